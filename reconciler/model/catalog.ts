@@ -1,0 +1,175 @@
+import type { Labels } from '../../schemas/types.ts';
+import type { Origin } from './change.ts';
+
+/** The specs below are the manifests' with defaults filled in and quantities parsed: cpu in thousandths of a core, bytes, bits a second, milliseconds. */
+
+export interface Selector {
+  readonly matchLabels: Labels;
+}
+
+export interface FleetSpec {
+  readonly resync: number;
+  readonly poll: number;
+  /** A number of replicas, or a share of those there are. */
+  readonly deletions: { readonly count: number } | { readonly percent: number };
+  /** Path prefix → owner. */
+  readonly owners: Readonly<Record<string, string>>;
+}
+
+export interface Resources {
+  /** Reserved, thousandths of a core. */
+  readonly cpu: number;
+  /** Weight; explicit, or 1024 a reserved core. */
+  readonly shares: number;
+  /** Most CPU time, thousandths of a core. */
+  readonly quota?: number;
+  /** Bytes. */
+  readonly memory: number;
+  readonly reservation?: number;
+  /** Bytes beside the memory. */
+  readonly swap: number;
+  readonly pids: number;
+  readonly blockIoWeight?: number;
+}
+
+export interface ProbeSpec {
+  readonly check:
+    | { readonly type: 'http'; readonly port: number; readonly path: string }
+    | { readonly type: 'tcp'; readonly port: number }
+    | { readonly type: 'exec'; readonly command: readonly string[] };
+  readonly period: number;
+  readonly timeout: number;
+  readonly failures: number;
+  readonly successes: number;
+}
+
+export interface Probes {
+  readonly startup?: ProbeSpec;
+  readonly readiness?: ProbeSpec;
+  readonly liveness?: ProbeSpec;
+}
+
+export type Volume =
+  | { readonly path: string; readonly host: string; readonly readOnly: boolean }
+  | { readonly path: string; readonly tmpfs: number };
+
+export interface AppSpec {
+  readonly image: string;
+  readonly command?: readonly string[];
+  readonly args?: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly user?: string;
+  readonly workdir?: string;
+  readonly replicas: number;
+  readonly level: number;
+  readonly zone: string;
+  readonly hosts: Selector;
+  readonly spread: { readonly switch?: number; readonly rack?: number; readonly host?: number };
+  readonly network: string;
+  /** Bits a second; the App's, else the Network's. */
+  readonly egress?: number;
+  readonly ingress?: number;
+  readonly resources: Resources;
+  readonly openFiles?: number;
+  readonly ulimits: Readonly<Record<string, { readonly soft: number; readonly hard: number }>>;
+  readonly sysctls: Readonly<Record<string, string>>;
+  readonly volumes: readonly Volume[];
+  readonly probes: Probes;
+  readonly stop: { readonly signal: string; readonly grace: number };
+  readonly restart: { readonly backoff: number; readonly maxBackoff: number; readonly resetAfter: number };
+  readonly maxUnavailable: number;
+}
+
+export interface ZoneSpec {
+  readonly hosts: Selector;
+  readonly levels: readonly number[];
+  readonly runtime: 'docker' | 'simulated';
+  readonly overcommit: { readonly cpu: number; readonly memory: number };
+  readonly reserve: { readonly cpu: number; readonly memory: number };
+  readonly strategy: 'spread' | 'pack';
+  readonly allowedHostPaths: readonly string[];
+}
+
+export interface NetworkSpec {
+  readonly vlan: number;
+  readonly cidr: string;
+  readonly gateway?: string;
+  /** Inclusive pairs of first and last address to give out: ranges less exclusions, gateway, network and broadcast address. */
+  readonly pool: readonly (readonly [string, string])[];
+  readonly quarantine: number;
+  readonly hosts: Selector;
+  readonly bridge: string;
+  readonly datapath: 'system' | 'netdev';
+  readonly uplink?: string;
+  readonly mtu: number;
+  readonly antiSpoofing: boolean;
+  readonly egress?: number;
+  readonly ingress?: number;
+  readonly dns: { readonly servers: readonly string[]; readonly search: readonly string[] };
+}
+
+export interface HostSpec {
+  readonly machine: { readonly machineId?: string; readonly hostname?: string; readonly address?: string };
+  readonly topology: {
+    readonly datacenter?: string;
+    readonly room?: string;
+    readonly rack?: string;
+    readonly switch?: string;
+  };
+  readonly capacity: { readonly cpu?: number; readonly memory?: number; readonly pids?: number };
+  readonly schedulable: boolean;
+}
+
+export interface TuningSpec {
+  readonly hosts: Selector;
+  /** Dotted name → value; limits are already among them under their kernel names. */
+  readonly sysctls: Readonly<Record<string, string>>;
+  readonly ovsOtherConfig: Readonly<Record<string, string>>;
+}
+
+/** One valid document. */
+export interface Resource<Spec> {
+  readonly name: string;
+  readonly owner: string;
+  readonly labels: Labels;
+  readonly spec: Spec;
+  readonly origin: Origin;
+  /** JSON pointer of each value written in the manifest (`/spec/resources/memory/limit`) → its line. */
+  readonly fields: Readonly<Record<string, Origin>>;
+}
+
+/** One error or warning of the repository. */
+export interface Problem {
+  /** One of docs/errors.md's compile codes, e.g. `UNKNOWN_FIELD`. */
+  readonly code: string;
+  readonly message: string;
+  readonly file: string;
+  /** 1-based. */
+  readonly line: number;
+  readonly column: number;
+  /** The next step: what was expected, or "did you mean". */
+  readonly hint?: string;
+  /** The line, with a caret under the column. */
+  readonly excerpt?: string;
+}
+
+/** What a revision says, as far as it can be understood. */
+export interface Catalog {
+  readonly revision: string;
+  readonly fleet: Resource<FleetSpec>;
+  readonly apps: ReadonlyMap<string, Resource<AppSpec>>;
+  readonly zones: ReadonlyMap<string, Resource<ZoneSpec>>;
+  readonly networks: ReadonlyMap<string, Resource<NetworkSpec>>;
+  readonly hosts: ReadonlyMap<string, Resource<HostSpec>>;
+  readonly tunings: ReadonlyMap<string, Resource<TuningSpec>>;
+  readonly problems: readonly Problem[];
+  /** `App/web` of objects that exist but cannot be understood: they are kept as they run. */
+  readonly heldObjects: ReadonlySet<string>;
+  /** Owners with a broken file: nothing of theirs is pruned. `*` holds all (the broken file's owner is not known). */
+  readonly heldOwners: ReadonlySet<string>;
+}
+
+/** Whether all labels of the selector are among the given. */
+export function selects(selector: Selector, labels: Labels): boolean {
+  return Object.entries(selector.matchLabels).every(([key, value]) => labels[key] === value);
+}

@@ -1,0 +1,133 @@
+import type { AppSpec, NetworkSpec } from './catalog.ts';
+import type { Limitation, Observed, Origin } from './change.ts';
+
+export type Phase = 'Pending' | 'Placed' | 'Starting' | 'Running' | 'Ready' | 'Draining' | 'Stopping' | 'Gone' | 'Lost';
+
+/** What one replica takes from a host. */
+export interface Demand {
+  /** Thousandths of a core. */
+  readonly cpu: number;
+  /** Bytes. */
+  readonly memory: number;
+  readonly pids: number;
+}
+
+/** Where a replica is, decided and committed. */
+export interface Placement {
+  readonly replica: string;
+  readonly app: string;
+  readonly zone: string;
+  readonly host: string;
+  readonly network: string;
+  readonly address: string;
+  readonly demand: Demand;
+  /** Rises whenever the replica gets a new home. */
+  readonly epoch: number;
+}
+
+/** One replica as its host is to run it. */
+export interface AssignedReplica {
+  readonly id: string;
+  readonly app: string;
+  readonly owner: string;
+  readonly spec: AppSpec;
+  readonly placement: Placement;
+  readonly origin: Origin;
+  /** Lines of the App's manifest, by JSON pointer. */
+  readonly fields: Readonly<Record<string, Origin>>;
+}
+
+export interface AssignedNetwork {
+  readonly name: string;
+  readonly spec: NetworkSpec;
+  readonly origin: Origin;
+  readonly fields: Readonly<Record<string, Origin>>;
+}
+
+/** One knob with the value that won and the line that says so. */
+export interface AssignedKnob {
+  readonly kind: 'sysctl' | 'ovs-config';
+  readonly key: string;
+  readonly value: string;
+  readonly origin: Origin;
+}
+
+/** All that one host is to be. The agent needs nothing else, for ever. */
+export interface Assignment {
+  readonly host: string;
+  readonly fleet: string;
+  /** Rises with each change of content. */
+  readonly generation: number;
+  readonly revision: string;
+  readonly resync: number;
+  readonly replicas: readonly AssignedReplica[];
+  readonly networks: readonly AssignedNetwork[];
+  readonly tuning: readonly AssignedKnob[];
+  /** Apps and owners of whose replicas nothing may be removed now; `*` is all. */
+  readonly keep: { readonly apps: readonly string[]; readonly owners: readonly string[] };
+}
+
+/** What a machine is. */
+export interface HostFacts {
+  readonly hostname: string;
+  readonly machineId: string;
+  /** Its IPv4 addresses. */
+  readonly addresses: readonly string[];
+  readonly capacity: Demand;
+  readonly kernel: string;
+  readonly cgroup: 'v1' | 'v2';
+}
+
+export interface ReplicaReport {
+  readonly id: string;
+  readonly phase: Phase;
+  readonly ready: boolean;
+  readonly restarts: number;
+  /** CamelCase word where it is not well: CrashLoop, ImageUnavailable, AddressInUse, ProbeFailed … */
+  readonly reason?: string;
+  readonly message?: string;
+  /** Fingerprint of the container spec that runs; absent when none does. */
+  readonly fingerprint?: string;
+  /** Digest or id of the image that runs. */
+  readonly image?: string;
+}
+
+export interface Condition {
+  readonly type: 'Ready' | 'Reconciling' | 'Stalled';
+  readonly status: boolean;
+  readonly reason: string;
+  readonly message: string;
+  /** Generation of the Assignment that it speaks of. */
+  readonly observedGeneration: number;
+}
+
+/** What one host says of itself. */
+export interface Report {
+  readonly host: string;
+  readonly generation: number;
+  readonly revision: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly facts: HostFacts;
+  readonly replicas: readonly ReplicaReport[];
+  /** The observed world, for plans over hosts that are not asked again. */
+  readonly observed: readonly Observed[];
+  readonly limitations: readonly Limitation[];
+  readonly conditions: readonly Condition[];
+}
+
+/** `web-3` → app web, ordinal 3. */
+export function replicaId(app: string, ordinal: number): string {
+  return `${app}-${String(ordinal)}`;
+}
+
+/** The ordinal of a replica id. */
+export function ordinalOf(replica: string): number {
+  return Number(replica.slice(replica.lastIndexOf('-') + 1));
+}
+
+/** The MAC of an address on a VLAN: `(vlan >> 8) << 4 | 2`, `vlan & 255`, then the IPv4 address. It stays with the address wherever that lives. */
+export function macOf(vlan: number, address: string): string {
+  const bytes = [((vlan >> 8) << 4) | 2, vlan & 255, ...address.split('.').map(Number)];
+  return bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(':');
+}

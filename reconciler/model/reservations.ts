@@ -1,0 +1,79 @@
+import type { Demand, Placement } from './replica.ts';
+
+/** A host as the scheduler and the commit know it. */
+export interface HostRecord {
+  readonly host: string;
+  readonly zone: string;
+  /** Only an open host takes new replicas. */
+  readonly state: 'open' | 'closed';
+  readonly epoch: number;
+  /** What may be promised in all: capacity less reserve, times overcommit. */
+  readonly allocatable: Demand;
+  readonly rack: string;
+  readonly switch: string;
+}
+
+/** An address that is not free: owned by a replica, or resting until `until` (milliseconds since 1970). */
+export type AddressRecord = { readonly replica: string } | { readonly until: number };
+
+/** Hard limits of an App, checked again when committing. */
+export interface SpreadLimits {
+  readonly switch?: number;
+  readonly rack?: number;
+  readonly host?: number;
+}
+
+/** One thing that a scheduler or controller asks the store to decide. */
+export type Proposal =
+  | { readonly op: 'host'; readonly record: HostRecord }
+  | { readonly op: 'forget-host'; readonly host: string }
+  | { readonly op: 'place'; readonly placement: Placement; readonly hostEpoch: number; readonly spread: SpreadLimits }
+  | { readonly op: 'resize'; readonly replica: string; readonly demand: Demand }
+  | { readonly op: 'release'; readonly replica: string; readonly quarantineUntil: number };
+
+/** `id` makes a request idempotent: repeated, it changes nothing and gets the same reply. `now` is the caller's clock. */
+export interface CommitRequest {
+  readonly id: string;
+  readonly now: number;
+  readonly proposals: readonly Proposal[];
+}
+
+export type ConflictReason =
+  | 'no-host'
+  | 'host-closed'
+  | 'wrong-zone'
+  | 'epoch'
+  | 'capacity'
+  | 'address-owned'
+  | 'address-resting'
+  | 'spread'
+  | 'placed-elsewhere'
+  | 'not-placed';
+
+/** The answer to one proposal; a conflict carries the current value that refused it. */
+export type Verdict =
+  | { readonly accepted: true }
+  | { readonly accepted: false; readonly reason: ConflictReason; readonly current?: unknown };
+
+export interface CommitReply {
+  readonly verdicts: readonly Verdict[];
+  /** Position of the delta log after this commit. */
+  readonly cursor: number;
+}
+
+/** What a commit changed. */
+export type Delta =
+  | { readonly type: 'host'; readonly host: string; readonly record: HostRecord | undefined }
+  | { readonly type: 'placement'; readonly replica: string; readonly placement: Placement | undefined }
+  | { readonly type: 'address'; readonly key: string; readonly record: AddressRecord | undefined };
+
+/** All that is reserved. Address keys are `network/address`. */
+export interface ReservationState {
+  readonly hosts: ReadonlyMap<string, HostRecord>;
+  readonly placements: ReadonlyMap<string, Placement>;
+  readonly addresses: ReadonlyMap<string, AddressRecord>;
+}
+
+export interface Snapshot extends ReservationState {
+  readonly cursor: number;
+}

@@ -1,0 +1,158 @@
+import type { ProbeSpec, Resources, Volume } from './catalog.ts';
+
+/**
+ * The things of one host, by kind of ref. `sandbox/web-0`, `port/web-0`, `container/web-0` and `cgroup/web-0` make up the
+ * replica web-0; `bridge/br-int`, `sysctl/vm.swappiness` and `ovs-config/max-idle` belong to the host; `image/NAME` is an image.
+ */
+
+/** Docker labels of all that is ours. */
+export const LABELS = {
+  /** Name of the fleet; its presence is the owner mark. */
+  fleet: 'plumbline.fleet',
+  /** The ref, as `container/web-0`. */
+  ref: 'plumbline.ref',
+  app: 'plumbline.app',
+  /** Fingerprint of the part of the spec that only a new container can change. */
+  fingerprint: 'plumbline.fingerprint',
+  /** `SIGTERM 10000`: how to stop it once its spec is gone. */
+  stop: 'plumbline.stop',
+} as const;
+
+/** external_ids of OVS rows that are ours. */
+export const EXTERNAL_IDS = {
+  fleet: 'plumbline-fleet',
+  ref: 'plumbline-ref',
+  /** Id of the sandbox container whose network namespace the port serves. */
+  sandbox: 'plumbline-sandbox',
+} as const;
+
+/** An image that must be on the host: local as it is, else pulled. */
+export interface ImageSpec {
+  readonly reference: string;
+}
+export interface ImageState {
+  readonly id: string;
+  /** `name@sha256:…` where a registry knows it. */
+  readonly digest?: string;
+}
+
+/** The container of the pause image that holds a replica's network namespace. */
+export interface SandboxSpec {
+  readonly replica: string;
+  readonly app: string;
+  readonly hostname: string;
+  readonly dns: { readonly servers: readonly string[]; readonly search: readonly string[] };
+  readonly sysctls: Readonly<Record<string, string>>;
+}
+export interface SandboxState {
+  readonly id: string;
+  readonly running: boolean;
+  /** Process in the namespace, as this agent sees pids; absent when not running. */
+  readonly pid?: number;
+  readonly fingerprint: string;
+}
+
+/** The application's container; it joins its sandbox's network namespace. */
+export interface ContainerSpec {
+  readonly replica: string;
+  readonly app: string;
+  readonly image: string;
+  readonly command?: readonly string[];
+  readonly args?: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly user?: string;
+  readonly workdir?: string;
+  readonly openFiles?: number;
+  readonly ulimits: Readonly<Record<string, { readonly soft: number; readonly hard: number }>>;
+  readonly volumes: readonly Volume[];
+  /** Applied at creation; afterwards the cgroup ref owns them. Not part of the fingerprint. */
+  readonly resources: Resources;
+  /** How it is stopped. Not part of the fingerprint. */
+  readonly stop: { readonly signal: string; readonly grace: number };
+}
+export interface ContainerState {
+  readonly id: string;
+  /** Docker's word: created, running, paused, restarting, exited, dead. */
+  readonly status: string;
+  readonly exitCode?: number;
+  readonly fingerprint: string;
+  readonly image: string;
+  /** Container id of the sandbox it joined. */
+  readonly sandbox: string;
+}
+
+/** The sandbox's veth with address and route, and its OVS port. */
+export interface PortSpec {
+  readonly replica: string;
+  readonly bridge: string;
+  readonly datapath: 'system' | 'netdev';
+  readonly vlan: number;
+  readonly address: string;
+  readonly prefix: number;
+  readonly gateway?: string;
+  readonly mac: string;
+  readonly mtu: number;
+  /** Bits a second. */
+  readonly egress?: number;
+  readonly ingress?: number;
+  readonly antiSpoofing: boolean;
+}
+/** Field by field what is there, comparable with the spec, and what else a repair needs. */
+export interface PortState extends Partial<Omit<PortSpec, 'replica'>> {
+  /** Name of the host's end of the veth. */
+  readonly device: string;
+  /** Sandbox container it was made for. */
+  readonly sandbox: string;
+  /** Why it cannot carry traffic although the rows are there: vanished device, dead sandbox, peer deleted. */
+  readonly broken?: string;
+}
+
+export interface BridgeSpec {
+  readonly name: string;
+  readonly datapath: 'system' | 'netdev';
+  readonly uplink?: string;
+}
+export interface BridgeState {
+  readonly datapath: 'system' | 'netdev';
+  /** NICs among its ports that we plugged in. */
+  readonly uplinks: readonly string[];
+}
+
+/** What the kernel must hold a running container to. */
+export interface CgroupSpec extends Resources {
+  readonly replica: string;
+}
+/** What the kernel says, converted to the spec's units. */
+export interface CgroupState extends Partial<Omit<Resources, 'cpu'>> {
+  readonly id: string;
+  /** Knobs of this spec that the kernel lacks. */
+  readonly unsupported: readonly string[];
+}
+
+export interface SysctlSpec {
+  readonly key: string;
+  readonly value: string;
+}
+export interface SysctlState {
+  /** Normalised: white space folded to single spaces. Absent: the kernel has no such knob. */
+  readonly value?: string;
+  /** Value before our first write; present means that we own it. */
+  readonly original?: string;
+}
+
+export interface OvsConfigSpec {
+  readonly key: string;
+  readonly value: string;
+}
+export interface OvsConfigState {
+  readonly value?: string;
+  readonly original?: string;
+}
+
+/** What the agent probes, beside the resources. */
+export interface ProbeTarget {
+  readonly replica: string;
+  readonly address: string;
+  readonly kind: 'startup' | 'readiness' | 'liveness';
+  readonly probe: ProbeSpec;
+}

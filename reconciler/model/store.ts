@@ -1,0 +1,61 @@
+import type { Assignment, Report } from './replica.ts';
+import type { CommitReply, CommitRequest, Delta, Snapshot } from './reservations.ts';
+import type { Entry, EntryDraft, EntryFilter } from './journal.ts';
+
+/** Who is where: decided atomically by `decide`. */
+export interface Reservations {
+  commit(request: CommitRequest): Promise<CommitReply>;
+  snapshot(): Promise<Snapshot>;
+  /** Deltas after the cursor, as they come, until the signal aborts. */
+  follow(
+    cursor: number,
+    signal: AbortSignal,
+  ): AsyncIterable<{ readonly cursor: number; readonly deltas: readonly Delta[] }>;
+}
+
+/** The right to act for a while. The fencing number rises with every new holder. */
+export interface Lease {
+  readonly name: string;
+  readonly holder: string;
+  readonly fence: number;
+  /** Milliseconds since 1970. */
+  readonly expires: number;
+}
+
+export interface Leases {
+  /** The lease, or undefined while another holds it. The holder's own call renews it and keeps the fence. */
+  acquire(name: string, holder: string, ttl: number): Promise<Lease | undefined>;
+  /** Gives it up, if it is still held with that fence. */
+  release(lease: Lease): Promise<void>;
+  get(name: string): Promise<Lease | undefined>;
+}
+
+/** What controllers and agents tell each other; the last word of each counts. */
+export interface Mailbox {
+  /** Stores it unless a newer generation is there; false then. */
+  assign(assignment: Assignment): Promise<boolean>;
+  assignment(host: string): Promise<Assignment | undefined>;
+  report(report: Report): Promise<void>;
+  reports(): Promise<readonly Report[]>;
+  /** Hosts whose assignment or report changed, until the signal aborts. */
+  follow(signal: AbortSignal): AsyncIterable<{ readonly host: string; readonly what: 'assignment' | 'report' }>;
+}
+
+/** The audit chain of one writer. */
+export interface Journal {
+  /** Durable when it returns. Throws DISK_FULL and then nothing was kept. */
+  append(drafts: readonly EntryDraft[]): Promise<readonly Entry[]>;
+  /** Entries in order of writing. */
+  read(filter?: EntryFilter): AsyncIterable<Entry>;
+  follow(signal: AbortSignal): AsyncIterable<Entry>;
+  /** Recomputes the chain; throws JOURNAL_CORRUPT naming the first bad entry. Gives the number of entries and the head. */
+  verify(): Promise<{ readonly entries: number; readonly head: string }>;
+}
+
+export interface Store {
+  readonly reservations: Reservations;
+  readonly leases: Leases;
+  readonly mailbox: Mailbox;
+  readonly journal: Journal;
+  close(): Promise<void>;
+}

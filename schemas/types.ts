@@ -1,0 +1,878 @@
+/* Generated from the schemas by `npm run update`. Do not edit. */
+
+export type Document = Fleet | App | Zone | Network | Host | Tuning;
+
+/**
+ * The one root document of a repository.
+ */
+export interface Fleet {
+  apiVersion: 'plumbline/v1';
+  kind: 'Fleet';
+  metadata: Metadata;
+  /**
+   * What is wanted.
+   */
+  spec: {
+    /**
+     * How often.
+     */
+    intervals?: {
+      /**
+       * Full comparison of the host, with jitter; hints make repairs immediate anyway.
+       */
+      resync?: string;
+      /**
+       * Look for new commits.
+       */
+      poll?: string;
+    };
+    /**
+     * Blast radius.
+     */
+    budget?: {
+      /**
+       * Most replicas that one revision may take away: a number, or a share as 20%. More is held until it is allowed by hand.
+       */
+      deletions?: number | string;
+    };
+    /**
+     * Path prefix → team that owns what is below it.
+     */
+    owners?: {
+      /**
+       * A DNS label: lower-case letters, digits and hyphens, at most 40 characters.
+       */
+      [k: string]: string;
+    };
+  };
+}
+/**
+ * Name, owner and labels.
+ */
+export interface Metadata {
+  /**
+   * A DNS label: lower-case letters, digits and hyphens, at most 40 characters.
+   */
+  name: string;
+  /**
+   * The team that owns the object; without it the owner comes from spec.owners of the Fleet.
+   */
+  owner?: string;
+  labels?: Labels;
+  /**
+   * Free text for people and tools.
+   */
+  annotations?: {
+    [k: string]: string;
+  };
+}
+/**
+ * Labels: what selectors match.
+ */
+export interface Labels {
+  [k: string]: string;
+}
+/**
+ * An application: replicas of one container image, placed on hosts, plugged into a Network, limited and probed.
+ */
+export interface App {
+  apiVersion: 'plumbline/v1';
+  kind: 'App';
+  metadata: Metadata;
+  /**
+   * What is wanted.
+   */
+  spec: {
+    /**
+     * The image reference. A local image is used as it is, otherwise it is pulled; its digest is pinned in the record.
+     */
+    image: string;
+    /**
+     * Replaces the image's entrypoint.
+     *
+     * @minItems 1
+     */
+    command?: [string, ...string[]];
+    /**
+     * Arguments; replace the image's command.
+     */
+    args?: string[];
+    /**
+     * Environment variables. Not for secrets.
+     */
+    env?: {
+      [k: string]: string;
+    };
+    /**
+     * User, as name, uid or uid:gid; the image's if absent.
+     */
+    user?: string;
+    /**
+     * Working directory.
+     */
+    workdir?: string;
+    /**
+     * How many replicas.
+     */
+    replicas?: number;
+    /**
+     * Business level: 0 is most critical, 3 least. Placed in this order.
+     */
+    level?: number;
+    /**
+     * The Zone that runs it.
+     */
+    zone: string;
+    /**
+     * Which hosts of the zone may run it.
+     */
+    hosts?: Selector;
+    /**
+     * Most replicas of this App on one switch, rack or host (hard). Without a limit they are spread evenly as far as possible.
+     */
+    spread?: {
+      /**
+       * Most replicas behind one switch.
+       */
+      switch?: number;
+      /**
+       * Most replicas in one rack.
+       */
+      rack?: number;
+      /**
+       * Most replicas on one host.
+       */
+      host?: number;
+    };
+    /**
+     * How its replicas are plugged in.
+     */
+    network: {
+      /**
+       * The Network.
+       */
+      name: string;
+      /**
+       * Most that a replica may send (default: the Network's).
+       */
+      egress?: number | string;
+      /**
+       * Most that a replica may receive (default: the Network's).
+       */
+      ingress?: number | string;
+    };
+    /**
+     * Limits; they change in place, without a restart.
+     */
+    resources?: {
+      /**
+       * CPU.
+       */
+      cpu?: {
+        /**
+         * Reserved when placing; also sets shares (1024 a core) unless given.
+         */
+        cores?: (number | string) & string;
+        /**
+         * Relative weight under contention.
+         */
+        shares?: number;
+        /**
+         * Most CPU time it may use; no limit if absent.
+         */
+        quota?: number | string;
+      };
+      /**
+       * Memory.
+       */
+      memory?: {
+        /**
+         * Most memory; reserved when placing. At least 6Mi.
+         */
+        limit?: (number | string) & string;
+        /**
+         * Soft limit under memory pressure.
+         */
+        reservation?: number | string;
+        /**
+         * Swap it may use beside its memory.
+         */
+        swap?: (number | string) & number;
+      };
+      /**
+       * Most processes and threads.
+       */
+      pids?: number;
+      /**
+       * Relative weight of block I/O.
+       */
+      blockIoWeight?: number;
+    };
+    /**
+     * Most open files (ulimit nofile, soft and hard). A change replaces the container.
+     */
+    openFiles?: number;
+    /**
+     * Other ulimits: one number, or soft and hard.
+     */
+    ulimits?: {
+      [k: string]:
+        | number
+        | {
+            soft: number;
+            hard: number;
+          };
+    };
+    /**
+     * Network sysctls of the replica's own network namespace.
+     */
+    sysctls?: {
+      /**
+       * A value of a kernel knob.
+       */
+      [k: string]: string | number;
+    };
+    /**
+     * Mounts.
+     */
+    volumes?: (
+      | {
+          /**
+           * Where in the container.
+           */
+          path: string;
+          /**
+           * The directory on the host; it must exist.
+           */
+          host: string;
+          /**
+           * Mounted read-only.
+           */
+          readOnly?: boolean;
+        }
+      | {
+          /**
+           * Where in the container.
+           */
+          path: string;
+          /**
+           * A tmpfs.
+           */
+          tmpfs: {
+            /**
+             * Its size.
+             */
+            size: number | string;
+          };
+        }
+    )[];
+    /**
+     * Health probes, run by the agent in the network namespace of the replica.
+     */
+    probes?: {
+      /**
+       * Until it succeeds the others wait.
+       */
+      startup?:
+        | {
+            /**
+             * The request.
+             */
+            http: {
+              /**
+               * Port.
+               */
+              port: number;
+              /**
+               * Path.
+               */
+              path?: string;
+            };
+            /**
+             * Between probes.
+             */
+            period?: string;
+            /**
+             * Of one probe.
+             */
+            timeout?: string;
+            /**
+             * Failures in a row until it counts as failed.
+             */
+            failures?: number;
+            /**
+             * Successes in a row until it counts as passed.
+             */
+            successes?: number;
+          }
+        | {
+            /**
+             * The address.
+             */
+            tcp: {
+              /**
+               * Port.
+               */
+              port: number;
+            };
+            /**
+             * Between probes.
+             */
+            period?: string;
+            /**
+             * Of one probe.
+             */
+            timeout?: string;
+            /**
+             * Failures in a row until it counts as failed.
+             */
+            failures?: number;
+            /**
+             * Successes in a row until it counts as passed.
+             */
+            successes?: number;
+          }
+        | {
+            /**
+             * The command.
+             */
+            exec: {
+              /**
+               * Program and arguments.
+               *
+               * @minItems 1
+               */
+              command: [string, ...string[]];
+            };
+            /**
+             * Between probes.
+             */
+            period?: string;
+            /**
+             * Of one probe.
+             */
+            timeout?: string;
+            /**
+             * Failures in a row until it counts as failed.
+             */
+            failures?: number;
+            /**
+             * Successes in a row until it counts as passed.
+             */
+            successes?: number;
+          };
+      /**
+       * Ready while it succeeds.
+       */
+      readiness?:
+        | {
+            /**
+             * The request.
+             */
+            http: {
+              /**
+               * Port.
+               */
+              port: number;
+              /**
+               * Path.
+               */
+              path?: string;
+            };
+            /**
+             * Between probes.
+             */
+            period?: string;
+            /**
+             * Of one probe.
+             */
+            timeout?: string;
+            /**
+             * Failures in a row until it counts as failed.
+             */
+            failures?: number;
+            /**
+             * Successes in a row until it counts as passed.
+             */
+            successes?: number;
+          }
+        | {
+            /**
+             * The address.
+             */
+            tcp: {
+              /**
+               * Port.
+               */
+              port: number;
+            };
+            /**
+             * Between probes.
+             */
+            period?: string;
+            /**
+             * Of one probe.
+             */
+            timeout?: string;
+            /**
+             * Failures in a row until it counts as failed.
+             */
+            failures?: number;
+            /**
+             * Successes in a row until it counts as passed.
+             */
+            successes?: number;
+          }
+        | {
+            /**
+             * The command.
+             */
+            exec: {
+              /**
+               * Program and arguments.
+               *
+               * @minItems 1
+               */
+              command: [string, ...string[]];
+            };
+            /**
+             * Between probes.
+             */
+            period?: string;
+            /**
+             * Of one probe.
+             */
+            timeout?: string;
+            /**
+             * Failures in a row until it counts as failed.
+             */
+            failures?: number;
+            /**
+             * Successes in a row until it counts as passed.
+             */
+            successes?: number;
+          };
+      /**
+       * Restarted when it fails.
+       */
+      liveness?:
+        | {
+            /**
+             * The request.
+             */
+            http: {
+              /**
+               * Port.
+               */
+              port: number;
+              /**
+               * Path.
+               */
+              path?: string;
+            };
+            /**
+             * Between probes.
+             */
+            period?: string;
+            /**
+             * Of one probe.
+             */
+            timeout?: string;
+            /**
+             * Failures in a row until it counts as failed.
+             */
+            failures?: number;
+            /**
+             * Successes in a row until it counts as passed.
+             */
+            successes?: number;
+          }
+        | {
+            /**
+             * The address.
+             */
+            tcp: {
+              /**
+               * Port.
+               */
+              port: number;
+            };
+            /**
+             * Between probes.
+             */
+            period?: string;
+            /**
+             * Of one probe.
+             */
+            timeout?: string;
+            /**
+             * Failures in a row until it counts as failed.
+             */
+            failures?: number;
+            /**
+             * Successes in a row until it counts as passed.
+             */
+            successes?: number;
+          }
+        | {
+            /**
+             * The command.
+             */
+            exec: {
+              /**
+               * Program and arguments.
+               *
+               * @minItems 1
+               */
+              command: [string, ...string[]];
+            };
+            /**
+             * Between probes.
+             */
+            period?: string;
+            /**
+             * Of one probe.
+             */
+            timeout?: string;
+            /**
+             * Failures in a row until it counts as failed.
+             */
+            failures?: number;
+            /**
+             * Successes in a row until it counts as passed.
+             */
+            successes?: number;
+          };
+    };
+    /**
+     * How it is stopped.
+     */
+    stop?: {
+      /**
+       * First signal.
+       */
+      signal?: string;
+      /**
+       * Then this long until SIGKILL.
+       */
+      grace?: string;
+    };
+    /**
+     * Restarts after an exit: the first at once, then with doubling pauses.
+     */
+    restart?: {
+      /**
+       * First pause.
+       */
+      backoff?: string;
+      /**
+       * Longest pause.
+       */
+      maxBackoff?: string;
+      /**
+       * Pauses start afresh after this long up.
+       */
+      resetAfter?: string;
+    };
+    /**
+     * How a change that replaces containers rolls out.
+     */
+    update?: {
+      /**
+       * Most replicas away at a time.
+       */
+      maxUnavailable?: number;
+    };
+  };
+}
+/**
+ * Which hosts: all labels must match. Empty matches all.
+ */
+export interface Selector {
+  matchLabels?: Labels;
+}
+/**
+ * A set of hosts with one purpose: which levels it takes, how densely it is packed, what its Apps may mount.
+ */
+export interface Zone {
+  apiVersion: 'plumbline/v1';
+  kind: 'Zone';
+  metadata: Metadata;
+  /**
+   * What is wanted.
+   */
+  spec: {
+    /**
+     * Its hosts. A host is in at most one Zone.
+     */
+    hosts: Selector;
+    /**
+     * Levels of Apps that it takes.
+     *
+     * @minItems 1
+     */
+    levels?: [number, ...number[]];
+    /**
+     * What runs the replicas.
+     */
+    runtime?: 'docker' | 'simulated';
+    /**
+     * How much may be promised for each unit that is there.
+     */
+    overcommit?: {
+      /**
+       * Of CPU.
+       */
+      cpu?: number;
+      /**
+       * Of memory.
+       */
+      memory?: number;
+    };
+    /**
+     * Kept back on each host for the system.
+     */
+    reserve?: {
+      /**
+       * CPU.
+       */
+      cpu?: number | string;
+      /**
+       * Memory.
+       */
+      memory?: number | string;
+    };
+    /**
+     * spread fills the emptiest host first, pack the fullest.
+     */
+    strategy?: 'spread' | 'pack';
+    /**
+     * Host volumes must be at or below one of these.
+     */
+    allowedHostPaths?: string[];
+  };
+}
+/**
+ * A network zone: one VLAN with its IPv4 addresses on an Open vSwitch bridge. (IPv6 is a later kind of address.)
+ */
+export interface Network {
+  apiVersion: 'plumbline/v1';
+  kind: 'Network';
+  metadata: Metadata;
+  /**
+   * What is wanted.
+   */
+  spec: {
+    /**
+     * VLAN id; 0 is untagged.
+     */
+    vlan: number;
+    /**
+     * Its IPv4 network, as 10.1.0.0/24.
+     */
+    cidr: string;
+    /**
+     * Default route of its replicas; none if absent.
+     */
+    gateway?: string;
+    /**
+     * Addresses to give out, as 10.1.0.10-10.1.0.99; all of the CIDR if absent.
+     *
+     * @minItems 1
+     */
+    ranges?: [string, ...string[]];
+    /**
+     * Addresses never given out.
+     */
+    exclude?: string[];
+    /**
+     * How long a released address rests before another replica may have it.
+     */
+    quarantine?: string;
+    /**
+     * Hosts that have this VLAN; all if absent.
+     */
+    hosts?: Selector;
+    /**
+     * The OVS bridge on each host.
+     */
+    bridge?: string;
+    /**
+     * system is the kernel datapath, netdev the one in user space.
+     */
+    datapath?: 'system' | 'netdev';
+    /**
+     * NIC of each host that is plugged into the bridge. One that carries an address of the host is refused.
+     */
+    uplink?: string;
+    /**
+     * MTU of the replicas.
+     */
+    mtu?: number;
+    /**
+     * Drop frames that a replica sends with another MAC or address than its own.
+     */
+    antiSpoofing?: boolean;
+    /**
+     * Most that a replica may send.
+     */
+    egress?: number | string;
+    /**
+     * Most that a replica may receive.
+     */
+    ingress?: number | string;
+    /**
+     * resolv.conf of the replicas.
+     */
+    dns?: {
+      /**
+       * Name servers.
+       *
+       * @maxItems 3
+       */
+      servers?: [] | [string] | [string, string] | [string, string, string];
+      /**
+       * Search domains.
+       */
+      search?: string[];
+    };
+  };
+}
+/**
+ * One machine: how it is recognised, where it stands, what it has.
+ */
+export interface Host {
+  apiVersion: 'plumbline/v1';
+  kind: 'Host';
+  metadata: Metadata;
+  /**
+   * What is wanted.
+   */
+  spec: {
+    /**
+     * Which machine it is; the first that is given must match. Without any, metadata.name is the hostname.
+     */
+    machine?: {
+      /**
+       * Content of /etc/machine-id.
+       */
+      machineId?: string;
+      /**
+       * Its hostname.
+       */
+      hostname?: string;
+      /**
+       * One of its IPv4 addresses.
+       */
+      address?: string;
+    };
+    /**
+     * Where it stands; the scheduler spreads over switch, rack and host.
+     */
+    topology?: {
+      datacenter?: string;
+      room?: string;
+      rack?: string;
+      switch?: string;
+    };
+    /**
+     * Overrides what the machine reports.
+     */
+    capacity?: {
+      /**
+       * Cores.
+       */
+      cpu?: number | string;
+      /**
+       * Memory.
+       */
+      memory?: number | string;
+      /**
+       * Processes and threads.
+       */
+      pids?: number;
+    };
+    /**
+     * Whether new replicas may be placed on it.
+     */
+    schedulable?: boolean;
+  };
+}
+/**
+ * Knobs of the hosts that a selector matches. The original value comes back when a knob leaves Git.
+ */
+export interface Tuning {
+  apiVersion: 'plumbline/v1';
+  kind: 'Tuning';
+  metadata: Metadata;
+  /**
+   * What is wanted.
+   */
+  spec: {
+    /**
+     * Which hosts.
+     */
+    hosts: Selector;
+    /**
+     * Kernel parameters by their dotted name.
+     */
+    sysctls?: {
+      /**
+       * A value of a kernel knob.
+       */
+      [k: string]: string | number;
+    };
+    /**
+     * Limits of the whole machine.
+     */
+    limits?: {
+      /**
+       * Highest process id (kernel.pid_max).
+       */
+      pidMax?: number;
+      /**
+       * Most threads (kernel.threads-max).
+       */
+      threadsMax?: number;
+      /**
+       * Most open files of the machine (fs.file-max).
+       */
+      fileMax?: number;
+      /**
+       * Highest nofile that a process may ask for (fs.nr_open).
+       */
+      openFilesMax?: number;
+      /**
+       * Most asynchronous I/O requests (fs.aio-max-nr).
+       */
+      aioMaxRequests?: number;
+      /**
+       * Most inotify watches of a user (fs.inotify.max_user_watches).
+       */
+      inotifyWatches?: number;
+      /**
+       * Most inotify instances of a user (fs.inotify.max_user_instances).
+       */
+      inotifyInstances?: number;
+      /**
+       * Most memory maps of a process (vm.max_map_count).
+       */
+      mapCountMax?: number;
+    };
+    /**
+     * Open vSwitch.
+     */
+    ovs?: {
+      /**
+       * Keys of Open_vSwitch other_config.
+       */
+      otherConfig?: {
+        /**
+         * A value of a kernel knob.
+         */
+        [k: string]: string | number;
+      };
+    };
+  };
+}
+
