@@ -1,0 +1,21 @@
+/** One file at or below the path of a source, as the revision (or the folder) holds it. Only `*.yaml` and `*.yml` matter to compile. */
+export interface SourceFile {
+  /** Relative to the source's root, with slashes. */
+  readonly path: string;
+  /** Names the content: the Git object id, also for files of a plain folder (computed). Key of the parse cache. */
+  readonly blob: string;
+  /** The content as stored; absent when it was refused. */
+  readonly bytes: Uint8Array | undefined;
+  /** Why it was not read. */
+  readonly refused?: 'symlink' | 'submodule' | 'too-large';
+}
+
+/** Largest file that is read, in bytes. A larger one is listed with `refused: 'too-large'`. */
+export const MAX_FILE_BYTES: number = 1024 * 1024;
+/** Most files that are looked at. */
+export const MAX_FILES = 10_000;
+
+/** Whether a path names a manifest. */
+export function isManifestPath(path: string): boolean {
+  return /\.ya?ml$/.test(path);
+}
