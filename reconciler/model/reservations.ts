@@ -40,6 +40,7 @@ export interface CommitRequest {
 
 export type ConflictReason =
   | 'no-host'
+  | 'host-in-use'
   | 'host-closed'
   | 'wrong-zone'
   | 'epoch'

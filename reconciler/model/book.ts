@@ -1,0 +1,171 @@
+import type { Demand, Placement } from './replica.ts';
+import type { AddressRecord, Delta, HostRecord, ReservationState } from './reservations.ts';
+
+/** A part of the fabric over which replicas are spread. */
+export type SpreadLevel = 'switch' | 'rack' | 'host';
+
+export const SPREAD_LEVELS: readonly SpreadLevel[] = ['switch', 'rack', 'host'];
+
+/** All that is reserved, with the sums that `decide` asks for kept up to date. One is kept by each writer of reservations. */
+export interface Book extends ReservationState {
+  /** What the placements on a host take in all; zero for a host without any. */
+  used(host: string): Demand;
+  /** How many placements each App has on a host. */
+  residents(host: string): ReadonlyMap<string, number>;
+  /** How many placements an App has behind a switch, in a rack or on a host. */
+  count(app: string, level: SpreadLevel, domain: string): number;
+  /** Takes over what a commit changed. The cost grows with the deltas only. */
+  apply(deltas: readonly Delta[]): void;
+}
+
+/** `network/address`: the key of an address record. */
+export function addressKey(network: string, address: string): string {
+  return `${network}/${address}`;
+}
+
+const NOTHING: Demand = { cpu: 0, memory: 0, pids: 0 };
+const NOBODY: ReadonlyMap<string, number> = new Map();
+
+/** What a book writes to: a Map, or a layer over one. */
+interface Table<V> {
+  get(key: string): V | undefined;
+  set(key: string, value: V): unknown;
+  delete(key: string): unknown;
+}
+
+interface Tables {
+  readonly hosts: Table<HostRecord>;
+  readonly placements: Table<Placement>;
+  readonly addresses: Table<AddressRecord>;
+  readonly used: Table<Demand>;
+  readonly residents: Table<ReadonlyMap<string, number>>;
+  readonly counts: Table<number>;
+}
+
+function put<V>(table: Table<V>, key: string, value: V | undefined): void {
+  if (value === undefined) table.delete(key);
+  else table.set(key, value);
+}
+
+function countKey(app: string, level: SpreadLevel, domain: string): string {
+  return `${level}/${app}/${domain}`;
+}
+
+function addCount(tables: Tables, key: string, step: number): void {
+  const next = (tables.counts.get(key) ?? 0) + step;
+  put(tables.counts, key, next === 0 ? undefined : next);
+}
+
+/** Adds `step` placements of an App to the counters of the domains that the host is in. */
+function addDomains(tables: Tables, record: HostRecord | undefined, app: string, step: number): void {
+  if (!record) return;
+  addCount(tables, countKey(app, 'switch', record.switch), step);
+  addCount(tables, countKey(app, 'rack', record.rack), step);
+}
+
+function addPlacement(tables: Tables, placement: Placement, sign: 1 | -1): void {
+  const { host, app, demand } = placement;
+  const used = tables.used.get(host) ?? NOTHING;
+  tables.used.set(host, {
+    cpu: used.cpu + sign * demand.cpu,
+    memory: used.memory + sign * demand.memory,
+    pids: used.pids + sign * demand.pids,
+  });
+  // values are replaced, never changed, so that a layer may share those of its base
+  const residents = new Map(tables.residents.get(host));
+  const left = (residents.get(app) ?? 0) + sign;
+  if (left === 0) residents.delete(app);
+  else residents.set(app, left);
+  put(tables.residents, host, residents.size === 0 ? undefined : residents);
+  if (residents.size === 0) tables.used.delete(host);
+  addDomains(tables, tables.hosts.get(host), app, sign);
+}
+
+function applyHost(tables: Tables, host: string, record: HostRecord | undefined): void {
+  const before = tables.hosts.get(host);
+  const moved = before?.rack !== record?.rack || before?.switch !== record?.switch;
+  if (moved)
+    for (const [app, count] of tables.residents.get(host) ?? NOBODY) {
+      addDomains(tables, before, app, -count);
+      addDomains(tables, record, app, count);
+    }
+  put(tables.hosts, host, record);
+}
+
+function applyDelta(tables: Tables, delta: Delta): void {
+  if (delta.type === 'host') {
+    applyHost(tables, delta.host, delta.record);
+  } else if (delta.type === 'address') {
+    put(tables.addresses, delta.key, delta.record);
+  } else {
+    const before = tables.placements.get(delta.replica);
+    if (before) addPlacement(tables, before, -1);
+    if (delta.placement) addPlacement(tables, delta.placement, 1);
+    put(tables.placements, delta.replica, delta.placement);
+  }
+}
+
+function sums(tables: Tables): Pick<Book, 'used' | 'residents' | 'count' | 'apply'> {
+  return {
+    used: (host) => tables.used.get(host) ?? NOTHING,
+    residents: (host) => tables.residents.get(host) ?? NOBODY,
+    count: (app, level, domain) =>
+      level === 'host'
+        ? (tables.residents.get(domain)?.get(app) ?? 0)
+        : (tables.counts.get(countKey(app, level, domain)) ?? 0),
+    apply: (deltas) => {
+      for (const delta of deltas) applyDelta(tables, delta);
+    },
+  };
+}
+
+/** A book of its own, holding what the given state holds. Its maps are live: they show later deltas. */
+export function createBook(initial?: ReservationState): Book {
+  const hosts = new Map<string, HostRecord>();
+  const placements = new Map<string, Placement>();
+  const addresses = new Map<string, AddressRecord>(initial?.addresses);
+  const tables: Tables = { hosts, placements, addresses, used: new Map(), residents: new Map(), counts: new Map() };
+  for (const [host, record] of initial?.hosts ?? []) applyDelta(tables, { type: 'host', host, record });
+  for (const [replica, placement] of initial?.placements ?? [])
+    applyDelta(tables, { type: 'placement', replica, placement });
+  return { hosts, placements, addresses, ...sums(tables) };
+}
+
+function layer<V>(read: (key: string) => V | undefined): Table<V> {
+  const changed = new Map<string, V | undefined>();
+  return {
+    get: (key) => (changed.has(key) ? changed.get(key) : read(key)),
+    set: (key, value) => changed.set(key, value),
+    delete: (key) => changed.set(key, undefined),
+  };
+}
+
+/** What `decide` reads and writes while it goes through a request: single records, no iteration. */
+export interface Draft extends Pick<Book, 'used' | 'residents' | 'count' | 'apply'> {
+  host(name: string): HostRecord | undefined;
+  placement(replica: string): Placement | undefined;
+  address(key: string): AddressRecord | undefined;
+}
+
+/** A draft over a book: deltas applied to it are seen in it and leave the book as it is. */
+export function draftOf(book: Book): Draft {
+  const tables: Tables = {
+    hosts: layer((key) => book.hosts.get(key)),
+    placements: layer((key) => book.placements.get(key)),
+    addresses: layer((key) => book.addresses.get(key)),
+    used: layer((key) => book.used(key)),
+    residents: layer((key) => book.residents(key)),
+    counts: layer((key) => countIn(book, key)),
+  };
+  return {
+    host: (name) => tables.hosts.get(name),
+    placement: (replica) => tables.placements.get(replica),
+    address: (key) => tables.addresses.get(key),
+    ...sums(tables),
+  };
+}
+
+function countIn(book: Book, key: string): number {
+  const [level = '', app = '', ...domain] = key.split('/');
+  return book.count(app, level as SpreadLevel, domain.join('/'));
+}

@@ -1,0 +1,217 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createBook } from '../../../reconciler/model/book.ts';
+import type { Book } from '../../../reconciler/model/book.ts';
+import { decide } from '../../../reconciler/model/decide.ts';
+import type { Placement } from '../../../reconciler/model/replica.ts';
+import type { HostRecord, Proposal, SpreadLimits } from '../../../reconciler/model/reservations.ts';
+
+const NOW = 1_000;
+
+function host(name: string, change: Partial<HostRecord> = {}): Proposal {
+  const allocatable = { cpu: 1000, memory: 1000, pids: 100 };
+  const record = { host: name, zone: 'main', state: 'open', epoch: 1, allocatable, rack: 'r1', switch: 's1' } as const;
+  return { op: 'host', record: { ...record, ...change } };
+}
+
+function place(
+  replica: string,
+  on: string,
+  change: Partial<Placement> = {},
+  spread: SpreadLimits = {},
+  hostEpoch = 1,
+): Proposal {
+  const placement: Placement = {
+    replica,
+    app: replica.slice(0, replica.lastIndexOf('-')),
+    zone: 'main',
+    host: on,
+    network: 'net',
+    address: `10.0.0.${String(10 + Number(replica.slice(replica.lastIndexOf('-') + 1)))}`,
+    demand: { cpu: 400, memory: 400, pids: 10 },
+    epoch: 1,
+    ...change,
+  };
+  return { op: 'place', placement, hostEpoch, spread };
+}
+
+const resize = (replica: string, cpu: number): Proposal => ({
+  op: 'resize',
+  replica,
+  demand: { cpu, memory: 400, pids: 10 },
+});
+const release = (replica: string, quarantineUntil = 5_000): Proposal => ({ op: 'release', replica, quarantineUntil });
+
+/** Decides and takes over; answers with one word a proposal. */
+function commit(book: Book, proposals: readonly Proposal[], now = NOW): readonly string[] {
+  const { verdicts, deltas } = decide(book, { id: 'r', now, proposals });
+  book.apply(deltas);
+  return verdicts.map((verdict) => (verdict.accepted ? 'ok' : verdict.reason));
+}
+
+interface Case {
+  readonly name: string;
+  readonly proposals: readonly Proposal[];
+  readonly answers: readonly string[];
+}
+
+const cases: readonly Case[] = [
+  { name: 'places what fits', proposals: [host('h1'), place('a-0', 'h1')], answers: ['ok', 'ok'] },
+  { name: 'an unknown host', proposals: [place('a-0', 'h1')], answers: ['no-host'] },
+  {
+    name: 'a closed host',
+    proposals: [host('h1', { state: 'closed' }), place('a-0', 'h1')],
+    answers: ['ok', 'host-closed'],
+  },
+  { name: 'another zone', proposals: [host('h1', { zone: 'x' }), place('a-0', 'h1')], answers: ['ok', 'wrong-zone'] },
+  { name: 'an older epoch', proposals: [host('h1', { epoch: 2 }), place('a-0', 'h1')], answers: ['ok', 'epoch'] },
+  {
+    name: 'a falling host epoch',
+    proposals: [host('h1', { epoch: 2 }), host('h1', { epoch: 1 })],
+    answers: ['ok', 'epoch'],
+  },
+  {
+    name: 'later proposals see the capacity that earlier ones took',
+    proposals: [host('h1'), place('a-0', 'h1'), place('a-1', 'h1'), place('a-2', 'h1')],
+    answers: ['ok', 'ok', 'ok', 'capacity'],
+  },
+  {
+    name: 'processes are a capacity too',
+    proposals: [host('h1'), place('a-0', 'h1', { demand: { cpu: 1, memory: 1, pids: 101 } })],
+    answers: ['ok', 'capacity'],
+  },
+  {
+    name: 'one owner an address',
+    proposals: [host('h1'), place('a-0', 'h1'), place('b-0', 'h1')],
+    answers: ['ok', 'ok', 'address-owned'],
+  },
+  {
+    name: 'the same address in another network is another address',
+    proposals: [host('h1'), place('a-0', 'h1'), place('b-0', 'h1', { network: 'other' })],
+    answers: ['ok', 'ok', 'ok'],
+  },
+  {
+    name: 'a released address rests',
+    proposals: [host('h1'), place('a-0', 'h1'), release('a-0'), place('b-0', 'h1')],
+    answers: ['ok', 'ok', 'ok', 'address-resting'],
+  },
+  {
+    name: 'a released address without quarantine is free',
+    proposals: [host('h1'), place('a-0', 'h1'), release('a-0', NOW), place('b-0', 'h1')],
+    answers: ['ok', 'ok', 'ok', 'ok'],
+  },
+  {
+    name: 'a replica has one home',
+    proposals: [host('h1'), host('h2'), place('a-0', 'h1'), place('a-0', 'h2')],
+    answers: ['ok', 'ok', 'ok', 'placed-elsewhere'],
+  },
+  {
+    name: 'the same placement again changes nothing',
+    proposals: [host('h1'), place('a-0', 'h1'), place('a-0', 'h1')],
+    answers: ['ok', 'ok', 'ok'],
+  },
+  {
+    name: 'hard spread over racks counts all hosts of the rack',
+    proposals: [host('h1'), host('h2'), place('a-0', 'h1'), place('a-1', 'h2', {}, { rack: 1 })],
+    answers: ['ok', 'ok', 'ok', 'spread'],
+  },
+  {
+    name: 'hard spread of one App does not see another',
+    proposals: [
+      host('h1'),
+      place('a-0', 'h1', {}, { host: 1 }),
+      place('b-1', 'h1', {}, { host: 1 }),
+      place('a-2', 'h1', { demand: { cpu: 1, memory: 1, pids: 1 } }, { host: 1 }),
+    ],
+    answers: ['ok', 'ok', 'ok', 'spread'],
+  },
+  {
+    name: 'a host that moves to another rack takes its replicas along',
+    proposals: [
+      host('h1'),
+      place('a-0', 'h1'),
+      host('h1', { rack: 'r2' }),
+      host('h2', { rack: 'r2' }),
+      host('h3'),
+      place('a-1', 'h2', {}, { rack: 1 }),
+      place('a-1', 'h3', {}, { rack: 1 }),
+    ],
+    answers: ['ok', 'ok', 'ok', 'ok', 'ok', 'spread', 'ok'],
+  },
+  {
+    name: 'growth must fit',
+    proposals: [host('h1'), place('a-0', 'h1'), resize('a-0', 1000), resize('a-0', 1001)],
+    answers: ['ok', 'ok', 'ok', 'capacity'],
+  },
+  {
+    name: 'on a host that has shrunk, less is accepted and more is not',
+    proposals: [
+      host('h1'),
+      place('a-0', 'h1'),
+      host('h1', { allocatable: { cpu: 100, memory: 100, pids: 1 } }),
+      resize('a-0', 300),
+      resize('a-0', 301),
+    ],
+    answers: ['ok', 'ok', 'ok', 'ok', 'capacity'],
+  },
+  {
+    name: 'nothing to resize or release',
+    proposals: [resize('a-0', 1), release('a-0')],
+    answers: ['not-placed', 'not-placed'],
+  },
+  {
+    name: 'a host in use is not forgotten',
+    proposals: [
+      host('h1'),
+      place('a-0', 'h1'),
+      { op: 'forget-host', host: 'h1' },
+      release('a-0'),
+      { op: 'forget-host', host: 'h1' },
+    ],
+    answers: ['ok', 'ok', 'host-in-use', 'ok', 'ok'],
+  },
+];
+
+describe('decide', () => {
+  for (const { name, proposals, answers } of cases) {
+    it(name, () => {
+      assert.deepEqual(commit(createBook(), proposals), answers, 'in one request');
+      const book = createBook();
+      assert.deepEqual(
+        proposals.flatMap((proposal) => commit(book, [proposal])),
+        answers,
+        'one request each',
+      );
+    });
+  }
+
+  it('leaves the book as it is', () => {
+    const book = createBook();
+    decide(book, { id: 'r', now: NOW, proposals: [host('h1'), place('a-0', 'h1')] });
+    assert.equal(book.hosts.size + book.placements.size + book.addresses.size, 0);
+    assert.equal(book.used('h1').cpu, 0);
+  });
+
+  it('says nothing of what was so already', () => {
+    const book = createBook();
+    commit(book, [host('h1'), place('a-0', 'h1')]);
+    assert.deepEqual(decide(book, { id: 'r', now: NOW, proposals: [host('h1'), place('a-0', 'h1')] }).deltas, []);
+  });
+
+  it('gives a rested address out again', () => {
+    const book = createBook();
+    commit(book, [host('h1'), place('a-0', 'h1'), release('a-0', 5_000)]);
+    assert.deepEqual(commit(book, [place('b-0', 'h1')], 4_999), ['address-resting']);
+    assert.deepEqual(commit(book, [place('b-0', 'h1')], 5_000), ['ok']);
+  });
+
+  it('names the current value that refused', () => {
+    const book = createBook();
+    commit(book, [host('h1'), place('a-0', 'h1')]);
+    const demand = { cpu: 601, memory: 1, pids: 1 };
+    const { verdicts } = decide(book, { id: 'r', now: NOW, proposals: [place('a-1', 'h1', { demand })] });
+    assert.deepEqual(verdicts, [
+      { accepted: false, reason: 'capacity', current: { resource: 'cpu', used: 400, allocatable: 1000 } },
+    ]);
+  });
+});
