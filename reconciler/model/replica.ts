@@ -88,6 +88,8 @@ export interface ReplicaReport {
   readonly message?: string;
   /** Fingerprint of the container spec that runs; absent when none does. */
   readonly fingerprint?: string;
+  /** `incarnationOf` the assigned replica, once sandbox, port and container are as it says; absent before. */
+  readonly incarnation?: string;
   /** Digest or id of the image that runs. */
   readonly image?: string;
 }

@@ -1,0 +1,73 @@
+import type { AppSpec } from './catalog.ts';
+import { fingerprint } from './fingerprint.ts';
+import type { AssignedReplica, ReplicaReport } from './replica.ts';
+
+/** Members of an AppSpec that only a new sandbox, port or container can change; all others reach a replica in place. */
+export type RecreateSpec = Pick<
+  AppSpec,
+  | 'image'
+  | 'command'
+  | 'args'
+  | 'env'
+  | 'user'
+  | 'workdir'
+  | 'network'
+  | 'openFiles'
+  | 'ulimits'
+  | 'sysctls'
+  | 'volumes'
+>;
+
+/** The part of a spec that only a new sandbox, port or container can change. */
+export function recreateSpec(spec: AppSpec): RecreateSpec {
+  const { image, command, args, env, user, workdir, network, openFiles, ulimits, sysctls, volumes } = spec;
+  return {
+    image,
+    ...(command ? { command } : {}),
+    ...(args ? { args } : {}),
+    env,
+    ...(user === undefined ? {} : { user }),
+    ...(workdir === undefined ? {} : { workdir }),
+    network,
+    ...(openFiles === undefined ? {} : { openFiles }),
+    ulimits,
+    sysctls,
+    volumes,
+  };
+}
+
+/** Names one incarnation of a replica: a fingerprint of its recreate part and of where it is plugged in. */
+export function incarnationOf({ spec, placement }: Pick<AssignedReplica, 'spec' | 'placement'>): string {
+  const { host, network, address } = placement;
+  return fingerprint([recreateSpec(spec), host, network, address]);
+}
+
+/** Whether a replica serves as it was last assigned: Ready, and in that incarnation. */
+export function serves(assigned: AssignedReplica | undefined, report: ReplicaReport | undefined): boolean {
+  return assigned !== undefined && report?.ready === true && report.incarnation === incarnationOf(assigned);
+}
+
+/** One replica of an App in a rollout. */
+export interface Standing {
+  readonly id: string;
+  /** It is not yet what is wanted, and making it so takes it away for a while. */
+  readonly stale: boolean;
+  /** It does not serve now. */
+  readonly away: boolean;
+}
+
+/**
+ * The stale replicas that may be taken away now: all that do not serve anyway, then others in the given order while no
+ * more than `maxUnavailable` are away in all.
+ */
+export function mayLeave(replicas: readonly Standing[], maxUnavailable: number): ReadonlySet<string> {
+  const leaving = new Set(replicas.filter(({ stale, away }) => stale && away).map(({ id }) => id));
+  let left = maxUnavailable - replicas.filter(({ away }) => away).length;
+  for (const { id, stale, away } of replicas) {
+    if (left <= 0) break;
+    if (!stale || away) continue;
+    leaving.add(id);
+    left -= 1;
+  }
+  return leaving;
+}

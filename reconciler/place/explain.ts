@@ -1,0 +1,113 @@
+import type { AppSpec, Resource } from '../model/catalog.ts';
+import { ordinalOf } from '../model/replica.ts';
+import type { Removal } from './filters.ts';
+import { better, count, obstacle, scoreInto } from './group.ts';
+import type { Group, Score } from './group.ts';
+import { groupIn, runPlacing, settleApp } from './place.ts';
+import type { Run } from './place.ts';
+import { noAddress, nowhere, removalsNow, removalText } from './reasons.ts';
+import type { PlaceInput } from './survey.ts';
+import { hostName, take } from './table.ts';
+
+/** A host that can take the replica. Of the scores less is better; they are compared from left to right, then by name. */
+export interface Candidate {
+  readonly host: string;
+  readonly score: Readonly<Score>;
+}
+
+/** Why a replica is where it is, or where it would go, or why nowhere. */
+export interface Explanation {
+  readonly replica: string;
+  readonly app: string;
+  /** Where it is placed now. */
+  readonly host?: string;
+  readonly address?: string;
+  /** Where it would be placed if it were placed now. */
+  readonly best?: string;
+  readonly removals: readonly Removal[];
+  /** The hosts that no filter removed, best first. */
+  readonly candidates: readonly Candidate[];
+  readonly message: string;
+}
+
+function candidates(run: Run, group: Group): readonly Candidate[] {
+  const { table } = run;
+  const list: Candidate[] = [];
+  for (const row of group.rows) {
+    if (obstacle(table, group, row) !== undefined) continue;
+    const score: Score = { switch: 0, rack: 0, host: 0, fill: 0 };
+    scoreInto(score, table, group, row);
+    list.push({ host: hostName(table, row), score });
+  }
+  return list.sort((a, b) => (better(a.score, b.score) ? -1 : better(b.score, a.score) ? 1 : a.host < b.host ? -1 : 1));
+}
+
+function summary(
+  replica: string,
+  app: AppSpec,
+  host: string | undefined,
+  best: string,
+  removals: readonly Removal[],
+  left: number,
+): string {
+  const removed = removals.map((removal) => removalText(app, removal)).join(', ');
+  const choice = `${String(left)} ${left === 1 ? 'host is' : 'hosts are'} left${removed === '' ? '' : ` (${removed})`}`;
+  if (host === undefined) return `${replica} goes to ${best}: ${choice}, and it scores best`;
+  if (host === best) return `${replica} is on ${host}: ${choice}, and it still scores best`;
+  return `${replica} is on ${host} and stays there: placements are sticky. Placed now it would go to ${best}: ${choice}`;
+}
+
+/** Explains within a run that has seated all that comes before. */
+function explainIn(run: Run, app: Resource<AppSpec>, replica: string): Explanation {
+  const { table, book, input } = run;
+  const group = groupIn(run, app);
+  const wishes = run.survey.wanted.get(app.name) ?? [];
+  settleApp(
+    run,
+    app,
+    wishes.filter((wish) => ordinalOf(wish.replica) < ordinalOf(replica)),
+    group,
+  );
+  const placement = book.placements.get(replica);
+  const row = placement && table.rows.get(placement.host);
+  if (placement && row !== undefined) {
+    take(table, row, placement.demand, -1);
+    count(table, group, row, -1);
+  }
+  const before = run.candidates(app.spec).removals;
+  const removals = removalsNow(table, group, before);
+  const list = candidates(run, group);
+  const best = list[0]?.host;
+  const pool = run.pool(app.spec.network);
+  const dry = !placement && best !== undefined && pool !== undefined && pool.next() === undefined;
+  const base = {
+    replica,
+    app: app.name,
+    ...(placement ? { host: placement.host, address: placement.address } : {}),
+    removals,
+    candidates: list,
+  };
+  if (best === undefined)
+    return { ...base, ...message(nowhere(input.catalog, table, group, app, before).message, placement?.host) };
+  if (dry) return { ...base, message: noAddress(input.catalog, app.spec.network, pool.count(), table).message };
+  return { ...base, best, message: summary(replica, app.spec, placement?.host, best, removals, list.length) };
+}
+
+function message(text: string, host: string | undefined): { readonly message: string } {
+  return { message: host === undefined ? text : `It stays on ${host}. Placed now: ${text}` };
+}
+
+/** Tells which filter removed how many hosts for a replica, how the rest score, and what was chosen. Undefined: not wanted by any App. */
+export function explain(input: PlaceInput, replica: string): Explanation | undefined {
+  const cut = replica.lastIndexOf('-');
+  const app = input.catalog.apps.get(replica.slice(0, cut));
+  const ordinal = ordinalOf(replica);
+  if (cut < 1 || !app || !Number.isInteger(ordinal) || ordinal >= app.spec.replicas) return undefined;
+  let explanation: Explanation | undefined;
+  runPlacing(input, (run, next) => {
+    if (next.name !== app.name) return false;
+    explanation = explainIn(run, app, replica);
+    return true;
+  });
+  return explanation;
+}

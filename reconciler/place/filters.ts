@@ -1,0 +1,104 @@
+import { selects } from '../model/catalog.ts';
+import type { AppSpec, Catalog } from '../model/catalog.ts';
+import { canonical } from '../model/fingerprint.ts';
+import { hostName } from './table.ts';
+import type { HostTable } from './table.ts';
+
+/** Why a host, or with `address` all of them, cannot take a replica. In the order in which they are asked. */
+export type FilterName =
+  | 'zone'
+  | 'level'
+  | 'closed'
+  | 'labels'
+  | 'network'
+  | 'cpu'
+  | 'memory'
+  | 'pids'
+  | 'spread.switch'
+  | 'spread.rack'
+  | 'spread.host'
+  | 'address';
+
+/** How many hosts a filter removed, and the first of them. */
+export interface Removal {
+  readonly filter: FilterName;
+  readonly removed: number;
+  readonly example?: string;
+}
+
+/** Hosts by the filter that removed them, in the order of the filters. */
+export interface Tally {
+  add(filter: FilterName, host: string): void;
+  list(): readonly Removal[];
+}
+
+const ORDER: readonly FilterName[] = [
+  'zone',
+  'level',
+  'closed',
+  'labels',
+  'network',
+  'cpu',
+  'memory',
+  'pids',
+  'spread.switch',
+  'spread.rack',
+  'spread.host',
+  'address',
+];
+
+/** An empty tally. */
+export function tally(): Tally {
+  const removals = new Map<FilterName, { removed: number; example: string }>();
+  return {
+    add: (filter, host) => {
+      const so = removals.get(filter);
+      if (so) so.removed += 1;
+      else removals.set(filter, { removed: 1, example: host });
+    },
+    list: () =>
+      ORDER.flatMap((filter) => {
+        const found = removals.get(filter);
+        return found ? [{ filter, ...found }] : [];
+      }),
+  };
+}
+
+/** The rows that pass what does not depend on other replicas, and what removed the rest. */
+export interface Candidates {
+  readonly rows: Int32Array;
+  readonly removals: readonly Removal[];
+}
+
+/** The first filter that removes the host of a row for all replicas of an App. */
+export function staticObstacle(catalog: Catalog, table: HostTable, app: AppSpec, row: number): FilterName | undefined {
+  const view = table.views[row];
+  const zone = catalog.zones.get(app.zone)?.spec;
+  const network = catalog.networks.get(app.network)?.spec;
+  if (!zone || view?.record.zone !== app.zone) return 'zone';
+  if (!zone.levels.includes(app.level)) return 'level';
+  if (view.record.state !== 'open') return 'closed';
+  if (!selects(app.hosts, view.labels)) return 'labels';
+  if (!network || !selects(network.hosts, view.labels)) return 'network';
+  return undefined;
+}
+
+/** Finds candidates; Apps that ask for the same zone, level, labels and network share the answer. */
+export function candidateFinder(catalog: Catalog, table: HostTable): (app: AppSpec) => Candidates {
+  const known = new Map<string, Candidates>();
+  return (app) => {
+    const key = canonical([app.zone, app.level, app.hosts, app.network]);
+    const before = known.get(key);
+    if (before) return before;
+    const removed = tally();
+    const rows: number[] = [];
+    for (let row = 0; row < table.views.length; row += 1) {
+      const filter = staticObstacle(catalog, table, app, row);
+      if (filter === undefined) rows.push(row);
+      else removed.add(filter, hostName(table, row));
+    }
+    const found = { rows: Int32Array.from(rows), removals: removed.list() };
+    known.set(key, found);
+    return found;
+  };
+}

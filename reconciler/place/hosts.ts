@@ -1,0 +1,97 @@
+import type { Labels } from '../../schemas/types.ts';
+import { selects } from '../model/catalog.ts';
+import type { Catalog, HostSpec, Resource, ZoneSpec } from '../model/catalog.ts';
+import { canonical } from '../model/fingerprint.ts';
+import type { Demand, Report } from '../model/replica.ts';
+import type { HostRecord, Proposal, ReservationState } from '../model/reservations.ts';
+
+/** A host as placing sees it: what the commit knows, and the labels that selectors ask for. */
+export interface HostView {
+  readonly record: HostRecord;
+  readonly labels: Labels;
+}
+
+function zoneOf(host: Resource<HostSpec>, zones: readonly Resource<ZoneSpec>[]): Resource<ZoneSpec> | undefined {
+  return zones.find((zone) => selects(zone.spec.hosts, host.labels));
+}
+
+/** (capacity − reserve) × overcommit, in whole units, never below zero. Processes are neither reserved nor overcommitted. */
+export function allocatable(capacity: Demand, { reserve, overcommit }: ZoneSpec): Demand {
+  const rest = (have: number, kept: number, factor: number): number => Math.floor(Math.max(0, have - kept) * factor);
+  return {
+    cpu: rest(capacity.cpu, reserve.cpu, overcommit.cpu),
+    memory: rest(capacity.memory, reserve.memory, overcommit.memory),
+    pids: capacity.pids,
+  };
+}
+
+/**
+ * The hosts that can be placed on, by name: each Host of the catalog that is in a Zone and whose machine has reported, now
+ * or (when its report is lost) before the snapshot. A host without rack or switch is its own, so that spreading still works.
+ */
+export function hostViews(
+  catalog: Catalog,
+  reports: readonly Report[],
+  snapshot: ReservationState,
+): readonly HostView[] {
+  const facts = new Map(reports.map((report) => [report.host, report.facts]));
+  const zones = [...catalog.zones.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const views: HostView[] = [];
+  for (const host of [...catalog.hosts.values()].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const zone = zoneOf(host, zones);
+    const before = snapshot.hosts.get(host.name);
+    const reported = facts.get(host.name)?.capacity;
+    if (!zone || (!reported && !before)) continue;
+    const { capacity, topology, schedulable } = host.spec;
+    const record: HostRecord = {
+      host: host.name,
+      zone: zone.name,
+      state: schedulable ? 'open' : 'closed',
+      epoch: before?.epoch ?? 1,
+      allocatable: reported
+        ? allocatable({ ...reported, ...capacity }, zone.spec)
+        : (before?.allocatable ?? { cpu: 0, memory: 0, pids: 0 }),
+      rack: topology.rack ?? host.name,
+      switch: topology.switch ?? host.name,
+    };
+    views.push({ record, labels: host.labels });
+  }
+  return views;
+}
+
+/** Records of the views alone: what the store is to know of the hosts. */
+export function hostRecords(
+  catalog: Catalog,
+  reports: readonly Report[],
+  snapshot: ReservationState,
+): readonly HostRecord[] {
+  return hostViews(catalog, reports, snapshot).map(({ record }) => record);
+}
+
+function unreadable(catalog: Catalog, record: HostRecord): boolean {
+  const { heldObjects, heldOwners } = catalog;
+  return heldOwners.size > 0 || heldObjects.has(`Host/${record.host}`) || heldObjects.has(`Zone/${record.zone}`);
+}
+
+/**
+ * What brings the store's hosts to the views: changed records, and hosts that are gone. One that still has replicas is
+ * closed, and forgotten only once it is empty; nothing is concluded from documents that cannot be read.
+ */
+export function hostProposals(
+  views: readonly HostView[],
+  snapshot: ReservationState,
+  catalog: Catalog,
+): readonly Proposal[] {
+  const inUse = new Set([...snapshot.placements.values()].map(({ host }) => host));
+  const seen = new Set(views.map(({ record }) => record.host));
+  const proposals: Proposal[] = [];
+  for (const { record } of views)
+    if (canonical(record) !== canonical(snapshot.hosts.get(record.host))) proposals.push({ op: 'host', record });
+  const gone = [...snapshot.hosts.values()].filter(({ host }) => !seen.has(host));
+  for (const record of gone.sort((a, b) => (a.host < b.host ? -1 : 1))) {
+    if (unreadable(catalog, record)) continue;
+    if (!inUse.has(record.host)) proposals.push({ op: 'forget-host', host: record.host });
+    else if (record.state === 'open') proposals.push({ op: 'host', record: { ...record, state: 'closed' } });
+  }
+  return proposals;
+}

@@ -1,0 +1,151 @@
+import type { Book } from '../model/book.ts';
+import type { AppSpec, Catalog, Resource } from '../model/catalog.ts';
+import type { Demand, Placement } from '../model/replica.ts';
+import { formatBytes, formatCpu } from '../model/units.ts';
+import type { PoolCount } from './addresses.ts';
+import { tally } from './filters.ts';
+import type { FilterName, Removal } from './filters.ts';
+import { obstacle } from './group.ts';
+import type { Group } from './group.ts';
+import { hostName } from './table.ts';
+import type { HostTable } from './table.ts';
+
+/** Why a replica is not placed: what removed the hosts, and the sentence that says so. */
+export interface Why {
+  readonly reasons: readonly Removal[];
+  readonly message: string;
+}
+
+const WORDS: Readonly<Record<FilterName, (app: AppSpec) => string>> = {
+  zone: ({ zone }) => `not in zone ${zone}`,
+  level: ({ zone, level }) => `zone ${zone} does not take level ${String(level)}`,
+  closed: () => 'not schedulable',
+  labels: ({ hosts }) => `without ${labelText(hosts.matchLabels)}`,
+  network: ({ network }) => `without Network ${network}`,
+  cpu: () => 'too little CPU left',
+  memory: () => 'too little memory left',
+  pids: () => 'too few processes left',
+  'spread.switch': ({ spread }) => `spread.switch ${String(spread.switch)} reached`,
+  'spread.rack': ({ spread }) => `spread.rack ${String(spread.rack)} reached`,
+  'spread.host': ({ spread }) => `spread.host ${String(spread.host)} reached`,
+  address: ({ network }) => `no address left in Network ${network}`,
+};
+
+function labelText(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(', ');
+}
+
+/** One removal in words: `2 too little CPU left (h1)`. */
+export function removalText(app: AppSpec, { filter, removed, example }: Removal): string {
+  return `${String(removed)} ${WORDS[filter](app)}${example === undefined ? '' : ` (${example})`}`;
+}
+
+/** An amount of a resource as a person reads it. */
+export function amount(key: keyof Demand, value: number): string {
+  if (key === 'memory') return `${formatBytes(value)} of memory`;
+  return key === 'cpu' ? `${formatCpu(value)} CPU` : `${String(value)} processes`;
+}
+
+/** What removes the candidates of a group now, after what removed the rest of the hosts. */
+export function removalsNow(table: HostTable, group: Group, before: readonly Removal[]): readonly Removal[] {
+  const now = tally();
+  for (const row of group.rows) {
+    const filter = obstacle(table, group, row);
+    if (filter !== undefined) now.add(filter, hostName(table, row));
+  }
+  return [...before, ...now.list()];
+}
+
+/** What a host lacks for one more replica, as parts of what the replica asks for; 0 when it has the room. */
+function shortfall(table: HostTable, { demand }: Group, row: number): number {
+  const lack = (key: keyof Demand): number =>
+    Math.max(0, demand[key] - (table.free[key][row] ?? 0)) / Math.max(1, demand[key]);
+  return lack('cpu') + lack('memory') + lack('pids');
+}
+
+function lacking(table: HostTable, { demand }: Group, row: number): string {
+  return (['cpu', 'memory', 'pids'] as const)
+    .filter((key) => demand[key] > (table.free[key][row] ?? 0))
+    .map((key) => `${amount(key, demand[key] - (table.free[key][row] ?? 0))} (wants ${amount(key, demand[key])})`)
+    .join(' and ');
+}
+
+/** The host that comes nearest to taking a replica, and what would make room. */
+export function nearestMiss(table: HostTable, group: Group): string | undefined {
+  let nearest: number | undefined;
+  for (const row of group.rows)
+    if (nearest === undefined || shortfall(table, group, row) < shortfall(table, group, nearest)) nearest = row;
+  if (nearest === undefined) return undefined;
+  const name = hostName(table, nearest);
+  const filter = obstacle(table, group, nearest);
+  if (filter === undefined) return undefined;
+  if (filter.startsWith('spread.'))
+    return `${name} has the room: raise ${filter} or add hosts in another ${filter.slice('spread.'.length)}`;
+  return `${name} comes nearest and lacks ${lacking(table, group, nearest)}: free or add as much, or ask for less`;
+}
+
+/** Why no host takes a replica of this group. */
+export function nowhere(
+  catalog: Catalog,
+  table: HostTable,
+  group: Group,
+  app: Resource<AppSpec>,
+  before: readonly Removal[],
+): Why {
+  const { zone, network } = app.spec;
+  const reasons = removalsNow(table, group, before);
+  const unread = catalog.zones.has(zone)
+    ? catalog.networks.has(network)
+      ? undefined
+      : `Network ${network}`
+    : `Zone ${zone}`;
+  if (unread !== undefined) return { reasons, message: `App ${app.name} waits: ${unread} is missing or has errors` };
+  if (table.views.length === 0)
+    return { reasons, message: `App ${app.name} finds no host: no Host in a Zone has reported yet` };
+  const removed = reasons.map((removal) => removalText(app.spec, removal)).join(', ');
+  const near = nearestMiss(table, group);
+  const end = near === undefined ? '' : `. ${near}`;
+  return { reasons, message: `App ${app.name} finds no host among ${String(table.views.length)}: ${removed}${end}` };
+}
+
+/** Why there is no address: names the Network, how many are wanted and how many there are. */
+export function noAddress(catalog: Catalog, network: string, count: PoolCount, table: HostTable): Why {
+  const wanted = [...catalog.apps.values()]
+    .filter(({ spec }) => spec.network === network)
+    .reduce((sum, { spec }) => sum + spec.replicas, 0);
+  const rest =
+    count.nextAt === undefined
+      ? ''
+      : `, ${String(count.resting)} resting, the first until ${new Date(count.nextAt).toISOString()}`;
+  const message =
+    `Network ${network} has no address left: ${String(wanted)} wanted, ${String(count.total)} there, ` +
+    `${String(count.owned)} in use${rest}. Widen its ranges or ask for fewer replicas`;
+  return { reasons: [{ filter: 'address', removed: table.views.length }], message };
+}
+
+/** Why a replica does not get the room that it asks for where it is. */
+export function noGrowth(
+  book: Book,
+  { replica, app, host, demand: have }: Placement,
+  want: Demand,
+): Why & { readonly replica: string; readonly app: string } {
+  const record = book.hosts.get(host);
+  const used = book.used(host);
+  const key = (['cpu', 'memory', 'pids'] as const).find(
+    (name) => want[name] > have[name] && used[name] - have[name] + want[name] > (record?.allocatable[name] ?? 0),
+  );
+  const left =
+    key === undefined || !record
+      ? ''
+      : `, ${amount(key, record.allocatable[key] - used[key] + have[key])} there for it`;
+  const asks = key === undefined ? '' : ` (${amount(key, want[key])} wanted${left})`;
+  const reasons = key === undefined ? [] : [{ filter: key, removed: 1, example: host }];
+  return {
+    replica,
+    app,
+    reasons,
+    message: `${replica} keeps its old limits: ${host} has no room for the new ones${asks}`,
+  };
+}

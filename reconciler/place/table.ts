@@ -1,0 +1,66 @@
+import type { Book } from '../model/book.ts';
+import type { Demand } from '../model/replica.ts';
+import type { HostView } from './hosts.ts';
+
+type Amounts = Readonly<Record<keyof Demand, Float64Array>>;
+
+/** The hosts as columns of numbers, in order of name. Row numbers are meant wherever a host is a number. */
+export interface HostTable {
+  readonly views: readonly HostView[];
+  /** Host name → row. */
+  readonly rows: ReadonlyMap<string, number>;
+  readonly all: Amounts;
+  readonly free: Amounts;
+  /** Row → number of its switch and rack, counted from 0. */
+  readonly switchOf: Int32Array;
+  readonly rackOf: Int32Array;
+  readonly switches: number;
+  readonly racks: number;
+}
+
+function numbered(names: readonly string[]): { readonly of: Int32Array; readonly count: number } {
+  const numbers = new Map<string, number>();
+  const of = Int32Array.from(names, (name) => {
+    const number = numbers.get(name) ?? numbers.size;
+    numbers.set(name, number);
+    return number;
+  });
+  return { of, count: numbers.size };
+}
+
+function column(views: readonly HostView[], value: (view: HostView) => number): Float64Array {
+  return Float64Array.from(views, value);
+}
+
+/** The table of these hosts with what the book says is used. */
+export function hostTable(unordered: readonly HostView[], book: Book): HostTable {
+  const views = [...unordered].sort((a, b) => (a.record.host < b.record.host ? -1 : 1));
+  const all = (key: keyof Demand): Float64Array => column(views, ({ record }) => record.allocatable[key]);
+  const free = (key: keyof Demand): Float64Array =>
+    column(views, ({ record }) => record.allocatable[key] - book.used(record.host)[key]);
+  const switches = numbered(views.map(({ record }) => record.switch));
+  const racks = numbered(views.map(({ record }) => record.rack));
+  return {
+    views,
+    rows: new Map(views.map(({ record }, row) => [record.host, row])),
+    all: { cpu: all('cpu'), memory: all('memory'), pids: all('pids') },
+    free: { cpu: free('cpu'), memory: free('memory'), pids: free('pids') },
+    switchOf: switches.of,
+    rackOf: racks.of,
+    switches: switches.count,
+    racks: racks.count,
+  };
+}
+
+/** Name of the host in a row. */
+export function hostName(table: HostTable, row: number): string {
+  return table.views[row]?.record.host ?? '';
+}
+
+/** Takes what a replica wants from a host, or with sign −1 gives it back. */
+export function take(table: HostTable, row: number, demand: Demand, sign: 1 | -1 = 1): void {
+  for (const key of ['cpu', 'memory', 'pids'] as const) {
+    const free = table.free[key];
+    free[row] = (free[row] ?? 0) - sign * demand[key];
+  }
+}
