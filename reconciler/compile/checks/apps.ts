@@ -1,0 +1,180 @@
+import { selects } from '../../model/catalog.ts';
+import type { AppSpec, Resource, ZoneSpec } from '../../model/catalog.ts';
+import { formatBytes, formatCpu } from '../../model/units.ts';
+import { poolSize } from '../specs/network.ts';
+import { suggestion } from '../suggest.ts';
+import { byName, fieldOrigin, listed, place } from '../tables.ts';
+import type { Clash, ObjectId, Tables } from '../tables.ts';
+
+type AppResource = Resource<AppSpec>;
+
+/** A reference to what is not in the tables. */
+export interface Dangling extends Clash {
+  readonly app: ObjectId;
+  readonly target: ObjectId;
+}
+
+/** References of Apps to Zones and Networks that are not there. */
+export function danglingReferences(tables: Tables): readonly Dangling[] {
+  const zones = [...tables.Zone.keys()];
+  const networks = [...tables.Network.keys()];
+  return byName(tables.App).flatMap(([name, app]) => {
+    const { zone, network } = app.spec;
+    return [
+      ...(tables.Zone.has(zone) ? [] : [dangling(name, app, 'Zone', zone, '/spec/zone', zones)]),
+      ...(tables.Network.has(network) ? [] : [dangling(name, app, 'Network', network, '/spec/network/name', networks)]),
+    ];
+  });
+}
+
+function dangling(
+  name: string,
+  app: AppResource,
+  kind: 'Zone' | 'Network',
+  target: string,
+  pointer: string,
+  known: readonly string[],
+): Dangling {
+  const id: ObjectId = `App/${name}`;
+  return {
+    app: id,
+    target: `${kind}/${target}`,
+    code: 'DANGLING_REFERENCE',
+    at: fieldOrigin(app, pointer),
+    message: `App ${name}: there is no ${kind} "${target}"`,
+    hint: known.length === 0 ? `add a ${kind} document` : suggestion(target, known, 'there are'),
+    holds: [id],
+  };
+}
+
+/** What an App may not do in its Zone: level and host volumes. Its references hold. */
+export function zoneRules(tables: Tables): readonly Clash[] {
+  return byName(tables.App).flatMap(([name, app]) => {
+    const zone = tables.Zone.get(app.spec.zone);
+    return zone === undefined ? [] : [...levelRule(name, app, zone), ...volumeRule(name, app, zone)];
+  });
+}
+
+function levelRule(name: string, app: AppResource, zone: Resource<ZoneSpec>): readonly Clash[] {
+  if (zone.spec.levels.includes(app.spec.level)) return [];
+  const message = `App ${name} has level ${String(app.spec.level)}, which Zone ${app.spec.zone} does not take`;
+  const hint = `it takes ${zone.spec.levels.join(', ')} (${place(fieldOrigin(zone, '/spec/levels/0'))})`;
+  const written = app.fields['/spec/level'];
+  return [
+    { code: 'LEVEL_NOT_IN_ZONE', at: written ?? fieldOrigin(app, '/spec/zone'), message, hint, holds: [`App/${name}`] },
+  ];
+}
+
+function volumeRule(name: string, app: AppResource, zone: Resource<ZoneSpec>): readonly Clash[] {
+  const allowed = zone.spec.allowedHostPaths;
+  return app.spec.volumes.flatMap((volume, at) => {
+    if (!('host' in volume) || allowed.some((root) => isBelow(volume.host, root))) return [];
+    const paths = allowed.length === 0 ? 'none' : listed(allowed);
+    return {
+      code: 'VOLUME_NOT_ALLOWED',
+      at: fieldOrigin(app, `/spec/volumes/${String(at)}/host`),
+      message: `App ${name} mounts ${volume.host}, which Zone ${app.spec.zone} does not allow`,
+      hint: `spec.allowedHostPaths of the Zone: ${paths} (${place(zone.origin)})`,
+      holds: [`App/${name}`],
+    };
+  });
+}
+
+function isBelow(path: string, root: string): boolean {
+  return path === root || path.startsWith(root === '/' ? '/' : `${root}/`);
+}
+
+type Room = Readonly<Record<'cpu' | 'memory' | 'pids', { readonly host: string; readonly most: number }>>;
+
+/** A replica that fits on none of the hosts that may run it, where all of them declare what they have. */
+export function tooLarge(tables: Tables): readonly Clash[] {
+  const rooms = new Map<string, Room | undefined>();
+  return byName(tables.App).flatMap(([name, app]) => {
+    const { zone, network, hosts } = app.spec;
+    const key = JSON.stringify([zone, network, Object.entries(hosts.matchLabels).sort()]);
+    if (!rooms.has(key)) rooms.set(key, roomOf(tables, app.spec));
+    const room = rooms.get(key);
+    return room === undefined ? [] : sizeClashes(name, app, room);
+  });
+}
+
+/** The most that any eligible host can give of each resource; infinite where one does not declare it. Undefined without hosts. */
+function roomOf(tables: Tables, app: AppSpec): Room | undefined {
+  const zone = tables.Zone.get(app.zone)?.spec;
+  const network = tables.Network.get(app.network)?.spec;
+  if (zone === undefined || network === undefined) return undefined;
+  const selectors = [zone.hosts, app.hosts, network.hosts];
+  const hosts = byName(tables.Host).filter(([, { labels }]) =>
+    selectors.every((selector) => selects(selector, labels)),
+  );
+  if (hosts.length === 0) return undefined;
+  const most = (what: keyof Room, reserve: number, overcommit: number): Room[typeof what] => {
+    let best = { host: '', most: -Infinity };
+    for (const [host, { spec }] of hosts) {
+      const capacity = spec.capacity[what];
+      const room = capacity === undefined ? Infinity : Math.max(0, Math.floor((capacity - reserve) * overcommit));
+      if (room > best.most) best = { host, most: room };
+    }
+    return best;
+  };
+  return {
+    cpu: most('cpu', zone.reserve.cpu, zone.overcommit.cpu),
+    memory: most('memory', zone.reserve.memory, zone.overcommit.memory),
+    pids: most('pids', 0, 1),
+  };
+}
+
+function sizeClashes(name: string, app: AppResource, room: Room): readonly Clash[] {
+  const { resources } = app.spec;
+  const rows = [
+    ['cpu', '/spec/resources/cpu/cores', formatCpu],
+    ['memory', '/spec/resources/memory/limit', formatBytes],
+    ['pids', '/spec/resources/pids', String],
+  ] as const;
+  return rows.flatMap(([what, pointer, format]) => {
+    const { host, most } = room[what];
+    if (resources[what] <= most) return [];
+    return {
+      code: 'APP_TOO_LARGE' as const,
+      at: fieldOrigin(app, pointer),
+      message: `a replica of App ${name} wants ${format(resources[what])} ${what}, more than any host that may run it can give`,
+      hint: `the largest is ${host} with ${format(most)} after reserve and overcommit`,
+      holds: [`App/${name}` as const],
+    };
+  });
+}
+
+/**
+ * Networks whose Apps want more replicas than there are addresses. Held are Apps that grew since the previous catalog,
+ * the least critical first, then others, until the rest has enough.
+ */
+export function addressShortages(tables: Tables, previousReplicas: (app: string) => number): readonly Clash[] {
+  const apps = byName(tables.App);
+  return byName(tables.Network).flatMap(([name, network]) => {
+    const users = apps.filter(([, app]) => app.spec.network === name);
+    const wanted = users.reduce((sum, [, app]) => sum + app.spec.replicas, 0);
+    const size = poolSize(network.spec.pool);
+    if (wanted <= size) return [];
+    const grown = (app: readonly [string, AppResource]): number => app[1].spec.replicas - previousReplicas(app[0]);
+    const order = users.toSorted(
+      (a, b) =>
+        Number(grown(b) > 0) - Number(grown(a) > 0) || b[1].spec.level - a[1].spec.level || (a[0] < b[0] ? 1 : -1),
+    );
+    let excess = wanted - size;
+    const holds: ObjectId[] = [];
+    for (const user of order) {
+      if (excess <= 0) break;
+      holds.push(`App/${user[0]}`);
+      excess -= grown(user) > 0 ? grown(user) : user[1].spec.replicas;
+    }
+    const biggest = users.toSorted((a, b) => b[1].spec.replicas - a[1].spec.replicas);
+    const parts = biggest.map(([app, { spec, ...rest }]) => `${app} ${String(spec.replicas)} (${place(rest.origin)})`);
+    return {
+      code: 'TOO_FEW_ADDRESSES',
+      at: network.fields['/spec/ranges/0'] ?? fieldOrigin(network, '/spec/cidr'),
+      message: `Network ${name} has ${String(size)} addresses for ${String(wanted)} replicas: ${listed(parts)}`,
+      hint: 'widen spec.ranges or spec.cidr, or take replicas away',
+      holds,
+    };
+  });
+}

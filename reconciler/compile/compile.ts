@@ -1,0 +1,60 @@
+import type { Catalog } from '../model/catalog.ts';
+import type { SourceFile } from '../model/source.ts';
+import { addressShortages, danglingReferences, tooLarge, zoneRules } from './checks/apps.ts';
+import { machineClashes, zoneClashes } from './checks/hosts.ts';
+import { networkClashes } from './checks/networks.ts';
+import { tuningClashes } from './checks/tunings.ts';
+import { readFiles } from './documents.ts';
+import type { ParseCache } from './file.ts';
+import { draftOf } from './draft.ts';
+import type { Draft } from './draft.ts';
+import { excerpts, sorted } from './excerpts.ts';
+
+/**
+ * What the files of a revision say. Never throws: all problems are in the catalog, and what is concerned by one is held as
+ * the previous catalog knew it, or left out. In the result every App's Zone and Network exist.
+ */
+export function compile(
+  files: readonly SourceFile[],
+  revision: string,
+  cache?: ParseCache,
+  previous?: Catalog,
+): Catalog {
+  const reading = readFiles(files, revision, cache);
+  const draft = draftOf(reading, revision, previous);
+  check(draft, previous);
+  const { tables } = draft;
+  return {
+    revision,
+    fleet: draft.fleet,
+    apps: tables.App,
+    zones: tables.Zone,
+    networks: tables.Network,
+    hosts: tables.Host,
+    tunings: tables.Tuning,
+    problems: sorted(excerpts(draft.problems, files)),
+    heldObjects: draft.heldObjects,
+    heldOwners: draft.heldOwners,
+  };
+}
+
+/** The checks between documents, each on what the ones before have left. */
+function check(draft: Draft, previous: Catalog | undefined): void {
+  const { tables } = draft;
+  for (const clash of machineClashes(tables)) draft.clash(clash);
+  for (const clash of zoneClashes(tables)) draft.clash(clash);
+  // zones and hosts as they were may still disagree with what is new
+  for (const { host } of zoneClashes(tables)) draft.drop(`Host/${host}`);
+  for (const clash of networkClashes(tables)) draft.clash(clash);
+  for (const clash of tuningClashes(tables)) draft.clash(clash);
+  for (const each of danglingReferences(tables)) {
+    // the reference is right, what it names is held: that was told already
+    if (draft.heldObjects.has(each.target)) draft.hold(each.app);
+    else draft.clash(each);
+  }
+  for (const clash of zoneRules(tables)) draft.clash(clash);
+  for (const clash of tooLarge(tables)) draft.clash(clash);
+  for (const clash of addressShortages(tables, (app) => previous?.apps.get(app)?.spec.replicas ?? 0))
+    draft.clash(clash);
+  for (const { app } of danglingReferences(tables)) draft.drop(app);
+}

@@ -1,0 +1,156 @@
+import type { App } from '../../../schemas/types.ts';
+import type { AppSpec, ProbeSpec, Probes, Resources, Volume } from '../../model/catalog.ts';
+import { parseBytes, parseCpu, parseDuration } from '../../model/units.ts';
+import { rateOf } from './network.ts';
+import { pathProblem } from './paths.ts';
+import { defined, filled } from './say.ts';
+import type { Say } from './say.ts';
+import { selectorOf } from './selector.ts';
+
+/** Docker refuses less. */
+const LEAST_MEMORY = 6 * 1024 * 1024;
+
+type Manifest = App['spec'];
+
+/** The App's spec in plain units. */
+export function appSpec({ spec }: App, say: Say): AppSpec {
+  const restart = filled(spec.restart);
+  const backoff = positive(filled(restart.backoff), '/spec/restart/backoff', say);
+  const maxBackoff = positive(filled(restart.maxBackoff), '/spec/restart/maxBackoff', say);
+  if (maxBackoff < backoff)
+    say(
+      '/spec/restart/maxBackoff',
+      'BAD_VALUE',
+      'spec.restart.maxBackoff is shorter than the first pause',
+      'at least the backoff',
+    );
+  const stop = filled(spec.stop);
+  return {
+    ...defined<Pick<AppSpec, 'command' | 'args' | 'user' | 'workdir' | 'openFiles' | 'egress' | 'ingress'>>({
+      command: spec.command,
+      args: spec.args,
+      user: spec.user,
+      workdir: spec.workdir,
+      openFiles: spec.openFiles,
+      egress: rateOf(spec.network.egress, '/spec/network/egress', say),
+      ingress: rateOf(spec.network.ingress, '/spec/network/ingress', say),
+    }),
+    image: spec.image,
+    env: spec.env ?? {},
+    replicas: filled(spec.replicas),
+    level: filled(spec.level),
+    zone: spec.zone,
+    hosts: selectorOf(spec.hosts),
+    spread: defined<AppSpec['spread']>(spec.spread ?? {}),
+    network: spec.network.name,
+    resources: resourcesOf(spec, say),
+    ulimits: ulimitsOf(spec, say),
+    sysctls: Object.fromEntries(Object.entries(spec.sysctls ?? {}).map(([key, value]) => [key, String(value)])),
+    volumes: (spec.volumes ?? []).map((volume, at) => volumeOf(volume, `/spec/volumes/${String(at)}`, say)),
+    probes: probesOf(spec, say),
+    stop: { signal: filled(stop.signal), grace: parseDuration(filled(stop.grace)) },
+    restart: { backoff, maxBackoff, resetAfter: parseDuration(filled(restart.resetAfter)) },
+    maxUnavailable: filled(spec.update?.maxUnavailable),
+  };
+}
+
+function positive(duration: string, pointer: string, say: Say): number {
+  const ms = parseDuration(duration);
+  if (ms === 0) say(pointer, 'BAD_VALUE', `${pointer.slice(1).replaceAll('/', '.')} cannot be 0`, 'at least 1ms');
+  return ms;
+}
+
+function resourcesOf({ resources }: Manifest, say: Say): Resources {
+  const { cpu, memory, pids, blockIoWeight } = filled(resources);
+  const cores = parseCpu(filled(cpu?.cores));
+  const quota = cpu?.quota === undefined ? undefined : parseCpu(cpu.quota);
+  const limit = parseBytes(filled(memory?.limit));
+  const reservation = memory?.reservation === undefined ? undefined : parseBytes(memory.reservation);
+  if (cores < 1) say('/spec/resources/cpu/cores', 'BAD_VALUE', 'spec.resources.cpu.cores cannot be 0', 'at least 1m');
+  // the kernel's smallest quota is 1 ms in a period of 100 ms
+  if (quota !== undefined && quota < 10)
+    say(
+      '/spec/resources/cpu/quota',
+      'BAD_VALUE',
+      'spec.resources.cpu.quota is too small',
+      'at least 10m; leave it out for no limit',
+    );
+  if (limit < LEAST_MEMORY)
+    say(
+      '/spec/resources/memory/limit',
+      'MEMORY_TOO_SMALL',
+      `a memory limit of ${String(memory?.limit)} is too small`,
+      'at least 6Mi',
+    );
+  if (reservation !== undefined && reservation > limit) {
+    const message = `the reservation ${String(memory?.reservation)} is larger than the limit ${String(memory?.limit)}`;
+    say('/spec/resources/memory/reservation', 'RESERVATION_ABOVE_LIMIT', message, 'at most the limit');
+  }
+  if (reservation !== undefined && reservation < LEAST_MEMORY) {
+    const message = `a memory reservation of ${String(memory?.reservation)} is too small`;
+    say('/spec/resources/memory/reservation', 'MEMORY_TOO_SMALL', message, 'at least 6Mi');
+  }
+  return {
+    ...defined<Pick<Resources, 'quota' | 'reservation' | 'blockIoWeight'>>({ quota, reservation, blockIoWeight }),
+    cpu: cores,
+    shares: cpu?.shares ?? Math.min(262_144, Math.max(2, Math.round((cores * 1024) / 1000))),
+    memory: limit,
+    swap: parseBytes(filled(memory?.swap)),
+    pids: filled(pids),
+  };
+}
+
+function ulimitsOf({ ulimits = {} }: Manifest, say: Say): AppSpec['ulimits'] {
+  return Object.fromEntries(
+    Object.entries(ulimits).map(([name, value]) => {
+      const { soft, hard } = typeof value === 'number' ? { soft: value, hard: value } : value;
+      if (hard !== -1 && (soft === -1 || soft > hard))
+        say(
+          `/spec/ulimits/${name}/soft`,
+          'BAD_VALUE',
+          `the soft limit of ${name} is above the hard one`,
+          `at most ${String(hard)}`,
+        );
+      return [name, { soft, hard }];
+    }),
+  );
+}
+
+function volumeOf(volume: NonNullable<Manifest['volumes']>[number], pointer: string, say: Say): Volume {
+  const problem = pathProblem(volume.path) ?? (volume.path === '/' ? 'a volume cannot be mounted over /' : undefined);
+  if (problem !== undefined) say(`${pointer}/path`, 'BAD_VALUE', problem, 'no ".", "..", "//" or "/" at the end');
+  if ('host' in volume) {
+    const strange = pathProblem(volume.host);
+    if (strange !== undefined) say(`${pointer}/host`, 'BAD_VALUE', strange, 'no ".", "..", "//" or "/" at the end');
+    return { path: volume.path, host: volume.host, readOnly: filled(volume.readOnly) };
+  }
+  const size = parseBytes(volume.tmpfs.size);
+  if (size < 4096)
+    say(`${pointer}/tmpfs/size`, 'BAD_VALUE', `a tmpfs of ${String(volume.tmpfs.size)} is too small`, 'at least 4Ki');
+  return { path: volume.path, tmpfs: size };
+}
+
+function probesOf({ probes = {} }: Manifest, say: Say): Probes {
+  return defined<Probes>({
+    startup: probeOf(probes.startup, '/spec/probes/startup', say),
+    readiness: probeOf(probes.readiness, '/spec/probes/readiness', say),
+    liveness: probeOf(probes.liveness, '/spec/probes/liveness', say),
+  });
+}
+
+function probeOf(probe: NonNullable<Manifest['probes']>['startup'], pointer: string, say: Say): ProbeSpec | undefined {
+  if (probe === undefined) return undefined;
+  const check: ProbeSpec['check'] =
+    'http' in probe
+      ? { type: 'http', port: probe.http.port, path: filled(probe.http.path) }
+      : 'tcp' in probe
+        ? { type: 'tcp', port: probe.tcp.port }
+        : { type: 'exec', command: probe.exec.command };
+  return {
+    check,
+    period: positive(filled(probe.period), `${pointer}/period`, say),
+    timeout: positive(filled(probe.timeout), `${pointer}/timeout`, say),
+    failures: filled(probe.failures),
+    successes: filled(probe.successes),
+  };
+}

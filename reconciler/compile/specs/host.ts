@@ -1,0 +1,23 @@
+import type { Host } from '../../../schemas/types.ts';
+import type { HostSpec } from '../../model/catalog.ts';
+import { parseIpv4 } from '../../model/ipv4.ts';
+import { parseBytes, parseCpu } from '../../model/units.ts';
+import { defined, filled } from './say.ts';
+import type { Say } from './say.ts';
+
+/** The Host's spec in plain units. */
+export function hostSpec({ spec }: Host, say: Say): HostSpec {
+  const { machine = {}, topology = {}, capacity = {} } = spec;
+  if (machine.address !== undefined && parseIpv4(machine.address) === undefined)
+    say('/spec/machine/address', 'BAD_VALUE', `"${machine.address}" is not an IPv4 address`, 'as 192.0.2.7');
+  return {
+    machine: defined<HostSpec['machine']>(machine),
+    topology: defined<HostSpec['topology']>(topology),
+    capacity: defined<HostSpec['capacity']>({
+      cpu: capacity.cpu === undefined ? undefined : parseCpu(capacity.cpu),
+      memory: capacity.memory === undefined ? undefined : parseBytes(capacity.memory),
+      pids: capacity.pids,
+    }),
+    schedulable: filled(spec.schedulable),
+  };
+}

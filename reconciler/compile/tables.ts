@@ -1,0 +1,59 @@
+import type { AppSpec, Catalog, HostSpec, NetworkSpec, Resource, TuningSpec, ZoneSpec } from '../model/catalog.ts';
+import type { Origin } from '../model/change.ts';
+import type { CompileCode } from './codes.ts';
+import type { Kind } from './schemas.ts';
+
+/** The objects of a repository by kind and name; Fleet apart. */
+export interface Tables {
+  readonly App: Map<string, Resource<AppSpec>>;
+  readonly Zone: Map<string, Resource<ZoneSpec>>;
+  readonly Network: Map<string, Resource<NetworkSpec>>;
+  readonly Host: Map<string, Resource<HostSpec>>;
+  readonly Tuning: Map<string, Resource<TuningSpec>>;
+}
+
+export type TableKind = keyof Tables;
+
+/** Names one object: `App/web`. */
+export type ObjectId = `${Kind}/${string}`;
+
+/** A problem between documents: where it is told, and which objects are held as they were because of it. */
+export interface Clash {
+  readonly code: CompileCode;
+  readonly at: Origin;
+  readonly message: string;
+  readonly hint?: string | undefined;
+  readonly holds: readonly ObjectId[];
+}
+
+/** The tables of a catalog. */
+export function tablesOf(catalog: Catalog): { readonly [K in TableKind]: ReadonlyMap<string, Resource<unknown>> } {
+  return {
+    App: catalog.apps,
+    Zone: catalog.zones,
+    Network: catalog.networks,
+    Host: catalog.hosts,
+    Tuning: catalog.tunings,
+  };
+}
+
+/** Where a field was written; the object's place when it was not. */
+export function fieldOrigin(resource: Resource<unknown>, pointer: string): Origin {
+  return resource.fields[pointer] ?? resource.origin;
+}
+
+/** `file:line` of an origin, for messages that name a second place. */
+export function place({ file, line }: Origin): string {
+  return `${file}:${String(line)}`;
+}
+
+/** The hosts that a selector matches by name, in order of name; `among` the given. */
+export function byName<T>(table: ReadonlyMap<string, T>): readonly (readonly [string, T])[] {
+  return [...table].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** `h1, h2, h3 and 4 more` */
+export function listed(names: readonly string[], most = 3): string {
+  const rest = names.length - most;
+  return rest > 0 ? `${names.slice(0, most).join(', ')} and ${String(rest)} more` : names.join(', ');
+}

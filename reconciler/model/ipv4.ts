@@ -1,0 +1,33 @@
+/** An IPv4 address in dotted decimals as a number from 0 to 2³²−1; undefined when it is not one (leading zeros are refused). */
+export function parseIpv4(text: string): number | undefined {
+  const parts = text.split('.');
+  if (parts.length !== 4) return undefined;
+  let value = 0;
+  for (const part of parts) {
+    if (!/^(0|[1-9][0-9]{0,2})$/.test(part) || Number(part) > 255) return undefined;
+    value = value * 256 + Number(part);
+  }
+  return value;
+}
+
+/** The dotted decimals of an address. */
+export function formatIpv4(value: number): string {
+  return [24, 16, 8, 0].map((shift) => String(Math.floor(value / 2 ** shift) % 256)).join('.');
+}
+
+/** An IPv4 network; first and last include the network's and the broadcast address. */
+export interface Cidr {
+  readonly first: number;
+  readonly last: number;
+  readonly prefix: number;
+}
+
+/** `10.1.0.0/24` as numbers; undefined when it is no network address with a prefix of 0 to 32 (bits behind the prefix must be 0). */
+export function parseCidr(text: string): Cidr | undefined {
+  const match = /^([0-9.]+)\/(0|[1-9][0-9]?)$/.exec(text);
+  const first = parseIpv4(match?.[1] ?? '');
+  const prefix = Number(match?.[2]);
+  if (first === undefined || prefix > 32) return undefined;
+  const size = 2 ** (32 - prefix);
+  return first % size === 0 ? { first, last: first + size - 1, prefix } : undefined;
+}
