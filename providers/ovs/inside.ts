@@ -1,0 +1,118 @@
+import { PlumbError } from '../../reconciler/model/errors.ts';
+import type { Exec, Finished } from './exec.ts';
+
+/** The sandbox's end of every veth. */
+const DEVICE = 'eth0';
+
+/** What the sandbox's end is to be. */
+export interface Wiring {
+  readonly address: string;
+  readonly prefix: number;
+  readonly gateway?: string;
+  readonly mac: string;
+  readonly mtu: number;
+}
+
+/** The inside of a sandbox's network namespace, named by a process in it; by ip, tc, ethtool and arping. All throw PORT_FAILED. */
+export interface Inside {
+  /** Brings lo and eth0 up; `software`: its frames are switched in user space, so their checksums must be whole. Without a wiring it gets no address yet. */
+  open(pid: number, software: boolean, wiring: Wiring | undefined, signal: AbortSignal): Promise<void>;
+  /** Deletes an eth0 that is there, and with it its other end. */
+  clear(pid: number, signal: AbortSignal): Promise<void>;
+  /** Gives eth0 this MAC, MTU, address and route; `flush` takes all others away. */
+  address(pid: number, wiring: Wiring, flush: boolean, signal: AbortSignal): Promise<void>;
+  /** Holds what eth0 sends to so many bits a second; undefined lifts that. False: the kernel has no such qdisc. */
+  limit(pid: number, rate: number | undefined, signal: AbortSignal): Promise<boolean>;
+}
+
+/** ARP from inside a sandbox. */
+export interface Arp {
+  /** The MAC that answers for the address on eth0's wire, if any does within the window (milliseconds). */
+  probe(pid: number, address: string, window: number, signal: AbortSignal): Promise<string | undefined>;
+  /** Tells the wire for some seconds who has the address now: requests and replies, in the background. */
+  announce(pid: number, address: string): void;
+}
+
+function enter(pid: number): readonly string[] {
+  return [`--net=/proc/${String(pid)}/ns/net`];
+}
+
+function check(finished: Finished, what: string): void {
+  if (finished.status !== 0)
+    throw new PlumbError('PORT_FAILED', `${what}: ${finished.stderr || `exit status ${String(finished.status)}`}`);
+}
+
+/** Lines for `ip -batch`. */
+function addressLines({ address, prefix, gateway, mac, mtu }: Wiring, flush: boolean): readonly string[] {
+  return [
+    `link set ${DEVICE} address ${mac} mtu ${String(mtu)}`,
+    `link set ${DEVICE} up`,
+    ...(flush ? [`addr flush dev ${DEVICE}`] : []),
+    `addr replace ${address}/${String(prefix)} brd + dev ${DEVICE}`,
+    gateway === undefined ? 'route flush exact 0.0.0.0/0' : `route replace default via ${gateway} dev ${DEVICE}`,
+  ];
+}
+
+/** Lines for `tc -batch`. The burst is 10 ms of the rate, and no less than a large segment. */
+function limitLines(rate: number | undefined): readonly string[] {
+  if (rate === undefined) return [`qdisc replace dev ${DEVICE} root noqueue`];
+  const burst = String(Math.max(65_536, Math.ceil(rate / 8 / 100)));
+  const bits = `${String(rate)}bit`;
+  return [
+    `qdisc replace dev ${DEVICE} root handle 1: htb default 1`,
+    `class replace dev ${DEVICE} parent 1: classid 1:1 htb rate ${bits} ceil ${bits} burst ${burst} cburst ${burst}`,
+  ];
+}
+
+/** Sandboxes of this machine. */
+export function systemInside(exec: Exec): Inside {
+  const run = (pid: number, args: readonly string[], input: string | undefined, signal: AbortSignal) =>
+    exec.run('nsenter', [...enter(pid), ...args], { signal, ...(input === undefined ? {} : { input }) });
+  return {
+    async open(pid, software, wiring, signal) {
+      const lines = ['link set lo up', `link set ${DEVICE} addrgenmode none`];
+      lines.push(...(wiring === undefined ? [`link set ${DEVICE} up`] : addressLines(wiring, false)));
+      const [up, plain] = await Promise.all([
+        run(pid, ['ip', '-batch', '-'], lines.join('\n'), signal),
+        software ? run(pid, ['ethtool', '-K', DEVICE, 'tx', 'off'], undefined, signal) : undefined,
+      ]);
+      check(up, 'eth0 could not be brought up in the sandbox');
+      if (plain) check(plain, 'TX checksum offload of eth0 could not be switched off');
+    },
+    async clear(pid, signal) {
+      await run(pid, ['ip', 'link', 'del', DEVICE], undefined, signal);
+    },
+    async address(pid, wiring, flush, signal) {
+      const finished = await run(pid, ['ip', '-batch', '-'], addressLines(wiring, flush).join('\n'), signal);
+      check(finished, `${wiring.address} could not be set on eth0 in the sandbox`);
+    },
+    async limit(pid, rate, signal) {
+      const finished = await run(pid, ['tc', '-batch', '-'], limitLines(rate).join('\n'), signal);
+      if (/qdisc kind is unknown/.test(finished.stderr)) return false;
+      check(finished, 'the sending rate could not be set in the sandbox');
+      return true;
+    },
+  };
+}
+
+/** ARP by iputils' arping. `exec` must be wide: its programs mostly wait. */
+export function systemArp(exec: Exec): Arp {
+  return {
+    async probe(pid, address, window, signal) {
+      const args = [...enter(pid), 'arping', '-D', '-I', DEVICE, '-c', '2', address];
+      // arping waits whole seconds for an answer; a wire answers in milliseconds, so it is asked to end sooner
+      for (const term of [window, window * 4]) {
+        const finished = await exec.run('nsenter', args, { signal, term });
+        const answer = /reply from \S+ \[([0-9A-Fa-f:]+)\]/.exec(finished.stdout);
+        if (answer?.[1] !== undefined) return answer[1].toLowerCase();
+        if (/Sent [1-9]/.test(finished.stdout)) return undefined;
+        if (finished.stderr !== '') throw new PlumbError('PORT_FAILED', `arping in the sandbox: ${finished.stderr}`);
+      }
+      throw new PlumbError('PORT_FAILED', `no ARP probe for ${address} could be sent from the sandbox`);
+    },
+    announce(pid, address) {
+      for (const kind of ['-U', '-A'])
+        exec.launch('nsenter', [...enter(pid), 'arping', '-q', kind, '-c', '5', '-I', DEVICE, address]);
+    },
+  };
+}

@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs';
+
+/** What is seen of a sandbox's eth0 without entering its network namespace. A member is absent where it could not be read. */
+export interface Seen {
+  readonly address?: boolean;
+  readonly gateway?: boolean;
+  readonly mac?: string;
+  readonly mtu?: number;
+}
+
+/** What the kernel says about links: files of /sys and /proc, some hundredths of a millisecond each, so they are read synchronously. */
+export interface Kernel {
+  /** `up`: both ends of the veth are there and up. */
+  device(name: string): 'up' | 'down' | 'absent';
+  /** The end of the host's device that a process's network namespace has. */
+  inside(pid: number, device: string, address: string, gateway: string | undefined): Seen;
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** An IPv4 address as /proc/net/route writes it: hexadecimal, in the order of a little-endian machine. */
+export function routeHex(address: string): string {
+  const bytes = address.split('.').map((byte) => Number(byte).toString(16).padStart(2, '0'));
+  return bytes.reverse().join('').toUpperCase();
+}
+
+/** Whether /proc/net/fib_trie has it as an address of the namespace itself. */
+export function isLocal(fibTrie: string, address: string): boolean {
+  return new RegExp(`\\|-- ${address.replaceAll('.', '\\.')}\\n\\s+/32 host LOCAL`).test(fibTrie);
+}
+
+/** Whether /proc/net/route has a default route over this gateway, or, without one, none. */
+export function routesBy(routes: string, gateway: string | undefined): boolean {
+  const defaults = routes
+    .split('\n')
+    .map((line) => line.split('\t'))
+    .filter((columns) => columns[1] === '00000000' && columns[7] === '00000000');
+  if (gateway === undefined) return defaults.length === 0;
+  return defaults.some((columns) => columns[2] === routeHex(gateway));
+}
+
+/** The kernel of this machine; the roots are /sys and /proc. */
+export function systemKernel(sysRoot: string, procRoot: string): Kernel {
+  return {
+    device(name) {
+      const carrier = read(`${sysRoot}/class/net/${name}/carrier`); // cannot be read while the device is down
+      if (carrier !== undefined) return carrier.startsWith('1') ? 'up' : 'down';
+      return read(`${sysRoot}/class/net/${name}/ifindex`) === undefined ? 'absent' : 'down';
+    },
+    inside(pid, device, address, gateway) {
+      const proc = `${procRoot}/${String(pid)}`;
+      const trie = read(`${proc}/net/fib_trie`);
+      const routes = read(`${proc}/net/route`);
+      const own = `${proc}/root/sys/class/net/eth0`;
+      // the process's /sys may be another namespace's: only the very peer counts
+      const peer = read(`${sysRoot}/class/net/${device}/iflink`);
+      const same = peer !== undefined && read(`${own}/ifindex`) === peer;
+      const mac = same ? read(`${own}/address`)?.trim() : undefined;
+      const mtu = same ? read(`${own}/mtu`)?.trim() : undefined;
+      return {
+        ...(trie === undefined ? {} : { address: isLocal(trie, address) }),
+        ...(routes === undefined ? {} : { gateway: routesBy(routes, gateway) }),
+        ...(mac === undefined ? {} : { mac }),
+        ...(mtu === undefined ? {} : { mtu: Number(mtu) }),
+      };
+    },
+  };
+}

@@ -1,0 +1,46 @@
+/** external_ids of our Port rows beside EXTERNAL_IDS of the model. Those of the inside are written once the inside is in place. */
+export const MARKS = {
+  /** Fingerprint of the spec last applied. */
+  spec: 'plumbline-spec',
+  /** `10.1.0.5/24` */
+  address: 'plumbline-address',
+  gateway: 'plumbline-gateway',
+  mac: 'plumbline-mac',
+  mtu: 'plumbline-mtu',
+  /** Bits a second that the sandbox's own qdisc holds it to. */
+  egress: 'plumbline-egress',
+  /** `egress` where the kernel cannot hold it to that. */
+  unsupported: 'plumbline-unsupported',
+  /** `on` where flows hold the port to its addresses. */
+  antiSpoofing: 'plumbline-anti-spoofing',
+} as const;
+
+/** external_ids of the Open_vSwitch row: before this stands the key of other_config whose original it keeps. */
+export const ORIGINAL = 'plumbline-original:';
+
+/** What ORIGINAL keeps of one key. */
+export interface Original {
+  readonly fleet: string;
+  /** Absent: the key was not set. */
+  readonly value?: string;
+  /** What we wrote last. */
+  readonly wrote: string;
+}
+
+export function writeOriginal(original: Original): string {
+  return JSON.stringify(original);
+}
+
+/** Undefined when the text is none of ours. */
+export function readOriginal(text: string | undefined): Original | undefined {
+  if (text === undefined) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== 'object' || value === null) return undefined;
+    const { fleet, value: before, wrote } = value as Readonly<Record<string, unknown>>;
+    if (typeof fleet !== 'string' || typeof wrote !== 'string') return undefined;
+    return typeof before === 'string' ? { fleet, value: before, wrote } : { fleet, wrote };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,141 @@
+import type { Known, Limitation, Observed } from '../../reconciler/model/change.ts';
+import type { Context, World } from '../../reconciler/model/provider.ts';
+import { nameOf, refOf, type Ref } from '../../reconciler/model/ref.ts';
+import type { SandboxState } from '../../reconciler/model/resources.ts';
+import type { Flows, Guarded } from './flows.ts';
+import { cookieOf } from './flows.ts';
+import type { Kernel } from './kernel.ts';
+import type { Links } from './links.ts';
+import { MARKS } from './marks.ts';
+import type { Tables } from './rows.ts';
+import {
+  bridgeState,
+  configStates,
+  ownPorts,
+  portState,
+  type BridgeSeen,
+  type OvsConfigSeen,
+  type PortRows,
+  type PortSeen,
+} from './state.ts';
+
+/** What observing asks beside the database. */
+export interface Eyes {
+  readonly kernel: Kernel;
+  readonly links: Links;
+  readonly flows: Flows;
+}
+
+/** Milliseconds for which the dump of a flow table and the list of qdiscs are believed. */
+const FLOWS_AGE = 30_000;
+const QDISCS_AGE = 60_000;
+
+/** The sandbox of a replica, if it is known to run now. */
+export function sandboxOf(world: World, replica: string): { readonly id: string; readonly pid: number } | undefined {
+  const seen = world.get(refOf('sandbox', replica));
+  if (seen?.known !== true) return undefined;
+  const { id, running, pid } = seen.state as SandboxState;
+  return running && pid !== undefined ? { id, pid } : undefined;
+}
+
+/** The port as its flows see it; undefined while it has no number or is not to have flows. */
+export function guardedOf({ row, interface: iface }: PortRows): Guarded | undefined {
+  const mac = row.external_ids[MARKS.mac];
+  const [address] = (row.external_ids[MARKS.address] ?? '').split('/');
+  if (row.external_ids[MARKS.antiSpoofing] !== 'on' || mac === undefined || !address) return undefined;
+  return iface?.ofport === undefined || iface.ofport <= 0 ? undefined : { ofport: iface.ofport, mac, address };
+}
+
+/** All ports of the fleet on a bridge that are to have flows. */
+export function guardedPorts(tables: Tables, fleet: string, bridge: string): readonly Guarded[] {
+  const all = [...ownPorts(tables, fleet).values()].flat();
+  return all.filter((rows) => rows.bridge.name === bridge).flatMap((rows) => guardedOf(rows) ?? []);
+}
+
+/** Names of the bridges where a port of the fleet is to have flows. */
+export function guardedBridges(tables: Tables, fleet: string): readonly string[] {
+  const all = [...ownPorts(tables, fleet).values()].flat();
+  return [...new Set(all.filter((rows) => guardedOf(rows)).map((rows) => rows.bridge.name))];
+}
+
+/** Sees ports, bridges and other_config. */
+export interface Observer {
+  ports(tables: Tables, ctx: Context, refs?: ReadonlySet<Ref>): Promise<readonly Observed<PortSeen>[]>;
+  bridges(tables: Tables, fleet: string): readonly Known<BridgeSeen>[];
+  config(tables: Tables, fleet: string): readonly Known<OvsConfigSeen>[];
+  /** The list of qdiscs is read again for the next port. */
+  forget(): void;
+}
+
+export function observer(eyes: Eyes): Observer {
+  let qdiscs: { readonly devices: ReadonlySet<string>; readonly at: number } | undefined;
+
+  async function isShaped(device: string, signal: AbortSignal): Promise<boolean> {
+    if (qdiscs === undefined || performance.now() - qdiscs.at > QDISCS_AGE)
+      qdiscs = { devices: await eyes.links.shaped(signal), at: performance.now() };
+    return qdiscs.devices.has(device);
+  }
+
+  async function limitations(ref: Ref, rows: PortRows, state: PortSeen, signal: AbortSignal): Promise<Limitation[]> {
+    const found: Limitation[] = [];
+    const unsupported = (path: string, why: string): void => {
+      found.push({ ref, path, state: 'Unsupported', why });
+    };
+    if (rows.row.external_ids[MARKS.unsupported] === 'egress')
+      unsupported('/egress', 'the kernel has no htb qdisc (sch_htb): what the replica sends is not limited');
+    // OVSDB shows no error when the kernel lacks the qdisc
+    if (state.broken === undefined && (state.ingress ?? 0) > 0 && !(await isShaped(state.device, signal)))
+      unsupported('/ingress', `tc shows no htb qdisc on ${state.device}: what the replica receives is not limited`);
+    return found;
+  }
+
+  async function port(ref: Ref, all: readonly [PortRows, ...PortRows[]], ctx: Context): Promise<Observed<PortSeen>> {
+    const [first] = all;
+    const guarded = guardedOf(first);
+    let flows = false;
+    if (guarded) {
+      try {
+        const cookies = await eyes.flows.cookies(ctx.fleet, first.bridge.name, FLOWS_AGE, ctx.signal);
+        flows = cookies.has(cookieOf(ctx.fleet, guarded));
+      } catch (error) {
+        return { known: false, ref, why: error instanceof Error ? error.message : String(error) };
+      }
+    }
+    const state = portState(all, { kernel: eyes.kernel, sandbox: sandboxOf(ctx.world, nameOf(ref)), flows });
+    const missing = await limitations(ref, first, state, ctx.signal);
+    return {
+      known: true,
+      ref,
+      state,
+      owned: true,
+      version: first.uuid,
+      ...(missing.length === 0 ? {} : { limitations: missing }),
+    };
+  }
+
+  return {
+    async ports(tables, ctx, refs) {
+      const seen: Observed<PortSeen>[] = [];
+      for (const [ref, [first, ...others]] of ownPorts(tables, ctx.fleet)) {
+        if (first && (refs?.has(ref) ?? true)) seen.push(await port(ref, [first, ...others], ctx));
+      }
+      return seen;
+    },
+    bridges: (tables, fleet) =>
+      [...tables.Bridge].map(([uuid, row]) => {
+        const state = bridgeState(tables, row, fleet);
+        const owned = state.made || state.uplinks.length > 0;
+        return { known: true, ref: refOf('bridge', row.name), state, owned, version: uuid };
+      }),
+    config: (tables, fleet) =>
+      [...configStates(tables, fleet)].map(([key, { owned, ...state }]) => ({
+        known: true,
+        ref: refOf('ovs-config', key),
+        state,
+        owned,
+      })),
+    forget() {
+      qdiscs = undefined;
+    },
+  };
+}
