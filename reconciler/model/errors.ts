@@ -33,6 +33,7 @@ export const ERRORS = {
   // cgroups, host
   KNOB_UNSUPPORTED: { retry: false, title: 'The kernel has no such knob' },
   KNOB_REFUSED: { retry: true, title: 'The kernel refused the value' },
+  ORIGINALS_CORRUPT: { retry: false, title: 'The file of original values cannot be understood' },
   // lab
   LAB_FAILED: { retry: true, title: 'The lab could not be started or changed' },
   MISSING_PROGRAM: { retry: false, title: 'A program is missing' },

@@ -8,6 +8,8 @@ export interface Context {
   readonly fleet: string;
   /** What other providers saw or did, e.g. the process id of a sandbox. */
   readonly world: World;
+  /** Refs that are desired: an observe of all must not miss them, also where nothing there carries our mark. */
+  readonly wanted?: readonly Ref[];
 }
 
 /** The observed world, by ref. Undefined: looked for and not there. */

@@ -125,8 +125,10 @@ export interface CgroupSpec extends Resources {
 /** What the kernel says, converted to the spec's units. */
 export interface CgroupState extends Partial<Omit<Resources, 'cpu'>> {
   readonly id: string;
-  /** Knobs of this spec that the kernel lacks. */
+  /** Knobs that the kernel lacks for this container. */
   readonly unsupported: readonly string[];
+  /** The kernel's own words by file name (`cpu.weight`: `39`). Where they are there, drift is judged on them: conversions lose. */
+  readonly raw?: Readonly<Record<string, string>>;
 }
 
 export interface SysctlSpec {
