@@ -1,0 +1,136 @@
+import { join } from 'node:path';
+import type { CgroupState } from '../../reconciler/model/resources.ts';
+import { errnoOf, type Files } from './files.ts';
+import type { Hierarchy } from './hierarchy.ts';
+import { FIELDS, KNOBS, knobsIn, type Knob } from './knobs.ts';
+
+/** Descriptors that all containers of a provider may keep open together; files beyond are opened for each read. */
+export interface Budget {
+  left: number;
+}
+
+// one read at a time: reads are synchronous
+const buffer = Buffer.alloc(512);
+
+interface OpenFile {
+  readonly path: string;
+  descriptor: number | undefined;
+  /** Bytes of the last read; equal bytes make no new text. */
+  bytes: Buffer;
+  text: string;
+}
+
+/** One container's cgroup, its files held open. */
+export interface Held {
+  readonly id: string;
+  readonly knobs: readonly Knob[];
+  /** Absolute directories of its files. */
+  readonly directories: readonly string[];
+  directoryOf(controller: string): string;
+  has(file: string): boolean;
+  /** The absolute path of a knob's file. */
+  pathOf(file: string): string;
+  /** What the kernel says; the same object while nothing changed; undefined when the cgroup is gone. */
+  read(): CgroupState | undefined;
+  close(): void;
+}
+
+/** Opens the files of the cgroup at a path; undefined when it is gone. */
+export function hold(files: Files, tree: Hierarchy, id: string, path: string, budget: Budget): Held | undefined {
+  const open = new Map<string, OpenFile>();
+  for (const { controller, files: names } of KNOBS) {
+    for (const name of names) {
+      if (open.has(name)) continue;
+      const file = join(tree.directory(controller, path), name);
+      const handle = openFile(files, file, budget);
+      if (handle) open.set(name, handle);
+    }
+  }
+  const knobs = knobsIn((name) => open.has(name));
+  if (knobs.length === 0) {
+    for (const file of open.values()) closeFile(files, file, budget);
+    return undefined;
+  }
+  const directories = [...new Set(knobs.map(({ controller }) => tree.directory(controller, path)))];
+  const fields = new Set(knobs.map(({ field }) => field));
+  const unsupported = FIELDS.filter((field) => !fields.has(field));
+  const needed = new Set(knobs.flatMap((knob) => knob.files));
+  for (const [name, file] of open) {
+    if (needed.has(name)) continue;
+    closeFile(files, file, budget);
+    open.delete(name);
+  }
+  let last: CgroupState | undefined;
+  return {
+    id,
+    knobs,
+    directories,
+    directoryOf: (controller) => tree.directory(controller, path),
+    has: (file) => open.has(file),
+    pathOf: (file) => open.get(file)?.path ?? file,
+    read() {
+      let changed = last === undefined;
+      for (const file of open.values()) {
+        const news = readFile(files, file);
+        if (news === undefined) return undefined;
+        changed ||= news;
+      }
+      if (!changed) return last;
+      const raw = Object.fromEntries([...open].map(([name, file]) => [name, file.text]));
+      const limits = Object.fromEntries(knobs.map((knob) => [knob.field, knob.decode(raw)] as const).filter(isSet));
+      last = { id, ...limits, unsupported, raw };
+      return last;
+    },
+    close() {
+      for (const file of open.values()) closeFile(files, file, budget);
+      open.clear();
+    },
+  };
+}
+
+function isSet(entry: readonly [string, number | undefined]): boolean {
+  return entry[1] !== undefined;
+}
+
+function openFile(files: Files, path: string, budget: Budget): OpenFile | undefined {
+  const file: OpenFile = { path, descriptor: undefined, bytes: Buffer.alloc(0), text: '' };
+  if (budget.left <= 0) return files.exists(path) ? file : undefined;
+  try {
+    file.descriptor = files.open(path);
+    budget.left -= 1;
+    return file;
+  } catch (error) {
+    if (!['EMFILE', 'ENFILE'].includes(errnoOf(error))) return undefined;
+    budget.left = 0;
+    return files.exists(path) ? file : undefined;
+  }
+}
+
+function closeFile(files: Files, file: OpenFile, budget: Budget): void {
+  if (file.descriptor === undefined) return;
+  files.close(file.descriptor);
+  file.descriptor = undefined;
+  budget.left += 1;
+}
+
+/** Whether the text changed; undefined when the file is gone (ENODEV through a descriptor, ENOENT by path). */
+function readFile(files: Files, file: OpenFile): boolean | undefined {
+  let count: number;
+  try {
+    if (file.descriptor === undefined) {
+      const descriptor = files.open(file.path);
+      try {
+        count = files.read(descriptor, buffer);
+      } finally {
+        files.close(descriptor);
+      }
+    } else count = files.read(file.descriptor, buffer);
+  } catch (error) {
+    if (['ENODEV', 'ENOENT'].includes(errnoOf(error))) return undefined;
+    throw error;
+  }
+  if (file.bytes.length === count && buffer.compare(file.bytes, 0, count, 0, count) === 0) return false;
+  file.bytes = Buffer.from(buffer.subarray(0, count));
+  file.text = file.bytes.toString('latin1').trim();
+  return true;
+}

@@ -1,0 +1,228 @@
+import type { Resources } from '../../reconciler/model/catalog.ts';
+import type { Change, Evidence, Known, Limitation, Observed } from '../../reconciler/model/change.ts';
+import { asPlumbError, PlumbError } from '../../reconciler/model/errors.ts';
+import { createHints, type Hints } from '../../reconciler/model/hints.ts';
+import { diffByRef, type Context, type Provider } from '../../reconciler/model/provider.ts';
+import { kindOf, nameOf, refOf, type Ref } from '../../reconciler/model/ref.ts';
+import type { CgroupSpec, CgroupState, ContainerState } from '../../reconciler/model/resources.ts';
+import { formulasFor, type WeightFormula } from './conversion.ts';
+import { diffCgroup, drift } from './diff.ts';
+import { disk, type Files } from './files.ts';
+import { hold, type Budget, type Held } from './held.ts';
+import { hierarchy } from './hierarchy.ts';
+import { writeLimits, type Refusal } from './write.ts';
+
+export interface CgroupsOptions {
+  /** Where the cgroup trees are mounted. */
+  readonly root?: string;
+  /** Tells Docker the limits, so that neither a restart of the container nor systemd puts old ones back. */
+  readonly updateLimits?: (containerId: string, limits: Resources, signal: AbortSignal) => Promise<void>;
+  readonly files?: Files;
+}
+
+/** One container's cgroup, watched while somebody listens. */
+interface Tracked {
+  readonly held: Held;
+  unwatch: (() => void) | undefined;
+}
+
+/** Descriptors kept open at most: 8 a container. */
+const MOST_OPEN = 16_384;
+
+/**
+ * What the kernel holds running containers to, read from and written to their cgroups' files. A cgroup is found from the id of the
+ * container that the world shows running; an observe without refs covers those that are wanted or were asked for before.
+ */
+export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, CgroupState> {
+  const { root = '/sys/fs/cgroup', updateLimits, files = disk } = options;
+  const tree = hierarchy(root, files);
+  const tracked = new Map<Ref, Tracked>();
+  const budget: Budget = { left: MOST_OPEN };
+  const listeners = new Set<Hints>();
+  let formula: WeightFormula = 'quadratic';
+
+  function drop(ref: Ref): void {
+    const item = tracked.get(ref);
+    item?.unwatch?.();
+    item?.held.close();
+    tracked.delete(ref);
+  }
+
+  function watchOne(ref: Ref, item: Tracked): void {
+    if (listeners.size === 0 || item.unwatch) return;
+    const ends: (() => void)[] = [];
+    item.unwatch = () => {
+      for (const end of ends) end();
+      item.unwatch = undefined;
+    };
+    for (const directory of item.held.directories) {
+      try {
+        ends.push(
+          files.watch(directory, (file) => {
+            if (file === null || item.held.has(file)) for (const hints of listeners) hints.add(ref);
+          }),
+        );
+      } catch {
+        // no inotify watch left, or just gone: the resync sees it
+        return;
+      }
+    }
+  }
+
+  function track(ref: Ref, id: string, path: string): Tracked | undefined {
+    const held = hold(files, tree, id, path, budget);
+    if (!held) return undefined;
+    const item: Tracked = { held, unwatch: undefined };
+    tracked.set(ref, item);
+    watchOne(ref, item);
+    return item;
+  }
+
+  /** Reads through what is held already; undefined if that is another container's or gone. */
+  function readHeld(ref: Ref, id: string): Observed<CgroupState> | undefined {
+    const item = tracked.get(ref);
+    if (!item) return undefined;
+    const state = item.held.id === id ? item.held.read() : undefined;
+    if (state) return known(ref, state, tree.version);
+    drop(ref);
+    return undefined;
+  }
+
+  function observeAll(ctx: Context, refs: readonly Ref[]): readonly Observed<CgroupState>[] {
+    const seen: Observed<CgroupState>[] = [];
+    const unheld: { readonly ref: Ref; readonly id: string }[] = [];
+    for (const ref of refs) {
+      const container = runningContainer(ctx, ref);
+      if (typeof container === 'object') seen.push(container);
+      else if (container === undefined) drop(ref);
+      else {
+        const item = readHeld(ref, container);
+        if (item) seen.push(item);
+        else unheld.push({ ref, id: container });
+      }
+    }
+    if (unheld.length === 0) return seen;
+    const paths = tree.find(unheld.map(({ id }) => id));
+    for (const { ref, id } of unheld) {
+      const path = paths.get(id);
+      if (path !== undefined) track(ref, id, path);
+      const item = readHeld(ref, id);
+      seen.push(item ?? { known: false, ref, why: `no cgroup of container ${id.slice(0, 12)} below ${root}` });
+    }
+    return seen;
+  }
+
+  async function align(want: CgroupSpec, held: Held, ctx: Context): Promise<string | undefined> {
+    if (!updateLimits) return undefined;
+    try {
+      await updateLimits(held.id, want, ctx.signal);
+      return undefined;
+    } catch (error) {
+      // the kernel holds the limits; only a restart of the container would bring back the old ones, and be seen
+      return asPlumbError(error).message;
+    }
+  }
+
+  return {
+    name: 'cgroups',
+    kinds: ['cgroup'],
+
+    async observe(ctx, refs) {
+      const wanted = (ctx.wanted ?? []).filter((ref) => kindOf(ref) === 'cgroup');
+      const asked = refs ?? [...new Set([...wanted, ...tracked.keys()])];
+      const seen = observeAll(ctx, asked);
+      const asking = new Set(asked);
+      for (const [ref, { held }] of tracked) if (!asking.has(ref) && !held.read()) drop(ref);
+      return seen;
+    },
+    diff: diffByRef(diffCgroup),
+    async apply(change, ctx) {
+      const { ref, want } = change;
+      if (!want) throw new PlumbError('INTERNAL', `${ref}: a cgroup is never removed, its container is`);
+      const [before] = observeAll(ctx, [ref]);
+      const held = tracked.get(ref)?.held;
+      if (before?.known !== true || !held || held.id !== (change.guard ?? held.id))
+        throw new PlumbError(
+          'CONFLICT',
+          `${ref}: its container is not the one that was looked at; it is looked at again`,
+        );
+      const { did, refused } = await writeLimits(files, held, want, before.state, formula);
+      settled(change, held, refused, want);
+      const docker = did.length === 0 ? undefined : await align(want, held, ctx);
+      // an engine may convert in its own way, or write what its record still says
+      const aligned = readBack(ref, held);
+      const learnt = formulasFor(want.shares, Number(aligned.raw?.['cpu.weight']));
+      if (learnt.length > 0 && !learnt.includes(formula)) formula = learnt[0] ?? formula;
+      if (drift(want, aligned).length > 0)
+        settled(change, held, (await writeLimits(files, held, want, aligned, formula)).refused, want);
+      return evidence(ref, did, known(ref, readBack(ref, held), tree.version), docker);
+    },
+    async *watch(ctx) {
+      const hints = createHints(ctx.signal);
+      listeners.add(hints);
+      for (const [ref, item] of tracked) watchOne(ref, item);
+      try {
+        yield* hints;
+      } finally {
+        listeners.delete(hints);
+        if (listeners.size === 0) for (const item of tracked.values()) item.unwatch?.();
+      }
+    },
+  };
+}
+
+/** The id of the replica's container if it runs, undefined if it does not, Unknown if that is not known. */
+function runningContainer(ctx: Context, ref: Ref): string | Observed<CgroupState> | undefined {
+  const container = ctx.world.get(refOf('container', nameOf(ref)));
+  if (!container) return undefined;
+  if (!container.known) return { known: false, ref, why: container.why };
+  const { id, status } = container.state as ContainerState;
+  return status === 'running' || status === 'paused' ? id : undefined;
+}
+
+function known(ref: Ref, state: CgroupState, version: 'v1' | 'v2'): Known<CgroupState> {
+  const limitations = state.unsupported.map((field): Limitation => {
+    const why = `this kernel (cgroup ${version}) has no file for it, or its controller is off`;
+    return { ref, path: `/${field}`, state: 'Unsupported', why };
+  });
+  return {
+    known: true,
+    ref,
+    state,
+    owned: true,
+    version: state.id,
+    ...(limitations.length > 0 ? { limitations } : {}),
+  };
+}
+
+function readBack(ref: Ref, held: Held): CgroupState {
+  const state = held.read();
+  if (!state) throw new PlumbError('CONFLICT', `${ref}: its container ended meanwhile`);
+  return state;
+}
+
+/** Throws unless the kernel now holds what is wanted. */
+function settled(change: Change<CgroupSpec>, held: Held, refused: readonly Refusal[], want: CgroupSpec): void {
+  const state = readBack(change.ref, held);
+  const left = drift(want, state);
+  if (refused.length === 0 && left.length === 0) return;
+  const words =
+    refused.length > 0
+      ? refused.map(({ file, value, errno, why }) => `${file} = ${value}: ${errno}, ${why}`)
+      : left.map(({ path, have }) => `${path}: the kernel says ${String(have)}`);
+  throw new PlumbError('KNOB_REFUSED', `${change.ref}: ${words.join('; ')}`, {
+    ref: change.ref,
+    refused,
+    have: state.raw,
+  });
+}
+
+function evidence(
+  ref: Ref,
+  did: readonly string[],
+  observed: Known<CgroupState>,
+  docker: string | undefined,
+): Evidence {
+  const words = did.length === 0 ? `${ref} was right already` : did.join(', ');
+  return { did: words, observed, ...(docker === undefined ? {} : { facts: { dockerNotUpdated: docker } }) };
+}

@@ -1,0 +1,117 @@
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { disk, type Files } from '../../providers/cgroups/files.ts';
+import type { Context } from '../../reconciler/model/provider.ts';
+import type { Observed } from '../../reconciler/model/change.ts';
+import type { Ref } from '../../reconciler/model/ref.ts';
+import type { CgroupSpec } from '../../reconciler/model/resources.ts';
+
+const V1: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  cpu: { 'cpu.shares': '1024', 'cpu.cfs_quota_us': '-1', 'cpu.cfs_period_us': '100000' },
+  memory: {
+    'memory.limit_in_bytes': '9223372036854771712',
+    'memory.memsw.limit_in_bytes': '9223372036854771712',
+    'memory.soft_limit_in_bytes': '9223372036854771712',
+    'memory.usage_in_bytes': '4194304',
+    'memory.memsw.usage_in_bytes': '4194304',
+  },
+  pids: { 'pids.max': 'max' },
+  blkio: { 'blkio.bfq.weight': '100' },
+};
+const V2: Readonly<Record<string, string>> = {
+  'cpu.weight': '100',
+  'cpu.max': 'max 100000',
+  'memory.max': 'max',
+  'memory.swap.max': 'max',
+  'memory.low': '0',
+  'memory.current': '4194304',
+  'memory.reclaim': '',
+  'pids.max': 'max',
+  'io.weight': 'default 100',
+};
+
+/** A container id made of one digit. */
+export function idOf(digit: string): string {
+  return digit.repeat(64);
+}
+
+/** A folder in which a cgroup tree is played by plain files, with a container's cgroup at `path`. */
+export function fakeTree(version: 'v1' | 'v2', path: string, lacking: readonly string[] = []): string {
+  const root = fs.mkdtempSync(join(tmpdir(), 'cgroup-'));
+  if (version === 'v2') {
+    fs.writeFileSync(join(root, 'cgroup.controllers'), 'cpu io memory pids\n');
+    fill(join(root, path), V2, lacking);
+  } else for (const [controller, files] of Object.entries(V1)) fill(join(root, controller, path), files, lacking);
+  return root;
+}
+
+function fill(directory: string, files: Readonly<Record<string, string>>, lacking: readonly string[]): void {
+  fs.mkdirSync(directory, { recursive: true });
+  for (const [name, text] of Object.entries(files))
+    if (!lacking.includes(name)) fs.writeFileSync(join(directory, name), `${text}\n`);
+}
+
+/** An errno error as node throws it. */
+export function errno(code: string): Error {
+  return Object.assign(new Error(code), { code });
+}
+
+/** The kernel's rules on plain files: what it refuses, and what it makes of a value. `log` gets the names of written files. */
+export function kernelRules(log: string[] = []): Files {
+  const number = (path: string): number => Number(fs.readFileSync(path, 'utf8'));
+  const write = (path: string, text: string): void => {
+    const name = path.slice(path.lastIndexOf('/') + 1);
+    const beside = (file: string): string => join(path, '..', file);
+    const value = Number(text);
+    if (!fs.existsSync(path)) throw errno('ENOENT');
+    if (name === 'memory.limit_in_bytes') {
+      if (value > number(beside('memory.memsw.limit_in_bytes'))) throw errno('EINVAL');
+      if (value < number(beside('memory.usage_in_bytes'))) throw errno('EBUSY');
+    }
+    if (name === 'memory.memsw.limit_in_bytes' && value < number(beside('memory.limit_in_bytes')))
+      throw errno('EINVAL');
+    if (name === 'memory.max' && text !== 'max' && value < number(beside('memory.current')))
+      throw new Error('killed it');
+    if (name === 'memory.reclaim') throw errno('EAGAIN');
+    if (name === 'cpu.cfs_quota_us' && value > 0 && value < 1000) throw errno('EINVAL');
+    if (name === 'blkio.bfq.weight' && (value < 1 || value > 1000)) throw errno('ERANGE');
+    log.push(name);
+    fs.writeFileSync(path, `${said(name, text)}\n`);
+  };
+  return {
+    ...disk,
+    write,
+    settle: (path, text) =>
+      new Promise((resolve) => {
+        write(path, text);
+        resolve();
+      }),
+  };
+}
+
+function said(name: string, text: string): string {
+  if (name === 'memory.soft_limit_in_bytes' && text === '-1') return '9223372036854771712';
+  if (/^memory\.(.*limit_in_bytes|max|low|swap\.max)$/.test(name) && /^[0-9]+$/.test(text))
+    return String(Math.floor(Number(text) / 4096) * 4096);
+  return name === 'io.weight' ? `default ${text}` : text;
+}
+
+/** A context whose world is the given observations. */
+export function contextOf(items: readonly Observed[], wanted?: readonly Ref[]): Context {
+  const world = new Map(items.map((item) => [item.ref, item]));
+  const signal = new AbortController().signal;
+  return { signal, fleet: 'test', world: { get: (ref) => world.get(ref) }, ...(wanted ? { wanted } : {}) };
+}
+
+/** The world's container of a replica. */
+export function container(replica: string, id: string, status = 'running'): Observed {
+  const state = { id, status, fingerprint: '', image: '', sandbox: '' };
+  return { known: true, ref: `container/${replica}`, state, owned: true, version: id };
+}
+
+/** Limits of a replica; the given ones instead of the usual. */
+export function limits(replica: string, some: Partial<CgroupSpec> = {}): CgroupSpec {
+  const usual = { cpu: 500, shares: 512, quota: 750, memory: 64 * 2 ** 20, swap: 0, pids: 100 };
+  return { replica, ...usual, reservation: 32 * 2 ** 20, blockIoWeight: 300, ...some };
+}
