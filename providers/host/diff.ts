@@ -1,0 +1,22 @@
+import type { Change, Desired, Known } from '../../reconciler/model/change.ts';
+import type { SysctlSpec, SysctlState } from '../../reconciler/model/resources.ts';
+import { normalise } from './key.ts';
+
+/** A knob that the kernel lacks is left alone; one of ours that nobody wants any more gets its original back. */
+export function diffSysctl(
+  want: Desired<SysctlSpec> | undefined,
+  have: Known<SysctlState> | undefined,
+): Change<SysctlSpec> | undefined {
+  if (!have) return undefined;
+  const base = { ref: have.ref, provider: 'host', have: have.state, disruption: 'none' } as const;
+  const { value, original } = have.state;
+  if (!want) {
+    if (original === undefined) return undefined;
+    const fields = [{ path: '/value', have: value, want: original }];
+    return { ...base, verb: 'delete', fields, because: 'removed' };
+  }
+  const wanted = normalise(want.spec.value);
+  if (value === undefined || value === wanted) return undefined;
+  const fields = [{ path: '/value', have: value, want: wanted }];
+  return { ...base, verb: 'update', want: want.spec, fields, because: original === undefined ? 'new' : 'drift' };
+}
