@@ -16,6 +16,8 @@ export const LABELS = {
   fingerprint: 'plumbline.fingerprint',
   /** `SIGTERM 10000`: how to stop it once its spec is gone. */
   stop: 'plumbline.stop',
+  /** The canonical JSON that the fingerprint was taken of, to name the fields that differ. */
+  made: 'plumbline.made',
 } as const;
 
 /** external_ids of OVS rows that are ours. */
@@ -49,7 +51,11 @@ export interface SandboxState {
   readonly running: boolean;
   /** Process in the namespace, as this agent sees pids; absent when not running. */
   readonly pid?: number;
+  /** Docker's word, as in ContainerState. */
+  readonly status: string;
   readonly fingerprint: string;
+  /** Canonical JSON of what it was made from, if kept. */
+  readonly made?: string;
 }
 
 /** The application's container; it joins its sandbox's network namespace. */
@@ -76,9 +82,14 @@ export interface ContainerState {
   readonly status: string;
   readonly exitCode?: number;
   readonly fingerprint: string;
+  /** Id of the image that it runs. */
   readonly image: string;
-  /** Container id of the sandbox it joined. */
+  /** Container id of the sandbox whose network namespace it is in; empty when that sandbox is gone, dead or was restarted. */
   readonly sandbox: string;
+  /** `SIGTERM 10000`, as its label says. */
+  readonly stop?: string;
+  /** Canonical JSON of what it was made from, if kept. */
+  readonly made?: string;
 }
 
 /** The sandbox's veth with address and route, and its OVS port. */

@@ -1,0 +1,276 @@
+import type { Change, Evidence, Known } from '../../reconciler/model/change.ts';
+import { PlumbError } from '../../reconciler/model/errors.ts';
+import { fingerprint } from '../../reconciler/model/fingerprint.ts';
+import type { Context } from '../../reconciler/model/provider.ts';
+import type { Ref } from '../../reconciler/model/ref.ts';
+import { kindOf, nameOf, refOf } from '../../reconciler/model/ref.ts';
+import type {
+  ContainerSpec,
+  ContainerState,
+  ImageSpec,
+  ImageState,
+  SandboxSpec,
+  SandboxState,
+} from '../../reconciler/model/resources.ts';
+import type { DockerClient } from './client.ts';
+import type { Spec } from './diff.ts';
+import { end, holderOf, make, parseStop, slots, start } from './life.ts';
+import type { Namespaces } from './namespaces.ts';
+import type { Observer } from './observe.ts';
+import { importPause } from './pause.ts';
+import { containerBody, fixedPart, fixedSandboxPart, PAUSE, sandboxBody, stopLabel } from './spec.ts';
+import type { State } from './state.ts';
+import { isContainer, isSandbox } from './state.ts';
+import { statusOf } from './transport.ts';
+
+type Apply = (change: Change<Spec>, ctx: Context) => Promise<Evidence>;
+
+const STARTS = 8;
+/** A pause program ignores signals; there is nothing to wait for. */
+const AT_ONCE = { signal: 'SIGKILL', grace: 0 } as const;
+
+/** Makes, restarts and removes images, sandboxes and containers. */
+export function applier(client: DockerClient, kernel: Namespaces, observer: Observer): Apply {
+  const slot = slots(STARTS);
+  const sandbox = sandboxMaker(client, kernel);
+  return async (change, ctx) => {
+    switch (kindOf(change.ref)) {
+      case 'image':
+        return applyImage(client, change, ctx);
+      case 'sandbox':
+        return applySandbox(client, observer, (want) => slot(() => sandbox(change.ref, want, ctx)), change, ctx);
+      default:
+        return applyContainer(client, slot, change, ctx);
+    }
+  };
+}
+
+async function applyImage(client: DockerClient, change: Change<Spec>, ctx: Context): Promise<Evidence> {
+  if (change.verb === 'delete') return { did: 'left the image where it is' };
+  const { reference } = change.want as ImageSpec;
+  let image = await client.images.find(reference, ctx.signal);
+  const did = image ? `found ${reference} on the host` : `pulled ${reference}`;
+  if (!image) {
+    await client.images.pull(reference, ctx.signal);
+    image = await client.images.find(reference, ctx.signal);
+    if (!image)
+      throw new PlumbError('IMAGE_UNAVAILABLE', `image ${reference} vanished while it was pulled`, { reference });
+  }
+  const facts = { image: image.id, ...(image.digest === undefined ? {} : { digest: image.digest }) };
+  return { did, observed: { known: true, ref: change.ref, state: image, owned: false, version: image.id }, facts };
+}
+
+function known(ref: Ref, state: State & { readonly id: string }): Known<State> {
+  return { known: true, ref, state, owned: true, version: state.id };
+}
+
+/** Removes what the change's guard names. Throws CONFLICT when another of ours has its place. */
+async function removeGuarded(client: DockerClient, change: Change<Spec>, ctx: Context): Promise<Evidence> {
+  const id = change.guard ?? '';
+  if (id === '') throw new PlumbError('INTERNAL', `${change.ref} would be removed without having been seen`);
+  if (await endGuarded(client, change, ctx)) return { did: `removed ${id.slice(0, 12)}`, facts: { container: id } };
+  const holder = await holderOf(client, change.ref, ctx.signal);
+  if (holder) throw new PlumbError('CONFLICT', `${change.ref} is another container by now`, { id: holder.id });
+  return { did: 'was gone already' };
+}
+
+/** Ends the container that the guard names: a sandbox at once, a container with the wanted stop, else with its own. */
+function endGuarded(client: DockerClient, change: Change<Spec>, ctx: Context): Promise<boolean> {
+  const state = change.have as State | undefined;
+  const id = change.guard ?? '';
+  if (!state || !isContainer(change.ref, state))
+    return end(client, id, { status: 'exited', stop: AT_ONCE, ownSignal: true }, ctx.signal);
+  const own = parseStop(state.stop);
+  const stop = (change.want as ContainerSpec | undefined)?.stop ?? own;
+  return end(client, id, { status: state.status, stop, ownSignal: stop.signal === own.signal }, ctx.signal);
+}
+
+/** Makes and starts a sandbox; imports its image when it is missing; gives up on OOM protection where it is refused. */
+function sandboxMaker(
+  client: DockerClient,
+  kernel: Namespaces,
+): (ref: Ref, want: SandboxSpec, ctx: Context) => Promise<string> {
+  let protect = kernel.protect;
+  let importing: Promise<void> | undefined;
+
+  const makeOne = async (ref: Ref, want: SandboxSpec, ctx: Context): Promise<string> => {
+    const made = {
+      ref,
+      fingerprint: fingerprint(fixedSandboxPart(want)),
+      networkMode: 'none',
+      usable: ['created', 'running'],
+      body: sandboxBody(want, ctx.fleet, ref, { ipv6: kernel.ipv6, protect }),
+    };
+    try {
+      return await make(client, made, ctx);
+    } catch (error) {
+      if (statusOf(error) !== 404) throw error;
+      importing ??= importPause(client, PAUSE, ctx.signal).finally(() => {
+        importing = undefined;
+      });
+      await importing;
+      return make(client, made, ctx);
+    }
+  };
+
+  return async (ref, want, ctx) => {
+    const wasProtected = protect;
+    const id = await makeOne(ref, want, ctx);
+    try {
+      await start(client, id, ref, ctx.signal);
+      return id;
+    } catch (error) {
+      if (!wasProtected || statusOf(error instanceof PlumbError ? error.cause : error) === undefined) throw error;
+      await client.containers.remove(id, ctx.signal);
+      protect = false;
+      const bare = await makeOne(ref, want, ctx);
+      await start(client, bare, ref, ctx.signal);
+      return bare;
+    }
+  };
+}
+
+async function applySandbox(
+  client: DockerClient,
+  observer: Observer,
+  makeStarted: (want: SandboxSpec) => Promise<string>,
+  change: Change<Spec>,
+  ctx: Context,
+): Promise<Evidence> {
+  if (change.verb === 'delete') return removeGuarded(client, change, ctx);
+  const want = change.want as SandboxSpec;
+  if (change.verb === 'update') return unpauseSandbox(client, observer, change, ctx);
+  if (change.verb === 'replace') {
+    await endGuest(client, change.ref, ctx);
+    await endGuarded(client, change, ctx);
+  }
+  const id = await makeStarted(want);
+  const pid = await observer.pid(id, ctx.signal);
+  const state: SandboxState = {
+    id,
+    running: true,
+    status: 'running',
+    ...(pid === undefined ? {} : { pid }),
+    fingerprint: fingerprint(fixedSandboxPart(want)),
+  };
+  return { did: `started sandbox ${id.slice(0, 12)}`, observed: known(change.ref, state), facts: { container: id } };
+}
+
+async function unpauseSandbox(
+  client: DockerClient,
+  observer: Observer,
+  change: Change<Spec>,
+  ctx: Context,
+): Promise<Evidence> {
+  const have = change.have as SandboxState;
+  await unpause(client, have.id, change.ref, ctx);
+  const pid = await observer.pid(have.id, ctx.signal);
+  const state: SandboxState = { ...have, running: true, status: 'running', ...(pid === undefined ? {} : { pid }) };
+  return { did: 'unpaused the sandbox', observed: known(change.ref, state) };
+}
+
+async function unpause(client: DockerClient, id: string, ref: Ref, ctx: Context): Promise<void> {
+  try {
+    await client.containers.act(id, 'unpause', {}, ctx.signal);
+  } catch (error) {
+    if (statusOf(error) === 404) throw new PlumbError('CONFLICT', `${ref} is gone`, { id }, error);
+    if (statusOf(error) !== 409) throw error; // 409: it is not paused any more
+    await start(client, id, ref, ctx.signal);
+  }
+}
+
+/** A container cannot outlive its sandbox's namespace: it goes first, in its own time. */
+async function endGuest(client: DockerClient, sandbox: Ref, ctx: Context): Promise<void> {
+  const ref = refOf('container', nameOf(sandbox));
+  const guest = ctx.world.get(ref);
+  if (guest?.known !== true || !guest.owned) return;
+  const state = guest.state as State;
+  if (!isContainer(ref, state)) return;
+  const stop = parseStop(state.stop);
+  await end(client, state.id, { status: state.status, stop, ownSignal: true }, ctx.signal);
+}
+
+async function applyContainer(
+  client: DockerClient,
+  slot: <T>(work: () => Promise<T>) => Promise<T>,
+  change: Change<Spec>,
+  ctx: Context,
+): Promise<Evidence> {
+  if (change.verb === 'delete') return removeGuarded(client, change, ctx);
+  const want = change.want as ContainerSpec;
+  if (change.verb === 'update') {
+    const have = change.have as ContainerState;
+    if (have.status === 'paused') await unpause(client, have.id, change.ref, ctx);
+    else await slot(() => start(client, have.id, change.ref, ctx.signal));
+    const { exitCode: _ended, ...rest } = have;
+    const did = `${have.status === 'paused' ? 'unpaused' : 'started'} ${have.id.slice(0, 12)} again`;
+    return { did, observed: known(change.ref, { ...rest, status: 'running' }), facts: { container: have.id } };
+  }
+  const sandbox = sandboxOf(change.ref, ctx);
+  if (change.verb === 'replace') await endGuarded(client, change, ctx);
+  const image = await imageOf(client, want.image, ctx);
+  const made = {
+    ref: change.ref,
+    fingerprint: fingerprint(fixedPart(want)),
+    networkMode: `container:${sandbox}`,
+    usable: ['created', 'exited', 'running'],
+    body: containerBody(want, ctx.fleet, change.ref, sandbox),
+  };
+  const id = await slot(async () => {
+    const made1 = await makeContainer(client, made, want.image, ctx);
+    await start(client, made1, change.ref, ctx.signal);
+    return made1;
+  });
+  const state: ContainerState = {
+    id,
+    status: 'running',
+    fingerprint: made.fingerprint,
+    image: image.id,
+    sandbox,
+    stop: stopLabel(want.stop),
+  };
+  const facts = { container: id, image: image.id, ...(image.digest === undefined ? {} : { digest: image.digest }) };
+  return { did: `started ${id.slice(0, 12)} of ${want.image}`, observed: known(change.ref, state), facts };
+}
+
+async function makeContainer(
+  client: DockerClient,
+  made: Parameters<typeof make>[1],
+  image: string,
+  ctx: Context,
+): Promise<string> {
+  try {
+    return await make(client, made, ctx);
+  } catch (error) {
+    if (statusOf(error) !== 404 || !(error instanceof PlumbError)) throw error;
+    if (/image/i.test(error.message)) throw missing(image);
+    throw new PlumbError('CONFLICT', `${made.ref} cannot be made: ${error.message}`, { ref: made.ref }, error);
+  }
+}
+
+function missing(reference: string): PlumbError {
+  return new PlumbError(
+    'IMAGE_UNAVAILABLE',
+    `image ${reference} is not on this host any more; it is pulled at the next pass, or bring it here with "docker load"`,
+    { reference },
+  );
+}
+
+/** The living sandbox that a container is to join. */
+function sandboxOf(ref: Ref, ctx: Context): string {
+  const sandboxRef = refOf('sandbox', nameOf(ref));
+  const seen = ctx.world.get(sandboxRef);
+  const state = seen?.known === true && seen.owned ? (seen.state as State) : undefined;
+  if (!state || !isSandbox(sandboxRef, state) || !state.running)
+    throw new PlumbError('CONFLICT', `${ref} waits for ${sandboxRef}, which is not running`, { ref });
+  return state.id;
+}
+
+/** The image's id and digest: as seen in this pass, else asked for. */
+async function imageOf(client: DockerClient, reference: string, ctx: Context): Promise<ImageState> {
+  const seen = ctx.world.get(refOf('image', reference));
+  if (seen?.known === true) return seen.state as ImageState;
+  const image = await client.images.find(reference, ctx.signal);
+  if (!image) throw missing(reference);
+  return image;
+}

@@ -1,0 +1,33 @@
+import type { Provider } from '../../reconciler/model/provider.ts';
+import { applier } from './apply.ts';
+import type { DockerClient } from './client.ts';
+import type { Spec } from './diff.ts';
+import { diff } from './diff.ts';
+import type { Namespaces } from './namespaces.ts';
+import { namespaces } from './namespaces.ts';
+import { observer } from './observe.ts';
+import type { State } from './state.ts';
+import { watchDocker } from './watch.ts';
+
+/** What the provider stands on; `kernel` is where it learns of processes without asking Docker. */
+export interface ContainersOptions {
+  readonly client: DockerClient;
+  readonly kernel?: Namespaces;
+}
+
+/**
+ * Images, sandboxes and containers in Docker. Without refs it observes all sandboxes and containers of any fleet and the
+ * images they run, in one list call; other images only when asked for by ref.
+ */
+export function containers(options: ContainersOptions): Provider<Spec, State> {
+  const { client, kernel = namespaces() } = options;
+  const eyes = observer(client, kernel);
+  return {
+    name: 'containers',
+    kinds: ['image', 'sandbox', 'container'],
+    observe: eyes.observe,
+    diff,
+    apply: applier(client, kernel, eyes),
+    watch: (ctx) => watchDocker(client, ctx, eyes.stray),
+  };
+}

@@ -1,0 +1,162 @@
+import { PlumbError } from '../../reconciler/model/errors.ts';
+import type { Context } from '../../reconciler/model/provider.ts';
+import type { Ref } from '../../reconciler/model/ref.ts';
+import { LABELS } from '../../reconciler/model/resources.ts';
+import type { DockerClient } from './client.ts';
+import { dockerName } from './spec.ts';
+import { statusOf } from './transport.ts';
+import type { ContainerRow } from './wire.ts';
+
+/** Signal and milliseconds until SIGKILL. */
+export interface Stop {
+  readonly signal: string;
+  readonly grace: number;
+}
+
+/** What a container of ours is to be, as far as an existing one can be compared with it. */
+export interface Made {
+  readonly ref: Ref;
+  readonly fingerprint: string;
+  readonly networkMode: string;
+  /** States in which a leftover of this making is good enough to be started. */
+  readonly usable: readonly string[];
+  readonly body: object;
+}
+
+const START_DEADLINE = 120_000;
+const STOP_MARGIN = 30_000;
+
+/** At most so many at a time: dockerd starts no more in a second with more (measured: 2.9 a second at 1, 5.6 at 4, 5.1 at 8, 4.7 at 16). */
+export function slots(limit: number): <T>(work: () => Promise<T>) => Promise<T> {
+  let free = limit;
+  const waiting: (() => void)[] = [];
+  return async (work) => {
+    if (free > 0) free -= 1;
+    else
+      await new Promise<void>((resolve) => {
+        waiting.push(resolve);
+      });
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else free += 1;
+    }
+  };
+}
+
+/** Makes the container, or finds the one that an interrupted apply left behind. Throws NOT_OURS, CONFLICT. */
+export async function make(client: DockerClient, made: Made, ctx: Context): Promise<string> {
+  const name = dockerName(made.ref);
+  const create = (): Promise<string> => client.containers.create(name, made.body, ctx.signal);
+  try {
+    return await create();
+  } catch (error) {
+    if (statusOf(error) !== 409) throw error;
+    const holder = await holderOf(client, made.ref, ctx.signal);
+    if (!holder) return create();
+    if (holder.labels[LABELS.fleet] !== ctx.fleet) throw notOurs(made.ref, holder, ctx.fleet);
+    if (isMade(holder, made)) return holder.id;
+    if (holder.state === 'running' || holder.state === 'paused')
+      throw new PlumbError('CONFLICT', `${name} runs already, made from another spec`, {
+        ref: made.ref,
+        id: holder.id,
+      });
+    await client.containers.remove(holder.id, ctx.signal);
+    return create();
+  }
+}
+
+function isMade(row: ContainerRow, made: Made): boolean {
+  return (
+    row.labels[LABELS.ref] === made.ref &&
+    row.labels[LABELS.fingerprint] === made.fingerprint &&
+    row.networkMode === made.networkMode &&
+    made.usable.includes(row.state)
+  );
+}
+
+/** The container that has the name of a ref. */
+export async function holderOf(client: DockerClient, ref: Ref, signal: AbortSignal): Promise<ContainerRow | undefined> {
+  const name = dockerName(ref);
+  const rows = await client.containers.list({ name: [`^/${name.replace(/[.]/g, '\\.')}$`] }, signal);
+  return rows.find((row) => row.name === name);
+}
+
+function notOurs(ref: Ref, holder: ContainerRow, fleet: string): PlumbError {
+  const theirs = holder.labels[LABELS.fleet];
+  const whose = theirs === undefined ? 'carries no mark of Plumbline' : `belongs to the fleet ${theirs}, not ${fleet}`;
+  return new PlumbError(
+    'NOT_OURS',
+    `${ref} cannot be made: the container ${holder.name} (${holder.id.slice(0, 12)}) has its name and ${whose}; rename it or remove it by hand`,
+    { ref, id: holder.id },
+  );
+}
+
+/** Starts a container; one that runs is left alone. Throws CONFLICT when it or the sandbox it joins is gone. */
+export async function start(client: DockerClient, id: string, ref: Ref, signal: AbortSignal): Promise<void> {
+  try {
+    await client.containers.act(id, 'start', { deadline: START_DEADLINE }, signal);
+  } catch (error) {
+    if (!(error instanceof PlumbError) || statusOf(error) === undefined) throw error;
+    const gone = statusOf(error) === 404 || /cannot join network|No such container/i.test(error.message);
+    // a missing program is a 404 as well
+    if (gone && !/exec|runc|OCI/.test(error.message))
+      throw new PlumbError('CONFLICT', `${ref} cannot start: ${error.message}`, { ref, id }, error);
+    throw new PlumbError('CONTAINER_FAILED', `${ref} cannot start: ${explain(error.message)}`, { ref, id }, error);
+  }
+}
+
+/** Docker's words, and the next step for those that are hard to read. */
+function explain(words: string): string {
+  if (/executable file not found|no such file or directory: unknown/.test(words))
+    return `${words}; check command and args against what the image holds`;
+  if (/rlimit/.test(words))
+    return `${words}; dockerd itself has a lower limit: lower openFiles or ulimits, or raise LimitNOFILE of dockerd`;
+  if (/bind source path does not exist/.test(words)) return `${words}; make the directory on the host`;
+  return words;
+}
+
+/**
+ * Stops a container with its own stop signal or another, waits for the grace, and removes it. `running`: it may need stopping.
+ * False when it was gone already.
+ */
+export async function end(
+  client: DockerClient,
+  id: string,
+  options: { readonly status: string; readonly stop: Stop; readonly ownSignal: boolean },
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { stop, status } = options;
+  try {
+    if (status === 'paused') await client.containers.act(id, 'unpause', {}, signal);
+    if (['running', 'paused', 'restarting'].includes(status)) {
+      const deadline = stop.grace + STOP_MARGIN;
+      if (options.ownSignal)
+        await client.containers.act(id, 'stop', { query: { t: Math.ceil(stop.grace / 1000) }, deadline }, signal);
+      else await signalAndWait(client, id, stop, signal);
+    }
+  } catch (error) {
+    // 409: it is not paused, or not running, any more
+    if (statusOf(error) !== 404 && statusOf(error) !== 409) throw error;
+  }
+  return client.containers.remove(id, signal);
+}
+
+async function signalAndWait(client: DockerClient, id: string, stop: Stop, signal: AbortSignal): Promise<void> {
+  await client.containers.act(id, 'kill', { query: { signal: stop.signal } }, signal);
+  try {
+    const query = { condition: 'not-running' };
+    await client.containers.act(id, 'wait', { query, deadline: Math.max(1, stop.grace) }, signal);
+  } catch (error) {
+    // the grace is over: removing by force kills it
+    if (signal.aborted || statusOf(error) !== undefined) throw error;
+  }
+}
+
+/** `SIGTERM 10000` as kept in a label; Docker's own defaults where there is none. */
+export function parseStop(label: string | undefined): Stop {
+  const [, signal = 'SIGTERM', grace = '10000'] = /^(SIG\S+) ([0-9]+)$/.exec(label ?? '') ?? [];
+  return { signal, grace: Number(grace) };
+}

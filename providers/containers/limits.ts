@@ -1,0 +1,36 @@
+import { existsSync } from 'node:fs';
+import type { Resources } from '../../reconciler/model/catalog.ts';
+import { PlumbError } from '../../reconciler/model/errors.ts';
+import type { DockerClient } from './client.ts';
+import { limitsOf } from './spec.ts';
+import { statusOf } from './transport.ts';
+
+/**
+ * Changes the limits of a running container through Docker, which then knows them for its next start. Memory and swap go
+ * together, since Docker refuses a memory limit above the old sum of both. Throws CONFLICT (container gone), KNOB_REFUSED.
+ */
+export async function updateLimits(
+  client: DockerClient,
+  containerId: string,
+  resources: Resources,
+  signal: AbortSignal,
+  cgroupRoot = '/sys/fs/cgroup',
+): Promise<void> {
+  const body = {
+    ...limitsOf(resources),
+    // 0 and absence mean "as it is" to Docker
+    ...(resources.quota === undefined ? { CpuQuota: -1 } : {}),
+    // on cgroup v2 -1 would become memory.low=max, a full protection
+    ...(resources.reservation === undefined && !existsSync(`${cgroupRoot}/cgroup.controllers`)
+      ? { MemoryReservation: -1 }
+      : {}),
+  };
+  try {
+    await client.containers.act(containerId, 'update', { body }, signal);
+  } catch (error) {
+    if (!(error instanceof PlumbError) || statusOf(error) === undefined) throw error;
+    const [code, words] =
+      statusOf(error) === 404 ? (['CONFLICT', 'is gone'] as const) : (['KNOB_REFUSED', error.message] as const);
+    throw new PlumbError(code, `limits of container ${containerId.slice(0, 12)}: ${words}`, { id: containerId }, error);
+  }
+}
