@@ -116,8 +116,8 @@ export function removeGroup(layout: CgroupLayout, group: string): boolean {
   return gone;
 }
 
-/** SIGKILL to every process in `group` and below it; true when none was left. Throws LAB_FAILED when we are one of them. */
-export function killGroup(layout: CgroupLayout, group: string): boolean {
+/** SIGKILL to every process in `group` and below it, and their pids. Throws LAB_FAILED when we are one of them. */
+export function killGroup(layout: CgroupLayout, group: string): readonly number[] {
   const pids = members(layout, group);
   if (pids.includes(process.pid))
     throw new PlumbError('LAB_FAILED', 'this process runs inside the lab: run the command outside it');
@@ -128,5 +128,5 @@ export function killGroup(layout: CgroupLayout, group: string): boolean {
       if (code(error) !== 'ESRCH') throw error;
     }
   }
-  return pids.length === 0;
+  return pids;
 }

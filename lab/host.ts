@@ -7,7 +7,7 @@ import { background, hostOf, initPid, inside } from './context.ts';
 import type { LabContext } from './context.ts';
 import { startDaemon } from './daemons.ts';
 import { plugHost, unplugHost } from './fabric.ts';
-import { until } from './process.ts';
+import { processFacts, startTime, until } from './process.ts';
 import type { HostPaths } from './topology.ts';
 
 /** The machine's resolver file, when it is a link that would dangle in a host (systemd-resolved keeps it in /run). */
@@ -101,10 +101,16 @@ export async function bootHost(ctx: LabContext, host: string, init: string, sign
   await Promise.all([switching(), startDaemon(ctx, host, 'dockerd', signal)]);
 }
 
-/** Ends every process of `group` and removes it. Throws TIMEOUT when the kernel does not let go. */
+/** Ends every process of `group` and removes it; returns when they are gone. Throws LAB_FAILED when the kernel does not let go. */
 export async function clearGroup(ctx: LabContext, group: string): Promise<void> {
-  const cleared = (): true | undefined =>
-    killGroup(ctx.cgroups, group) && removeGroup(ctx.cgroups, group) ? true : undefined;
+  const killed = new Map<number, number | undefined>();
+  const cleared = (): true | undefined => {
+    const pids = killGroup(ctx.cgroups, group);
+    for (const pid of pids) killed.set(pid, startTime(pid));
+    // a dying process leaves its cgroup before it is gone
+    const dying = [...killed].some(([pid, began]) => processFacts(pid) !== undefined && startTime(pid) === began);
+    return pids.length === 0 && !dying && removeGroup(ctx.cgroups, group) ? true : undefined;
+  };
   try {
     await until(`cgroup ${group} was not emptied`, cleared);
   } catch (error) {

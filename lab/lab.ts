@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { PlumbError } from '../reconciler/model/errors.ts';
+import { asPlumbError, PlumbError } from '../reconciler/model/errors.ts';
 import { members } from './cgroups.ts';
 import { hostOf, initPid, labContext } from './context.ts';
 import type { LabContext } from './context.ts';
@@ -188,15 +188,15 @@ export async function labUp(options: LabOptions = {}): Promise<Lab> {
       for (const image of images) await importImage(hostPaths(topology.dir, host).dockerSocket, image, signal);
       options.progress?.(`${host} is up after ${((performance.now() - began) / 1000).toFixed(1)} s`);
     };
-    let first: unknown;
+    const failures: PlumbError[] = [];
     const guarded = topology.hosts.map(({ name }) =>
       power(name).catch((error: unknown) => {
-        first ??= error;
+        failures.push(asPlumbError(error, 'LAB_FAILED', name));
         failed.abort();
       }),
     );
     await Promise.all(guarded);
-    if (first !== undefined) throw first;
+    if (failures[0] !== undefined) throw failures[0]; // the others were stopped because of it
     writeRecord({ topology });
     return labOf(ctx);
   } catch (error) {

@@ -80,7 +80,8 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
         reject(
           new PlumbError('TIMEOUT', `"${argv.slice(-6).join(' ')}" did not end within ${String(timeout / 1000)} s`),
         );
-      else if (error !== null && typeof error.code !== 'number') reject(error);
+      else if (error !== null && typeof error.code !== 'number')
+        reject(new PlumbError('LAB_FAILED', `cannot run ${file}: ${error.message}`, {}, error));
       else resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
     });
     child.stdin?.on('error', () => undefined); // the command may end without reading it

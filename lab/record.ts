@@ -19,20 +19,32 @@ export function writeRecord(record: LabRecord): void {
   renameSync(`${path}.new`, path);
 }
 
+function isRecord(value: unknown, dir: string): value is LabRecord {
+  if (typeof value !== 'object' || value === null || !('topology' in value)) return false;
+  const { topology } = value;
+  if (typeof topology !== 'object' || topology === null) return false;
+  const { version, dir: place, name, racks, hosts } = topology as Partial<Record<string, unknown>>;
+  return version === 1 && place === dir && typeof name === 'string' && Array.isArray(racks) && Array.isArray(hosts);
+}
+
 /** The record of the lab in `dir`; undefined where there is none. Throws LAB_FAILED for a file that is not ours. */
 export function readRecord(dir: string): LabRecord | undefined {
   const path = join(dir, FILE);
   if (!existsSync(path)) return undefined;
-  try {
-    const record = JSON.parse(readFileSync(path, 'utf8')) as LabRecord;
-    if (record.topology.version === 1 && record.topology.dir === dir) return record;
-  } catch {
-    // said below
-  }
+  const record = parse(readFileSync(path, 'utf8'));
+  if (isRecord(record, dir)) return record;
   throw new PlumbError(
     'LAB_FAILED',
     `${path} is not the record of a lab in ${dir}: remove the directory by hand if it is yours`,
   );
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The other process that is building this lab now, if it lives. */

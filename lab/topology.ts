@@ -25,8 +25,8 @@ export interface Topology {
 const NAME = /^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/;
 // mount options split at commas and colons
 const DIR = /^\/[A-Za-z0-9._/-]+$/;
-// sun_path holds 107 bytes; the longest socket below the directory is h64/run/docker/containerd/containerd-debug.sock
-const DIR_MAX = 62;
+// sun_path holds 107 bytes; the longest name below is h64/run/docker/containerd/containerd-debug.sock
+const DIR_MAX = 59;
 /** Directories that each host sees through a layer of its own; a lab below one would hide itself. */
 const PRIVATE = ['/etc', '/run', '/var/run', '/var/lib', '/proc', '/sys', '/dev'];
 

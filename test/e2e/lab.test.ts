@@ -1,0 +1,366 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { labCommand } from '../../cli/lab.ts';
+import { labDown, labUp, openLab } from '../../lab/lab.ts';
+import type { Lab } from '../../lab/lab.ts';
+
+const skip = process.platform === 'linux' && process.getuid?.() === 0 ? false : 'needs root';
+const ME = String(process.pid);
+
+/** Everything of a lab that could be left on the machine; `mark` is in the lab's name, and so in all that belongs to it. */
+function remains(mark: string): readonly string[] {
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .filter((line) => line.includes(mark));
+  const cgroups = [
+    '/sys/fs/cgroup',
+    ...readdirSync('/sys/fs/cgroup').map((name) => join('/sys/fs/cgroup', name)),
+  ].flatMap((dir) => {
+    try {
+      return readdirSync(dir)
+        .filter((name) => name.includes(mark))
+        .map((name) => join(dir, name));
+    } catch {
+      return [];
+    }
+  });
+  const processes = readdirSync('/proc').filter((pid) => {
+    try {
+      // a zombie is dead already and waits for the machine's PID 1
+      const ended = /^State:\s*[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+      return pid !== ME && !ended && readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(mark);
+    } catch {
+      return false;
+    }
+  });
+  const loops = execFileSync('losetup', ['-a'], { encoding: 'utf8' })
+    .split('\n')
+    .filter((line) => line.includes(mark));
+  const files = ['/var/tmp/plumbline-lab', '/run/netns', '/tmp'].flatMap((dir) =>
+    existsSync(dir)
+      ? readdirSync(dir)
+          .filter((name) => name.includes(mark))
+          .map((name) => join(dir, name))
+      : [],
+  );
+  return [...mounts, ...cgroups, ...processes, ...loops, ...files];
+}
+
+/** Network, mount and pid namespaces of the processes that `mine` accepts by their cgroups, without our own. */
+function namespaces(mine: (cgroup: string) => boolean): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name)))
+    try {
+      if (!mine(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))) continue;
+      for (const kind of ['net', 'mnt', 'pid']) found.add(readlinkSync(`/proc/${pid}/ns/${kind}`));
+    } catch {
+      // ended meanwhile
+    }
+  for (const kind of ['net', 'mnt', 'pid']) found.delete(readlinkSync(`/proc/self/ns/${kind}`));
+  return found;
+}
+
+async function verb(
+  ...argv: readonly string[]
+): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
+  const said = { out: '', err: '' };
+  const code = await labCommand(argv, {
+    out: (text) => {
+      said.out += text;
+    },
+    err: (text) => {
+      said.err += text;
+    },
+    env: process.env,
+    cwd: process.cwd(),
+    color: false,
+    isTTY: false,
+    signal: new AbortController().signal,
+  });
+  return { code, ...said };
+}
+
+describe('a lab of three hosts in two racks', { skip }, () => {
+  const name = `e2e-${ME}`;
+  let lab: Lab;
+  const run = async (host: string, ...argv: readonly string[]): Promise<string> => {
+    const { code, stdout, stderr } = await lab.exec(host, argv);
+    assert.equal(code, 0, `${host}: ${argv.join(' ')}: ${stderr}`);
+    return stdout.trim();
+  };
+  const reaches = async (from: string, to: string): Promise<boolean> =>
+    (await lab.exec(from, ['ping', '-q', '-c', '1', '-W', '1', `10.9.0.${to.slice(1)}`])).code === 0;
+  const address = async (host: string): Promise<void> => {
+    await run(host, 'ip', 'addr', 'add', `10.9.0.${host.slice(1)}/24`, 'dev', 'up0');
+  };
+
+  before(async () => {
+    lab = await labUp({ name, hosts: 3, racks: 2 });
+    for (const host of ['h1', 'h2', 'h3']) await address(host);
+  });
+  after(async () => {
+    await labDown({ name });
+    assert.deepEqual(remains(name), []);
+  });
+
+  it('answers on the default sockets of each host, as a machine of its own', async () => {
+    const ids = new Set<string>();
+    for (const host of ['h1', 'h2', 'h3']) {
+      assert.equal(await run(host, 'hostname'), host);
+      assert.equal(await run(host, 'ovs-vsctl', 'get', 'Open_vSwitch', '.', 'external_ids:system-id'), host);
+      assert.equal(await run(host, 'docker', 'info', '-f', '{{.Name}}'), host);
+      assert.deepEqual((await run(host, 'docker', 'images', '-q', 'plumbline/busybox')).split('\n').length, 2);
+      ids.add(await run(host, 'cat', '/etc/machine-id'));
+      assert.deepEqual(await run(host, 'ls', '/sys/class/net'), 'lo\nup0');
+      assert.equal(await run(host, 'cat', '/proc/1/comm'), await run(host, 'cat', `/proc/1/comm`));
+      assert.equal(await run(host, 'sysctl', '-n', 'net.ipv6.conf.all.disable_ipv6'), '1');
+    }
+    assert.equal(ids.size, 3);
+    assert.ok(existsSync(lab.hosts[0]?.paths.dockerSocket ?? ''));
+  });
+
+  it('has two test images that differ in content', async () => {
+    const version = async (tag: string): Promise<string> =>
+      await run('h1', 'docker', 'run', '--rm', '--network', 'none', `plumbline/busybox:${tag}`, 'cat', '/etc/version');
+    assert.deepEqual([await version('1'), await version('2')], ['1', '2']);
+  });
+
+  it('keeps what is in /etc, /run and /var/lib apart from the machine and from the other hosts', async () => {
+    await run('h1', 'sh', '-c', 'mkdir -p /var/lib/plumb-e2e /run/plumb-e2e /etc/plumb-e2e');
+    for (const dir of ['/var/lib', '/run', '/etc']) {
+      assert.equal(existsSync(`${dir}/plumb-e2e`), false);
+      assert.notEqual((await lab.exec('h2', ['ls', `${dir}/plumb-e2e`])).code, 0);
+    }
+  });
+
+  it('runs commands with their input, output, status, directory and environment', async () => {
+    const { code, stdout, stderr } = await lab.exec('h2', ['sh', '-c', 'cat; pwd; echo "$GREETING" >&2; exit 9'], {
+      input: 'in\n',
+      env: { GREETING: 'hello' },
+      cwd: '/usr/share',
+    });
+    assert.deepEqual({ code, stdout, stderr }, { code: 9, stdout: 'in\n/usr/share\n', stderr: 'hello\n' });
+    assert.equal((await lab.exec('h2', ['pwd'], { cwd: '/no/such/place' })).stdout, '/\n');
+    assert.equal((await lab.exec('h2', ['no-such-program'])).code, 127);
+    await assert.rejects(lab.exec('h9', ['true']), { code: 'USAGE', message: /it has h1 h2 h3/ });
+  });
+
+  it('kills the command, not what waits for it', async () => {
+    const child = lab.spawn('h1', ['sleep', '4242'], { stdio: 'ignore' });
+    const sleepers = async (): Promise<string> => (await lab.exec('h1', ['pgrep', '-f', 'sleep 4242'])).stdout;
+    while ((await sleepers()) === '') await sleep(20);
+    child.kill('SIGKILL');
+    await once(child, 'close');
+    assert.equal(await sleepers(), '');
+    const stop = new AbortController();
+    const running = lab.exec('h1', ['sleep', '4242'], { signal: stop.signal });
+    while ((await sleepers()) === '') await sleep(20);
+    stop.abort();
+    await assert.rejects(running, { code: 'CANCELLED' });
+    assert.equal(await sleepers(), '');
+  });
+
+  it('connects the hosts; a cut takes a host or a rack off until it is healed', async () => {
+    assert.deepEqual([await reaches('h1', 'h2'), await reaches('h1', 'h3')], [true, true]);
+    await lab.cut('h2');
+    assert.deepEqual([await reaches('h1', 'h2'), await reaches('h1', 'h3')], [false, true]);
+    await lab.cut('r1');
+    assert.deepEqual([await reaches('h1', 'h3'), await reaches('h3', 'h1')], [false, false]);
+    assert.deepEqual(
+      [lab.status().hosts.map(({ cut }) => cut), lab.status().racks.map(({ cut }) => cut)],
+      [
+        [false, true, false],
+        [true, false],
+      ],
+    );
+    await lab.heal('h2');
+    assert.deepEqual([await reaches('h1', 'h2'), await reaches('h1', 'h3')], [true, false]);
+    await lab.heal();
+    assert.deepEqual([await reaches('h2', 'h3'), await reaches('h1', 'h3')], [true, true]);
+  });
+
+  it('carries a container’s VLAN between the switches of two hosts', async () => {
+    for (const [host, ip] of [
+      ['h1', '10.8.0.1'],
+      ['h3', '10.8.0.3'],
+    ] as const) {
+      await run(host, 'docker', 'run', '-d', '--name', 'vlan', '--network', 'none', 'plumbline/busybox:1');
+      const pid = await run(host, 'docker', 'inspect', '-f', '{{.State.Pid}}', 'vlan');
+      await run(host, 'ip', 'link', 'add', 'v0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', pid);
+      await run(host, 'nsenter', '-t', pid, '-n', 'ip', 'addr', 'add', `${ip}/24`, 'dev', 'eth0');
+      await run(host, 'nsenter', '-t', pid, '-n', 'ip', 'link', 'set', 'eth0', 'up');
+      await run(host, 'nsenter', '-t', pid, '-n', 'ethtool', '-K', 'eth0', 'tx', 'off');
+      await run(host, 'ip', 'link', 'set', 'v0', 'up');
+      const bridge = [
+        'add-br',
+        'br-e2e',
+        '--',
+        'set',
+        'Bridge',
+        'br-e2e',
+        'datapath_type=netdev',
+        '--',
+        'add-port',
+        'br-e2e',
+        'up0',
+      ];
+      await run(host, 'ovs-vsctl', ...bridge, '--', 'add-port', 'br-e2e', 'v0', 'tag=100');
+    }
+    assert.equal(
+      await run('h1', 'docker', 'exec', 'vlan', 'timeout', '10', 'wget', '-q', '-O-', 'http://10.8.0.3/'),
+      'plumbline 1',
+    );
+    for (const host of ['h1', 'h3']) {
+      await run(host, 'ovs-vsctl', 'del-br', 'br-e2e');
+      await run(host, 'docker', 'rm', '-f', 'vlan');
+    }
+  });
+
+  it('leaves containers running over a restart and a kill of dockerd, and serves again', async () => {
+    await run('h3', 'docker', 'run', '-d', '--name', 'kept', '--network', 'none', 'plumbline/busybox:1');
+    const started = async (): Promise<string> =>
+      await run('h3', 'docker', 'inspect', '-f', '{{.State.Pid}} {{.State.StartedAt}}', 'kept');
+    const first = await started();
+    await lab.daemon('h3', 'dockerd', 'restart');
+    assert.equal(await started(), first);
+    await lab.daemon('h3', 'dockerd', 'kill');
+    assert.notEqual((await lab.exec('h3', ['docker', 'ps'])).code, 0);
+    assert.equal((await verb('status', '--name', name)).code, 2);
+    await lab.daemon('h3', 'dockerd', 'start');
+    assert.equal(await started(), first);
+    for (const daemon of ['ovs-vswitchd', 'ovsdb-server'] as const) {
+      await lab.daemon('h3', daemon, 'stop');
+      assert.equal(lab.status().hosts[2]?.daemons[daemon], undefined);
+      await lab.daemon('h3', daemon, 'start');
+    }
+    await run('h3', 'ovs-vsctl', '--timeout=10', 'show');
+    await run('h3', 'docker', 'rm', '-f', 'kept');
+  });
+
+  it('loses power and boots with the disk it had, and with nothing of /run', async () => {
+    await run('h2', 'docker', 'run', '-d', '--name', 'lost', '--network', 'none', 'plumbline/busybox:1');
+    await run('h2', 'ovs-vsctl', 'add-br', 'br-kept', '--', 'set', 'Bridge', 'br-kept', 'datapath_type=netdev');
+    await run('h2', 'sh', '-c', 'echo 1 >/etc/kept; echo 1 >/var/lib/kept; echo 1 >/run/lost');
+    const [id, mac] = [await run('h2', 'cat', '/etc/machine-id'), await run('h2', 'cat', '/sys/class/net/up0/address')];
+    await lab.kill('h2');
+    assert.equal(lab.status().hosts[1]?.state, 'dead');
+    assert.equal(await reaches('h1', 'h2'), false);
+    await assert.rejects(lab.exec('h2', ['true']), { code: 'LAB_FAILED', message: /not running: boot it with/ });
+    await lab.boot('h2');
+    await assert.rejects(lab.boot('h2'), { code: 'LAB_FAILED', message: /running already/ });
+    await address('h2');
+    assert.equal(await reaches('h1', 'h2'), true);
+    assert.equal(await run('h2', 'docker', 'inspect', '-f', '{{.State.Status}}', 'lost'), 'exited');
+    assert.equal(await run('h2', 'ovs-vsctl', 'list-br'), 'br-kept');
+    assert.equal(await run('h2', 'cat', '/etc/kept', '/var/lib/kept'), '1\n1');
+    assert.equal((await lab.exec('h2', ['cat', '/run/lost'])).code, 1);
+    assert.equal(await run('h2', 'cat', '/etc/machine-id'), id);
+    assert.equal(await run('h2', 'cat', '/sys/class/net/up0/address'), mac);
+  });
+
+  it('refuses a second lab of that name or in that place', async () => {
+    await assert.rejects(labUp({ name }), { code: 'LAB_FAILED', message: /there is a lab in .* plumb lab down --dir/ });
+    const dir = `/var/tmp/${name}-other`;
+    await assert.rejects(labUp({ name, dir }), { code: 'LAB_FAILED', message: /another lab is named/ });
+    assert.equal(existsSync(dir), false);
+    assert.equal(openLab({ name }).status().hosts.length, 3);
+  });
+});
+
+describe('plumb lab', { skip }, () => {
+  it('goes through up, status, exec, cut, kill, boot and down, in text and JSON', async () => {
+    const where = ['--name', `verb-${ME}`];
+    try {
+      const up = await verb('up', ...where, '--hosts', '1', '-o', 'json');
+      assert.equal(up.code, 0);
+      assert.match(up.err, /^h1 is up after [\d.]+ s\n$/);
+      assert.deepEqual(
+        (JSON.parse(up.out) as { readonly hosts: readonly { readonly name: string }[] }).hosts.map((host) => host.name),
+        ['h1'],
+      );
+      const status = await verb('status', ...where);
+      assert.equal(status.code, 0);
+      assert.match(status.out, /^h1 +r1 +running +linked +ovsdb-server ovs-vswitchd dockerd/m);
+      const exec = await verb('exec', ...where, '-o', 'json', 'h1', '--', 'sh', '-c', 'echo out; exit 3');
+      assert.equal(exec.code, 3);
+      assert.deepEqual(JSON.parse(exec.out), { version: 1, host: 'h1', code: 3, stdout: 'out\n', stderr: '' });
+      await verb('cut', ...where, 'r1');
+      assert.match((await verb('status', ...where)).out, /^h1 +r1 +running +cut/m);
+      await verb('heal', ...where);
+      assert.equal((await verb('kill', ...where, 'h1')).out, 'h1 is dead\n');
+      assert.equal((await verb('status', ...where)).code, 2);
+      await verb('boot', ...where, 'h1');
+      assert.equal((await verb('daemon', ...where, 'h1', 'ovs-vswitchd', 'restart')).code, 0);
+      await assert.rejects(verb('daemon', ...where, 'h1', 'sshd', 'stop'), { code: 'USAGE', message: /it is one of/ });
+      await assert.rejects(verb('kill', ...where), { code: 'USAGE' });
+    } finally {
+      assert.match((await verb('down', ...where)).out, /is down/);
+      assert.match((await verb('down', ...where)).out, /there is no lab/);
+    }
+    assert.deepEqual(remains(`verb-${ME}`), []);
+    await assert.rejects(verb('status', ...where), { code: 'LAB_FAILED', message: /start one with/ });
+  });
+});
+
+describe('down', { skip }, () => {
+  const module = JSON.stringify(new URL('../../lab/lab.js', import.meta.url).href);
+
+  /** Starts an `up` in a process of its own, kills that after `delay` ms, and takes the lab down at once. */
+  async function crash(name: string, delay: number): Promise<void> {
+    const script = `const { labUp } = await import(${module}); await labUp({ name: '${name}', hosts: 2 });`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'ignore' });
+    const dir = `/var/tmp/plumbline-lab/${name}`;
+    while (!existsSync(dir) && child.exitCode === null) await sleep(1);
+    await sleep(delay);
+    child.kill('SIGKILL');
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    const spaces = namespaces((cgroup) => cgroup.includes(name));
+    await labDown({ name });
+    const all = namespaces(() => true);
+    assert.deepEqual(
+      [...spaces].filter((space) => all.has(space)),
+      [],
+    );
+    assert.deepEqual(remains(name), [], `left by an up killed after ${String(delay)} ms`);
+  }
+
+  it('leaves nothing of an up that was killed at any moment', async () => {
+    for (const delay of [0, 3, 10, 25, 50, 80, 120, 180, 250, 350, 500, 800])
+      await crash(`crash-${ME}-${String(delay)}`, delay);
+    // late children of the killed ups must not bring anything back
+    await sleep(500);
+    assert.deepEqual(remains(`crash-${ME}`), []);
+  });
+
+  it('takes what a stopped up left half-made, and up itself does when it is aborted', async () => {
+    const name = `abort-${ME}`;
+    const stop = new AbortController();
+    setTimeout(() => {
+      stop.abort();
+    }, 200);
+    await assert.rejects(labUp({ name, hosts: 2, signal: stop.signal }), { code: 'CANCELLED' });
+    assert.deepEqual(remains(name), []);
+  });
+
+  it('finds a lab whose directory was removed by hand', async () => {
+    const name = `gone-${ME}`;
+    const lab = await labUp({ name, hosts: 1 });
+    rmSync(lab.dir, { recursive: true });
+    assert.equal((await labDown({ name })).found, true);
+    assert.deepEqual(remains(name), []);
+  });
+
+  it('never removes a directory that is no lab', async () => {
+    const dir = `/var/tmp/nolab-${ME}`;
+    mkdirSync(dir);
+    writeFileSync(join(dir, 'precious'), '');
+    await assert.rejects(labDown({ dir }), { code: 'LAB_FAILED', message: /is not a lab: it holds precious/ });
+    assert.ok(existsSync(join(dir, 'precious')));
+    rmSync(dir, { recursive: true });
+  });
+});
