@@ -4,16 +4,19 @@ export interface SourceFile {
   readonly path: string;
   /** Names the content: the Git object id, also for files of a plain folder (computed). Key of the parse cache. */
   readonly blob: string;
-  /** The content as stored; absent when it was refused. */
+  /** The content as stored; absent when it was refused, or when the caller said that it knows this blob. */
   readonly bytes: Uint8Array | undefined;
-  /** Why it was not read. */
-  readonly refused?: 'symlink' | 'submodule' | 'too-large';
+  /** Why it was not read. `name`: the name is not UTF-8 (`path` shows U+FFFD in its place). */
+  readonly refused?: 'symlink' | 'submodule' | 'too-large' | 'name';
 }
 
 /** Largest file that is read, in bytes. A larger one is listed with `refused: 'too-large'`. */
 export const MAX_FILE_BYTES: number = 1024 * 1024;
 /** Most files that are looked at. */
 export const MAX_FILES = 10_000;
+
+/** Most bytes of manifests in all; files behind that are listed with `refused: 'too-large'`. */
+export const MAX_TREE_BYTES: number = 256 * 1024 * 1024;
 
 /** Whether a path names a manifest. */
 export function isManifestPath(path: string): boolean {
