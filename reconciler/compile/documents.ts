@@ -33,20 +33,16 @@ export interface Reading {
   readonly files: number;
 }
 
-/** Whether a path is looked at: a manifest's name, and no part of it starts with a dot. */
-function isConsidered(path: string): boolean {
-  return isManifestPath(path) && !/(^|\/)\./.test(path);
-}
-
 const REFUSED = {
   symlink: ['SYMLINK', 'is a symbolic link', 'commit the file itself'],
   submodule: ['SUBMODULE', 'is a submodule', 'commit the files themselves'],
   'too-large': ['TOO_LARGE', 'is larger than 1 MiB', 'split the file'],
+  name: ['NOT_UTF8', 'has a name that is not UTF-8', 'rename the file'],
 } as const;
 
 /** Reads all manifests of a revision. Sound documents of a broken file are claims, not manifests. */
 export function readFiles(files: readonly SourceFile[], revision: string, cache?: ParseCache): Reading {
-  const considered = files.filter(({ path }) => isConsidered(path)).sort((a, b) => (a.path < b.path ? -1 : 1));
+  const considered = files.filter(({ path }) => isManifestPath(path)).sort((a, b) => (a.path < b.path ? -1 : 1));
   const manifests: Manifest[] = [];
   const problems: Problem[] = [];
   const broken: BrokenFile[] = [];
@@ -55,12 +51,13 @@ export function readFiles(files: readonly SourceFile[], revision: string, cache?
     broken.push({ path: file, claims: [{}] });
   };
   for (const { path, blob, bytes, refused } of considered.slice(0, MAX_FILES)) {
-    if (refused !== undefined || bytes === undefined) {
+    const cached = cache?.get(blob);
+    if (refused !== undefined || (bytes === undefined && !cached)) {
       const [code, is, hint] = REFUSED[refused ?? 'too-large'];
       tell(path, code, `${path} ${is}`, hint);
       continue;
     }
-    const parsed = cache?.get(blob) ?? parseFile(bytes);
+    const parsed = cached ?? parseFile(bytes ?? new Uint8Array());
     cache?.set(blob, parsed);
     const own = parsed.documents.map(({ manifest, scalars }) => manifestOf(manifest, scalars, revision, path));
     if (parsed.findings.length === 0) manifests.push(...own);

@@ -18,7 +18,7 @@ export const MAX_FILES = 10_000;
 /** Most bytes of manifests in all; files behind that are listed with `refused: 'too-large'`. */
 export const MAX_TREE_BYTES: number = 256 * 1024 * 1024;
 
-/** Whether a path names a manifest. */
+/** Whether a path names a manifest: `*.yaml` or `*.yml`, and no part of it starts with a dot. */
 export function isManifestPath(path: string): boolean {
-  return /\.ya?ml$/.test(path);
+  return /\.ya?ml$/.test(path) && !/(^|\/)\./.test(path);
 }
