@@ -41,11 +41,7 @@ async function modules(dryRun) {
     join(ROOT, '.plumbline/setup.lock'),
     async () => {
       const why = staleModules();
-      if (why === undefined) return;
-      const start = Date.now();
-      say(`npm ci: ${why}`);
-      await installModules(say);
-      say(`npm packages are ready (${seconds(start)})`);
+      if (why !== undefined) await installModules(why, say);
     },
     (pid) => say(`another set-up runs here (process ${pid}); waiting for it`),
   );

@@ -2,24 +2,23 @@ import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HouseError, ROOT, run, seconds } from './run.mjs';
 
-/** @typedef {{ version?: string, optional?: boolean, link?: boolean }} Locked */
-
 /**
  * Why `npm ci` must run, or undefined when node_modules holds what package-lock.json says. Versions are compared and
  * not file times: a fresh checkout makes every file new.
  * @param {string} [root]
  */
 export function staleModules(root = ROOT) {
-  const wanted = lock(join(root, 'package-lock.json'));
+  /** @type {Record<string, { version?: string, optional?: boolean }> | undefined} */
+  const wanted = json(join(root, 'package-lock.json'))?.packages;
   if (!wanted) throw new HouseError(`${root} has no package-lock.json: this is not a checkout of Plumbline`);
   const modules = join(root, 'node_modules');
   if (!existsSync(modules)) return 'node_modules is missing';
-  const present = lock(join(modules, '.package-lock.json'));
-  if (!present) return 'an earlier npm ci was interrupted';
+  // npm writes it last
+  if (!existsSync(join(modules, '.package-lock.json'))) return 'an earlier npm ci was interrupted';
   for (const [path, { version, optional }] of Object.entries(wanted)) {
     if (path === '' || optional) continue;
     const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
-    const have = existsSync(join(root, path)) ? present[path]?.version : undefined;
+    const have = json(join(root, path, 'package.json'))?.version;
     if (have !== version) return `${name} ${version} is locked, ${have ?? 'none'} is installed`;
   }
   return undefined;
@@ -27,30 +26,32 @@ export function staleModules(root = ROOT) {
 
 /**
  * @param {string} path
- * @returns {Record<string, Locked> | undefined}
+ * @returns {any} undefined where there is no such file, or it is torn
  */
-function lock(path) {
+function json(path) {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')).packages;
+    return JSON.parse(readFileSync(path, 'utf8'));
   } catch {
     return undefined;
   }
 }
 
 /**
- * Runs `npm ci`. A node_modules that is a link belongs to another checkout and is left alone.
+ * Runs `npm ci`. A node_modules that is a link belongs to another checkout: it is left alone and used as it is.
+ * @param {string} why
  * @param {(line: string) => void} say
  * @param {string} [root]
  */
-export async function installModules(say, root = ROOT) {
-  const modules = join(root, 'node_modules');
-  if (lstatSync(modules, { throwIfNoEntry: false })?.isSymbolicLink())
-    throw new HouseError(`${modules} is a link and not complete: run npm ci in the checkout it leads to`);
+export async function installModules(why, say, root = ROOT) {
+  if (lstatSync(join(root, 'node_modules'), { throwIfNoEntry: false })?.isSymbolicLink())
+    return say(`node_modules is a link and not as package-lock.json says (${why}); used as it is`);
+  say(`npm ci: ${why}`);
   const start = Date.now();
   const ticker = setInterval(() => say(`  … still installing, ${seconds(start)}`), 10_000);
   const { status, output } = await run('npm', ['ci', '--no-progress'], { cwd: root, timeout: 900_000 });
   clearInterval(ticker);
   if (status !== 0) throw new HouseError(npmReason(status, output));
+  say(`npm packages are ready (${seconds(start)})`);
 }
 
 /**
