@@ -6,7 +6,7 @@ import { ROOT } from './run.mjs';
 const KINDS = ['fleet', 'app', 'zone', 'network', 'host', 'tuning'];
 
 /** Files that are made from others, each with what makes its text. @type {Record<string, () => Promise<string>>} */
-const GENERATED = { 'schemas/types.ts': schemaTypes };
+const GENERATED = { 'schemas/types.ts': schemaTypes, 'docs/manifests.md': manifests };
 
 async function schemaTypes() {
   const { compile } = await import('json-schema-to-typescript');
@@ -17,6 +17,13 @@ async function schemaTypes() {
     style: { singleQuote: true, printWidth: 120 },
     unreachableDefinitions: false,
   });
+}
+
+async function manifests() {
+  const { manifestsPage } = await import('./manifests.mjs');
+  /** @type {(name: string) => any} */
+  const schema = (name) => JSON.parse(readFileSync(join(ROOT, 'schemas', `${name}.json`), 'utf8'));
+  return manifestsPage(KINDS.map(schema), schema('common'));
 }
 
 /** Generated files that are not what they are made from, with the right text. */
