@@ -69,18 +69,30 @@ function inheritCpus(dir: string): void {
   }
 }
 
-/** Makes `group` and its ancestors, with controllers delegated down to it (v2) and the parent's cpus copied (v1). Idempotent. */
-export function makeGroup(layout: CgroupLayout, group: string): void {
-  for (const root of layout.roots) {
-    let parent = root;
-    for (const name of ancestry(group)) {
-      const dir = join(root, name);
-      if (layout.version === 2) delegate(parent);
-      mkdirSync(dir, { recursive: true });
-      if (layout.version === 1) inheritCpus(dir);
-      parent = dir;
-    }
+function makeIn(layout: CgroupLayout, root: string, group: string): void {
+  let parent = root;
+  for (const name of ancestry(group)) {
+    const dir = join(root, name);
+    if (layout.version === 2) delegate(parent);
+    mkdirSync(dir, { recursive: true });
+    if (layout.version === 1) inheritCpus(dir);
+    parent = dir;
   }
+}
+
+/**
+ * Makes `group` and its ancestors, with controllers delegated down to it (v2) and the parent's cpus copied (v1). Idempotent.
+ * Throws LAB_FAILED where the tree cannot be written to or its root is a container's.
+ */
+export function makeGroup(layout: CgroupLayout, group: string): void {
+  for (const root of layout.roots)
+    try {
+      makeIn(layout, root, group);
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      const hint = 'a lab needs a whole machine, or a container with a cgroup tree to write to';
+      throw new PlumbError('LAB_FAILED', `cannot make cgroup ${group} in ${root}: ${text}; ${hint}`, {}, error);
+    }
 }
 
 function below(dir: string): readonly string[] {

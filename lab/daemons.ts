@@ -52,9 +52,12 @@ async function startDockerd(ctx: LabContext, host: string, signal?: AbortSignal)
   ];
   // setsid forks, so that PID 1 of the host becomes its parent and no nsenter stays behind
   const launcher = background(ctx, `${host}/host`, insideHost(ctx, host, ['setsid', '--fork', ...argv]), log);
+  // between the launcher's end and exec, the process still has the name of setsid
+  const starting = (): boolean =>
+    processesIn(ctx, `${host}/host`).some(({ command }) => command === 'dockerd' || command === 'setsid');
   const answers = async (): Promise<true | undefined> => {
     if (await dockerAnswers(paths.dockerSocket, signal)) return true;
-    if (launcher.exitCode !== null && daemonPid(ctx, host, 'dockerd') === undefined)
+    if (launcher.exitCode !== null && !starting())
       throw new PlumbError('LAB_FAILED', `dockerd of ${host} ended:\n${tail(log)}`);
     return undefined;
   };

@@ -65,7 +65,6 @@ async function mountOwn(ctx: LabContext, host: string, paths: HostPaths, signal?
 /** Boots a dead host: its Docker data, OVSDB, /etc and /var/lib are those it had; /run and its processes are new. */
 export async function bootHost(ctx: LabContext, host: string, init: string, signal?: AbortSignal): Promise<void> {
   const { paths } = hostOf(ctx, host);
-  if (initPid(ctx, host) !== undefined) throw new PlumbError('LAB_FAILED', `${host} is running already`);
   await clearHost(ctx, host);
   const fresh = !existsSync(join(paths.etc, 'machine-id'));
   if (fresh) firstBoot(host, paths);

@@ -92,7 +92,7 @@ function labOf(ctx: LabContext): Lab {
       await clearHost(ctx, host);
     },
     boot: async (host, signal) => {
-      await bootHost(ctx, hostOf(ctx, host).name, requireMachine().init, signal);
+      await powerOn(ctx, hostOf(ctx, host).name, signal);
     },
     cut: async (target) => {
       await cable(target, 'down');
@@ -112,6 +112,17 @@ function labOf(ctx: LabContext): Lab {
       await labDown(topology);
     },
   };
+}
+
+/** Boots a host; one that does not come up is powered off again. */
+async function powerOn(ctx: LabContext, host: string, signal?: AbortSignal): Promise<void> {
+  if (initPid(ctx, host) !== undefined) throw new PlumbError('LAB_FAILED', `${host} is running already`);
+  try {
+    await bootHost(ctx, host, requireMachine().init, signal);
+  } catch (error) {
+    await clearHost(ctx, host);
+    throw error;
+  }
 }
 
 function statusOf(ctx: LabContext): LabStatus {
