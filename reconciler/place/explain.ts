@@ -1,18 +1,18 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
 import { ordinalOf } from '../model/replica.ts';
 import type { Removal } from './filters.ts';
-import { better, count, obstacle, scoreInto } from './group.ts';
+import { compareScores, obstacle, scoreOf, seat } from './group.ts';
 import type { Group, Score } from './group.ts';
 import { groupIn, runPlacing, settleApp } from './place.ts';
 import type { Run } from './place.ts';
 import { noAddress, nowhere, removalsNow, removalText } from './reasons.ts';
 import type { PlaceInput } from './survey.ts';
-import { hostName, take } from './table.ts';
+import { hostName } from './table.ts';
 
 /** A host that can take the replica. Of the scores less is better; they are compared from left to right, then by name. */
 export interface Candidate {
   readonly host: string;
-  readonly score: Readonly<Score>;
+  readonly score: Score;
 }
 
 /** Why a replica is where it is, or where it would go, or why nowhere. */
@@ -35,11 +35,9 @@ function candidates(run: Run, group: Group): readonly Candidate[] {
   const list: Candidate[] = [];
   for (const row of group.rows) {
     if (obstacle(table, group, row) !== undefined) continue;
-    const score: Score = { switch: 0, rack: 0, host: 0, fill: 0 };
-    scoreInto(score, table, group, row);
-    list.push({ host: hostName(table, row), score });
+    list.push({ host: hostName(table, row), score: scoreOf(table, group, row) });
   }
-  return list.sort((a, b) => (better(a.score, b.score) ? -1 : better(b.score, a.score) ? 1 : a.host < b.host ? -1 : 1));
+  return list.sort((a, b) => compareScores(a.score, b.score) || (a.host < b.host ? -1 : 1));
 }
 
 function summary(
@@ -70,10 +68,7 @@ function explainIn(run: Run, app: Resource<AppSpec>, replica: string): Explanati
   );
   const placement = book.placements.get(replica);
   const row = placement && table.rows.get(placement.host);
-  if (placement && row !== undefined) {
-    take(table, row, placement.demand, -1);
-    count(table, group, row, -1);
-  }
+  if (placement && row !== undefined) seat(table, group, row, placement.demand, -1);
   const before = run.candidates(app.spec).removals;
   const removals = removalsNow(table, group, before);
   const list = candidates(run, group);

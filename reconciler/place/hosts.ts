@@ -59,15 +59,6 @@ export function hostViews(
   return views;
 }
 
-/** Records of the views alone: what the store is to know of the hosts. */
-export function hostRecords(
-  catalog: Catalog,
-  reports: readonly Report[],
-  snapshot: ReservationState,
-): readonly HostRecord[] {
-  return hostViews(catalog, reports, snapshot).map(({ record }) => record);
-}
-
 function unreadable(catalog: Catalog, record: HostRecord): boolean {
   const { heldObjects, heldOwners } = catalog;
   return heldOwners.size > 0 || heldObjects.has(`Host/${record.host}`) || heldObjects.has(`Zone/${record.zone}`);

@@ -8,13 +8,13 @@ import { addressPool } from './addresses.ts';
 import type { AddressPool } from './addresses.ts';
 import { candidateFinder } from './filters.ts';
 import type { Candidates, Removal } from './filters.ts';
-import { choose, count, demandOf, groupOf, obstacle } from './group.ts';
-import type { Group } from './group.ts';
+import { choose, demandOf, groupOf, obstacle, seat, weightsOf } from './group.ts';
+import type { Group, Weights } from './group.ts';
 import { hostProposals } from './hosts.ts';
 import { noAddress, noGrowth, nowhere } from './reasons.ts';
 import { survey } from './survey.ts';
 import type { Misplaced, PlaceInput, Survey } from './survey.ts';
-import { hostName, hostTable, take } from './table.ts';
+import { hostName, hostTable } from './table.ts';
 import type { HostTable } from './table.ts';
 
 /** A replica that got no host, or not the room that it asks for, and why. */
@@ -51,6 +51,8 @@ export interface Run {
   readonly survey: Survey;
   readonly table: HostTable;
   readonly candidates: (app: AppSpec) => Candidates;
+  /** By candidates and demand: Apps of one size share them. */
+  readonly weights: Map<Candidates, Map<string, Weights>>;
   readonly pool: (network: string) => AddressPool | undefined;
   /** App → its placements. */
   readonly placed: ReadonlyMap<string, readonly Placement[]>;
@@ -93,7 +95,7 @@ function prepare(input: PlaceInput): Run {
     return made;
   };
   const candidates = candidateFinder(input.catalog, table);
-  return { ...early, survey: found, table, candidates, pool, placed: byApp(book), unplaceable };
+  return { ...early, survey: found, table, candidates, weights: new Map(), pool, placed: byApp(book), unplaceable };
 }
 
 function byApp(book: Book): ReadonlyMap<string, readonly Placement[]> {
@@ -124,10 +126,22 @@ function inOrder({ input, table }: Run): readonly Resource<AppSpec>[] {
   return [...input.catalog.apps.values()].sort(order);
 }
 
+function weightsIn({ table, weights }: Run, candidates: Candidates, demand: Demand): Weights {
+  const sizes = weights.get(candidates) ?? new Map<string, Weights>();
+  weights.set(candidates, sizes);
+  const key = `${String(demand.cpu)} ${String(demand.memory)} ${String(demand.pids)}`;
+  const known = sizes.get(key) ?? weightsOf(table, candidates.rows, demand);
+  sizes.set(key, known);
+  return known;
+}
+
 /** The group of an App in this run. */
 export function groupIn(run: Run, app: Resource<AppSpec>): Group {
-  const pack = run.input.catalog.zones.get(app.spec.zone)?.spec.strategy === 'pack';
-  return groupOf(run.table, app.spec, run.candidates(app.spec), run.placed.get(app.name) ?? [], pack);
+  const { table, input, placed } = run;
+  const candidates = run.candidates(app.spec);
+  const weights = weightsIn(run, candidates, demandOf(app.spec));
+  const pack = input.catalog.zones.get(app.spec.zone)?.spec.strategy === 'pack';
+  return groupOf(table, app.spec, candidates.rows, weights, placed.get(app.name) ?? [], pack);
 }
 
 type Wish = { readonly replica: string; readonly from?: Placement };
@@ -135,13 +149,11 @@ type Wish = { readonly replica: string; readonly from?: Placement };
 /** Takes a replica out of its place, or puts it back, in table and counters. */
 function lift({ table }: Run, group: Group, from: Placement, sign: 1 | -1): void {
   const row = table.rows.get(from.host);
-  if (row === undefined) return;
-  take(table, row, from.demand, sign);
-  count(table, group, row, sign);
+  if (row !== undefined) seat(table, group, row, from.demand, sign);
 }
 
 /** Where a replica goes: one that must leave its place stays on its host if it can. */
-function seat({ table }: Run, group: Group, { from }: Wish): number | undefined {
+function rowFor({ table }: Run, group: Group, { from }: Wish): number | undefined {
   const row = from && table.rows.get(from.host);
   const stays = row !== undefined && group.rows.includes(row) && obstacle(table, group, row) === undefined;
   return stays ? row : choose(table, group);
@@ -152,7 +164,7 @@ function settle(run: Run, app: Resource<AppSpec>, group: Group, wish: Wish): boo
   const { table } = run;
   const { replica, from } = wish;
   if (from) lift(run, group, from, -1);
-  const row = seat(run, group, wish);
+  const row = rowFor(run, group, wish);
   const address = run.pool(app.spec.network)?.next();
   if (row === undefined || address === undefined) {
     if (from) lift(run, group, from, 1);
@@ -173,8 +185,7 @@ function settle(run: Run, app: Resource<AppSpec>, group: Group, wish: Wish): boo
   };
   const hostEpoch = table.views[row]?.record.epoch ?? 0;
   if (!propose(run, { op: 'place', placement, hostEpoch, spread })) return false;
-  take(table, row, group.demand);
-  count(table, group, row, 1);
+  seat(table, group, row, group.demand, 1);
   return true;
 }
 

@@ -58,7 +58,7 @@ export function hostName(table: HostTable, row: number): string {
 }
 
 /** Takes what a replica wants from a host, or with sign −1 gives it back. */
-export function take(table: HostTable, row: number, demand: Demand, sign: 1 | -1 = 1): void {
+export function take(table: HostTable, row: number, demand: Demand, sign: 1 | -1): void {
   for (const key of ['cpu', 'memory', 'pids'] as const) {
     const free = table.free[key];
     free[row] = (free[row] ?? 0) - sign * demand[key];
