@@ -3,37 +3,26 @@ import { fingerprint } from './fingerprint.ts';
 import type { AssignedReplica, ReplicaReport } from './replica.ts';
 
 /** Members of an AppSpec that only a new sandbox, port or container can change; all others reach a replica in place. */
-export type RecreateSpec = Pick<
-  AppSpec,
-  | 'image'
-  | 'command'
-  | 'args'
-  | 'env'
-  | 'user'
-  | 'workdir'
-  | 'network'
-  | 'openFiles'
-  | 'ulimits'
-  | 'sysctls'
-  | 'volumes'
->;
+export const RECREATE_FIELDS = [
+  'image',
+  'command',
+  'args',
+  'env',
+  'user',
+  'workdir',
+  'network',
+  'openFiles',
+  'ulimits',
+  'sysctls',
+  'volumes',
+] as const;
+
+export type RecreateSpec = Pick<AppSpec, (typeof RECREATE_FIELDS)[number]>;
 
 /** The part of a spec that only a new sandbox, port or container can change. */
 export function recreateSpec(spec: AppSpec): RecreateSpec {
-  const { image, command, args, env, user, workdir, network, openFiles, ulimits, sysctls, volumes } = spec;
-  return {
-    image,
-    ...(command ? { command } : {}),
-    ...(args ? { args } : {}),
-    env,
-    ...(user === undefined ? {} : { user }),
-    ...(workdir === undefined ? {} : { workdir }),
-    network,
-    ...(openFiles === undefined ? {} : { openFiles }),
-    ulimits,
-    sysctls,
-    volumes,
-  };
+  const fields: ReadonlySet<string> = new Set(RECREATE_FIELDS);
+  return Object.fromEntries(Object.entries(spec).filter(([key]) => fields.has(key))) as unknown as RecreateSpec;
 }
 
 /** Names one incarnation of a replica: a fingerprint of its recreate part and of where it is plugged in. */
