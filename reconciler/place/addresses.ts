@@ -1,19 +1,19 @@
 import { addressKey } from '../model/book.ts';
 import type { Book } from '../model/book.ts';
 import type { NetworkSpec } from '../model/catalog.ts';
+import { formatIpv4, parseIpv4 } from '../model/ipv4.ts';
 
-function toNumber(address: string): number {
-  return address.split('.').reduce((sum, byte) => sum * 256 + Number(byte), 0);
-}
-
-function toText(address: number): string {
-  return [24, 16, 8, 0].map((shift) => String((address / 2 ** shift) & 255)).join('.');
+/** The pool's ranges as numbers, lowest first. Compile has made sure that they are addresses. */
+function rangesOf(network: NetworkSpec): readonly (readonly [number, number])[] {
+  return network.pool
+    .map(([first, last]) => [parseIpv4(first) ?? 0, parseIpv4(last) ?? -1] as const)
+    .sort((a, b) => a[0] - b[0]);
 }
 
 /** Whether the Network gives out this address. */
 export function inPool(network: NetworkSpec, address: string): boolean {
-  const number = toNumber(address);
-  return network.pool.some(([first, last]) => toNumber(first) <= number && number <= toNumber(last));
+  const number = parseIpv4(address) ?? -1;
+  return rangesOf(network).some(([first, last]) => first <= number && number <= last);
 }
 
 /** How the addresses of a Network stand. */
@@ -34,9 +34,7 @@ export interface AddressPool {
 
 /** `book` is asked anew at each call; addresses once passed over are not looked at again. */
 export function addressPool(name: string, network: NetworkSpec, book: Book, now: number): AddressPool {
-  const ranges = network.pool
-    .map(([first, last]) => [toNumber(first), toNumber(last)] as const)
-    .sort((a, b) => a[0] - b[0]);
+  const ranges = rangesOf(network);
   let range = 0;
   let at = ranges[0]?.[0] ?? 0;
   const free = (address: string): boolean => {
@@ -47,7 +45,7 @@ export function addressPool(name: string, network: NetworkSpec, book: Book, now:
     next: () => {
       for (; range < ranges.length; range += 1, at = ranges[range]?.[0] ?? 0) {
         for (const last = ranges[range]?.[1] ?? -1; at <= last; at += 1) {
-          const address = toText(at);
+          const address = formatIpv4(at);
           if (free(address)) return address;
         }
       }

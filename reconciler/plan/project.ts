@@ -1,8 +1,8 @@
 import { selects } from '../model/catalog.ts';
-import type { Catalog, Resource, TuningSpec } from '../model/catalog.ts';
-import type { Origin } from '../model/change.ts';
+import type { Catalog } from '../model/catalog.ts';
 import { fateOf } from '../model/fate.ts';
 import { canonical } from '../model/fingerprint.ts';
+import { knobsOf } from '../model/knobs.ts';
 import type {
   AssignedKnob,
   AssignedNetwork,
@@ -110,29 +110,6 @@ function networksOf(
     if (resource) return [{ name, spec: resource.spec, origin: resource.origin, fields: resource.fields }];
     return previous?.networks.filter((network) => network.name === name) ?? [];
   });
-}
-
-function pointer(...parts: readonly string[]): string {
-  return parts.map((part) => `/${part.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
-}
-
-function knobsOf(tuning: Resource<TuningSpec>): readonly AssignedKnob[] {
-  const line = (field: string, key: string): Origin => tuning.fields[pointer('spec', field, key)] ?? tuning.origin;
-  const { sysctls, ovsOtherConfig } = tuning.spec;
-  return [
-    ...Object.entries(ovsOtherConfig).map(([key, value]): AssignedKnob => ({
-      kind: 'ovs-config',
-      key,
-      value,
-      origin: line('ovsOtherConfig', key),
-    })),
-    ...Object.entries(sysctls).map(([key, value]): AssignedKnob => ({
-      kind: 'sysctl',
-      key,
-      value,
-      origin: line('sysctls', key),
-    })),
-  ];
 }
 
 /** Whether Tunings may be missing from the catalog only because they cannot be read. */

@@ -1,7 +1,7 @@
 import { selects } from '../../model/catalog.ts';
 import type { Resource, TuningSpec } from '../../model/catalog.ts';
 import type { Origin } from '../../model/change.ts';
-import { sysctlPointers } from '../specs/tuning.ts';
+import { knobsOf } from '../../model/knobs.ts';
 import { byName, listed, place } from '../tables.ts';
 import type { Clash, Tables } from '../tables.ts';
 
@@ -13,7 +13,7 @@ interface Setting {
 
 /** Two Tunings that give one knob different values on one host. Equal values are no conflict. */
 export function tuningClashes(tables: Tables): readonly Clash[] {
-  const tunings = byName(tables.Tuning).map(([name, tuning]) => ({ name, tuning, knobs: knobsOf(name, tuning) }));
+  const tunings = byName(tables.Tuning).map(([, tuning]) => ({ tuning, knobs: settingsOf(tuning) }));
   const hosts = new Map<string, { one: Setting; two: Setting; knob: string; names: string[] }>();
   for (const [host, { labels }] of byName(tables.Host)) {
     const set = new Map<string, Setting>();
@@ -40,15 +40,11 @@ export function tuningClashes(tables: Tables): readonly Clash[] {
   }));
 }
 
-function knobsOf(name: string, { spec, fields, origin }: Resource<TuningSpec>): ReadonlyMap<string, Setting> {
-  const knobs = new Map<string, Setting>();
-  for (const [key, value] of Object.entries(spec.sysctls)) {
-    const pointer = sysctlPointers(key).find((candidate) => fields[candidate] !== undefined);
-    knobs.set(key, { tuning: name, value, at: fields[pointer ?? ''] ?? origin });
-  }
-  for (const [key, value] of Object.entries(spec.ovsOtherConfig)) {
-    const at = fields[`/spec/ovs/otherConfig/${key}`] ?? origin;
-    knobs.set(`other_config:${key}`, { tuning: name, value, at });
-  }
-  return knobs;
+function settingsOf(tuning: Resource<TuningSpec>): ReadonlyMap<string, Setting> {
+  return new Map(
+    knobsOf(tuning).map(({ kind, key, value, origin: at }) => [
+      kind === 'sysctl' ? key : `other_config:${key}`,
+      { tuning: tuning.name, value, at },
+    ]),
+  );
 }

@@ -1,35 +1,13 @@
 import type { Tuning } from '../../../schemas/types.ts';
 import type { TuningSpec } from '../../model/catalog.ts';
+import { LIMITS } from '../../model/knobs.ts';
 import type { Say } from './say.ts';
 import { selectorOf } from './selector.ts';
-
-/** Kernel names of the limits. */
-const LIMITS = {
-  pidMax: 'kernel.pid_max',
-  threadsMax: 'kernel.threads-max',
-  fileMax: 'fs.file-max',
-  openFilesMax: 'fs.nr_open',
-  aioMaxRequests: 'fs.aio-max-nr',
-  inotifyWatches: 'fs.inotify.max_user_watches',
-  inotifyInstances: 'fs.inotify.max_user_instances',
-  mapCountMax: 'vm.max_map_count',
-} as const satisfies Record<keyof NonNullable<Tuning['spec']['limits']>, string>;
 
 /** The dotted name of a kernel parameter: as sysctl(8) reads it, a name whose first separator is a slash has its dots and slashes swapped. */
 export function sysctlName(name: string): string {
   if (/[./]/.exec(name)?.[0] !== '/') return name;
   return name.replace(/[./]/g, (separator) => (separator === '/' ? '.' : '/'));
-}
-
-/** JSON pointers of the manifest that may set a kernel parameter, the likeliest first. */
-export function sysctlPointers(name: string): readonly string[] {
-  const limit = Object.entries(LIMITS).find(([, kernel]) => kernel === name)?.[0];
-  const slashed = name.replace(/[./]/g, (separator) => (separator === '/' ? '.' : '~1'));
-  return [
-    `/spec/sysctls/${name.replaceAll('/', '~1')}`,
-    ...(limit === undefined ? [] : [`/spec/limits/${limit}`]),
-    `/spec/sysctls/${slashed}`,
-  ];
 }
 
 /** The Tuning's knobs, limits among the sysctls. White space within a value is folded, as the kernel shows it. */

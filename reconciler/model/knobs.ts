@@ -1,0 +1,49 @@
+import type { Tuning } from '../../schemas/types.ts';
+import type { Resource, TuningSpec } from './catalog.ts';
+import type { Origin } from './change.ts';
+import type { AssignedKnob } from './replica.ts';
+
+/** Kernel names of a Tuning's limits. */
+export const LIMITS = {
+  pidMax: 'kernel.pid_max',
+  threadsMax: 'kernel.threads-max',
+  fileMax: 'fs.file-max',
+  openFilesMax: 'fs.nr_open',
+  aioMaxRequests: 'fs.aio-max-nr',
+  inotifyWatches: 'fs.inotify.max_user_watches',
+  inotifyInstances: 'fs.inotify.max_user_instances',
+  mapCountMax: 'vm.max_map_count',
+} as const;
+
+type Limit = keyof NonNullable<Tuning['spec']['limits']>;
+
+/** JSON pointers of the manifest that may set a kernel parameter, the likeliest first. */
+function sysctlPointers(name: string): readonly string[] {
+  const limit = (Object.keys(LIMITS) as Limit[]).find((key) => LIMITS[key] === name);
+  const slashed = name.replace(/[./]/g, (separator) => (separator === '/' ? '.' : '~1'));
+  return [
+    `/spec/sysctls/${name.replaceAll('/', '~1')}`,
+    ...(limit === undefined ? [] : [`/spec/limits/${limit}`]),
+    `/spec/sysctls/${slashed}`,
+  ];
+}
+
+/** The knobs that a Tuning sets. */
+export function knobsOf({ spec, fields, origin }: Resource<TuningSpec>): readonly AssignedKnob[] {
+  const line = (pointers: readonly string[]): Origin =>
+    pointers.map((pointer) => fields[pointer]).find((found) => found !== undefined) ?? origin;
+  return [
+    ...Object.entries(spec.sysctls).map(([key, value]): AssignedKnob => ({
+      kind: 'sysctl',
+      key,
+      value,
+      origin: line(sysctlPointers(key)),
+    })),
+    ...Object.entries(spec.ovsOtherConfig).map(([key, value]): AssignedKnob => ({
+      kind: 'ovs-config',
+      key,
+      value,
+      origin: line([`/spec/ovs/otherConfig/${key}`]),
+    })),
+  ];
+}
