@@ -157,7 +157,7 @@ const OUTPUT_LIMIT = 16_384;
 
 function engineCalls(docker: Transport): EngineCalls {
   return {
-    version: docker.version,
+    version: (signal) => docker.version(signal),
     events: async (filters, since, signal) => {
       const query = { filters, ...(since === undefined ? {} : { since }) };
       return eventsOf(await stream(docker, { method: 'GET', path: '/events', query }, signal));
@@ -222,6 +222,8 @@ export function dockerClient(socketPath = '/var/run/docker.sock'): DockerClient 
     containers: containerCalls(docker),
     images: imageCalls(docker),
     engine: engineCalls(docker),
-    close: docker.close,
+    close: () => {
+      docker.close();
+    },
   };
 }

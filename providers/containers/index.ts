@@ -25,9 +25,12 @@ export function containers(options: ContainersOptions): Provider<Spec, State> {
   return {
     name: 'containers',
     kinds: ['image', 'sandbox', 'container'],
-    observe: eyes.observe,
+    observe: (ctx, refs) => eyes.observe(ctx, refs),
     diff,
     apply: applier(client, kernel, eyes),
-    watch: (ctx) => watchDocker(client, ctx, eyes.stray),
+    watch: (ctx) =>
+      watchDocker(client, ctx, (ref) => {
+        eyes.stray(ref);
+      }),
   };
 }

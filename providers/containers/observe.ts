@@ -41,16 +41,14 @@ export function observer(client: DockerClient, kernel: Namespaces): Observer {
   };
 
   const list = async (ctx: Context, refs: readonly Ref[] | undefined): Promise<readonly ContainerRow[]> => {
-    const names = refs && namesFor(refs);
-    if (names?.length === 0) return [];
-    const byName = names && names.length <= NAMED_LIMIT && !refs?.some((ref) => strays.has(ref));
-    const rows = await client.containers.list(byName ? { name: names } : {}, ctx.signal);
-    if (!byName) {
-      strays.clear();
-      for (const row of rows) {
-        const ref = refOfRow(row);
-        if (ref && row.name !== dockerName(ref)) strays.add(ref);
-      }
+    if (refs?.length === 0) return [];
+    if (refs && refs.length <= NAMED_LIMIT && !refs.some((ref) => strays.has(ref)))
+      return client.containers.list({ name: namesFor(refs) }, ctx.signal);
+    const rows = await client.containers.list({}, ctx.signal);
+    strays.clear();
+    for (const row of rows) {
+      const ref = refOfRow(row);
+      if (ref && row.name !== dockerName(ref)) strays.add(ref);
     }
     return rows;
   };
@@ -81,7 +79,9 @@ export function observer(client: DockerClient, kernel: Namespaces): Observer {
 
   return {
     pid,
-    stray: (ref) => strays.add(ref),
+    stray: (ref) => {
+      strays.add(ref);
+    },
     observe: async (ctx, refs) => {
       if (!refs) return containers(ctx, undefined);
       try {
