@@ -17,7 +17,7 @@ export interface ContainersOptions {
 
 /**
  * Images, sandboxes and containers in Docker. Without refs it observes all sandboxes and containers of any fleet and the
- * images they run, in one list call; other images only when asked for by ref.
+ * images they run, in one list call; a wanted image that nothing runs is asked for by name.
  */
 export function containers(options: ContainersOptions): Provider<Spec, State> {
   const { client, kernel = namespaces() } = options;

@@ -77,13 +77,21 @@ export function observer(client: DockerClient, kernel: Namespaces): Observer {
     });
   };
 
+  /** All containers, the images they run, and of the wanted images those that are here without being run. */
+  const everything = async (ctx: Context): Promise<readonly Known<State>[]> => {
+    const seen = await containers(ctx, undefined);
+    const run = new Set(seen.map((item) => item.ref));
+    const others = (ctx.wanted ?? []).filter((ref) => kindOf(ref) === 'image' && !run.has(ref));
+    return [...seen, ...(await images(ctx, others))];
+  };
+
   return {
     pid,
     stray: (ref) => {
       strays.add(ref);
     },
     observe: async (ctx, refs) => {
-      if (!refs) return containers(ctx, undefined);
+      if (!refs) return everything(ctx);
       try {
         const [first, second] = await Promise.all([
           containers(

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { Agent } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import type DockerModem from 'docker-modem';
@@ -41,6 +42,8 @@ async function bounded<T>(
     late = true;
     stop();
   }, deadline);
+  // a pass makes many calls at a time under one signal
+  setMaxListeners(0, outer);
   outer.addEventListener('abort', stop, { once: true });
   if (outer.aborted) stop();
   try {

@@ -19,8 +19,6 @@ export interface Bench<Spec, State> {
   snapshot(): Promise<unknown>;
   /** What belongs together (a replica's sandbox and container) has one key, and no subset splits it; by default each ref is alone. */
   readonly together?: (ref: Ref) => string;
-  /** Refs that an observe of everything leaves out (such as images), asked for by name as well. */
-  readonly alsoAsk?: readonly Ref[];
   close(): Promise<void>;
 }
 
@@ -62,13 +60,12 @@ class Recorded implements World {
 }
 
 async function look<Spec, State>(bench: Bench<Spec, State>, world: Recorded): Promise<readonly Observed<State>[]> {
-  const ctx = { ...bench.ctx, world };
+  const wanted = bench.states.flat().map((item) => item.ref);
+  const ctx = { ...bench.ctx, wanted, world };
   const all = await bench.provider.observe(ctx);
-  const asked = bench.alsoAsk ? await bench.provider.observe(ctx, bench.alsoAsk) : [];
-  const byRef = new Map([...all, ...asked].map((item) => [item.ref, item]));
   world.seen.clear();
-  for (const item of byRef.values()) world.seen.set(item.ref, item);
-  return [...byRef.values()];
+  for (const item of all) world.seen.set(item.ref, item);
+  return all;
 }
 
 /** Deletes first, the last wanted first; then the rest in the order in which it is wanted. */

@@ -42,7 +42,6 @@ async function bench(): Promise<Bench<Spec, State>> {
       [image, ...pair('1', ['2000'], 'law-1')],
     ],
     strangers: [refOf('container', 'law-9')],
-    alsoAsk: [image.ref],
     together: nameOf,
     snapshot: () => docker('ps', '-a', '--no-trunc', '--format', '{{.ID}} {{.Names}} {{.State}} {{.Labels}}'),
     close: async () => {
