@@ -58,7 +58,6 @@ async function programs(needs, dryRun) {
   if (obstacle !== undefined) {
     const names = lacking.map((need) => need.program).join(', ');
     if (lacking.length > 0) say(`${obstacle}: the simulated runtime will be used (missing: ${names})`);
-    else if (!isRoot()) say(`${obstacle}: the simulated runtime will be used`);
     return isRoot() && lacking.length === 0;
   }
   if (lacking.length === 0) return true;

@@ -7,6 +7,8 @@ import { HouseError, run } from './run.mjs';
 
 const ENV = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_MODE: 'l', LC_ALL: 'C' };
 const POLICY = '/usr/sbin/policy-rc.d';
+/** What may go: packages that `busybox-static` and `iputils-arping` replace. */
+const REPLACEABLE = ['busybox', 'arping'];
 const MARK = 'plumbline bin/setup.mjs';
 
 /**
@@ -32,13 +34,38 @@ export async function choose(needs, say) {
 export async function install(names, say) {
   const args = ['install', '-y', '-q', '--no-install-recommends', ...names];
   await withoutServices(async () => {
-    const first = await apt(args, say);
+    const first = (await refusal(names)) ?? (await apt(args, say));
     if (first.status === 0) return;
     if (!listsAreOld(first.output)) throw new HouseError(reason(first.output, names));
     await update('the package lists are too old', say);
-    const second = await apt(args, say);
+    const second = (await refusal(names)) ?? (await apt(args, say));
     if (second.status !== 0) throw new HouseError(reason(second.output, names));
   });
+}
+
+/**
+ * Docker's own packages and Debian's exclude each other, and so may others: nothing that somebody chose is taken away.
+ * @param {readonly string[]} names
+ * @returns {Promise<{ status: number, output: string } | undefined>} apt's answer where it fails already when it only pretends
+ */
+async function refusal(names) {
+  const args = ['install', '-s', '-q', '--no-install-recommends', ...names];
+  const pretended = await run('apt-get', args, { env: ENV, timeout: 60_000 });
+  if (pretended.status !== 0) return pretended;
+  const gone = removed(pretended.output).filter((name) => !REPLACEABLE.includes(name));
+  if (gone.length > 0)
+    throw new HouseError(
+      `installing ${names.join(' ')} would remove ${gone.join(' ')}: do it by hand, or set PLUMBLINE_NO_APT=1`,
+    );
+  return undefined;
+}
+
+/**
+ * What an `apt-get install -s` would remove.
+ * @param {string} output
+ */
+export function removed(output) {
+  return [...output.matchAll(/^Remv (\S+)/gm)].flatMap(([, name]) => name ?? []);
 }
 
 /**

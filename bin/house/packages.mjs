@@ -5,6 +5,7 @@ import { join } from 'node:path';
 /**
  * @typedef {object} Need a program that must be there
  * @property {string} program
+ * @property {readonly string[]} [or] programs that do the same
  * @property {readonly string[]} debian packages that bring it; the first that the distribution has is taken
  * @property {string} why
  * @property {(path: string) => boolean} [fits] whether the program found will do
@@ -14,7 +15,7 @@ import { join } from 'node:path';
 /** What real hosts need. @type {readonly Need[]} */
 export const NEEDS = [
   { program: 'dockerd', debian: ['docker.io'], why: 'runs the containers' },
-  { program: 'docker-init', debian: ['docker.io'], why: 'is the first process of a lab host' },
+  { program: 'docker-init', or: ['tini', 'tini-static'], debian: ['tini'], why: 'is the first process of a lab host' },
   // Debian 13 has the client in a package of its own
   { program: 'docker', debian: ['docker-cli', 'docker.io'], why: 'shows the containers and breaks them by hand' },
   { program: 'apparmor_parser', debian: ['apparmor'], why: 'loads the profile dockerd insists on', when: hasAppArmor },
@@ -66,7 +67,9 @@ export function which(program, path = [process.env['PATH'] ?? '', ...SYSTEM].joi
 export function missing(needs, path) {
   return needs.filter((need) => {
     if (need.when?.() === false) return false;
-    const found = which(need.program, path);
+    const found = [need.program, ...(need.or ?? [])]
+      .map((name) => which(name, path))
+      .find((file) => file !== undefined);
     return found === undefined || need.fits?.(found) === false;
   });
 }

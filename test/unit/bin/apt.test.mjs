@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { offered, reason, withoutServices } from '../../../bin/house/apt.mjs';
+import { offered, reason, removed, withoutServices } from '../../../bin/house/apt.mjs';
 import { npmReason } from '../../../bin/house/npm.mjs';
 
 describe('apt', () => {
@@ -21,6 +21,11 @@ describe('apt', () => {
       'docker.io:\n  Installed: (none)\n  Candidate: 20.10\n  Version table:\n     20.10 500\n        500 http://deb x\n' +
       'docker-cli:\n  Installed: (none)\n  Candidate: (none)\n  Version table:\n';
     assert.deepEqual([...offered(policy)], ['docker.io']);
+  });
+
+  it('sees what would be removed', () => {
+    const output = 'Reading…\nRemv docker-ce [5:27] []\nRemv busybox [1.35]\nInst docker.io (20.10 Debian)\n';
+    assert.deepEqual(removed(output), ['docker-ce', 'busybox']);
   });
 
   const troubles = [

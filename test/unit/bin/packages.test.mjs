@@ -32,6 +32,7 @@ describe('packages', () => {
       need('there'),
       need('absent'),
       { ...need('unfit'), fits: () => false },
+      { ...need('docker-init'), or: ['there'] },
       { ...need('elsewhere'), when: () => false },
     ];
     assert.deepEqual(
