@@ -108,7 +108,7 @@ export interface App {
      */
     user?: string;
     /**
-     * Working directory.
+     * Working directory, an absolute path.
      */
     workdir?: string;
     /**
@@ -238,7 +238,7 @@ export interface App {
     volumes?: (
       | {
           /**
-           * Where in the container.
+           * Where in the container, an absolute path.
            */
           path: string;
           /**
@@ -252,7 +252,7 @@ export interface App {
         }
       | {
           /**
-           * Where in the container.
+           * Where in the container, an absolute path.
            */
           path: string;
           /**
@@ -284,7 +284,7 @@ export interface App {
                */
               port: number;
               /**
-               * Path.
+               * Path, starting with /.
                */
               path?: string;
             };
@@ -375,7 +375,7 @@ export interface App {
                */
               port: number;
               /**
-               * Path.
+               * Path, starting with /.
                */
               path?: string;
             };
@@ -466,7 +466,7 @@ export interface App {
                */
               port: number;
               /**
-               * Path.
+               * Path, starting with /.
                */
               path?: string;
             };
@@ -549,7 +549,7 @@ export interface App {
      */
     stop?: {
       /**
-       * First signal.
+       * First signal, as SIGTERM or SIGINT.
        */
       signal?: string;
       /**
@@ -754,7 +754,7 @@ export interface Host {
      */
     machine?: {
       /**
-       * Content of /etc/machine-id.
+       * Content of /etc/machine-id: 32 hexadecimal digits.
        */
       machineId?: string;
       /**

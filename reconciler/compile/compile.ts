@@ -11,7 +11,7 @@ import type { Draft } from './draft.ts';
 import { excerpts, sorted } from './excerpts.ts';
 
 /**
- * What the files of a revision say. Never throws: all problems are in the catalog, and what is concerned by one is held as
+ * What the files of a revision say. All problems are in the catalog, and what is concerned by one is held as
  * the previous catalog knew it, or left out. In the result every App's Zone and Network exist.
  */
 export function compile(

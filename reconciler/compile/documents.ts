@@ -7,6 +7,7 @@ import type { CompileCode } from './codes.ts';
 import { withDefaults } from './defaults.ts';
 import { parseFile } from './file.ts';
 import type { Claim, ParseCache } from './file.ts';
+import { printable } from './finding.ts';
 import type { Kind } from './schemas.ts';
 import type { Say } from './specs/say.ts';
 
@@ -30,7 +31,14 @@ export interface Reading {
   readonly manifests: readonly Manifest[];
   readonly problems: readonly Problem[];
   readonly broken: readonly BrokenFile[];
-  readonly files: number;
+  /** False when nothing was read: every object of before is held. */
+  readonly complete: boolean;
+}
+
+/** Whether a file is looked at: a manifest, or what may stand for some. */
+function isConsidered({ path, refused }: SourceFile): boolean {
+  // a symbolic link or a submodule of any name may stand for a folder of manifests
+  return (isManifestPath(path) || refused !== undefined) && !/(^|\/)\./.test(path);
 }
 
 const REFUSED = {
@@ -40,9 +48,11 @@ const REFUSED = {
   name: ['NOT_UTF8', 'has a name that is not UTF-8', 'rename the file'],
 } as const;
 
-/** Reads all manifests of a revision. Sound documents of a broken file are claims, not manifests. */
+/** Reads all manifests of a revision. A file without content must be in the cache, else RangeError. Sound documents of a broken file are claims, not manifests. */
 export function readFiles(files: readonly SourceFile[], revision: string, cache?: ParseCache): Reading {
-  const considered = files.filter(({ path }) => isManifestPath(path)).sort((a, b) => (a.path < b.path ? -1 : 1));
+  const considered = files.filter(isConsidered).sort((a, b) => (a.path < b.path ? -1 : 1));
+  const excess = considered[MAX_FILES];
+  if (excess !== undefined) return tooMany(excess.path);
   const manifests: Manifest[] = [];
   const problems: Problem[] = [];
   const broken: BrokenFile[] = [];
@@ -50,26 +60,30 @@ export function readFiles(files: readonly SourceFile[], revision: string, cache?
     problems.push({ code, message, hint, file, line: 1, column: 1 });
     broken.push({ path: file, claims: [{}] });
   };
-  for (const { path, blob, bytes, refused } of considered.slice(0, MAX_FILES)) {
-    const cached = cache?.get(blob);
-    if (refused !== undefined || (bytes === undefined && !cached)) {
-      const [code, is, hint] = REFUSED[refused ?? 'too-large'];
-      tell(path, code, `${path} ${is}`, hint);
+  for (const { path, blob, bytes, refused } of considered) {
+    if (refused !== undefined) {
+      const [code, is, hint] = REFUSED[refused];
+      tell(path, code, `${printable(path)} ${is}`, hint);
       continue;
     }
-    const parsed = cached ?? parseFile(bytes ?? new Uint8Array());
-    cache?.set(blob, parsed);
+    const known = cache?.get(blob);
+    if (known === undefined && bytes === undefined) throw new RangeError(`${path}: neither content nor a parsed copy`);
+    const parsed = known ?? parseFile(bytes ?? new Uint8Array());
+    if (known === undefined) cache?.set(blob, parsed);
     const own = parsed.documents.map(({ manifest, scalars }) => manifestOf(manifest, scalars, revision, path));
     if (parsed.findings.length === 0) manifests.push(...own);
     else broken.push({ path, claims: [...parsed.claims, ...own.map(claimOf)] });
     problems.push(...parsed.findings.map((finding) => ({ ...finding, file: path })));
   }
-  const excess = considered[MAX_FILES];
-  if (excess !== undefined) {
-    const message = `more than ${String(MAX_FILES)} manifests; this one and what follows is not read`;
-    tell(excess.path, 'TOO_MANY_FILES', message, 'put several documents into one file, separated by ---');
-  }
-  return { manifests, problems, broken, files: considered.length };
+  return { manifests, problems, broken, complete: true };
+}
+
+/** Half of a repository would be misjudged, so none of it is read. */
+function tooMany(file: string): Reading {
+  const message = `more than ${String(MAX_FILES)} manifests; nothing is read`;
+  const hint = 'put several documents into one file, separated by ---';
+  const problem: Problem = { code: 'TOO_MANY_FILES', message, hint, file, line: 1, column: 1 };
+  return { manifests: [], problems: [problem], broken: [{ path: file, claims: [{}] }], complete: false };
 }
 
 function claimOf({ kind, name, document }: Manifest): Claim {

@@ -99,11 +99,12 @@ export function draftOf(reading: Reading, revision: string, previous: Catalog | 
   return { fleet: found.fleet, tables, problems, heldObjects, heldOwners, clash, hold, drop };
 
   function holdFile({ path, claims }: BrokenFile): void {
+    if (!reading.complete) heldOwners.add('*');
     const owner = ownerOfPath(path, owners);
     let known = false;
     for (const [kind, table] of Object.entries(before ?? {})) {
       for (const [name, { origin }] of table) {
-        if (origin.file !== path || tables[kind as TableKind].has(name)) continue;
+        if ((reading.complete && origin.file !== path) || tables[kind as TableKind].has(name)) continue;
         hold(`${kind as TableKind}/${name}`);
         known = true;
       }

@@ -227,8 +227,8 @@ function noBranch(path: readonly string[], value: unknown, schema: Schema): Said
     const message = `${where} needs one of: ${choices.join(', ')}`;
     return { code: 'MISSING_FIELD', path, at: 'key', message };
   }
-  const hint = schema.description ?? branches.map(({ type = '' }) => TYPES[type] ?? type).join(', or ');
-  const wrong = typeof value === 'object' || typeof value === 'boolean';
+  const hint = schema.description ?? [...new Set(branches.map(branchName))].join(', or ');
+  const wrong = typeof value === 'object' || typeof value === 'boolean' || objects.length === branches.length;
   const message = wrong ? `${where} cannot be ${named(value)}` : `${quoted(value)} is not a valid value of ${where}`;
   return {
     code: wrong ? 'WRONG_TYPE' : 'BAD_VALUE',
@@ -237,6 +237,11 @@ function noBranch(path: readonly string[], value: unknown, schema: Schema): Said
     message,
     hint: `expected: ${hint}`,
   };
+}
+
+function branchName({ type = '', required = [] }: Schema): string {
+  const name = TYPES[type] ?? type;
+  return required.length > 0 ? `${name} with ${required.join(' and ')}` : name;
 }
 
 function badName(path: readonly string[], name: string, where: string, schema: Schema): Said {

@@ -52,9 +52,10 @@ export function parseFile(bytes: Uint8Array): ParsedFile {
     const contents: Node | null = document.contents;
     const tree = plain(text, contents);
     if (syntax.length === 0 && tree.findings.length === 0 && tree.value === null) continue; // only comments
-    const wrong = syntax.length > 0 ? syntax : [...tree.findings, ...judge(text, contents, tree)];
+    const wrong =
+      syntax.length > 0 ? syntax : [...tree.findings, ...(isWhole(tree) ? judge(text, contents, tree) : [])];
     if (wrong.length === 0) documents.push({ manifest: tree.value as Document, scalars: tree.scalars });
-    else claims.push(syntax.length > 0 ? {} : claimOf(tree.value));
+    else claims.push(claimOf(tree.value));
     findings.push(...wrong);
   }
   if (yaml.stopped !== undefined) {
@@ -62,6 +63,11 @@ export function parseFile(bytes: Uint8Array): ParsedFile {
     claims.push({});
   }
   return { documents, findings: findings.slice(0, MAX_FINDINGS), claims };
+}
+
+/** Whether the data is all that was written; judging a part would blame the wrong thing. */
+function isWhole({ findings }: Tree): boolean {
+  return findings.every(({ code }) => code === 'DUPLICATE_KEY' || code === 'BAD_VALUE');
 }
 
 function member(value: unknown, key: string): unknown {
@@ -102,7 +108,7 @@ function judge(text: Text, contents: Node | null, { value }: Tree): readonly Fin
       const hint = `one of: ${KINDS.join(', ')}`;
       return [findingAt(text, start, 'MISSING_FIELD', 'the document lacks the field "kind"', hint)];
     }
-    const hint = suggestion(String(kind), KINDS, 'one of');
+    const hint = suggestion(typeof kind === 'string' ? kind : '', KINDS, 'one of');
     return [
       findingAt(text, locate(contents, ['kind'], 'value'), 'UNKNOWN_KIND', `there is no kind ${quoted(kind)}`, hint),
     ];

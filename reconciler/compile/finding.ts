@@ -17,13 +17,13 @@ const WIDTH = 110;
 
 /** Text of a repository made safe to print: control characters and those that change the direction of writing become `�`. */
 export function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex -- these are the characters to remove
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
 }
 
 /** A value of the repository as it appears in a message: quoted, printable and not too long. */
 export function quoted(value: unknown): string {
-  const text = typeof value === 'string' ? `"${value}"` : (JSON.stringify(value) ?? String(value));
+  const text =
+    typeof value === 'string' ? `"${value}"` : ((JSON.stringify(value) as string | undefined) ?? 'undefined');
   return printable(text.length > 80 ? `${text.slice(0, 77)}…` : text);
 }
 

@@ -46,8 +46,9 @@ export function plain(text: Text, contents: Node | null): Tree {
   return { value, scalars: walk.scalars, findings: walk.findings };
 }
 
-function complain(walk: Walk, offset: number, code: CompileCode, message: string, hint?: string): undefined {
+function complain(walk: Walk, offset: number, code: CompileCode, message: string, hint?: string): null {
   if (walk.findings.length < MAX_FINDINGS) walk.findings.push(findingAt(walk.text, offset, code, message, hint));
+  return null;
 }
 
 function visit(walk: Walk, node: Node | null, pointer: string, depth: number, fallback: number): unknown {
@@ -138,7 +139,7 @@ function mapping(
 function keyOf(pair: Pair<Node | null, Node | null>): string | undefined {
   const { key } = pair;
   if (!isScalar(key) || key.value === null) return undefined;
-  return typeof key.value === 'string' ? key.value : (key.source ?? String(key.value));
+  return typeof key.value === 'string' ? key.value : (key.source ?? JSON.stringify(key.value));
 }
 
 /** Offset of the value at a pointer, or of its key; of the nearest ancestor that is there when it is not. */
