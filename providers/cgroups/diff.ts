@@ -39,6 +39,5 @@ export function diffCgroup(
     fields,
     disruption: 'none',
     because: 'drift',
-    guard: have.state.id,
   };
 }

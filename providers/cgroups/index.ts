@@ -141,11 +141,9 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
       if (!want) throw new PlumbError('INTERNAL', `${ref}: a cgroup is never removed, its container is`);
       const [before] = observeAll(ctx, [ref]);
       const held = tracked.get(ref)?.held;
-      if (before?.known !== true || !held || held.id !== (change.guard ?? held.id))
-        throw new PlumbError(
-          'CONFLICT',
-          `${ref}: its container is not the one that was looked at; it is looked at again`,
-        );
+      // whichever container the replica has by now: the limits are the replica's
+      if (before?.known !== true || !held)
+        throw new PlumbError('CONFLICT', `${ref}: its container does not run now; it is looked at again`);
       const { did, refused } = await writeLimits(files, held, want, before.state, formula);
       settled(change, held, refused, want);
       const docker = did.length === 0 ? undefined : await align(want, held, ctx);

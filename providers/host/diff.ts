@@ -11,7 +11,7 @@ export function diffSysctl(
   const base = { ref: have.ref, provider: 'host', have: have.state, disruption: 'none' } as const;
   const { value, original } = have.state;
   if (!want) {
-    if (original === undefined) return undefined;
+    if (!have.owned || original === undefined) return undefined;
     const fields = [{ path: '/value', have: value, want: original }];
     return { ...base, verb: 'delete', fields, because: 'removed' };
   }

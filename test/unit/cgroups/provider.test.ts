@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { cgroups, type CgroupsOptions } from '../../../providers/cgroups/index.ts';
-import type { Change, Desired, Known } from '../../../reconciler/model/change.ts';
+import type { Desired, Known } from '../../../reconciler/model/change.ts';
 import type { PlumbError } from '../../../reconciler/model/errors.ts';
 import type { Provider } from '../../../reconciler/model/provider.ts';
 import type { CgroupSpec, CgroupState } from '../../../reconciler/model/resources.ts';
@@ -331,14 +331,16 @@ describe('writing', () => {
     await converge(provider, want());
   });
 
-  it('another container under the name is a conflict, as is one that ended', async () => {
-    const { provider } = lab('v1');
+  it('reaches the container that the replica has by then; that it ended is a conflict', async () => {
+    const { provider, root, path, read } = lab('v1');
     const [change] = provider.diff([want()], [await seen(provider)]);
     assert.ok(change);
-    const conflict = (error: PlumbError): boolean => error.code === 'CONFLICT';
-    const stale: Change<CgroupSpec> = { ...change, guard: idOf('c') };
-    await assert.rejects(provider.apply(stale, running), conflict);
-    await assert.rejects(provider.apply(change, contextOf([])), conflict);
+    for (const each of ['cpu', 'memory', 'pids', 'blkio'])
+      fs.cpSync(join(root, each, path), join(root, each, path.replace(ID, idOf('b'))), { recursive: true });
+    const { observed } = await provider.apply(change, contextOf([container('web-0', idOf('b'))]));
+    assert.equal(observed?.known === true && observed.version, idOf('b'));
+    assert.equal(read('pids', 'pids.max'), 'max');
+    await assert.rejects(provider.apply(change, contextOf([])), (error: PlumbError) => error.code === 'CONFLICT');
   });
 });
 

@@ -113,6 +113,12 @@ describe('sysctls', () => {
     assert.deepEqual(await converge(provider, []), []);
   });
 
+  it('of another owner are left alone', () => {
+    const { provider } = machine({});
+    const state = { value: '1', original: '2' };
+    assert.deepEqual(provider.diff([], [{ known: true, ref: 'sysctl/vm.x', owned: false, state }]), []);
+  });
+
   it('that are right already are left alone and not owned', async () => {
     const { provider, originalsFile } = machine({ 'vm.swappiness': '10\n' });
     assert.deepEqual(await converge(provider, [want('vm.swappiness', '10')]), []);
