@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from './build.mjs';
 import { outdated } from './house/generated.mjs';
+import { npmReason } from './house/npm.mjs';
 import { houseRules } from './house/rules.mjs';
 import { HouseError, ROOT, isMain, main, run, seconds } from './house/run.mjs';
 import { setup } from './setup.mjs';
@@ -34,6 +35,11 @@ const PARTS = {
     tool('dependency-cruiser/bin/dependency-cruise.mjs', ['--config', '.dependency-cruiser.cjs', ...folders()])(),
   scripts: tool('typescript/bin/tsc', ['-p', 'bin']),
   format: tool('prettier/bin/prettier.cjs', ['--check', '--log-level=warn', '.'], '\nto format all: npm run format'),
+  lock: async () => {
+    // npm writes locks that it then refuses, where a package's binaries for other platforms lag behind
+    const { status, output } = await run('npm', ['ci', '--dry-run', '--offline'], { timeout: 120_000 });
+    return status === 0 ? '' : npmReason(status, output);
+  },
   generated: async () =>
     (await outdated()).map(({ file }) => `${file} is not what its source says; run: npm run update`).join('\n'),
   rules: async () => {

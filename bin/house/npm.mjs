@@ -64,6 +64,10 @@ export function npmReason(status, output) {
   if (/ENOSPC|no space left/i.test(output)) return 'npm ci failed: the disk is full; make room and try again';
   if (/ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH/.test(output))
     return 'npm ci failed: the registry cannot be reached; check the network or the proxy (npm config get registry)';
+  if (/EUSAGE/.test(output)) {
+    const absent = [...output.matchAll(/(?:Missing|Invalid): .*/g)].map(([line]) => `\n  ${line}`);
+    return `npm ci refuses package-lock.json, which does not fit package.json; run npm install and commit the lock:${absent.join('')}`;
+  }
   if (/EBADENGINE/.test(output)) return `npm ci failed: a package does not support Node ${process.versions.node}`;
   if (/EACCES|EPERM/.test(output))
     return 'npm ci failed: no permission to write node_modules (made by root before?); give it to this user or remove it';

@@ -73,6 +73,10 @@ describe('apt', () => {
   it('explains what npm says', () => {
     assert.match(npmReason(1, 'npm error code EAI_AGAIN'), /registry cannot be reached/);
     assert.match(npmReason(1, 'npm error ENOSPC: no space left'), /disk is full/);
+    assert.match(
+      npmReason(1, 'npm error code EUSAGE\nnpm error Missing: a@1 from lock file\n'),
+      /commit the lock:\n {2}Missing: a@1/,
+    );
     assert.match(npmReason(127, ''), /npm is missing/);
     assert.match(npmReason(1, 'other words'), /status 1:\nother words/);
   });
