@@ -82,7 +82,7 @@ async function setDatapath(hands: Hands, owner: Owner, spec: BridgeSpec, { uuid,
 
 async function remove(hands: Hands, owner: Owner, signal: AbortSignal): Promise<Evidence> {
   const name = nameOf(owner.ref);
-  const tables = await hands.client.tables(signal);
+  const tables = await hands.client.fresh(signal);
   const found = find(tables, name);
   if (!found) return { did: 'already gone' };
   const { made, foreign, sandboxes, uplinks } = bridgeState(tables, found.row, owner.fleet);
@@ -104,7 +104,7 @@ export async function applyBridge(hands: Hands, change: Change<BridgeSpec>, ctx:
   if (!spec) throw new PlumbError('INTERNAL', `${change.verb} of ${change.ref} without a spec`);
 
   const observed = async () => {
-    const tables = await hands.client.tables(signal);
+    const tables = await hands.client.fresh(signal);
     return hands.observer.bridges(tables, ctx.fleet).find((seen) => seen.ref === change.ref);
   };
   const before = await observed();

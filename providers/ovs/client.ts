@@ -22,6 +22,8 @@ export type ReplicaEvent =
 export interface OvsdbClient {
   /** The replica, once its first dump is in; connects where that is needed. Throws OVS_UNAVAILABLE, CANCELLED. */
   tables(signal: AbortSignal): Promise<Tables>;
+  /** The replica with all that was committed before the call. Throws also TIMEOUT, when the server hangs. */
+  fresh(signal: AbortSignal): Promise<Tables>;
   /** The results, one an operation, and one more if the commit failed. Throws OVS_UNAVAILABLE, TIMEOUT, CANCELLED. */
   transact(operations: readonly Operation[], signal: AbortSignal): Promise<readonly OperationResult[]>;
   /** Calls back on every event until the signal aborts, and keeps connected meanwhile. */
@@ -31,6 +33,7 @@ export interface OvsdbClient {
 interface Link {
   readonly connection: Connection;
   readonly loaded: Promise<Tables>;
+  readonly now: () => Tables | undefined;
 }
 
 const DATABASE = 'Open_vSwitch';
@@ -89,7 +92,7 @@ export function ovsdbClient(options: ConnectionOptions): OvsdbClient {
       },
     });
     connection.hold(followers.size > 0);
-    const made: Link = { connection, loaded };
+    const made: Link = { connection, loaded, now: () => (full ? tables : undefined) };
     return made;
   }
 
@@ -104,12 +107,17 @@ export function ovsdbClient(options: ConnectionOptions): OvsdbClient {
 
   async function ready(signal: AbortSignal): Promise<{ readonly connection: Connection; readonly tables: Tables }> {
     link ??= connect();
-    const { connection, loaded } = link;
-    return { connection, tables: await within(loaded, signal, timeout, path) };
+    const { connection, loaded, now } = link;
+    return { connection, tables: now() ?? (await within(loaded, signal, timeout, path)) };
   }
 
   return {
     tables: async (signal) => (await ready(signal)).tables,
+    async fresh(signal) {
+      const { connection, tables } = await ready(signal);
+      // the server sends updates that are due before it reads the next request
+      return connection.call('echo', [], signal, () => tables);
+    },
     async transact(operations, signal) {
       const { connection } = await ready(signal);
       return connection.call('transact', [DATABASE, ...operations], signal, (reply) => {

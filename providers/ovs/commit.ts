@@ -1,6 +1,7 @@
 import { PlumbError, asPlumbError } from '../../reconciler/model/errors.ts';
 import type { Operation, OperationResult, OvsdbClient } from './client.ts';
 import { stopped, words } from './connection.ts';
+import { gathered } from './gather.ts';
 import type { Tables } from './rows.ts';
 
 /** A part of a shared transaction. Its named-uuids begin with the given prefix, so that parts cannot clash. */
@@ -38,8 +39,6 @@ function refusal(result: OperationResult): PlumbError {
 
 /** Group commit: what arrives while a transaction is on its way shares the next one. */
 export function groupCommits(client: OvsdbClient, limit: number): Commits {
-  let queue: Queued[] = [];
-  let busy = false;
   let serial = 0;
 
   async function reached(column: 'cur_cfg' | 'next_cfg', number: number): Promise<Tables> {
@@ -119,16 +118,10 @@ export function groupCommits(client: OvsdbClient, limit: number): Commits {
     }
   }
 
-  async function drain(): Promise<void> {
-    if (busy) return;
-    busy = true;
-    while (queue.length > 0) {
-      const batch = queue.filter((queued) => !queued.signal.aborted); // the others have been told already
-      queue = [];
-      await attempt(batch);
-    }
-    busy = false;
-  }
+  const enqueue = gathered<Queued, undefined>(async (queue) => {
+    await attempt(queue.filter((queued) => !queued.signal.aborted)); // the others have been told already
+    return queue.map(() => undefined);
+  });
 
   return {
     commit: (part, signal) =>
@@ -145,8 +138,7 @@ export function groupCommits(client: OvsdbClient, limit: number): Commits {
           signal.removeEventListener('abort', cancel);
           reject(asPlumbError(error));
         };
-        queue.push({ part, signal, done, failed });
-        setImmediate(() => void drain());
+        void enqueue({ part, signal, done, failed });
       }),
   };
 }

@@ -14,7 +14,7 @@ import { globalOps } from './rowops.ts';
 export async function applyConfig(hands: Hands, change: Change<OvsConfigSpec>, ctx: Context): Promise<Evidence> {
   const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(hands.limit * 3)]);
   const key = nameOf(change.ref);
-  const [root] = (await hands.client.tables(signal)).Open_vSwitch.values();
+  const [root] = (await hands.client.fresh(signal)).Open_vSwitch.values();
   const value = root?.other_config[key];
   const kept = readOriginal(root?.external_ids[`${ORIGINAL}${key}`]);
   const original = kept?.fleet === ctx.fleet ? kept : undefined;

@@ -78,7 +78,7 @@ export function diffPort(want: Wanted<PortSpec>, have: Had<PortSeen>): Change<Po
 /** A bridge goes only when we made it and nobody uses it; of one that the site made, only an uplink of ours is taken back. */
 export function diffBridge(want: Wanted<BridgeSpec>, have: Had<BridgeSeen>): Change<BridgeSpec> | undefined {
   if (!want) {
-    if (have?.owned !== true || have.state.sandboxes > 0) return undefined;
+    if (have?.owned !== true) return undefined;
     if (have.state.made && have.state.foreign.length > 0) return undefined;
     return change<BridgeSpec>('delete', 'removed', want, have, []);
   }

@@ -18,8 +18,6 @@ export interface RunOptions {
 export interface Exec {
   /** Never throws: a program that is missing has status -1 and says so in stderr. */
   run(file: string, args: readonly string[], options: RunOptions): Promise<Finished>;
-  /** Starts one that goes on by itself and is not waited for. */
-  launch(file: string, args: readonly string[]): void;
 }
 
 function start(file: string, args: readonly string[], options: RunOptions): Promise<Finished> {
@@ -58,11 +56,6 @@ export function systemExec(width: number): Exec {
         running -= 1;
         waiting.shift()?.();
       }
-    },
-    launch(file, args) {
-      const child = spawn(file, args, { stdio: 'ignore', detached: true });
-      child.on('error', () => undefined);
-      child.unref();
     },
   };
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import type { Exec } from './exec.ts';
+import { gathered } from './gather.ts';
 
 /** A port whose frames must carry its own addresses. */
 export interface Guarded {
@@ -53,11 +54,15 @@ export function wholeCookies(dump: string): ReadonlySet<string> {
 /** The fleet's flows on a host's bridges. All throw OVS_UNAVAILABLE when ovs-vswitchd does not answer. */
 export interface Flows {
   /** Cookies of the ports whose flows are whole, as last read; read again when old (milliseconds) or when ovs-vswitchd is another. */
-  cookies(fleet: string, bridge: string, age: number, signal: AbortSignal): Promise<ReadonlySet<string>>;
+  cookies(bridge: string, age: number, signal: AbortSignal): Promise<ReadonlySet<string>>;
   /** Makes the flows of these ports the fleet's only ones; what is asked for meanwhile shares the next run. */
-  sync(fleet: string, bridge: string, ports: () => readonly Guarded[]): Promise<void>;
+  sync(fleet: string, bridge: string, ports: () => readonly Guarded[]): Promise<undefined>;
 }
 
+interface Sync {
+  readonly fleet: string;
+  readonly ports: () => readonly Guarded[];
+}
 interface Read {
   readonly cookies: ReadonlySet<string>;
   readonly incarnation: string;
@@ -67,51 +72,63 @@ interface Read {
 /** Flows by ovs-ofctl. `runDir` holds ovs-vswitchd's sockets; one is made anew whenever it starts. `limit` is milliseconds. */
 export function systemFlows(exec: Exec, runDir: string, limit: number): Flows {
   const reads = new Map<string, Read>();
-  const next = new Map<string, Promise<void>>();
-  const running = new Map<string, Promise<void>>();
+  const dumps = new Map<string, (signal: AbortSignal) => Promise<Read>>();
+  const syncs = new Map<string, (sync: Sync) => Promise<undefined>>();
+  const busy = new Set<string>();
 
   async function incarnation(bridge: string): Promise<string> {
     const file = await stat(`${runDir}/${bridge}.mgmt`).catch(() => undefined);
     return file ? `${String(file.ino)} ${String(file.ctimeMs)}` : 'none';
   }
 
-  async function ofctl(args: readonly string[], input: string | undefined, signal: AbortSignal): Promise<string> {
-    const finished = await exec.run('ovs-ofctl', args, { signal, ...(input === undefined ? {} : { input }) });
+  async function ofctl(args: readonly string[], input?: string): Promise<string> {
+    const options = { signal: AbortSignal.timeout(limit), ...(input === undefined ? {} : { input }) };
+    const finished = await exec.run('ovs-ofctl', args, options);
     if (finished.status === 0) return finished.stdout;
     throw new PlumbError('OVS_UNAVAILABLE', `ovs-ofctl ${args.join(' ')}: ${finished.stderr || 'no answer'}`);
   }
 
-  async function replace(fleet: string, bridge: string, ports: () => readonly Guarded[]): Promise<void> {
-    const bundle = bundleOf(fleet, ports());
-    reads.delete(bridge);
-    await ofctl(['--bundle', 'add-flows', bridge, '-'], bundle, AbortSignal.timeout(limit));
+  async function dump(bridge: string, asked: readonly AbortSignal[]): Promise<readonly Read[]> {
+    const at = performance.now();
+    const current = await incarnation(bridge);
+    const text = await ofctl(['--no-names', 'dump-flows', bridge, 'cookie=0x504c000000000000/0xffff000000000000']);
+    const read = { cookies: wholeCookies(text), incarnation: current, at };
+    // a sync that ran meanwhile knows better
+    if ((reads.get(bridge)?.at ?? 0) < at && !busy.has(bridge)) reads.set(bridge, read);
+    return asked.map(() => read);
+  }
+
+  async function replace(bridge: string, asked: readonly Sync[]): Promise<readonly undefined[]> {
+    busy.add(bridge);
+    try {
+      for (const fleet of new Set(asked.map((one) => one.fleet))) {
+        const ports = asked.findLast((one) => one.fleet === fleet)?.ports() ?? [];
+        reads.delete(bridge);
+        const current = await incarnation(bridge);
+        await ofctl(['--bundle', 'add-flows', bridge, '-'], bundleOf(fleet, ports));
+        const cookies = new Set(ports.map((port) => cookieOf(fleet, port)));
+        reads.set(bridge, { cookies, incarnation: current, at: performance.now() });
+      }
+    } finally {
+      busy.delete(bridge);
+    }
+    return asked.map(() => undefined);
   }
 
   return {
-    async cookies(fleet, bridge, age, signal) {
-      const now = performance.now();
-      const current = await incarnation(bridge);
+    async cookies(bridge, age, signal) {
+      signal.throwIfAborted();
       const read = reads.get(bridge);
-      if (read?.incarnation === current && now - read.at <= age) return read.cookies;
-      const args = ['--no-names', 'dump-flows', bridge, `cookie=0x${prefix(fleet)}00000000/0xffffffff00000000`];
-      const cookies = wholeCookies(await ofctl(args, undefined, signal));
-      reads.set(bridge, { cookies, incarnation: current, at: now });
-      return cookies;
+      if (read && performance.now() - read.at <= age && read.incarnation === (await incarnation(bridge)))
+        return read.cookies;
+      const run = dumps.get(bridge) ?? gathered<AbortSignal, Read>((asked) => dump(bridge, asked));
+      dumps.set(bridge, run);
+      return (await run(signal)).cookies;
     },
     sync(fleet, bridge, ports) {
-      const waiting = next.get(bridge);
-      if (waiting) return waiting;
-      const before = running.get(bridge) ?? Promise.resolve();
-      const run = before
-        .catch(() => undefined)
-        .then(async () => {
-          await new Promise((resolve) => setImmediate(resolve));
-          next.delete(bridge);
-          running.set(bridge, run);
-          await replace(fleet, bridge, ports);
-        });
-      next.set(bridge, run);
-      return run;
+      const run = syncs.get(bridge) ?? gathered<Sync, undefined>((asked) => replace(bridge, asked));
+      syncs.set(bridge, run);
+      return run({ fleet, ports });
     },
   };
 }

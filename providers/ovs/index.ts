@@ -3,6 +3,7 @@ import { PlumbError } from '../../reconciler/model/errors.ts';
 import type { Context, Provider } from '../../reconciler/model/provider.ts';
 import { kindOf, type Ref } from '../../reconciler/model/ref.ts';
 import type { BridgeSpec, OvsConfigSpec, PortSpec } from '../../reconciler/model/resources.ts';
+import { systemAnnounce } from './announce.ts';
 import { applyBridge } from './bridge.ts';
 import { ovsdbClient } from './client.ts';
 import { groupCommits } from './commit.ts';
@@ -10,7 +11,7 @@ import { applyConfig } from './config.ts';
 import { PROVIDER, diffOvs, type OvsSpec, type OvsState } from './diff.ts';
 import { systemExec } from './exec.ts';
 import { systemFlows } from './flows.ts';
-import { systemArp, systemInside } from './inside.ts';
+import { systemInside, systemProbe } from './inside.ts';
 import { systemKernel } from './kernel.ts';
 import { systemLinks } from './links.ts';
 import { observer } from './observe.ts';
@@ -52,7 +53,8 @@ export function ovs(options: OvsOptions = {}): Provider<OvsSpec, OvsState> {
     commits: groupCommits(client, limit),
     links,
     inside: systemInside(exec),
-    arp: systemArp(systemExec(WAITING)),
+    probe: systemProbe(systemExec(WAITING)),
+    announce: systemAnnounce(exec, limit),
     flows,
     observer: seeing,
     probeWindow,
@@ -60,7 +62,7 @@ export function ovs(options: OvsOptions = {}): Provider<OvsSpec, OvsState> {
   };
 
   async function all(ctx: Context, refs: readonly Ref[] | undefined): Promise<readonly Observed<OvsState>[]> {
-    const tables = await client.tables(ctx.signal);
+    const tables = await client.fresh(ctx.signal);
     const asked = refs === undefined ? undefined : new Set(refs);
     const wanted = (kind: string): boolean => refs?.some((ref) => kindOf(ref) === kind) ?? true;
     const seen: Observed<OvsState>[] = [];

@@ -25,13 +25,8 @@ export interface Inside {
   limit(pid: number, rate: number | undefined, signal: AbortSignal): Promise<boolean>;
 }
 
-/** ARP from inside a sandbox. */
-export interface Arp {
-  /** The MAC that answers for the address on eth0's wire, if any does within the window (milliseconds). */
-  probe(pid: number, address: string, window: number, signal: AbortSignal): Promise<string | undefined>;
-  /** Tells the wire for some seconds who has the address now: requests and replies, in the background. */
-  announce(pid: number, address: string): void;
-}
+/** The MAC that answers for the address on eth0's wire, if any does within the window (milliseconds). Throws PORT_FAILED. */
+export type Probe = (pid: number, address: string, window: number, signal: AbortSignal) => Promise<string | undefined>;
 
 function enter(pid: number): readonly string[] {
   return [`--net=/proc/${String(pid)}/ns/net`];
@@ -95,24 +90,18 @@ export function systemInside(exec: Exec): Inside {
   };
 }
 
-/** ARP by iputils' arping. `exec` must be wide: its programs mostly wait. */
-export function systemArp(exec: Exec): Arp {
-  return {
-    async probe(pid, address, window, signal) {
-      const args = [...enter(pid), 'arping', '-D', '-I', DEVICE, '-c', '2', address];
-      // arping waits whole seconds for an answer; a wire answers in milliseconds, so it is asked to end sooner
-      for (const term of [window, window * 4]) {
-        const finished = await exec.run('nsenter', args, { signal, term });
-        const answer = /reply from \S+ \[([0-9A-Fa-f:]+)\]/.exec(finished.stdout);
-        if (answer?.[1] !== undefined) return answer[1].toLowerCase();
-        if (/Sent [1-9]/.test(finished.stdout)) return undefined;
-        if (finished.stderr !== '') throw new PlumbError('PORT_FAILED', `arping in the sandbox: ${finished.stderr}`);
-      }
-      throw new PlumbError('PORT_FAILED', `no ARP probe for ${address} could be sent from the sandbox`);
-    },
-    announce(pid, address) {
-      for (const kind of ['-U', '-A'])
-        exec.launch('nsenter', [...enter(pid), 'arping', '-q', kind, '-c', '5', '-I', DEVICE, address]);
-    },
+/** Probes by iputils' arping. `exec` must be wide: its programs mostly wait. */
+export function systemProbe(exec: Exec): Probe {
+  return async (pid, address, window, signal) => {
+    const args = [...enter(pid), 'arping', '-D', '-I', DEVICE, '-c', '2', address];
+    // arping waits whole seconds for an answer; a wire answers in milliseconds, so it is asked to end sooner
+    for (const term of [window, window * 4]) {
+      const finished = await exec.run('nsenter', args, { signal, term });
+      const answer = /reply from \S+ \[([0-9A-Fa-f:]+)\]/.exec(finished.stdout);
+      if (answer?.[1] !== undefined) return answer[1].toLowerCase();
+      if (/Sent [1-9]/.test(finished.stdout)) return undefined;
+      if (finished.stderr !== '') throw new PlumbError('PORT_FAILED', `arping in the sandbox: ${finished.stderr}`);
+    }
+    throw new PlumbError('PORT_FAILED', `no ARP probe for ${address} could be sent from the sandbox`);
   };
 }

@@ -2,8 +2,8 @@ import type { Known, Limitation, Observed } from '../../reconciler/model/change.
 import type { Context, World } from '../../reconciler/model/provider.ts';
 import { nameOf, refOf, type Ref } from '../../reconciler/model/ref.ts';
 import type { SandboxState } from '../../reconciler/model/resources.ts';
-import type { Flows, Guarded } from './flows.ts';
-import { cookieOf } from './flows.ts';
+import { cookieOf, type Flows, type Guarded } from './flows.ts';
+import { gathered } from './gather.ts';
 import type { Kernel } from './kernel.ts';
 import type { Links } from './links.ts';
 import { MARKS } from './marks.ts';
@@ -29,6 +29,7 @@ export interface Eyes {
 /** Milliseconds for which the dump of a flow table and the list of qdiscs are believed. */
 const FLOWS_AGE = 30_000;
 const QDISCS_AGE = 60_000;
+const QDISCS_LIMIT = 5000;
 
 /** The sandbox of a replica, if it is known to run now. */
 export function sandboxOf(world: World, replica: string): { readonly id: string; readonly pid: number } | undefined {
@@ -69,11 +70,17 @@ export interface Observer {
 
 export function observer(eyes: Eyes): Observer {
   let qdiscs: { readonly devices: ReadonlySet<string>; readonly at: number } | undefined;
+  const list = gathered<AbortSignal, ReadonlySet<string>>(async (signals) => {
+    const at = performance.now();
+    const devices = await eyes.links.shaped(AbortSignal.timeout(QDISCS_LIMIT));
+    qdiscs = { devices, at };
+    return signals.map(() => devices);
+  });
 
   async function isShaped(device: string, signal: AbortSignal): Promise<boolean> {
-    if (qdiscs === undefined || performance.now() - qdiscs.at > QDISCS_AGE)
-      qdiscs = { devices: await eyes.links.shaped(signal), at: performance.now() };
-    return qdiscs.devices.has(device);
+    signal.throwIfAborted();
+    const fresh = qdiscs !== undefined && performance.now() - qdiscs.at <= QDISCS_AGE ? qdiscs.devices : undefined;
+    return (fresh ?? (await list(signal))).has(device);
   }
 
   async function limitations(ref: Ref, rows: PortRows, state: PortSeen, signal: AbortSignal): Promise<Limitation[]> {
@@ -95,7 +102,7 @@ export function observer(eyes: Eyes): Observer {
     let flows = false;
     if (guarded) {
       try {
-        const cookies = await eyes.flows.cookies(ctx.fleet, first.bridge.name, FLOWS_AGE, ctx.signal);
+        const cookies = await eyes.flows.cookies(first.bridge.name, FLOWS_AGE, ctx.signal);
         flows = cookies.has(cookieOf(ctx.fleet, guarded));
       } catch (error) {
         return { known: false, ref, why: error instanceof Error ? error.message : String(error) };

@@ -3,11 +3,12 @@ import { PlumbError, asPlumbError } from '../../reconciler/model/errors.ts';
 import type { Context } from '../../reconciler/model/provider.ts';
 import { nameOf, type Ref } from '../../reconciler/model/ref.ts';
 import type { PortSpec } from '../../reconciler/model/resources.ts';
+import type { Announce } from './announce.ts';
 import type { OvsdbClient } from './client.ts';
 import type { Commits } from './commit.ts';
 import { portFields } from './diff.ts';
 import type { Flows } from './flows.ts';
-import type { Arp, Inside } from './inside.ts';
+import type { Inside, Probe } from './inside.ts';
 import { freshDevice, type Links } from './links.ts';
 import { MARKS } from './marks.ts';
 import { guardedPorts, sandboxOf, type Observer } from './observe.ts';
@@ -21,7 +22,8 @@ export interface Hands {
   readonly commits: Commits;
   readonly links: Links;
   readonly inside: Inside;
-  readonly arp: Arp;
+  readonly probe: Probe;
+  readonly announce: Announce;
   readonly flows: Flows;
   readonly observer: Observer;
   /** How long another machine may take to answer for an address. */
@@ -45,9 +47,9 @@ function runningSandbox({ ctx, owner }: Job): Sandbox {
   throw new PlumbError('PORT_FAILED', `${owner.ref} waits: sandbox/${nameOf(owner.ref)} does not run`);
 }
 
-async function see({ hands, ctx, owner }: Job): Promise<Known<PortSeen> | undefined> {
-  const tables = await hands.client.tables(ctx.signal);
-  const [seen] = await hands.observer.ports(tables, ctx, new Set([owner.ref]));
+async function see({ hands, ctx, owner, signal }: Job): Promise<Known<PortSeen> | undefined> {
+  const tables = await hands.client.tables(signal);
+  const [seen] = await hands.observer.ports(tables, { ...ctx, signal }, new Set([owner.ref]));
   return seen?.known === true ? seen : undefined;
 }
 
@@ -75,8 +77,16 @@ function pluggedIn(tables: Tables, { owner }: Job, device: string): PortRows {
   throw new PlumbError('PORT_FAILED', `Open vSwitch did not plug in ${device}: ${why}`, { ref: owner.ref });
 }
 
+function announce({ hands, owner }: Job, tables: Tables, device: string, bridge: string, spec: PortSpec): void {
+  const ofport = (): number | undefined =>
+    ownPorts(tables, owner.fleet)
+      .get(owner.ref)
+      ?.find(({ row }) => row.name === device)?.interface?.ofport;
+  hands.announce({ bridge, ofport, mac: spec.mac, address: spec.address });
+}
+
 async function probe({ hands, signal, owner }: Job, pid: number, spec: PortSpec): Promise<void> {
-  const mac = await hands.arp.probe(pid, spec.address, hands.probeWindow, signal);
+  const mac = await hands.probe(pid, spec.address, hands.probeWindow, signal);
   if (mac === undefined) return;
   const text = `${spec.address} is in use on VLAN ${String(spec.vlan)}: ${mac} answers for it. Stop that machine, or exclude the address in the Network's ranges`;
   throw new PlumbError('ADDRESS_IN_USE', text, { ref: owner.ref, address: spec.address, mac });
@@ -115,20 +125,23 @@ async function plug(job: Job, spec: PortSpec, asked: boolean): Promise<string> {
     if (plugged.status === 'rejected') throw plugged.reason;
     if (opened.status === 'rejected') throw opened.reason;
     if (limited.status === 'rejected') throw limited.reason;
-    const { uuid } = pluggedIn(plugged.value, job, device);
+    const fresh = pluggedIn(plugged.value, job, device);
     if (asked) {
       await probe(job, pid, spec);
       await hands.inside.address(pid, spec, false, signal);
     }
     const enforced = limited.value;
-    await hands.commits.commit({ operations: () => markOps(device, uuid, spec, enforced), effective: false }, signal);
+    await hands.commits.commit(
+      { operations: () => markOps(device, fresh.uuid, spec, enforced), effective: false },
+      signal,
+    );
     await syncFlows(job, new Set([...withFlows(rows), ...(spec.antiSpoofing ? [spec.bridge] : [])]));
+    announce(job, plugged.value, device, spec.bridge, spec);
   } catch (error) {
     await undo(job, device);
     throw asPlumbError(error, 'PORT_FAILED', owner.ref);
   }
   hands.observer.forget();
-  hands.arp.announce(pid, spec.address);
   return device;
 }
 
@@ -175,8 +188,8 @@ async function update(job: Job, spec: PortSpec, rows: PortRows, fields: Readonly
   if (touches('antiSpoofing', 'address', 'mac'))
     await syncFlows(job, new Set([...withFlows([rows]), ...(spec.antiSpoofing ? [rows.bridge.name] : [])]));
   if (!touches('vlan', 'address', 'mac')) return;
-  const sandbox = sandboxOf(job.ctx.world, nameOf(owner.ref));
-  if (sandbox) hands.arp.announce(sandbox.pid, spec.address);
+  const tables = await hands.client.tables(signal);
+  announce(job, tables, rows.row.name, rows.bridge.name, spec);
 }
 
 async function remove(job: Job): Promise<Evidence> {
@@ -199,7 +212,7 @@ function conflict(ref: Ref): PlumbError {
 export async function applyPort(hands: Hands, change: Change<PortSpec>, ctx: Context): Promise<Evidence> {
   const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(hands.limit * 3)]);
   const owner = { fleet: ctx.fleet, ref: change.ref };
-  const tables = await hands.client.tables(signal);
+  const tables = await hands.client.fresh(signal);
   const rows = ownPorts(tables, ctx.fleet).get(change.ref) ?? [];
   const job: Job = { hands, owner, ctx, signal, rows };
   const stale = change.guard !== undefined && rows[0]?.uuid !== change.guard;

@@ -43,10 +43,14 @@ function shaping(owner: Owner, rate: number | undefined, name: string): { operat
 
 /** Takes ports out of their bridges; rows that nothing refers to are then collected. */
 export function unplugOps(uuids: readonly string[]): readonly Operation[] {
-  return uuids.map((uuid) => {
+  return uuids.flatMap((uuid) => {
     const ports = ['set', [['uuid', uuid]]];
     const where = [['ports', 'includes', ports]];
-    return { op: 'mutate', table: 'Bridge', where, mutations: [['ports', 'delete', ports]] };
+    return [
+      // a row on its way out still counts as a reference to its QoS
+      { op: 'update', table: 'Port', where: byUuid(uuid), row: { qos: NOTHING } },
+      { op: 'mutate', table: 'Bridge', where, mutations: [['ports', 'delete', ports]] },
+    ];
   });
 }
 

@@ -75,7 +75,7 @@ const AFTER_START = [0, 200, 600, 1500] as const;
 async function lostFlows(client: OvsdbClient, flows: Flows, { fleet, signal }: Context): Promise<boolean> {
   const tables = await client.tables(signal);
   for (const bridge of guardedBridges(tables, fleet)) {
-    const there = await flows.cookies(fleet, bridge, 0, signal);
+    const there = await flows.cookies(bridge, 0, signal);
     if (guardedPorts(tables, fleet, bridge).some((port) => !there.has(cookieOf(fleet, port)))) return true;
   }
   return false;
