@@ -3,8 +3,8 @@ import type { Problem } from '../reconciler/model/catalog.ts';
 import { COMPILE_CODES } from '../reconciler/compile/codes.ts';
 import type { CompileCode } from '../reconciler/compile/codes.ts';
 
-/** Problems as a compiler prints them: what, where, the line with a caret, and the next step. `root` goes before each file. */
-export function problemsText(problems: readonly Problem[], root: string, color: boolean): string {
+/** Problems as a compiler prints them: what, where, the line with a caret, and the next step. */
+export function problemsText(problems: readonly Problem[], color: boolean): string {
   const paint = createColors(color);
   return problems
     .map((problem) => {
@@ -14,7 +14,7 @@ export function problemsText(problems: readonly Problem[], root: string, color: 
       const bar = paint.blue('|');
       const lines = [
         `${paint.bold(paint.red(`error[${code}]`))}${paint.bold(`: ${message}`)}`,
-        `${gutter}${paint.blue('-->')} ${root}${file}:${number}:${String(column)}`,
+        `${gutter}${paint.blue('-->')} ${file}:${number}:${String(column)}`,
       ];
       if (excerpt !== undefined) {
         const [shown = '', caret = ''] = excerpt.split('\n');
@@ -45,20 +45,20 @@ export function problemsJson(problems: readonly Problem[]): string {
 }
 
 /** Workflow commands of GitHub Actions, which become annotations of the pull request. */
-export function problemsGithub(problems: readonly Problem[], root: string): string {
+export function problemsGithub(problems: readonly Problem[]): string {
   const text = (value: string): string => value.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
   const property = (value: string): string => text(value).replaceAll(':', '%3A').replaceAll(',', '%2C');
   return problems
     .map(({ code, message, file, line, column, hint }) => {
       const said = hint === undefined ? message : `${message}\n${hint}`;
-      const where = `file=${property(root + file)},line=${String(line)},col=${String(column)}`;
+      const where = `file=${property(file)},line=${String(line)},col=${String(column)}`;
       return `::error ${where},title=${property(code)}::${text(said)}\n`;
     })
     .join('');
 }
 
 /** SARIF 2.1.0, as code scanning reads it. Columns count UTF-16 units. */
-export function problemsSarif(problems: readonly Problem[], root: string, version: string): string {
+export function problemsSarif(problems: readonly Problem[]): string {
   const codes = [...new Set(problems.map(({ code }) => code))].sort();
   const rules = codes.map((id) => ({ id, shortDescription: { text: COMPILE_CODES[id as CompileCode].title } }));
   const results = problems.map(({ code, message, file, line, column, hint }) => ({
@@ -69,7 +69,7 @@ export function problemsSarif(problems: readonly Problem[], root: string, versio
     locations: [
       {
         physicalLocation: {
-          artifactLocation: { uri: (root + file).split('/').map(encodeURIComponent).join('/') },
+          artifactLocation: { uri: file.split('/').map(encodeURIComponent).join('/') },
           region: { startLine: line, startColumn: column },
         },
       },
@@ -78,7 +78,7 @@ export function problemsSarif(problems: readonly Problem[], root: string, versio
   const log = {
     $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
     version: '2.1.0',
-    runs: [{ tool: { driver: { name: 'plumb', version, rules } }, columnKind: 'utf16CodeUnits', results }],
+    runs: [{ tool: { driver: { name: 'plumb', rules } }, columnKind: 'utf16CodeUnits', results }],
   };
   return `${JSON.stringify(log, null, 2)}\n`;
 }

@@ -279,7 +279,7 @@ describe('problems of a repository', () => {
         Object.entries({ ...SOUND, ...files }).filter((entry): entry is [string, string] => entry[1] !== undefined),
       );
       const { problems } = compile([...sourceFiles(all), ...refused], 'r1');
-      golden(`compile/${name.replaceAll(' ', '-')}.txt`, problemsText(problems, '', false));
+      golden(`compile/${name.replaceAll(' ', '-')}.txt`, problemsText(problems, false));
       assert.deepEqual(
         problems.map(({ code }) => code),
         codes,

@@ -1,0 +1,171 @@
+import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { PlumbError } from '../reconciler/model/errors.ts';
+import type { Io } from './io.ts';
+import { command, outputOption, parse } from './options.ts';
+
+/** The schemas lie beside the compiled code. */
+const SCHEMAS = fileURLToPath(new URL('../schemas/', import.meta.url));
+/** Below a dot, so that it is no manifest; editors follow relative paths anywhere. */
+const SCHEMA_FOLDER = '.plumb/schemas';
+const SCHEMA_FILES = ['common', 'fleet', 'app', 'zone', 'network', 'host', 'tuning'] as const;
+
+/** `plumb init`: writes a small repository that validates. Overwrites nothing: throws USAGE naming what is there. */
+export async function initCommand(argv: readonly string[], io: Io): Promise<number> {
+  const cmd = command(
+    'init',
+    'Write a small repository to start from: a Fleet, a Zone, a Network, this machine as a Host, and one App. Nothing that exists is overwritten.',
+    'plumb init\nplumb init ~/fleet --host web-7',
+    io,
+  )
+    .argument('[dir]', 'where; it is made when it does not exist', '.')
+    .option('--host <name>', 'name of the Host document', hostName(hostname()))
+    .addOption(outputOption('text', 'json'));
+  const parsed = parse(cmd, argv);
+  if (!parsed) return Promise.resolve(0);
+  const options = parsed.opts<{ readonly host: string; readonly output: 'text' | 'json' }>();
+  if (hostName(options.host) !== options.host)
+    throw new PlumbError(
+      'USAGE',
+      `${options.host} is no name of a Host: small letters, digits and hyphens, as ${hostName(options.host)}`,
+    );
+  const folder = resolve(io.cwd, String(parsed.processedArgs[0]));
+  const files = starter(options.host, hostname());
+  const there = [...Object.keys(files), SCHEMA_FOLDER].filter((file) => existsSync(join(folder, file)));
+  if (there.length > 0) throw new PlumbError('USAGE', `${folder} already has ${there.join(', ')}; nothing was written`);
+  for (const [file, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    writeFileSync(join(folder, file), text, { flag: 'wx' });
+  }
+  for (const name of SCHEMA_FILES)
+    cpSync(join(SCHEMAS, `${name}.json`), join(folder, SCHEMA_FOLDER, `${name}.json`), { errorOnExist: true });
+  const shown = relative(io.cwd, folder) || '.';
+  if (options.output === 'json') io.out(`${JSON.stringify({ version: 1, folder, files: Object.keys(files) })}\n`);
+  else
+    io.out(
+      `${Object.keys(files)
+        .map((file) => `wrote ${join(shown, file)}`)
+        .join('\n')}\n\nnext:\n${next(shown)}`,
+    );
+  return Promise.resolve(0);
+}
+
+function next(folder: string): string {
+  const enter = folder === '.' ? '' : `  cd ${folder}\n`;
+  return `${enter}  plumb validate\n  git init -b main && git add -A && git commit -m 'plumbline: first manifests'\n  plumb plan\n  sudo plumb up\n`;
+}
+
+/** A DNS label made from a hostname. */
+function hostName(text: string): string {
+  const label = (text.split('.')[0] ?? '').toLowerCase().replaceAll(/[^a-z0-9-]+/g, '-');
+  return (
+    label
+      .replace(/^[^a-z]+/, 'h')
+      .slice(0, 40)
+      .replace(/-+$/, '') || 'h1'
+  );
+}
+
+/** Path → text of the starting repository. */
+function starter(host: string, machine: string): Readonly<Record<string, string>> {
+  const manifest = (kind: string, depth: string, body: string): string =>
+    `# yaml-language-server: $schema=${depth}${SCHEMA_FOLDER}/${kind.toLowerCase()}.json\napiVersion: plumbline/v1\nkind: ${kind}\n${body}`;
+  return {
+    'fleet.yaml': manifest(
+      'Fleet',
+      '',
+      `metadata:
+  name: ${host}
+spec:
+  owners:
+    apps: team # who owns what is below a path
+  budget:
+    deletions: 50% # more replicas than that are never taken away by one revision
+`,
+    ),
+    'zone.yaml': manifest(
+      'Zone',
+      '',
+      `metadata:
+  name: main
+spec:
+  hosts:
+    matchLabels:
+      pool: main
+`,
+    ),
+    'network.yaml': manifest(
+      'Network',
+      '',
+      `metadata:
+  name: front
+spec:
+  vlan: 100
+  cidr: 10.100.0.0/24
+  ranges: [10.100.0.10-10.100.0.99]
+  bridge: br-int
+  antiSpoofing: true
+  # uplink: eth1 # a NIC without address that carries the VLAN to the switch
+`,
+    ),
+    [`hosts/${host}.yaml`]: manifest(
+      'Host',
+      '../',
+      `metadata:
+  name: ${host}
+  labels:
+    pool: main
+spec:
+  machine:
+    hostname: ${machine}
+  topology:
+    rack: r1
+    switch: sw1
+`,
+    ),
+    'apps/hello.yaml': manifest(
+      'App',
+      '../',
+      `metadata:
+  name: hello
+spec:
+  image: busybox:1.36
+  command: [sh, -c]
+  args:
+    - mkdir -p /www && echo "hello from $HOSTNAME" >/www/index.html && exec httpd -f -p 8080 -h /www
+  replicas: 2
+  zone: main
+  network:
+    name: front
+  resources:
+    cpu:
+      cores: 100m
+      quota: 1
+    memory:
+      limit: 64Mi
+    pids: 64
+  probes:
+    readiness:
+      http:
+        port: 8080
+      period: 2s
+`,
+    ),
+    'README.md': `# The container cloud of ${host}
+
+What is committed here runs. \`plumb validate\` checks it, \`plumb plan\` shows what a commit would do, \`sudo plumb up\` makes it so
+and keeps it so.
+
+| file | what |
+|---|---|
+| \`fleet.yaml\` | intervals, budget, owners |
+| \`zone.yaml\` | which hosts take which Apps |
+| \`network.yaml\` | VLAN, addresses, bridge |
+| \`hosts/\` | the machines |
+| \`apps/\` | what runs on them |
+| \`.plumb/schemas/\` | for editors: completion and checks while you type |
+`,
+  };
+}

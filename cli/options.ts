@@ -1,0 +1,29 @@
+import { Command, CommanderError, Option } from 'commander';
+import { PlumbError } from '../reconciler/model/errors.ts';
+import type { Io } from './io.ts';
+
+/** A commander command that writes to the Io, throws instead of exiting, and shows an example in its help. */
+export function command(name: string, description: string, example: string, io: Io): Command {
+  return new Command(`plumb ${name}`)
+    .description(description)
+    .configureOutput({ writeOut: io.out, writeErr: () => undefined })
+    .addHelpText('after', `\nExample:\n  ${example.split('\n').join('\n  ')}\n`)
+    .exitOverride();
+}
+
+/** `-o FORMAT`. */
+export function outputOption(...formats: readonly string[]): Option {
+  return new Option('-o, --output <format>', 'format of the result').choices([...formats]).default(formats[0]);
+}
+
+/** Parses; undefined when only help was asked for. Throws USAGE with the mend. */
+export function parse(cmd: Command, argv: readonly string[]): Command | undefined {
+  try {
+    return cmd.parse(argv, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return undefined;
+    const text = error.message.replace(/^error: /, '');
+    throw new PlumbError('USAGE', `${text} (${cmd.name()} --help explains)`, {}, error);
+  }
+}
