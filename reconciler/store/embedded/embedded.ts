@@ -1,0 +1,59 @@
+import { mkdir, realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PlumbError } from '../../model/errors.ts';
+import type { Store } from '../../model/store.ts';
+import { diskError } from '../durable.ts';
+import { openJournal } from '../journal/journal.ts';
+import { createLedger } from './ledger.ts';
+import { lockHost } from './lock.ts';
+import { openLog } from './log.ts';
+import { createLeases, createMailbox, createReservations } from './ports.ts';
+
+export interface EmbeddedOptions {
+  /** Milliseconds since 1970. */
+  readonly clock: () => number;
+  /** Whose audit chain is written; `up` when absent. */
+  readonly writer?: string;
+}
+
+/** The directory of a writer's audit chain below a state directory. */
+export function journalDirectory(state: string, writer = 'up'): string {
+  if (!/^[a-z0-9][a-z0-9._-]{0,63}$/i.test(writer))
+    throw new PlumbError('USAGE', `${JSON.stringify(writer)} cannot name a journal`);
+  return join(state, 'journal', writer);
+}
+
+/**
+ * Opens the store of one machine below a state directory: everything in memory, made durable by a log of its own before
+ * anybody sees it, and the audit chain beside it. One process at a time: throws STORE_LOCKED, STORE_UNAVAILABLE,
+ * JOURNAL_CORRUPT, DISK_FULL.
+ */
+export async function openEmbedded(state: string, { clock, writer }: EmbeddedOptions): Promise<Store> {
+  const chain = journalDirectory(state, writer);
+  await mkdir(state, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    throw diskError(error, state);
+  });
+  const lock = await lockHost(`state ${await realpath(state)}`);
+  const opened: (() => Promise<void>)[] = [() => lock.release()];
+  const close = async (): Promise<void> => {
+    for (const end of opened.reverse()) await end();
+    opened.length = 0;
+  };
+  try {
+    const { log, memory } = await openLog(join(state, 'store'));
+    const ledger = createLedger(memory, log, clock);
+    opened.push(() => ledger.close());
+    const journal = await openJournal(chain, { clock });
+    opened.push(() => journal.close());
+    return {
+      reservations: createReservations(ledger, clock),
+      leases: createLeases(ledger, clock),
+      mailbox: createMailbox(ledger, memory),
+      journal,
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

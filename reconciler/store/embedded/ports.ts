@@ -1,0 +1,139 @@
+import { decide } from '../../model/decide.ts';
+import { PlumbError } from '../../model/errors.ts';
+import type { Assignment, Report } from '../../model/replica.ts';
+import type { CommitReply, Snapshot } from '../../model/reservations.ts';
+import type { Lease, Leases, Mailbox, Reservations } from '../../model/store.ts';
+import type { Ledger } from './ledger.ts';
+import type { LoggedDeltas, Memory } from './memory.ts';
+
+function snapshotOf({ book, cursor }: Memory): Snapshot {
+  return {
+    hosts: new Map(book.hosts),
+    placements: new Map(book.placements),
+    addresses: new Map(book.addresses),
+    cursor,
+  };
+}
+
+function deltasAfter({ log, cursor: head }: Memory, cursor: number): readonly LoggedDeltas[] {
+  const oldest = log[0]?.cursor ?? head + 1;
+  if (cursor > head || cursor < oldest - 1)
+    throw new PlumbError('CONFLICT', `The delta log does not reach back to ${String(cursor)}; take a snapshot`, {
+      head,
+      oldest,
+    });
+  return log.filter((entry) => entry.cursor > cursor);
+}
+
+/** Reservations over a ledger: `decide` says what a commit does. */
+export function createReservations(ledger: Ledger, clock: () => number): Reservations {
+  return {
+    commit: (request) =>
+      ledger.write<CommitReply>((memory) => {
+        const before = memory.replies.get(request.id);
+        if (before) return { answer: { verdicts: before.verdicts, cursor: before.cursor }, records: [] };
+        const { verdicts, deltas } = decide(memory.book, request);
+        const cursor = memory.cursor + (deltas.length > 0 ? 1 : 0);
+        const reply = { id: request.id, at: clock(), verdicts, cursor };
+        return { answer: { verdicts, cursor }, records: [{ type: 'commit', reply, deltas }] };
+      }),
+    snapshot: () => ledger.read(snapshotOf),
+    async *follow(cursor, signal) {
+      for (let at = cursor; !signal.aborted;) {
+        const rung = ledger.bell.next(signal);
+        for (const entry of await ledger.read((memory) => deltasAfter(memory, at))) {
+          if (signal.aborted) return;
+          at = entry.cursor;
+          yield entry;
+        }
+        await rung;
+      }
+    },
+  };
+}
+
+/** Leases over a ledger. Time is the store's clock. */
+export function createLeases(ledger: Ledger, clock: () => number): Leases {
+  return {
+    acquire: (name, holder, ttl) =>
+      ledger.write<Lease | undefined>(({ leases, fences }) => {
+        const now = clock();
+        const held = leases.get(name);
+        const alive = held !== undefined && held.expires > now;
+        if (alive && held.holder !== holder) return { answer: undefined, records: [] };
+        const fence = alive ? held.fence : (fences.get(name) ?? 0) + 1;
+        const lease = { name, holder, fence, expires: now + ttl };
+        return { answer: lease, records: [{ type: 'lease', lease }] };
+      }),
+    release: ({ name, holder, fence }) =>
+      ledger.write(({ leases }) => {
+        const held = leases.get(name);
+        const ours = held?.holder === holder && held.fence === fence;
+        return { answer: undefined, records: ours ? [{ type: 'release', name }] : [] };
+      }),
+    get: (name) =>
+      ledger.read(({ leases }) => {
+        const held = leases.get(name);
+        return held !== undefined && held.expires > clock() ? held : undefined;
+      }),
+  };
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+type Seen = ReadonlyMap<string, Assignment | Report>;
+
+function* differing<W extends 'assignment' | 'report'>(
+  seen: Seen,
+  now: Seen,
+  what: W,
+): Generator<{ host: string; what: W }> {
+  for (const [host, value] of now) if (seen.get(host) !== value) yield { host, what };
+}
+
+/** The mailbox over a ledger. A report that says nothing new is not written to disk. */
+export function createMailbox(ledger: Ledger, memory: Memory): Mailbox {
+  async function* following(
+    seen: { assignments: Seen; reports: Seen },
+    signal: AbortSignal,
+  ): ReturnType<Mailbox['follow']> {
+    for (let { assignments, reports } = seen; !signal.aborted;) {
+      const rung = ledger.bell.next(signal);
+      const now = await ledger.read((durable) => ({
+        assignments: new Map(durable.assignments),
+        reports: new Map(durable.reports),
+      }));
+      const changes = [
+        ...differing(assignments, now.assignments, 'assignment'),
+        ...differing(reports, now.reports, 'report'),
+      ];
+      ({ assignments, reports } = now);
+      for (const change of changes) {
+        if (signal.aborted) return;
+        yield change;
+      }
+      await rung;
+    }
+  }
+  return {
+    assign: (assignment) =>
+      ledger.write(({ assignments }) => {
+        const before = assignments.get(assignment.host);
+        if (before && before.generation > assignment.generation) return { answer: false, records: [] };
+        if (same(before, assignment)) return { answer: true, records: [] };
+        return { answer: true, records: [{ type: 'assignment', assignment }] };
+      }),
+    assignment: (host) => ledger.read(({ assignments }) => assignments.get(host)),
+    report: (report) =>
+      ledger.write(({ reports }) => {
+        const before = reports.get(report.host);
+        const fleeting = before !== undefined && same({ ...before, at: 0 }, { ...report, at: 0 });
+        return { answer: undefined, records: [{ type: 'report', report }], fleeting };
+      }),
+    reports: () => ledger.read(({ reports }) => [...reports.values()]),
+    follow: (signal) =>
+      following({ assignments: new Map(memory.assignments), reports: new Map(memory.reports) }, signal),
+  };
+}

@@ -1,0 +1,346 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { PlumbError } from '../../reconciler/model/errors.ts';
+import type { Entry, EntryDraft } from '../../reconciler/model/journal.ts';
+import type { Assignment, Report } from '../../reconciler/model/replica.ts';
+import type { Store } from '../../reconciler/model/store.ts';
+import { hostRecord, place } from '../support/reservations.ts';
+
+/** A store under test. Its clock is the test's. */
+export interface OpenStore {
+  readonly store: Store;
+  /** The same store as a process that starts now sees it. The old one is not used any more. */
+  reopen(): Promise<Store>;
+  /** Ends it and removes what it kept. */
+  close(): Promise<void>;
+}
+
+function assignment(host: string, generation: number, revision = 'r'): Assignment {
+  return {
+    host,
+    fleet: 'f',
+    generation,
+    revision,
+    resync: 10,
+    replicas: [],
+    networks: [],
+    tuning: [],
+    keep: { apps: [], owners: [] },
+  } as unknown as Assignment;
+}
+
+function report(host: string, at: number, generation = 1): Report {
+  return {
+    host,
+    generation,
+    revision: 'r',
+    at,
+    facts: {
+      hostname: host,
+      machineId: 'm',
+      addresses: [],
+      capacity: { cpu: 1, memory: 1, pids: 1 },
+      kernel: '6',
+      cgroup: 'v2',
+    },
+    replicas: [],
+    observed: [],
+    limitations: [],
+    conditions: [],
+  } as unknown as Report;
+}
+
+const event = (message: string, more: Partial<EntryDraft & { type: 'event' }> = {}): EntryDraft => ({
+  type: 'event',
+  host: 'h1',
+  level: 'info',
+  reason: 'Test',
+  message,
+  ...more,
+});
+
+async function take<T>(from: AsyncIterable<T>, count: number, stop: AbortController): Promise<T[]> {
+  const taken: T[] = [];
+  for await (const one of from) {
+    taken.push(one);
+    if (taken.length === count) stop.abort();
+  }
+  return taken;
+}
+
+async function all(entries: AsyncIterable<Entry>): Promise<Entry[]> {
+  const list: Entry[] = [];
+  for await (const entry of entries) list.push(entry);
+  return list;
+}
+
+/** The laws of a store, for every implementation. `open` gives an empty store that reads time from `clock`. */
+export function storeConforms(name: string, open: (clock: () => number) => Promise<OpenStore>): void {
+  describe(`${name} as a store`, () => {
+    let now = 1_000_000;
+    let opened: OpenStore;
+    let store: Store;
+    beforeEach(async () => {
+      now = 1_000_000;
+      opened = await open(() => now);
+      ({ store } = opened);
+    });
+    afterEach(() => opened.close());
+    const reopen = async (): Promise<void> => {
+      store = await opened.reopen();
+    };
+    let id = 0;
+    const commit: (
+      ...proposals: Parameters<Store['reservations']['commit']>[0]['proposals']
+    ) => ReturnType<Store['reservations']['commit']> = (...proposals) =>
+      store.reservations.commit({ id: `c${String(id++)}`, now, proposals });
+    const host = (name: string) => ({ op: 'host', record: hostRecord(name) }) as const;
+
+    describe('reservations', () => {
+      it('commit what decide accepts, and it survives', async () => {
+        const { verdicts } = await commit(
+          host('h1'),
+          place('web-0', 'h1', '10.0.0.2'),
+          place('web-1', 'h2', '10.0.0.3'),
+        );
+        assert.deepEqual(verdicts, [{ accepted: true }, { accepted: true }, { accepted: false, reason: 'no-host' }]);
+        for (const again of [false, true]) {
+          if (again) await reopen();
+          const snapshot = await store.reservations.snapshot();
+          assert.deepEqual([...snapshot.hosts.keys()], ['h1']);
+          assert.deepEqual(snapshot.placements.get('web-0')?.address, '10.0.0.2');
+          assert.deepEqual(snapshot.addresses.get('n/10.0.0.2'), { replica: 'web-0' });
+          assert.equal(snapshot.placements.size, 1);
+        }
+      });
+
+      it('give a repeated request the same reply and change nothing', async () => {
+        await commit(host('h1'));
+        const request = {
+          id: 'same',
+          now,
+          proposals: [place('web-0', 'h1', '10.0.0.2'), place('web-1', 'h1', '10.0.0.2')],
+        };
+        const first = await store.reservations.commit(request);
+        assert.equal(first.verdicts[1]?.accepted, false);
+        await commit({ op: 'release', replica: 'web-0', quarantineUntil: 0 });
+        assert.deepEqual(await store.reservations.commit(request), first);
+        await reopen();
+        assert.deepEqual(await store.reservations.commit(request), first);
+        assert.equal((await store.reservations.snapshot()).placements.size, 0);
+      });
+
+      it('let exactly one of two that want the same win', async () => {
+        await commit(host('h1'));
+        const replies = await Promise.all(
+          Array.from({ length: 8 }, (_, index) => commit(place(`web-${String(index)}`, 'h1', '10.0.0.9'))),
+        );
+        const verdicts = replies.map(({ verdicts: [verdict] }) => verdict);
+        assert.equal(verdicts.filter((verdict) => verdict?.accepted).length, 1);
+        const winner = verdicts.findIndex((verdict) => verdict?.accepted);
+        for (const verdict of verdicts)
+          if (!verdict?.accepted)
+            assert.deepEqual(verdict, { accepted: false, reason: 'address-owned', current: `web-${String(winner)}` });
+      });
+
+      it('never overcommit a host, however many ask at once', async () => {
+        await commit(host('h1'));
+        await Promise.all(
+          Array.from({ length: 10 }, (_, index) =>
+            commit(place(`web-${String(index)}`, 'h1', `10.0.0.${String(index)}`)),
+          ),
+        );
+        assert.equal((await store.reservations.snapshot()).placements.size, 4);
+      });
+
+      it('raise the cursor with each change and with nothing else', async () => {
+        const first = await commit(host('h1'));
+        const idle = await commit(host('h1'));
+        assert.equal(idle.cursor, first.cursor);
+        const second = await commit(host('h2'));
+        assert.ok(second.cursor > first.cursor);
+        assert.equal((await store.reservations.snapshot()).cursor, second.cursor);
+      });
+
+      it('hand a follower every delta after its cursor, in order, until it stops', async () => {
+        await commit(host('h0'));
+        const { cursor } = await store.reservations.snapshot();
+        await commit(host('h1'));
+        const stop = new AbortController();
+        const seen = take(store.reservations.follow(cursor, stop.signal), 3, stop);
+        await commit(host('h2'), place('web-0', 'h2', '10.0.0.2'));
+        await commit({ op: 'release', replica: 'web-0', quarantineUntil: now + 5 });
+        const names = (await seen).map(({ deltas }) => deltas.map((delta) => delta.type));
+        assert.deepEqual(names, [['host'], ['host', 'placement', 'address'], ['placement', 'address']]);
+        assert.deepEqual(
+          (await seen).map((one) => one.cursor),
+          [1, 2, 3].map((step) => cursor + step),
+        );
+      });
+
+      it('tell a follower whose cursor is not known to take a snapshot', async () => {
+        await commit(host('h0'));
+        const follower = store.reservations.follow(1000, new AbortController().signal)[Symbol.asyncIterator]();
+        await assert.rejects(
+          () => follower.next(),
+          (error) => error instanceof PlumbError && error.code === 'CONFLICT',
+        );
+      });
+
+      it('give a snapshot that later commits leave alone', async () => {
+        await commit(host('h1'));
+        const before = await store.reservations.snapshot();
+        await commit(host('h2'));
+        assert.equal(before.hosts.size, 1);
+      });
+    });
+
+    describe('leases', () => {
+      it('go to one holder until they run out, and the fence rises with each new holder', async () => {
+        const first = await store.leases.acquire('controller', 'a', 8000);
+        assert.deepEqual(first, { name: 'controller', holder: 'a', fence: 1, expires: now + 8000 });
+        assert.equal(await store.leases.acquire('controller', 'b', 8000), undefined);
+        now += 7999;
+        const renewed = await store.leases.acquire('controller', 'a', 8000);
+        assert.deepEqual(renewed, { name: 'controller', holder: 'a', fence: 1, expires: now + 8000 });
+        now += 8000;
+        assert.equal(await store.leases.get('controller'), undefined);
+        const second = await store.leases.acquire('controller', 'b', 8000);
+        assert.equal(second?.fence, 2);
+        assert.equal(await store.leases.acquire('controller', 'a', 8000), undefined);
+        assert.deepEqual(await store.leases.get('controller'), second);
+      });
+
+      it('come free when released by their fence only, and the fence still rises, also after a restart', async () => {
+        const first = (await store.leases.acquire('x', 'a', 8000)) ?? assert.fail('not given');
+        await store.leases.release({ ...first, fence: 7 });
+        assert.ok(await store.leases.get('x'));
+        await store.leases.release(first);
+        assert.equal(await store.leases.get('x'), undefined);
+        await reopen();
+        assert.equal((await store.leases.acquire('x', 'b', 8000))?.fence, 2);
+        await reopen();
+        assert.equal(await store.leases.acquire('x', 'c', 8000), undefined);
+      });
+
+      it('go to exactly one of many that ask at once', async () => {
+        const given = await Promise.all(
+          Array.from({ length: 8 }, (_, index) => store.leases.acquire('x', String(index), 8000)),
+        );
+        assert.equal(given.filter((lease) => lease !== undefined).length, 1);
+      });
+    });
+
+    describe('mailbox', () => {
+      it('keeps the newest generation of an assignment', async () => {
+        const { mailbox } = store;
+        assert.equal(await mailbox.assignment('h1'), undefined);
+        assert.equal(await mailbox.assign(assignment('h1', 3)), true);
+        assert.equal(await mailbox.assign(assignment('h1', 2)), false);
+        assert.equal(await mailbox.assign(assignment('h1', 3, 'other')), true);
+        await reopen();
+        assert.deepEqual(await store.mailbox.assignment('h1'), assignment('h1', 3, 'other'));
+        assert.equal(await store.mailbox.assignment('h2'), undefined);
+      });
+
+      it('keeps the last report of each host', async () => {
+        await store.mailbox.report(report('h1', 1));
+        await store.mailbox.report(report('h2', 2));
+        await store.mailbox.report(report('h1', 3));
+        const reports = await store.mailbox.reports();
+        assert.deepEqual(
+          reports.map((one) => [one.host, one.at]),
+          [
+            ['h1', 3],
+            ['h2', 2],
+          ],
+        );
+        await store.mailbox.report(report('h1', 4, 2));
+        await reopen();
+        assert.deepEqual(
+          (await store.mailbox.reports()).find((one) => one.host === 'h1'),
+          report('h1', 4, 2),
+        );
+      });
+
+      it('tells followers whose assignment or report changed', async () => {
+        await store.mailbox.report(report('h1', 1));
+        const stop = new AbortController();
+        const seen = take(store.mailbox.follow(stop.signal), 2, stop);
+        await store.mailbox.assign(assignment('h2', 1));
+        await store.mailbox.report(report('h1', 2, 2));
+        assert.deepEqual(await seen, [
+          { host: 'h2', what: 'assignment' },
+          { host: 'h1', what: 'report' },
+        ]);
+      });
+    });
+
+    describe('journal', () => {
+      it('chains entries from the first one on, over a restart', async () => {
+        const written = await store.journal.append([event('one'), event('two')]);
+        assert.deepEqual([written[0]?.seq, written[0]?.prev, written[0]?.at], [1, '0'.repeat(64), now]);
+        assert.equal(written[1]?.prev, written[0]?.hash);
+        await reopen();
+        const [third] = await store.journal.append([event('three')]);
+        assert.equal(third?.prev, written[1]?.hash);
+        assert.deepEqual(await all(store.journal.read()), [...written, third]);
+        assert.deepEqual(await store.journal.verify(), { entries: 3, head: third?.hash });
+      });
+
+      it('keeps entries of many writers at once whole and in one order', async () => {
+        const batches = await Promise.all(
+          Array.from({ length: 50 }, (_, index) =>
+            store.journal.append([event(String(index)), event(`${String(index)}b`)]),
+          ),
+        );
+        const entries = await all(store.journal.read());
+        assert.deepEqual(
+          entries.map(({ seq }) => seq),
+          Array.from({ length: 100 }, (_, index) => index + 1),
+        );
+        for (const [first, second] of batches) assert.equal(second?.seq, (first?.seq ?? 0) + 1);
+        assert.equal((await store.journal.verify()).entries, 100);
+      });
+
+      it('filters by number, ref and type', async () => {
+        await store.journal.append([
+          event('a', { ref: 'container/web-0' }),
+          event('b'),
+          { type: 'outcome', trace: 't', host: 'h1', ref: 'container/web-0', result: 'done' },
+          event('c', { ref: 'container/web-0' }),
+        ]);
+        const seqs = async (filter: Parameters<Store['journal']['read']>[0]): Promise<number[]> =>
+          (await all(store.journal.read(filter))).map(({ seq }) => seq);
+        assert.deepEqual(await seqs({ from: 3 }), [3, 4]);
+        assert.deepEqual(await seqs({ ref: 'container/web-0' }), [1, 3, 4]);
+        assert.deepEqual(await seqs({ ref: 'container/web-0', types: ['event'], from: 2 }), [4]);
+        assert.deepEqual(await seqs({ types: ['outcome'] }), [3]);
+        assert.deepEqual(await seqs({ ref: 'container/other' }), []);
+      });
+
+      it('shows followers what is appended from now on', async () => {
+        await store.journal.append([event('before')]);
+        const stop = new AbortController();
+        const seen = take(store.journal.follow(stop.signal), 3, stop);
+        await store.journal.append([event('one'), event('two')]);
+        await store.journal.append([event('three')]);
+        assert.deepEqual(
+          (await seen).map((entry) => entry.type === 'event' && entry.message),
+          ['one', 'two', 'three'],
+        );
+      });
+
+      it('ends every follower when the signal aborts', async () => {
+        const stop = new AbortController();
+        const followers = [
+          take<unknown>(store.journal.follow(stop.signal), 1, stop),
+          take<unknown>(store.mailbox.follow(stop.signal), 1, stop),
+          take<unknown>(store.reservations.follow(0, stop.signal), 1, stop),
+        ];
+        stop.abort();
+        assert.deepEqual(await Promise.all(followers), [[], [], []]);
+      });
+    });
+  });
+}
