@@ -1,0 +1,257 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { cgroups } from '../../providers/cgroups/index.ts';
+import { dockerClient, type DockerClient } from '../../providers/containers/client.ts';
+import { updateLimits } from '../../providers/containers/limits.ts';
+import type { Change, Desired, Known } from '../../reconciler/model/change.ts';
+import type { PlumbError } from '../../reconciler/model/errors.ts';
+import type { Context, Provider } from '../../reconciler/model/provider.ts';
+import type { Ref } from '../../reconciler/model/ref.ts';
+import type { CgroupSpec, CgroupState } from '../../reconciler/model/resources.ts';
+import { conforms } from '../conformance/provider.ts';
+import { container, contextOf, limits } from '../support/cgroup-tree.ts';
+import { ensureTestImage } from '../support/image.ts';
+
+const run = promisify(execFile);
+const V2 = fs.existsSync('/sys/fs/cgroup/cgroup.controllers');
+const skip =
+  process.getuid?.() !== 0 ? 'needs root' : V2 ? 'the files named here are cgroup v1; v2: cgroup-v2.test' : false;
+const MEBI = 2 ** 20;
+const origin = { revision: 'r', file: 'f', line: 1, column: 1 };
+
+let image: string;
+let client: DockerClient;
+const made: string[] = [];
+
+async function docker(...args: readonly string[]): Promise<string> {
+  return (await run('docker', [...args], { timeout: 60_000 })).stdout.trim();
+}
+
+/** A running container with a name of its own. */
+async function start(...command: readonly string[]): Promise<string> {
+  const id = await docker(
+    'run',
+    '-d',
+    '--network',
+    'none',
+    image,
+    ...(command.length > 0 ? command : ['sleep', '1000']),
+  );
+  made.push(id);
+  return id;
+}
+
+function want(some: Partial<CgroupSpec> = {}): Desired<CgroupSpec> {
+  return { ref: 'cgroup/web-0', spec: limits('web-0', some), dependsOn: [], origin };
+}
+
+function provider(): Provider<CgroupSpec, CgroupState> {
+  return cgroups({ updateLimits: (id, resources, signal) => updateLimits(client, id, resources, signal) });
+}
+
+function context(id: string, signal = AbortSignal.timeout(60_000)): Context {
+  return { ...contextOf([container('web-0', id)], ['cgroup/web-0']), signal };
+}
+
+/** The kernel's file of the container, found as anybody would. */
+async function fileOf(id: string, controller: string, name: string): Promise<string> {
+  const { stdout } = await run('find', [`/sys/fs/cgroup/${controller}`, '-type', 'd', '-name', id]);
+  return join(stdout.trim(), name);
+}
+
+async function seen(kernel: Provider<CgroupSpec, CgroupState>, ctx: Context): Promise<Known<CgroupState>> {
+  const [item] = await kernel.observe(ctx, ['cgroup/web-0']);
+  assert.ok(item?.known, JSON.stringify(item));
+  return item;
+}
+
+async function pending(
+  kernel: Provider<CgroupSpec, CgroupState>,
+  ctx: Context,
+  spec: Desired<CgroupSpec>,
+): Promise<Change<CgroupSpec> | undefined> {
+  return kernel.diff([spec], [await seen(kernel, ctx)])[0];
+}
+
+async function converge(
+  kernel: Provider<CgroupSpec, CgroupState>,
+  ctx: Context,
+  spec: Desired<CgroupSpec>,
+): Promise<void> {
+  const change = await pending(kernel, ctx, spec);
+  if (change) await kernel.apply(change, ctx);
+  assert.equal(await pending(kernel, ctx, spec), undefined, 'converged');
+}
+
+before(async () => {
+  if (skip !== false) return;
+  image = await ensureTestImage();
+  client = dockerClient();
+});
+after(async () => {
+  if (made.length > 0) await docker('rm', '-f', ...made);
+  if (skip === false) client.close();
+});
+
+describe('cgroups of real containers', { skip }, () => {
+  it('every knob, moved by hand, is put back, and holds over a restart of the container', async () => {
+    const id = await start();
+    const [kernel, ctx] = [provider(), context(id)];
+    await converge(kernel, ctx, want());
+    const hands: readonly (readonly [string, string, string])[] = [
+      ['cpu', 'cpu.shares', '2048'],
+      ['cpu', 'cpu.cfs_quota_us', '-1'],
+      ['cpu', 'cpu.cfs_period_us', '50000'],
+      ['memory', 'memory.limit_in_bytes', '33554432'],
+      ['memory', 'memory.memsw.limit_in_bytes', '268435456'],
+      ['memory', 'memory.soft_limit_in_bytes', '-1'],
+      ['pids', 'pids.max', 'max'],
+      ['blkio', 'blkio.bfq.weight', '77'],
+    ];
+    const path = async ([controller, name]: readonly string[]): Promise<string> =>
+      fileOf(id, controller ?? '', name ?? '');
+    const { raw } = (await seen(kernel, ctx)).state;
+    for (const hand of hands) {
+      const file = await path(hand);
+      if (!fs.existsSync(file)) continue;
+      fs.writeFileSync(file, hand[2]);
+      const change = await pending(kernel, ctx, want());
+      assert.equal(change?.fields.length, 1, file);
+      await converge(kernel, ctx, want());
+    }
+    await docker('restart', '-t', '0', id);
+    const { state } = await seen(kernel, ctx);
+    // an engine without blkio.weight does not keep a weight: that is drift after a restart, and repaired
+    const [left] = kernel.diff([want()], [await seen(kernel, ctx)]);
+    assert.deepEqual(left?.fields.filter(({ path: field }) => field !== '/blockIoWeight') ?? [], []);
+    assert.equal(state.raw?.['cpu.shares'], raw?.['cpu.shares']);
+    await converge(kernel, ctx, want());
+  });
+
+  it('the engine’s own `docker update` behind our back is put back as well, in its record too', async () => {
+    const id = await start();
+    const [kernel, ctx] = [provider(), context(id)];
+    await converge(kernel, ctx, want());
+    await docker('update', '--cpu-shares', '64', '--memory', '32m', '--memory-swap', '48m', '--pids-limit', '9', id);
+    await converge(kernel, ctx, want());
+    const record = await docker(
+      'inspect',
+      '-f',
+      '{{.HostConfig.CpuShares}} {{.HostConfig.Memory}} {{.HostConfig.PidsLimit}}',
+      id,
+    );
+    assert.equal(record, `512 ${String(64 * MEBI)} 100`);
+  });
+
+  it('a limit below what is in use is refused with both figures; page cache is given back for it', async () => {
+    const hog = await start(
+      'sh',
+      '-c',
+      'x=$(head -c 20000000 /dev/zero | tr "\\0" x); echo ready; sleep 1000; echo $x',
+    );
+    while (!(await docker('logs', hog)).includes('ready')) await sleep(50);
+    const [kernel, ctx] = [provider(), context(hog)];
+    const big = want({ memory: 256 * MEBI, reservation: 8 * MEBI });
+    await converge(kernel, ctx, big);
+    const change = await pending(kernel, ctx, want({ memory: 8 * MEBI, reservation: 8 * MEBI }));
+    assert.ok(change);
+    await assert.rejects(kernel.apply(change, ctx), (error: PlumbError) => {
+      assert.equal(error.code, 'KNOB_REFUSED');
+      assert.match(
+        error.message,
+        /memory\.limit_in_bytes = 8388608: EBUSY, [0-9]{8,} bytes are in use .*8388608 are wanted/,
+      );
+      return true;
+    });
+    assert.equal(await docker('inspect', '-f', '{{.State.Running}}', hog), 'true');
+
+    const cache = await start(
+      'sh',
+      '-c',
+      'dd if=/dev/zero of=/big bs=1M count=60 2>/dev/null; sync; echo ready; sleep 1000',
+    );
+    while (!(await docker('logs', cache)).includes('ready')) await sleep(50);
+    const roomy = want({ memory: 256 * MEBI, reservation: 8 * MEBI });
+    await converge(kernel, context(cache), roomy);
+    await converge(kernel, context(cache), want({ memory: 16 * MEBI, reservation: 8 * MEBI }));
+  });
+
+  it('hints at a file changed by hand, every time', async () => {
+    const id = await start();
+    const stop = new AbortController();
+    const kernel = provider();
+    const ctx = context(id, stop.signal);
+    await converge(kernel, ctx, want());
+    const hints: Ref[] = [];
+    const reading = (async () => {
+      for await (const ref of kernel.watch?.(ctx) ?? []) hints.push(ref);
+    })();
+    const file = await fileOf(id, 'pids', 'pids.max');
+    for (const text of ['40', '41']) {
+      hints.length = 0;
+      fs.writeFileSync(file, text);
+      for (let wait = 0; hints.length === 0 && wait < 500; wait += 1) await sleep(10);
+      assert.deepEqual([...new Set(hints)], ['cgroup/web-0']);
+      await converge(kernel, ctx, want());
+    }
+    stop.abort();
+    await reading;
+  });
+
+  it('keeps nothing open of containers that are gone', async () => {
+    const open = (): number =>
+      fs.readdirSync('/proc/self/fd').filter((fd) => {
+        try {
+          return fs.readlinkSync(`/proc/self/fd/${fd}`).startsWith('/sys/fs/cgroup/');
+        } catch {
+          return false;
+        }
+      }).length;
+    const kernel = provider();
+    const before = open();
+    const id = await start();
+    await seen(kernel, context(id));
+    assert.ok(open() > before);
+    await docker('rm', '-f', id);
+    // its container is not asked for any more; the next look at anything notices
+    await kernel.observe(context(id), []);
+    assert.equal(open(), before);
+  });
+});
+
+conforms(
+  'cgroups',
+  async () => {
+    const id = await start();
+    const names = ['cpu.shares', 'cpu.cfs_quota_us', 'cpu.cfs_period_us'];
+    const files = await Promise.all([
+      ...names.map((name) => fileOf(id, 'cpu', name)),
+      fileOf(id, 'memory', 'memory.limit_in_bytes'),
+      fileOf(id, 'memory', 'memory.memsw.limit_in_bytes'),
+      fileOf(id, 'memory', 'memory.soft_limit_in_bytes'),
+      fileOf(id, 'pids', 'pids.max'),
+    ]);
+    const { quota: _q, reservation: _r, ...bare } = limits('web-0');
+    return {
+      provider: provider(),
+      ctx: context(id),
+      states: [
+        [want()],
+        [want({ memory: 128 * MEBI, swap: 32 * MEBI, pids: 7, shares: 2048, quota: 1500 })],
+        [{ ...want(), spec: bare }],
+        [want({ memory: 10_000_001, reservation: 7_000_001, quota: 15 })],
+      ],
+      snapshot: () => Promise.resolve(files.map((file) => fs.readFileSync(file, 'utf8'))),
+      close: async () => {
+        await docker('rm', '-f', id);
+        made.splice(made.indexOf(id), 1);
+      },
+    };
+  },
+  { skip },
+);

@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { host } from '../../providers/host/index.ts';
+import type { Desired } from '../../reconciler/model/change.ts';
+import type { PlumbError } from '../../reconciler/model/errors.ts';
+import type { Context } from '../../reconciler/model/provider.ts';
+import type { Ref } from '../../reconciler/model/ref.ts';
+import type { SysctlSpec, SysctlState } from '../../reconciler/model/resources.ts';
+import { conforms } from '../conformance/provider.ts';
+
+const run = promisify(execFile);
+const skip = process.getuid?.() === 0 ? false : 'needs root';
+const origin = { revision: 'r', file: 'f', line: 1, column: 1 };
+const folders: string[] = [];
+
+// only knobs of the network namespace: all others are the machine's
+const KEEPALIVE = 'net.ipv4.tcp_keepalive_time';
+const SOMAXCONN = 'net.core.somaxconn';
+const RMEM = 'net.ipv4.tcp_rmem';
+const PORTS = 'net.ipv4.ip_local_port_range';
+
+function want(key: string, value: string): Desired<SysctlSpec> {
+  return { ref: `sysctl/${key}`, spec: { key, value }, dependsOn: [], origin };
+}
+
+function read(key: string): string {
+  return fs.readFileSync(join('/proc/sys', key.replaceAll('.', '/')), 'utf8');
+}
+
+function folder(): string {
+  const path = fs.mkdtempSync(join(tmpdir(), 'host-'));
+  folders.push(path);
+  return path;
+}
+
+function context(signal = AbortSignal.timeout(60_000), wanted: readonly Ref[] = []): Context {
+  return { signal, fleet: 'test', world: { get: () => undefined }, wanted };
+}
+
+after(() => {
+  for (const path of folders) fs.rmSync(path, { recursive: true });
+});
+
+conforms<SysctlSpec, SysctlState>(
+  'host',
+  () => {
+    const first = [KEEPALIVE, SOMAXCONN, RMEM].map((key) => [key, read(key)] as const);
+    const originalsFile = join(folder(), 'originals.json');
+    const files = (): readonly string[] => [KEEPALIVE, SOMAXCONN, RMEM].map(read);
+    return Promise.resolve({
+      provider: host({ originalsFile }),
+      ctx: context(undefined, [`sysctl/${KEEPALIVE}`, `sysctl/${SOMAXCONN}`, `sysctl/${RMEM}`]),
+      states: [
+        [want(KEEPALIVE, '1111'), want(SOMAXCONN, '2222')],
+        [want(KEEPALIVE, '600'), want(RMEM, '4096 87380 4194304')],
+        [],
+      ],
+      strangers: [],
+      snapshot: () =>
+        Promise.resolve([files(), fs.existsSync(originalsFile) && fs.readFileSync(originalsFile, 'utf8')]),
+      close: async () => {
+        const provider = host({ originalsFile });
+        for (const change of provider.diff([], await provider.observe(context())))
+          await provider.apply(change, context());
+        for (const [key, text] of first) assert.equal(read(key), text, 'the original is back');
+      },
+    });
+  },
+  { skip },
+);
+
+describe('sysctls of a real kernel', { skip }, () => {
+  it('written with sysctl -w are seen and put back, every time', async () => {
+    const provider = host({ originalsFile: join(folder(), 'originals.json') });
+    const stop = new AbortController();
+    const ctx = context(stop.signal, [`sysctl/${KEEPALIVE}`]);
+    const first = read(KEEPALIVE);
+    const desired = [want(KEEPALIVE, '777')];
+    const pass = async (wish: readonly Desired<SysctlSpec>[]): Promise<void> => {
+      for (const change of provider.diff(wish, await provider.observe(ctx))) await provider.apply(change, ctx);
+    };
+    await pass(desired);
+    const hints: Ref[] = [];
+    const reading = (async () => {
+      for await (const ref of provider.watch?.(ctx) ?? []) hints.push(ref);
+    })();
+    await sleep(50);
+    for (const value of ['901', '902', '903']) {
+      hints.length = 0;
+      await run('sysctl', ['-qw', `${KEEPALIVE}=${value}`]);
+      for (let wait = 0; hints.length === 0 && wait < 500; wait += 1) await sleep(10);
+      assert.deepEqual([...new Set(hints)], [`sysctl/${KEEPALIVE}`]);
+      await pass(desired);
+      assert.equal(read(KEEPALIVE).trim(), '777');
+    }
+    stop.abort();
+    await reading;
+    await pass([]);
+    assert.equal(read(KEEPALIVE), first);
+  });
+
+  it('that the kernel does not take, or has not, are said with errno and left as they are', async () => {
+    const provider = host({ originalsFile: join(folder(), 'originals.json') });
+    const before = read(PORTS);
+    const [known] = await provider.observe(context(), [`sysctl/${PORTS}`]);
+    assert.ok(known);
+    const [change] = provider.diff([want(PORTS, '60000 100')], [known]);
+    assert.ok(change);
+    await assert.rejects(provider.apply(change, context()), (error: PlumbError) => {
+      assert.equal(error.code, 'KNOB_REFUSED');
+      assert.match(error.message, /sysctl\/net\.ipv4\.ip_local_port_range = 60000 100: EINVAL/);
+      return true;
+    });
+    assert.equal(read(PORTS), before);
+    const lacking = await provider.observe(context(), ['sysctl/net.ipv4.no_such_knob', 'sysctl/net.ipv4.route.flush']);
+    assert.deepEqual(
+      lacking.map((item) => item.known && item.limitations?.map(({ state }) => state)),
+      [['Unsupported'], ['Refused']],
+    );
+  });
+});
