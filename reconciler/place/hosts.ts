@@ -1,4 +1,5 @@
 import type { Labels } from '../../schemas/types.ts';
+import type { Book } from '../model/book.ts';
 import { selects } from '../model/catalog.ts';
 import type { Catalog, HostSpec, Resource, ZoneSpec } from '../model/catalog.ts';
 import { canonical } from '../model/fingerprint.ts';
@@ -64,25 +65,32 @@ function unreadable(catalog: Catalog, record: HostRecord): boolean {
   return heldOwners.size > 0 || heldObjects.has(`Host/${record.host}`) || heldObjects.has(`Zone/${record.zone}`);
 }
 
-/**
- * What brings the store's hosts to the views: changed records, and hosts that are gone. One that still has replicas is
- * closed, and forgotten only once it is empty; nothing is concluded from documents that cannot be read.
- */
+/** Hosts that the store knows and the catalog no longer has; nothing is concluded from documents that cannot be read. */
+function gone(views: readonly HostView[], known: ReservationState['hosts'], catalog: Catalog): readonly HostRecord[] {
+  const seen = new Set(views.map(({ record }) => record.host));
+  return [...known.values()]
+    .filter((record) => !seen.has(record.host) && !unreadable(catalog, record))
+    .sort((a, b) => (a.host < b.host ? -1 : 1));
+}
+
+/** What brings the store's hosts to the views: changed records, and hosts that are gone, closed. */
 export function hostProposals(
   views: readonly HostView[],
   snapshot: ReservationState,
   catalog: Catalog,
 ): readonly Proposal[] {
-  const inUse = new Set([...snapshot.placements.values()].map(({ host }) => host));
-  const seen = new Set(views.map(({ record }) => record.host));
-  const proposals: Proposal[] = [];
-  for (const { record } of views)
-    if (canonical(record) !== canonical(snapshot.hosts.get(record.host))) proposals.push({ op: 'host', record });
-  const gone = [...snapshot.hosts.values()].filter(({ host }) => !seen.has(host));
-  for (const record of gone.sort((a, b) => (a.host < b.host ? -1 : 1))) {
-    if (unreadable(catalog, record)) continue;
-    if (!inUse.has(record.host)) proposals.push({ op: 'forget-host', host: record.host });
-    else if (record.state === 'open') proposals.push({ op: 'host', record: { ...record, state: 'closed' } });
-  }
-  return proposals;
+  const changed = views
+    .map(({ record }) => record)
+    .filter((record) => canonical(record) !== canonical(snapshot.hosts.get(record.host)));
+  const closed = gone(views, snapshot.hosts, catalog)
+    .filter(({ state }) => state === 'open')
+    .map((record): HostRecord => ({ ...record, state: 'closed' }));
+  return [...changed, ...closed].map((record) => ({ op: 'host', record }));
+}
+
+/** Hosts that are gone and have become empty. */
+export function forgetProposals(views: readonly HostView[], book: Book, catalog: Catalog): readonly Proposal[] {
+  return gone(views, book.hosts, catalog)
+    .filter(({ host }) => book.residents(host).size === 0)
+    .map(({ host }) => ({ op: 'forget-host', host }));
 }

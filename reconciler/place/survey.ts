@@ -34,6 +34,12 @@ export interface Misplaced {
   readonly why: string;
 }
 
+/** A replica that wants a host: without a placement, or with one to be given up for a new one. */
+export interface Wish {
+  readonly replica: string;
+  readonly from?: Placement;
+}
+
 /** What there is to do, before anybody looks for a host. */
 export interface Survey {
   /** Placements to give up. */
@@ -43,8 +49,10 @@ export interface Survey {
   /** No longer asked for, but errors in the repository forbid to remove them. */
   readonly kept: readonly Placement[];
   readonly resizes: readonly { readonly placement: Placement; readonly demand: Demand }[];
-  /** App → ordinals that want a host: without a placement, or with one to be given up for a new one. */
-  readonly wanted: ReadonlyMap<string, readonly { readonly replica: string; readonly from?: Placement }[]>;
+  /** App → replicas that want a host, by ordinal. */
+  readonly wanted: ReadonlyMap<string, readonly Wish[]>;
+  /** App → all its replicas that are wanted or placed. */
+  readonly replicas: ReadonlyMap<string, readonly string[]>;
   readonly misplaced: readonly Misplaced[];
 }
 
@@ -128,7 +136,7 @@ function wantedOf(
   { catalog, snapshot }: PlaceInput,
   { assigned, reported }: Witness,
   { name, spec }: Resource<AppSpec>,
-): readonly { readonly replica: string; readonly from?: Placement }[] {
+): readonly Wish[] {
   const ids = Array.from({ length: spec.replicas }, (_, ordinal) => replicaId(name, ordinal));
   const places = ids.map((id) => snapshot.placements.get(id));
   const stale = places.map((placement) => placement !== undefined && outdated(catalog, spec, placement));
@@ -162,8 +170,10 @@ export function survey(input: PlaceInput): Survey {
   const misplaced: Misplaced[] = [];
   const wanted = new Map([...catalog.apps.values()].map((app) => [app.name, wantedOf(input, seen, app)] as const));
   const moving = new Set([...wanted.values()].flat().map(({ replica }) => replica));
+  const replicas = new Map([...wanted].map(([app, wishes]) => [app, wishes.map(({ replica }) => replica)]));
   for (const placement of [...snapshot.placements.values()].sort(byReplica)) {
     const { replica, app, host } = placement;
+    if (!moving.has(replica)) replicas.get(app)?.push(replica);
     const fate = fateOf(placement, catalog, seen.owners);
     if (fate === 'kept') kept.push(placement);
     else if (fate === 'unwanted') (lingers(input, seen, placement) ? leaving : releases).push(placement);
@@ -174,5 +184,5 @@ export function survey(input: PlaceInput): Survey {
     const why = misfit(input, spec, placement, views.get(host));
     if (why !== undefined) misplaced.push({ replica, app, host, why });
   }
-  return { releases, leaving, kept, resizes, wanted, misplaced };
+  return { releases, leaving, kept, resizes, wanted, replicas, misplaced };
 }

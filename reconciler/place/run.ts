@@ -1,0 +1,104 @@
+import { createBook } from '../model/book.ts';
+import type { Book } from '../model/book.ts';
+import type { AppSpec, Resource } from '../model/catalog.ts';
+import { decide } from '../model/decide.ts';
+import type { Demand, Placement } from '../model/replica.ts';
+import type { Proposal } from '../model/reservations.ts';
+import { addressPool } from './addresses.ts';
+import type { AddressPool } from './addresses.ts';
+import { candidateFinder } from './filters.ts';
+import type { Candidates, Removal } from './filters.ts';
+import { demandOf, groupOf, weightsOf } from './group.ts';
+import type { Group, Weights } from './group.ts';
+import { hostProposals } from './hosts.ts';
+import { survey } from './survey.ts';
+import type { PlaceInput, Survey } from './survey.ts';
+import { hostTable } from './table.ts';
+import type { HostTable } from './table.ts';
+
+/** A replica that got no host, or not the room that it asks for, and why. */
+export interface Unplaceable {
+  readonly replica: string;
+  readonly app: string;
+  readonly reasons: readonly Removal[];
+  /** For people: what removed the hosts, the nearest miss and what would make room. */
+  readonly message: string;
+}
+
+/** Placing under way: the book is ahead of the store by the proposals, and the table agrees with the book. */
+export interface Run {
+  readonly input: PlaceInput;
+  readonly book: Book;
+  readonly survey: Survey;
+  readonly table: HostTable;
+  readonly candidates: (app: AppSpec) => Candidates;
+  /** By candidates and demand: Apps of one size share them. */
+  readonly weights: Map<Candidates, Map<string, Weights>>;
+  readonly pool: (network: string) => AddressPool | undefined;
+  readonly proposals: Proposal[];
+}
+
+/** A Network that has left the catalog rests its addresses this long: its own word cannot be read. */
+const QUARANTINE = 600_000;
+
+/** Decides a proposal as the store will; false when it would be refused. */
+export function propose(
+  { book, input, proposals }: Pick<Run, 'book' | 'input' | 'proposals'>,
+  proposal: Proposal,
+): boolean {
+  const { verdicts, deltas } = decide(book, { id: '', now: input.now, proposals: [proposal] });
+  if (verdicts[0]?.accepted !== true) return false;
+  book.apply(deltas);
+  proposals.push(proposal);
+  return true;
+}
+
+/** Gives up a placement; its address rests as long as its Network says. */
+export function release({ input }: Pick<Run, 'input'>, { replica, network }: Placement): Proposal {
+  const rest = input.catalog.networks.get(network)?.spec.quarantine ?? QUARANTINE;
+  return { op: 'release', replica, quarantineUntil: input.now + rest };
+}
+
+/** A run after what needs no choice: the hosts as they are now, and the releases. */
+export function startRun(input: PlaceInput): Run {
+  const book = createBook(input.snapshot);
+  const found = survey(input);
+  const early = { input, book, proposals: [] as Proposal[] };
+  for (const proposal of hostProposals(input.hosts, input.snapshot, input.catalog)) propose(early, proposal);
+  for (const placement of found.releases) propose(early, release(early, placement));
+  const table = hostTable(input.hosts, book);
+  const pools = new Map<string, AddressPool>();
+  const pool = (name: string): AddressPool | undefined => {
+    const network = input.catalog.networks.get(name);
+    const made = pools.get(name) ?? (network && addressPool(name, network.spec, book, input.now));
+    if (made) pools.set(name, made);
+    return made;
+  };
+  return {
+    ...early,
+    survey: found,
+    table,
+    candidates: candidateFinder(input.catalog, table),
+    weights: new Map(),
+    pool,
+  };
+}
+
+function weightsIn({ table, weights }: Run, candidates: Candidates, demand: Demand): Weights {
+  const sizes = weights.get(candidates) ?? new Map<string, Weights>();
+  weights.set(candidates, sizes);
+  const key = `${String(demand.cpu)} ${String(demand.memory)} ${String(demand.pids)}`;
+  const known = sizes.get(key) ?? weightsOf(table, candidates.rows, demand);
+  sizes.set(key, known);
+  return known;
+}
+
+/** The group of an App as the run stands. */
+export function groupIn(run: Run, app: Resource<AppSpec>): Group {
+  const { table, input, book, survey: found } = run;
+  const candidates = run.candidates(app.spec);
+  const weights = weightsIn(run, candidates, demandOf(app.spec));
+  const pack = input.catalog.zones.get(app.spec.zone)?.spec.strategy === 'pack';
+  const placed = (found.replicas.get(app.name) ?? []).flatMap((replica) => book.placements.get(replica) ?? []);
+  return groupOf(table, app.spec, candidates.rows, weights, placed, pack);
+}

@@ -1,0 +1,81 @@
+import type { AppSpec, Resource } from '../model/catalog.ts';
+import type { Demand, Placement } from '../model/replica.ts';
+import { choose, obstacle, seat } from './group.ts';
+import type { Group } from './group.ts';
+import { noAddress, nowhere } from './reasons.ts';
+import { propose, release } from './run.ts';
+import type { Run, Unplaceable } from './run.ts';
+import type { Wish } from './survey.ts';
+import { hostName, take } from './table.ts';
+
+/** Takes a replica out of its place, or puts it back, in table and counters. */
+function lift({ table }: Run, group: Group, from: Placement, sign: 1 | -1): void {
+  const row = table.rows.get(from.host);
+  if (row !== undefined) seat(table, group, row, from.demand, sign);
+}
+
+/** Where a replica goes: one that must leave its place stays on its host if it can. */
+function rowFor({ table }: Run, group: Group, { from }: Wish): number | undefined {
+  const row = from && table.rows.get(from.host);
+  const stays = row !== undefined && group.rows.includes(row) && obstacle(table, group, row) === undefined;
+  return stays ? row : choose(table, group);
+}
+
+/** Places one replica; false when it finds no host or no address. */
+function settle(run: Run, app: Resource<AppSpec>, group: Group, wish: Wish): boolean {
+  const { table } = run;
+  const { replica, from } = wish;
+  if (from) lift(run, group, from, -1);
+  const row = rowFor(run, group, wish);
+  const address = run.pool(app.spec.network)?.next();
+  if (row === undefined || address === undefined) {
+    if (from) lift(run, group, from, 1);
+    return false;
+  }
+  if (from) propose(run, release(run, from));
+  const { zone, network, spread } = app.spec;
+  const { demand } = group;
+  const epoch = (from?.epoch ?? 0) + 1;
+  const placement = { replica, app: app.name, zone, host: hostName(table, row), network, address, demand, epoch };
+  const hostEpoch = table.views[row]?.record.epoch ?? 0;
+  if (!propose(run, { op: 'place', placement, hostEpoch, spread })) return false;
+  seat(table, group, row, demand, 1);
+  return true;
+}
+
+function failure(run: Run, app: Resource<AppSpec>, group: Group): Omit<Unplaceable, 'replica'> {
+  const { table, input } = run;
+  const pool = run.pool(app.spec.network);
+  const dry = pool !== undefined && pool.next() === undefined && choose(table, group) !== undefined;
+  const why = dry
+    ? noAddress(input.catalog, app.spec.network, pool.count(), table)
+    : nowhere(input.catalog, table, group, app, run.candidates(app.spec).removals);
+  return { app: app.name, ...why };
+}
+
+/** Places the replicas of one App in turn; tells of those that found nothing. */
+export function settleApp(
+  run: Run,
+  app: Resource<AppSpec>,
+  wishes: readonly Wish[],
+  group: Group,
+): readonly Unplaceable[] {
+  const unplaceable: Unplaceable[] = [];
+  let failed: Omit<Unplaceable, 'replica'> | undefined;
+  for (const wish of wishes) {
+    // once one finds nothing, the next would not either, unless it brings its own room
+    if (!failed || wish.from) failed = settle(run, app, group, wish) ? undefined : failure(run, app, group);
+    if (failed) unplaceable.push({ ...failed, replica: wish.replica });
+  }
+  return unplaceable;
+}
+
+/** Changes what a replica takes of its host; false when the host has no room for more. */
+export function resize(run: Run, placement: Placement, demand: Demand): boolean {
+  if (!propose(run, { op: 'resize', replica: placement.replica, demand })) return false;
+  const row = run.table.rows.get(placement.host);
+  if (row === undefined) return true;
+  take(run.table, row, placement.demand, -1);
+  take(run.table, row, demand, 1);
+  return true;
+}

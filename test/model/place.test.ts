@@ -1,0 +1,251 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { addressKey, createBook } from '../../reconciler/model/book.ts';
+import type { Book } from '../../reconciler/model/book.ts';
+import { selects } from '../../reconciler/model/catalog.ts';
+import type { AppSpec, Catalog } from '../../reconciler/model/catalog.ts';
+import { decide } from '../../reconciler/model/decide.ts';
+import { fateOf } from '../../reconciler/model/fate.ts';
+import type { Placement } from '../../reconciler/model/replica.ts';
+import { explain } from '../../reconciler/place/explain.ts';
+import { hostViews } from '../../reconciler/place/hosts.ts';
+import type { HostView } from '../../reconciler/place/hosts.ts';
+import { place } from '../../reconciler/place/place.ts';
+import type { PlaceResult } from '../../reconciler/place/place.ts';
+import { catalogOf, reportOf, resources } from '../support/catalog.ts';
+import type { Sketch } from '../support/catalog.ts';
+
+const label = fc.constantFrom({}, { disk: 'ssd' });
+const host = fc.record({
+  pool: fc.constantFrom('main', 'main', 'main', 'aux'),
+  disk: fc.constantFrom('ssd', 'hdd'),
+  rack: fc.nat(3),
+  behind: fc.nat(1),
+  schedulable: fc.constantFrom(true, true, true, false),
+  cpu: fc.constantFrom(2000, 4000),
+});
+const app = fc.record({
+  replicas: fc.nat(6),
+  level: fc.nat(3),
+  zone: fc.constantFrom('main', 'main', 'aux'),
+  network: fc.constantFrom('net', 'net', 'tiny'),
+  hosts: label.map((matchLabels) => ({ matchLabels })),
+  resources: fc
+    .tuple(fc.constantFrom(100, 500, 1500), fc.constantFrom(64, 512))
+    .map(([cpu, memory]) => resources(cpu, memory)),
+  spread: fc.constantFrom({}, {}, { host: 1 }, { rack: 2 }, { switch: 3, host: 2 }),
+  maxUnavailable: fc.integer({ min: 1, max: 3 }),
+});
+const sketch = fc
+  .record({
+    hosts: fc.array(host, { maxLength: 8 }),
+    apps: fc.dictionary(fc.constantFrom('a', 'b', 'c', 'd'), app, { noNullPrototype: true }),
+    strategy: fc.constantFrom('spread' as const, 'pack' as const),
+    held: fc.constantFrom({}, {}, {}, { heldOwners: ['*'] }, { heldOwners: ['team'] }, { heldObjects: ['App/a'] }),
+  })
+  .map(({ hosts, apps, strategy, held }): Sketch => {
+    const named = hosts.map(({ pool, disk, rack, behind, schedulable, cpu }, i) => [
+      `h${String(i)}`,
+      {
+        labels: { pool, disk },
+        topology: { rack: `r${String(rack)}`, switch: `s${String(behind)}` },
+        schedulable,
+        capacity: { cpu },
+      },
+    ]);
+    const readable = Object.entries(apps).filter(([name]) => !('heldObjects' in held && name === 'a'));
+    return {
+      hosts: Object.fromEntries(named) as NonNullable<Sketch['hosts']>,
+      apps: Object.fromEntries(readable),
+      zones: {
+        main: { hosts: { matchLabels: { pool: 'main' } }, strategy },
+        aux: { hosts: { matchLabels: { pool: 'aux' } }, levels: [1, 2, 3] },
+      },
+      networks: {
+        net: { quarantine: 5_000 },
+        tiny: { vlan: 20, quarantine: 5_000, pool: [['10.2.0.10', '10.2.0.14']] },
+      },
+      ...held,
+    };
+  });
+const history = fc.array(fc.tuple(sketch, fc.nat(10_000)), { minLength: 1, maxLength: 5 });
+
+interface Step {
+  readonly catalog: Catalog;
+  readonly views: readonly HostView[];
+  readonly result: PlaceResult;
+}
+
+function step(catalog: Catalog, book: Book, now: number): Step {
+  const reports = [...catalog.hosts.keys()].map((name) => reportOf(name));
+  const views = hostViews(catalog, reports, book);
+  return { catalog, views, result: place({ catalog, snapshot: book, hosts: views, reports, assignments: [], now }) };
+}
+
+/** Commits in batches, as a controller does. */
+function commit(book: Book, result: PlaceResult, now: number): void {
+  for (let i = 0; i < result.proposals.length; i += 7) {
+    const proposals = result.proposals.slice(i, i + 7);
+    const { verdicts, deltas } = decide(book, { id: '', now, proposals });
+    assert.ok(
+      verdicts.every(({ accepted }) => accepted),
+      'what place proposes on a fresh snapshot is accepted',
+    );
+    book.apply(deltas);
+  }
+}
+
+function unchanged(a: Placement, b: Placement | undefined): boolean {
+  return a.host === b?.host && a.network === b.network && a.address === b.address && a.epoch === b.epoch;
+}
+
+/** What was placed before stays, unless nobody wants it or Git says that it goes elsewhere. */
+function sticky(before: ReadonlyMap<string, Placement>, { catalog }: Step, after: Book): void {
+  for (const [id, placement] of before) {
+    const fate = fateOf(placement, catalog, new Map());
+    const later = after.placements.get(id);
+    if (fate === 'unwanted') {
+      assert.equal(later, undefined, `${id} is wanted by nobody`);
+      assert.ok(!('replica' in (after.addresses.get(addressKey(placement.network, placement.address)) ?? {})));
+      continue;
+    }
+    assert.ok(later, `${id} lost its place`);
+    const spec = catalog.apps.get(placement.app)?.spec;
+    const elsewhere = fate === 'wanted' && (spec?.network !== placement.network || spec.zone !== placement.zone);
+    if (!elsewhere) assert.ok(unchanged(placement, later), `${id} moved without need`);
+  }
+}
+
+/** Whether a host passes every filter, written down once more. */
+function fits(catalog: Catalog, book: Book, view: HostView, spec: AppSpec, name: string): boolean {
+  const { record, labels } = view;
+  const used = book.used(record.host);
+  const zone = catalog.zones.get(spec.zone)?.spec;
+  return (
+    record.state === 'open' &&
+    record.zone === spec.zone &&
+    zone?.levels.includes(spec.level) === true &&
+    selects(spec.hosts, labels) &&
+    (['cpu', 'memory', 'pids'] as const).every((key) => used[key] + spec.resources[key] <= record.allocatable[key]) &&
+    (['switch', 'rack', 'host'] as const).every(
+      (level) => book.count(name, level, record[level]) < (spec.spread[level] ?? Infinity),
+    )
+  );
+}
+
+function freeAddress(catalog: Catalog, book: Book, network: string, now: number): boolean {
+  if (network !== 'tiny') return true;
+  return [10, 11, 12, 13, 14].some((byte) => {
+    const record = book.addresses.get(addressKey(network, `10.2.0.${String(byte)}`));
+    return !record || ('until' in record && record.until <= now);
+  });
+}
+
+/** Every replica that is wanted is placed, or truly has nowhere to go; each is told about once. */
+function complete({ catalog, views, result }: Step, book: Book, now: number): void {
+  const told = new Set(result.unplaceable.map(({ replica }) => replica));
+  for (const { name, spec } of catalog.apps.values())
+    for (let ordinal = 0; ordinal < spec.replicas; ordinal += 1) {
+      const id = `${name}-${String(ordinal)}`;
+      if (book.placements.has(id)) continue;
+      assert.ok(told.has(id), `${id} is neither placed nor told about`);
+      const open = views.filter((view) => fits(catalog, book, view, spec, name));
+      assert.ok(
+        open.length === 0 || !freeAddress(catalog, book, spec.network, now),
+        `${id} would fit on ${open.map(({ record }) => record.host).join()}`,
+      );
+    }
+}
+
+describe('any history of catalogs', () => {
+  it('is placed completely, moves nothing without need, and is then at rest', () => {
+    fc.assert(
+      fc.property(history, (steps) => {
+        const book = createBook();
+        let now = 0;
+        for (const [drawn, later] of steps) {
+          now += later;
+          const before = new Map(book.placements);
+          const catalog = catalogOf(drawn);
+          const done = step(catalog, book, now);
+          assert.deepEqual(
+            step(catalog, book, now).result.proposals,
+            done.result.proposals,
+            'equal input, equal output',
+          );
+          commit(book, done.result, now);
+          assert.deepEqual(new Map([...done.result.placements]), new Map([...book.placements]), 'as foreseen');
+          sticky(before, done, book);
+          complete(done, book, now);
+          assert.deepEqual(step(catalog, book, now).result.proposals, [], 'at rest');
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('is explained as it is placed', () => {
+    fc.assert(
+      fc.property(sketch, (drawn) => {
+        const catalog = catalogOf({ ...drawn, heldOwners: [], heldObjects: [] });
+        const reports = [...catalog.hosts.keys()].map((name) => reportOf(name));
+        const snapshot = createBook();
+        const input = {
+          catalog,
+          snapshot,
+          hosts: hostViews(catalog, reports, snapshot),
+          reports,
+          assignments: [],
+          now: 0,
+        };
+        const result = place(input);
+        for (const { name, spec } of catalog.apps.values())
+          for (let ordinal = 0; ordinal < spec.replicas; ordinal += 1) {
+            const id = `${name}-${String(ordinal)}`;
+            const told = explain(input, id);
+            const placed = result.placements.get(id)?.host;
+            if (placed !== undefined) assert.equal(told?.best, placed);
+            const removed = told?.removals.reduce((sum, removal) => sum + removal.removed, 0) ?? 0;
+            assert.equal(removed + (told?.candidates.length ?? 0), input.hosts.length, 'every host is accounted for');
+          }
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+describe('soft spread', () => {
+  it('differs by at most one replica between switches, racks and hosts of equal capacity', () => {
+    const shape = fc.record({
+      switches: fc.integer({ min: 1, max: 3 }),
+      racks: fc.integer({ min: 1, max: 3 }),
+      hosts: fc.integer({ min: 1, max: 3 }),
+      counts: fc.array(fc.nat(20), { minLength: 1, maxLength: 3 }),
+    });
+    fc.assert(
+      fc.property(shape, ({ switches, racks, hosts, counts }) => {
+        const all: Record<string, { topology: { rack: string; switch: string } }> = {};
+        for (let s = 0; s < switches; s += 1)
+          for (let r = 0; r < racks; r += 1)
+            for (let h = 0; h < hosts; h += 1)
+              all[`h${[s, r, h].join('-')}`] = { topology: { rack: `r${[s, r].join('-')}`, switch: `s${String(s)}` } };
+        const book = createBook();
+        for (const replicas of counts) {
+          const small = resources(1, 1, 1);
+          const apps = {
+            web: { replicas: Math.max(replicas, book.placements.size), resources: small },
+            other: { resources: small },
+          };
+          commit(book, step(catalogOf({ hosts: all, apps }), book, 0).result, 0);
+          for (const level of ['switch', 'rack', 'host'] as const) {
+            const domains = new Set([...book.hosts.values()].map((record) => record[level]));
+            const sizes = [...domains].map((domain) => book.count('web', level, domain));
+            assert.ok(Math.max(...sizes) - Math.min(...sizes) <= 1, `${level}: ${sizes.join()}`);
+          }
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
