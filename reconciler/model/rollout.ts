@@ -1,6 +1,6 @@
 import type { AppSpec } from './catalog.ts';
 import { fingerprint } from './fingerprint.ts';
-import type { AssignedReplica, ReplicaReport } from './replica.ts';
+import type { AssignedReplica, Placement, ReplicaReport } from './replica.ts';
 
 /** Members of an AppSpec that only a new sandbox, port or container can change; all others reach a replica in place. */
 export const RECREATE_FIELDS = [
@@ -31,9 +31,19 @@ export function incarnationOf({ spec, placement }: Pick<AssignedReplica, 'spec' 
   return fingerprint([recreateSpec(spec), host, network, address]);
 }
 
-/** Whether a replica serves as it was last assigned: Ready, and in that incarnation. */
-export function serves(assigned: AssignedReplica | undefined, report: ReplicaReport | undefined): boolean {
-  return assigned !== undefined && report?.ready === true && report.incarnation === incarnationOf(assigned);
+/** Whether two placements are one host, Network and address. */
+export function sameHome(a: Placement, b: Placement): boolean {
+  return a.host === b.host && a.network === b.network && a.address === b.address;
+}
+
+/** Whether a replica serves where it is placed: assigned there, Ready, and in the incarnation that was assigned. */
+export function serves(
+  placement: Placement | undefined,
+  assigned: AssignedReplica | undefined,
+  report: ReplicaReport | undefined,
+): boolean {
+  if (!placement || !assigned || !sameHome(placement, assigned.placement)) return false;
+  return report?.ready === true && report.incarnation === incarnationOf(assigned);
 }
 
 /** One replica of an App in a rollout. */

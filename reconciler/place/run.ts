@@ -11,6 +11,7 @@ import type { Candidates, Removal } from './filters.ts';
 import { demandOf, groupOf, weightsOf } from './group.ts';
 import type { Group, Weights } from './group.ts';
 import { hostProposals } from './hosts.ts';
+import type { HostView } from './hosts.ts';
 import { survey } from './survey.ts';
 import type { PlaceInput, Survey } from './survey.ts';
 import { hostTable } from './table.ts';
@@ -59,6 +60,14 @@ export function release({ input }: Pick<Run, 'input'>, { replica, network }: Pla
   return { op: 'release', replica, quarantineUntil: input.now + rest };
 }
 
+/** Hosts that are not to be seen now: they take nothing, but what is on them still counts for its rack and switch. */
+function absent(views: readonly HostView[], book: Book): readonly HostView[] {
+  const seen = new Set(views.map(({ record }) => record.host));
+  return [...book.hosts.values()]
+    .filter(({ host }) => !seen.has(host))
+    .map((record) => ({ record: { ...record, state: 'closed' }, labels: {} }));
+}
+
 /** A run after what needs no choice: the hosts as they are now, and the releases. */
 export function startRun(input: PlaceInput): Run {
   const book = createBook(input.snapshot);
@@ -66,7 +75,7 @@ export function startRun(input: PlaceInput): Run {
   const early = { input, book, proposals: [] as Proposal[] };
   for (const proposal of hostProposals(input.hosts, input.snapshot, input.catalog)) propose(early, proposal);
   for (const placement of found.releases) propose(early, release(early, placement));
-  const table = hostTable(input.hosts, book);
+  const table = hostTable([...input.hosts, ...absent(input.hosts, book)], book);
   const pools = new Map<string, AddressPool>();
   const pool = (name: string): AddressPool | undefined => {
     const network = input.catalog.networks.get(name);

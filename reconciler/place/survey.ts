@@ -144,7 +144,11 @@ function wantedOf(
   const leaving = mayLeave(
     ids.map((id, i) => {
       const host = places[i]?.host ?? '';
-      return { id, stale: stale[i] === true, away: !serves(assigned.get(id), reported.get(`${host}/${id}`)) };
+      return {
+        id,
+        stale: stale[i] === true,
+        away: !serves(places[i], assigned.get(id), reported.get(`${host}/${id}`)),
+      };
     }),
     spec.maxUnavailable,
   );

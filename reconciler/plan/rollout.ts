@@ -3,7 +3,7 @@ import type { Origin } from '../model/change.ts';
 import { canonical } from '../model/fingerprint.ts';
 import { replicaId } from '../model/replica.ts';
 import type { AssignedReplica, Demand, Placement, ReplicaReport } from '../model/replica.ts';
-import { mayLeave, RECREATE_FIELDS, recreateSpec, serves } from '../model/rollout.ts';
+import { mayLeave, RECREATE_FIELDS, recreateSpec, sameHome, serves } from '../model/rollout.ts';
 import type { RecreateSpec, Standing } from '../model/rollout.ts';
 
 export interface RolloutInput {
@@ -114,10 +114,6 @@ function wantedReplica({ app, current, network }: RolloutInput, placement: Place
   };
 }
 
-function sameHome(a: Placement, b: Placement): boolean {
-  return a.host === b.host && a.network === b.network && a.address === b.address;
-}
-
 interface Turn extends Standing {
   readonly next: AssignedReplica;
   readonly before?: AssignedReplica;
@@ -131,7 +127,7 @@ function turnOf(input: RolloutInput, placement: Placement): Turn {
   if (!before || !sameHome(before.placement, placement)) return { id, stale: false, away: true, next };
   const stale =
     before.spec !== next.spec && canonical(recreateSpec(before.spec)) !== canonical(recreateSpec(next.spec));
-  return { id, stale, away: !serves(before, input.reports.get(id)), next, before };
+  return { id, stale, away: !serves(placement, before, input.reports.get(id)), next, before };
 }
 
 /**

@@ -4,9 +4,11 @@ import { createBook } from '../../../reconciler/model/book.ts';
 import type { Book } from '../../../reconciler/model/book.ts';
 import { decide } from '../../../reconciler/model/decide.ts';
 import type { Assignment, Demand, Report } from '../../../reconciler/model/replica.ts';
+import { incarnationOf } from '../../../reconciler/model/rollout.ts';
 import { hostViews } from '../../../reconciler/place/hosts.ts';
 import { place } from '../../../reconciler/place/place.ts';
 import type { PlaceResult } from '../../../reconciler/place/place.ts';
+import { project } from '../../../reconciler/plan/project.ts';
 import { catalogOf, hostsOf, reportOf, resources } from '../../support/catalog.ts';
 import type { Sketch } from '../../support/catalog.ts';
 
@@ -343,6 +345,57 @@ describe('place', () => {
     assert.equal(book.hosts.get('h1')?.state, 'open');
     assert.deepEqual(where(result), ['web-0@h1 10.1.0.10']);
     assert.match(result.unplaceable[0]?.message ?? '', /Zone main is missing or has errors/);
+  });
+
+  it('counts what is on hosts that cannot be read when it spreads over their racks', () => {
+    const book = createBook();
+    const rack = { topology: { rack: 'r1', switch: 's1' } };
+    const zones = {
+      main: { hosts: { matchLabels: { pool: 'main' } } },
+      aux: { hosts: { matchLabels: { pool: 'aux' } } },
+    };
+    const main = { ...rack, labels: { pool: 'main' } };
+    const aux = { ...rack, labels: { pool: 'aux' } };
+    step({ zones, hosts: { h1: main, h2: main }, apps: { web: { replicas: 3 } } }, { book });
+    const apps = { web: { replicas: 3, zone: 'aux', spread: { rack: 2 } } };
+    const later = step({ zones, hosts: { h3: aux }, apps, heldObjects: ['Host/h1', 'Host/h2'] }, { book });
+    assert.deepEqual(hostsUsed(later), ['h1', 'h1', 'h2']);
+    assert.equal(later.unplaceable.length, 3);
+  });
+
+  it('readdresses no more replicas than may be away', () => {
+    const book = createBook();
+    const hosts = hostsOf(2);
+    const apps = { web: { replicas: 3 } };
+    step({ hosts, apps }, { book });
+    const { assignments } = project({
+      catalog: catalogOf({ hosts, apps }),
+      placements: book.placements,
+      previous: new Map(),
+      reports: [],
+    });
+    const reports = assignments.map(({ host, replicas }) => {
+      const ready = replicas.map((replica) => ({
+        id: replica.id,
+        phase: 'Ready' as const,
+        ready: true,
+        restarts: 0,
+        incarnation: incarnationOf(replica),
+      }));
+      return reportOf(host, {}, { replicas: ready });
+    });
+    const networks = { net: { pool: [['10.1.1.10', '10.1.1.99']] as const } };
+    const moved = step({ hosts, apps, networks }, { book, reports, assignments });
+    assert.deepEqual([...moved.placements.values()].map(({ address }) => address).sort(), [
+      '10.1.0.11',
+      '10.1.0.12',
+      '10.1.1.10',
+    ]);
+    assert.deepEqual(
+      step({ hosts, apps, networks }, { book, reports, assignments }).proposals,
+      [],
+      'the next waits for it',
+    );
   });
 
   it('remembers what a host can hold when its report is lost', () => {

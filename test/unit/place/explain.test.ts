@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createBook } from '../../../reconciler/model/book.ts';
+import { decide } from '../../../reconciler/model/decide.ts';
+import { explain } from '../../../reconciler/place/explain.ts';
+import type { Explanation } from '../../../reconciler/place/explain.ts';
+import { hostViews } from '../../../reconciler/place/hosts.ts';
+import { place } from '../../../reconciler/place/place.ts';
+import type { PlaceInput } from '../../../reconciler/place/survey.ts';
+import { catalogOf, hostsOf, reportOf, resources } from '../../support/catalog.ts';
+import type { Sketch } from '../../support/catalog.ts';
+
+function inputOf(sketch: Sketch, snapshot = createBook()): PlaceInput {
+  const catalog = catalogOf(sketch);
+  const reports = [...catalog.hosts.keys()].map((host) => reportOf(host));
+  return { catalog, snapshot, hosts: hostViews(catalog, reports, snapshot), reports, assignments: [], now: 0 };
+}
+
+function explained(input: PlaceInput, replica: string): Explanation {
+  const explanation = explain(input, replica);
+  assert.ok(explanation);
+  return explanation;
+}
+
+describe('explain', () => {
+  const hosts = { ...hostsOf(3), h4: { schedulable: false }, h5: { labels: { pool: 'x' } } };
+
+  it('tells what was removed, how the rest scores, and the choice', () => {
+    const input = inputOf({ hosts, apps: { a: { resources: resources(3950) }, web: { level: 3 } } });
+    const { best, removals, candidates, message } = explained(input, 'web-0');
+    assert.deepEqual(removals, [
+      { filter: 'closed', removed: 1, example: 'h4' },
+      { filter: 'cpu', removed: 1, example: 'h1' },
+    ]);
+    assert.deepEqual(
+      candidates.map(({ host }) => host),
+      ['h2', 'h3', 'h5'],
+    );
+    assert.deepEqual(candidates[0]?.score, { switch: 0, rack: 0, host: 0, fill: 0.025 });
+    assert.equal(best, 'h2');
+    assert.equal(
+      message,
+      'web-0 goes to h2: 3 hosts are left (1 not schedulable (h4), 1 too little CPU left (h1)), and it scores best',
+    );
+  });
+
+  it('explains a placed replica as if it were to be placed now', () => {
+    const book = createBook();
+    const sketch = { hosts: hostsOf(2), apps: { web: { replicas: 2 } } };
+    const { deltas } = decide(book, { id: '', now: 0, proposals: place(inputOf(sketch)).proposals });
+    book.apply(deltas);
+    const told = explained(inputOf(sketch, book), 'web-1');
+    assert.deepEqual([told.host, told.address, told.best], ['h2', '10.1.0.11', 'h2']);
+    assert.match(told.message, /web-1 is on h2: 2 hosts are left, and it still scores best/);
+    const other = { ...sketch, apps: { web: { replicas: 2, hosts: { matchLabels: { disk: 'ssd' } } } } };
+    const stuck = explained(inputOf(other, book), 'web-1');
+    assert.equal(stuck.message, 'It stays on h2. Placed now: App web finds no host among 2: 2 without disk=ssd (h1)');
+    const third = { hosts: { ...hostsOf(2), h0: {} }, apps: sketch.apps };
+    assert.match(explained(inputOf(third, book), 'web-1').message, /is on h2 and stays there: .* it would go to h0/);
+  });
+
+  const nowhere: readonly { readonly name: string; readonly sketch: Sketch; readonly message: RegExp }[] = [
+    {
+      name: 'the nearest host and what it lacks',
+      sketch: {
+        hosts: hostsOf(2),
+        apps: { b: { replicas: 2, resources: resources(1000) }, web: { level: 3, resources: resources(3500) } },
+      },
+      message: /2 too little CPU left \(h1\)\. h1 comes nearest and lacks 500m CPU \(wants 3500m CPU\)/,
+    },
+    {
+      name: 'the spread limit that stands in the way',
+      sketch: { hosts: hostsOf(1), apps: { web: { replicas: 2, spread: { host: 1 } } } },
+      message: /1 spread\.host 1 reached \(h1\)\. h1 has the room: raise spread\.host or add hosts in another host/,
+    },
+    {
+      name: 'that no host has reported',
+      sketch: { apps: { web: {} } },
+      message: /no Host in a Zone has reported yet/,
+    },
+    {
+      name: 'that the addresses are used up',
+      sketch: {
+        hosts: hostsOf(1),
+        networks: { net: { pool: [['10.1.0.10', '10.1.0.10']] } },
+        apps: { web: { replicas: 2 } },
+      },
+      message: /Network net has no address left: 2 wanted, 1 there, 1 in use/,
+    },
+  ];
+  for (const { name, sketch, message } of nowhere)
+    it(`says why nowhere: ${name}`, () => {
+      const replicas = sketch.apps?.['web']?.replicas ?? 1;
+      const told = explained(inputOf(sketch), `web-${String(replicas - 1)}`);
+      assert.match(told.message, message);
+    });
+
+  it('knows nothing of what no App wants', () => {
+    const input = inputOf({ hosts, apps: { web: {} } });
+    for (const replica of ['web-1', 'api-0', 'web', 'web-x', '-0']) assert.equal(explain(input, replica), undefined);
+  });
+});
