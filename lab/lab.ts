@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { asPlumbError, PlumbError } from '../reconciler/model/errors.ts';
 import { members } from './cgroups.ts';
@@ -16,7 +16,7 @@ import { imageChanges, readBusybox, TEST_IMAGE, TEST_TAGS, testImage } from './i
 import { startTime } from './process.ts';
 import type { Ended } from './process.ts';
 import { builder, readRecord, removeLabDir, writeRecord } from './record.ts';
-import { requireDisk, requireMachine } from './requirements.ts';
+import { makeLabDir, requireMachine, requireRoot } from './requirements.ts';
 import { hostPaths, LAB_BASE, labGroup, labPlace, planTopology } from './topology.ts';
 import type { HostPaths, LabWish, Topology } from './topology.ts';
 
@@ -155,20 +155,13 @@ function statusOf(ctx: LabContext): LabStatus {
 
 function claim(topology: Topology): void {
   const { name, dir } = topology;
-  if (existsSync(dir))
-    throw new PlumbError(
-      'LAB_FAILED',
-      `there is a lab in ${dir} already: use it, or take it down with: plumb lab down --dir ${dir}`,
-    );
-  const ctx = labContext(topology);
-  const namesake = ctx.cgroups.roots.some((root) => existsSync(`${root}/${labGroup(name)}`));
-  if (namesake)
+  const { cgroups, group } = labContext(topology);
+  if (!existsSync(dir) && cgroups.roots.some((root) => existsSync(`${root}/${group}`)))
     throw new PlumbError(
       'LAB_FAILED',
       `another lab is named ${name}: choose another --name, or take it down with: plumb lab down --name ${name}`,
     );
-  requireDisk(dir);
-  mkdirSync(dir);
+  makeLabDir(dir);
   writeRecord({ topology, starting: { pid: process.pid, started: startTime(process.pid) ?? 0 } });
 }
 
@@ -221,6 +214,7 @@ export async function labUp(options: LabOptions = {}): Promise<Lab> {
 /** The lab in `dir`, or of that name in the usual place. Throws LAB_FAILED where there is none. */
 export function openLab(wish: Pick<LabWish, 'name' | 'dir'> = {}): Lab {
   const { dir } = labPlace(wish);
+  requireRoot();
   const record = readRecord(dir);
   if (record === undefined)
     throw new PlumbError('LAB_FAILED', `there is no lab in ${dir}: start one with: plumb lab up`);
@@ -235,6 +229,7 @@ export async function labDown(
   wish: Pick<LabWish, 'name' | 'dir'> = {},
 ): Promise<{ readonly found: boolean; readonly dir: string }> {
   const place = labPlace(wish);
+  requireRoot();
   const record = readRecord(place.dir);
   const other = builder(record);
   if (other !== undefined)

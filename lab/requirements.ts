@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, statfsSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import { findProgram } from './process.ts';
+import { LAB_BASE } from './topology.ts';
 
 /** Programs the lab runs, any one of each set, and the Debian or Ubuntu package that has it. */
 const PROGRAMS: readonly (readonly [names: readonly string[], apt: string])[] = [
@@ -31,11 +32,16 @@ export interface Programs {
 
 const OVERLAY_MAGIC = 0x794c7630;
 
-/** Checks what only looking can tell before anything is made. Throws LAB_FAILED or MISSING_PROGRAM with the next step. */
-export function requireMachine(find: (name: string) => string | undefined = findProgram): Programs {
+/** Every act of a lab needs root. Throws LAB_FAILED. */
+export function requireRoot(): void {
   if (process.platform !== 'linux')
     throw new PlumbError('LAB_FAILED', `a lab needs Linux, and this is ${process.platform}`);
   if (process.getuid?.() !== 0) throw new PlumbError('LAB_FAILED', 'a lab needs root: run it again with sudo');
+}
+
+/** Checks what only looking can tell before anything is made. Throws LAB_FAILED or MISSING_PROGRAM with the next step. */
+export function requireMachine(find: (name: string) => string | undefined = findProgram): Programs {
+  requireRoot();
   const found = new Map(PROGRAMS.map(([names]) => [names[0], names.map(find).find((path) => path !== undefined)]));
   const lacking = PROGRAMS.filter(([names]) => found.get(names[0]) === undefined);
   if (lacking.length > 0) {
@@ -52,12 +58,41 @@ export function requireMachine(find: (name: string) => string | undefined = find
   return { init: found.get('docker-init') ?? '', busybox: found.get('busybox') ?? '' };
 }
 
-/** Refuses a directory on which Docker could not mount overlays. Makes its parents. Throws LAB_FAILED. */
-export function requireDisk(dir: string): void {
-  mkdirSync(dirname(dir), { recursive: true });
-  if (statfsSync(dirname(dir)).type === OVERLAY_MAGIC)
-    throw new PlumbError(
-      'LAB_FAILED',
-      `${dirname(dir)} is on overlayfs, which cannot carry Docker's layers: give --dir a place on a disk or a tmpfs`,
-    );
+/**
+ * Makes a lab's directory, open to root alone, where Docker can mount overlays. Throws LAB_FAILED where it exists, where its parent
+ * does not or is not root's, and on overlayfs.
+ */
+export function makeLabDir(dir: string): void {
+  const parent = dirname(dir);
+  for (let attempt = 0; ; attempt++) {
+    if (parent === LAB_BASE) makeBase();
+    if (!existsSync(parent))
+      throw new PlumbError('LAB_FAILED', `${parent} does not exist: make it, or choose another --dir`);
+    if (statfsSync(parent).type === OVERLAY_MAGIC)
+      throw new PlumbError(
+        'LAB_FAILED',
+        `${parent} is on overlayfs, which cannot carry Docker's layers: give --dir a place on a disk or a tmpfs`,
+      );
+    try {
+      mkdirSync(dir, { mode: 0o700 });
+      return;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      // the last of the other labs took the common directory with it just now
+      if (code === 'ENOENT' && parent === LAB_BASE && attempt < 10) continue;
+      if (code !== 'EEXIST') throw error;
+      throw new PlumbError(
+        'LAB_FAILED',
+        `there is a lab in ${dir} already: use it, or take it down with: plumb lab down --dir ${dir}`,
+      );
+    }
+  }
+}
+
+/** /var/tmp is everybody's: what another user put there is not walked into. */
+function makeBase(): void {
+  mkdirSync(LAB_BASE, { recursive: true, mode: 0o755 });
+  const base = lstatSync(LAB_BASE, { throwIfNoEntry: false });
+  if (base !== undefined && (!base.isDirectory() || base.uid !== 0))
+    throw new PlumbError('LAB_FAILED', `${LAB_BASE} is not a directory of root: remove it, or choose another --dir`);
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { labCommand } from '../../cli/lab.ts';
+import { killGroup, parseLayout, removeGroup } from '../../lab/cgroups.ts';
 import { labDown, labUp, openLab } from '../../lab/lab.ts';
 import type { Lab } from '../../lab/lab.ts';
 
@@ -263,6 +264,32 @@ describe('a lab of three hosts in two racks', { skip }, () => {
     assert.equal(await run('h2', 'cat', '/sys/class/net/up0/address'), mac);
   });
 
+  it('leaves a cut cable cut over a boot', async () => {
+    await lab.cut('h2');
+    await lab.kill('h2');
+    await lab.boot('h2');
+    await address('h2');
+    assert.equal(await reaches('h1', 'h2'), false);
+    await lab.heal();
+    assert.equal(await reaches('h1', 'h2'), true);
+  });
+
+  it('boots again after the whole machine was off', async () => {
+    const layout = parseLayout(readFileSync('/proc/self/mountinfo', 'utf8'));
+    assert.ok(layout);
+    while (killGroup(layout, `plumb-${name}`).length > 0 || !removeGroup(layout, `plumb-${name}`)) await sleep(10);
+    assert.deepEqual(
+      lab.status().hosts.map(({ state }) => state),
+      ['dead', 'dead', 'dead'],
+    );
+    for (const host of ['h1', 'h3']) {
+      await lab.boot(host);
+      await address(host);
+    }
+    assert.equal(await reaches('h1', 'h3'), true);
+    await lab.boot('h2');
+  });
+
   it('refuses a second lab of that name or in that place', async () => {
     await assert.rejects(labUp({ name }), { code: 'LAB_FAILED', message: /there is a lab in .* plumb lab down --dir/ });
     const dir = `/var/tmp/${name}-other`;
@@ -335,6 +362,18 @@ describe('down', { skip }, () => {
     // late children of the killed ups must not bring anything back
     await sleep(500);
     assert.deepEqual(remains(`crash-${ME}`), []);
+  });
+
+  it('takes one of several labs and leaves the others', async () => {
+    const [one, other] = await Promise.all([
+      labUp({ name: `one-${ME}`, hosts: 1 }),
+      labUp({ name: `other-${ME}`, hosts: 1 }),
+    ]);
+    await one.down();
+    assert.deepEqual(remains(`one-${ME}`), []);
+    assert.equal((await other.exec('h1', ['docker', 'ps'])).code, 0);
+    await other.down();
+    assert.deepEqual(remains(`other-${ME}`), []);
   });
 
   it('takes what a stopped up left half-made, and up itself does when it is aborted', async () => {
