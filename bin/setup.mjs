@@ -86,6 +86,20 @@ async function installPrograms(needs) {
   say(`packages are ready (${seconds(start)})`);
 }
 
+/**
+ * Makes ready what can be done without: where it cannot be had, that is said.
+ * @param {readonly import('./house/packages.mjs').Need[]} needs
+ */
+export async function setupExtras(needs) {
+  if (whyNotApt() !== undefined || missing(needs).length === 0) return;
+  try {
+    await programs(needs, false);
+  } catch (error) {
+    if (!(error instanceof HouseError)) throw error;
+    say(`${error.message}\ntests that need it skip themselves`);
+  }
+}
+
 /** Why apt is not used here, or undefined. */
 function whyNotApt() {
   if (process.env['PLUMBLINE_NO_APT'] === '1') return 'PLUMBLINE_NO_APT=1';

@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from './build.mjs';
 import { check } from './check.mjs';
+import { TEST_NEEDS } from './house/packages.mjs';
 import { HouseError, isMain, main, seconds, signalNumber } from './house/run.mjs';
 import { STAGES, checkFolders, choose, testFiles } from './house/stages.mjs';
 import { runTestFile } from './house/testfile.mjs';
-import { setup } from './setup.mjs';
+import { setup, setupExtras } from './setup.mjs';
 
 const HELP = `usage: npm test [-- [STAGE…] [PART OF A PATH…]]
 
@@ -121,6 +122,7 @@ async function test(words) {
   checkFolders();
   const chosen = choose(words);
   const { real } = await setup(chosen.stages.some((stage) => stage.hosts === true) ? {} : { needs: [] });
+  if (real && chosen.stages.some((stage) => stage.inside === true)) await setupExtras(TEST_NEEDS);
   /** @type {StageReport[]} */
   const reports = [];
   if (chosen.check) {

@@ -37,6 +37,12 @@ export const NEEDS = [
   { program: 'git', debian: ['git'], why: 'holds what is wanted' },
 ];
 
+/** What some tests need, which skip themselves without it. @type {readonly Need[]} */
+export const TEST_NEEDS = [
+  { program: 'linux.uml', debian: ['user-mode-linux'], why: 'is a kernel with cgroup v2', when: isX64 },
+  { program: 'cc', debian: ['gcc'], why: 'helps that kernel on a CPU with AMX', when: hasAmx },
+];
+
 /** Directories that hold system programs, also when a user's PATH does not name them. */
 const SYSTEM = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
@@ -142,4 +148,12 @@ function hasAppArmor() {
   } catch {
     return false;
   }
+}
+
+function isX64() {
+  return process.arch === 'x64';
+}
+
+function hasAmx() {
+  return isX64() && / amx_tile/.test(readFileSync('/proc/cpuinfo', 'utf8'));
 }

@@ -24,11 +24,14 @@ export function findUml(): Uml | { readonly missing: string } {
   };
   const preload = join(folder, 'xstate.so');
   try {
-    execFileSync('cc', ['-O2', '-shared', '-fPIC', '-o', preload, SOURCE], { stdio: 'pipe', timeout: 60_000 });
+    execFileSync('cc', ['-O2', '-shared', '-fPIC', '-nostdlib', '-o', preload, SOURCE], {
+      stdio: 'pipe',
+      timeout: 60_000,
+    });
     return { path, preload, close };
   } catch {
     close();
-    return { missing: 'User-Mode Linux needs help on a CPU with AMX: apt-get install gcc libc6-dev' };
+    return { missing: 'User-Mode Linux needs help on a CPU with AMX: apt-get install gcc' };
   }
 }
 
