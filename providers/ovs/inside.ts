@@ -1,5 +1,6 @@
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import type { Exec, Finished } from './exec.ts';
+import { batchErrors } from './links.ts';
 
 /** The sandbox's end of every veth. */
 const DEVICE = 'eth0';
@@ -48,13 +49,12 @@ function addressLines({ address, prefix, gateway, mac, mtu }: Wiring, flush: boo
   ];
 }
 
-/** Lines for `tc -batch`. The burst is 10 ms of the rate, and no less than a large segment. */
-function limitLines(rate: number | undefined): readonly string[] {
-  if (rate === undefined) return [`qdisc replace dev ${DEVICE} root noqueue`];
+/** Lines for `tc -batch`: the qdisc, which may be there already, and its only class. The burst is 10 ms of the rate, and no less than a large segment. */
+function limitLines(rate: number): readonly string[] {
   const burst = String(Math.max(65_536, Math.ceil(rate / 8 / 100)));
   const bits = `${String(rate)}bit`;
   return [
-    `qdisc replace dev ${DEVICE} root handle 1: htb default 1`,
+    `qdisc add dev ${DEVICE} root handle 1: htb default 1`,
     `class replace dev ${DEVICE} parent 1: classid 1:1 htb rate ${bits} ceil ${bits} burst ${burst} cburst ${burst}`,
   ];
 }
@@ -82,10 +82,25 @@ export function systemInside(exec: Exec): Inside {
       check(finished, `${wiring.address} could not be set on eth0 in the sandbox`);
     },
     async limit(pid, rate, signal) {
-      const finished = await run(pid, ['tc', '-batch', '-'], limitLines(rate).join('\n'), signal);
-      if (/qdisc kind is unknown/.test(finished.stderr)) return false;
-      check(finished, 'the sending rate could not be set in the sandbox');
-      return true;
+      const lift = () => run(pid, ['tc', 'qdisc', 'del', 'dev', DEVICE, 'root'], undefined, signal);
+      if (rate === undefined) {
+        const gone = await lift();
+        if (!/handle of zero/.test(gone.stderr)) check(gone, 'the sending rate could not be lifted in the sandbox');
+        return true;
+      }
+      const set = async (): Promise<string | undefined> => {
+        const finished = await run(pid, ['tc', '-force', '-batch', '-'], limitLines(rate).join('\n'), signal);
+        const errors = batchErrors(finished.stderr);
+        return [errors.get(0), errors.get(1)].find((error) => error !== undefined && !/Exclusivity flag/.test(error));
+      };
+      let why = await set();
+      if (why !== undefined && !/kind is unknown/.test(why)) {
+        await lift(); // another qdisc stands in the way
+        why = await set();
+      }
+      if (why === undefined) return true;
+      if (/kind is unknown/.test(why)) return false;
+      throw new PlumbError('PORT_FAILED', `the sending rate could not be set in the sandbox: ${why}`);
     },
   };
 }

@@ -101,6 +101,7 @@ export async function* watchOvs(client: OvsdbClient, flows: Flows, runDir: strin
   };
   const stop = new AbortController();
   const signal = AbortSignal.any([ctx.signal, stop.signal]);
+  hint(ALL); // what happened before the watch began
   client.follow((event: ReplicaEvent) => {
     hint(event.type === 'rows' ? hintsOf(event.changes, event.tables) : ALL);
   }, signal);

@@ -4,19 +4,10 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import { ovs } from '../../providers/ovs/index.ts';
-import { FLEET, ok, rig, sh, wantBridge, wantConfig, wantPort, type Rig } from '../support/ovs-rig.ts';
+import { FLEET, ok, rig, sh, until, wantBridge, wantConfig, wantPort, type Rig } from '../support/ovs-rig.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'needs root';
 const bridge = wantBridge({ name: 'br-test', datapath: 'netdev' });
-
-/** Until the check holds, at most so many milliseconds. */
-async function until(check: () => boolean | Promise<boolean>, limit = 10_000): Promise<void> {
-  const end = performance.now() + limit;
-  while (!(await check())) {
-    if (performance.now() > end) assert.fail(`not so within ${String(limit)} ms: ${check.toString()}`);
-    await sleep(50);
-  }
-}
 
 function column(table: string, row: string, name: string): string {
   return sh('ovs-vsctl', 'get', table, row, name).trim();

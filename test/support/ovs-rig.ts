@@ -24,6 +24,15 @@ export function ok(file: string, ...args: string[]): boolean {
   }
 }
 
+/** Until the check holds, at most so many milliseconds. */
+export async function until(check: () => boolean | Promise<boolean>, limit = 10_000): Promise<void> {
+  const end = performance.now() + limit;
+  while (!(await check())) {
+    if (performance.now() > end) throw new Error(`not so within ${String(limit)} ms: ${check.toString()}`);
+    await sleep(50);
+  }
+}
+
 export const FLEET = 'ovs-test';
 
 export interface Rig {
