@@ -6,7 +6,7 @@ import type { Placement } from './replica.ts';
 export type Fate = 'wanted' | 'kept' | 'unwanted';
 
 /** Whether nothing of an owner may be removed. What has no known owner counts as anybody's. */
-export function ownerHeld(catalog: Catalog, owner: string | undefined): boolean {
+function ownerHeld(catalog: Catalog, owner: string | undefined): boolean {
   const { heldOwners } = catalog;
   if (heldOwners.has('*')) return true;
   return owner === undefined ? heldOwners.size > 0 : heldOwners.has(owner);

@@ -71,7 +71,7 @@ export interface Candidates {
 }
 
 /** The first filter that removes the host of a row for all replicas of an App. */
-export function staticObstacle(catalog: Catalog, table: HostTable, app: AppSpec, row: number): FilterName | undefined {
+function staticObstacle(catalog: Catalog, table: HostTable, app: AppSpec, row: number): FilterName | undefined {
   const view = table.views[row];
   const zone = catalog.zones.get(app.zone)?.spec;
   const network = catalog.networks.get(app.network)?.spec;

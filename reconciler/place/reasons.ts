@@ -43,7 +43,7 @@ export function removalText(app: AppSpec, { filter, removed, example }: Removal)
 }
 
 /** An amount of a resource as a person reads it. */
-export function amount(key: keyof Demand, value: number): string {
+function amount(key: keyof Demand, value: number): string {
   if (key === 'memory') return `${formatBytes(value)} of memory`;
   return key === 'cpu' ? `${formatCpu(value)} CPU` : `${String(value)} processes`;
 }
@@ -73,7 +73,7 @@ function lacking(table: HostTable, { demand }: Group, row: number): string {
 }
 
 /** The host that comes nearest to taking a replica, and what would make room. */
-export function nearestMiss(table: HostTable, group: Group): string | undefined {
+function nearestMiss(table: HostTable, group: Group): string | undefined {
   let nearest: number | undefined;
   for (const row of group.rows)
     if (nearest === undefined || shortfall(table, group, row) < shortfall(table, group, nearest)) nearest = row;

@@ -47,7 +47,7 @@ const hostOp = fc
   .map(([index, zone, state, epoch, size]): Proposal => {
     const [host = '', rack = '', behind = ''] = TOPOLOGY[index] ?? [];
     const allocatable = { cpu: size, memory: size, pids: size };
-    return { op: 'host', record: { host, zone, state, epoch, allocatable, rack, switch: behind } as HostRecord };
+    return { op: 'host', record: { host, zone, state, epoch, allocatable, rack, switch: behind } };
   });
 const forgetOp = hostIndex.map((index): Proposal => ({ op: 'forget-host', host: `h${String(index)}` }));
 const placeOp = fc
