@@ -78,10 +78,11 @@ async function installPrograms(needs) {
   const lacking = missing(needs);
   if (lacking.length === 0) return;
   const chosen = await choose(lacking, say);
+  if (chosen.length === 0) return;
   const start = Date.now();
   say(`installing with apt, without starting services:\n${explain(chosen).join('\n')}`);
   await install([...new Set(chosen.map((need) => need.name))], say);
-  const still = missing(needs).map((need) => need.program);
+  const still = missing(needs.filter((need) => !need.optional)).map((need) => need.program);
   if (still.length > 0) throw new HouseError(`after installing, this is still missing: ${still.join(', ')}`);
   say(`packages are ready (${seconds(start)})`);
 }

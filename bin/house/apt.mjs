@@ -12,7 +12,7 @@ const REPLACEABLE = ['busybox', 'arping'];
 const MARK = 'plumbline bin/setup.mjs';
 
 /**
- * The packages to install for what is missing. The lists are fetched first where this machine has none.
+ * The packages to install for what is missing, without what is optional and not offered. The lists are fetched first where this machine has none.
  * @template {import('./packages.mjs').Need} N
  * @param {readonly N[]} needs
  * @param {Say} say
@@ -20,9 +20,10 @@ const MARK = 'plumbline bin/setup.mjs';
 export async function choose(needs, say) {
   if (!hasLists()) await update('this machine has no package lists yet', say);
   const known = await candidates([...new Set(needs.flatMap((need) => need.debian))]);
-  return needs.map((need) => {
-    const name = need.debian.find((one) => known.has(one)) ?? need.debian.at(-1) ?? need.program;
-    return { program: need.program, why: need.why, name };
+  return needs.flatMap((need) => {
+    const name = need.debian.find((one) => known.has(one));
+    if (name === undefined && need.optional) return [];
+    return [{ program: need.program, why: need.why, name: name ?? need.debian.at(-1) ?? need.program }];
   });
 }
 
@@ -178,7 +179,7 @@ export function reason(output, names) {
   )
     return `${what}: the package servers cannot be reached; check the network or the proxy (http_proxy), ${skip}`;
   const lines = output.split('\n').filter((line) => /^(E:|dpkg: error)/.test(line));
-  return `${what}, ${skip}\n${(lines.length > 0 ? lines : output.trimEnd().split('\n').slice(-8)).map((line) => `  ${line}`).join('\n')}`;
+  return `${what}; look at the lines below, ${skip}\n${(lines.length > 0 ? lines : output.trimEnd().split('\n').slice(-8)).map((line) => `  ${line}`).join('\n')}`;
 }
 
 /**

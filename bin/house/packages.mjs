@@ -9,6 +9,7 @@ import { join } from 'node:path';
  * @property {readonly string[]} debian packages that bring it; the first that the distribution has is taken
  * @property {string} why
  * @property {(path: string) => boolean} [fits] whether the program found will do
+ * @property {boolean} [optional] some distributions do not have it
  * @property {() => boolean} [when] whether this machine needs it at all
  */
 
@@ -39,7 +40,7 @@ export const NEEDS = [
 
 /** What some tests need, which skip themselves without it. @type {readonly Need[]} */
 export const TEST_NEEDS = [
-  { program: 'linux.uml', debian: ['user-mode-linux'], why: 'is a kernel with cgroup v2', when: isX64 },
+  { program: 'linux.uml', debian: ['user-mode-linux'], why: 'is a kernel with cgroup v2', optional: true, when: isX64 },
   { program: 'cc', debian: ['gcc'], why: 'helps that kernel on a CPU with AMX', when: hasAmx },
 ];
 
