@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Entry, EntryDraft } from '../../../reconciler/model/journal.ts';
+import { createHistory } from '../../../reconciler/record/history.ts';
+import type { RevisionRow } from '../../../reconciler/record/history.ts';
+import { lastTouch } from '../../../reconciler/record/touch.ts';
+
+type Intent = Extract<EntryDraft, { type: 'intent' }>;
+type Result = Extract<EntryDraft, { type: 'outcome' }>['result'];
+
+function intent(trace: string, revision: string, more: Partial<Intent> = {}): EntryDraft {
+  const base = { host: 'h1', ref: 'container/web-0', verb: 'create', because: 'new', disruption: 'none' } as const;
+  return { type: 'intent', trace, revision, author: `author of ${revision}`, fields: [], ...base, ...more };
+}
+const outcome = (trace: string, result: Result = 'done'): EntryDraft => ({
+  type: 'outcome',
+  trace,
+  host: 'h1',
+  ref: 'container/web-0',
+  result,
+});
+const event = (reason: string, revision: string): EntryDraft => ({
+  type: 'event',
+  host: 'h1',
+  level: 'info',
+  reason,
+  message: '',
+  revision,
+  author: `author of ${revision}`,
+});
+const entries = (drafts: readonly EntryDraft[]): Entry[] =>
+  drafts.map((draft, index) => ({ ...draft, seq: index + 1, at: (index + 1) * 10, prev: '', hash: '' }));
+
+function rows(...drafts: EntryDraft[]): readonly RevisionRow[] {
+  const history = createHistory();
+  for (const entry of entries(drafts)) history.add(entry);
+  return history.rows();
+}
+const brief = (list: readonly RevisionRow[]): unknown => list.map(({ revision, result }) => [revision, result]);
+
+describe('history', () => {
+  it('counts what was done for a revision, and until when', () => {
+    const [row] = rows(
+      event('RevisionSynced', 'a'),
+      intent('1', 'a'),
+      intent('2', 'a', { verb: 'replace', because: 'spec changed' }),
+      outcome('2'),
+      outcome('1'),
+      event('Converged', 'a'),
+      intent('3', 'a', { verb: 'update', because: 'drift' }),
+      outcome('3'),
+      intent('4', 'a', { verb: 'delete', because: 'removed' }),
+      outcome('4', 'interrupted'),
+    );
+    assert.deepEqual(row, {
+      revision: 'a',
+      author: 'author of a',
+      from: 10,
+      to: 100,
+      counts: { add: 1, change: 1, replace: 1, destroy: 0 },
+      repairs: 1,
+      failed: 1,
+      result: 'converged',
+    });
+  });
+
+  it('says failing until it converges after all', () => {
+    const failed = [event('RevisionSynced', 'a'), intent('1', 'a'), outcome('1', 'failed')];
+    assert.deepEqual(brief(rows(...failed)), [['a', 'failing']]);
+    assert.deepEqual(brief(rows(...failed, event('Converged', 'a'))), [['a', 'converged']]);
+  });
+
+  it('keeps a row for each time that a revision was wanted, and late work in its own row', () => {
+    const list = rows(
+      event('RevisionSynced', 'a'),
+      event('Converged', 'a'),
+      event('RevisionSynced', 'b'),
+      intent('1', 'b'),
+      event('RevisionSynced', 'a'),
+      outcome('1', 'failed'),
+      event('Converged', 'a'),
+    );
+    assert.deepEqual(brief(list), [
+      ['a', 'converged'],
+      ['b', 'superseded'],
+      ['a', 'converged'],
+    ]);
+    assert.equal(list[1]?.failed, 1);
+  });
+
+  it('does not need the beginning', () => {
+    assert.deepEqual(brief(rows(outcome('0'), intent('1', 'a'), outcome('1'))), [['a', 'working']]);
+  });
+});
+
+describe('last touch', () => {
+  const memory = (trace: string): EntryDraft =>
+    intent(trace, 'a', { verb: 'update', fields: [{ path: '/memory', have: 1, want: 2 }] });
+  const cpu = (trace: string): EntryDraft =>
+    intent(trace, 'a', { verb: 'update', fields: [{ path: '/cpu/quota', have: 1, want: 2 }] });
+  const cases: [string, EntryDraft[], string | undefined, string | undefined][] = [
+    ['of the ref', [memory('1'), outcome('1'), cpu('2')], undefined, '2 open'],
+    ['of a field', [memory('1'), outcome('1'), cpu('2'), outcome('2')], 'memory', '1 done'],
+    ['of a field below', [cpu('1'), memory('2'), outcome('1', 'failed')], 'cpu', '1 failed'],
+    ['by the one who made it', [intent('1', 'a'), outcome('1'), cpu('2')], 'memory', '1 done'],
+    ['by nobody', [cpu('1')], 'memory', undefined],
+  ];
+  for (const [name, drafts, field, want] of cases)
+    it(name, () => {
+      const touch = lastTouch(entries(drafts), field);
+      assert.equal(touch && `${touch.intent.trace} ${touch.outcome?.result ?? 'open'}`, want);
+    });
+});
