@@ -30,3 +30,8 @@ export function createBell(): Bell {
       }),
   };
 }
+
+/** Whether the signal has aborted. Asked anew each time: the compiler takes a property for constant between two awaits. */
+export function isOver(signal: AbortSignal): boolean {
+  return signal.aborted;
+}

@@ -26,7 +26,7 @@ function assignment(host: string, generation: number, revision = 'r'): Assignmen
     networks: [],
     tuning: [],
     keep: { apps: [], owners: [] },
-  } as unknown as Assignment;
+  };
 }
 
 function report(host: string, at: number, generation = 1): Report {

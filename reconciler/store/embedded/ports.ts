@@ -3,6 +3,7 @@ import { PlumbError } from '../../model/errors.ts';
 import type { Assignment, Report } from '../../model/replica.ts';
 import type { CommitReply, Snapshot } from '../../model/reservations.ts';
 import type { Lease, Leases, Mailbox, Reservations } from '../../model/store.ts';
+import { isOver } from '../bell.ts';
 import type { Ledger } from './ledger.ts';
 import type { LoggedDeltas, Memory } from './memory.ts';
 
@@ -39,10 +40,10 @@ export function createReservations(ledger: Ledger, clock: () => number): Reserva
       }),
     snapshot: () => ledger.read(snapshotOf),
     async *follow(cursor, signal) {
-      for (let at = cursor; !signal.aborted;) {
+      for (let at = cursor; !isOver(signal);) {
         const rung = ledger.bell.next(signal);
         for (const entry of await ledger.read((memory) => deltasAfter(memory, at))) {
-          if (signal.aborted) return;
+          if (isOver(signal)) return;
           at = entry.cursor;
           yield entry;
         }
@@ -99,7 +100,7 @@ export function createMailbox(ledger: Ledger, memory: Memory): Mailbox {
     seen: { assignments: Seen; reports: Seen },
     signal: AbortSignal,
   ): ReturnType<Mailbox['follow']> {
-    for (let { assignments, reports } = seen; !signal.aborted;) {
+    for (let { assignments, reports } = seen; !isOver(signal);) {
       const rung = ledger.bell.next(signal);
       const now = await ledger.read((durable) => ({
         assignments: new Map(durable.assignments),
@@ -111,7 +112,7 @@ export function createMailbox(ledger: Ledger, memory: Memory): Mailbox {
       ];
       ({ assignments, reports } = now);
       for (const change of changes) {
-        if (signal.aborted) return;
+        if (isOver(signal)) return;
         yield change;
       }
       await rung;

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { PlumbError } from '../../model/errors.ts';
 import type { Entry, EntryDraft, EntryFilter } from '../../model/journal.ts';
 import type { Journal } from '../../model/store.ts';
-import { createBell } from '../bell.ts';
+import { createBell, isOver } from '../bell.ts';
 import { diskError, openDurable } from '../durable.ts';
 import { createGroup } from '../group.ts';
 import { chained, checkLink, lineOf, parseLine, traceOf } from './chain.ts';
@@ -159,12 +159,18 @@ export async function openJournal(directory: string, options: JournalOptions): P
   }
 
   async function commit(jobs: readonly Job[]): Promise<void> {
-    let next = head;
+    let next: Head = head;
     const at = clock();
     const all: Entry[] = [];
     for (const job of jobs) {
-      job.entries = job.drafts.map((draft) => (next = chained(draft, next, at)) as Entry);
-      all.push(...job.entries);
+      const entries: Entry[] = [];
+      for (const draft of job.drafts) {
+        const entry = chained(draft, next, at);
+        entries.push(entry);
+        next = entry;
+      }
+      job.entries = entries;
+      all.push(...entries);
     }
     if (all.length === 0) return;
     if (active.size >= segmentBytes) {
@@ -196,13 +202,13 @@ export async function openJournal(directory: string, options: JournalOptions): P
   }
 
   async function* following(start: number, signal: AbortSignal): AsyncGenerator<Entry> {
-    for (let from = start; !signal.aborted;) {
+    for (let from = start; !isOver(signal);) {
       if (head.seq < from) {
         await bell.next(signal);
         continue;
       }
       for await (const entry of since(from)) {
-        if (signal.aborted) return;
+        if (isOver(signal)) return;
         from = entry.seq + 1;
         yield entry;
       }

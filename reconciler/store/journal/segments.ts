@@ -80,7 +80,7 @@ export function* linesOf(
 
 /** Byte ranges (start, end, start, end …) of a ref's entries in a segment; each line is parsed once, whoever asks. */
 export function rangesOf(segment: Segment, text: Buffer, ref: Ref): readonly number[] {
-  const index = (segment.index ??= new Map());
+  const index = (segment.index ??= new Map<Ref, number[]>());
   for (const { line, start, end } of linesOf(text, segment.indexed)) {
     const entry = parseLine(line, segment.path);
     if (entry.ref !== undefined) {
