@@ -167,6 +167,8 @@ export interface Catalog {
   readonly heldObjects: ReadonlySet<string>;
   /** Owners with a broken file: nothing of theirs is pruned. `*` holds all (the broken file's owner is not known). */
   readonly heldOwners: ReadonlySet<string>;
+  /** Replicas that stay although unwanted, since more would go than the deletion budget allows. */
+  readonly budgetKeeps?: ReadonlySet<string>;
 }
 
 /** Whether all labels of the selector are among the given. */

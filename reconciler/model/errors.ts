@@ -14,6 +14,7 @@ export const ERRORS = {
   CATALOG_INVALID: { retry: false, title: 'The manifests have errors' },
   // place
   UNPLACEABLE: { retry: true, title: 'No host can take the replica' },
+  HOST_NOT_NAMED: { retry: false, title: 'No Host document names this machine' },
   // store
   STORE_UNAVAILABLE: { retry: true, title: 'The store cannot be used' },
   STORE_LOCKED: { retry: false, title: 'Another plumb runs on this host' },

@@ -20,6 +20,7 @@ export function fateOf(
 ): Fate {
   const resource = catalog.apps.get(app);
   if (resource && ordinalOf(replica) < resource.spec.replicas) return 'wanted';
+  if (catalog.budgetKeeps?.has(replica) === true) return 'kept';
   if (!resource && catalog.heldObjects.has(`App/${app}`)) return 'kept';
   return ownerHeld(catalog, resource?.owner ?? owners.get(app)) ? 'kept' : 'unwanted';
 }
