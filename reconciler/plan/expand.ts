@@ -1,0 +1,119 @@
+import type { Desired, Origin } from '../model/change.ts';
+import { refOf, type Ref } from '../model/ref.ts';
+import { macOf, type AssignedNetwork, type AssignedReplica, type Assignment } from '../model/replica.ts';
+import type { BridgeSpec, CgroupSpec, ContainerSpec, ImageSpec, PortSpec, SandboxSpec } from '../model/resources.ts';
+import { originsOf } from './provenance.ts';
+
+/** A copy without the members that are undefined. */
+function defined<T extends object>(value: { [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as T;
+}
+
+function bridge(network: AssignedNetwork): Desired<BridgeSpec> {
+  const { bridge: name, datapath, uplink } = network.spec;
+  return {
+    ref: refOf('bridge', name),
+    spec: defined<BridgeSpec>({ name, datapath, uplink }),
+    dependsOn: [],
+    origin: network.origin,
+    fields: originsOf('bridge', {}, network.fields),
+  };
+}
+
+function sandbox(replica: AssignedReplica, network: AssignedNetwork): SandboxSpec {
+  const { id, app, spec } = replica;
+  return { replica: id, app, hostname: id, dns: network.spec.dns, sysctls: spec.sysctls };
+}
+
+function port(replica: AssignedReplica, network: AssignedNetwork): PortSpec {
+  const { bridge: on, datapath, vlan, cidr, gateway, mtu, antiSpoofing } = network.spec;
+  const { address } = replica.placement;
+  return defined<PortSpec>({
+    replica: replica.id,
+    bridge: on,
+    datapath,
+    vlan,
+    address,
+    prefix: Number(cidr.split('/')[1]),
+    gateway,
+    mac: macOf(vlan, address),
+    mtu,
+    egress: replica.spec.egress ?? network.spec.egress,
+    ingress: replica.spec.ingress ?? network.spec.ingress,
+    antiSpoofing,
+  });
+}
+
+function container({ id, app, spec }: AssignedReplica): ContainerSpec {
+  const { image, command, args, env, user, workdir, openFiles, ulimits, volumes, resources, stop } = spec;
+  return defined<ContainerSpec>({
+    replica: id,
+    app,
+    image,
+    command,
+    args,
+    env,
+    user,
+    workdir,
+    openFiles,
+    ulimits,
+    volumes,
+    resources,
+    stop,
+  });
+}
+
+function replicaRefs(replica: AssignedReplica, network: AssignedNetwork): Desired[] {
+  const { id, origin } = replica;
+  const of = (kind: string): Ref => refOf(kind, id);
+  const one = (kind: string, spec: unknown, dependsOn: readonly Ref[], at: Origin = origin): Desired => ({
+    ref: of(kind),
+    spec,
+    dependsOn,
+    origin: at,
+    fields: originsOf(kind, replica.fields, network.fields),
+  });
+  const cgroup: CgroupSpec = { replica: id, ...replica.spec.resources };
+  const image = refOf('image', replica.spec.image);
+  return [
+    one('sandbox', sandbox(replica, network), []),
+    one('port', port(replica, network), [refOf('bridge', network.spec.bridge), of('sandbox')]),
+    one('container', container(replica), [image, of('sandbox'), of('port')]),
+    one('cgroup', cgroup, [of('container')]),
+  ];
+}
+
+/**
+ * All things of one host that an Assignment asks for, each with what it depends on and the lines that say so. Things
+ * that several replicas share (a bridge, an image) stand there once.
+ */
+export function expand(assignment: Assignment): readonly Desired[] {
+  const all = new Map<Ref, Desired>();
+  const add = (item: Desired): void => {
+    if (!all.has(item.ref)) all.set(item.ref, item);
+  };
+  const networks = new Map(assignment.networks.map((network) => [network.name, network]));
+  for (const knob of assignment.tuning)
+    add({
+      ref: refOf(knob.kind, knob.key),
+      spec: { key: knob.key, value: knob.value },
+      dependsOn: [],
+      origin: knob.origin,
+      fields: { '/value': knob.origin },
+    });
+  for (const network of assignment.networks) add(bridge(network));
+  for (const replica of assignment.replicas) {
+    const network = networks.get(replica.placement.network);
+    if (!network) continue;
+    const reference = replica.spec.image;
+    const image: ImageSpec = { reference };
+    add({
+      ref: refOf('image', reference),
+      spec: image,
+      dependsOn: [],
+      origin: replica.fields['/spec/image'] ?? replica.origin,
+    });
+    replicaRefs(replica, network).forEach(add);
+  }
+  return [...all.values()];
+}

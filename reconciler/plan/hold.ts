@@ -1,0 +1,103 @@
+import type { Change, Desired, HeldChange } from '../model/change.ts';
+import { kindOf, nameOf, type Ref } from '../model/ref.ts';
+import type { World } from '../model/provider.ts';
+
+/** Not before `at` (milliseconds since 1970), and why. */
+export interface Pause {
+  readonly at: number;
+  readonly why: string;
+}
+
+export interface HoldInput {
+  readonly changes: readonly Change[];
+  readonly desired: ReadonlyMap<Ref, Desired>;
+  readonly world: World;
+  readonly now: number;
+  /** Of the Assignment: of whose replicas nothing is removed now. */
+  readonly keep: { readonly apps: readonly string[]; readonly owners: readonly string[] };
+  /** Back-off after failures, by ref. */
+  readonly pauses: ReadonlyMap<Ref, Pause>;
+  /** Back-off of restarts after exits, by replica. */
+  readonly restarts: ReadonlyMap<string, Pause>;
+}
+
+export interface Sorted {
+  readonly go: readonly Change[];
+  readonly held: readonly HeldChange[];
+  /** When the next pause ends. */
+  readonly wakeAt?: number;
+}
+
+const REPLICA_KINDS = new Set(['sandbox', 'port', 'container']);
+
+function kept(change: Change, keep: HoldInput['keep']): string | undefined {
+  if (change.verb !== 'delete' || !REPLICA_KINDS.has(kindOf(change.ref))) return undefined;
+  const replica = nameOf(change.ref);
+  const app = replica.slice(0, replica.lastIndexOf('-'));
+  if (keep.apps.includes(app)) return `App/${app} has errors in Git; it is kept as it runs`;
+  return keep.owners.includes('*')
+    ? 'a file with errors has no known owner; nothing is removed until it is mended'
+    : undefined;
+}
+
+function paused({ pauses, restarts, now }: HoldInput, change: Change): Pause | undefined {
+  const pause = pauses.get(change.ref);
+  if (pause && pause.at > now) return pause;
+  if (change.because !== 'exited' && change.because !== 'unhealthy') return undefined;
+  const restart = restarts.get(nameOf(change.ref));
+  return restart && restart.at > now ? restart : undefined;
+}
+
+/** Images are looked for only when a container is about to be made of them. */
+function needed(change: Change, desired: HoldInput['desired'], making: ReadonlySet<Ref>): boolean {
+  if (kindOf(change.ref) !== 'image') return true;
+  return [...making].some((ref) => desired.get(ref)?.dependsOn.includes(change.ref));
+}
+
+/** Sorts changes into those that may be made now and those that wait, each with the reason. */
+export function hold(input: HoldInput): Sorted {
+  const held = new Map<Ref, HeldChange>();
+  let wakeAt: number | undefined;
+  const go = new Map<Ref, Change>();
+  for (const change of input.changes) {
+    const why = kept(change, input.keep);
+    const pause = why === undefined ? paused(input, change) : undefined;
+    if (pause) wakeAt = Math.min(wakeAt ?? Infinity, pause.at);
+    const reason = why ?? pause?.why;
+    if (reason === undefined) go.set(change.ref, change);
+    else held.set(change.ref, { change, reason });
+  }
+  holdDependents(input, go, held);
+  const making = new Set([...go.values()].filter((c) => c.verb === 'create' || c.verb === 'replace').map((c) => c.ref));
+  return {
+    go: [...go.values()].filter((change) => needed(change, input.desired, making)),
+    held: [...held.values()].filter(
+      ({ change }) => kindOf(change.ref) !== 'image' || needed(change, input.desired, new Set(held.keys())),
+    ),
+    ...(wakeAt === undefined ? {} : { wakeAt }),
+  };
+}
+
+/** A change waits for what it depends on, if that is neither there nor about to be made. */
+function holdDependents(input: HoldInput, go: Map<Ref, Change>, held: Map<Ref, HeldChange>): void {
+  for (let more = true; more;) {
+    more = false;
+    for (const change of go.values()) {
+      if (change.verb === 'delete') continue;
+      const missing = input.desired.get(change.ref)?.dependsOn.find((ref) => held.has(ref) || absent(input, go, ref));
+      if (missing === undefined) continue;
+      go.delete(change.ref);
+      held.set(change.ref, { change, reason: `waits for ${missing}${because(held.get(missing))}` });
+      more = true;
+    }
+  }
+}
+
+function absent({ world, desired }: HoldInput, go: ReadonlyMap<Ref, Change>, ref: Ref): boolean {
+  if (go.has(ref) || kindOf(ref) === 'image' || !desired.has(ref)) return false;
+  return world.get(ref)?.known !== true;
+}
+
+function because(held: HeldChange | undefined): string {
+  return held ? `: ${held.reason}` : '';
+}

@@ -1,0 +1,91 @@
+import type { Change, Desired, Known, Plan } from '../model/change.ts';
+import { fingerprint } from '../model/fingerprint.ts';
+import type { Provider, World } from '../model/provider.ts';
+import { kindOf, nameOf, refOf, type Ref } from '../model/ref.ts';
+import { hold, type HoldInput } from './hold.ts';
+import { cascade, planOf } from './waves.ts';
+
+/** The pure half of a provider. */
+export type Differ = Pick<Provider, 'name' | 'kinds' | 'diff'>;
+
+export interface HostPlanInput {
+  readonly revision: string;
+  readonly desired: ReadonlyMap<Ref, Desired>;
+  readonly world: World & {
+    all(): readonly (Known | { readonly known: false; readonly ref: Ref; readonly why: string })[];
+  };
+  readonly differs: readonly Differ[];
+  /** Which refs may be planned now. */
+  readonly inScope: (ref: Ref) => boolean;
+  readonly now: number;
+  readonly keep: HoldInput['keep'];
+  readonly pauses: HoldInput['pauses'];
+  readonly restarts: HoldInput['restarts'];
+  /** Replicas whose liveness probe failed: they are made anew. */
+  readonly unhealthy: ReadonlySet<string>;
+  /** Fingerprint of the spec that each ref was last converged to: tells a changed spec from drift. */
+  readonly settled: ReadonlyMap<Ref, string>;
+}
+
+/** The changes that lead from what one host is to what it is to be; `wakeAt` says when a held one may go on. */
+export function planHost(input: HostPlanInput): { readonly plan: Plan; readonly wakeAt?: number } {
+  const { desired, world, differs, inScope } = input;
+  const wanted = [...desired.values()].filter(({ ref }) => inScope(ref));
+  const seen = world.all().filter(({ ref }) => inScope(ref));
+  const raw = differs.flatMap((differ) => {
+    const mine = ({ ref }: { readonly ref: Ref }): boolean => differ.kinds.includes(kindOf(ref));
+    return differ.diff(wanted.filter(mine), seen.filter(mine));
+  });
+  const known = (ref: Ref): Known | undefined => {
+    const item = world.get(ref);
+    return item?.known === true ? item : undefined;
+  };
+  const providerOf = (ref: Ref): string => differs.find((differ) => differ.kinds.includes(kindOf(ref)))?.name ?? '';
+  const explained = raw.map((change) => explain(change, input));
+  const sick = [...input.unhealthy].map((replica) => remake(replica, input, known, providerOf));
+  const all = new Map(
+    [...sick, ...explained].filter((change) => change !== undefined).map((change) => [change.ref, change]),
+  );
+  const cascaded = cascade([...all.values()], desired, known, providerOf).filter(({ ref }) => inScope(ref));
+  const { go, held, wakeAt } = hold({ ...input, changes: cascaded });
+  return { plan: planOf(input.revision, go, held), ...(wakeAt === undefined ? {} : { wakeAt }) };
+}
+
+/** Drift of a ref whose spec is not the one it was last converged to is no drift. */
+function explain(change: Change, { settled, desired }: HostPlanInput): Change {
+  const before = settled.get(change.ref);
+  if (change.because !== 'drift' || before === undefined) return change;
+  return before === fingerprint(desired.get(change.ref)?.spec) ? change : { ...change, because: 'spec changed' };
+}
+
+function remake(
+  replica: string,
+  { desired, inScope }: HostPlanInput,
+  known: (ref: Ref) => Known | undefined,
+  providerOf: (ref: Ref) => string,
+): Change | undefined {
+  const ref = refOf('container', replica);
+  const have = known(ref);
+  const want = desired.get(ref);
+  if (!have || !want || !inScope(ref)) return undefined;
+  return {
+    ref,
+    provider: providerOf(ref),
+    verb: 'replace',
+    want: want.spec,
+    have: have.state,
+    fields: [{ path: '/health', have: 'unhealthy', want: 'healthy' }],
+    disruption: 'recreate',
+    because: 'unhealthy',
+    ...(have.version === undefined ? {} : { guard: have.version }),
+  };
+}
+
+/** The refs that must be looked at together when one of them may have changed. */
+export function closure(ref: Ref, desired: ReadonlyMap<Ref, Desired>): readonly Ref[] {
+  const name = nameOf(ref);
+  if (name === '*') return [...desired.keys()].filter((other) => kindOf(other) === kindOf(ref));
+  if (kindOf(ref) === 'sandbox') return [ref, refOf('port', name), refOf('container', name), refOf('cgroup', name)];
+  if (kindOf(ref) === 'container') return [ref, refOf('sandbox', name), refOf('cgroup', name)];
+  return [ref];
+}

@@ -1,0 +1,187 @@
+import type { Change, FieldDiff, HeldChange, Plan, Summary } from '../model/change.ts';
+import { kindOf } from '../model/ref.ts';
+import { formatBytes, formatCpu } from '../model/units.ts';
+
+/** What will happen to a fleet: a plan for each host, and what cannot be placed. */
+export interface FleetPlan {
+  readonly revision: string;
+  readonly hosts: readonly { readonly host: string; readonly plan: Plan }[];
+  readonly unplaceable: readonly { readonly replica: string; readonly message: string }[];
+  /** Hosts of which nothing is known now, with the reason. */
+  readonly unknown: readonly { readonly host: string; readonly why: string }[];
+  /** What else needs to be known, e.g. that the deletion budget holds. */
+  readonly messages: readonly string[];
+}
+
+/** Colours, or the identity for each. */
+export interface Paint {
+  readonly add: (text: string) => string;
+  readonly change: (text: string) => string;
+  readonly destroy: (text: string) => string;
+  readonly dim: (text: string) => string;
+  readonly bold: (text: string) => string;
+}
+
+const same = (text: string): string => text;
+/** No colours. */
+export const PLAIN: Paint = { add: same, change: same, destroy: same, dim: same, bold: same };
+
+/** The sign that stands before a change. */
+export function symbolOf({ verb, disruption }: Pick<Change, 'verb' | 'disruption'>): string {
+  if (disruption === 'move') return '>';
+  return { create: '+', update: '~', replace: '-/+', delete: '-', adopt: '<=' }[verb];
+}
+
+const BYTES = new Set(['memory', 'reservation', 'swap', 'tmpfs']);
+const CPU = new Set(['cpu', 'quota']);
+
+/** A value of a spec as a manifest would write it. */
+export function formatValue(path: string, value: unknown): string {
+  const key = path.slice(path.lastIndexOf('/') + 1);
+  if (value === undefined || value === null) return '(none)';
+  if (typeof value === 'number' && BYTES.has(key)) return formatBytes(value);
+  if (typeof value === 'number' && CPU.has(key)) return formatCpu(value);
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+interface Facts {
+  readonly [key: string]: unknown;
+}
+
+/** The few words that tell what a new thing is. */
+function gist({ ref, want, verb }: Change): string {
+  if (verb !== 'create' || want === undefined) return '';
+  const spec = want as Facts;
+  const text = (key: string): string => String(spec[key]);
+  switch (kindOf(ref)) {
+    case 'container':
+      return text('image');
+    case 'port':
+      return `${text('address')}/${text('prefix')} vlan ${text('vlan')} on ${text('bridge')}`;
+    case 'bridge':
+      return spec['uplink'] === undefined ? text('datapath') : `${text('datapath')}, uplink ${text('uplink')}`;
+    case 'sysctl':
+    case 'ovs-config':
+      return text('value');
+    default:
+      return '';
+  }
+}
+
+function fieldLine({ path, have, want }: FieldDiff): string {
+  return `      ${path}: ${formatValue(path, have)} -> ${formatValue(path, want)}`;
+}
+
+function changeLines(change: Change, paint: Paint): string[] {
+  const symbol = symbolOf(change);
+  const tint = change.verb === 'create' ? paint.add : change.verb === 'delete' ? paint.destroy : paint.change;
+  const words = gist(change);
+  const disruption = change.disruption === 'none' ? '' : `, ${change.disruption}`;
+  const head = `${symbol.padStart(3)} ${change.ref}${words === '' ? '' : `  ${words}`}`;
+  return [tint(head) + paint.dim(`  # ${change.because}${disruption}`), ...change.fields.map(fieldLine)];
+}
+
+function heldLine({ change, reason }: HeldChange): string {
+  return `${symbolOf(change).padStart(3)} ${change.ref}  (${reason})`;
+}
+
+/** `Plan: 2 to add, 1 to change, 0 to move, 0 to replace, 0 to destroy.` */
+export function footer({ add, change, move, replace, destroy }: Summary): string {
+  const n = (count: number, word: string): string => `${String(count)} to ${word}`;
+  return `Plan: ${[n(add, 'add'), n(change, 'change'), n(move, 'move'), n(replace, 'replace'), n(destroy, 'destroy')].join(', ')}.`;
+}
+
+/** The sum of the hosts' summaries. */
+export function totalOf({ hosts }: FleetPlan): Summary {
+  const sum = (key: keyof Summary): number => hosts.reduce((total, { plan }) => total + plan.summary[key], 0);
+  return {
+    add: sum('add'),
+    change: sum('change'),
+    move: sum('move'),
+    replace: sum('replace'),
+    destroy: sum('destroy'),
+  };
+}
+
+/** Whether there is nothing to do and nothing held. */
+export function isEmpty(fleet: FleetPlan): boolean {
+  return (
+    fleet.unplaceable.length + fleet.messages.length === 0 &&
+    fleet.hosts.every(({ plan }) => plan.waves.length === 0 && plan.held.length === 0)
+  );
+}
+
+/** A plan as a person reads it, ending in its footer. */
+export function renderText(fleet: FleetPlan, paint: Paint = PLAIN): string {
+  const lines = [paint.bold(`plan ${short(fleet.revision)}`)];
+  for (const { host, plan } of fleet.hosts) {
+    if (plan.waves.length + plan.held.length > 0) lines.push(paint.bold(`host ${host}`));
+    plan.waves.forEach((wave, at) => {
+      lines.push(paint.dim(`wave ${String(at + 1)}`), ...wave.flatMap((change) => changeLines(change, paint)));
+    });
+    if (plan.held.length > 0) lines.push(paint.dim('held'), ...plan.held.map(heldLine));
+  }
+  for (const { host, why } of fleet.unknown) lines.push(`host ${host} is not known now: ${why}`);
+  for (const { replica, message } of fleet.unplaceable) lines.push(paint.destroy(`  ! ${replica}  ${message}`));
+  lines.push(...fleet.messages);
+  if (isEmpty(fleet) && fleet.unknown.length === 0) lines.push('Nothing to do: everything is as Git says.');
+  lines.push(footer(totalOf(fleet)));
+  return `${lines.join('\n')}\n`;
+}
+
+/** A plan as a comment on a pull request: the footer first, the changes folded away. */
+export function renderMarkdown(fleet: FleetPlan): string {
+  const lines = [`### Plumbline plan \`${short(fleet.revision)}\``, '', `**${footer(totalOf(fleet))}**`, ''];
+  for (const { replica, message } of fleet.unplaceable) lines.push(`- :warning: \`${replica}\` ${message}`);
+  for (const { host, why } of fleet.unknown) lines.push(`- :grey_question: host \`${host}\` is not known now: ${why}`);
+  for (const message of fleet.messages) lines.push(`- :hourglass: ${message}`);
+  for (const { host, plan } of fleet.hosts) {
+    const count = plan.waves.flat().length;
+    if (count + plan.held.length === 0) continue;
+    lines.push(`<details><summary>host <code>${host}</code>: ${String(count)} changes</summary>`, '', '```diff');
+    for (const change of plan.waves.flat()) lines.push(...diffLines(change));
+    for (const item of plan.held) lines.push(`# held ${heldLine(item).trim()}`);
+    lines.push('```', '', '</details>', '');
+  }
+  return `${lines.join('\n').trimEnd()}\n`;
+}
+
+function diffLines(change: Change): string[] {
+  const mark = { create: '+', delete: '-', update: '!', replace: '!', adopt: '!' }[change.verb];
+  const words = gist(change);
+  const head = `${mark} ${symbolOf(change)} ${change.ref}${words === '' ? '' : `  ${words}`}  # ${change.because}`;
+  return [head, ...change.fields.map((field) => `${mark}   ${fieldLine(field).trim()}`)];
+}
+
+/** A plan for programs; stable, `version` 1. */
+export function planJson(fleet: FleetPlan): object {
+  return {
+    version: 1,
+    revision: fleet.revision,
+    changes: fleet.hosts.flatMap(({ host, plan }) =>
+      plan.waves.flatMap((wave, at) =>
+        wave.map(({ ref, verb, disruption, because, fields }) => ({
+          ref,
+          host,
+          wave: at + 1,
+          verb,
+          disruption,
+          because,
+          fields,
+        })),
+      ),
+    ),
+    held: fleet.hosts.flatMap(({ host, plan }) =>
+      plan.held.map(({ change, reason }) => ({ ref: change.ref, host, reason })),
+    ),
+    unplaceable: fleet.unplaceable,
+    unknown: fleet.unknown,
+    messages: fleet.messages,
+    summary: totalOf(fleet),
+  };
+}
+
+/** The first seven digits of a commit; other words whole. */
+export function short(revision: string): string {
+  return /^[0-9a-f]{40}$/.test(revision) ? revision.slice(0, 7) : revision;
+}
