@@ -1,0 +1,101 @@
+import type { Change, Evidence, Outcome, Plan } from '../model/change.ts';
+import { asPlumbError, PlumbError } from '../model/errors.ts';
+import type { Context, Provider } from '../model/provider.ts';
+import type { Ref } from '../model/ref.ts';
+import { semaphore, type Semaphore } from './semaphore.ts';
+
+export interface ApplyOptions {
+  readonly providers: readonly Provider[];
+  /** A context whose signal ends a change that hangs. */
+  readonly context: (change: Change) => Context;
+  readonly dependsOn: (ref: Ref) => readonly Ref[];
+  /** Once aborted nothing more is started; what was started is finished. */
+  readonly stop: AbortSignal;
+  /** Made durable before the change is made. A throw fails the change, and nothing was done. */
+  readonly intent: (change: Change) => Promise<void>;
+  /** Told of each end, skipped ones too. */
+  readonly ended: (outcome: Outcome) => Promise<void>;
+  /** Most changes of one provider at a time. */
+  readonly concurrency?: number;
+  /** Milliseconds that a change whose dependencies are done waits at most for the rest of the wave before. */
+  readonly linger?: number;
+}
+
+/** Whether a started change ended well; absent until it has ended. */
+type Ends = Map<Ref, Promise<boolean>>;
+
+/**
+ * Makes the changes of a plan, wave by wave. The barrier between waves is soft: a change whose own dependencies are done
+ * waits `linger` at most for the others (waves let a provider do many things in one transaction, yet one image that is
+ * slow to pull must not hold up a host). A change whose dependency failed is skipped.
+ */
+export async function applyPlan(plan: Plan, options: ApplyOptions): Promise<readonly Outcome[]> {
+  const byName = new Map(options.providers.map((provider) => [provider.name, provider]));
+  const slots = new Map<string, Semaphore>();
+  for (const { name } of options.providers) slots.set(name, semaphore(options.concurrency ?? 256));
+  const ends: Ends = new Map();
+  const outcomes: Promise<Outcome>[] = [];
+  let before: Promise<unknown> = Promise.resolve();
+  for (const wave of plan.waves) {
+    const barrier = before;
+    const started = wave.map((change) => {
+      const run = async (): Promise<Outcome> => {
+        const bad = await failedDependency(options.dependsOn(change.ref), ends, change.ref);
+        if (bad !== undefined) return { change, result: 'skipped', error: `${bad} failed` };
+        await orAfter(barrier, options.linger ?? 2000);
+        const slot = slots.get(change.provider);
+        const one = (): Promise<Outcome> => applyOne(change, byName.get(change.provider), options);
+        return slot ? slot(one) : one();
+      };
+      const outcome = run().then(async (end) => {
+        await options.ended(end);
+        return end;
+      });
+      ends.set(
+        change.ref,
+        outcome.then(({ result }) => result === 'done'),
+      );
+      return outcome;
+    });
+    outcomes.push(...started);
+    before = Promise.all([before, ...started]);
+  }
+  return Promise.all(outcomes);
+}
+
+async function failedDependency(refs: readonly Ref[], ends: Ends, self: Ref): Promise<Ref | undefined> {
+  for (const ref of refs) if (ref !== self && (await ends.get(ref)) === false) return ref;
+  return undefined;
+}
+
+function orAfter(barrier: Promise<unknown>, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    void barrier.finally(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+async function applyOne(change: Change, provider: Provider | undefined, options: ApplyOptions): Promise<Outcome> {
+  if (options.stop.aborted) return { change, result: 'skipped', error: 'stopping' };
+  if (!provider)
+    return failed(change, new PlumbError('INTERNAL', `no provider named ${change.provider} for ${change.ref}`));
+  try {
+    await options.intent(change);
+  } catch (error) {
+    return failed(change, asPlumbError(error));
+  }
+  try {
+    const evidence: Evidence = await provider.apply(change, options.context(change));
+    return { change, result: 'done', evidence };
+  } catch (error) {
+    const known = asPlumbError(error);
+    return known.code === 'CONFLICT' ? { change, result: 'conflict', error: known.message } : failed(change, known);
+  }
+}
+
+function failed(change: Change, { code, message, retry }: PlumbError): Outcome {
+  return { change, result: 'failed', code, error: message, retry };
+}

@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { applyPlan, type ApplyOptions } from '../../../reconciler/apply/apply.ts';
+import type { Change, Outcome } from '../../../reconciler/model/change.ts';
+import { PlumbError } from '../../../reconciler/model/errors.ts';
+import type { Provider } from '../../../reconciler/model/provider.ts';
+import { planOf } from '../../../reconciler/plan/waves.ts';
+import { byRef, change, replica } from '../../support/changes.ts';
+
+const NEVER = new AbortController().signal;
+
+interface Run {
+  readonly log: string[];
+  readonly outcomes: readonly Outcome[];
+}
+
+async function run(
+  changes: readonly Change[],
+  apply: (change: Change) => Promise<void>,
+  more: Partial<ApplyOptions> = {},
+): Promise<Run> {
+  const log: string[] = [];
+  const wanted = byRef(replica('web-0'));
+  const provider = (name: string): Provider => ({
+    name,
+    kinds: [],
+    observe: () => Promise.resolve([]),
+    diff: () => [],
+    apply: async (one) => {
+      log.push(`start ${one.ref}`);
+      await apply(one);
+      log.push(`end ${one.ref}`);
+      return { did: 'it' };
+    },
+  });
+  const outcomes = await applyPlan(planOf('r1', changes, []), {
+    providers: [provider('containers'), provider('ovs')],
+    context: () => ({ signal: NEVER, fleet: 'f', world: { get: () => undefined } }),
+    dependsOn: (ref) => wanted.get(ref)?.dependsOn ?? [],
+    stop: NEVER,
+    intent: ({ ref }) => Promise.resolve(void log.push(`intent ${ref}`)),
+    ended: ({ change: { ref }, result }) => Promise.resolve(void log.push(`${result} ${ref}`)),
+    ...more,
+  });
+  return { log, outcomes };
+}
+
+const three = ['sandbox/web-0', 'port/web-0', 'container/web-0'].map((ref) => change(ref as 'port/web-0', 'create'));
+const ok = (): Promise<void> => Promise.resolve();
+
+describe('applyPlan', () => {
+  it('writes an intent before each change and tells its end after it, in the order of dependencies', async () => {
+    const { log } = await run(three, ok);
+    assert.deepEqual(
+      log,
+      three.flatMap(({ ref }) => [`intent ${ref}`, `start ${ref}`, `end ${ref}`, `done ${ref}`]),
+    );
+  });
+  it('skips what depends on a failure and keeps its code', async () => {
+    const { outcomes, log } = await run(three, ({ ref }) =>
+      ref === 'port/web-0' ? Promise.reject(new PlumbError('PORT_FAILED', 'no veth')) : ok(),
+    );
+    assert.deepEqual(
+      outcomes.map(({ result }) => result),
+      ['done', 'failed', 'skipped'],
+    );
+    assert.equal(outcomes[1]?.result === 'failed' && outcomes[1].code, 'PORT_FAILED');
+    assert.ok(!log.includes('intent container/web-0'));
+  });
+  it('makes no change whose intent cannot be written', async () => {
+    const { log, outcomes } = await run([change('sandbox/web-0', 'create')], ok, {
+      intent: () => Promise.reject(new PlumbError('DISK_FULL', 'full')),
+    });
+    assert.equal(outcomes[0]?.result, 'failed');
+    assert.ok(!log.includes('start sandbox/web-0'));
+  });
+  it('does not let one slow change hold up the next wave for ever', async () => {
+    let release = (): void => undefined;
+    const slow = new Promise<void>((resolve) => (release = resolve));
+    const others = [change('sandbox/slow-0', 'create'), ...three];
+    const running = run(others, ({ ref }) => (ref === 'sandbox/slow-0' ? slow : ok()), {
+      linger: 10,
+      ended: ({ change: { ref } }) => {
+        if (ref === 'container/web-0') release();
+        return Promise.resolve();
+      },
+    });
+    assert.equal(
+      (await running).outcomes.every(({ result }) => result === 'done'),
+      true,
+    );
+  });
+  it('starts nothing more once stopped, but finishes what runs', async () => {
+    const stop = new AbortController();
+    const { outcomes } = await run(
+      three,
+      () => {
+        stop.abort();
+        return ok();
+      },
+      { stop: stop.signal },
+    );
+    assert.deepEqual(
+      outcomes.map(({ result }) => result),
+      ['done', 'skipped', 'skipped'],
+    );
+  });
+  it('says conflict, not failure, when the guard no longer holds', async () => {
+    const { outcomes } = await run([change('sandbox/web-0', 'replace')], () =>
+      Promise.reject(new PlumbError('CONFLICT', 'moved on')),
+    );
+    assert.equal(outcomes[0]?.result, 'conflict');
+  });
+});
