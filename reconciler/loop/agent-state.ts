@@ -1,0 +1,100 @@
+import type { Desired, Outcome, Plan } from '../model/change.ts';
+import type { EntryDraft } from '../model/journal.ts';
+import type { Journal, Mailbox } from '../model/store.ts';
+import type { Provider } from '../model/provider.ts';
+import type { Ref } from '../model/ref.ts';
+import type { Assignment, HostFacts } from '../model/replica.ts';
+import { createWorld, type Blind, type LiveWorld } from '../observe/observe.ts';
+import type { Pause } from '../plan/hold.ts';
+import type { Health } from './health.ts';
+import { fightWatch, type FightWatch } from './fights.ts';
+import type { RestartState } from './restarts.ts';
+
+/** Structured operational log, as pino's. */
+export interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+/** What an agent is built on. */
+export interface AgentOptions {
+  readonly host: string;
+  readonly facts: HostFacts;
+  readonly mailbox: Mailbox;
+  readonly journal: Journal;
+  /** In this order they observe: what a provider needs of another comes from an earlier one. */
+  readonly providers: readonly Provider[];
+  readonly health: (onChange: (replica: string) => void) => Health;
+  /** Who wrote the revision, for the record. */
+  readonly author: (revision: string) => string;
+  readonly clock: () => number;
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+/** The last thing that went wrong with a ref. */
+export interface Failure {
+  readonly code: string;
+  readonly error: string;
+  readonly times: number;
+}
+
+/** All that an agent knows between passes. Nothing of it must survive the process. */
+export interface AgentState {
+  assignment: Assignment | undefined;
+  desired: ReadonlyMap<Ref, Desired>;
+  readonly world: LiveWorld;
+  blind: Blind;
+  /** Refs that are being changed. */
+  readonly busy: Set<Ref>;
+  /** When a ref was last changed by us. */
+  readonly touched: Map<Ref, number>;
+  readonly pauses: Map<Ref, Pause>;
+  readonly failures: Map<Ref, Failure>;
+  readonly restarts: Map<string, RestartState>;
+  /** Fingerprint of the spec that a ref was last converged to. */
+  readonly settled: Map<Ref, string>;
+  readonly waiting: Map<Ref, string>;
+  readonly fights: FightWatch;
+  lastFull: number;
+}
+
+/** Nothing known yet. */
+export function emptyAgentState(): AgentState {
+  return {
+    assignment: undefined,
+    desired: new Map(),
+    world: createWorld(),
+    blind: new Map(),
+    busy: new Set(),
+    touched: new Map(),
+    pauses: new Map(),
+    failures: new Map(),
+    restarts: new Map(),
+    settled: new Map(),
+    waiting: new Map(),
+    fights: fightWatch(),
+    lastFull: 0,
+  };
+}
+
+/** What a pass planned and did. */
+export interface PassResult {
+  readonly plan: Plan;
+  readonly outcomes: readonly Outcome[];
+  readonly wakeAt?: number;
+}
+
+/** An event of this host, before the agent adds its name. */
+export type EventDraft = Omit<Extract<EntryDraft, { type: 'event' }>, 'type' | 'host'>;
+
+export interface PassDeps extends AgentOptions {
+  readonly state: AgentState;
+  readonly probed: Health;
+  /** Aborts when nothing more may be started. */
+  readonly stop: AbortSignal;
+  /** Called as soon as a change has ended. */
+  readonly ended: (outcome: Outcome) => void;
+  readonly event: (draft: EventDraft) => void;
+}

@@ -1,0 +1,225 @@
+import { fingerprint } from '../model/fingerprint.ts';
+import type { Outcome } from '../model/change.ts';
+import { kindOf, nameOf, refOf, type Ref } from '../model/ref.ts';
+import type { Assignment, Report } from '../model/replica.ts';
+import type { ContainerState, SandboxState } from '../model/resources.ts';
+import { expand } from '../plan/expand.ts';
+import { closure } from '../plan/host.ts';
+import { emptyAgentState, type AgentOptions, type AgentState, type PassDeps, type PassResult } from './agent-state.ts';
+import { followers } from './outcomes.ts';
+import type { HealthTarget } from './health.ts';
+import { runPass, type Scope } from './pass.ts';
+import { workQueue, type Item } from './queue.ts';
+import { reportOf } from './report.ts';
+
+/** After a change of our own, its echoes are looked at once, this many milliseconds later. */
+const ECHO = 1_000;
+/** Reports gather this long before one is sent. */
+const REPORT_AFTER = 100;
+
+export interface Agent {
+  /** Works until the signal aborts, then finishes what it has begun. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Has it look at a ref, or at all, now. */
+  kick(item: Item): void;
+  /** Nothing is under way or due: all that can be done now has been done. */
+  idle(): boolean;
+  report(): Report | undefined;
+}
+
+/** The agent of one host: keeps what runs there as its Assignment says. */
+export function createAgent(options: AgentOptions): Agent {
+  const { host, clock, mailbox, journal, log } = options;
+  const state = emptyAgentState();
+  const queue = workQueue(clock);
+  const passes = new Set<Promise<void>>();
+  const stopping = new AbortController();
+  let fullPass: Promise<void> | undefined;
+  let latest: Report | undefined;
+  let reported = '';
+  let reportTimer: NodeJS.Timeout | undefined;
+  let specs = state.desired;
+
+  const probed = options.health((replica) => {
+    if (probed.get(replica)?.unhealthy === true) queue.add(refOf('container', replica), clock());
+    soonReport();
+  });
+  const deps: PassDeps = {
+    ...options,
+    state,
+    probed,
+    stop: stopping.signal,
+    ended,
+    event: (draft) => {
+      journal.append([{ type: 'event', host, ...draft }]).catch((error: unknown) => {
+        log.warn({ err: error }, 'event not journaled');
+      });
+    },
+  };
+
+  function ended(outcome: Outcome): void {
+    const { ref } = outcome.change;
+    const now = clock();
+    if (outcome.result === 'done') {
+      queue.add(ref, now + ECHO);
+      for (const next of followers(ref)) queue.add(next, kindOf(next) === 'cgroup' ? now : now + ECHO);
+    } else if (outcome.result === 'conflict') queue.add(ref, now + ECHO / 10);
+    else {
+      const pause = state.pauses.get(ref);
+      if (pause) queue.add(ref, pause.at);
+    }
+    soonReport();
+  }
+
+  function soonReport(): void {
+    reportTimer ??= setTimeout(() => {
+      reportTimer = undefined;
+      void sendReport();
+    }, REPORT_AFTER);
+  }
+
+  async function sendReport(): Promise<void> {
+    const { assignment } = state;
+    if (!assignment) return;
+    probed.set(targetsOf(state, assignment));
+    const next = reportOf({ options, state, assignment, busy: busy(), health: (id) => probed.get(id), before: latest });
+    latest = next;
+    const content = fingerprint({ ...next, at: 0 });
+    if (content === reported) return;
+    try {
+      await mailbox.report(next);
+      reported = content;
+    } catch (error) {
+      log.warn({ err: error }, 'report not stored');
+    }
+  }
+
+  function adopt(assignment: Assignment): void {
+    if (assignment.generation === state.assignment?.generation) return;
+    const before = specs;
+    specs = new Map(expand(assignment).map((item) => [item.ref, item]));
+    for (const [ref, item] of specs) {
+      if (fingerprint(before.get(ref)?.spec) === fingerprint(item.spec)) continue;
+      state.pauses.delete(ref);
+      state.failures.delete(ref);
+    }
+    for (const ref of before.keys()) if (!specs.has(ref)) forget(state, ref);
+    state.desired = specs;
+    state.assignment = assignment;
+    queue.add('*', clock());
+  }
+
+  function hint(ref: Ref): void {
+    if (state.busy.has(ref)) return;
+    const quiet = (state.touched.get(ref) ?? -ECHO) + ECHO;
+    queue.add(ref, Math.max(clock(), quiet));
+  }
+
+  function start(items: readonly Item[]): void {
+    const { assignment } = state;
+    if (!assignment || items.length === 0 || stopping.signal.aborted) return;
+    const full = items.includes('*');
+    if (full && fullPass) {
+      queue.add('*', clock() + ECHO);
+      return;
+    }
+    const scope: Scope = full ? undefined : new Set(items.flatMap((item) => closure(item as Ref, specs)));
+    const pass = runPass(deps, assignment, specs, scope)
+      .then((result) => {
+        after(result, scope);
+      })
+      .catch((error: unknown) => {
+        log.warn({ err: error }, 'pass failed');
+        for (const item of items) queue.add(item, clock() + 5 * ECHO);
+      })
+      .finally(() => {
+        passes.delete(pass);
+        if (full) fullPass = undefined;
+        soonReport();
+      });
+    passes.add(pass);
+    if (full) fullPass = pass;
+  }
+
+  function after({ wakeAt, plan }: PassResult, scope: Scope): void {
+    if (scope === undefined) {
+      state.lastFull = clock();
+      queue.add('*', clock() + (state.assignment?.resync ?? 30_000) * (0.9 + 0.2 * options.random()));
+    }
+    if (wakeAt !== undefined) for (const { change } of plan.held) queue.add(change.ref, wakeAt);
+  }
+
+  function busy(): boolean {
+    return passes.size > 0 || state.busy.size > 0;
+  }
+
+  async function followAssignments(signal: AbortSignal): Promise<void> {
+    const load = async (): Promise<void> => {
+      const assignment = await mailbox.assignment(host);
+      if (assignment) adopt(assignment);
+    };
+    await load();
+    for await (const { host: whose, what } of mailbox.follow(signal))
+      if (whose === host && what === 'assignment') await load();
+  }
+
+  async function followHints(signal: AbortSignal): Promise<void> {
+    await Promise.all(
+      options.providers.map(async (provider) => {
+        if (!provider.watch) return;
+        const fleet = state.assignment?.fleet ?? '';
+        const context = { signal, fleet, world: state.world, wanted: [...specs.keys()] };
+        for await (const ref of provider.watch(context)) hint(ref);
+      }),
+    );
+  }
+
+  return {
+    async run(signal) {
+      const followers = [followAssignments(signal), assigned(state, signal).then(() => followHints(signal))];
+      for (const follower of followers) follower.catch((error: unknown) => log.warn({ err: error }, 'follower ended'));
+      signal.addEventListener('abort', () => stopping.abort(), { once: true });
+      while (!signal.aborted) {
+        await queue.due(signal);
+        start(queue.take(clock()));
+        // lets hints that came together be worked on together
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await Promise.allSettled(passes);
+      clearTimeout(reportTimer);
+      await sendReport();
+      probed.stop();
+    },
+    kick: (item) => {
+      queue.add(item, clock());
+    },
+    idle: () => state.assignment !== undefined && state.lastFull > 0 && !busy() && queue.next() > clock(),
+    report: () => latest,
+  };
+}
+
+/** Resolves once there is an Assignment, or the signal aborts. */
+async function assigned(state: AgentState, signal: AbortSignal): Promise<void> {
+  while (!state.assignment && !signal.aborted) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+function forget(state: AgentState, ref: Ref): void {
+  for (const map of [state.pauses, state.failures, state.waiting]) map.delete(ref);
+  if (kindOf(ref) === 'container') state.restarts.delete(nameOf(ref));
+}
+
+function targetsOf({ world, restarts }: AgentState, { replicas }: Assignment): HealthTarget[] {
+  const targets: HealthTarget[] = [];
+  for (const { id, spec, placement } of replicas) {
+    const container = world.get(refOf('container', id));
+    const sandbox = world.get(refOf('sandbox', id));
+    if (container?.known !== true || sandbox?.known !== true) continue;
+    const { status, id: containerId } = container.state as ContainerState;
+    const { pid } = sandbox.state as SandboxState;
+    // a restart of the same container begins its health afresh, as a new container does
+    const incarnation = `${containerId} ${String(restarts.get(id)?.startedAt)}`;
+    if (status === 'running' && pid !== undefined)
+      targets.push({ replica: id, pid, containerId, incarnation, address: placement.address, probes: spec.probes });
+  }
+  return targets;
+}

@@ -1,0 +1,103 @@
+import type { Desired, Outcome } from '../model/change.ts';
+import { fingerprint } from '../model/fingerprint.ts';
+import { nameOf, refOf, type Ref } from '../model/ref.ts';
+import type { Assignment } from '../model/replica.ts';
+import type { PassDeps } from './agent-state.ts';
+import { NEVER_RESTARTED, restarted, running } from './restarts.ts';
+
+/** First pause after a failure, and the longest, in milliseconds. */
+const FIRST_PAUSE = 1_000;
+const LONGEST_PAUSE = 300_000;
+
+/** What the agent learns from the end of a change: the world, back-off, restarts, fights. */
+export function notePassOutcome(
+  deps: PassDeps,
+  assignment: Assignment,
+  specs: ReadonlyMap<Ref, Desired>,
+  outcome: Outcome,
+): void {
+  const { state, clock } = deps;
+  const { change } = outcome;
+  const { ref } = change;
+  state.busy.delete(ref);
+  if (outcome.result === 'skipped' || outcome.result === 'held') return;
+  state.touched.set(ref, clock());
+  if (outcome.result === 'done') {
+    noteDone(deps, specs, outcome);
+    noteStart(deps, ref, change.because);
+  } else if (outcome.result === 'failed') noteFailure(deps, assignment, ref, outcome);
+}
+
+function noteDone(
+  deps: PassDeps,
+  specs: ReadonlyMap<Ref, Desired>,
+  { change, evidence }: Outcome & { result: 'done' },
+): void {
+  const { state, clock } = deps;
+  const { ref } = change;
+  state.failures.delete(ref);
+  state.pauses.delete(ref);
+  if (change.verb === 'delete') {
+    state.world.forget(ref);
+    state.settled.delete(ref);
+  } else {
+    state.settled.set(ref, fingerprint(specs.get(ref)?.spec));
+  }
+  if (evidence.observed) state.world.set(evidence.observed);
+  if (change.because !== 'drift') return;
+  const fight = state.fights.note(change, clock());
+  if (!fight) return;
+  const text = `${fight.path} was set to ${JSON.stringify(fight.theirs)} ${String(fight.times)} times and put back to ${JSON.stringify(fight.ours)}`;
+  state.pauses.set(ref, { at: clock() + fight.pause, why: `fight: ${text}` });
+  deps.event({
+    level: 'warn',
+    reason: 'Fight',
+    ref,
+    message: `${ref}: ${text}; left alone for ${String(fight.pause / 1000)} s`,
+  });
+}
+
+function noteStart({ state, clock }: PassDeps, ref: Ref, because: string): void {
+  if (!ref.startsWith('container/')) return;
+  const replica = nameOf(ref);
+  const before = state.restarts.get(replica) ?? NEVER_RESTARTED;
+  const again = because === 'exited' || because === 'unhealthy';
+  const count = because === 'spec changed' ? 0 : before.count;
+  const now = clock();
+  state.restarts.set(replica, again ? restarted(before, now) : running({ count, total: before.total }, now));
+}
+
+function noteFailure(
+  deps: PassDeps,
+  { revision }: Assignment,
+  ref: Ref,
+  { code, error, retry }: Outcome & { result: 'failed' },
+): void {
+  const { state, clock, random } = deps;
+  const before = state.failures.get(ref);
+  const times = (before?.times ?? 0) + 1;
+  state.failures.set(ref, { code, error, times });
+  const longest = retry ? LONGEST_PAUSE : LONGEST_PAUSE * 2;
+  const pause = Math.min(FIRST_PAUSE * 2 ** (times - 1), longest) * (0.9 + 0.2 * random());
+  state.pauses.set(ref, { at: clock() + pause, why: `${error} (tried ${String(times)} times)` });
+  if (before?.code === code) return;
+  deps.event({ level: 'error', reason: reasonOf(code), ref, revision, message: error });
+}
+
+/** `IMAGE_UNAVAILABLE` → `ImageUnavailable`. */
+export function reasonOf(code: string): string {
+  return code
+    .toLowerCase()
+    .split('_')
+    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+    .join('');
+}
+
+/** The refs to look at again after a change: itself, and what depends on it. */
+export function followers(ref: Ref): readonly Ref[] {
+  const replica = nameOf(ref);
+  if (ref.startsWith('container/')) return [refOf('cgroup', replica)];
+  if (ref.startsWith('sandbox/')) return [refOf('port', replica), refOf('container', replica)];
+  if (ref.startsWith('port/')) return [refOf('container', replica)];
+  return [];
+}

@@ -1,0 +1,186 @@
+import { randomUUID } from 'node:crypto';
+import { applyPlan, type ApplyOptions } from '../apply/apply.ts';
+import { converge, type Steps } from '../converge.ts';
+import type { Change, Desired, Outcome, Plan } from '../model/change.ts';
+import { fingerprint } from '../model/fingerprint.ts';
+import type { EntryDraft } from '../model/journal.ts';
+import type { Context } from '../model/provider.ts';
+import { kindOf, nameOf, refOf, type Ref } from '../model/ref.ts';
+import type { Assignment } from '../model/replica.ts';
+import { observeInto } from '../observe/observe.ts';
+import type { Pause } from '../plan/hold.ts';
+import { planHost } from '../plan/host.ts';
+import type { PassDeps, PassResult } from './agent-state.ts';
+import { notePassOutcome } from './outcomes.ts';
+import { exited, isCrashLoop, NEVER_RESTARTED, restartAt, running } from './restarts.ts';
+
+/** Which refs a pass looks at; all if absent. */
+export type Scope = ReadonlySet<Ref> | undefined;
+
+type Specs = ReadonlyMap<Ref, Desired>;
+/** A change that has not ended by then is given up: an image may take long to pull, a container long to stop. */
+function deadlineOf({ ref }: Change): number {
+  return kindOf(ref) === 'image' || kindOf(ref) === 'container' ? 600_000 : 60_000;
+}
+
+function contextOf({ state }: PassDeps, fleet: string, ms: number): Context {
+  return { signal: AbortSignal.timeout(ms), fleet, world: state.world, wanted: [...state.desired.keys()] };
+}
+
+/** One pass over some or all refs of the host: the sentence, for one machine. */
+export function runPass(deps: PassDeps, assignment: Assignment, specs: Specs, scope: Scope): Promise<PassResult> {
+  const { state, providers, clock } = deps;
+  let askedAt = clock();
+  const fresher = (ref: Ref): boolean => state.busy.has(ref) || (state.touched.get(ref) ?? 0) >= askedAt;
+  const steps: Steps<Scope, Assignment, Specs, Scope, undefined, ReturnType<typeof planHost>, PassResult> = {
+    checkout: () => Promise.resolve(assignment),
+    compile: () => specs,
+    observe: async (desired) => {
+      askedAt = clock();
+      const context = contextOf(deps, assignment.fleet, 30_000);
+      const refs = scope && [...scope];
+      const blind = await observeInto(state.world, providers, context, [...desired.keys()], refs, fresher);
+      noteBlind(deps, blind, scope);
+      noteRestarts(deps, assignment, scope);
+      return scope;
+    },
+    // an agent is told where its replicas go; cores, which it chooses itself, are for pinned Apps
+    place: () => undefined,
+    plan: (desired) =>
+      planHost({
+        revision: assignment.revision,
+        desired,
+        world: state.world,
+        differs: providers,
+        inScope: (ref) => (scope?.has(ref) ?? true) && !fresher(ref),
+        now: clock(),
+        keep: assignment.keep,
+        pauses: state.pauses,
+        restarts: restartPauses(deps, assignment),
+        unhealthy: unhealthyOf(deps, assignment),
+        settled: state.settled,
+      }),
+    apply: async ({ plan, wakeAt }) => {
+      for (const { ref } of plan.waves.flat()) state.busy.add(ref);
+      const outcomes = await applyPlan(plan, {
+        providers,
+        context: (change) => contextOf(deps, assignment.fleet, deadlineOf(change)),
+        dependsOn: (ref) => specs.get(ref)?.dependsOn ?? [],
+        stop: deps.stop,
+        ...journaled(deps, assignment, specs),
+      });
+      return { plan, outcomes, ...(wakeAt === undefined ? {} : { wakeAt }) };
+    },
+    record: ({ plan }) => {
+      for (const ref of scope ?? state.waiting.keys()) state.waiting.delete(ref);
+      for (const { change, reason } of plan.held) state.waiting.set(change.ref, reason);
+      noteSettled(deps, specs, plan, scope);
+      return Promise.resolve();
+    },
+  };
+  return converge(steps, scope);
+}
+
+/** What was seen and needs no change is as its spec says. */
+function noteSettled({ state }: PassDeps, specs: Specs, plan: Plan, scope: Scope): void {
+  const changed = new Set([...plan.waves.flat(), ...plan.held.map(({ change }) => change)].map(({ ref }) => ref));
+  for (const ref of scope ?? specs.keys()) {
+    const want = specs.get(ref);
+    const settled = want && !changed.has(ref) && !state.busy.has(ref) && state.world.get(ref)?.known === true;
+    if (settled) state.settled.set(ref, fingerprint(want.spec));
+  }
+}
+
+/** Intent before, outcome after, and what the agent learns from it; the ref is free again then. */
+function journaled(deps: PassDeps, assignment: Assignment, specs: Specs): Pick<ApplyOptions, 'intent' | 'ended'> {
+  const { journal, host, author } = deps;
+  const traces = new Map<Ref, string>();
+  const { revision } = assignment;
+  return {
+    intent: async ({ ref, verb, because, disruption, fields }) => {
+      const trace = randomUUID();
+      const origin = specs.get(ref)?.origin;
+      const at = origin ? { origin } : {};
+      const base = { trace, revision, author: author(revision), host, ref, verb, because, disruption, fields, ...at };
+      await journal.append([{ type: 'intent', ...base }]);
+      traces.set(ref, trace);
+    },
+    ended: async (outcome) => {
+      const trace = traces.get(outcome.change.ref);
+      notePassOutcome(deps, assignment, specs, outcome);
+      deps.ended(outcome);
+      const draft = trace === undefined ? undefined : outcomeDraft(trace, host, outcome);
+      // the intent is durable: should this fail (a full disk), the next start says that the end is not known
+      if (draft)
+        await journal.append([draft]).catch((error: unknown) => deps.log.warn({ err: error }, 'outcome not journaled'));
+    },
+  };
+}
+
+function outcomeDraft(trace: string, host: string, outcome: Outcome): EntryDraft | undefined {
+  const base = { type: 'outcome' as const, trace, host, ref: outcome.change.ref };
+  switch (outcome.result) {
+    case 'done': {
+      const { did, facts } = outcome.evidence;
+      return { ...base, result: 'done', did, ...(facts ? { facts } : {}) };
+    }
+    case 'failed':
+      return { ...base, result: 'failed', code: outcome.code, error: outcome.error };
+    case 'conflict':
+      return { ...base, result: 'conflict', code: 'CONFLICT', error: outcome.error };
+    case 'held':
+    case 'skipped':
+      return undefined;
+  }
+}
+
+/** A daemon that went silent or came back is an event, once each way. */
+function noteBlind(deps: PassDeps, blind: ReadonlyMap<string, string>, scope: Scope): void {
+  const { state } = deps;
+  const next = new Map(state.blind);
+  for (const [name, why] of blind) {
+    if (!state.blind.has(name)) deps.event({ level: 'error', reason: 'ObserveFailed', message: `${name}: ${why}` });
+    next.set(name, why);
+  }
+  if (scope === undefined)
+    for (const name of state.blind.keys())
+      if (!blind.has(name)) {
+        deps.event({ level: 'info', reason: 'ObserveRecovered', message: `${name} answers again` });
+        next.delete(name);
+      }
+  state.blind = next;
+}
+
+function noteRestarts({ state, clock }: PassDeps, { replicas }: Assignment, scope: Scope): void {
+  for (const { id, spec } of replicas) {
+    const ref = refOf('container', id);
+    if (scope && !scope.has(ref)) continue;
+    const item = state.world.get(ref);
+    const before = state.restarts.get(id) ?? NEVER_RESTARTED;
+    const status = item?.known === true ? (item.state as { status?: string }).status : undefined;
+    if (status === 'exited' || status === 'dead') state.restarts.set(id, exited(before, spec.restart, clock()));
+    else if (status === 'running') state.restarts.set(id, running(before, clock()));
+  }
+}
+
+function restartPauses({ state }: PassDeps, { replicas }: Assignment): ReadonlyMap<string, Pause> {
+  const pauses = new Map<string, Pause>();
+  for (const { id, spec } of replicas) {
+    const restart = state.restarts.get(id);
+    if (!restart || restart.count === 0) continue;
+    const why = isCrashLoop(restart)
+      ? `ended ${String(restart.count + 1)} times in a row; next start waits`
+      : 'next start waits';
+    pauses.set(id, { at: restartAt(restart, spec.restart), why });
+  }
+  return pauses;
+}
+
+function unhealthyOf({ probed }: PassDeps, { replicas }: Assignment): ReadonlySet<string> {
+  return new Set(replicas.map(({ id }) => id).filter((id) => probed.get(id)?.unhealthy === true));
+}
+
+/** The replica that a ref belongs to, for refs of replicas. */
+export function replicaOf(ref: Ref): string | undefined {
+  return ['sandbox', 'port', 'container', 'cgroup'].includes(kindOf(ref)) ? nameOf(ref) : undefined;
+}

@@ -1,0 +1,94 @@
+import type { Catalog } from '../model/catalog.ts';
+import type { Desired, Observed } from '../model/change.ts';
+import { createBook } from '../model/book.ts';
+import { decide } from '../model/decide.ts';
+import type { World } from '../model/provider.ts';
+import type { Ref } from '../model/ref.ts';
+import type { Assignment } from '../model/replica.ts';
+import { expand } from '../plan/expand.ts';
+import { planHost, type Differ } from '../plan/host.ts';
+import { project } from '../plan/project.ts';
+import type { FleetPlan } from '../plan/render.ts';
+import { summarize } from '../plan/waves.ts';
+import { decidePlacing } from './controller.ts';
+import type { Known } from './view.ts';
+
+export interface PreviewInput {
+  readonly catalog: Catalog;
+  readonly known: Known;
+  /** What each host's things are now: a live look, or its last report. */
+  readonly observed: ReadonlyMap<string, readonly Observed[]>;
+  readonly differs: readonly Differ[];
+  readonly allowDeletions: boolean;
+  readonly now: number;
+}
+
+/** What a catalog would do to the hosts as they are: placements proposed, projected, expanded and diffed; nothing is written. */
+export function preview(input: PreviewInput): FleetPlan {
+  const { known, now } = input;
+  const { placed, held, catalog } = decidePlacing(atOnce(input.catalog), known, now, input.allowDeletions);
+  const book = createBook(known.snapshot);
+  book.apply(decide(book, { id: 'preview', now, proposals: placed.proposals }).deltas);
+  const previous = new Map(known.assignments.map((assignment) => [assignment.host, assignment]));
+  const { assignments } = project({ catalog, placements: book.placements, previous, reports: known.reports });
+  const looked = assignments.map((assignment) => ({ assignment, seen: input.observed.get(assignment.host) }));
+  return {
+    revision: catalog.revision,
+    hosts: looked.flatMap(({ assignment, seen }) =>
+      seen ? [{ host: assignment.host, plan: planOne(input, assignment, seen) }] : [],
+    ),
+    unplaceable: placed.unplaceable.map(({ replica, message }) => ({ replica, message })),
+    unknown: looked
+      .filter(({ seen }) => seen === undefined)
+      .map(({ assignment: { host } }) => ({ host, why: 'it has not reported yet' })),
+    messages: held === undefined ? [] : [held],
+  };
+}
+
+/** A plan shows where a revision leads: the whole change, not the first wave of its rollout. */
+function atOnce(catalog: Catalog): Catalog {
+  const hurried = [...catalog.apps].map(
+    ([name, app]) => [name, { ...app, spec: { ...app.spec, maxUnavailable: Number.MAX_SAFE_INTEGER } }] as const,
+  );
+  return { ...catalog, apps: new Map(hurried) };
+}
+
+function planOne(
+  input: PreviewInput,
+  assignment: Assignment,
+  seen: readonly Observed[],
+): FleetPlan['hosts'][number]['plan'] {
+  const desired: ReadonlyMap<Ref, Desired> = new Map(expand(assignment).map((item) => [item.ref, item]));
+  const items = new Map(seen.map((item) => [item.ref, item]));
+  const world: World & { all(): readonly Observed[] } = { get: (ref) => items.get(ref), all: () => seen };
+  return planHost({
+    revision: assignment.revision,
+    desired,
+    world,
+    differs: input.differs,
+    inScope: () => true,
+    now: input.now,
+    keep: assignment.keep,
+    pauses: new Map(),
+    restarts: new Map(),
+    unhealthy: new Set(),
+    settled: new Map(),
+  }).plan;
+}
+
+/** The changes of `after` that `before` does not have already: what the step from one revision to the other adds. */
+export function difference(before: FleetPlan, after: FleetPlan): FleetPlan {
+  const key = (
+    host: string,
+    change: { readonly ref: Ref; readonly verb: string; readonly fields: unknown; readonly want?: unknown },
+  ): string => JSON.stringify([host, change.ref, change.verb, change.fields, change.want]);
+  const there = new Set(before.hosts.flatMap(({ host, plan }) => plan.waves.flat().map((change) => key(host, change))));
+  const hosts = after.hosts.map(({ host, plan }) => {
+    const waves = plan.waves
+      .map((wave) => wave.filter((change) => !there.has(key(host, change))))
+      .filter((wave) => wave.length > 0);
+    return { host, plan: { ...plan, waves, summary: summarize(waves.flat()) } };
+  });
+  const known = new Set(before.unplaceable.map(({ replica }) => replica));
+  return { ...after, hosts, unplaceable: after.unplaceable.filter(({ replica }) => !known.has(replica)) };
+}

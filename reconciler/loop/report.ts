@@ -1,0 +1,142 @@
+import type { Limitation } from '../model/change.ts';
+import { fingerprint } from '../model/fingerprint.ts';
+import { incarnationOf } from '../model/rollout.ts';
+import { kindOf, refOf, type Ref } from '../model/ref.ts';
+import type { AssignedReplica, Assignment, Condition, Phase, ReplicaReport, Report } from '../model/replica.ts';
+import type { ContainerState } from '../model/resources.ts';
+import type { HealthState } from '../model/health.ts';
+import type { AgentOptions, AgentState, Failure } from './agent-state.ts';
+import { reasonOf } from './outcomes.ts';
+import { isCrashLoop } from './restarts.ts';
+
+export interface ReportInput {
+  readonly options: Pick<AgentOptions, 'host' | 'facts' | 'clock'>;
+  readonly state: AgentState;
+  readonly assignment: Assignment;
+  /** Changes are under way. */
+  readonly busy: boolean;
+  readonly health: (replica: string) => HealthState | undefined;
+  /** The last report: of what cannot be seen now its word still stands. */
+  readonly before: Report | undefined;
+}
+
+/** What a host says of itself now. */
+export function reportOf(input: ReportInput): Report {
+  const { options, state, assignment } = input;
+  const observed = state.world.all();
+  return {
+    host: options.host,
+    generation: assignment.generation,
+    revision: assignment.revision,
+    at: options.clock(),
+    facts: options.facts,
+    replicas: [...assignment.replicas.map((replica) => replicaReport(input, replica)), ...leftovers(input)],
+    observed,
+    limitations: observed.flatMap((item): readonly Limitation[] => (item.known ? (item.limitations ?? []) : [])),
+    conditions: conditionsOf(input),
+  };
+}
+
+function replicaReport(input: ReportInput, replica: AssignedReplica): ReplicaReport {
+  const { id } = replica;
+  const { state } = input;
+  const item = state.world.get(refOf('container', id));
+  const last = input.before?.replicas.find((one) => one.id === id);
+  if (item?.known === false && last) return { ...last, reason: 'Unknown', message: item.why };
+  const container = item?.known === true ? (item.state as ContainerState) : undefined;
+  const health = input.health(id);
+  const running = container?.status === 'running';
+  const ready = running && health?.ready === true;
+  const trouble = troubleOf(input, id, container, health);
+  return {
+    id,
+    phase: phaseOf(state, id, container, health),
+    ready,
+    restarts: state.restarts.get(id)?.total ?? 0,
+    ...(trouble ? { reason: trouble.reason, message: trouble.message } : {}),
+    ...(container ? { fingerprint: container.fingerprint, image: container.image } : {}),
+    ...(asAssigned(state, replica) ? { incarnation: incarnationOf(replica) } : {}),
+  };
+}
+
+/** Sandbox, port and container were last seen just as they are assigned. */
+function asAssigned({ settled, desired }: AgentState, { id }: AssignedReplica): boolean {
+  return ['sandbox', 'port', 'container'].every((kind) => {
+    const want = desired.get(refOf(kind, id));
+    return want !== undefined && settled.get(want.ref) === fingerprint(want.spec);
+  });
+}
+
+function phaseOf(
+  state: AgentState,
+  id: string,
+  container: ContainerState | undefined,
+  health: HealthState | undefined,
+): Phase {
+  if (!container)
+    return state.world.get(refOf('sandbox', id)) || state.busy.has(refOf('sandbox', id)) ? 'Starting' : 'Placed';
+  if (container.status !== 'running' || health?.started !== true) return 'Starting';
+  return health.ready ? 'Ready' : 'Running';
+}
+
+interface Trouble {
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** The one thing that most needs to be known of a replica that is not well. */
+function troubleOf(
+  { state, assignment }: ReportInput,
+  id: string,
+  container: ContainerState | undefined,
+  health: HealthState | undefined,
+): Trouble | undefined {
+  const restart = state.restarts.get(id);
+  if (restart && isCrashLoop(restart) && container?.status !== 'running') {
+    const code = container?.exitCode === undefined ? '' : ` with status ${String(container.exitCode)}`;
+    return { reason: 'CrashLoop', message: `ended${code}, ${String(restart.count + 1)} times in a row` };
+  }
+  const image = assignment.replicas.find((replica) => replica.id === id)?.spec.image ?? '';
+  const refs = ['sandbox', 'port', 'container', 'cgroup'].map((kind) => refOf(kind, id));
+  for (const ref of [refOf('image', image), ...refs]) {
+    const failure: Failure | undefined = state.failures.get(ref);
+    if (failure) return { reason: reasonOf(failure.code), message: failure.error };
+  }
+  if (container?.status === 'running' && health && (!health.ready || health.unhealthy) && health.message !== '')
+    return { reason: 'ProbeFailed', message: health.message };
+  const waits = refs.find((ref) => state.waiting.has(ref));
+  return waits === undefined ? undefined : { reason: 'Waiting', message: state.waiting.get(waits) ?? '' };
+}
+
+/** Replicas of ours that run here and are no longer assigned. */
+function leftovers({ state, assignment }: ReportInput): ReplicaReport[] {
+  const wanted = new Set(assignment.replicas.map(({ id }) => id));
+  const there = new Set<string>();
+  for (const item of state.world.all()) {
+    const kind = kindOf(item.ref);
+    const replica = item.ref.slice(kind.length + 1);
+    if (['sandbox', 'port', 'container'].includes(kind) && item.known && item.owned && !wanted.has(replica))
+      there.add(replica);
+  }
+  return [...there].sort().map((id) => ({ id, phase: 'Stopping', ready: false, restarts: 0 }));
+}
+
+function conditionsOf({ state, assignment, busy }: ReportInput): readonly Condition[] {
+  const failed: Ref[] = [...state.failures.keys()];
+  const blind = [...state.blind.entries()];
+  const observedGeneration = assignment.generation;
+  const first = failed[0];
+  const stalled = blind[0] ?? (first === undefined ? undefined : [first, state.failures.get(first)?.error ?? '']);
+  const settled = !busy && stalled === undefined && state.waiting.size === 0 && state.lastFull > 0;
+  return [
+    { type: 'Ready', status: settled, reason: settled ? 'Converged' : 'NotConverged', message: '', observedGeneration },
+    { type: 'Reconciling', status: busy, reason: busy ? 'Applying' : 'Idle', message: '', observedGeneration },
+    {
+      type: 'Stalled',
+      status: stalled !== undefined,
+      reason: stalled ? (blind.length > 0 ? 'Blind' : 'Failing') : 'Fine',
+      message: stalled ? `${stalled[0]}: ${stalled[1]}` : '',
+      observedGeneration,
+    },
+  ];
+}

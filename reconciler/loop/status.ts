@@ -1,0 +1,137 @@
+import type { Catalog } from '../model/catalog.ts';
+import type { Limitation } from '../model/change.ts';
+import type { Ref } from '../model/ref.ts';
+import { refOf } from '../model/ref.ts';
+import type { Assignment, Placement, ReplicaReport, Report } from '../model/replica.ts';
+
+export type Sync = 'Synced' | 'OutOfSync' | 'Unknown';
+export type HealthWord = 'Healthy' | 'Progressing' | 'Degraded' | 'Suspended' | 'Missing';
+
+export interface StatusItem {
+  readonly ref: Ref;
+  readonly host: string;
+  readonly sync: Sync;
+  readonly health: HealthWord;
+  readonly reason: string;
+  /** For people: address, restarts, what waits. */
+  readonly address?: string;
+  readonly restarts?: number;
+  readonly image?: string;
+}
+
+/** What the source says of itself. */
+export interface SourceStatus {
+  readonly url: string;
+  readonly ref: string;
+  readonly revision: string;
+  /** Milliseconds since 1970 of the last fetch that worked. */
+  readonly fetchedAt: number;
+  /** Why the last fetch failed, if it did: the revision is the last good one. */
+  readonly error?: string;
+}
+
+export interface Status {
+  readonly version: 1;
+  readonly revision: string;
+  readonly sync: Sync;
+  readonly health: HealthWord;
+  readonly items: readonly StatusItem[];
+  readonly source?: SourceStatus;
+  readonly problems: number;
+  readonly limitations: readonly Limitation[];
+  /** What waits for a person, and how to let it go on. */
+  readonly held: readonly string[];
+  readonly messages: readonly string[];
+}
+
+export interface StatusInput {
+  readonly catalog: Catalog | undefined;
+  readonly placements: ReadonlyMap<string, Placement>;
+  readonly unplaceable: readonly { readonly replica: string; readonly app: string; readonly message: string }[];
+  readonly assignments: ReadonlyMap<string, Assignment>;
+  readonly reports: ReadonlyMap<string, Report>;
+  readonly source?: SourceStatus;
+  readonly held: readonly string[];
+}
+
+const DEGRADED = new Set(['CrashLoop', 'ProbeFailed']);
+
+function replicaItem(input: StatusInput, placement: Placement): StatusItem {
+  const { replica, host, address } = placement;
+  const report = input.reports.get(host);
+  const assignment = input.assignments.get(host);
+  const seen = report?.replicas.find(({ id }) => id === replica);
+  const base = { ref: refOf('replica', replica), host, address };
+  if (!report || !assignment) return { ...base, sync: 'Unknown', health: 'Progressing', reason: 'NoReport' };
+  const assigned = assignment.replicas.find(({ id }) => id === replica);
+  if (seen?.reason === 'Unknown')
+    return { ...base, sync: 'Unknown', health: healthOf(seen), reason: `Unknown: ${seen.message ?? ''}` };
+  const current = report.generation === assignment.generation && assigned !== undefined;
+  return {
+    ...base,
+    sync: current && seen?.fingerprint !== undefined && !waits(seen) ? 'Synced' : 'OutOfSync',
+    health: healthOf(seen),
+    reason: seen?.reason === undefined ? (seen?.phase ?? 'Pending') : `${seen.reason}: ${seen.message ?? ''}`,
+    restarts: seen?.restarts ?? 0,
+    ...(assigned ? { image: assigned.spec.image } : {}),
+  };
+}
+
+function waits(seen: ReplicaReport): boolean {
+  return seen.reason !== undefined && !DEGRADED.has(seen.reason);
+}
+
+function healthOf(seen: ReplicaReport | undefined): HealthWord {
+  if (!seen || seen.phase === 'Placed') return seen?.reason === undefined ? 'Missing' : 'Degraded';
+  if (seen.ready) return 'Healthy';
+  if (seen.reason !== undefined && seen.reason !== 'Waiting')
+    return seen.reason === 'ProbeFailed' ? 'Progressing' : 'Degraded';
+  return 'Progressing';
+}
+
+function worst(items: readonly StatusItem[]): HealthWord {
+  const order: readonly HealthWord[] = ['Degraded', 'Missing', 'Progressing', 'Suspended', 'Healthy'];
+  return order.find((word) => items.some(({ health }) => health === word)) ?? 'Healthy';
+}
+
+/** The state of everything that Git asks for, one item a replica. */
+export function statusOf(input: StatusInput): Status {
+  const items = [...input.placements.values()].map((placement) => replicaItem(input, placement));
+  for (const { replica, message } of input.unplaceable)
+    items.push({
+      ref: refOf('replica', replica),
+      host: '',
+      sync: 'OutOfSync',
+      health: 'Missing',
+      reason: `Unplaceable: ${message}`,
+    });
+  const collator = new Intl.Collator('en', { numeric: true });
+  items.sort((a, b) => collator.compare(a.ref, b.ref));
+  const reports = [...input.reports.values()];
+  const stalled = reports.flatMap(({ host, conditions }) =>
+    conditions.filter(({ type, status }) => type === 'Stalled' && status).map(({ message }) => `${host}: ${message}`),
+  );
+  const behind = [...input.assignments.values()].some(
+    ({ host, generation }) => input.reports.get(host)?.generation !== generation,
+  );
+  const settled = reports.every(({ conditions }) => conditions.some(({ type, status }) => type === 'Ready' && status));
+  const synced = items.every(({ sync }) => sync === 'Synced') && !behind && settled && input.held.length === 0;
+  const unknown = input.catalog === undefined || items.some(({ sync }) => sync === 'Unknown');
+  return {
+    version: 1,
+    revision: input.catalog?.revision ?? '',
+    sync: unknown ? 'Unknown' : synced ? 'Synced' : 'OutOfSync',
+    health: stalled.length > 0 ? 'Degraded' : worst(items),
+    items,
+    ...(input.source ? { source: input.source } : {}),
+    problems: input.catalog?.problems.length ?? 0,
+    limitations: reports.flatMap(({ limitations }) => limitations),
+    held: input.held,
+    messages: stalled,
+  };
+}
+
+/** Exit status of `plumb status`: 0 all Synced and Healthy, 2 otherwise. */
+export function statusCode({ sync, health, problems }: Status): number {
+  return sync === 'Synced' && health === 'Healthy' && problems === 0 ? 0 : 2;
+}

@@ -1,0 +1,218 @@
+import type { Assignment, HostFacts, Report } from '../model/replica.ts';
+import type { Store } from '../model/store.ts';
+import { createAgent, type Agent } from './agent.ts';
+import type { AgentOptions, Log } from './agent-state.ts';
+import { createController, type Controller, type Repository } from './controller.ts';
+import { statusOf, type Status } from './status.ts';
+import type { Known, LocalView } from './view.ts';
+
+export interface UpOptions {
+  readonly host: string;
+  readonly facts: HostFacts;
+  readonly repository: Repository;
+  readonly store: Store;
+  readonly agent: Pick<AgentOptions, 'providers' | 'health'>;
+  readonly allowDeletions: boolean;
+  readonly clock: () => number;
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+export interface Up {
+  /** Works until the signal aborts, then finishes what it has begun. */
+  run(signal: AbortSignal): Promise<void>;
+  readonly view: LocalView;
+}
+
+/** Pause after a controller pass that failed, in milliseconds. */
+const AFTER_FAILURE = 5_000;
+/** How long nothing may change before waiting for convergence is given up, in milliseconds. */
+const PATIENCE = 30_000;
+/** How long a state that cannot get better by itself must last before it is believed, in milliseconds. */
+const STUCK = 3_000;
+
+/** Controller and agent of one machine in one process. */
+export function createUp(options: UpOptions): Up {
+  const { store, host, clock, log, repository, allowDeletions } = options;
+  const authors = new Map<string, string>();
+  const controller: Controller = createController({
+    repository,
+    store,
+    allowDeletions,
+    clock,
+    log,
+    onRevision: (revision, { author }) => authors.set(revision, author),
+  });
+  const agent: Agent = createAgent({
+    ...options.agent,
+    host,
+    facts: options.facts,
+    mailbox: store.mailbox,
+    journal: store.journal,
+    author: (revision) => authors.get(revision) ?? '',
+    clock,
+    random: options.random,
+    log,
+  });
+  const doorbell = createDoorbell();
+  let passes = 0;
+  let convergedAt = '';
+
+  async function introduce(): Promise<void> {
+    const reports = await store.mailbox.reports();
+    const mine = reports.find((report) => report.host === host);
+    const report: Report = mine
+      ? { ...mine, facts: options.facts }
+      : {
+          host,
+          generation: 0,
+          revision: '',
+          at: clock(),
+          facts: options.facts,
+          replicas: [],
+          observed: [],
+          limitations: [],
+          conditions: [],
+        };
+    await store.mailbox.report(report);
+  }
+
+  async function control(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      let wait = controller.view().catalog?.fleet.spec.poll ?? AFTER_FAILURE;
+      try {
+        await controller.pass();
+        wait = controller.view().catalog?.fleet.spec.poll ?? wait;
+      } catch (error) {
+        log.warn({ err: error }, 'controller pass failed');
+        wait = AFTER_FAILURE;
+      }
+      passes += 1;
+      await tellConverged();
+      await doorbell.wait(wait, signal);
+    }
+  }
+
+  async function listen(signal: AbortSignal): Promise<void> {
+    for await (const { what } of store.mailbox.follow(signal)) if (what === 'report') doorbell.ring();
+  }
+
+  async function tellConverged(): Promise<void> {
+    const now = await status();
+    const { catalog } = controller.view();
+    if (!isGood(now) || !catalog || convergedAt === now.revision) return;
+    convergedAt = now.revision;
+    const message = `${now.revision.slice(0, 7)}: ${String(now.items.length)} replicas Synced and Healthy`;
+    await store.journal
+      .append([{ type: 'event', host, level: 'info', reason: 'Converged', revision: now.revision, message }])
+      .catch((error: unknown) => {
+        log.warn({ err: error }, 'event not journaled');
+      });
+  }
+
+  async function known(): Promise<Known> {
+    const [snapshot, reports] = await Promise.all([store.reservations.snapshot(), store.mailbox.reports()]);
+    const assignments = await Promise.all(reports.map((report) => store.mailbox.assignment(report.host)));
+    return { snapshot, reports, assignments: assignments.filter((assignment) => assignment !== undefined) };
+  }
+
+  async function status(): Promise<Status> {
+    const { catalog, source, unplaceable, held } = controller.view();
+    const { snapshot, reports, assignments } = await known();
+    const byHost = <T extends { readonly host: string }>(items: readonly T[]): ReadonlyMap<string, T> =>
+      new Map(items.map((item) => [item.host, item]));
+    return statusOf({
+      catalog,
+      placements: snapshot.placements,
+      unplaceable,
+      held,
+      assignments: byHost<Assignment>(assignments),
+      reports: byHost<Report>(reports),
+      ...(source ? { source } : {}),
+    });
+  }
+
+  /** Converged, or as far as it gets: nothing under way and nothing better to be expected soon. */
+  async function settle(signal: AbortSignal): Promise<Status> {
+    const before = passes;
+    doorbell.ring();
+    agent.kick('*');
+    let last = '';
+    let changedAt = clock();
+    for (;;) {
+      const now = await status();
+      const text = JSON.stringify(now.items) + now.sync;
+      if (text !== last) changedAt = clock();
+      last = text;
+      const quiet = clock() - changedAt;
+      const stuck = agent.idle() && now.health !== 'Progressing' && quiet > STUCK;
+      if (passes > before && (isGood(now) || stuck || quiet > PATIENCE)) return now;
+      if (signal.aborted) return now;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  return {
+    view: {
+      status,
+      known,
+      settle,
+      journal: async function* (filter, follow, signal) {
+        let next = filter.from ?? 0;
+        for await (const entry of store.journal.read(filter)) {
+          next = entry.seq + 1;
+          yield entry;
+        }
+        if (!follow) return;
+        for await (const entry of store.journal.follow(signal)) {
+          const wanted = filter.types?.includes(entry.type) ?? true;
+          const about = filter.ref === undefined || ('ref' in entry && entry.ref === filter.ref);
+          if (entry.seq >= next && wanted && about) yield entry;
+        }
+      },
+    },
+    async run(signal) {
+      await introduce();
+      const listening = listen(signal).catch((error: unknown) => {
+        log.warn({ err: error }, 'no longer hears reports');
+      });
+      await Promise.all([agent.run(signal), control(signal), listening]);
+    },
+  };
+}
+
+function isGood({ sync, health }: Status): boolean {
+  return sync === 'Synced' && health === 'Healthy';
+}
+
+interface Doorbell {
+  ring(): void;
+  /** Until the bell rings, the time is up or the signal aborts. Rings that came before count; those that come together count once. */
+  wait(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+function createDoorbell(): Doorbell {
+  let rung = false;
+  let open: (() => void) | undefined;
+  return {
+    ring() {
+      rung = true;
+      open?.();
+    },
+    async wait(ms, signal) {
+      if (!rung && !signal.aborted)
+        await new Promise<void>((resolve) => {
+          const done = (): void => {
+            clearTimeout(timer);
+            signal.removeEventListener('abort', done);
+            open = undefined;
+            resolve();
+          };
+          const timer = setTimeout(done, ms);
+          signal.addEventListener('abort', done, { once: true });
+          open = done;
+        });
+      rung = false;
+    },
+  };
+}
