@@ -1,0 +1,122 @@
+import type { Command } from 'commander';
+import { createHealth, type HealthClock } from '../reconciler/loop/health.ts';
+import { identify } from '../reconciler/loop/identify.ts';
+import { createUp, type Up } from '../reconciler/loop/up.ts';
+import type { Catalog, HostSpec, Resource } from '../reconciler/model/catalog.ts';
+import type { Entry } from '../reconciler/model/journal.ts';
+import type { HostFacts } from '../reconciler/model/replica.ts';
+import { selects } from '../reconciler/model/catalog.ts';
+import { openEmbedded } from '../reconciler/store/embedded/embedded.ts';
+import { lockHost } from '../reconciler/store/embedded/lock.ts';
+import type { Io } from './io.ts';
+import { pathsOf, type StateOptions } from './paths.ts';
+import { openRepository, rememberSource, type RepositoryFlags } from './repository.ts';
+import { dockerRuntime, factsOf, simulatedRuntime, type Runtime, type RuntimeFlags } from './runtime.ts';
+
+/** Options of `up`, `apply` and `plan`. */
+export interface UpFlags extends StateOptions, RepositoryFlags, RuntimeFlags {
+  readonly host?: string;
+  readonly simulated?: boolean;
+  readonly allowDeletions?: boolean;
+  readonly logLevel?: string;
+}
+
+/** Adds the options that `up` and `apply` share. */
+export function upOptions(cmd: Command): void {
+  repositoryOptions(cmd);
+  cmd
+    .option(
+      '--host <name>',
+      'which Host this machine is (default: the one whose machine-id, hostname or address matches)',
+    )
+    .option('--simulated', 'keep containers, ports and cgroups as files below the state directory; needs no root')
+    .option('--allow-deletions', "let more replicas go than the Fleet's budget allows")
+    .option('--allow-empty', 'accept a revision without any manifest')
+    .option('--docker-socket <path>', 'socket of dockerd', '/var/run/docker.sock')
+    .option('--ovs-dir <dir>', 'directory of the sockets of Open vSwitch', '/run/openvswitch')
+    .option('--log-level <level>', 'debug, info, warn or error: operational log on standard error', 'warn');
+}
+
+/** Adds the options that say which repository. */
+export function repositoryOptions(cmd: Command): void {
+  cmd
+    .option(
+      '-r, --repo <url>',
+      'Git repository: a path, or a file, http(s), ssh or git address (default: this directory)',
+    )
+    .option('--ref <branch>', "branch (default: the repository's HEAD)")
+    .option('--tag <tag>', 'tag instead of a branch')
+    .option('--commit <id>', 'commit instead of a branch')
+    .option('--path <dir>', 'folder inside the repository');
+}
+
+/** What runs the replicas of this machine, as its Zone says or as asked for. */
+export function runtimeOf(flags: UpFlags, catalog: Catalog, host: Resource<HostSpec>, state: string): Runtime {
+  const zone = [...catalog.zones.values()].find(({ spec }) => selects(spec.hosts, host.labels));
+  const simulated = flags.simulated === true || zone?.spec.runtime === 'simulated';
+  return simulated ? simulatedRuntime(state) : dockerRuntime(flags, state);
+}
+
+const systemClock: HealthClock = {
+  now: Date.now,
+  after: (ms, call) => {
+    const timer = setTimeout(call, ms);
+    return () => {
+      clearTimeout(timer);
+    };
+  },
+};
+
+export interface OpenUp {
+  readonly up: Up;
+  readonly host: string;
+  /** What is journaled from now on. */
+  readonly happening: (signal: AbortSignal) => AsyncIterable<Entry>;
+  readonly close: () => Promise<void>;
+}
+
+/** Everything of a running `up`, from flags: repository, host, runtime, lock, store. Throws STORE_LOCKED when another runs here. */
+export async function openUp(flags: UpFlags, io: Io): Promise<OpenUp> {
+  const { state } = pathsOf(flags, io);
+  const { pino } = await import('pino');
+  const repository = await openRepository(flags, state, io);
+  const { revision } = await repository.fetch();
+  rememberSource(state, { ...flags, repo: repository.url });
+  const catalog = await repository.catalog(revision);
+  const facts: HostFacts = await factsOf(flags.simulated === true);
+  const host = identify(catalog, facts, flags.host);
+  const runtime = runtimeOf(flags, catalog, host, state);
+  const lock = await lockHost(runtime.key, { state });
+  try {
+    const store = await openEmbedded(state, { clock: Date.now });
+    const log = pino({ level: flags.logLevel ?? 'warn', base: null }, pino.destination(2));
+    const up = createUp({
+      host: host.name,
+      facts: { ...facts, capacity: { ...facts.capacity, ...host.spec.capacity } },
+      repository,
+      store,
+      agent: {
+        providers: runtime.providers,
+        health: (onChange) =>
+          createHealth({ prober: runtime.prober, clock: systemClock, random: Math.random, onChange }),
+      },
+      allowDeletions: flags.allowDeletions === true,
+      clock: Date.now,
+      random: Math.random,
+      log,
+    });
+    return {
+      up,
+      host: host.name,
+      happening: (signal) => store.journal.follow(signal),
+      close: async () => {
+        runtime.close();
+        await store.close();
+        await lock.release();
+      },
+    };
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}

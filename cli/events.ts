@@ -1,0 +1,75 @@
+import type { Entry, EntryFilter } from '../reconciler/model/journal.ts';
+import { isRef } from '../reconciler/model/ref.ts';
+import { PlumbError } from '../reconciler/model/errors.ts';
+import { formatValue, symbolOf } from '../reconciler/plan/render.ts';
+import type { Io } from './io.ts';
+import { journalOf } from './journal.ts';
+import { command, outputOption, parse } from './options.ts';
+import { pathsOf, stateOptions, type StateOptions } from './paths.ts';
+import { tint } from './table.ts';
+
+interface Options extends StateOptions {
+  readonly output: 'text' | 'json';
+  readonly follow?: boolean;
+  readonly last: string;
+}
+
+/** `plumb events [REF]`: the journal, oldest first. */
+export async function eventsCommand(argv: readonly string[], io: Io): Promise<number> {
+  const cmd = command(
+    'events',
+    'Show what was done and what happened.',
+    'plumb events --follow\nplumb events container/web-0',
+    io,
+  )
+    .argument('[ref]', 'only of this thing, as container/web-0')
+    .addOption(outputOption('text', 'json'))
+    .option('-f, --follow', 'then show events as they come')
+    .option('-n, --last <count>', 'how many of the past', '50');
+  stateOptions(cmd);
+  const parsed = parse(cmd, argv);
+  if (!parsed) return 0;
+  const options = parsed.opts<Options>();
+  const [ref] = parsed.args;
+  if (ref !== undefined && !isRef(ref))
+    throw new PlumbError('USAGE', `${ref} is no ref; write kind/name, as container/web-0`);
+  const filter: EntryFilter = ref === undefined ? {} : { ref };
+  const journal = journalOf(pathsOf(options, io));
+  const past: Entry[] = [];
+  const last = Math.max(0, Number(options.last) || 0);
+  for await (const entry of journal(filter, false, io.signal)) {
+    past.push(entry);
+    if (past.length > last) past.shift();
+  }
+  const show = (entry: Entry): string =>
+    options.output === 'json' ? `${JSON.stringify(entry)}\n` : renderEntry(entry, io);
+  for (const entry of past) io.out(show(entry));
+  if (options.follow !== true) return 0;
+  const from = (past.at(-1)?.seq ?? 0) + 1;
+  for await (const entry of journal({ ...filter, from }, true, io.signal)) io.out(show(entry));
+  return 0;
+}
+
+/** One entry as one line (intents with their fields below); empty for what would only repeat. */
+export function renderEntry(entry: Entry, io: Pick<Io, 'color'>): string {
+  const time = tint(io, 'dim', new Date(entry.at).toISOString().slice(11, 23));
+  switch (entry.type) {
+    case 'intent': {
+      const fields = entry.fields.map(
+        ({ path, have, want }) => `${path.slice(1)} ${formatValue(path, have)} -> ${formatValue(path, want)}`,
+      );
+      const what = fields.length === 0 ? '' : `: ${fields.join(', ')}`;
+      return `${time} ${symbolOf(entry).padStart(3)} ${entry.ref}${what}  ${tint(io, 'dim', `# ${entry.because}`)}\n`;
+    }
+    case 'outcome': {
+      const good = entry.result === 'done';
+      const mark = tint(io, good ? 'green' : 'red', good ? 'ok' : entry.result);
+      const words = good ? (entry.did ?? '') : (entry.error ?? '');
+      return `${time}  ${mark} ${entry.ref}${words === '' ? '' : `  ${words}`}\n`;
+    }
+    case 'event': {
+      const color = { info: 'cyan', warn: 'yellow', error: 'red' } as const;
+      return `${time}   ${tint(io, color[entry.level], entry.reason)} ${entry.message}\n`;
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import { request, type IncomingMessage } from 'node:http';
+import { createInterface } from 'node:readline';
+import { PlumbError, ERRORS, type ErrorCode } from '../reconciler/model/errors.ts';
+import type { Entry, EntryFilter } from '../reconciler/model/journal.ts';
+import type { Assignment, Report } from '../reconciler/model/replica.ts';
+import type { Status } from '../reconciler/loop/status.ts';
+import { snapshotFromJson, type Known, type LocalView, type SnapshotJson } from '../reconciler/loop/view.ts';
+
+function call(socketPath: string, method: string, path: string, signal: AbortSignal): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ socketPath, method, path, signal }, resolve);
+    outgoing.on('error', (error: NodeJS.ErrnoException) => {
+      const silent = error.code === 'ENOENT' || error.code === 'ECONNREFUSED';
+      reject(
+        silent
+          ? new PlumbError(
+              'NOT_RUNNING',
+              `no plumb up answers at ${socketPath}; start one, or see what is there with plumb plan`,
+            )
+          : error,
+      );
+    });
+    outgoing.end();
+  });
+}
+
+async function textOf(reply: IncomingMessage): Promise<string> {
+  let text = '';
+  for await (const chunk of reply.setEncoding('utf8')) text += String(chunk);
+  return text;
+}
+
+async function jsonOf(reply: IncomingMessage): Promise<unknown> {
+  const body: unknown = JSON.parse(await textOf(reply));
+  if (reply.statusCode === 200) return body;
+  const { code, message } = body as { readonly code?: string; readonly message?: string };
+  throw new PlumbError(
+    code !== undefined && code in ERRORS ? (code as ErrorCode) : 'INTERNAL',
+    message ?? 'plumb up gave no reason',
+  );
+}
+
+/** The view of a running `up`, through its socket. Throws NOT_RUNNING when none answers. */
+export function remoteView(socketPath: string): LocalView {
+  const get = async (path: string, signal = AbortSignal.timeout(30_000), method = 'GET'): Promise<unknown> =>
+    jsonOf(await call(socketPath, method, path, signal));
+  return {
+    status: async () => (await get('/v1/status')) as Status,
+    known: async (): Promise<Known> => {
+      const body = (await get('/v1/known')) as { snapshot: SnapshotJson; assignments: Assignment[]; reports: Report[] };
+      return { ...body, snapshot: snapshotFromJson(body.snapshot) };
+    },
+    async *journal(filter: EntryFilter, follow: boolean, signal: AbortSignal) {
+      const query = new URLSearchParams();
+      if (filter.from !== undefined) query.set('from', String(filter.from));
+      if (filter.ref !== undefined) query.set('ref', filter.ref);
+      for (const type of filter.types ?? []) query.append('type', type);
+      if (follow) query.set('follow', '1');
+      const reply = await call(socketPath, 'GET', `/v1/journal?${query.toString()}`, signal);
+      if (reply.statusCode !== 200) await jsonOf(reply);
+      try {
+        for await (const line of createInterface({ input: reply })) yield JSON.parse(line) as Entry;
+      } catch (error) {
+        if (!signal.aborted) throw error;
+      }
+    },
+    settle: async (signal) => (await get('/v1/settle', signal, 'POST')) as Status,
+  };
+}

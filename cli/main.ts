@@ -1,0 +1,85 @@
+import { setMaxListeners } from 'node:events';
+import { asPlumbError, type PlumbError } from '../reconciler/model/errors.ts';
+import type { Io } from './io.ts';
+import { VERBS } from './verbs.ts';
+
+/** Version of this build. */
+export const VERSION = '0.1.0';
+
+function overview(): string {
+  const width = Math.max(...VERBS.map(({ name }) => name.length));
+  const verbs = VERBS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).join('\n');
+  return `plumb: keeps containers, Open vSwitch ports, cgroups and host knobs as Git says
+
+Usage: plumb VERB [OPTIONS]
+
+${verbs}
+
+Each verb explains itself: plumb VERB --help. Data goes to standard output, messages to standard error;
+-o json gives every verb's result to programs. Example:
+
+  plumb validate examples/manifests/shop
+`;
+}
+
+/** Runs one command line (without `node` and the script) and gives its exit status. */
+export async function main(argv: readonly string[], io: Io): Promise<number> {
+  const [name, ...rest] = argv;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    io.out(overview());
+    return name === undefined ? 1 : 0;
+  }
+  if (name === '--version' || name === '-V') {
+    io.out(`plumb ${VERSION}\n`);
+    return 0;
+  }
+  if (name === 'complete') return (await import('./completion.ts')).completeCommand(VERBS, rest, io);
+  const verb = VERBS.find((candidate) => candidate.name === name);
+  if (!verb) {
+    const near = VERBS.find((candidate) => candidate.name.startsWith(name.slice(0, 2)));
+    io.err(`plumb: no verb ${name}${near ? `; did you mean ${near.name}?` : ''} (plumb --help lists them)\n`);
+    return verbErrorCode(name);
+  }
+  try {
+    const run = await verb.load();
+    return await run(rest, io);
+  } catch (error) {
+    const known = asPlumbError(error);
+    if (io.signal.aborted && known.code !== 'STORE_LOCKED') return 130;
+    reportError(known, io);
+    return verbErrorCode(name);
+  }
+}
+
+/** 1 for errors, but `validate` keeps 1 for "invalid" and says 2. */
+function verbErrorCode(name: string): number {
+  return name === 'validate' ? 2 : 1;
+}
+
+function reportError(error: PlumbError, io: Io): void {
+  io.err(`plumb: ${error.message} [${error.code}]\n`);
+  if (error.code === 'INTERNAL' && io.env['PLUMB_DEBUG'] !== undefined)
+    io.err(`${(error.cause as Error | undefined)?.stack ?? error.stack ?? ''}\n`);
+}
+
+/** Io of this process; its signal aborts on SIGINT and SIGTERM. */
+export function processIo(): Io {
+  const stop = new AbortController();
+  // every watcher of an up listens to it
+  setMaxListeners(0, stop.signal);
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.on(name, () => {
+      stop.abort();
+    });
+  const env = process.env;
+  const isTTY = process.stdout.isTTY;
+  return {
+    out: (text) => process.stdout.write(text),
+    err: (text) => process.stderr.write(text),
+    env,
+    cwd: process.cwd(),
+    color: isTTY && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
+    isTTY,
+    signal: stop.signal,
+  };
+}

@@ -1,0 +1,38 @@
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import type { Io } from './io.ts';
+
+/** Options that say where the state is. */
+export interface StateOptions {
+  readonly stateDir?: string;
+  readonly socket?: string;
+}
+
+export interface Paths {
+  /** Database, journal, Git mirror, originals of knobs. */
+  readonly state: string;
+  /** Where a running `up` answers. */
+  readonly socket: string;
+}
+
+/** Adds `--state-dir` and `--socket`. */
+export function stateOptions(cmd: Command): void {
+  cmd
+    .option('--state-dir <dir>', 'database, journal and Git mirror (PLUMB_STATE_DIR; root: /var/lib/plumbline)')
+    .option('--socket <path>', 'socket of plumb up (PLUMB_SOCKET; root: /run/plumbline/plumb.sock)');
+}
+
+/**
+ * Where state and socket are: the options, else the environment, else /var/lib and /run for root (FHS) and the XDG
+ * directories for others. A state directory of one's own brings its own socket.
+ */
+export function pathsOf({ stateDir, socket }: StateOptions, { env }: Pick<Io, 'env'>): Paths {
+  const root = process.getuid?.() === 0;
+  const own = stateDir ?? env['PLUMB_STATE_DIR'];
+  const home = env['HOME'] ?? '/';
+  const state =
+    own ?? (root ? '/var/lib/plumbline' : join(env['XDG_STATE_HOME'] ?? join(home, '.local/state'), 'plumbline'));
+  const run = root ? '/run/plumbline' : join(env['XDG_RUNTIME_DIR'] ?? join(home, '.local/run'), 'plumbline');
+  const at = socket ?? env['PLUMB_SOCKET'] ?? join(own === undefined ? run : own, 'plumb.sock');
+  return { state, socket: at };
+}

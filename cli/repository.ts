@@ -1,0 +1,129 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { compile } from '../reconciler/compile/compile.ts';
+import type { ParseCache } from '../reconciler/compile/file.ts';
+import type { Fetched, Repository } from '../reconciler/loop/controller.ts';
+import type { Catalog } from '../reconciler/model/catalog.ts';
+import { PlumbError } from '../reconciler/model/errors.ts';
+import type { WantedRef } from '../reconciler/source/address.ts';
+import { openSource, type FetchResult, type Source } from '../reconciler/source/source.ts';
+import type { Io } from './io.ts';
+
+/** Options that say which repository. */
+export interface RepositoryFlags {
+  readonly repo?: string;
+  readonly ref?: string;
+  readonly tag?: string;
+  readonly commit?: string;
+  readonly path?: string;
+  readonly allowEmpty?: boolean;
+}
+
+/** A Repository, and the source below it for `why` and `plan`. */
+export interface OpenRepository extends Repository {
+  readonly source: Source;
+  readonly url: string;
+}
+
+function wantedOf({ ref, tag, commit }: RepositoryFlags): WantedRef | undefined {
+  if (commit !== undefined) return { commit };
+  if (tag !== undefined) return { tag };
+  return ref === undefined ? undefined : { branch: ref };
+}
+
+function notesOf({ forced, vanished }: FetchResult, what: string): Fetched['notes'] {
+  const notes = [];
+  if (forced)
+    notes.push({
+      reason: 'ForcePush',
+      message: `${what} was rewritten: ${forced.from.slice(0, 7)} is no ancestor of ${forced.to.slice(0, 7)}`,
+    });
+  if (vanished) notes.push({ reason: 'RefVanished', message: `${what} is gone; the last good revision stays` });
+  return notes;
+}
+
+function sourceOf(flags: RepositoryFlags & { readonly repo: string }, state: string, io: Io): Promise<Source> {
+  const wanted = wantedOf(flags);
+  return openSource({
+    url: flags.repo,
+    ...(wanted ? { ref: wanted } : {}),
+    ...(flags.path === undefined ? {} : { path: flags.path }),
+    cacheDir: join(state, 'git'),
+    env: io.env,
+    clock: Date.now,
+    signal: io.signal,
+  });
+}
+
+/** What `up` of a state directory works from. */
+interface Remembered extends RepositoryFlags {
+  readonly repo: string;
+}
+
+function memoryOf(state: string): string {
+  return join(state, 'source.json');
+}
+
+/** Notes for other commands which repository `up` works from. */
+export function rememberSource(state: string, { repo, ref, tag, commit, path }: Remembered): void {
+  mkdirSync(state, { recursive: true, mode: 0o700 });
+  writeFileSync(memoryOf(state), JSON.stringify({ repo, ref, tag, commit, path }), { mode: 0o600 });
+}
+
+/** The repository that the last `up` of a state directory worked from. */
+export function rememberedSource(state: string): Remembered | undefined {
+  if (!existsSync(memoryOf(state))) return undefined;
+  try {
+    return JSON.parse(readFileSync(memoryOf(state), 'utf8')) as Remembered;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Its source, as far as it is mirrored already: nothing is fetched. */
+export async function openMirrorOf(state: string, io: Io): Promise<Source | undefined> {
+  const remembered = rememberedSource(state);
+  return remembered && sourceOf(remembered, state, io);
+}
+
+/** Opens a Git repository as a source of catalogs. Blobs are parsed once, by their id. */
+export async function openRepository(flags: RepositoryFlags, state: string, io: Io): Promise<OpenRepository> {
+  const url =
+    flags.repo === undefined || existsSync(resolve(io.cwd, flags.repo))
+      ? resolve(io.cwd, flags.repo ?? '.')
+      : flags.repo;
+  const source = await sourceOf({ ...flags, repo: url }, state, io);
+  const name = flags.commit ?? flags.tag ?? flags.ref ?? 'HEAD';
+  const parsed = new Map<string, ReturnType<ParseCache['get']> & object>();
+  const cache: ParseCache = { get: (blob) => parsed.get(blob), set: (blob, file) => void parsed.set(blob, file) };
+  let previous: Catalog | undefined;
+  return {
+    source,
+    url,
+    fetch: async () => {
+      const result = await source.fetch();
+      if (result.revision === undefined)
+        throw result.error ?? new PlumbError('REVISION_NOT_FOUND', `${url} has no ${name}`);
+      return {
+        url,
+        ref: name,
+        revision: result.revision,
+        fetchedAt: result.lastSuccess ?? 0,
+        ...(result.error ? { error: result.error.message } : {}),
+        notes: notesOf(result, `${url} ${name}`),
+      };
+    },
+    catalog: async (revision) => {
+      const files = await source.files(revision, {
+        known: new Set(parsed.keys()),
+        allowEmpty: flags.allowEmpty === true,
+      });
+      previous = compile(files, revision, cache, previous);
+      return previous;
+    },
+    commit: async (revision) => {
+      const { author, email, subject } = await source.commit(revision);
+      return { author: `${author} <${email}>`, subject };
+    },
+  };
+}

@@ -1,0 +1,76 @@
+import type { Prober } from '../reconciler/model/probe.ts';
+import type { Provider } from '../reconciler/model/provider.ts';
+import type { HostFacts } from '../reconciler/model/replica.ts';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { cgroups } from '../providers/cgroups/index.ts';
+import { dockerClient } from '../providers/containers/client.ts';
+import { containers } from '../providers/containers/index.ts';
+import { updateLimits } from '../providers/containers/limits.ts';
+import { facts } from '../providers/host/facts.ts';
+import { host } from '../providers/host/index.ts';
+import { ovs } from '../providers/ovs/index.ts';
+import { fixedPart, fixedSandboxPart } from '../providers/containers/spec.ts';
+import { createProber } from '../providers/probes/index.ts';
+import { simulated } from '../providers/simulated/index.ts';
+import { simulatedProber } from '../providers/simulated/prober.ts';
+
+/** Where the daemons are. */
+export interface RuntimeFlags {
+  readonly dockerSocket?: string;
+  readonly ovsDir?: string;
+}
+
+/** What runs replicas on this machine. */
+export interface Runtime {
+  /** Observing in this order. */
+  readonly providers: readonly Provider[];
+  readonly prober: Prober;
+  /** Names what only one `plumb` at a time may work on. */
+  readonly key: string;
+  close(): void;
+}
+
+/** Docker, Open vSwitch and the kernel of this machine. */
+export function dockerRuntime(flags: RuntimeFlags, state: string): Runtime {
+  const socket = flags.dockerSocket ?? '/var/run/docker.sock';
+  const client = dockerClient(socket);
+  const prober = createProber({ exec: (id, command, signal) => client.engine.exec(id, command, signal) });
+  return {
+    providers: [
+      containers({ client }),
+      ovs({ runDir: flags.ovsDir ?? '/run/openvswitch' }),
+      cgroups({ updateLimits: (id, limits, signal) => updateLimits(client, id, limits, signal) }),
+      host({ originalsFile: join(state, 'originals.json') }),
+    ] as readonly Provider[],
+    prober,
+    key: `docker ${socket}`,
+    close: () => {
+      prober.close();
+      client.close();
+    },
+  };
+}
+
+/** Files in a folder instead of containers, ports and cgroups; plans and drift by the rules of the real providers. */
+export function simulatedRuntime(state: string): Runtime {
+  const dir = join(state, 'simulated');
+  const prober = simulatedProber(dir);
+  const real = dockerRuntime({}, state);
+  return {
+    providers: [simulated({ dir, rules: real.providers, fixed: { container: fixedPart, sandbox: fixedSandboxPart } })],
+    prober,
+    key: `simulated ${dir}`,
+    close: () => {
+      prober.close();
+      real.close();
+    },
+  };
+}
+
+/** What this machine is. A simulated host needs no Linux: elsewhere it has a round size. */
+export async function factsOf(simulatedHost: boolean): Promise<HostFacts> {
+  if (!simulatedHost || process.platform === 'linux') return facts();
+  const capacity = { cpu: 4000, memory: 8 * 2 ** 30, pids: 32_768 };
+  return { hostname: hostname(), machineId: '', addresses: [], capacity, kernel: process.platform, cgroup: 'v2' };
+}

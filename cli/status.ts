@@ -1,0 +1,88 @@
+import { statusCode, type Status, type StatusItem } from '../reconciler/loop/status.ts';
+import type { Io } from './io.ts';
+import { remoteView } from './local.ts';
+import { command, outputOption, parse } from './options.ts';
+import { pathsOf, stateOptions, type StateOptions } from './paths.ts';
+import { table, tint } from './table.ts';
+
+interface Options extends StateOptions {
+  readonly output: 'text' | 'json';
+  readonly watch?: boolean;
+}
+
+/** `plumb status`: 0 all Synced and Healthy, 1 error, 2 OutOfSync or Degraded. */
+export async function statusCommand(argv: readonly string[], io: Io): Promise<number> {
+  const cmd = command(
+    'status',
+    'Show whether everything is as Git says, and healthy.',
+    'plumb status\nplumb status --watch',
+    io,
+  )
+    .addOption(outputOption('text', 'json'))
+    .option('-w, --watch', 'show it again whenever it changes, until interrupted');
+  stateOptions(cmd);
+  const options = parse(cmd, argv)?.opts<Options>();
+  if (!options) return 0;
+  const view = remoteView(pathsOf(options, io).socket);
+  const show = (status: Status): string =>
+    options.output === 'json' ? `${JSON.stringify(status, null, 2)}\n` : renderStatus(status, io);
+  let status = await view.status();
+  io.out(show(status));
+  for (let last = show(status); options.watch === true && !io.signal.aborted;) {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    status = await view.status();
+    const next = show(status);
+    if (next !== last) io.out(io.isTTY ? `\u001b[H\u001b[2J${next}` : `\n${next}`);
+    last = next;
+  }
+  return statusCode(status);
+}
+
+const GOOD = new Set(['Synced', 'Healthy']);
+const BAD = new Set(['Degraded', 'OutOfSync', 'Missing']);
+
+function row({ ref, host, sync, health, address, restarts, image, reason }: StatusItem, io: Io): string[] {
+  const word = (text: string): string => tint(io, GOOD.has(text) ? 'green' : BAD.has(text) ? 'red' : 'yellow', text);
+  return [
+    ref.slice(ref.indexOf('/') + 1),
+    host === '' ? '-' : host,
+    address ?? '-',
+    word(sync),
+    word(health),
+    restarts === undefined ? '-' : String(restarts),
+    image ?? '-',
+    reason,
+  ];
+}
+
+function age(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 120) return `${String(seconds)} s`;
+  return seconds < 7200 ? `${String(Math.round(seconds / 60))} min` : `${String(Math.round(seconds / 3600))} h`;
+}
+
+/** The status as a person reads it: one line for the whole, a table of replicas, then what needs to be known. */
+export function renderStatus(status: Status, io: Io): string {
+  const { source } = status;
+  const lines: string[] = [];
+  const good = status.sync === 'Synced' && status.health === 'Healthy';
+  const word = tint(io, good ? 'green' : 'yellow', `${status.sync}, ${status.health}`);
+  lines.push(`${status.revision === '' ? 'no revision yet' : `revision ${status.revision.slice(0, 7)}`}  ${word}`);
+  if (source?.error !== undefined)
+    lines.push(
+      `source ${source.url} ${source.ref}: last fetched ${age(Date.now() - source.fetchedAt)} ago: ${source.error}`,
+    );
+  lines.push(
+    '',
+    table(
+      ['REPLICA', 'HOST', 'ADDRESS', 'SYNC', 'HEALTH', 'RESTARTS', 'IMAGE', 'STATE'],
+      status.items.map((item) => row(item, io)),
+    ),
+  );
+  if (status.items.length === 0) lines.push('(no replicas)');
+  if (status.problems > 0)
+    lines.push('', `${String(status.problems)} problems in the manifests: plumb validate shows them`);
+  for (const { ref, path, state, why } of status.limitations) lines.push(`${state}: ${ref} ${path}: ${why}`);
+  lines.push(...status.held, ...status.messages);
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,20 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Known } from '../reconciler/loop/view.ts';
+import { openEmbedded } from '../reconciler/store/embedded/embedded.ts';
+
+/** What the state directory of an `up` that does not run remembers. A directory that is not there knows nothing, and is not made. */
+export async function storedKnown(state: string): Promise<Known> {
+  if (!existsSync(join(state, 'store'))) {
+    const snapshot = { cursor: 0, hosts: new Map(), placements: new Map(), addresses: new Map() };
+    return { snapshot, assignments: [], reports: [] };
+  }
+  const store = await openEmbedded(state, { clock: Date.now });
+  try {
+    const [snapshot, reports] = await Promise.all([store.reservations.snapshot(), store.mailbox.reports()]);
+    const found = await Promise.all(reports.map(({ host }) => store.mailbox.assignment(host)));
+    return { snapshot, reports, assignments: found.filter((assignment) => assignment !== undefined) };
+  } finally {
+    await store.close();
+  }
+}

@@ -1,0 +1,56 @@
+import type { Verb } from './verb.ts';
+
+/** All verbs, in the order of the overview. */
+export const VERBS: readonly Verb[] = [
+  {
+    name: 'init',
+    summary: 'write a small repository to start from',
+    load: async () => (await import('./init.ts')).initCommand,
+  },
+  {
+    name: 'validate',
+    summary: 'check manifests; all errors at once',
+    load: async () => (await import('./validate.ts')).validateCommand,
+  },
+  {
+    name: 'render',
+    summary: 'print the manifests with all defaults filled in',
+    load: async () => (await import('./render.ts')).renderCommand,
+  },
+  {
+    name: 'plan',
+    summary: 'show what a revision, or a change between two, would do',
+    load: async () => (await import('./plan.ts')).planCommand,
+  },
+  { name: 'apply', summary: 'converge once and exit', load: async () => (await import('./apply.ts')).applyCommand },
+  {
+    name: 'up',
+    summary: 'converge and keep it so, in the foreground',
+    load: async () => (await import('./up.ts')).upCommand,
+  },
+  {
+    name: 'status',
+    summary: 'show whether everything is as Git says, and healthy',
+    load: async () => (await import('./status.ts')).statusCommand,
+  },
+  {
+    name: 'events',
+    summary: 'show what happens, as it happens',
+    load: async () => (await import('./events.ts')).eventsCommand,
+  },
+  {
+    name: 'why',
+    summary: 'lead from a live value to its line, commit and author',
+    load: async () => (await import('./why.ts')).whyCommand,
+  },
+  {
+    name: 'lab',
+    summary: 'real hosts on this machine, to try things on',
+    load: async () => (await import('./lab.ts')).labCommand,
+  },
+  {
+    name: 'completion',
+    summary: 'print completion for bash, zsh, fish or powershell',
+    load: async () => (await import('./completion.ts')).completionCommand,
+  },
+];

@@ -1,0 +1,158 @@
+import { expand } from '../reconciler/plan/expand.ts';
+import { formatValue } from '../reconciler/plan/render.ts';
+import type { Desired, Origin } from '../reconciler/model/change.ts';
+import { PlumbError } from '../reconciler/model/errors.ts';
+import type { Entry } from '../reconciler/model/journal.ts';
+import { isRef, kindOf, nameOf, refOf, type Ref } from '../reconciler/model/ref.ts';
+import type { Known } from '../reconciler/loop/view.ts';
+import type { Io } from './io.ts';
+import { journalOf, type ReadJournal } from './journal.ts';
+import { remoteView } from './local.ts';
+import { command, outputOption, parse } from './options.ts';
+import { pathsOf, stateOptions, type Paths, type StateOptions } from './paths.ts';
+import { openMirrorOf } from './repository.ts';
+import { storedKnown } from './stored.ts';
+import { tint } from './table.ts';
+
+interface Options extends StateOptions {
+  readonly output: 'text' | 'json';
+}
+
+/** One value, with what stands behind it. */
+interface Answer {
+  readonly ref: Ref;
+  readonly field: string;
+  readonly host: string;
+  readonly want: unknown;
+  readonly have: unknown;
+  readonly file?: string;
+  readonly line?: number;
+  readonly column?: number;
+  readonly commit?: string;
+  readonly author?: string;
+  readonly date?: string;
+  readonly subject?: string;
+  /** The last time that Plumbline touched the ref. */
+  readonly last?: { readonly at: string; readonly verb: string; readonly because: string; readonly result: string };
+}
+
+/** `plumb why REF [FIELD]`: from a live value to its line, commit and author. */
+export async function whyCommand(argv: readonly string[], io: Io): Promise<number> {
+  const cmd = command(
+    'why',
+    'Lead from a live value to its file, line, commit and author.',
+    'plumb why container/web-0 memory\nplumb why port/web-0',
+    io,
+  )
+    .argument('<ref>', 'the thing, as container/web-0 or sysctl/net.core.somaxconn')
+    .argument('[field]', 'one of its fields; all of them if absent')
+    .addOption(outputOption('text', 'json'));
+  stateOptions(cmd);
+  const parsed = parse(cmd, argv);
+  if (!parsed) return 0;
+  const options = parsed.opts<Options>();
+  const [ref = '', field] = parsed.args;
+  if (!isRef(ref)) throw new PlumbError('USAGE', `${ref} is no ref; write kind/name, as container/web-0`);
+  const paths = pathsOf(options, io);
+  const known = await knownOf(paths);
+  const { want, host } = find(known, ref);
+  const fields = field === undefined ? listed(want) : [resolved(known, want, field.replace(/^\//, ''))];
+  const answers: Answer[] = [];
+  for (const one of fields) answers.push(await answer(one, host, known, paths, io));
+  io.out(
+    options.output === 'json'
+      ? `${JSON.stringify({ version: 1, answers }, null, 2)}\n`
+      : answers.map((a) => text(a, io)).join('\n'),
+  );
+  return 0;
+}
+
+async function knownOf({ socket, state }: Paths): Promise<Known> {
+  try {
+    return await remoteView(socket).known();
+  } catch (error) {
+    if (error instanceof PlumbError && error.code === 'NOT_RUNNING') return storedKnown(state);
+    throw error;
+  }
+}
+
+interface Found {
+  readonly want: Desired;
+  readonly host: string;
+}
+
+function find({ assignments }: Known, ref: Ref): Found {
+  const all: string[] = [];
+  for (const assignment of assignments)
+    for (const want of expand(assignment)) {
+      if (want.ref === ref) return { want, host: assignment.host };
+      if (kindOf(want.ref) === kindOf(ref)) all.push(want.ref);
+    }
+  const near = all.length === 0 ? '' : `; there are ${all.slice(0, 5).join(', ')}${all.length > 5 ? ', …' : ''}`;
+  throw new PlumbError('USAGE', `nothing in Git asks for ${ref}${near}`);
+}
+
+interface Field {
+  readonly want: Desired;
+  readonly field: string;
+}
+
+/** The fields that a manifest sets. */
+function listed(want: Desired): Field[] {
+  const fields = Object.keys(want.fields ?? {}).map((path) => ({ want, field: path.slice(1) }));
+  return fields.length > 0 ? fields : Object.keys(want.spec as object).map((field) => ({ want, field }));
+}
+
+/** A field of the ref, or of the cgroup or port of the same replica: to its user a container has memory and an address. */
+function resolved({ assignments }: Known, want: Desired, field: string): Field {
+  if (field in (want.spec as object)) return { want, field };
+  const siblings = ['cgroup', 'port', 'sandbox', 'container'].map((kind) => refOf(kind, nameOf(want.ref)));
+  for (const other of assignments.flatMap((assignment) => expand(assignment)))
+    if (siblings.includes(other.ref) && field in (other.spec as object)) return { want: other, field };
+  throw new PlumbError(
+    'USAGE',
+    `${want.ref} has no field ${field}; it has ${Object.keys(want.spec as object).join(', ')}`,
+  );
+}
+
+async function answer({ want, field }: Field, host: string, known: Known, paths: Paths, io: Io): Promise<Answer> {
+  const observed = known.reports.find((report) => report.host === host)?.observed.find(({ ref }) => ref === want.ref);
+  const have = observed?.known === true ? (observed.state as Readonly<Record<string, unknown>>)[field] : undefined;
+  const origin = want.fields?.[`/${field}`];
+  const base = { ref: want.ref, field, host, want: (want.spec as Readonly<Record<string, unknown>>)[field], have };
+  const last = await lastTouch(journalOf(paths), want.ref, io);
+  return { ...base, ...(origin ? await blamed(origin, paths, io) : {}), ...(last ? { last } : {}) };
+}
+
+async function blamed(origin: Origin, { state }: Paths, io: Io): Promise<Partial<Answer>> {
+  const { revision, file, line, column } = origin;
+  const place = { file, line, column };
+  const source = await openMirrorOf(state, io);
+  if (!source) return place;
+  const { revision: id, author, email, time, subject } = await source.blame(revision, file, line);
+  return { ...place, commit: id, author: `${author} <${email}>`, date: new Date(time).toISOString(), subject };
+}
+
+async function lastTouch(journal: ReadJournal, ref: Ref, io: Io): Promise<Answer['last']> {
+  let intent: Extract<Entry, { type: 'intent' }> | undefined;
+  let result = 'unknown';
+  for await (const entry of journal({ ref, types: ['intent', 'outcome'] }, false, io.signal)) {
+    if (entry.type === 'intent') [intent, result] = [entry, 'unknown'];
+    else if (entry.type === 'outcome' && entry.trace === intent?.trace) result = entry.result;
+  }
+  return intent && { at: new Date(intent.at).toISOString(), verb: intent.verb, because: intent.because, result };
+}
+
+function text(answer: Answer, io: Io): string {
+  const { ref, field, host, want, have, file, line, commit, author, date, subject, last } = answer;
+  const seen =
+    have === undefined || JSON.stringify(have) === JSON.stringify(want)
+      ? ''
+      : `, but ${formatValue(field, have)} on the host`;
+  const lines = [`${tint(io, 'bold', `${ref} ${field}`)} is ${formatValue(field, want)} on ${host}${seen}`];
+  lines.push(file === undefined ? '  set by   no line: it is a default' : `  set by   ${file}:${String(line)}`);
+  if (commit !== undefined)
+    lines.push(`  commit   ${commit.slice(0, 7)}  ${subject ?? ''}`, `  author   ${author ?? ''}, ${date ?? ''}`);
+  if (last) lines.push(`  applied  ${last.at}: ${last.verb} (${last.because}) ${last.result}`);
+  return `${lines.join('\n')}\n`;
+}
