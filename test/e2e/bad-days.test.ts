@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { app, base, itemOf, NEEDS_ROOT, setStage, type Stage } from '../support/stage.ts';
+
+describe('bad days', { skip: NEEDS_ROOT }, () => {
+  let stage: Stage;
+  before(async () => {
+    stage = await setStage('bad-days', {
+      ...base({ fleet: ', budget: { deletions: 100% }' }),
+      'web.yaml': app('web', '  replicas: 2'),
+    });
+    await stage.up();
+    await stage.converged();
+  });
+  after(async () => {
+    await stage.down();
+  });
+
+  const text = async (...argv: string[]): Promise<string> => (await stage.sh(...argv)).out.trim();
+  const started = (name: string): Promise<string> => text('docker', 'inspect', '-f', '{{.State.StartedAt}}', name);
+  const reaches = async (): Promise<boolean> =>
+    (await stage.sh('docker', 'exec', 'plumb-web-1', 'ping', '-c', '1', '-W', '1', '10.1.0.10')).code === 0;
+  const healthy = (replica: string): Promise<unknown> =>
+    stage.until(`${replica} healthy`, (status) => itemOf(status, replica)?.health === 'Healthy');
+
+  it('an image that does not exist is named, and holds up nobody else', async () => {
+    stage.commit({ 'ghost.yaml': app('ghost', '  image: registry.invalid/ghost:9'), 'more.yaml': app('more') });
+    await healthy('more-0');
+    const status = await stage.until(
+      'told',
+      (s) => itemOf(s, 'ghost-0')?.reason.startsWith('ImageUnavailable') === true,
+    );
+    assert.match(itemOf(status, 'ghost-0')?.reason ?? '', /registry\.invalid\/ghost:9/);
+    assert.equal(itemOf(status, 'ghost-0')?.health, 'Degraded');
+    stage.commit({ 'ghost.yaml': undefined, 'more.yaml': undefined });
+    await stage.converged();
+    assert.equal(await text('docker', 'ps', '-aq', '--filter', 'name=ghost'), '');
+  });
+
+  it('a bad image in a rollout takes nothing away, and a good one mends it', async () => {
+    stage.commit({ 'web.yaml': app('web', '  replicas: 2\n  image: registry.invalid/web:2') });
+    await stage.until('stuck', (s) => s.items.some(({ reason }) => reason.startsWith('ImageUnavailable')));
+    await sleep(2000);
+    assert.equal((await stage.status()).items.filter(({ health }) => health === 'Healthy').length, 2);
+    stage.commit({ 'web.yaml': app('web', '  replicas: 2') });
+    await stage.converged();
+  });
+
+  it('a container that exits at once is a crash loop with growing pauses', async () => {
+    stage.commit({ 'crash.yaml': app('crash', '  command: [sh, -c, "exit 3"]') });
+    const status = await stage.until(
+      'crash loop',
+      (s) => itemOf(s, 'crash-0')?.reason.startsWith('CrashLoop') === true,
+    );
+    assert.match(itemOf(status, 'crash-0')?.reason ?? '', /status 3/);
+    assert.ok((itemOf(status, 'crash-0')?.restarts ?? 0) >= 2);
+    await sleep(4000);
+    const starts = (await stage.journal('container/crash-0')).filter(
+      (entry) => entry.type === 'intent' && entry.because === 'exited',
+    );
+    const gaps = starts.slice(1).map(({ at }, n) => at - (starts[n]?.at ?? 0));
+    for (const [n, gap] of gaps.entries())
+      assert.ok(gap >= 1000 * 2 ** n, `restart ${String(n)} came after ${String(gap)} ms`);
+    stage.commit({ 'crash.yaml': app('crash') });
+    await stage.converged();
+    stage.commit({ 'crash.yaml': undefined });
+    await stage.converged();
+  });
+
+  it('an address in use on the VLAN is not taken', async () => {
+    const bridge = [
+      'ovs-vsctl',
+      'add-port',
+      'br-int',
+      'squat0',
+      'tag=100',
+      '--',
+      'set',
+      'Interface',
+      'squat0',
+      'type=internal',
+    ];
+    await stage.sh(...bridge);
+    await stage.sh('ip', 'addr', 'add', '10.1.0.50/24', 'dev', 'squat0');
+    await stage.sh('ip', 'link', 'set', 'squat0', 'up');
+    const network = base()['network.yaml'] ?? '';
+    stage.commit({
+      'network.yaml': network.replace('10.1.0.10-10.1.0.99', '10.1.0.10-10.1.0.11, 10.1.0.50'),
+      'third.yaml': app('third'),
+    });
+    const status = await stage.until(
+      'refused',
+      (s) => itemOf(s, 'third-0')?.reason.startsWith('AddressInUse') === true,
+    );
+    assert.match(itemOf(status, 'third-0')?.reason ?? '', /10\.1\.0\.50.*([0-9a-f]{2}:){5}/i);
+    assert.equal(await text('docker', 'ps', '-q', '--filter', 'name=^/plumb-third-0$'), '');
+    await stage.sh('ovs-vsctl', 'del-port', 'squat0');
+    await healthy('third-0');
+    stage.commit({ 'network.yaml': network, 'third.yaml': undefined });
+    await stage.converged();
+  });
+
+  it('Docker down: nothing is touched, Unknown is said; back again: all is well, nothing restarted', async () => {
+    const before = await started('plumb-web-0');
+    await stage.lab.daemon('h1', 'dockerd', 'stop');
+    await stage.plumb('apply', '--timeout', '5');
+    await stage.until('blind', (s) => s.messages.some((message) => /containers|[Dd]ocker/.test(message)));
+    assert.ok(await stage.lab.exec('h1', ['true']));
+    await stage.lab.daemon('h1', 'dockerd', 'start');
+    await stage.converged();
+    assert.equal(await started('plumb-web-0'), before);
+    assert.equal(await reaches(), true);
+  });
+
+  it('ovsdb-server down: nothing is touched; back again: all is well', async () => {
+    await stage.lab.daemon('h1', 'ovsdb-server', 'stop');
+    await stage.plumb('apply', '--timeout', '5');
+    await stage.until('blind', (s) => s.messages.some((message) => /ovs|Open vSwitch|OVSDB/i.test(message)));
+    assert.equal(await reaches(), true);
+    await stage.lab.daemon('h1', 'ovsdb-server', 'start');
+    await stage.converged();
+    assert.equal(await reaches(), true);
+  });
+
+  it('ovs-vswitchd restarted: traffic flows again', async () => {
+    await stage.lab.daemon('h1', 'ovs-vswitchd', 'restart');
+    await stage.converged();
+    assert.equal(await reaches(), true);
+  });
+
+  it('a knob that the kernel lacks and one that it refuses are told, the rest is set', async () => {
+    const knobs = (sysctls: string): Record<string, string> => ({
+      'tuning.yaml': `apiVersion: plumbline/v1\nkind: Tuning\nmetadata: { name: t }\nspec: { hosts: {}, sysctls: { ${sysctls} } }\n`,
+    });
+    stage.commit(knobs('net.ipv4.no_such_knob: 1, net.ipv4.tcp_keepalive_time: 613, net.ipv4.tcp_syn_retries: 9999'));
+    const status = await stage.until('told', (s) => s.limitations.length > 0 && s.messages.length > 0);
+    assert.match(JSON.stringify(status.limitations), /no_such_knob/);
+    assert.match(status.messages.join(), /tcp_syn_retries.*(EINVAL|9999)/);
+    assert.equal(await text('cat', '/proc/sys/net/ipv4/tcp_keepalive_time'), '613');
+    assert.equal(itemOf(status, 'web-0')?.health, 'Healthy');
+    stage.commit({ 'tuning.yaml': undefined });
+    await stage.converged();
+    assert.equal(await text('cat', '/proc/sys/net/ipv4/tcp_keepalive_time'), '7200');
+  });
+
+  it('a second up on the host refuses and names the first', async () => {
+    const { code, err } = await stage.sh(
+      process.execPath,
+      'bin/plumb',
+      'up',
+      '--repo',
+      stage.repo,
+      '--host',
+      'h1',
+      '--state-dir',
+      `${stage.dir}/second`,
+    );
+    assert.equal(code, 1);
+    assert.match(err, /STORE_LOCKED/);
+    assert.equal((await stage.status()).health, 'Healthy');
+  });
+
+  it('a branch that vanishes and one that is rewritten are told; the last good revision stays', async () => {
+    const head = (await stage.status()).revision;
+    await stage.sh('git', '-C', stage.repo, 'branch', '-m', 'main', 'gone');
+    await stage.until('stale', (s) => s.source?.error !== undefined || s.revision === head);
+    const told = async (reason: string): Promise<boolean> =>
+      (await stage.journal()).some((entry) => entry.type === 'event' && entry.reason === reason);
+    for (let n = 0; n < 100 && !(await told('RefVanished')); n += 1) await sleep(100);
+    assert.ok(await told('RefVanished'));
+    assert.equal((await stage.status()).revision, head);
+    await stage.sh('git', '-C', stage.repo, 'branch', '-m', 'gone', 'main');
+    await stage.sh(
+      'git',
+      '-C',
+      stage.repo,
+      '-c',
+      'user.name=Eve',
+      '-c',
+      'user.email=eve@example.com',
+      'commit',
+      '-q',
+      '--amend',
+      '-m',
+      'Rewritten',
+    );
+    for (let n = 0; n < 100 && !(await told('ForcePush')); n += 1) await sleep(100);
+    assert.ok(await told('ForcePush'));
+  });
+});
