@@ -32,6 +32,8 @@ export interface Held {
   pathOf(file: string): string;
   /** What the kernel says; the same object while nothing changed; undefined when the cgroup is gone. */
   read(): CgroupState | undefined;
+  /** Whether the cgroup is still there; cheaper than read. */
+  alive(): boolean;
   close(): void;
 }
 
@@ -81,6 +83,10 @@ export function hold(files: Files, tree: Hierarchy, id: string, path: string, bu
       last = { id, ...limits, unsupported, raw };
       return last;
     },
+    alive() {
+      const [file] = open.values();
+      return file !== undefined && readBytes(files, file) !== undefined;
+    },
     close() {
       for (const file of open.values()) closeFile(files, file, budget);
       open.clear();
@@ -113,24 +119,28 @@ function closeFile(files: Files, file: OpenFile, budget: Budget): void {
   budget.left += 1;
 }
 
-/** Whether the text changed; undefined when the file is gone (ENODEV through a descriptor, ENOENT by path). */
+/** Whether the text changed; undefined when the file is gone. */
 function readFile(files: Files, file: OpenFile): boolean | undefined {
-  let count: number;
-  try {
-    if (file.descriptor === undefined) {
-      const descriptor = files.open(file.path);
-      try {
-        count = files.read(descriptor, buffer);
-      } finally {
-        files.close(descriptor);
-      }
-    } else count = files.read(file.descriptor, buffer);
-  } catch (error) {
-    if (['ENODEV', 'ENOENT'].includes(errnoOf(error))) return undefined;
-    throw error;
-  }
+  const count = readBytes(files, file);
+  if (count === undefined) return undefined;
   if (file.bytes.length === count && buffer.compare(file.bytes, 0, count, 0, count) === 0) return false;
   file.bytes = Buffer.from(buffer.subarray(0, count));
   file.text = file.bytes.toString('latin1').trim();
   return true;
+}
+
+/** Fills the buffer; undefined when the file is gone (ENODEV through a descriptor, ENOENT by path). */
+function readBytes(files: Files, file: OpenFile): number | undefined {
+  try {
+    if (file.descriptor !== undefined) return files.read(file.descriptor, buffer);
+    const descriptor = files.open(file.path);
+    try {
+      return files.read(descriptor, buffer);
+    } finally {
+      files.close(descriptor);
+    }
+  } catch (error) {
+    if (['ENODEV', 'ENOENT'].includes(errnoOf(error))) return undefined;
+    throw error;
+  }
 }

@@ -132,7 +132,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
       const asked = refs ?? [...new Set([...wanted, ...tracked.keys()])];
       const seen = observeAll(ctx, asked);
       const asking = new Set(asked);
-      for (const [ref, { held }] of tracked) if (!asking.has(ref) && !held.read()) drop(ref);
+      for (const [ref, { held }] of tracked) if (!asking.has(ref) && !held.alive()) drop(ref);
       return seen;
     },
     diff: diffByRef(diffCgroup),
