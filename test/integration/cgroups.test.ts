@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { cgroups } from '../../providers/cgroups/index.ts';
 import { dockerClient, type DockerClient } from '../../providers/containers/client.ts';
 import { updateLimits } from '../../providers/containers/limits.ts';
+import { limitsOf } from '../../providers/containers/spec.ts';
 import type { Change, Desired, Known } from '../../reconciler/model/change.ts';
 import type { PlumbError } from '../../reconciler/model/errors.ts';
 import type { Context, Provider } from '../../reconciler/model/provider.ts';
@@ -131,6 +132,17 @@ describe('cgroups of real containers', { skip }, () => {
     assert.deepEqual(left?.fields.filter(({ path: field }) => field !== '/blockIoWeight') ?? [], []);
     assert.equal(state.raw?.['cpu.shares'], raw?.['cpu.shares']);
     await converge(kernel, ctx, want());
+  });
+
+  it('a container made with its limits has no drift from the start', async () => {
+    const { quota: _quota, reservation: _reservation, blockIoWeight: _weight, ...bare } = limits('web-0');
+    for (const spec of [bare, { ...bare, quota: 333, reservation: 20 * MEBI, memory: 50_000_001, swap: 7 * MEBI }]) {
+      const body = { Image: image, Cmd: ['sleep', '1000'], HostConfig: { NetworkMode: 'none', ...limitsOf(spec) } };
+      const id = await client.containers.create(`limits-${String(made.length)}`, body, AbortSignal.timeout(60_000));
+      made.push(id);
+      await docker('start', id);
+      assert.equal(await pending(provider(), context(id), { ...want(), spec }), undefined);
+    }
   });
 
   it('the engine’s own `docker update` behind our back is put back as well, in its record too', async () => {

@@ -163,6 +163,13 @@ describe('the simulated world heals as the real one would', () => {
       changes: ['replace container/web-0', 'replace sandbox/web-0'],
     },
     {
+      name: 'a sandbox removed',
+      hand: ({ file }) => {
+        fs.rmSync(file('sandbox/web-0'));
+      },
+      changes: ['create sandbox/web-0', 'replace container/web-0'],
+    },
+    {
       name: 'a limit edited',
       hand: ({ edit }) => {
         edit('cgroup/web-0', { pids: 3 });
@@ -297,6 +304,12 @@ describe('the simulated world', () => {
     fs.mkdirSync(join(world.dir, 'container'));
     fs.writeFileSync(world.file('container/web-0'), '{"owner":"else","state":{"id":"x","status":"running"}}');
     await world.converge(wants(USUAL));
+    const desired = wants(USUAL).find(({ ref }) => ref === 'container/web-0');
+    const forced = { provider: 'simulated', fields: [], disruption: 'none', because: 'new', guard: 'x' } as const;
+    for (const verb of ['create', 'replace', 'delete'] as const) {
+      const change: Change = { ...forced, ref: 'container/web-0', verb, want: desired?.spec };
+      await assert.rejects(world.provider.apply(change, ctx), (error: PlumbError) => error.code === 'NOT_OURS');
+    }
     assert.match(fs.readFileSync(world.file('container/web-0'), 'utf8'), /"else"/);
   });
 
