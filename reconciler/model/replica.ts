@@ -88,7 +88,10 @@ export interface ReplicaReport {
   readonly message?: string;
   /** Fingerprint of the container spec that runs; absent when none does. */
   readonly fingerprint?: string;
-  /** `incarnationOf` the assigned replica, once sandbox, port and container are as it says; absent before. */
+  /**
+   * `incarnationOf` the replica as it was last assigned when sandbox, port and container were as it said. While a new
+   * incarnation is not yet made the last one stands; absent when it is not known.
+   */
   readonly incarnation?: string;
   /** Digest or id of the image that runs. */
   readonly image?: string;

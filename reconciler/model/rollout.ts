@@ -36,35 +36,53 @@ export function sameHome(a: Placement, b: Placement): boolean {
   return a.host === b.host && a.network === b.network && a.address === b.address;
 }
 
-/** Whether a replica serves where it is placed: assigned there, Ready, and in the incarnation that was assigned. */
-export function serves(
+/** How a replica does, as far as is known. */
+export interface Health {
+  /** It is not known to serve where it is placed, in the incarnation that it was last assigned. */
+  readonly away: boolean;
+  /** It is known to serve nobody, or was given up by an earlier turn: making it anew costs nothing more. */
+  readonly down: boolean;
+}
+
+/** Reasons of a report that say nothing about the replica itself. */
+const NO_TROUBLE: ReadonlySet<string> = new Set(['Unknown', 'Waiting']);
+
+/**
+ * Judges a replica. One that is merely not known to serve (its agent has just started, its limits are being changed) is
+ * away and not down: else a moment without news would let a rollout take all of an App at once.
+ */
+export function healthOf(
   placement: Placement | undefined,
   assigned: AssignedReplica | undefined,
   report: ReplicaReport | undefined,
-): boolean {
-  if (!placement || !assigned || !sameHome(placement, assigned.placement)) return false;
-  return report?.ready === true && report.incarnation === incarnationOf(assigned);
+): Health {
+  if (!placement || !assigned || !sameHome(placement, assigned.placement)) return { away: true, down: true };
+  if (!report) return { away: true, down: false };
+  const { ready, incarnation, reason, fingerprint: made } = report;
+  const asAssigned = incarnation === incarnationOf(assigned);
+  if (ready && asAssigned) return { away: false, down: false };
+  const replaced = incarnation !== undefined && !asAssigned;
+  const failed = !ready && (made === undefined || (reason !== undefined && !NO_TROUBLE.has(reason)));
+  return { away: true, down: replaced || failed };
 }
 
 /** One replica of an App in a rollout. */
-export interface Standing {
+export interface Standing extends Health {
   readonly id: string;
   /** It is not yet what is wanted, and making it so takes it away for a while. */
   readonly stale: boolean;
-  /** It does not serve now. */
-  readonly away: boolean;
 }
 
 /**
- * The stale replicas that may be taken away now: all that do not serve anyway, then others in the given order while no
- * more than `maxUnavailable` are away in all.
+ * The stale replicas that may be taken away now: all that are down anyway, then others in the given order while no more
+ * than `maxUnavailable` are away in all.
  */
 export function mayLeave(replicas: readonly Standing[], maxUnavailable: number): ReadonlySet<string> {
-  const leaving = new Set(replicas.filter(({ stale, away }) => stale && away).map(({ id }) => id));
+  const leaving = new Set(replicas.filter(({ stale, down }) => stale && down).map(({ id }) => id));
   let left = maxUnavailable - replicas.filter(({ away }) => away).length;
-  for (const { id, stale, away } of replicas) {
+  for (const { id, stale, down } of replicas) {
     if (left <= 0) break;
-    if (!stale || away) continue;
+    if (!stale || down) continue;
     leaving.add(id);
     left -= 1;
   }

@@ -7,7 +7,7 @@ import { ordinalOf, replicaId } from '../model/replica.ts';
 import type { AssignedReplica, Assignment, Demand, Placement, ReplicaReport, Report } from '../model/replica.ts';
 import type { ReservationState } from '../model/reservations.ts';
 import type { CgroupState } from '../model/resources.ts';
-import { mayLeave, serves } from '../model/rollout.ts';
+import { healthOf, mayLeave } from '../model/rollout.ts';
 import { inPool } from './addresses.ts';
 import { demandOf } from './group.ts';
 import type { HostView } from './hosts.ts';
@@ -147,7 +147,7 @@ function wantedOf(
       return {
         id,
         stale: stale[i] === true,
-        away: !serves(places[i], assigned.get(id), reported.get(`${host}/${id}`)),
+        ...healthOf(places[i], assigned.get(id), reported.get(`${host}/${id}`)),
       };
     }),
     spec.maxUnavailable,

@@ -3,7 +3,7 @@ import type { Origin } from '../model/change.ts';
 import { canonical } from '../model/fingerprint.ts';
 import { replicaId } from '../model/replica.ts';
 import type { AssignedReplica, Demand, Placement, ReplicaReport } from '../model/replica.ts';
-import { mayLeave, RECREATE_FIELDS, recreateSpec, sameHome, serves } from '../model/rollout.ts';
+import { healthOf, mayLeave, RECREATE_FIELDS, recreateSpec, sameHome } from '../model/rollout.ts';
 import type { RecreateSpec, Standing } from '../model/rollout.ts';
 
 export interface RolloutInput {
@@ -124,16 +124,16 @@ function turnOf(input: RolloutInput, placement: Placement): Turn {
   const next = wantedReplica(input, placement);
   const before = input.current.get(id);
   // in a new home it is made anew anyway
-  if (!before || !sameHome(before.placement, placement)) return { id, stale: false, away: true, next };
+  if (!before || !sameHome(before.placement, placement)) return { id, stale: false, away: true, down: true, next };
   const stale =
     before.spec !== next.spec && canonical(recreateSpec(before.spec)) !== canonical(recreateSpec(next.spec));
-  return { id, stale, away: !serves(placement, before, input.reports.get(id)), next, before };
+  return { id, stale, ...healthOf(placement, before, input.reports.get(id)), next, before };
 }
 
 /**
  * What each replica of an App is to be now. A change that only a new container can bring reaches at most `maxUnavailable`
- * replicas at a time, counting all that do not serve; the next go when those are Ready again, so that an image that never
- * becomes Ready stays with those. All other changes reach all replicas at once.
+ * replicas at a time, counting all that are not known to serve; the next go when those are Ready again, so that an image
+ * that never becomes Ready stays with those. All other changes reach all replicas at once.
  */
 export function rollout(input: RolloutInput): Rollout {
   const { app, placements } = input;
@@ -144,7 +144,7 @@ export function rollout(input: RolloutInput): Rollout {
   for (const id of ids) {
     const placement = placements.get(id);
     if (placement) turns.push(turnOf(input, placement));
-    else unplaced.push({ id, stale: false, away: true });
+    else unplaced.push({ id, stale: false, away: true, down: true });
   }
   const going = mayLeave([...turns, ...unplaced], app.spec.maxUnavailable);
   const waits = ({ id, stale }: Turn): boolean => stale && !going.has(id);

@@ -19,9 +19,13 @@ interface Actor {
 type Event =
   | { readonly type: 'commit'; readonly image: string; readonly cpu: number }
   | { readonly type: 'rollout' }
-  | { readonly type: 'converge' | 'exit' | 'recover' | 'tell'; readonly ordinal: number };
+  | {
+      readonly type: 'converge' | 'exit' | 'recover' | 'tell' | 'forget' | 'blind';
+      readonly ordinal: number | undefined;
+    };
 
-const ordinal = fc.nat(5);
+/** One of them, or all. */
+const ordinal = fc.option(fc.nat(5), { nil: undefined });
 const event: fc.Arbitrary<Event> = fc.oneof(
   {
     weight: 1,
@@ -36,6 +40,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
     weight: 8,
     arbitrary: fc.record({ type: fc.constantFrom('converge' as const, 'recover' as const, 'tell' as const), ordinal }),
   },
+  { weight: 2, arbitrary: fc.record({ type: fc.constantFrom('forget' as const, 'blind' as const), ordinal }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('exit' as const), ordinal }) },
 );
 const story = fc.record({
@@ -56,6 +61,8 @@ function placements(replicas: number): ReadonlyMap<string, Placement> {
   );
 }
 
+const broken = (actor: Actor): boolean => actor.running?.spec.image === 'bad';
+
 function tell(actor: Actor): void {
   const { running, ready, report } = actor;
   const { id, restarts } = report;
@@ -64,11 +71,14 @@ function tell(actor: Actor): void {
     phase: ready ? 'Ready' : 'Starting',
     ready,
     restarts,
-    ...(running ? { incarnation: incarnationOf(running) } : {}),
+    ...(running ? { incarnation: incarnationOf(running), fingerprint: running.spec.image } : {}),
+    ...(broken(actor) ? { reason: 'ProbeFailed' } : {}),
   };
 }
 
-const broken = (actor: Actor): boolean => actor.running?.spec.image === 'bad';
+function withoutIncarnation({ id, phase, ready, restarts, fingerprint = 'v1' }: ReplicaReport): ReplicaReport {
+  return { id, phase, ready, restarts, fingerprint };
+}
 
 /** Truly serving what it was told: the controller may know less, never more. */
 function serving({ assigned, running, ready }: Actor): boolean {
@@ -118,23 +128,28 @@ function act(model: Model, step: Event): void {
   if (step.type === 'commit') model.spec = { image: step.image, resources: resources(step.cpu) };
   else if (step.type === 'rollout') rollOut(model);
   else {
-    const actor = model.actors[step.ordinal];
-    if (!actor) return;
-    if (step.type === 'converge' && actor.assigned !== actor.running) {
-      const same = actor.running && actor.assigned && incarnationOf(actor.running) === incarnationOf(actor.assigned);
-      actor.running = actor.assigned;
-      if (same !== true) actor.ready = false;
-    } else if (step.type === 'exit') actor.ready = false;
-    else if (step.type === 'recover') actor.ready = actor.running !== undefined && !broken(actor);
-    else if (step.type === 'tell') tell(actor);
+    for (const [i, actor] of model.actors.entries()) if (i === (step.ordinal ?? i)) live(actor, step);
   }
+}
+
+/** What happens to one replica or its agent. */
+function live(actor: Actor, { type }: Event): void {
+  const { assigned, running } = actor;
+  if (type === 'converge' && assigned !== running) {
+    const same = running && assigned && incarnationOf(running) === incarnationOf(assigned);
+    actor.running = assigned;
+    if (same !== true) actor.ready = false;
+  } else if (type === 'exit') actor.ready = false;
+  else if (type === 'recover') actor.ready = running !== undefined && !broken(actor);
+  else if (type === 'tell') tell(actor);
+  // an agent that has just started, or that is changing limits, knows less than there is
+  else if (type === 'forget') actor.report = withoutIncarnation(actor.report);
+  else if (type === 'blind') actor.report = { ...withoutIncarnation(actor.report), ready: false };
 }
 
 /** Everybody does what is due. */
 function round(model: Model): boolean {
-  model.actors.forEach((_, i) => {
-    for (const type of ['converge', 'recover', 'tell'] as const) act(model, { type, ordinal: i });
-  });
+  for (const type of ['converge', 'recover', 'tell'] as const) act(model, { type, ordinal: undefined });
   return rollOut(model);
 }
 
@@ -143,6 +158,7 @@ describe('any rollout', () => {
     fc.assert(
       fc.property(story, ({ replicas, maxUnavailable, events }) => {
         const model = start(replicas, maxUnavailable);
+        for (let rounds = 0; rounds < 2; rounds += 1) round(model);
         for (const step of events) {
           const exit = step.type === 'exit' || step.type === 'commit';
           act(model, step);

@@ -23,7 +23,10 @@ function placementOf(ordinal: number, change: Partial<Placement> = {}): Placemen
   };
 }
 
-/** One letter a replica: r ready as assigned, n not ready, o ready but still the incarnation before, x never assigned, - unplaced. */
+/**
+ * One letter a replica: r ready as assigned, n not ready and failing, s starting, g without a container, o ready but still
+ * the incarnation before, u ready in an incarnation that is not known, q not reported, x never assigned, - unplaced.
+ */
 function run(
   standing: string,
   before: Partial<AppSpec>,
@@ -46,9 +49,18 @@ function run(
     const spec = appSpec({ replicas, ...before });
     const assigned = { id, app: 'web', owner: 'team', spec, placement: placementOf(ordinal), origin, fields };
     current.set(id, assigned);
-    const ready = letter !== 'n';
+    if (letter === 'q') return;
+    const ready = 'rou'.includes(letter);
     const incarnation = letter === 'o' ? 'another' : incarnationOf(assigned);
-    reports.set(id, { id, phase: ready ? 'Ready' : 'Running', ready, restarts: 0, incarnation });
+    reports.set(id, {
+      id,
+      phase: ready ? 'Ready' : 'Starting',
+      ready,
+      restarts: 0,
+      ...(letter === 'u' ? {} : { incarnation }),
+      ...(letter === 'g' ? {} : { fingerprint: 'f' }),
+      ...(letter === 'n' ? { reason: 'ProbeFailed' } : {}),
+    });
   });
   const network = (name: string): ReturnType<Parameters<typeof rollout>[0]['network']> =>
     catalogOf({ networks: { net: { egress: 5_000_000 } } }).networks.get(name)?.spec;
@@ -73,6 +85,10 @@ const cases: readonly Case[] = [
   { name: 'all at a time', standing: 'rrr', maxUnavailable: 9, updated: [0, 1, 2] },
   { name: 'what does not serve goes first', standing: 'rrn', updated: [2] },
   { name: 'all that do not serve go freely', standing: 'rnn', updated: [1, 2] },
+  { name: 'what has no container goes freely', standing: 'rgr', updated: [1] },
+  { name: 'one that only starts is away but not free to go', standing: 'rsr', updated: [] },
+  { name: 'one in an unknown incarnation is away but not free to go', standing: 'uuu', maxUnavailable: 2, updated: [] },
+  { name: 'one without a report is away but not free to go', standing: 'qqr', maxUnavailable: 2, updated: [] },
   { name: 'one away leaves room for one more of two', standing: 'rrn', maxUnavailable: 2, updated: [0, 2] },
   { name: 'ready, but not yet in the incarnation that was assigned, is away', standing: 'ror', updated: [1] },
   { name: 'a replica that was never assigned starts with the new and counts as away', standing: 'rrx', updated: [2] },
