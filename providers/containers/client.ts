@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { createInterface } from 'node:readline';
 import { PlumbError } from '../../reconciler/model/errors.ts';
-import { statusOf, stream, transport } from './transport.ts';
+import { linesOf, statusOf, stream, transport } from './transport.ts';
 import type { Transport } from './transport.ts';
 import { demultiplex, fieldsOf, parseEvent, parseImage, parseRows, textOf } from './wire.ts';
 import type { ContainerRow, DockerEvent, EngineVersion, ImageRow } from './wire.ts';
@@ -132,8 +131,12 @@ function imageCalls(docker: Transport): ImageCalls {
         throw unavailable(error instanceof Error ? error.message.replace(/^Docker: /, '') : String(error), error);
       }
       let failure = '';
-      for await (const line of createInterface({ input: progress })) failure = pullFailure(line) || failure;
-      if (signal.aborted) throw new PlumbError('CANCELLED', `pulling ${reference} was given up`);
+      try {
+        for await (const line of linesOf(progress)) failure = pullFailure(line) || failure;
+      } catch (error) {
+        if (signal.aborted) throw new PlumbError('CANCELLED', `pulling ${reference} was given up`, {}, error);
+        throw error;
+      }
       if (failure !== '') throw unavailable(failure);
     },
     import: async (tar, name, tag, changes, signal) => {
@@ -197,13 +200,9 @@ function engineCalls(docker: Transport): EngineCalls {
 }
 
 async function* eventsOf(reply: IncomingMessage): AsyncIterable<DockerEvent> {
-  try {
-    for await (const line of createInterface({ input: reply })) {
-      const event = parseEvent(line);
-      if (event) yield event;
-    }
-  } finally {
-    reply.destroy();
+  for await (const line of linesOf(reply)) {
+    const event = parseEvent(line);
+    if (event) yield event;
   }
 }
 

@@ -56,7 +56,7 @@ export function diff(desired: readonly Desired<Spec>[], observed: readonly Obser
     const made = change(want, have, step);
     if (made) ordered.set(ref, made);
   }
-  const place = new Map([...wanted.keys(), ...seen.keys()].map((ref, index) => [ref, index]));
+  const place = new Map([...new Set([...wanted.keys(), ...seen.keys()])].map((ref, index) => [ref, index]));
   return [...ordered.values()].toSorted((a, b) => (place.get(a.ref) ?? 0) - (place.get(b.ref) ?? 0));
 }
 

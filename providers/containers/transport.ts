@@ -194,3 +194,21 @@ export async function stream(docker: Transport, request: Call, signal: AbortSign
   if (signal.aborted) stop();
   return reply;
 }
+
+/** The lines of a streamed reply, whatever the chunks. Throws DOCKER_UNAVAILABLE when it breaks off. */
+export async function* linesOf(reply: IncomingMessage): AsyncIterable<string> {
+  reply.setEncoding('utf8');
+  let rest = '';
+  try {
+    for await (const chunk of reply as AsyncIterable<string>) {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() ?? '';
+      yield* lines;
+    }
+    if (rest !== '') yield rest;
+  } catch (error) {
+    throw new PlumbError('DOCKER_UNAVAILABLE', 'Docker broke off in the middle of a reply', {}, error);
+  } finally {
+    reply.destroy();
+  }
+}

@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
+import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 
@@ -104,7 +105,9 @@ export function perlVisitor(perl = 'perl'): Visitor | undefined {
         errno === '0' ? { line: Buffer.from(text, 'hex').toString('latin1') } : { errno: Number(errno), at: text },
       );
     });
+    // it must not keep this process alive: a probe's own timeout does while one waits
     fresh.unref();
+    for (const pipe of [fresh.stdin, fresh.stdout, fresh.stderr]) (pipe as unknown as Socket).unref();
     return fresh;
   };
 

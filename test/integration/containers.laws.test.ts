@@ -1,5 +1,3 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { dockerClient } from '../../providers/containers/client.ts';
 import { containers } from '../../providers/containers/index.ts';
 import type { Spec } from '../../providers/containers/diff.ts';
@@ -8,24 +6,15 @@ import { nameOf, refOf } from '../../reconciler/model/ref.ts';
 import type { Bench } from '../conformance/provider.ts';
 import { conforms } from '../conformance/provider.ts';
 import { ensureTestImage, TEST_IMAGE } from '../support/image.ts';
+import { docker, removeContainers } from '../support/docker.ts';
 import { wantContainer, wantImage, wantSandbox } from '../support/containers.ts';
 
-const run = promisify(execFile);
 const FLEET = 'laws';
-
-async function docker(...args: string[]): Promise<string> {
-  return (await run('docker', args, { timeout: 60_000 })).stdout.trim();
-}
-
-async function removeAll(): Promise<void> {
-  const ids = await docker('ps', '-aq', '--filter', 'name=^/plumb-law');
-  if (ids !== '') await docker('rm', '-f', ...ids.split('\n'));
-}
 
 /** Two replicas; one alone with another hostname; the other with another command. A stranger holds the name of a third. */
 async function bench(): Promise<Bench<Spec, State>> {
   await ensureTestImage();
-  await removeAll();
+  await removeContainers('plumb-law');
   await docker('run', '-d', '--name', 'plumb-law-9', '--network', 'none', TEST_IMAGE, 'sleep', '1000');
   const client = dockerClient();
   const pair = (n: string, args: readonly string[], hostname: string) => [
@@ -46,7 +35,7 @@ async function bench(): Promise<Bench<Spec, State>> {
     snapshot: () => docker('ps', '-a', '--no-trunc', '--format', '{{.ID}} {{.Names}} {{.State}} {{.Labels}}'),
     close: async () => {
       client.close();
-      await removeAll();
+      await removeContainers('plumb-law');
     },
   };
 }
