@@ -143,7 +143,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
       const held = tracked.get(ref)?.held;
       // whichever container the replica has by now: the limits are the replica's
       if (before?.known !== true || !held)
-        throw new PlumbError('CONFLICT', `${ref}: its container does not run now; it is looked at again`);
+        throw new PlumbError('CONFLICT', `the container of ${nameOf(ref)} does not run now; it is looked at again`);
       const { did, refused } = await writeLimits(files, held, want, before.state, formula);
       settled(change, held, refused, want);
       const docker = did.length === 0 ? undefined : await align(want, held, ctx);
@@ -195,7 +195,7 @@ function known(ref: Ref, state: CgroupState, version: 'v1' | 'v2'): Known<Cgroup
 
 function readBack(ref: Ref, held: Held): CgroupState {
   const state = held.read();
-  if (!state) throw new PlumbError('CONFLICT', `${ref}: its container ended meanwhile`);
+  if (!state) throw new PlumbError('CONFLICT', `the container of ${nameOf(ref)} ended meanwhile`);
   return state;
 }
 
@@ -208,7 +208,7 @@ function settled(change: Change<CgroupSpec>, held: Held, refused: readonly Refus
     refused.length > 0
       ? refused.map(({ file, value, errno, why }) => `${file} = ${value}: ${errno}, ${why}`)
       : left.map(({ path, have }) => `${path}: the kernel says ${String(have)}`);
-  throw new PlumbError('KNOB_REFUSED', `${change.ref}: ${words.join('; ')}`, {
+  throw new PlumbError('KNOB_REFUSED', `limits of ${nameOf(change.ref)}: ${words.join('; ')}`, {
     ref: change.ref,
     refused,
     have: state.raw,
@@ -221,6 +221,6 @@ function evidence(
   observed: Known<CgroupState>,
   docker: string | undefined,
 ): Evidence {
-  const words = did.length === 0 ? `${ref} was right already` : did.join(', ');
+  const words = did.length === 0 ? 'was right already' : did.join(', ');
   return { did: words, observed, ...(docker === undefined ? {} : { facts: { dockerNotUpdated: docker } }) };
 }

@@ -56,12 +56,12 @@ export function host(options: HostOptions): Provider<SysctlSpec, SysctlState> {
 
   function write(key: string, text: string): void {
     const path = pathOf(key);
-    if (path === undefined) throw new PlumbError('KNOB_UNSUPPORTED', `sysctl/${key} is not a name of a kernel knob`);
+    if (path === undefined) throw new PlumbError('KNOB_UNSUPPORTED', `${key} is not a name of a kernel knob`);
     try {
       files.write(join(procRoot, 'sys', path), text);
     } catch (error) {
       const errno = errnoOf(error);
-      const message = `sysctl/${key} = ${normalise(text)}: ${errno}, ${WHY[errno] ?? 'refused by the kernel'}`;
+      const message = `${key} = ${normalise(text)}: ${errno}, ${WHY[errno] ?? 'refused by the kernel'}`;
       throw new PlumbError('KNOB_REFUSED', message, { key, value: normalise(text), errno }, error);
     }
   }
@@ -79,7 +79,7 @@ export function host(options: HostOptions): Provider<SysctlSpec, SysctlState> {
   function set(key: string, value: string): string {
     const before = read(key);
     if ('errno' in before)
-      throw new PlumbError('KNOB_UNSUPPORTED', `sysctl/${key}: ${limitation(refOf('sysctl', key), before.errno).why}`);
+      throw new PlumbError('KNOB_UNSUPPORTED', `${key}: ${limitation(refOf('sysctl', key), before.errno).why}`);
     if (normalise(before.text) === normalise(value)) return 'was right already';
     const fresh = !originals.all().has(key);
     originals.remember(key, originalOf(key, before.text));
@@ -92,7 +92,7 @@ export function host(options: HostOptions): Provider<SysctlSpec, SysctlState> {
     const after = read(key);
     const says = 'text' in after ? normalise(after.text) : after.errno;
     if (says === normalise(value)) return `${normalise(before.text)} -> ${says}`;
-    throw new PlumbError('KNOB_REFUSED', `sysctl/${key} = ${normalise(value)}: the kernel took it and says ${says}`, {
+    throw new PlumbError('KNOB_REFUSED', `${key} = ${normalise(value)}: the kernel took it and says ${says}`, {
       key,
       value: normalise(value),
       says,
@@ -122,7 +122,7 @@ export function host(options: HostOptions): Provider<SysctlSpec, SysctlState> {
     const after = read(key);
     if (!('text' in after) || normalise(after.text) !== normalise(original.value)) {
       const says = 'text' in after ? normalise(after.text) : after.errno;
-      const message = `sysctl/${key}: its original ${normalise(original.value)} does not come back, the kernel says ${says}`;
+      const message = `${key}: its original ${normalise(original.value)} does not come back, the kernel says ${says}`;
       throw new PlumbError('KNOB_REFUSED', message, { key, says });
     }
     originals.forget(key);

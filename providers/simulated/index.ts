@@ -84,7 +84,7 @@ export function simulated(options: SimulatedOptions): Provider {
     if (hasId(ref)) return start(change, ctx, fresh);
     // a bridge that the site made stays the site's
     put(ref, kindOf(ref) === 'bridge' && before ? before.owner : ctx.fleet, fresh);
-    return `made ${ref} as wanted`;
+    return 'set as wanted';
   }
 
   /** Puts a new container or sandbox in the place of the one that the guard names. */
@@ -94,7 +94,7 @@ export function simulated(options: SimulatedOptions): Provider {
     const have = before && shown(ref, before.state);
     const fits =
       have?.['status'] === 'running' && have['fingerprint'] === fresh['fingerprint'] && have['sandbox'] !== '';
-    if (have && fits && have['id'] !== change.guard) return `${ref} was there already`;
+    if (have && fits && have['id'] !== change.guard) return 'was there already';
     if (have && have['id'] !== change.guard)
       throw new PlumbError('CONFLICT', `${ref} is another one by now`, { ref, id: have['id'] });
     if (kindOf(ref) === 'container') {
@@ -122,7 +122,7 @@ export function simulated(options: SimulatedOptions): Provider {
     if (hasId(ref) && there?.state['id'] !== guard)
       throw new PlumbError('CONFLICT', `${ref} is another one by now`, { ref });
     if (kindOf(ref) === 'cgroup' && !runs(ref, look))
-      throw new PlumbError('CONFLICT', `${ref}: its container does not run now`, { ref });
+      throw new PlumbError('CONFLICT', `the container of ${nameOf(ref)} does not run now`, { ref });
     if (!hasId(ref) || !there) return make(change, ctx);
     put(ref, ctx.fleet, startedOf(there.state));
     return `started ${short(there.state)} again`;
@@ -141,7 +141,7 @@ export function simulated(options: SimulatedOptions): Provider {
     if (kindOf(ref) === 'container') things.remove(refOf('cgroup', nameOf(ref)));
     if (typeof original === 'string' && original !== BOOT_VALUE) things.put(ref, { state: { value: original } });
     else things.remove(ref);
-    return typeof original === 'string' ? `original ${original} put back` : `removed ${ref}`;
+    return typeof original === 'string' ? `original ${original} put back` : 'removed';
   }
 
   return {
@@ -163,7 +163,7 @@ export function simulated(options: SimulatedOptions): Provider {
       if (failure !== undefined)
         throw new PlumbError(
           FAILURES[kindOf(ref)] ?? 'INTERNAL',
-          `${ref}: ${failure === '' ? 'it fails here' : failure}`,
+          failure === '' ? 'it fails, as its .fail file says' : failure,
         );
       const step = verb === 'delete' ? remove : verb === 'update' ? update : make;
       const did = step(change, ctx);

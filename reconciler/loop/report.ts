@@ -32,9 +32,18 @@ export function reportOf(input: ReportInput): Report {
     facts: options.facts,
     replicas: [...assignment.replicas.map((replica) => replicaReport(input, replica)), ...leftovers(input)],
     observed,
-    limitations: observed.flatMap((item): readonly Limitation[] => (item.known ? (item.limitations ?? []) : [])),
+    limitations: limitationsOf(state),
     conditions: conditionsOf(input),
   };
+}
+
+/** What this machine cannot hold of what is wanted; that it lacks a knob which nobody asks for is no news. */
+function limitationsOf({ world, desired }: AgentState): readonly Limitation[] {
+  return world.all().flatMap((item) => {
+    const spec = desired.get(item.ref)?.spec as Readonly<Record<string, unknown>> | undefined;
+    if (!item.known || spec === undefined) return [];
+    return (item.limitations ?? []).filter(({ path }) => spec[path.slice(1)] !== undefined);
+  });
 }
 
 function replicaReport(input: ReportInput, replica: AssignedReplica): ReplicaReport {

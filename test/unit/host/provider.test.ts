@@ -191,7 +191,7 @@ describe('sysctls', () => {
       },
     }));
     for (const [key, value, words] of [
-      ['vm.swappiness', '999', /sysctl\/vm\.swappiness = 999: EINVAL, the kernel does not take/],
+      ['vm.swappiness', '999', /^vm\.swappiness = 999: EINVAL, the kernel does not take/],
       ['vm.overcommit_ratio', '7', /says 8/],
     ] as const) {
       const [change] = provider.diff([want(key, value)], [await seen(provider, key)]);
