@@ -1,7 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import { selects } from '../model/catalog.ts';
 import type { Catalog } from '../model/catalog.ts';
 import { fateOf } from '../model/fate.ts';
-import { canonical } from '../model/fingerprint.ts';
 import { knobsOf } from '../model/knobs.ts';
 import type {
   AssignedKnob,
@@ -134,24 +134,25 @@ function hostHeld({ hosts, heldObjects, heldOwners }: Catalog, host: string): bo
   return !hosts.has(host) && (heldObjects.has(`Host/${host}`) || heldOwners.size > 0);
 }
 
-/** What an Assignment asks for, as text: without its number, and without the lines and revisions that say so. */
-function contentOf(assignment: Assignment): string {
+/** What an Assignment asks for: without its number, and without the lines and revisions that say so. */
+function contentOf(assignment: Assignment): object {
   const bare = (items: readonly object[]): readonly object[] =>
     items.map((item) => ({ ...item, origin: undefined, fields: undefined }));
   const { replicas, networks, tuning } = assignment;
-  return canonical({
+  return {
     ...assignment,
     generation: undefined,
     revision: undefined,
     replicas: bare(replicas),
     networks: bare(networks),
     tuning: bare(tuning),
-  });
+  };
 }
 
 function numbered(next: Assignment, previous: Assignment | undefined): Assignment {
   if (!previous) return next;
-  return contentOf(next) === contentOf(previous) ? previous : { ...next, generation: previous.generation + 1 };
+  const same = isDeepStrictEqual(contentOf(next), contentOf(previous));
+  return same ? previous : { ...next, generation: previous.generation + 1 };
 }
 
 /** What each host is to be: its replicas with their specs, the Networks these need, and its knobs. */

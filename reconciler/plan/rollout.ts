@@ -1,6 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { AppSpec, NetworkSpec, Resource } from '../model/catalog.ts';
 import type { Origin } from '../model/change.ts';
-import { canonical } from '../model/fingerprint.ts';
 import { replicaId } from '../model/replica.ts';
 import type { AssignedReplica, Demand, Placement, ReplicaReport } from '../model/replica.ts';
 import { healthOf, mayLeave, RECREATE_FIELDS, recreateSpec, sameHome } from '../model/rollout.ts';
@@ -114,20 +114,21 @@ function wantedReplica({ app, current, network }: RolloutInput, placement: Place
   };
 }
 
-interface Turn extends Standing {
+interface Turn {
+  readonly id: string;
   readonly next: AssignedReplica;
+  /** What it was assigned where it is placed; in a new home it is made anew anyway. */
   readonly before?: AssignedReplica;
+  readonly stale: boolean;
 }
 
 function turnOf(input: RolloutInput, placement: Placement): Turn {
   const id = placement.replica;
   const next = wantedReplica(input, placement);
   const before = input.current.get(id);
-  // in a new home it is made anew anyway
-  if (!before || !sameHome(before.placement, placement)) return { id, stale: false, away: true, down: true, next };
-  const stale =
-    before.spec !== next.spec && canonical(recreateSpec(before.spec)) !== canonical(recreateSpec(next.spec));
-  return { id, stale, ...healthOf(placement, before, input.reports.get(id)), next, before };
+  if (!before || !sameHome(before.placement, placement)) return { id, next, stale: false };
+  const stale = before.spec !== next.spec && !isDeepStrictEqual(recreateSpec(before.spec), recreateSpec(next.spec));
+  return { id, next, before, stale };
 }
 
 /**
@@ -137,31 +138,46 @@ function turnOf(input: RolloutInput, placement: Placement): Turn {
  */
 export function rollout(input: RolloutInput): Rollout {
   const { app, placements } = input;
-  const total = app.spec.replicas;
+  const { replicas: total, network } = app.spec;
   const ids = Array.from({ length: total }, (_, ordinal) => replicaId(app.name, ordinal));
-  const turns: Turn[] = [];
-  const unplaced: Standing[] = [];
-  for (const id of ids) {
-    const placement = placements.get(id);
-    if (placement) turns.push(turnOf(input, placement));
-    else unplaced.push({ id, stale: false, away: true, down: true });
-  }
-  const going = mayLeave([...turns, ...unplaced], app.spec.maxUnavailable);
-  const waits = ({ id, stale }: Turn): boolean => stale && !going.has(id);
-  const replicas = turns.map((turn) =>
-    waits(turn) && turn.before ? waitingReplica(turn.next, turn.before) : turn.next,
+  const turns = new Map(
+    ids.flatMap((id) => {
+      const placement = placements.get(id);
+      return placement ? [[id, turnOf(input, placement)] as const] : [];
+    }),
   );
   // one whose placement is still in the old Network waits for place to move it
-  const late = turns.filter((turn) => waits(turn) || turn.next.placement.network !== app.spec.network);
-  const blocked = late.length === 0 ? [] : [...turns, ...unplaced].filter(({ id, away }) => away || going.has(id));
-  return {
-    replicas,
-    progress: {
-      app: app.name,
-      updated: turns.length - late.length,
+  const moves = (id: string): boolean => turns.get(id)?.next.placement.network !== network;
+  const due = [...turns.values()].filter(({ id, stale }) => stale || moves(id));
+  if (due.length === 0)
+    return told(
+      app.name,
       total,
-      waiting: late.map(({ id }) => id),
-      waitingFor: blocked.map(({ id }) => id),
-    },
-  };
+      [...turns.values()].map(({ next }) => next),
+      [],
+      [],
+    );
+
+  const standing = ids.map((id): Standing => {
+    const turn = turns.get(id);
+    const health = healthOf(placements.get(id), turn?.before, input.reports.get(id));
+    return { id, stale: turn?.stale === true, ...health };
+  });
+  const going = mayLeave(standing, app.spec.maxUnavailable);
+  const replicas = [...turns.values()].map(({ id, next, before, stale }) =>
+    stale && before && !going.has(id) ? waitingReplica(next, before) : next,
+  );
+  const waiting = due.filter(({ id }) => moves(id) || !going.has(id)).map(({ id }) => id);
+  const blocking = standing.filter(({ id, away }) => away || going.has(id)).map(({ id }) => id);
+  return told(app.name, total, replicas, waiting, waiting.length === 0 ? [] : blocking);
+}
+
+function told(
+  app: string,
+  total: number,
+  replicas: readonly AssignedReplica[],
+  waiting: readonly string[],
+  waitingFor: readonly string[],
+): Rollout {
+  return { replicas, progress: { app, updated: replicas.length - waiting.length, total, waiting, waitingFor } };
 }

@@ -153,18 +153,25 @@ function round(model: Model): boolean {
   return rollOut(model);
 }
 
+/** All replicas have started and said so. */
+function running(replicas: number, maxUnavailable: number): Model {
+  const model = start(replicas, maxUnavailable);
+  for (let rounds = 0; rounds < 2; rounds += 1) round(model);
+  return model;
+}
+
+/** One event. What has just failed is told at once: the promise is of what is known. */
+function tale(model: Model, step: Event): void {
+  act(model, step);
+  if (step.type === 'exit' || step.type === 'commit') model.actors.forEach(tell);
+}
+
 describe('any rollout', () => {
   it('never takes more away than allowed, whatever happens and however late the hosts tell', () => {
     fc.assert(
       fc.property(story, ({ replicas, maxUnavailable, events }) => {
-        const model = start(replicas, maxUnavailable);
-        for (let rounds = 0; rounds < 2; rounds += 1) round(model);
-        for (const step of events) {
-          const exit = step.type === 'exit' || step.type === 'commit';
-          act(model, step);
-          // a replica that fails right after it told that it serves is not known to be away yet: the promise is of what is known
-          if (exit) model.actors.forEach(tell);
-        }
+        const model = running(replicas, maxUnavailable);
+        for (const step of events) tale(model, step);
       }),
       { numRuns: 500 },
     );
@@ -173,8 +180,8 @@ describe('any rollout', () => {
   it('ends with all updated once the hosts do their part', () => {
     fc.assert(
       fc.property(story, fc.constantFrom('v1', 'v2', 'v3'), ({ replicas, maxUnavailable, events }, image) => {
-        const model = start(replicas, maxUnavailable);
-        for (const step of events) act(model, step);
+        const model = running(replicas, maxUnavailable);
+        for (const step of events) tale(model, step);
         act(model, { type: 'commit', image, cpu: 100 });
         for (let rounds = 0; rounds < replicas + 2; rounds += 1) round(model);
         assert.ok(round(model), 'all updated');
@@ -187,8 +194,7 @@ describe('any rollout', () => {
   it('stops with a bad image at maxUnavailable', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 6 }), (replicas, maxUnavailable) => {
-        const model = start(replicas, maxUnavailable);
-        for (let rounds = 0; rounds < 3; rounds += 1) round(model);
+        const model = running(replicas, maxUnavailable);
         act(model, { type: 'commit', image: 'bad', cpu: 100 });
         for (let rounds = 0; rounds < 10; rounds += 1) round(model);
         assert.equal(model.actors.filter(broken).length, Math.min(replicas, maxUnavailable));
