@@ -61,7 +61,9 @@ function context(id: string, signal = AbortSignal.timeout(60_000)): Context {
 
 /** The kernel's file of the container, found as anybody would. */
 async function fileOf(id: string, controller: string, name: string): Promise<string> {
-  const { stdout } = await run('find', [`/sys/fs/cgroup/${controller}`, '-type', 'd', '-name', id]);
+  // find ends with an error where a neighbour's cgroup goes while it looks
+  const found = run('find', [`/sys/fs/cgroup/${controller}`, '-type', 'd', '-name', id]);
+  const { stdout } = await found.catch((error: unknown) => error as { readonly stdout: string });
   return join(stdout.trim(), name);
 }
 
