@@ -6,115 +6,30 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { dockerClient } from '../../providers/containers/client.ts';
 import type { Spec } from '../../providers/containers/diff.ts';
 import { containers } from '../../providers/containers/index.ts';
-import { updateLimits } from '../../providers/containers/limits.ts';
-import type { State } from '../../providers/containers/state.ts';
-import type { Change, Desired, Observed } from '../../reconciler/model/change.ts';
+import type { Change } from '../../reconciler/model/change.ts';
 import { PlumbError } from '../../reconciler/model/errors.ts';
-import type { Context, Provider } from '../../reconciler/model/provider.ts';
 import type { Ref } from '../../reconciler/model/ref.ts';
-import { kindOf } from '../../reconciler/model/ref.ts';
-import type { ContainerState, SandboxState } from '../../reconciler/model/resources.ts';
-import { docker, removeContainers } from '../support/docker.ts';
-import type { DockerProxy } from '../support/docker-proxy.ts';
-import { dockerProxy } from '../support/docker-proxy.ts';
-import { ensureTestImage, TEST_IMAGE } from '../support/image.ts';
+import { code, FLEET, Host, knob, pidOf, words } from '../support/containers-host.ts';
 import { wantContainer, wantImage, wantSandbox } from '../support/containers.ts';
+import { docker, removeContainers } from '../support/docker.ts';
+import { ensureTestImage, TEST_IMAGE } from '../support/image.ts';
 
-const FLEET = 'test';
 const skip = process.getuid?.() === 0 ? false : 'needs root';
 
-/** The provider with a world that follows what it sees and does. */
-class Host {
-  readonly seen = new Map<Ref, Observed>();
-  readonly provider: Provider<Spec, State>;
-  constructor(provider: Provider<Spec, State>) {
-    this.provider = provider;
-  }
-  ctx(deadline = 60_000): Context {
-    const world = { get: (ref: Ref) => this.seen.get(ref) };
-    return { signal: AbortSignal.timeout(deadline), fleet: FLEET, world };
-  }
-  async plan(desired: readonly Desired<Spec>[]): Promise<readonly Change<Spec>[]> {
-    const ctx = { ...this.ctx(), wanted: desired.map((item) => item.ref) };
-    const observed = await this.provider.observe(ctx);
-    this.seen.clear();
-    for (const item of observed) this.seen.set(item.ref, item);
-    const order = ['image', 'sandbox', 'container'];
-    const rank = (change: Change<Spec>): number =>
-      order.indexOf(kindOf(change.ref)) * (change.verb === 'delete' ? -1 : 1);
-    return this.provider.diff(desired, observed).toSorted((a, b) => rank(a) - rank(b));
-  }
-  async apply(change: Change<Spec>): Promise<Observed | undefined> {
-    const { observed } = await this.provider.apply(change, this.ctx());
-    if (observed) this.seen.set(observed.ref, observed);
-    else this.seen.delete(change.ref);
-    return observed;
-  }
-  async converge(desired: readonly Desired<Spec>[]): Promise<readonly Change<Spec>[]> {
-    const changes = await this.plan(desired);
-    for (const change of changes) await this.apply(change);
-    assert.deepEqual(await this.plan(desired), [], 'nothing is left to do');
-    return changes;
-  }
-  sandbox(replica: string): SandboxState {
-    return this.state(`sandbox/${replica}`) as SandboxState;
-  }
-  container(replica: string): ContainerState {
-    return this.state(`container/${replica}`) as ContainerState;
-  }
-  private state(ref: Ref): unknown {
-    const item = this.seen.get(ref);
-    assert.ok(item?.known, `${ref} is known`);
-    return item.state;
-  }
-}
-
-function words(changes: readonly Change[]): readonly string[] {
-  return changes.map(({ verb, ref, because, disruption }) => `${verb} ${ref} ${because} ${disruption}`);
-}
-
-function code(expected: string): (error: unknown) => boolean {
-  return (error) => error instanceof PlumbError && error.code === expected;
-}
-
-/** A limit of a running container as the kernel has it. */
-function knob(pid: number, controller: string, v1: string, v2: string): string {
-  for (const line of readFileSync(`/proc/${String(pid)}/cgroup`, 'utf8')
-    .trim()
-    .split('\n')) {
-    const [, names = '', path = ''] = line.split(/:(.*?):(.*)/);
-    const old = `/sys/fs/cgroup/${controller}${path}/${v1}`;
-    if (names === controller && existsSync(old)) return readFileSync(old, 'utf8').trim();
-    const unified = `/sys/fs/cgroup${path}/${v2}`;
-    if (names === '' && existsSync(unified)) return readFileSync(unified, 'utf8').trim();
-  }
-  throw new Error(`no ${v1} nor ${v2} for ${String(pid)}`);
-}
-
-function pidOf(name: string): Promise<number> {
-  return docker('inspect', '-f', '{{.State.Pid}}', name).then(Number);
-}
-
 describe('containers on a real Docker', { skip }, () => {
-  let client = dockerClient();
-  let host = new Host(containers({ client }));
-  let proxy: DockerProxy;
+  const client = dockerClient();
+  const host = new Host(containers({ client }));
   const directory = mkdtempSync(join(tmpdir(), 'plumbline-containers-'));
 
   before(async () => {
     await ensureTestImage();
     await removeContainers('plumb-t-');
-    proxy = await dockerProxy();
-    client = dockerClient(proxy.socketPath);
-    host = new Host(containers({ client }));
   });
   afterEach(async () => {
-    await proxy.mode('open');
     await removeContainers('plumb-t-');
   });
   after(async () => {
     client.close();
-    await proxy.close();
     rmSync(directory, { recursive: true, force: true });
   });
 
@@ -283,7 +198,6 @@ describe('containers on a real Docker', { skip }, () => {
   it('takes up what an interrupted apply left: created but not started, or made from another spec', async () => {
     const desired = [wantSandbox('t-7'), wantContainer('t-7')];
     const create = host.provider.diff(desired, []);
-    const start = (proxied: DockerProxy): number => proxied.calls.filter((call) => call.endsWith('/start')).length;
     await host.apply(create[0] as Change<Spec>);
     // as if killed between create and start
     const sandbox = host.sandbox('t-7').id;
@@ -311,7 +225,6 @@ describe('containers on a real Docker', { skip }, () => {
     await host.apply(create[1] as Change<Spec>);
     assert.notEqual(host.container('t-7').id, other);
     assert.deepEqual(await host.plan(desired), []);
-    assert.ok(start(proxy) >= 4);
   });
 
   it('throws CONFLICT instead of removing what took the place of what was seen', async () => {
@@ -387,119 +300,5 @@ describe('containers on a real Docker', { skip }, () => {
     assert.deepEqual(words(await host.converge([sandbox, wantContainer('t-c')])), [
       'replace container/t-c spec changed recreate',
     ]);
-  });
-
-  it('gives Unknown for what it cannot see, throws a retryable error else, and touches nothing', async () => {
-    const desired = [wantSandbox('t-d'), wantContainer('t-d')];
-    await host.converge(desired);
-    const refs: Ref[] = ['sandbox/t-d', 'container/t-d', `image/${TEST_IMAGE}`];
-    for (const mode of ['away', 'silent'] as const) {
-      await proxy.mode(mode);
-      const seen = await host.provider.observe(host.ctx(500), refs);
-      assert.deepEqual(
-        seen.map((item) => [item.ref, item.known]),
-        refs.map((ref) => [ref, false]),
-      );
-      assert.deepEqual(host.provider.diff([], seen), []);
-      await assert.rejects(host.provider.observe(host.ctx(500)), code('DOCKER_UNAVAILABLE'));
-      const change = host.provider.diff(desired, [])[0] as Change<Spec>;
-      await assert.rejects(
-        host.provider.apply(change, host.ctx(500)),
-        (error) => error instanceof PlumbError && error.retry,
-      );
-      await proxy.mode('open');
-    }
-    assert.deepEqual(await host.plan(desired), []);
-  });
-
-  it('hints what happens by ref, survives the daemon going away, and then hints everything', async () => {
-    const stop = new AbortController();
-    const hints: Ref[] = [];
-    let told = (): void => undefined;
-    const watching = (async () => {
-      for await (const ref of host.provider.watch?.({ ...host.ctx(), signal: stop.signal }) ?? []) {
-        hints.push(ref);
-        told();
-      }
-    })();
-    const hinted = async (...refs: Ref[]): Promise<void> => {
-      while (!refs.every((ref) => hints.includes(ref))) {
-        await new Promise<void>((resolve) => {
-          told = resolve;
-        });
-      }
-    };
-    while (!proxy.calls.includes('GET /events')) await new Promise((resolve) => setTimeout(resolve, 10));
-    await host.converge([wantSandbox('t-e'), wantContainer('t-e')]);
-    await hinted('sandbox/t-e', 'container/t-e');
-    hints.length = 0;
-    await docker('kill', 'plumb-t-e');
-    await hinted('container/t-e');
-    await proxy.mode('away');
-    hints.length = 0;
-    await proxy.mode('open');
-    await hinted('container/*', 'sandbox/*');
-    hints.length = 0;
-    await docker('rm', '-f', 'plumb-t-e-sandbox');
-    await hinted('sandbox/t-e');
-    stop.abort();
-    await watching;
-  });
-
-  it('changes limits in place, memory above the old sum of memory and swap too', async () => {
-    await host.converge([wantSandbox('t-f'), wantContainer('t-f')]);
-    const { id } = host.container('t-f');
-    const pid = await pidOf('plumb-t-f');
-    const set = (resources: Parameters<typeof updateLimits>[2]) =>
-      updateLimits(client, id, resources, AbortSignal.timeout(30_000));
-    await set({
-      cpu: 1000,
-      shares: 1024,
-      quota: 1500,
-      memory: 256 * 2 ** 20,
-      reservation: 2 ** 27,
-      swap: 2 ** 20,
-      pids: 99,
-    });
-    assert.equal(knob(pid, 'memory', 'memory.limit_in_bytes', 'memory.max'), String(2 ** 28));
-    assert.match(knob(pid, 'cpu', 'cpu.cfs_quota_us', 'cpu.max'), /^150000/);
-    assert.equal(knob(pid, 'pids', 'pids.max', 'pids.max'), '99');
-    await set({ cpu: 100, shares: 102, memory: 32 * 2 ** 20, swap: 0, pids: 64 });
-    assert.equal(knob(pid, 'memory', 'memory.limit_in_bytes', 'memory.max'), String(2 ** 25));
-    assert.match(knob(pid, 'cpu', 'cpu.cfs_quota_us', 'cpu.max'), /^(-1|max)/);
-    assert.equal(await pidOf('plumb-t-f'), pid);
-    await assert.rejects(
-      updateLimits(
-        client,
-        'f'.repeat(64),
-        { cpu: 1, shares: 2, memory: 2 ** 25, swap: 0, pids: 1 },
-        AbortSignal.timeout(30_000),
-      ),
-      code('CONFLICT'),
-    );
-  });
-
-  it('asks the daemon no more than it must', async () => {
-    const desired = ['0', '1', '2', '3'].flatMap((n) => [wantSandbox(`t-n${n}`), wantContainer(`t-n${n}`)]);
-    const all = [wantImage(TEST_IMAGE), ...desired];
-    await host.converge(all.slice(0, 3)); // the agent has learned where cgroups are
-    proxy.calls.length = 0;
-    const changes = await host.plan(all);
-    for (const change of changes) await host.apply(change);
-    const count = (call: string): number => proxy.calls.filter((made) => made === call).length;
-    assert.equal(count('POST /containers/create'), 6);
-    assert.equal(count('POST /containers/ID/start'), 6);
-    assert.equal(proxy.calls.length, 13, proxy.calls.join('\n'));
-    proxy.calls.length = 0;
-    assert.deepEqual(await host.plan(all), []);
-    assert.deepEqual(proxy.calls, ['GET /containers/json']);
-    proxy.calls.length = 0;
-    for (const change of await host.plan([])) await host.apply(change);
-    assert.deepEqual([...new Set(proxy.calls)].toSorted(), [
-      'DELETE /containers/ID',
-      'GET /containers/json',
-      'POST /containers/ID/stop',
-    ]);
-    assert.equal(proxy.calls.length, 1 + 8 + 4);
   });
 });
