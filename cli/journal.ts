@@ -1,7 +1,7 @@
 import { PlumbError } from '../reconciler/model/errors.ts';
 import type { Entry, EntryFilter } from '../reconciler/model/journal.ts';
 import { journalDirectory } from '../reconciler/store/embedded/embedded.ts';
-import { readJournal } from '../reconciler/store/journal/journal.ts';
+import { readJournal } from '../reconciler/store/journal/read.ts';
 import { remoteView } from './local.ts';
 import type { Paths } from './paths.ts';
 

@@ -6,7 +6,8 @@ import type { Fetched, Repository } from '../reconciler/loop/controller.ts';
 import type { Catalog } from '../reconciler/model/catalog.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import type { WantedRef } from '../reconciler/source/address.ts';
-import { openSource, type FetchResult, type Source } from '../reconciler/source/source.ts';
+import type { FetchResult } from '../reconciler/source/fetch.ts';
+import { openSource, type Source } from '../reconciler/source/source.ts';
 import type { Io } from './io.ts';
 
 /** Options that say which repository. */

@@ -108,8 +108,13 @@ export async function readStart(directory: string): Promise<Head> {
 /** Records the new beginning durably, then removes what lies before it. */
 export async function dropBefore(directory: string, start: Head, segments: readonly Segment[]): Promise<void> {
   const path = join(directory, 'start.json');
-  await writeFile(`${path}.new`, JSON.stringify(start), { flush: true });
-  await rename(`${path}.new`, path);
-  await syncDirectory(directory);
+  try {
+    await writeFile(`${path}.new`, JSON.stringify(start), { mode: 0o600, flush: true });
+    await rename(`${path}.new`, path);
+    await syncDirectory(directory);
+  } catch (error) {
+    await rm(`${path}.new`, { force: true });
+    throw diskError(error, path);
+  }
   for (const segment of segments) await rm(segment.path, { force: true });
 }

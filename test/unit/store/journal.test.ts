@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { PlumbError } from '../../../reconciler/model/errors.ts';
 import type { Entry, EntryDraft } from '../../../reconciler/model/journal.ts';
-import { openJournal, readJournal, verifyJournal } from '../../../reconciler/store/journal/journal.ts';
+import { openJournal } from '../../../reconciler/store/journal/journal.ts';
 import type { JournalOptions, OwnJournal } from '../../../reconciler/store/journal/journal.ts';
+import { readJournal, verifyJournal } from '../../../reconciler/store/journal/read.ts';
 
 const broken =
   (text: string) =>
@@ -154,6 +155,20 @@ describe('journal on disk', () => {
     // an older segment taken away by hand is seen
     unlinkSync(path(first));
     await assert.rejects(verifyJournal(directory), broken('is missing'));
+  });
+
+  it('can be verified and read while segments are removed', async () => {
+    await open({ segmentBytes: 500, totalBytes: 2000 });
+    const write = async (): Promise<void> => {
+      for (let index = 0; index < 60; index++) await journal?.append([event(`number ${String(index)}`)]);
+    };
+    let writing = true;
+    const written = write().finally(() => (writing = false));
+    while (writing) {
+      await journal?.verify();
+      await all(journal?.read({ ref: 'container/web-0' }) ?? readJournal('/'));
+    }
+    await written;
   });
 
   it('closes the intents that a crash left open, once', async () => {
