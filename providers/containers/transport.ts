@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { Agent } from 'node:http';
 import type { IncomingMessage } from 'node:http';
-import type DockerModem from 'docker-modem';
+import Docker from 'dockerode';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import { chooseApi, fieldsOf, parseVersion, textOf } from './wire.ts';
 import type { EngineVersion } from './wire.ts';
@@ -85,6 +85,16 @@ function toPlumbError(
 
 const STATUS_OK = { 200: true, 201: true, 204: true, 304: true } as const;
 
+/** The part of dockerode that carries requests: its own methods put bodies into the query string and hide parts of replies. */
+interface DockerModem {
+  dial(options: object, done: (error: unknown, result: unknown) => void): void;
+}
+
+function modemOf(options: object): DockerModem {
+  const { modem } = new Docker(options) as { readonly modem: DockerModem };
+  return modem;
+}
+
 interface Negotiated {
   readonly short: DockerModem;
   /** For streams: connections that are neither kept nor shared. */
@@ -120,19 +130,18 @@ export function transport(socketPath: string): Transport {
           abortSignal: signal,
         },
         (error, result) => {
-          if (error) reject(error);
+          if (error) reject(error as Error);
           else resolve(result);
         },
       );
     });
 
   const negotiate = async (signal: AbortSignal): Promise<Negotiated> => {
-    const { default: Modem } = await import('docker-modem');
     const version = parseVersion(
-      await dial(new Modem({ socketPath, agent }), { method: 'GET', path: '/version' }, signal),
+      await dial(modemOf({ socketPath, agent }), { method: 'GET', path: '/version' }, signal),
     );
     const spoken = { socketPath, version: `v${chooseApi(version)}` };
-    return { short: new Modem({ ...spoken, agent }), long: new Modem({ ...spoken, agent: streams }), version };
+    return { short: modemOf({ ...spoken, agent }), long: modemOf({ ...spoken, agent: streams }), version };
   };
 
   const engine = async (signal: AbortSignal): Promise<Negotiated> => {

@@ -80,7 +80,8 @@ export function createAgent(options: AgentOptions): Agent {
 
   async function sendReport(): Promise<void> {
     const { assignment } = state;
-    if (!assignment) return;
+    // before the first full look an empty world is no news
+    if (!assignment || state.lastFull === 0) return;
     probed.set(targetsOf(state, assignment));
     const next = reportOf({ options, state, assignment, busy: busy(), health: (id) => probed.get(id), before: latest });
     latest = next;

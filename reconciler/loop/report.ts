@@ -1,4 +1,4 @@
-import type { Limitation } from '../model/change.ts';
+import type { Limitation, Observed, Unknown } from '../model/change.ts';
 import { fingerprint } from '../model/fingerprint.ts';
 import { incarnationOf } from '../model/rollout.ts';
 import { kindOf, refOf, type Ref } from '../model/ref.ts';
@@ -51,11 +51,14 @@ function replicaReport(input: ReportInput, replica: AssignedReplica): ReplicaRep
   const { state } = input;
   const item = state.world.get(refOf('container', id));
   const last = input.before?.replicas.find((one) => one.id === id);
-  if (item?.known === false && last) return { ...last, reason: 'Unknown', message: item.why };
+  const hidden = ['sandbox', 'port', 'container'].map((kind) => state.world.get(refOf(kind, id))).find(isUnknown);
+  if (hidden && last) return { ...last, reason: 'Unknown', message: hidden.why };
   const container = item?.known === true ? (item.state as ContainerState) : undefined;
   const health = input.health(id);
   const running = container?.status === 'running';
   const ready = running && health?.ready === true;
+  // until it is as assigned, it is still what it was
+  const incarnation = asAssigned(state, replica) ? incarnationOf(replica) : last?.incarnation;
   const trouble = troubleOf(input, id, container, health);
   return {
     id,
@@ -64,8 +67,12 @@ function replicaReport(input: ReportInput, replica: AssignedReplica): ReplicaRep
     restarts: state.restarts.get(id)?.total ?? 0,
     ...(trouble ? { reason: trouble.reason, message: trouble.message } : {}),
     ...(container ? { fingerprint: container.fingerprint, image: container.image } : {}),
-    ...(asAssigned(state, replica) ? { incarnation: incarnationOf(replica) } : {}),
+    ...(incarnation === undefined ? {} : { incarnation }),
   };
+}
+
+function isUnknown(item: Observed | undefined): item is Unknown {
+  return item?.known === false;
 }
 
 /** Sandbox, port and container were last seen just as they are assigned. */

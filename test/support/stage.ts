@@ -99,7 +99,7 @@ export async function setStage(name: string, files: Readonly<Record<string, stri
       else writeFileSync(path, text);
     }
     git('add', '-A');
-    git('commit', '-q', '-m', message);
+    git('commit', '-q', '--allow-empty', '-m', message);
     return git('rev-parse', 'HEAD');
   };
   let head = commit(files, 'First');
