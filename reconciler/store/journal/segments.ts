@@ -105,8 +105,8 @@ export async function readStart(directory: string): Promise<Head> {
   throw corrupt(path, 'it does not say where the chain begins');
 }
 
-/** Records the new beginning durably, then removes what lies before it. */
-export async function dropBefore(directory: string, start: Head, segments: readonly Segment[]): Promise<void> {
+/** Records a new beginning, durably: what lies before it may be removed then. */
+export async function recordStart(directory: string, start: Head): Promise<void> {
   const path = join(directory, 'start.json');
   try {
     await writeFile(`${path}.new`, JSON.stringify(start), { mode: 0o600, flush: true });
@@ -116,5 +116,4 @@ export async function dropBefore(directory: string, start: Head, segments: reado
     await rm(`${path}.new`, { force: true });
     throw diskError(error, path);
   }
-  for (const segment of segments) await rm(segment.path, { force: true });
 }

@@ -5,7 +5,7 @@ import { openDurable } from '../durable.ts';
 import { chained, lineOf } from './chain.ts';
 import type { Head } from './chain.ts';
 import { keptSegments, lastHead } from './read.ts';
-import { dropBefore, listSegments, readStart, segmentAt } from './segments.ts';
+import { listSegments, readStart, recordStart, segmentAt } from './segments.ts';
 import type { Segment } from './segments.ts';
 
 /** The end of a chain, where entries are added. */
@@ -58,9 +58,11 @@ export async function openWriter(directory: string, { segmentBytes, totalBytes }
     const gone = surplus(segments, totalBytes);
     if (gone.length === 0) return;
     const begin = await lastHead(gone, start);
-    await dropBefore(directory, begin, gone);
+    await recordStart(directory, begin);
     start = begin;
     segments = segments.filter((segment) => !gone.includes(segment));
+    // last, so that whoever misses a file sees that the chain begins elsewhere now
+    for (const { path } of gone) await rm(path, { force: true });
   }
 
   return {
