@@ -148,21 +148,21 @@ describe('group commit', () => {
 
   it('makes one transaction of what comes at once', async () => {
     const client = fake();
-    const { commit } = groupCommits(client, 1000);
-    await Promise.all(Array.from({ length: 100 }, () => commit(part('insert'), AbortSignal.timeout(1000))));
+    const commits = groupCommits(client, 1000);
+    await Promise.all(Array.from({ length: 100 }, () => commits.commit(part('insert'), AbortSignal.timeout(1000))));
     assert.deepEqual(client.sizes, [100]);
   });
 
   it('tells only the one to blame', async () => {
-    const { commit } = groupCommits(fake(), 1000);
-    const all = ['insert', 'bad', 'insert'].map((op) => outcome(commit(part(op), AbortSignal.timeout(1000))));
+    const commits = groupCommits(fake(), 1000);
+    const all = ['insert', 'bad', 'insert'].map((op) => outcome(commits.commit(part(op), AbortSignal.timeout(1000))));
     assert.deepEqual(await Promise.all(all), ['done', 'CONFLICT', 'done']);
   });
 
   it('tries each alone when the commit as a whole is refused', async () => {
     const client = fake();
-    const { commit } = groupCommits(client, 1000);
-    const all = ['shy', 'shy'].map((op) => outcome(commit(part(op), AbortSignal.timeout(1000))));
+    const commits = groupCommits(client, 1000);
+    const all = ['shy', 'shy'].map((op) => outcome(commits.commit(part(op), AbortSignal.timeout(1000))));
     assert.deepEqual(await Promise.all(all), ['done', 'done']);
     assert.deepEqual(client.sizes, [2, 1, 1]);
   });

@@ -8,10 +8,10 @@ import type { BridgeSeen, OvsConfigSeen, PortSeen } from '../../../providers/ovs
 
 const origin = { revision: 'r', file: 'f.yaml', line: 1, column: 1 };
 
-function want<Spec extends OvsSpec>(ref: Desired['ref'], spec: Spec): Desired<OvsSpec> {
+function want(ref: Desired['ref'], spec: OvsSpec): Desired<OvsSpec> {
   return { ref, spec, dependsOn: [], origin };
 }
-function have<State extends OvsState>(ref: Desired['ref'], state: State, more: Partial<Known<OvsState>> = {}) {
+function have(ref: Desired['ref'], state: OvsState, more: Partial<Known<OvsState>> = {}) {
   return { known: true, ref, state, owned: true, version: 'v1', ...more } as Known<OvsState>;
 }
 /** `verb because /path /path` of the one change, or nothing. */
