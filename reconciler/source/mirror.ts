@@ -7,9 +7,9 @@ import type { Address, Transport, WantedRef } from './address.ts';
 import { guardedGit } from './git.ts';
 import type { Git } from './git.ts';
 
-/** Milliseconds that a listing and a transfer may take. */
-export const LIST_DEADLINE = 30_000;
-export const FETCH_DEADLINE = 300_000;
+/** Milliseconds that a listing, a transfer and a reading may take. */
+const LIST_DEADLINE = 30_000;
+const FETCH_DEADLINE = 300_000;
 export const READ_DEADLINE = 60_000;
 
 const REFSPECS = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'];

@@ -14,7 +14,7 @@ interface Listed {
 const BATCH_BYTES = 32 * 1024 * 1024;
 
 /** Applies the limits to `ls-tree -r -z --long` output: manifests, and whatever hides files from us, in order of path. */
-export function readListing(output: string): readonly (Listed & { readonly size: number })[] {
+function readListing(output: string): readonly (Listed & { readonly size: number })[] {
   const listed: (Listed & { size: number })[] = [];
   let total = 0;
   for (const record of output.split('\0')) {

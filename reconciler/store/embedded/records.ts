@@ -38,7 +38,7 @@ export type StoreRecord =
   | { readonly type: 'report'; readonly report: Report };
 
 /** Version of the log's format; a log of a newer one is refused. */
-export const FORMAT = 1;
+const FORMAT = 1;
 
 export const HEADER: string = `${JSON.stringify({ plumbline: 'store', format: FORMAT })}\n`;
 
