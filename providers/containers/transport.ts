@@ -1,8 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import { Agent } from 'node:http';
 import type { IncomingMessage } from 'node:http';
-import Docker from 'dockerode';
 import { PlumbError } from '../../reconciler/model/errors.ts';
+import { exchange, queryString, Refusal } from './exchange.ts';
+import type { Exchange, Query } from './exchange.ts';
 import { chooseApi, fieldsOf, parseVersion, textOf } from './wire.ts';
 import type { EngineVersion } from './wire.ts';
 
@@ -10,7 +11,7 @@ import type { EngineVersion } from './wire.ts';
 export interface Call {
   readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
-  readonly query?: object;
+  readonly query?: Query;
   readonly body?: object;
   readonly file?: Buffer;
   readonly stream?: true;
@@ -18,6 +19,7 @@ export interface Call {
 }
 
 const DEADLINE = 30_000;
+const NEGOTIATION = 5000;
 
 /** The HTTP status in an error of a call; undefined when Docker did not answer at all. */
 export function statusOf(error: unknown): number | undefined {
@@ -65,41 +67,19 @@ function toPlumbError(
   outer: AbortSignal,
 ): PlumbError {
   if (error instanceof PlumbError) return error;
-  const { statusCode, json, message } = fieldsOf(error);
-  if (typeof statusCode === 'number') {
-    const words = textOf(fieldsOf(json)['message']) || textOf(message).trim();
-    return new PlumbError('CONTAINER_FAILED', `Docker: ${words}`, { status: statusCode, call: what }, error);
-  }
+  if (error instanceof Refusal)
+    return new PlumbError('CONTAINER_FAILED', `Docker: ${error.message}`, { status: error.status, call: what }, error);
   const timedOut = late || (outer.aborted && fieldsOf(outer.reason)['name'] === 'TimeoutError');
   if (outer.aborted && !timedOut) return new PlumbError('CANCELLED', `${what} was given up`, {}, error);
   const why = timedOut
     ? `no answer to ${what}${late ? ` within ${String(deadline / 1000)} s` : ' in time'}`
-    : textOf(message);
+    : textOf(fieldsOf(error)['message']);
   return new PlumbError(
     'DOCKER_UNAVAILABLE',
     `Docker on ${socketPath}: ${why}; check that dockerd runs ("docker version")`,
     { call: what },
     error,
   );
-}
-
-const STATUS_OK = { 200: true, 201: true, 204: true, 304: true } as const;
-
-/** The part of dockerode that carries requests: its own methods put bodies into the query string and hide parts of replies. */
-interface DockerModem {
-  dial(options: object, done: (error: unknown, result: unknown) => void): void;
-}
-
-function modemOf(options: object): DockerModem {
-  const { modem } = new Docker(options) as { readonly modem: DockerModem };
-  return modem;
-}
-
-interface Negotiated {
-  readonly short: DockerModem;
-  /** For streams: connections that are neither kept nor shared. */
-  readonly long: DockerModem;
-  readonly version: EngineVersion;
 }
 
 /** The HTTP calls of one daemon. */
@@ -112,82 +92,78 @@ export interface Transport {
 
 /** The HTTP calls of the daemon behind a unix socket; the API version is negotiated at the first, and again after it was away. */
 export function transport(socketPath: string): Transport {
-  const agent = new Agent({ keepAlive: true, maxSockets: 32, timeout: 4000 });
-  const streams = new Agent({ keepAlive: false });
-  let negotiated: Promise<Negotiated> | undefined;
+  // free connections go after 4 s: dockerd may close them, and a restarted one has
+  const kept = new Agent({ keepAlive: true, maxFreeSockets: 8, timeout: 4000 });
+  const single = new Agent({ keepAlive: false });
+  const never = new AbortController().signal;
+  let negotiated: Promise<EngineVersion> | undefined;
 
-  const dial = (modem: DockerModem, request: Call, signal: AbortSignal): Promise<unknown> =>
-    new Promise((resolve, reject) => {
-      modem.dial(
-        {
-          path: `${request.path}?`,
-          method: request.method,
-          // _body keeps the body out of the query string; an empty one is not sent
-          options: { _query: request.query ?? {}, _body: request.body ?? {} },
-          ...(request.file ? { file: request.file } : {}),
-          ...(request.stream ? { isStream: true } : {}),
-          statusCodes: STATUS_OK,
-          abortSignal: signal,
-        },
-        (error, result) => {
-          if (error) reject(error as Error);
-          else resolve(result);
-        },
-      );
-    });
-
-  const negotiate = async (signal: AbortSignal): Promise<Negotiated> => {
-    const version = parseVersion(
-      await dial(modemOf({ socketPath, agent }), { method: 'GET', path: '/version' }, signal),
+  const negotiate = (): Promise<EngineVersion> => {
+    const asked = bounded('GET /version', socketPath, never, NEGOTIATION, async (inner) =>
+      parseVersion(await exchange({ socketPath, agent: kept, method: 'GET', path: '/version' }, inner)),
     );
-    const spoken = { socketPath, version: `v${chooseApi(version)}` };
-    return { short: modemOf({ ...spoken, agent }), long: modemOf({ ...spoken, agent: streams }), version };
+    asked.catch(() => {
+      if (negotiated === asked) negotiated = undefined;
+    });
+    return asked;
   };
 
-  const engine = async (signal: AbortSignal): Promise<Negotiated> => {
-    negotiated ??= bounded('GET /version', socketPath, signal, DEADLINE, negotiate);
-    const mine = negotiated;
-    try {
-      return await mine;
-    } catch (error) {
-      if (negotiated === mine) negotiated = undefined;
-      throw error;
-    }
-  };
+  const engine = (inner: AbortSignal): Promise<EngineVersion> => untilAborted((negotiated ??= negotiate()), inner);
 
-  const call = async (request: Call, signal: AbortSignal): Promise<unknown> => {
-    const { short, long } = await engine(signal);
-    const modem = request.stream ? long : short;
+  const send = async (request: Call, inner: AbortSignal): Promise<unknown> => {
+    const { method, path, query = {}, body, file } = request;
+    const versioned = `/v${chooseApi(await engine(inner))}${path}${queryString(query)}`;
+    const ask: Exchange = {
+      socketPath,
+      agent: request.stream ? single : kept,
+      method,
+      path: versioned,
+      ...(body ? { body } : {}),
+      ...(file ? { file } : {}),
+      ...(request.stream ? { stream: true } : {}),
+    };
     try {
-      return await bounded(
-        `${request.method} ${request.path}`,
-        socketPath,
-        signal,
-        request.deadline ?? DEADLINE,
-        async (inner) => {
-          try {
-            return await dial(modem, request, inner);
-          } catch (error) {
-            // a kept connection may have been closed by the daemon: reading again is harmless
-            if (request.method !== 'GET' || fieldsOf(error)['code'] !== 'ECONNRESET') throw error;
-            return await dial(modem, request, inner);
-          }
-        },
-      );
+      return await exchange(ask, inner);
     } catch (error) {
-      if (error instanceof PlumbError && error.code === 'DOCKER_UNAVAILABLE') negotiated = undefined;
-      throw error;
+      // a kept connection may have been closed by the daemon: reading again is harmless
+      if (method !== 'GET' || fieldsOf(error)['code'] !== 'ECONNRESET') throw error;
+      return await exchange(ask, inner);
     }
   };
 
   return {
-    call,
-    version: async (signal: AbortSignal) => (await engine(signal)).version,
+    call: async (request, signal) => {
+      try {
+        const what = `${request.method} ${request.path}`;
+        return await bounded(what, socketPath, signal, request.deadline ?? DEADLINE, (inner) => send(request, inner));
+      } catch (error) {
+        if (error instanceof PlumbError && error.code === 'DOCKER_UNAVAILABLE') negotiated = undefined;
+        throw error;
+      }
+    },
+    version: (signal) => bounded('GET /version', socketPath, signal, DEADLINE, engine),
     close: () => {
-      agent.destroy();
-      streams.destroy();
+      kept.destroy();
+      single.destroy();
     },
   };
+}
+
+/** A value that others wait for as well; this caller leaves when its signal aborts. */
+async function untilAborted<T>(value: Promise<T>, signal: AbortSignal): Promise<T> {
+  let leave = (): void => undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    leave = () => {
+      reject(new Error('given up'));
+    };
+    if (signal.aborted) leave();
+    else signal.addEventListener('abort', leave, { once: true });
+  });
+  try {
+    return await Promise.race([value, aborted]);
+  } finally {
+    signal.removeEventListener('abort', leave);
+  }
 }
 
 /** A streamed reply, which the signal ends at any time. */
