@@ -6,6 +6,8 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { dockerClient } from '../../providers/containers/client.ts';
 import type { Spec } from '../../providers/containers/diff.ts';
 import { containers } from '../../providers/containers/index.ts';
+import { updateLimits } from '../../providers/containers/limits.ts';
+import { namespaces } from '../../providers/containers/namespaces.ts';
 import type { Change } from '../../reconciler/model/change.ts';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import type { Ref } from '../../reconciler/model/ref.ts';
@@ -15,6 +17,13 @@ import { docker, removeContainers } from '../support/docker.ts';
 import { ensureTestImage, TEST_IMAGE } from '../support/image.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'needs root';
+
+/** Why a limit of a million open files would be no trouble here. */
+function tooManyFiles(): string | false {
+  const hard = /Max open files +\S+ +(\S+)/.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+  const may = namespaces().protect;
+  return !may && Number(hard) < 1_048_576 ? false : 'a million open files are allowed here';
+}
 
 describe('containers on a real Docker', { skip }, () => {
   const client = dockerClient();
@@ -300,5 +309,22 @@ describe('containers on a real Docker', { skip }, () => {
     assert.deepEqual(words(await host.converge([sandbox, wantContainer('t-c')])), [
       'replace container/t-c spec changed recreate',
     ]);
+  });
+
+  it('gives up on what this kernel or dockerd does not grant: OOM protection, the weight of block I/O', async () => {
+    const bold = new Host(containers({ client, kernel: { ...namespaces(), protect: true } }));
+    const resources = { cpu: 100, shares: 102, memory: 2 ** 25, swap: 0, pids: 64, blockIoWeight: 300 };
+    await bold.converge([wantSandbox('t-e'), wantContainer('t-e', { resources })]);
+    await bold.converge([wantSandbox('t-e'), wantContainer('t-e', { resources }), wantSandbox('t-f')]);
+    await updateLimits(client, bold.container('t-e').id, resources, AbortSignal.timeout(30_000));
+    assert.equal(await docker('inspect', '-f', '{{.State.Running}}', 'plumb-t-e'), 'true');
+  });
+
+  it('says which limit of dockerd a ulimit is above', { skip: tooManyFiles() }, async () => {
+    await host.converge([wantSandbox('t-g')]);
+    const change = host.provider.diff([wantContainer('t-g', { openFiles: 1_048_576 })], [])[0] as Change<Spec>;
+    await assert.rejects(host.apply(change), (error) => {
+      return code('CONTAINER_FAILED')(error) && /rlimit.*openFiles/s.test(String(error));
+    });
   });
 });
