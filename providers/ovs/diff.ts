@@ -61,7 +61,7 @@ export function bridgeFields(want: BridgeSpec, have: BridgeSeen): readonly Field
 }
 
 /** A port on the wrong bridge, or one that cannot carry traffic, is made anew; all else is put right in place. */
-export function diffPort(want: Wanted<PortSpec>, have: Had<PortSeen>): Change<PortSpec> | undefined {
+function diffPort(want: Wanted<PortSpec>, have: Had<PortSeen>): Change<PortSpec> | undefined {
   if (!want) return have?.owned === true ? change<PortSpec>('delete', 'removed', want, have, []) : undefined;
   if (!have) return change('create', 'new', want, have, []);
   const { state } = have;
@@ -76,7 +76,7 @@ export function diffPort(want: Wanted<PortSpec>, have: Had<PortSeen>): Change<Po
 }
 
 /** A bridge goes only when we made it and nobody uses it; of one that the site made, only an uplink of ours is taken back. */
-export function diffBridge(want: Wanted<BridgeSpec>, have: Had<BridgeSeen>): Change<BridgeSpec> | undefined {
+function diffBridge(want: Wanted<BridgeSpec>, have: Had<BridgeSeen>): Change<BridgeSpec> | undefined {
   if (!want) {
     if (have?.owned !== true) return undefined;
     if (have.state.made && have.state.foreign.length > 0) return undefined;
@@ -88,7 +88,7 @@ export function diffBridge(want: Wanted<BridgeSpec>, have: Had<BridgeSeen>): Cha
 }
 
 /** A key that leaves Git gets its original back. */
-export function diffConfig(want: Wanted<OvsConfigSpec>, have: Had<OvsConfigSeen>): Change<OvsConfigSpec> | undefined {
+function diffConfig(want: Wanted<OvsConfigSpec>, have: Had<OvsConfigSeen>): Change<OvsConfigSpec> | undefined {
   if (!want) return have?.owned === true ? change<OvsConfigSpec>('delete', 'removed', want, have, []) : undefined;
   const { value } = want.spec;
   if (have?.state.value === value) return undefined;

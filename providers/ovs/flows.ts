@@ -23,7 +23,7 @@ export function cookieOf(fleet: string, { ofport, mac, address }: Guarded): stri
 }
 
 /** The flows of one port: ARP and IPv4 from its own MAC and address as if there were no flows, nothing else. */
-export function flowsOf(fleet: string, port: Guarded): readonly string[] {
+function flowsOf(fleet: string, port: Guarded): readonly string[] {
   const head = (priority: number): string =>
     `cookie=0x${cookieOf(fleet, port)},table=0,priority=${String(priority)},in_port=${String(port.ofport)}`;
   const source = `dl_src=${port.mac}`;

@@ -40,7 +40,7 @@ export function sandboxOf(world: World, replica: string): { readonly id: string;
 }
 
 /** The port as its flows see it; undefined while it has no number or is not to have flows. */
-export function guardedOf({ row, interface: iface }: PortRows): Guarded | undefined {
+function guardedOf({ row, interface: iface }: PortRows): Guarded | undefined {
   const mac = row.external_ids[MARKS.mac];
   const [address] = (row.external_ids[MARKS.address] ?? '').split('/');
   if (row.external_ids[MARKS.antiSpoofing] !== 'on' || mac === undefined || !address) return undefined;

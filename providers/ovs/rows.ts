@@ -79,7 +79,7 @@ function pairs(value: unknown): readonly (readonly [string, string])[] {
 }
 
 /** A cell from its JSON (RFC 7047, 5.1); undefined, as monitors leave default values out, is the kind's default. */
-export function decodeCell(kind: Kind, value: unknown): Cell {
+function decodeCell(kind: Kind, value: unknown): Cell {
   switch (kind) {
     case 'text':
       return value === undefined ? '' : String(atom(value));
@@ -120,7 +120,7 @@ function mapWith(map: Readonly<Record<string, string>>, difference: Readonly<Rec
 }
 
 /** A cell after a `modify`, which says of sets and maps only what differs (ovsdb-server(7), update2). */
-export function modifyCell(kind: Kind, before: Cell, value: unknown): Cell {
+function modifyCell(kind: Kind, before: Cell, value: unknown): Cell {
   const given = decodeCell(kind, value);
   if (kind === 'uuids') return toggled(before as readonly string[], given as readonly string[]);
   if (kind === 'numbers') return toggled(before as readonly number[], given as readonly number[]);

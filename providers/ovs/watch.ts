@@ -9,7 +9,7 @@ import { guardedBridges, guardedPorts } from './observe.ts';
 import type { Cell, RowChange, Tables } from './rows.ts';
 
 /** Hints for all that is ours. */
-export const ALL: readonly Ref[] = ['port/*', 'bridge/*', 'ovs-config/*'];
+const ALL: readonly Ref[] = ['port/*', 'bridge/*', 'ovs-config/*'];
 
 function mapOf(cell: Cell | undefined): Readonly<Record<string, string>> {
   return typeof cell === 'object' && !Array.isArray(cell) ? (cell as Readonly<Record<string, string>>) : {};

@@ -59,7 +59,7 @@ export function wantBridge(spec: BridgeSpec): Desired<OvsSpec> {
   return { ref: refOf('bridge', spec.name), spec, dependsOn: [], origin };
 }
 
-export function portSpec(replica: string, address: string, more: Partial<PortSpec> = {}): PortSpec {
+function portSpec(replica: string, address: string, more: Partial<PortSpec> = {}): PortSpec {
   const vlan = more.vlan ?? 100;
   const fixed = { replica, bridge: 'br-test', datapath: 'netdev', prefix: 24, mtu: 1500, antiSpoofing: false } as const;
   return { ...fixed, vlan, address, mac: macOf(vlan, address), ...more };
