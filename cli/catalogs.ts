@@ -14,7 +14,7 @@ export interface Catalogs {
 }
 
 /** The revision of a folder that is no commit. */
-export const FOLDER = 'folder';
+const FOLDER = 'folder';
 
 /** Whether a path is a Git repository: a work tree's root or a bare repository. */
 function isRepository(path: string): boolean {

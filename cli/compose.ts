@@ -38,7 +38,7 @@ export function upOptions(cmd: Command): void {
 }
 
 /** Adds the options that say which repository. */
-export function repositoryOptions(cmd: Command): void {
+function repositoryOptions(cmd: Command): void {
   cmd
     .option(
       '-r, --repo <url>',

@@ -39,6 +39,11 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('./events.ts')).eventsCommand,
   },
   {
+    name: 'history',
+    summary: 'show the revisions and what each changed',
+    load: async () => (await import('./history.ts')).historyCommand,
+  },
+  {
     name: 'why',
     summary: 'lead from a live value to its line, commit and author',
     load: async () => (await import('./why.ts')).whyCommand,

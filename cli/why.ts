@@ -4,6 +4,7 @@ import type { Desired, Origin } from '../reconciler/model/change.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import type { Entry } from '../reconciler/model/journal.ts';
 import { isRef, kindOf, nameOf, refOf, type Ref } from '../reconciler/model/ref.ts';
+import { lastTouch } from '../reconciler/record/touch.ts';
 import type { Known } from '../reconciler/loop/view.ts';
 import type { Io } from './io.ts';
 import { journalOf, type ReadJournal } from './journal.ts';
@@ -120,7 +121,7 @@ async function answer({ want, field }: Field, host: string, known: Known, paths:
   const have = observed?.known === true ? (observed.state as Readonly<Record<string, unknown>>)[field] : undefined;
   const origin = want.fields?.[`/${field}`];
   const base = { ref: want.ref, field, host, want: (want.spec as Readonly<Record<string, unknown>>)[field], have };
-  const last = await lastTouch(journalOf(paths), want.ref, io);
+  const last = await lastOf(journalOf(paths), want.ref, field, io);
   return { ...base, ...(origin ? await blamed(origin, paths, io) : {}), ...(last ? { last } : {}) };
 }
 
@@ -133,14 +134,14 @@ async function blamed(origin: Origin, { state }: Paths, io: Io): Promise<Partial
   return { ...place, commit: id, author: `${author} <${email}>`, date: new Date(time).toISOString(), subject };
 }
 
-async function lastTouch(journal: ReadJournal, ref: Ref, io: Io): Promise<Answer['last']> {
-  let intent: Extract<Entry, { type: 'intent' }> | undefined;
-  let result = 'unknown';
-  for await (const entry of journal({ ref, types: ['intent', 'outcome'] }, false, io.signal)) {
-    if (entry.type === 'intent') [intent, result] = [entry, 'unknown'];
-    else if (entry.type === 'outcome' && entry.trace === intent?.trace) result = entry.result;
-  }
-  return intent && { at: new Date(intent.at).toISOString(), verb: intent.verb, because: intent.because, result };
+/** The last change that set the field. */
+async function lastOf(journal: ReadJournal, ref: Ref, field: string, io: Io): Promise<Answer['last']> {
+  const entries: Entry[] = [];
+  for await (const entry of journal({ ref, types: ['intent', 'outcome'] }, false, io.signal)) entries.push(entry);
+  const touch = lastTouch(entries, field) ?? lastTouch(entries);
+  if (!touch) return undefined;
+  const { at, verb, because } = touch.intent;
+  return { at: new Date(at).toISOString(), verb, because, result: touch.outcome?.result ?? 'running' };
 }
 
 function text(answer: Answer, io: Io): string {

@@ -10,7 +10,7 @@ export interface Text {
 }
 
 /** A text and where its lines start; `\n` and `\r\n` end a line, as in YAML. */
-export function textOf(text: string): Text {
+function textOf(text: string): Text {
   const starts = [0];
   for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
   return { text, starts };

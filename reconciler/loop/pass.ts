@@ -5,7 +5,7 @@ import type { Change, Desired, Outcome, Plan } from '../model/change.ts';
 import { fingerprint } from '../model/fingerprint.ts';
 import type { EntryDraft } from '../model/journal.ts';
 import type { Context } from '../model/provider.ts';
-import { kindOf, nameOf, refOf, type Ref } from '../model/ref.ts';
+import { kindOf, refOf, type Ref } from '../model/ref.ts';
 import type { Assignment } from '../model/replica.ts';
 import { observeInto } from '../observe/observe.ts';
 import type { Pause } from '../plan/hold.ts';
@@ -178,9 +178,4 @@ function restartPauses({ state }: PassDeps, { replicas }: Assignment): ReadonlyM
 
 function unhealthyOf({ probed }: PassDeps, { replicas }: Assignment): ReadonlySet<string> {
   return new Set(replicas.map(({ id }) => id).filter((id) => probed.get(id)?.unhealthy === true));
-}
-
-/** The replica that a ref belongs to, for refs of replicas. */
-export function replicaOf(ref: Ref): string | undefined {
-  return ['sandbox', 'port', 'container', 'cgroup'].includes(kindOf(ref)) ? nameOf(ref) : undefined;
 }

@@ -53,12 +53,3 @@ export function formatBytes(bytes: number): string {
 export function formatCpu(milli: number): string {
   return milli % 1000 === 0 ? String(milli / 1000) : `${String(milli)}m`;
 }
-
-/** Milliseconds as a person reads them: the largest unit that divides them exactly. */
-export function formatDuration(ms: number): string {
-  for (const unit of ['d', 'h', 'm', 's']) {
-    const size = DURATIONS[unit] ?? 1;
-    if (ms >= size && ms % size === 0) return `${String(ms / size)}${unit}`;
-  }
-  return `${String(ms)}ms`;
-}

@@ -86,13 +86,13 @@ function heldLine({ change, reason }: HeldChange): string {
 }
 
 /** `Plan: 2 to add, 1 to change, 0 to move, 0 to replace, 0 to destroy.` */
-export function footer({ add, change, move, replace, destroy }: Summary): string {
+function footer({ add, change, move, replace, destroy }: Summary): string {
   const n = (count: number, word: string): string => `${String(count)} to ${word}`;
   return `Plan: ${[n(add, 'add'), n(change, 'change'), n(move, 'move'), n(replace, 'replace'), n(destroy, 'destroy')].join(', ')}.`;
 }
 
 /** The sum of the hosts' summaries. */
-export function totalOf({ hosts }: FleetPlan): Summary {
+function totalOf({ hosts }: FleetPlan): Summary {
   const sum = (key: keyof Summary): number => hosts.reduce((total, { plan }) => total + plan.summary[key], 0);
   return {
     add: sum('add'),
@@ -182,6 +182,6 @@ export function planJson(fleet: FleetPlan): object {
 }
 
 /** The first seven digits of a commit; other words whole. */
-export function short(revision: string): string {
+function short(revision: string): string {
   return /^[0-9a-f]{40}$/.test(revision) ? revision.slice(0, 7) : revision;
 }

@@ -123,6 +123,8 @@ describe('bad days', { skip: NEEDS_ROOT }, () => {
     assert.equal(await veths(), before);
     assert.equal(await started('plumb-web-0'), since);
     await stage.lab.daemon('h1', 'ovsdb-server', 'start');
+    // vswitchd looks for its database again within seconds
+    for (let tries = 0; tries < 15 && !(await reaches()); tries += 1) await sleep(500);
     await stage.converged();
     assert.equal(await reaches(), true);
   });

@@ -14,10 +14,10 @@ export function change(ref: Ref, verb: Change['verb'], more: Partial<Change> = {
   return { ref, provider: providerOf(ref), verb, fields: [], disruption, because: 'new', ...more };
 }
 
-export const ORIGIN = { revision: 'r1', file: 'a.yaml', line: 1, column: 1 };
+const ORIGIN = { revision: 'r1', file: 'a.yaml', line: 1, column: 1 };
 
 /** A desired thing. */
-export function desired(ref: Ref, dependsOn: readonly Ref[] = [], spec: unknown = {}): Desired {
+function desired(ref: Ref, dependsOn: readonly Ref[] = [], spec: unknown = {}): Desired {
   return { ref, spec, dependsOn, origin: ORIGIN };
 }
 

@@ -12,7 +12,7 @@ import type { Entry } from '../../reconciler/model/journal.ts';
 import type { Ref } from '../../reconciler/model/ref.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
-export const PLUMB: string = join(ROOT, 'bin', 'plumb');
+const PLUMB: string = join(ROOT, 'bin', 'plumb');
 
 /** Why tests on real hosts are skipped here; false where they can run. */
 export const NEEDS_ROOT: false | string =

@@ -5,7 +5,7 @@ import type { Say } from './say.ts';
 import { selectorOf } from './selector.ts';
 
 /** The dotted name of a kernel parameter: as sysctl(8) reads it, a name whose first separator is a slash has its dots and slashes swapped. */
-export function sysctlName(name: string): string {
+function sysctlName(name: string): string {
   if (/[./]/.exec(name)?.[0] !== '/') return name;
   return name.replace(/[./]/g, (separator) => (separator === '/' ? '.' : '/'));
 }

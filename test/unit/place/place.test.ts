@@ -1,53 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createBook } from '../../../reconciler/model/book.ts';
-import type { Book } from '../../../reconciler/model/book.ts';
-import { decide } from '../../../reconciler/model/decide.ts';
-import type { Assignment, Demand, Report } from '../../../reconciler/model/replica.ts';
+import type { Demand, Report } from '../../../reconciler/model/replica.ts';
 import { incarnationOf } from '../../../reconciler/model/rollout.ts';
-import { hostViews } from '../../../reconciler/place/hosts.ts';
-import { place } from '../../../reconciler/place/place.ts';
-import type { PlaceResult } from '../../../reconciler/place/place.ts';
 import { project } from '../../../reconciler/plan/project.ts';
 import { catalogOf, hostsOf, reportOf, resources } from '../../support/catalog.ts';
 import type { Sketch } from '../../support/catalog.ts';
-
-const NOW = 1_000_000;
-
-interface World {
-  readonly book: Book;
-  readonly reports?: readonly Report[];
-  readonly assignments?: readonly Assignment[];
-  readonly capacity?: Partial<Demand>;
-  readonly now?: number;
-}
-
-/** Places the sketch and commits all of it, as a controller would; every proposal must be accepted. */
-function step(sketch: Sketch, world: World): PlaceResult {
-  const catalog = catalogOf(sketch);
-  const now = world.now ?? NOW;
-  const reports = world.reports ?? [...catalog.hosts.keys()].map((host) => reportOf(host, world.capacity));
-  const hosts = hostViews(catalog, reports, world.book);
-  const assignments = world.assignments ?? [];
-  const result = place({ catalog, snapshot: world.book, hosts, reports, assignments, now });
-  const { verdicts, deltas } = decide(world.book, { id: 'r', now, proposals: result.proposals });
-  assert.deepEqual(
-    verdicts.filter(({ accepted }) => !accepted),
-    [],
-  );
-  world.book.apply(deltas);
-  assert.deepEqual(new Map([...result.placements].sort()), new Map([...world.book.placements].sort()));
-  return result;
-}
-
-/** `web-0@h1 10.1.0.10` … */
-function where({ placements }: PlaceResult): readonly string[] {
-  return [...placements.values()].map((p) => `${p.replica}@${p.host} ${p.address}`).sort();
-}
-
-function hostsUsed(result: PlaceResult): readonly string[] {
-  return [...result.placements.values()].map(({ host }) => host).sort();
-}
+import { hostsUsed, NOW, step, where } from '../../support/placing.ts';
 
 interface Case {
   readonly name: string;

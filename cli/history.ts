@@ -1,0 +1,46 @@
+import { createHistory, type RevisionRow } from '../reconciler/record/history.ts';
+import type { Io } from './io.ts';
+import { journalOf } from './journal.ts';
+import { command, outputOption, parse } from './options.ts';
+import { pathsOf, stateOptions, type StateOptions } from './paths.ts';
+import { table, tint } from './table.ts';
+
+interface Options extends StateOptions {
+  readonly output: 'text' | 'json';
+  readonly last: string;
+}
+
+/** `plumb history`: the revisions, oldest first, with what was done for each. */
+export async function historyCommand(argv: readonly string[], io: Io): Promise<number> {
+  const example = 'plumb history\nplumb history --last 3 -o json';
+  const cmd = command('history', 'Show the revisions and what each changed.', example, io)
+    .addOption(outputOption('text', 'json'))
+    .option('-n, --last <count>', 'how many revisions', '20');
+  stateOptions(cmd);
+  const options = parse(cmd, argv)?.opts<Options>();
+  if (!options) return 0;
+  const history = createHistory();
+  for await (const entry of journalOf(pathsOf(options, io))({}, false, io.signal)) history.add(entry);
+  const last = Math.max(1, Number(options.last) || 20);
+  const revisions = history.rows().slice(-last);
+  if (options.output === 'json') io.out(`${JSON.stringify({ version: 1, revisions }, null, 2)}\n`);
+  else
+    io.out(
+      revisions.length === 0
+        ? 'nothing yet\n'
+        : `${table(
+            HEAD,
+            revisions.map((row) => cells(row, io)),
+          )}\n`,
+    );
+  return 0;
+}
+
+const HEAD = ['REVISION', 'SINCE', 'ADDED', 'CHANGED', 'REPLACED', 'REMOVED', 'REPAIRS', 'FAILED', 'RESULT', 'AUTHOR'];
+const COLORS = { converged: 'green', failing: 'red', working: 'yellow', superseded: 'dim' } as const;
+
+function cells({ revision, author, from, counts, repairs, failed, result }: RevisionRow, io: Io): string[] {
+  const numbers = [counts.add, counts.change, counts.replace, counts.destroy, repairs, failed].map(String);
+  const since = new Date(from).toISOString().slice(0, 19).replace('T', ' ');
+  return [revision.slice(0, 7), since, ...numbers, tint(io, COLORS[result], result), author];
+}
