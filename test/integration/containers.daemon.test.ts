@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { dockerClient } from '../../providers/containers/client.ts';
 import type { Spec } from '../../providers/containers/diff.ts';
 import { containers } from '../../providers/containers/index.ts';
@@ -63,21 +64,19 @@ describe('containers and the daemon: away, silent, watched, and asked no more th
   it('hints what happens by ref, survives the daemon going away, and then hints everything', async () => {
     const stop = new AbortController();
     const hints: Ref[] = [];
-    let told = (): void => undefined;
     const watching = (async () => {
       for await (const ref of host.provider.watch?.({ ...host.ctx(), signal: stop.signal }) ?? []) {
         hints.push(ref);
-        told();
       }
     })();
     const hinted = async (...refs: Ref[]): Promise<void> => {
+      const deadline = Date.now() + 20_000;
       while (!refs.every((ref) => hints.includes(ref))) {
-        await new Promise<void>((resolve) => {
-          told = resolve;
-        });
+        assert.ok(Date.now() < deadline, `${refs.join(' ')} hinted, not only ${hints.join(' ')}`);
+        await sleep(20);
       }
     };
-    while (!proxy.calls.includes('GET /events')) await new Promise((resolve) => setTimeout(resolve, 10));
+    while (!proxy.calls.includes('GET /events')) await sleep(10);
     await host.converge([wantSandbox('d-e'), wantContainer('d-e')]);
     await hinted('sandbox/d-e', 'container/d-e');
     hints.length = 0;

@@ -169,6 +169,14 @@ describe('containers on a real Docker', { skip }, () => {
       { path: '/env', have: {}, want: { A: '1' } },
     ]);
     assert.deepEqual(host.sandbox('t-5'), before);
+    const [home] = await host.plan([wantSandbox('t-5', { hostname: 'new' }), wantContainer('t-5')]);
+    await host.apply(home as Change<Spec>);
+    assert.equal(
+      await docker('ps', '-aq', '--filter', 'name=^/plumb-t-5$'),
+      '',
+      'the container went before its sandbox',
+    );
+    await host.converge([sandbox, wantContainer('t-5')]);
     const both = await host.converge([wantSandbox('t-5', { hostname: 'new' }), wantContainer('t-5')]);
     assert.deepEqual(words(both), [
       'replace sandbox/t-5 spec changed recreate',
