@@ -1,5 +1,6 @@
 import type { Provider } from '../../reconciler/model/provider.ts';
 import { applier } from './apply.ts';
+import { believing } from './deaths.ts';
 import type { DockerClient } from './client.ts';
 import type { Spec } from './diff.ts';
 import { diff } from './diff.ts';
@@ -20,7 +21,8 @@ export interface ContainersOptions {
  * images they run, in one list call; a wanted image that nothing runs is asked for by name.
  */
 export function containers(options: ContainersOptions): Provider<Spec, State> {
-  const { client, kernel = namespaces() } = options;
+  const { kernel = namespaces() } = options;
+  const { client, note } = believing(options.client);
   const eyes = observer(client, kernel);
   return {
     name: 'containers',
@@ -29,8 +31,9 @@ export function containers(options: ContainersOptions): Provider<Spec, State> {
     diff,
     apply: applier(client, kernel, eyes),
     watch: (ctx) =>
-      watchDocker(client, ctx, (ref) => {
-        eyes.stray(ref);
+      watchDocker(client, ctx, (event, ref) => {
+        note(event);
+        if (event.action === 'rename') eyes.stray(ref);
       }),
   };
 }

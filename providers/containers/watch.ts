@@ -15,7 +15,11 @@ const LONGEST_PAUSE = 5000;
  * Hints from Docker's events about what carries a fleet's mark. The stream ends when dockerd goes; it is taken up again from
  * the last event with growing pauses, and then everything is hinted, since dockerd forgets its events with a restart.
  */
-export async function* watchDocker(client: DockerClient, ctx: Context, stray: (ref: Ref) => void): AsyncIterable<Ref> {
+export async function* watchDocker(
+  client: DockerClient,
+  ctx: Context,
+  heard: (event: DockerEvent, ref: Ref) => void,
+): AsyncIterable<Ref> {
   const filters = { type: ['container'], label: [`${LABELS.fleet}=${ctx.fleet}`], event: ACTIONS };
   let since: number | undefined;
   let pause = FIRST_PAUSE;
@@ -32,7 +36,7 @@ export async function* watchDocker(client: DockerClient, ctx: Context, stray: (r
         since = event.time;
         const ref = refOfEvent(event);
         if (!ref) continue;
-        if (event.action === 'rename') stray(ref);
+        heard(event, ref);
         yield ref;
       }
     } catch (error) {

@@ -111,6 +111,7 @@ export function createAgent(options: AgentOptions): Agent {
   }
 
   function hint(ref: Ref): void {
+    log.debug({ ref, busy: state.busy.has(ref) }, 'hint');
     if (state.busy.has(ref)) return;
     const quiet = (state.touched.get(ref) ?? -ECHO) + ECHO;
     queue.add(ref, Math.max(clock(), quiet));
@@ -125,9 +126,13 @@ export function createAgent(options: AgentOptions): Agent {
       return;
     }
     const scope: Scope = full ? undefined : new Set(items.flatMap((item) => closure(item as Ref, specs)));
+    const began = clock();
     const pass = runPass(deps, assignment, specs, scope)
       .then((result) => {
         after(result, scope);
+        const { plan, outcomes } = result;
+        const fields = { refs: full ? '*' : [...(scope ?? [])], changes: outcomes.length, held: plan.held.length };
+        log.debug({ ...fields, ms: clock() - began }, 'pass');
       })
       .catch((error: unknown) => {
         log.warn({ err: error }, 'pass failed');

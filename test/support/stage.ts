@@ -50,6 +50,8 @@ export interface Stage {
   /** Waits until Synced and Healthy at the last commit. */
   converged(seconds?: number): Promise<Status>;
   journal(ref?: Ref): Promise<readonly Entry[]>;
+  /** The last of what `up` printed. */
+  log(): string;
   down(): Promise<void>;
 }
 
@@ -190,6 +192,7 @@ export async function setStage(name: string, files: Readonly<Record<string, stri
         entries.push(entry);
       return entries;
     },
+    log: () => log,
     down: async () => {
       await stop('SIGKILL');
       await lab.down();

@@ -1,0 +1,53 @@
+import type { DockerClient } from './client.ts';
+import type { ContainerRow, DockerEvent } from './wire.ts';
+
+/** How long dockerd's list may lag behind its own events, in milliseconds; 10 to 30 were seen. */
+const LAG = 2_000;
+
+interface Death {
+  readonly exitCode: string;
+  readonly at: number;
+}
+
+/** A client that believes the news of a death before the list of containers tells it. */
+export interface Believing {
+  readonly client: DockerClient;
+  /** Hears an event. */
+  readonly note: (event: DockerEvent) => void;
+}
+
+/**
+ * dockerd sends the event of a container's end before its list shows it, so who looks at once sees it running. What was
+ * heard to die is shown as exited until the list says so itself, it is started again, or the lag is over.
+ */
+export function believing(client: DockerClient, clock: () => number = Date.now): Believing {
+  const deaths = new Map<string, Death>();
+
+  function corrected(row: ContainerRow): ContainerRow {
+    const death = deaths.get(row.id);
+    if (!death) return row;
+    if (row.state === 'running' && clock() - death.at < LAG)
+      return { ...row, state: 'exited', status: `Exited (${death.exitCode}) just now` };
+    deaths.delete(row.id);
+    return row;
+  }
+
+  const { containers } = client;
+  return {
+    client: {
+      ...client,
+      containers: {
+        ...containers,
+        list: async (filters, signal) => (await containers.list(filters, signal)).map(corrected),
+        act: (id, verb, options, signal) => {
+          if (verb === 'start') deaths.delete(id);
+          return containers.act(id, verb, options, signal);
+        },
+      },
+    },
+    note: ({ action, id, attributes }) => {
+      if (action === 'die') deaths.set(id, { exitCode: attributes['exitCode'] ?? '0', at: clock() });
+      else if (action === 'start' || action === 'destroy') deaths.delete(id);
+    },
+  };
+}
