@@ -49,6 +49,11 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('./why.ts')).whyCommand,
   },
   {
+    name: 'explain',
+    summary: 'show why a replica is on its host, or why on none',
+    load: async () => (await import('./explain.ts')).explainCommand,
+  },
+  {
     name: 'lab',
     summary: 'real hosts on this machine, to try things on',
     load: async () => (await import('./lab.ts')).labCommand,

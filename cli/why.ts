@@ -147,7 +147,7 @@ async function lastOf(journal: ReadJournal, ref: Ref, field: string, io: Io): Pr
 function text(answer: Answer, io: Io): string {
   const { ref, field, host, want, have, file, line, commit, author, date, subject, last } = answer;
   const seen =
-    have === undefined || JSON.stringify(have) === JSON.stringify(want)
+    have === undefined || field === 'image' || JSON.stringify(have) === JSON.stringify(want)
       ? ''
       : `, but ${formatValue(field, have)} on the host`;
   const lines = [`${tint(io, 'bold', `${ref} ${field}`)} is ${formatValue(field, want)} on ${host}${seen}`];

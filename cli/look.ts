@@ -1,0 +1,77 @@
+import { identify } from '../reconciler/loop/identify.ts';
+import type { Known } from '../reconciler/loop/view.ts';
+import type { Catalog } from '../reconciler/model/catalog.ts';
+import type { Observed } from '../reconciler/model/change.ts';
+import { PlumbError } from '../reconciler/model/errors.ts';
+import type { Report } from '../reconciler/model/replica.ts';
+import { createWorld, observeInto } from '../reconciler/observe/observe.ts';
+import { runtimeOf, type UpFlags } from './compose.ts';
+import type { Io } from './io.ts';
+import { remoteView } from './local.ts';
+import { pathsOf } from './paths.ts';
+import { factsOf } from './runtime.ts';
+import { storedKnown } from './stored.ts';
+
+/** The world as plan and explain need it. */
+export interface Look {
+  readonly known: Known;
+  readonly observed: ReadonlyMap<string, readonly Observed[]>;
+  readonly differs: ReturnType<typeof runtimeOf>['providers'];
+}
+
+/** What is there: told by a running `up`; else what the state directory remembers, and a live look at this machine. */
+export async function lookAround(options: UpFlags, catalog: Catalog, io: Io): Promise<Look> {
+  const { state } = pathsOf(options, io);
+  const facts = await factsOf(options.simulated === true);
+  const running = await knownOfRunning(options, io);
+  const known = running ?? (await storedKnown(state));
+  const observed = new Map<string, readonly Observed[]>(known.reports.map((report) => [report.host, report.observed]));
+  // what a running up knows needs no machine of ours: it may be asked from elsewhere
+  const reporting = running
+    ? known.reports[0]
+    : known.reports.find(({ facts: { machineId } }) => machineId === facts.machineId);
+  const host = identify(catalog, facts, options.host ?? reporting?.host);
+  const runtime = runtimeOf(options, catalog, host, state);
+  try {
+    if (running) return { known, observed, differs: runtime.providers };
+    const world = createWorld();
+    const signal = AbortSignal.any([io.signal, AbortSignal.timeout(30_000)]);
+    const context = { signal, fleet: catalog.fleet.name, world, wanted: wantedKnobs(catalog) };
+    const blind = await observeInto(world, runtime.providers, context, []);
+    const silent = [...blind.entries()][0];
+    if (silent) throw new PlumbError('TIMEOUT', `${silent[0]}: ${silent[1]}; a plan needs to see the host`);
+    observed.set(host.name, world.all());
+    const report: Report = {
+      host: host.name,
+      generation: 0,
+      revision: '',
+      at: Date.now(),
+      facts: { ...facts, capacity: { ...facts.capacity, ...host.spec.capacity } },
+      replicas: [],
+      observed: world.all(),
+      limitations: [],
+      conditions: [],
+    };
+    const reports = [...known.reports.filter((other) => other.host !== host.name), report];
+    return { known: { ...known, reports }, observed, differs: runtime.providers };
+  } finally {
+    runtime.close();
+  }
+}
+
+/** The knobs that any Tuning names: they are looked at although nobody owns them yet. */
+function wantedKnobs({ tunings }: Catalog): readonly `${string}/${string}`[] {
+  return [...tunings.values()].flatMap(({ spec }) => [
+    ...Object.keys(spec.sysctls).map((key) => `sysctl/${key}` as const),
+    ...Object.keys(spec.ovsOtherConfig).map((key) => `ovs-config/${key}` as const),
+  ]);
+}
+
+async function knownOfRunning(options: UpFlags, io: Io): Promise<Known | undefined> {
+  try {
+    return await remoteView(pathsOf(options, io).socket).known();
+  } catch (error) {
+    if (error instanceof PlumbError && error.code === 'NOT_RUNNING') return undefined;
+    throw error;
+  }
+}
