@@ -8,6 +8,10 @@ interface Bench {
 
 /** All benches: `bench/NAME.ts` exports `run`. */
 const BENCHES: Readonly<Record<string, Bench>> = {
+  converge: {
+    summary: '20 and 100 containers from nothing, against a hand-written script with the same daemon calls (≤ 1.25×)',
+    load: () => import('./converge.ts'),
+  },
   validate: {
     summary: '5,000 App files: cold, with 10 changed, unchanged; and plumb --help',
     load: () => import('./validate.ts'),

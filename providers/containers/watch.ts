@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Observed } from '../../reconciler/model/change.ts';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import type { Context } from '../../reconciler/model/provider.ts';
 import type { Ref } from '../../reconciler/model/ref.ts';
@@ -37,7 +38,7 @@ export async function* watchDocker(
         const ref = refOfEvent(event);
         if (!ref) continue;
         heard(event, ref);
-        yield ref;
+        if (isNews(event, ctx.world.get(ref))) yield ref;
       }
     } catch (error) {
       if (!(error instanceof PlumbError) || !error.retry) throw error;
@@ -51,4 +52,11 @@ export async function* watchDocker(
 function refOfEvent(event: DockerEvent): Ref | undefined {
   const ref = event.attributes[LABELS.ref];
   return ref !== undefined && isRef(ref) ? ref : undefined;
+}
+
+/** The start of a container that is known to run already is the echo of our own. */
+function isNews({ action, id }: DockerEvent, known: Observed | undefined): boolean {
+  if ((action !== 'start' && action !== 'create') || known?.known !== true || known.version !== id) return true;
+  const { status, running } = known.state as { readonly status?: string; readonly running?: boolean };
+  return status !== 'running' && running !== true;
 }

@@ -9,6 +9,8 @@ export interface ApplyOptions {
   /** A context whose signal ends a change that hangs. */
   readonly context: (change: Change) => Context;
   readonly dependsOn: (ref: Ref) => readonly Ref[];
+  /** How the change of a ref ends that another plan is making now; undefined when none does. */
+  readonly underway: (ref: Ref) => Promise<boolean> | undefined;
   /** Once aborted nothing more is started; what was started is finished. */
   readonly stop: AbortSignal;
   /** Made durable before the change is made. A throw fails the change, and nothing was done. */
@@ -40,7 +42,7 @@ export async function applyPlan(plan: Plan, options: ApplyOptions): Promise<read
     const barrier = before;
     const started = wave.map((change) => {
       const run = async (): Promise<Outcome> => {
-        const bad = await failedDependency(options.dependsOn(change.ref), ends, change.ref);
+        const bad = await failedDependency(options, ends, change.ref);
         if (bad !== undefined) return { change, result: 'skipped', error: `${bad} failed` };
         await orAfter(barrier, options.linger ?? 2000);
         const slot = slots.get(change.provider);
@@ -63,8 +65,12 @@ export async function applyPlan(plan: Plan, options: ApplyOptions): Promise<read
   return Promise.all(outcomes);
 }
 
-async function failedDependency(refs: readonly Ref[], ends: Ends, self: Ref): Promise<Ref | undefined> {
-  for (const ref of refs) if (ref !== self && (await ends.get(ref)) === false) return ref;
+async function failedDependency(
+  { dependsOn, underway }: ApplyOptions,
+  ends: Ends,
+  self: Ref,
+): Promise<Ref | undefined> {
+  for (const ref of dependsOn(self)) if ((await (ends.get(ref) ?? underway(ref))) === false) return ref;
   return undefined;
 }
 

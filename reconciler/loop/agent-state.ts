@@ -40,14 +40,29 @@ export interface Failure {
   readonly times: number;
 }
 
+/** A change that is being made. */
+export interface Underway {
+  readonly end: Promise<boolean>;
+  ended(well: boolean): void;
+}
+
+/** A change that begins now. */
+export function beginning(): Underway {
+  let ended = (_well: boolean): void => undefined;
+  const end = new Promise<boolean>((resolve) => {
+    ended = resolve;
+  });
+  return { end, ended };
+}
+
 /** All that an agent knows between passes. Nothing of it must survive the process. */
 export interface AgentState {
   assignment: Assignment | undefined;
   desired: ReadonlyMap<Ref, Desired>;
   readonly world: LiveWorld;
   blind: Blind;
-  /** Refs that are being changed. */
-  readonly busy: Set<Ref>;
+  /** Refs that are being changed, and whether that ends well. */
+  readonly busy: Map<Ref, Underway>;
   /** When a ref was last changed by us. */
   readonly touched: Map<Ref, number>;
   readonly pauses: Map<Ref, Pause>;
@@ -57,6 +72,8 @@ export interface AgentState {
   readonly settled: Map<Ref, string>;
   readonly waiting: Map<Ref, string>;
   readonly fights: FightWatch;
+  /** The whole host was looked at once. */
+  seen: boolean;
   lastFull: number;
 }
 
@@ -67,7 +84,7 @@ export function emptyAgentState(): AgentState {
     desired: new Map(),
     world: createWorld(),
     blind: new Map(),
-    busy: new Set(),
+    busy: new Map(),
     touched: new Map(),
     pauses: new Map(),
     failures: new Map(),
@@ -75,6 +92,7 @@ export function emptyAgentState(): AgentState {
     settled: new Map(),
     waiting: new Map(),
     fights: fightWatch(),
+    seen: false,
     lastFull: 0,
   };
 }

@@ -14,6 +14,10 @@ import { reportOf } from './report.ts';
 
 /** After a change of our own, its echoes are looked at once, this many milliseconds later. */
 const ECHO = 1_000;
+/** A full pass that still waits for something slow after this long does not keep the next one from starting, milliseconds. */
+const STALE = 60_000;
+/** Second looks come at multiples of this, milliseconds. */
+const TOGETHER = 2_000;
 /** Reports gather this long before one is sent. */
 const REPORT_AFTER = 100;
 
@@ -35,6 +39,7 @@ export function createAgent(options: AgentOptions): Agent {
   const passes = new Set<Promise<void>>();
   const stopping = new AbortController();
   let fullPass: Promise<void> | undefined;
+  let fullBegan = 0;
   let latest: Report | undefined;
   let reported = '';
   let reportTimer: NodeJS.Timeout | undefined;
@@ -61,8 +66,10 @@ export function createAgent(options: AgentOptions): Agent {
     const { ref } = outcome.change;
     const now = clock();
     if (outcome.result === 'done') {
-      queue.add(ref, now + ECHO);
-      for (const next of followers(ref)) queue.add(next, kindOf(next) === 'cgroup' ? now : now + ECHO);
+      // many changes of one pass are looked at again together
+      const later = Math.ceil((now + ECHO) / TOGETHER) * TOGETHER;
+      queue.add(ref, later);
+      for (const next of followers(ref)) queue.add(next, kindOf(next) === 'cgroup' ? now : later);
     } else if (outcome.result === 'conflict') queue.add(ref, now + ECHO / 10);
     else {
       const pause = state.pauses.get(ref);
@@ -81,7 +88,7 @@ export function createAgent(options: AgentOptions): Agent {
   async function sendReport(): Promise<void> {
     const { assignment } = state;
     // before the first full look an empty world is no news
-    if (!assignment || state.lastFull === 0) return;
+    if (!assignment || !state.seen) return;
     probed.set(targetsOf(state, assignment));
     const next = reportOf({ options, state, assignment, busy: busy(), health: (id) => probed.get(id), before: latest });
     latest = next;
@@ -121,7 +128,7 @@ export function createAgent(options: AgentOptions): Agent {
     const { assignment } = state;
     if (!assignment || items.length === 0 || stopping.signal.aborted) return;
     const full = items.includes('*');
-    if (full && fullPass) {
+    if (full && fullPass && clock() - fullBegan < STALE) {
       queue.add('*', clock() + ECHO);
       return;
     }
@@ -140,11 +147,11 @@ export function createAgent(options: AgentOptions): Agent {
       })
       .finally(() => {
         passes.delete(pass);
-        if (full) fullPass = undefined;
+        if (fullPass === pass) fullPass = undefined;
         soonReport();
       });
     passes.add(pass);
-    if (full) fullPass = pass;
+    if (full) [fullPass, fullBegan] = [pass, began];
   }
 
   function after({ wakeAt, plan }: PassResult, scope: Scope): void {

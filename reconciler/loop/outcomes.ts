@@ -19,7 +19,9 @@ export function notePassOutcome(
   const { state, clock } = deps;
   const { change } = outcome;
   const { ref } = change;
+  state.busy.get(ref)?.ended(outcome.result === 'done');
   state.busy.delete(ref);
+  state.waiting.delete(ref);
   if (outcome.result === 'skipped' || outcome.result === 'held') return;
   state.touched.set(ref, clock());
   if (outcome.result === 'done') {

@@ -10,7 +10,7 @@ import type { Assignment } from '../model/replica.ts';
 import { observeInto } from '../observe/observe.ts';
 import type { Pause } from '../plan/hold.ts';
 import { planHost } from '../plan/host.ts';
-import type { PassDeps, PassResult } from './agent-state.ts';
+import { beginning, type PassDeps, type PassResult } from './agent-state.ts';
 import { notePassOutcome } from './outcomes.ts';
 import { exited, isCrashLoop, NEVER_RESTARTED, restartAt, running } from './restarts.ts';
 
@@ -42,6 +42,7 @@ export function runPass(deps: PassDeps, assignment: Assignment, specs: Specs, sc
       const blind = await observeInto(state.world, providers, context, [...desired.keys()], refs, fresher);
       noteBlind(deps, blind, scope);
       noteRestarts(deps, assignment, scope);
+      if (scope === undefined) state.seen = true;
       return scope;
     },
     // an agent is told where its replicas go; cores, which it chooses itself, are for pinned Apps
@@ -55,17 +56,19 @@ export function runPass(deps: PassDeps, assignment: Assignment, specs: Specs, sc
         inScope: (ref) => (scope?.has(ref) ?? true) && !fresher(ref),
         now: clock(),
         keep: assignment.keep,
+        underway: (ref) => state.busy.has(ref),
         pauses: state.pauses,
         restarts: restartPauses(deps, assignment),
         unhealthy: unhealthyOf(deps, assignment),
         settled: state.settled,
       }),
     apply: async ({ plan, wakeAt }) => {
-      for (const { ref } of plan.waves.flat()) state.busy.add(ref);
+      for (const { ref } of plan.waves.flat()) state.busy.set(ref, beginning());
       const outcomes = await applyPlan(plan, {
         providers,
         context: (change) => contextOf(deps, assignment.fleet, deadlineOf(change)),
         dependsOn: (ref) => specs.get(ref)?.dependsOn ?? [],
+        underway: (ref) => state.busy.get(ref)?.end,
         stop: deps.stop,
         ...journaled(deps, assignment, specs),
       });

@@ -69,6 +69,7 @@ function planOne(
     inScope: () => true,
     now: input.now,
     keep: assignment.keep,
+    underway: () => false,
     pauses: new Map(),
     restarts: new Map(),
     unhealthy: new Set(),

@@ -142,10 +142,11 @@ export function createUp(options: UpOptions): Up {
     for (;;) {
       const now = await status();
       const text = JSON.stringify(now.items) + now.sync;
-      if (text !== last) changedAt = clock();
+      // while the agent works the next change is on its way
+      if (text !== last || !agent.idle()) changedAt = clock();
       last = text;
       const quiet = clock() - changedAt;
-      const stuck = agent.idle() && now.health !== 'Progressing' && quiet > STUCK;
+      const stuck = now.health !== 'Progressing' && quiet > STUCK;
       if (passes > before && (isGood(now) || stuck || quiet > PATIENCE)) return now;
       if (signal.aborted) return now;
       await new Promise((resolve) => setTimeout(resolve, 50));

@@ -15,6 +15,8 @@ export interface HoldInput {
   readonly now: number;
   /** Of the Assignment: of whose replicas nothing is removed now. */
   readonly keep: { readonly apps: readonly string[]; readonly owners: readonly string[] };
+  /** Refs that another pass is changing: what depends on them waits for that, in apply. */
+  readonly underway: (ref: Ref) => boolean;
   /** Back-off after failures, by ref. */
   readonly pauses: ReadonlyMap<Ref, Pause>;
   /** Back-off of restarts after exits, by replica. */
@@ -93,8 +95,8 @@ function holdDependents(input: HoldInput, go: Map<Ref, Change>, held: Map<Ref, H
   }
 }
 
-function absent({ world, desired }: HoldInput, go: ReadonlyMap<Ref, Change>, ref: Ref): boolean {
-  if (go.has(ref) || kindOf(ref) === 'image' || !desired.has(ref)) return false;
+function absent({ world, desired, underway }: HoldInput, go: ReadonlyMap<Ref, Change>, ref: Ref): boolean {
+  if (go.has(ref) || underway(ref) || kindOf(ref) === 'image' || !desired.has(ref)) return false;
   return world.get(ref)?.known !== true;
 }
 

@@ -19,6 +19,7 @@ export interface HostPlanInput {
   readonly inScope: (ref: Ref) => boolean;
   readonly now: number;
   readonly keep: HoldInput['keep'];
+  readonly underway: HoldInput['underway'];
   readonly pauses: HoldInput['pauses'];
   readonly restarts: HoldInput['restarts'];
   /** Replicas whose liveness probe failed: they are made anew. */

@@ -37,6 +37,7 @@ async function run(
     providers: [provider('containers'), provider('ovs')],
     context: () => ({ signal: NEVER, fleet: 'f', world: { get: () => undefined } }),
     dependsOn: (ref) => wanted.get(ref)?.dependsOn ?? [],
+    underway: () => undefined,
     stop: NEVER,
     intent: ({ ref }) => Promise.resolve(void log.push(`intent ${ref}`)),
     ended: ({ change: { ref }, result }) => Promise.resolve(void log.push(`${result} ${ref}`)),

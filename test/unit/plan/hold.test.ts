@@ -16,6 +16,7 @@ function run(
     world: { get: (ref) => world.get(ref) },
     now: 1000,
     keep: NONE,
+    underway: () => false,
     pauses: new Map(),
     restarts: new Map(),
     ...input,
