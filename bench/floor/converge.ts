@@ -1,6 +1,6 @@
 /**
  * The floor: the same containers by the same daemon calls, by hand. Run in a host as `node converge.js COUNT`; prints
- * {ms, cpu}. Sandboxes first, eight at a time; then all ports in one OVSDB transaction; then the containers.
+ * {made, wired, plugged, ms, cpu}, all in milliseconds. Sandboxes first, eight at a time; then all ports in one OVSDB transaction; then the containers.
  */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -65,6 +65,7 @@ const sandboxes = await inParallel(names, 8, async (name) => {
   return { name, id: Id, pid: await pidOf(Id) };
 });
 
+const made = performance.now() - began;
 await run(
   'ip',
   ['-batch', '-'],
@@ -87,6 +88,7 @@ await inParallel(sandboxes, 6, async ({ pid }, n) => {
   await run('nsenter', [...inside, 'ethtool', '-K', 'eth0', 'tx', 'off']);
 });
 
+const wired = performance.now() - began;
 const db = await ovsdb();
 const bridge = [['name', '==', 'br-int']];
 const inserts = names.flatMap((name, n) => [
@@ -117,6 +119,7 @@ for (;;) {
   await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
+const plugged = performance.now() - began;
 await inParallel(sandboxes, 8, async ({ name, id }) => {
   const { Id } = (await docker('POST', `/containers/create?name=${name}`, {
     Image: 'plumbline/busybox:1',
@@ -134,6 +137,7 @@ await inParallel(sandboxes, 8, async ({ name, id }) => {
   })) as { Id: string };
   await docker('POST', `/containers/${Id}/start`);
 });
+const ms = performance.now() - began;
 const { user, system } = process.cpuUsage();
-process.stdout.write(`${JSON.stringify({ ms: performance.now() - began, cpu: (user + system) / 1000 })}\n`);
+process.stdout.write(`${JSON.stringify({ made, wired, plugged, ms, cpu: (user + system) / 1000 })}\n`);
 process.exit(0);

@@ -1,7 +1,7 @@
 import type { Change, Evidence, Outcome, Plan } from '../model/change.ts';
 import { asPlumbError, PlumbError } from '../model/errors.ts';
 import type { Context, Provider } from '../model/provider.ts';
-import type { Ref } from '../model/ref.ts';
+import { kindOf, type Ref } from '../model/ref.ts';
 import { semaphore, type Semaphore } from './semaphore.ts';
 
 export interface ApplyOptions {
@@ -44,7 +44,7 @@ export async function applyPlan(plan: Plan, options: ApplyOptions): Promise<read
       const run = async (): Promise<Outcome> => {
         const bad = await failedDependency(options, ends, change.ref);
         if (bad !== undefined) return { change, result: 'skipped', error: `${bad} failed` };
-        await orAfter(barrier, options.linger ?? 2000);
+        await orAfter(barrier, options.linger ?? 5000);
         const slot = slots.get(change.provider);
         const one = (): Promise<Outcome> => applyOne(change, byName.get(change.provider), options);
         return slot ? slot(one) : one();
@@ -60,7 +60,8 @@ export async function applyPlan(plan: Plan, options: ApplyOptions): Promise<read
       return outcome;
     });
     outcomes.push(...started);
-    before = Promise.all([before, ...started]);
+    // an image may take minutes to pull: only its own containers wait for it
+    before = Promise.all([before, ...started.filter((_, at) => kindOf(wave[at]?.ref ?? 'image/') !== 'image')]);
   }
   return Promise.all(outcomes);
 }

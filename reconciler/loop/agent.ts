@@ -20,6 +20,9 @@ const STALE = 60_000;
 const TOGETHER = 2_000;
 /** Reports gather this long before one is sent. */
 const REPORT_AFTER = 100;
+/** While more changes than this are under way, they gather longer: a report tells of the whole host. */
+const FEW = 10;
+const REPORT_AT_WORK = 1_000;
 
 export interface Agent {
   /** Works until the signal aborts, then finishes what it has begun. */
@@ -79,10 +82,19 @@ export function createAgent(options: AgentOptions): Agent {
   }
 
   function soonReport(): void {
-    reportTimer ??= setTimeout(() => {
-      reportTimer = undefined;
-      void sendReport();
-    }, REPORT_AFTER);
+    reportTimer ??= setTimeout(
+      () => {
+        reportTimer = undefined;
+        void sendReport();
+      },
+      state.busy.size > FEW ? REPORT_AT_WORK : REPORT_AFTER,
+    );
+  }
+
+  function hurryReport(): void {
+    clearTimeout(reportTimer);
+    reportTimer = undefined;
+    soonReport();
   }
 
   async function sendReport(): Promise<void> {
@@ -147,6 +159,8 @@ export function createAgent(options: AgentOptions): Agent {
       })
       .finally(() => {
         passes.delete(pass);
+        // what was gathered while there was much to do is told now
+        if (passes.size === 0) hurryReport();
         if (fullPass === pass) fullPass = undefined;
         soonReport();
       });

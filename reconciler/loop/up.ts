@@ -149,7 +149,7 @@ export function createUp(options: UpOptions): Up {
       const stuck = now.health !== 'Progressing' && quiet > STUCK;
       if (passes > before && (isGood(now) || stuck || quiet > PATIENCE)) return now;
       if (signal.aborted) return now;
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await new Promise((resolve) => setTimeout(resolve, agent.idle() ? 50 : 200));
     }
   }
 
