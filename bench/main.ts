@@ -12,6 +12,15 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     summary: '20 and 100 containers from nothing, against a hand-written script with the same daemon calls (≤ 1.25×)',
     load: () => import('./converge.ts'),
   },
+  noop: {
+    summary:
+      'nothing to do at 100 containers: a pass (≤ 1.5× a bare look), idle CPU and memory; --rounds SECONDS of idling',
+    load: () => import('./noop.ts'),
+  },
+  drift: {
+    summary: "from a hand's act to the repair, beside a bare watcher: tag, cgroup, sysctl (≤ +20 ms), kill (≤ +60 ms)",
+    load: () => import('./drift.ts'),
+  },
   validate: {
     summary: '5,000 App files: cold, with 10 changed, unchanged; and plumb --help',
     load: () => import('./validate.ts'),

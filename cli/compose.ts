@@ -11,7 +11,7 @@ import { lockHost } from '../reconciler/store/embedded/lock.ts';
 import type { Io } from './io.ts';
 import { pathsOf, type StateOptions } from './paths.ts';
 import { openRepository, rememberSource, type RepositoryFlags } from './repository.ts';
-import { dockerRuntime, factsOf, simulatedRuntime, type Runtime, type RuntimeFlags } from './runtime.ts';
+import type { Runtime, RuntimeFlags } from './runtime.ts';
 
 /** Options of `up`, `apply` and `plan`. */
 export interface UpFlags extends StateOptions, RepositoryFlags, RuntimeFlags {
@@ -51,7 +51,13 @@ function repositoryOptions(cmd: Command): void {
 }
 
 /** What runs the replicas of this machine, as its Zone says or as asked for. */
-export function runtimeOf(flags: UpFlags, catalog: Catalog, host: Resource<HostSpec>, state: string): Runtime {
+export async function runtimeOf(
+  flags: UpFlags,
+  catalog: Catalog,
+  host: Resource<HostSpec>,
+  state: string,
+): Promise<Runtime> {
+  const { dockerRuntime, simulatedRuntime } = await import('./runtime.ts');
   const zone = [...catalog.zones.values()].find(({ spec }) => selects(spec.hosts, host.labels));
   const simulated = flags.simulated === true || zone?.spec.runtime === 'simulated';
   return simulated ? simulatedRuntime(state) : dockerRuntime(flags, state);
@@ -80,12 +86,13 @@ export async function openUp(flags: UpFlags, io: Io): Promise<OpenUp> {
   const { state } = pathsOf(flags, io);
   const { pino } = await import('pino');
   const repository = await openRepository(flags, state, io);
-  const { revision } = await repository.fetch();
+  // the providers are loaded while git works
+  const [{ revision }, { factsOf }] = await Promise.all([repository.fetch(), import('./runtime.ts')]);
   rememberSource(state, { ...flags, repo: repository.url });
   const catalog = await repository.catalog(revision);
   const facts: HostFacts = await factsOf(flags.simulated === true);
   const host = identify(catalog, facts, flags.host);
-  const runtime = runtimeOf(flags, catalog, host, state);
+  const runtime = await runtimeOf(flags, catalog, host, state);
   const lock = await lockHost(runtime.key, { state });
   try {
     const store = await openEmbedded(state, { clock: Date.now });

@@ -9,14 +9,14 @@ import { runtimeOf, type UpFlags } from './compose.ts';
 import type { Io } from './io.ts';
 import { remoteView } from './local.ts';
 import { pathsOf } from './paths.ts';
-import { factsOf } from './runtime.ts';
+import { factsOf, type Runtime } from './runtime.ts';
 import { storedKnown } from './stored.ts';
 
 /** The world as plan and explain need it. */
 export interface Look {
   readonly known: Known;
   readonly observed: ReadonlyMap<string, readonly Observed[]>;
-  readonly differs: ReturnType<typeof runtimeOf>['providers'];
+  readonly differs: Runtime['providers'];
 }
 
 /** What is there: told by a running `up`; else what the state directory remembers, and a live look at this machine. */
@@ -31,7 +31,7 @@ export async function lookAround(options: UpFlags, catalog: Catalog, io: Io): Pr
     ? known.reports[0]
     : known.reports.find(({ facts: { machineId } }) => machineId === facts.machineId);
   const host = identify(catalog, facts, options.host ?? reporting?.host);
-  const runtime = runtimeOf(options, catalog, host, state);
+  const runtime = await runtimeOf(options, catalog, host, state);
   try {
     if (running) return { known, observed, differs: runtime.providers };
     const world = createWorld();

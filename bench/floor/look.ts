@@ -1,0 +1,52 @@
+/** The floor's own look at a host with nothing to do: one list, the limits of all containers, their addresses, their ports. Prints milliseconds of each of 20 looks. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { docker } from './docker.ts';
+import { ovsdb } from './ovsdb.ts';
+
+const db = await ovsdb();
+const ids = execFileSync('docker', ['ps', '-q', '--no-trunc', '--filter', 'ancestor=plumbline/busybox:1'], {
+  encoding: 'utf8',
+})
+  .trim()
+  .split('\n');
+const pids = execFileSync('docker', ['inspect', '-f', '{{.State.Pid}}', ...ids], { encoding: 'utf8' })
+  .trim()
+  .split('\n');
+const cgroup = pids.map(
+  (pid) =>
+    readFileSync(`/proc/${pid}/cgroup`, 'utf8')
+      .split('\n')
+      .find((each) => each.includes(':pids:'))
+      ?.split(':')[2] ?? '',
+);
+const KNOBS = [
+  'pids/pids.max',
+  'memory/memory.limit_in_bytes',
+  'memory/memory.memsw.limit_in_bytes',
+  'memory/memory.soft_limit_in_bytes',
+  'cpu/cpu.shares',
+  'cpu/cpu.cfs_quota_us',
+  'cpu/cpu.cfs_period_us',
+];
+const samples: number[] = [];
+for (let n = 0; n < 20; n += 1) {
+  const began = performance.now();
+  await docker('GET', '/containers/json?all=1');
+  await db.transact({ op: 'select', table: 'Port', where: [], columns: ['name', 'tag', 'external_ids'] });
+  for (const [at, path] of cgroup.entries()) {
+    for (const knob of KNOBS) {
+      const [controller = '', file = ''] = knob.split('/');
+      try {
+        readFileSync(`/sys/fs/cgroup/${controller}${path}/${file}`, 'utf8');
+      } catch {
+        // a kernel without swap accounting has fewer
+      }
+    }
+    readFileSync(`/proc/${pids[at] ?? ''}/net/fib_trie`, 'utf8');
+  }
+  samples.push(performance.now() - began);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+}
+process.stdout.write(`${JSON.stringify(samples)}\n`);
+process.exit(0);

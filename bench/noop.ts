@@ -1,0 +1,101 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { remoteView } from '../cli/local.ts';
+import { measure, type BenchOptions, type BenchResult } from './bench.ts';
+import { PLUMB, app, setRig, type Rig } from './rig.ts';
+
+/** Pid of `plumb up` as this machine sees it. */
+function pidOf(rig: Rig): number {
+  const state = join(rig.dir, 'state');
+  const found = readdirSync('/proc').find((pid) => {
+    try {
+      const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+      return line[0] === process.execPath && line.includes('up') && line.includes(state);
+    } catch {
+      return false;
+    }
+  });
+  if (found === undefined) throw new Error('plumb up is not to be found');
+  return Number(found);
+}
+
+/** Nothing to do at 100 containers: a pass beside the floor's own look, and what an idle `up` costs. */
+export async function run({ signal, rounds, log }: BenchOptions): Promise<BenchResult> {
+  const seconds = rounds ?? 600;
+  const rig = await setRig('noop', { 'web.yaml': app(100) }, signal);
+  try {
+    const state = join(rig.dir, 'state');
+    const argv = [
+      process.execPath,
+      PLUMB,
+      'up',
+      '-q',
+      '--log-level',
+      'debug',
+      '--repo',
+      rig.repo,
+      '--ref',
+      'main',
+      '--host',
+      'h1',
+      '--state-dir',
+      state,
+    ];
+    const child = rig.lab.spawn('h1', argv, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const passes: number[] = [];
+    let rest = '';
+    child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        const { refs, changes, ms } = JSON.parse(line.startsWith('{') ? line : '{}') as {
+          refs?: unknown;
+          changes?: number;
+          ms?: number;
+        };
+        if (refs === '*' && changes === 0 && ms !== undefined) passes.push(ms);
+      }
+    });
+    const view = remoteView(join(state, 'plumb.sock'));
+    for (let tries = 0; tries < 600 && !(await view.status().catch(() => undefined)); tries += 1) await sleep(100);
+    await view.settle(signal);
+    await sleep(5000);
+    passes.length = 0;
+    for (let n = 0; n < 20; n += 1) {
+      await view.settle(signal);
+      await sleep(200);
+    }
+    const ours = [...passes];
+    const floor = JSON.parse(await rig.run(process.execPath, rig.script('floor/look.js'))) as number[];
+    const pid = pidOf(rig);
+    const ticks = (): number => {
+      const fields =
+        readFileSync(`/proc/${String(pid)}/stat`, 'utf8')
+          .split(') ')[1]
+          ?.split(' ') ?? [];
+      return Number(fields[11]) + Number(fields[12]);
+    };
+    const before = ticks();
+    log(`idle for ${String(seconds)} s`);
+    await sleep(seconds * 1000);
+    const share = (ticks() - before) / seconds;
+    const rss = Number(/^VmRSS:\s+([0-9]+)/m.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8'))?.[1]) / 1024;
+    child.kill('SIGTERM');
+    await new Promise((resolve) => child.once('exit', resolve));
+    return {
+      name: 'noop',
+      measures: [
+        measure('floor: one look', 'ms', floor),
+        measure('plumb: one full pass', 'ms', ours, { yardstick: { name: 'floor', samples: floor }, ratioLimit: 1.5 }),
+        measure('idle up: CPU', '% of a core', [share], { limit: 1 }),
+        measure('idle up: memory', 'MB', [rss], { limit: 150 }),
+      ],
+      notes: [
+        `idle measured over ${String(seconds)} s; a pass is one list call of Docker (held by a counting test), the floor the same list and reads`,
+      ],
+    };
+  } finally {
+    await rig.down();
+  }
+}
