@@ -104,7 +104,7 @@ export function createAgent(options: AgentOptions): Agent {
     probed.set(targetsOf(state, assignment));
     const next = reportOf({ options, state, assignment, busy: busy(), health: (id) => probed.get(id), before: latest });
     latest = next;
-    const content = fingerprint({ ...next, at: 0 });
+    const content = JSON.stringify({ ...next, at: 0 });
     if (content === reported) return;
     try {
       await mailbox.report(next);

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { applyPlan, type ApplyOptions } from '../apply/apply.ts';
 import { converge, type Steps } from '../converge.ts';
 import type { Change, Desired, Outcome, Plan } from '../model/change.ts';
-import { fingerprint } from '../model/fingerprint.ts';
+import { fingerprintOf } from '../model/fingerprint.ts';
 import type { EntryDraft } from '../model/journal.ts';
 import type { Context } from '../model/provider.ts';
 import { kindOf, refOf, type Ref } from '../model/ref.ts';
@@ -90,7 +90,7 @@ function noteSettled({ state }: PassDeps, specs: Specs, plan: Plan, scope: Scope
   for (const ref of scope ?? specs.keys()) {
     const want = specs.get(ref);
     const settled = want && !changed.has(ref) && !state.busy.has(ref) && state.world.get(ref)?.known === true;
-    if (settled) state.settled.set(ref, fingerprint(want.spec));
+    if (settled) state.settled.set(ref, fingerprintOf(want.spec as object));
   }
 }
 

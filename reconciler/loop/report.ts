@@ -1,5 +1,5 @@
 import type { Limitation, Observed, Unknown } from '../model/change.ts';
-import { fingerprint } from '../model/fingerprint.ts';
+import { fingerprintOf } from '../model/fingerprint.ts';
 import { incarnationOf } from '../model/rollout.ts';
 import { kindOf, refOf, type Ref } from '../model/ref.ts';
 import type { AssignedReplica, Assignment, Condition, Phase, ReplicaReport, Report } from '../model/replica.ts';
@@ -79,7 +79,7 @@ function isUnknown(item: Observed | undefined): item is Unknown {
 function asAssigned({ settled, desired }: AgentState, { id }: AssignedReplica): boolean {
   return ['sandbox', 'port', 'container'].every((kind) => {
     const want = desired.get(refOf(kind, id));
-    return want !== undefined && settled.get(want.ref) === fingerprint(want.spec);
+    return want !== undefined && settled.get(want.ref) === fingerprintOf(want.spec as object);
   });
 }
 

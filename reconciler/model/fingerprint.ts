@@ -17,3 +17,14 @@ export function canonical(value: unknown): string {
 export function fingerprint(value: unknown): string {
   return createHash('sha256').update(canonical(value)).digest('hex').slice(0, 16);
 }
+
+const known = new WeakMap<object, string>();
+
+/** The fingerprint of a value that never changes, such as a desired spec: computed once. */
+export function fingerprintOf(value: object): string {
+  const before = known.get(value);
+  if (before !== undefined) return before;
+  const made = fingerprint(value);
+  known.set(value, made);
+  return made;
+}
