@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { remoteView } from '../cli/local.ts';
 import { measure, type BenchOptions, type BenchResult } from './bench.ts';
-import { PLUMB, app, setRig, type Rig } from './rig.ts';
+import { PLUMB, app, fleet, setRig, type Rig } from './rig.ts';
 
 /** Pid of `plumb up` as this machine sees it. */
 function pidOf(rig: Rig): number {
@@ -62,11 +62,15 @@ export async function run({ signal, rounds, log }: BenchOptions): Promise<BenchR
     await view.settle(signal);
     await sleep(5000);
     passes.length = 0;
-    for (let n = 0; n < 20; n += 1) {
-      await view.settle(signal);
-      await sleep(200);
-    }
+    rig.commit({ 'fleet.yaml': fleet('resync: 1s, poll: 2s') });
+    await view.settle(signal);
+    await sleep(2000);
+    passes.length = 0;
+    await sleep(22_000);
     const ours = [...passes];
+    rig.commit({ 'fleet.yaml': fleet('poll: 10s') });
+    await sleep(5000);
+    await view.settle(signal);
     const floor = JSON.parse(await rig.run(process.execPath, rig.script('floor/look.js'))) as number[];
     const pid = pidOf(rig);
     const ticks = (): number => {

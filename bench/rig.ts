@@ -49,9 +49,13 @@ spec:
 `;
 }
 
+/** The Fleet with these intervals. */
+export function fleet(intervals: string): string {
+  return `apiVersion: plumbline/v1\nkind: Fleet\nmetadata: { name: bench }\nspec: { budget: { deletions: 100% }, intervals: { ${intervals} } }\n`;
+}
+
 const BASE = {
-  'fleet.yaml':
-    'apiVersion: plumbline/v1\nkind: Fleet\nmetadata: { name: bench }\nspec: { budget: { deletions: 100% }, intervals: { poll: 10s } }\n',
+  'fleet.yaml': fleet('poll: 10s'),
   'zone.yaml':
     'apiVersion: plumbline/v1\nkind: Zone\nmetadata: { name: main }\nspec: { hosts: { matchLabels: { pool: main } }, overcommit: { cpu: 20 } }\n',
   'host.yaml':
