@@ -70,6 +70,9 @@ export interface Metadata {
  * Labels: what selectors match.
  */
 export interface Labels {
+  /**
+   * Letters, digits, dots, underscores and hyphens, at most 63.
+   */
   [k: string]: string;
 }
 /**
@@ -770,9 +773,21 @@ export interface Host {
      * Where it stands; the scheduler spreads over switch, rack and host.
      */
     topology?: {
+      /**
+       * Letters, digits, dots, underscores and hyphens, at most 63.
+       */
       datacenter?: string;
+      /**
+       * Letters, digits, dots, underscores and hyphens, at most 63.
+       */
       room?: string;
+      /**
+       * Letters, digits, dots, underscores and hyphens, at most 63.
+       */
       rack?: string;
+      /**
+       * Letters, digits, dots, underscores and hyphens, at most 63.
+       */
       switch?: string;
     };
     /**

@@ -24,7 +24,21 @@ A repository holds YAML documents of these kinds: ${names}. Each has \`apiVersio
 [\`metadata\`](#metadata) and a \`spec\`. A field that is not listed here is an error. Required fields are **bold**.
 
 An editor that knows the YAML language server checks a file while it is written, with this as its first line (the path leads
-to the schema of the kind): \`# yaml-language-server: $schema=schemas/app.json\`
+to the schema of the kind): \`# yaml-language-server: $schema=.plumb/schemas/app.json\`. \`plumb init\` puts the schemas there.
+
+## What is read
+
+- All files \`*.yaml\` and \`*.yml\` at and below the path, in any layout, with any number of documents each. What lies below
+  a name that starts with a dot (\`.github/\`) is left out. Any other YAML document is an error: a misspelt \`apiVersion\`
+  must not look like a deletion.
+- YAML 1.2 in UTF-8. Limits: 10,000 files; 1 MiB and 1,000 documents a file; 100 aliases a document; nesting to 64. Symbolic
+  links, submodules, tabs as indent, duplicate keys, tags and merge keys are errors.
+- A repository has exactly one Fleet.
+- An object belongs to its \`metadata.owner\`, else to the owner of the longest prefix of its path in \`spec.owners\` of the
+  Fleet, else to \`unowned\`.
+- A file with an error keeps its objects as they were, and nothing of its owner is removed until it is mended; other files go
+  on. So does an object that a check between documents finds wrong. [errors.md](errors.md) has all codes.
+- \`plumb validate\` tells all errors at once; \`plumb render\` prints the documents with all defaults filled in.
 `;
   return [intro, ...kinds.map(kindSection), commonSection(common)].join('\n').replace(/\n{3,}/g, '\n\n');
 }

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { dockerRuntime } from '../../cli/runtime.ts';
+import { compile } from '../../reconciler/compile/compile.ts';
+import { preview } from '../../reconciler/loop/preview.ts';
+import type { Catalog } from '../../reconciler/model/catalog.ts';
+import type { Report } from '../../reconciler/model/replica.ts';
+import { renderText } from '../../reconciler/plan/render.ts';
+import { readFolder } from '../../reconciler/source/folder.ts';
+import { golden } from '../support/golden.ts';
+
+const EXAMPLES = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'examples', 'manifests');
+
+/** Every Host of the catalog, empty, of 8 cores and 16 GiB where it says nothing else. */
+function emptyHosts(catalog: Catalog): readonly Report[] {
+  return [...catalog.hosts.values()].map(({ name, spec }) => ({
+    host: name,
+    generation: 0,
+    revision: '',
+    at: 0,
+    facts: {
+      hostname: name,
+      machineId: '',
+      addresses: [],
+      capacity: { cpu: 8000, memory: 16 * 2 ** 30, pids: 32_768, ...spec.capacity },
+      kernel: '',
+      cgroup: 'v2',
+    },
+    replicas: [],
+    observed: knobs(catalog),
+    limitations: [],
+    conditions: [],
+  }));
+}
+
+/** The knobs that a Tuning names, as an untouched kernel has them. */
+function knobs({ tunings }: Catalog): Report['observed'] {
+  return [...tunings.values()].flatMap(({ spec }) =>
+    Object.keys(spec.sysctls).map((key) => ({ known: true, ref: `sysctl/${key}`, state: { value: '0' }, owned: false }) as const),
+  );
+}
+
+describe('every example has its expected plan beside it', () => {
+  for (const name of readdirSync(EXAMPLES, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => entry.name))
+    it(name, async () => {
+      const catalog = compile(await readFolder(join(EXAMPLES, name)), name);
+      assert.deepEqual(catalog.problems, []);
+      const reports = emptyHosts(catalog);
+      const snapshot = { cursor: 0, hosts: new Map(), placements: new Map(), addresses: new Map() };
+      const runtime = dockerRuntime({}, '/nowhere');
+      const plan = preview({
+        catalog,
+        known: { snapshot, assignments: [], reports },
+        observed: new Map(reports.map(({ host, observed }) => [host, observed])),
+        differs: runtime.providers,
+        allowDeletions: false,
+        now: 0,
+      });
+      runtime.close();
+      assert.deepEqual(plan.unplaceable, []);
+      golden('plan.txt', renderText(plan), join(EXAMPLES, name));
+    });
+});
