@@ -6,11 +6,14 @@ import { FIELDS, knobsIn, type Field } from './knobs.ts';
 /** The limits that the kernel does not hold as wanted. What it lacks is left out. */
 export function drift(want: Resources, have: CgroupState): readonly FieldDiff[] {
   const differs = have.raw === undefined ? differsByValue(want, have) : differsByWords(want, have.raw);
-  return FIELDS.filter((field) => !have.unsupported.includes(field) && differs(field)).map((field) => ({
+  const all = FIELDS.filter((field) => !have.unsupported.includes(field) && differs(field)).map((field) => ({
     path: `/${field}`,
     have: have[field] ?? 'unlimited',
     want: want[field] ?? (field === 'blockIoWeight' ? 'default' : 'unlimited'),
   }));
+  // on v1 one file holds memory and swap together: it differs with the memory although the swap does not
+  const told = all.filter((field) => field.have !== field.want);
+  return told.length > 0 ? told : all;
 }
 
 function differsByValue(want: Resources, have: CgroupState): (field: Field) => boolean {

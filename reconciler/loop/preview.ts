@@ -2,6 +2,7 @@ import type { Catalog } from '../model/catalog.ts';
 import type { Desired, Observed } from '../model/change.ts';
 import { createBook } from '../model/book.ts';
 import { decide } from '../model/decide.ts';
+import { fingerprintOf } from '../model/fingerprint.ts';
 import type { World } from '../model/provider.ts';
 import type { Ref } from '../model/ref.ts';
 import type { Assignment } from '../model/replica.ts';
@@ -53,6 +54,12 @@ function atOnce(catalog: Catalog): Catalog {
   return { ...catalog, apps: new Map(hurried) };
 }
 
+/** What the host was last told to be: a plan for another spec is no drift. */
+function settledBy({ known }: PreviewInput, host: string): ReadonlyMap<Ref, string> {
+  const before = known.assignments.find((assignment) => assignment.host === host);
+  return new Map((before ? expand(before) : []).map(({ ref, spec }) => [ref, fingerprintOf(spec as object)]));
+}
+
 function planOne(
   input: PreviewInput,
   assignment: Assignment,
@@ -73,7 +80,7 @@ function planOne(
     pauses: new Map(),
     restarts: new Map(),
     unhealthy: new Set(),
-    settled: new Map(),
+    settled: settledBy(input, assignment.host),
   }).plan;
 }
 
