@@ -86,9 +86,9 @@ export async function openUp(flags: UpFlags, io: Io): Promise<OpenUp> {
   const { state } = pathsOf(flags, io);
   const { pino } = await import('pino');
   const repository = await openRepository(flags, state, io);
+  rememberSource(state, { ...flags, repo: repository.url });
   // the providers are loaded while git works
   const [{ revision }, { factsOf }] = await Promise.all([repository.fetch(), import('./runtime.ts')]);
-  rememberSource(state, { ...flags, repo: repository.url });
   const catalog = await repository.catalog(revision);
   const facts: HostFacts = await factsOf(flags.simulated === true);
   const host = identify(catalog, facts, flags.host);

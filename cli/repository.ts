@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { compile } from '../reconciler/compile/compile.ts';
 import type { ParseCache } from '../reconciler/compile/file.ts';
@@ -67,8 +67,22 @@ function memoryOf(state: string): string {
 
 /** Notes for other commands which repository `up` works from. */
 export function rememberSource(state: string, { repo, ref, tag, commit, path }: Remembered): void {
-  mkdirSync(state, { recursive: true, mode: 0o700 });
-  writeFileSync(memoryOf(state), JSON.stringify({ repo, ref, tag, commit, path }), { mode: 0o600 });
+  try {
+    mkdirSync(state, { recursive: true, mode: 0o700 });
+    const draft = `${memoryOf(state)}.${String(process.pid)}`;
+    writeFileSync(draft, JSON.stringify({ repo, ref, tag, commit, path }), { mode: 0o600 });
+    renameSync(draft, memoryOf(state));
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    const full = code === 'ENOSPC' || code === 'EDQUOT';
+    const next = full ? 'make space there' : 'give --state-dir a directory that can be written';
+    throw new PlumbError(
+      full ? 'DISK_FULL' : 'STORE_UNAVAILABLE',
+      `state directory ${state}: ${message}; ${next}`,
+      { state },
+      error,
+    );
+  }
 }
 
 /** The repository that the last `up` of a state directory worked from. */

@@ -1,5 +1,6 @@
 import { fingerprint } from '../model/fingerprint.ts';
 import type { Outcome } from '../model/change.ts';
+import type { Provider } from '../model/provider.ts';
 import { kindOf, nameOf, refOf, type Ref } from '../model/ref.ts';
 import type { Assignment, Report } from '../model/replica.ts';
 import type { ContainerState, SandboxState } from '../model/resources.ts';
@@ -185,25 +186,40 @@ export function createAgent(options: AgentOptions): Agent {
       const assignment = await mailbox.assignment(host);
       if (assignment) adopt(assignment);
     };
+    // listening begins before the first look, so that nothing falls between them
+    const news = mailbox.follow(signal)[Symbol.asyncIterator]();
+    let next = news.next();
     await load();
-    for await (const { host: whose, what } of mailbox.follow(signal))
-      if (whose === host && what === 'assignment') await load();
+    for (let item = await next; item.done !== true; item = await next) {
+      next = news.next();
+      if (item.value.host === host && item.value.what === 'assignment') await load();
+    }
   }
 
-  async function followHints(signal: AbortSignal): Promise<void> {
-    await Promise.all(
-      options.providers.map(async (provider) => {
-        if (!provider.watch) return;
-        const fleet = state.assignment?.fleet ?? '';
+  /** Hears one provider for ever: a watch that breaks is taken up again, and then all of its kinds are looked at. */
+  async function hear(provider: Provider, signal: AbortSignal): Promise<void> {
+    for (let pause = ECHO; !signal.aborted; pause = Math.min(pause * 2, STALE)) {
+      const fleet = state.assignment?.fleet ?? '';
+      const began = clock();
+      try {
         const context = { signal, fleet, world: state.world, wanted: [...specs.keys()] };
-        for await (const ref of provider.watch(context)) hint(ref);
-      }),
-    );
+        for await (const ref of provider.watch?.(context) ?? []) hint(ref);
+      } catch (error) {
+        log.warn({ err: error, provider: provider.name }, 'watch broke off');
+      }
+      if (clock() - began > STALE) pause = ECHO;
+      await abortable(pause, signal);
+      for (const kind of provider.kinds) hint(refOf(kind, '*'));
+    }
   }
 
+  const watched = options.providers.filter((provider) => provider.watch !== undefined);
   return {
     async run(signal) {
-      const followers = [followAssignments(signal), assigned(state, signal).then(() => followHints(signal))];
+      const followers = [
+        followAssignments(signal),
+        assigned(state, signal).then(() => Promise.all(watched.map((provider) => hear(provider, signal)))),
+      ];
       for (const follower of followers) follower.catch((error: unknown) => log.warn({ err: error }, 'follower ended'));
       signal.addEventListener('abort', () => stopping.abort(), { once: true });
       while (!signal.aborted) {
@@ -223,6 +239,19 @@ export function createAgent(options: AgentOptions): Agent {
     idle: () => state.assignment !== undefined && state.lastFull > 0 && !busy() && queue.next() > clock(),
     report: () => latest,
   };
+}
+
+/** Resolves after so many milliseconds, or when the signal aborts. */
+function abortable(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done, { once: true });
+  });
 }
 
 /** Resolves once there is an Assignment, or the signal aborts. */

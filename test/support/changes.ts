@@ -14,7 +14,7 @@ export function change(ref: Ref, verb: Change['verb'], more: Partial<Change> = {
   return { ref, provider: providerOf(ref), verb, fields: [], disruption, because: 'new', ...more };
 }
 
-const ORIGIN = { revision: 'r1', file: 'a.yaml', line: 1, column: 1 };
+export const ORIGIN = { revision: 'r1', file: 'a.yaml', line: 1, column: 1 };
 
 /** A desired thing. */
 function desired(ref: Ref, dependsOn: readonly Ref[] = [], spec: unknown = {}): Desired {

@@ -83,6 +83,16 @@ export function app(name: string, spec = ''): string {
   return `${head}${image}${command}${stop}${spec === '' ? '' : `${spec}\n`}`;
 }
 
+/** A view whose place may change. */
+function movable(view: () => LocalView): LocalView {
+  return {
+    status: () => view().status(),
+    known: () => view().known(),
+    journal: (...asked) => view().journal(...asked),
+    settle: (signal) => view().settle(signal),
+  };
+}
+
 /** Sets a stage: a lab host with the given number of hosts, and a repository with the first commit. */
 export async function setStage(name: string, files: Readonly<Record<string, string>>): Promise<Stage> {
   const dir = mkdtempSync(`/var/tmp/plumb-${name}-`);
@@ -106,7 +116,8 @@ export async function setStage(name: string, files: Readonly<Record<string, stri
   };
   let head = commit(files, 'First');
   const lab = await labUp({ dir: join(dir, 'lab'), hosts: 1, racks: 1 });
-  const view = remoteView(join(state, 'plumb.sock'));
+  let socket = join(state, 'plumb.sock');
+  const view = movable(() => remoteView(socket));
   let child: ChildProcess | undefined;
   let log = '';
 
@@ -154,6 +165,8 @@ export async function setStage(name: string, files: Readonly<Record<string, stri
     },
     plumb: (...argv) => sh(process.execPath, PLUMB, ...argv, '--state-dir', state),
     up: async (...flags) => {
+      const moved = flags.indexOf('--socket');
+      if (moved >= 0) socket = flags[moved + 1] ?? socket;
       const argv = [
         process.execPath,
         PLUMB,
@@ -174,7 +187,7 @@ export async function setStage(name: string, files: Readonly<Record<string, stri
         stream?.on('data', (chunk) => (log = (log + String(chunk)).slice(-20_000)));
       for (let waited = 0; waited < 30_000; waited += 50) {
         if (one.exitCode !== null) throw new Error(`plumb up ended with ${String(one.exitCode)}:\n${log}`);
-        if (existsSync(join(state, 'plumb.sock')) && (await view.status().catch(() => undefined))) return;
+        if (existsSync(socket) && (await view.status().catch(() => undefined))) return;
         await sleep(50);
       }
       throw new Error(`plumb up does not answer:\n${log}`);

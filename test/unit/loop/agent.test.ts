@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createAgent } from '../../../reconciler/loop/agent.ts';
+import type { AgentOptions } from '../../../reconciler/loop/agent-state.ts';
+import type { EntryDraft } from '../../../reconciler/model/journal.ts';
+import { PlumbError } from '../../../reconciler/model/errors.ts';
+import type { Provider } from '../../../reconciler/model/provider.ts';
+import type { Assignment } from '../../../reconciler/model/replica.ts';
+import { ORIGIN } from '../../support/changes.ts';
+
+const assignment: Assignment = {
+  host: 'h1',
+  fleet: 'f',
+  generation: 1,
+  revision: 'r1',
+  resync: 3_600_000,
+  replicas: [],
+  networks: [],
+  tuning: [{ kind: 'sysctl', key: 'a.b', value: '1', origin: ORIGIN }],
+  keep: { apps: [], owners: [] },
+};
+
+interface Rig {
+  readonly options: AgentOptions;
+  readonly drafts: EntryDraft[];
+  /** What the knob says. */
+  value: string;
+  /** How many applies run now, and at most ran at once. */
+  running: number;
+  most: number;
+}
+
+/** An agent over one knob in memory. */
+function rig(more: Partial<Provider> = {}, append?: () => Promise<never>): Rig {
+  const drafts: EntryDraft[] = [];
+  const knob: Provider = {
+    name: 'knob',
+    kinds: ['sysctl'],
+    observe: () => Promise.resolve([{ known: true, ref: 'sysctl/a.b', state: { value: self.value }, owned: true }]),
+    diff: (desired, observed) =>
+      observed.flatMap((item) =>
+        item.known && self.value !== '1' && desired.length > 0
+          ? [
+              {
+                ref: item.ref,
+                provider: 'knob',
+                verb: 'update',
+                want: desired[0]?.spec,
+                fields: [{ path: '/value', have: self.value, want: '1' }],
+                disruption: 'none',
+                because: 'drift',
+              },
+            ]
+          : [],
+      ),
+    apply: async () => {
+      self.running += 1;
+      self.most = Math.max(self.most, self.running);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      self.value = '1';
+      self.running -= 1;
+      return { did: 'set it' };
+    },
+    ...more,
+  };
+  const self: Rig = {
+    drafts,
+    value: '1',
+    running: 0,
+    most: 0,
+    options: {
+      host: 'h1',
+      facts: {
+        hostname: 'h1',
+        machineId: '',
+        addresses: [],
+        capacity: { cpu: 1, memory: 1, pids: 1 },
+        kernel: '',
+        cgroup: 'v2',
+      },
+      mailbox: {
+        assign: () => Promise.resolve(true),
+        assignment: () => Promise.resolve(assignment),
+        report: () => Promise.resolve(),
+        reports: () => Promise.resolve([]),
+        // eslint-disable-next-line require-yield -- nothing happens until the end
+        follow: async function* (signal) {
+          await new Promise((resolve) => {
+            signal.addEventListener('abort', resolve, { once: true });
+          });
+        },
+      },
+      journal: {
+        append: (more2) => {
+          drafts.push(...more2);
+          return append ? append() : Promise.resolve([]);
+        },
+        read: () => (async function* () {})(),
+        follow: () => (async function* () {})(),
+        verify: () => Promise.resolve({ entries: 0, head: '' }),
+      },
+      providers: [knob],
+      health: () => ({ set: () => undefined, get: () => undefined, stop: () => undefined }),
+      author: () => 'Ann',
+      clock: Date.now,
+      random: () => 0.5,
+      log: { debug: () => undefined, info: () => undefined, warn: () => undefined },
+    },
+  };
+  return self;
+}
+
+async function until(good: () => boolean): Promise<void> {
+  for (const end = Date.now() + 10_000; !good();) {
+    assert.ok(Date.now() < end, 'not within ten seconds');
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+async function during(one: Rig, work: (agent: ReturnType<typeof createAgent>) => Promise<void>): Promise<void> {
+  const stop = new AbortController();
+  const agent = createAgent(one.options);
+  const running = agent.run(stop.signal);
+  try {
+    await until(() => agent.idle());
+    await work(agent);
+  } finally {
+    stop.abort();
+    await running;
+  }
+}
+
+describe('the agent', () => {
+  it('puts drift back with an intent before and an outcome after', async () => {
+    const one = rig();
+    await during(one, async (agent) => {
+      one.value = '9';
+      agent.kick('sysctl/a.b');
+      await until(() => one.value === '1' && one.drafts.length === 2);
+      assert.deepEqual(
+        one.drafts.map(({ type }) => type),
+        ['intent', 'outcome'],
+      );
+    });
+  });
+  it('writes nothing when there is nothing to do', async () => {
+    const one = rig();
+    await during(one, async (agent) => {
+      agent.kick('*');
+      agent.kick('sysctl/a.b');
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      assert.deepEqual(one.drafts, []);
+    });
+  });
+  it('never works on one ref twice at once, however it is asked to', async () => {
+    const one = rig();
+    await during(one, async (agent) => {
+      for (let n = 0; n < 20; n += 1) {
+        one.value = String(n + 2);
+        agent.kick(n % 3 === 0 ? '*' : 'sysctl/a.b');
+        await new Promise((resolve) => setTimeout(resolve, 7));
+      }
+      await until(() => one.value === '1' && one.running === 0);
+      assert.equal(one.most, 1);
+    });
+  });
+  it('makes no change whose intent cannot be journaled, and goes on when it can', async () => {
+    let full = true;
+    const one = rig({}, () =>
+      full ? Promise.reject(new PlumbError('DISK_FULL', 'full')) : Promise.resolve([] as never),
+    );
+    await during(one, async (agent) => {
+      one.value = '9';
+      agent.kick('sysctl/a.b');
+      await until(() => one.drafts.length > 0);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      assert.equal(one.value, '9');
+      full = false;
+      await until(() => one.value === '1');
+    });
+  });
+  it('hears again after a watch broke off', async () => {
+    let watches = 0;
+    const one = rig({
+      watch: async function* () {
+        watches += 1;
+        if (watches === 1) throw new Error('gone');
+        one.value = '9';
+        yield await Promise.resolve('sysctl/a.b' as const);
+        await new Promise((resolve) => setTimeout(resolve, 5000));
+      },
+    });
+    await during(one, async () => {
+      await until(() => watches === 2 && one.value === '1' && one.drafts.length > 0);
+    });
+  });
+});
