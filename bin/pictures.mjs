@@ -59,7 +59,9 @@ await main(async () => {
   const plumb = join(ROOT, 'bin', 'plumb');
   /** @param {readonly string[]} argv */
   const git = (...argv) =>
-    execFileSync('git', ['-C', repo, '-c', 'user.name=Ann', '-c', 'user.email=ann@example.com', ...argv], { stdio: 'ignore' });
+    execFileSync('git', ['-C', repo, '-c', 'user.name=Ann', '-c', 'user.email=ann@example.com', ...argv], {
+      stdio: 'ignore',
+    });
   cpSync(join(ROOT, 'examples', 'manifests', 'shop'), repo, { recursive: true });
   git('init', '-q', '-b', 'main');
   git('add', '-A');

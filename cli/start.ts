@@ -1,9 +1,9 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { labUp, type Lab } from '../lab/lab.ts';
+import { labDown, labUp, type Lab } from '../lab/lab.ts';
 import { asPlumbError } from '../reconciler/model/errors.ts';
 import type { Io } from './io.ts';
 import { processIo } from './main.ts';
@@ -17,6 +17,9 @@ const PLUMB = join(ROOT, 'bin', 'plumb');
 const EXAMPLES = join(ROOT, 'examples', 'manifests', 'shop');
 const run = promisify(execFile);
 
+const BASE = '/var/tmp';
+const PREFIX = 'plumbline-start-';
+
 interface Stage {
   readonly dir: string;
   readonly repo: string;
@@ -29,16 +32,18 @@ export async function start(argv: readonly string[]): Promise<number> {
   const io = processIo();
   const once = argv.includes('--once');
   const simulated = argv.includes('--simulated') || !canRunHosts(io);
-  const dir = mkdtempSync('/var/tmp/plumbline-');
+  const dir = mkdtempSync(join(BASE, PREFIX));
   let lab: Lab | undefined;
   let child: ChildProcess | undefined;
+  await removeLeftovers(io);
+  writeFileSync(join(dir, OWNER), ownName());
   try {
     const repo = join(dir, 'repo');
     await makeRepository(repo);
     io.err(`made a Git repository of the examples: ${repo}\n`);
     if (!simulated) {
       io.err('starting a lab host with its own dockerd and Open vSwitch\n');
-      lab = await labUp({ dir: join(dir, 'lab'), hosts: 1, racks: 1 });
+      lab = await labUp({ dir: join(dir, 'lab'), hosts: 1, racks: 1, signal: io.signal });
     }
     const stage: Stage = { dir, repo, state: join(dir, 'state'), lab };
     child = startUp(stage, once);
@@ -52,6 +57,41 @@ export async function start(argv: readonly string[]): Promise<number> {
     if (lab) io.err('taking the lab host down\n');
     await lab?.down();
     rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/** Names the process that a directory of ours belongs to: pid and start time. */
+const OWNER = 'owner';
+
+/** Start time of a living process, in clock ticks since boot; undefined for one that is dead, reaped or not. */
+function startOf(pid: string): string | undefined {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+  } catch {
+    return undefined;
+  }
+}
+
+function ownName(): string {
+  const pid = String(process.pid);
+  return `${pid} ${startOf(pid) ?? ''}`;
+}
+
+/** What an earlier start left that was killed: its lab host and its directory. */
+async function removeLeftovers(io: Io): Promise<void> {
+  for (const name of readdirSync(BASE).filter((each) => each.startsWith(PREFIX))) {
+    const dir = join(BASE, name);
+    const owner = existsSync(join(dir, OWNER)) ? readFileSync(join(dir, OWNER), 'utf8') : '';
+    const [pid = '', began = ''] = owner.split(' ');
+    if (owner === '' || (startOf(pid) ?? '') === began) continue;
+    io.err(`removing what an earlier start left: ${dir}\n`);
+    try {
+      if (existsSync(join(dir, 'lab'))) await labDown({ dir: join(dir, 'lab') });
+      rmSync(dir, { recursive: true, force: true });
+    } catch (error) {
+      io.err(`plumb: ${asPlumbError(error).message}\n`);
+    }
   }
 }
 

@@ -22,6 +22,7 @@ import { containerBody, fixedPart, fixedSandboxPart, PAUSE, sandboxBody, stopLab
 import type { State } from './state.ts';
 import { isContainer, isSandbox } from './state.ts';
 import { statusOf } from './transport.ts';
+import { checkVolumes } from './volumes.ts';
 
 type Apply = (change: Change<Spec>, ctx: Context) => Promise<Evidence>;
 
@@ -206,6 +207,7 @@ async function applyContainer(
     const did = `${have.status === 'paused' ? 'unpaused' : 'started'} ${have.id.slice(0, 12)} again`;
     return { did, observed: known(change.ref, { ...rest, status: 'running' }), facts: { container: have.id } };
   }
+  await checkVolumes(want.volumes);
   const sandbox = sandboxOf(change.ref, ctx);
   if (change.verb === 'replace') await endGuarded(client, change, ctx);
   const image = await imageOf(client, want.image, ctx);

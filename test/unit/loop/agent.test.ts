@@ -83,7 +83,7 @@ function rig(more: Partial<Provider> = {}, append?: () => Promise<never>): Rig {
         assignment: () => Promise.resolve(assignment),
         report: () => Promise.resolve(),
         reports: () => Promise.resolve([]),
-         
+
         follow: async function* (signal) {
           await new Promise((resolve) => {
             signal.addEventListener('abort', resolve, { once: true });
