@@ -21,6 +21,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     summary: "from a hand's act to the repair, beside a bare watcher: tag, cgroup, sysctl (≤ +20 ms), kill (≤ +60 ms)",
     load: () => import('./drift.ts'),
   },
+  ansible: {
+    summary: 'the same job by Ansible: cold, nothing to do, one change, side by side',
+    load: () => import('./ansible.ts'),
+  },
   validate: {
     summary: '5,000 App files: cold, with 10 changed, unchanged; and plumb --help',
     load: () => import('./validate.ts'),
