@@ -58,7 +58,8 @@ async function helpOf(load: Verb['load'], io: Io): Promise<string> {
   let help = '';
   const run = await load();
   await run(['--help'], { ...io, out: (text) => void (help += text), err: () => undefined });
-  return help;
+  // long descriptions are folded
+  return help.replace(/\n {8,}/g, ' ');
 }
 
 /** Refs of the running `up`; none when there is none. */

@@ -95,7 +95,7 @@ export function createAgent(options: AgentOptions): Agent {
   function hurryReport(): void {
     clearTimeout(reportTimer);
     reportTimer = undefined;
-    soonReport();
+    void sendReport();
   }
 
   async function sendReport(): Promise<void> {
