@@ -75,6 +75,8 @@ export interface AgentState {
   /** The whole host was looked at once. */
   seen: boolean;
   lastFull: number;
+  /** Generation of the Assignment that a full pass was last done with. */
+  fullGeneration: number;
 }
 
 /** Nothing known yet. */
@@ -94,6 +96,7 @@ export function emptyAgentState(): AgentState {
     fights: fightWatch(),
     seen: false,
     lastFull: 0,
+    fullGeneration: -1,
   };
 }
 

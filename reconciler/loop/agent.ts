@@ -137,19 +137,22 @@ export function createAgent(options: AgentOptions): Agent {
     queue.add(ref, Math.max(clock(), quiet));
   }
 
-  function start(items: readonly Item[]): void {
+  function start(due: readonly Item[]): void {
+    let items = due;
     const { assignment } = state;
     if (!assignment || items.length === 0 || stopping.signal.aborted) return;
-    const full = items.includes('*');
-    if (full && fullPass && clock() - fullBegan < STALE) {
+    const late = fullPass !== undefined && clock() - fullBegan < STALE;
+    const full = items.includes('*') && !late;
+    if (items.includes('*') && late) {
       queue.add('*', clock() + ECHO);
-      return;
+      items = items.filter((item) => item !== '*');
+      if (items.length === 0) return;
     }
     const scope: Scope = full ? undefined : new Set(items.flatMap((item) => closure(item as Ref, specs)));
     const began = clock();
     const pass = runPass(deps, assignment, specs, scope)
       .then((result) => {
-        after(result, scope);
+        after(result, scope, assignment.generation);
         const { plan, outcomes } = result;
         const fields = { refs: full ? '*' : [...(scope ?? [])], changes: outcomes.length, held: plan.held.length };
         log.debug({ ...fields, ms: clock() - began }, 'pass');
@@ -169,9 +172,10 @@ export function createAgent(options: AgentOptions): Agent {
     if (full) [fullPass, fullBegan] = [pass, began];
   }
 
-  function after({ wakeAt, plan }: PassResult, scope: Scope): void {
+  function after({ wakeAt, plan }: PassResult, scope: Scope, generation: number): void {
     if (scope === undefined) {
       state.lastFull = clock();
+      state.fullGeneration = generation;
       queue.add('*', clock() + (state.assignment?.resync ?? 30_000) * (0.9 + 0.2 * options.random()));
     }
     if (wakeAt !== undefined) for (const { change } of plan.held) queue.add(change.ref, wakeAt);

@@ -143,7 +143,8 @@ function conditionsOf({ state, assignment, busy }: ReportInput): readonly Condit
   const observedGeneration = assignment.generation;
   const first = failed[0];
   const stalled = blind[0] ?? (first === undefined ? undefined : [first, state.failures.get(first)?.error ?? '']);
-  const settled = !busy && stalled === undefined && state.waiting.size === 0 && state.lastFull > 0;
+  const settled =
+    !busy && stalled === undefined && state.waiting.size === 0 && state.fullGeneration === observedGeneration;
   return [
     { type: 'Ready', status: settled, reason: settled ? 'Converged' : 'NotConverged', message: '', observedGeneration },
     { type: 'Reconciling', status: busy, reason: busy ? 'Applying' : 'Idle', message: '', observedGeneration },

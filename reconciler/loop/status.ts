@@ -2,6 +2,7 @@ import type { Catalog } from '../model/catalog.ts';
 import type { Limitation } from '../model/change.ts';
 import type { Ref } from '../model/ref.ts';
 import { refOf } from '../model/ref.ts';
+import { incarnationOf } from '../model/rollout.ts';
 import type { Assignment, Placement, ReplicaReport, Report } from '../model/replica.ts';
 
 export type Sync = 'Synced' | 'OutOfSync' | 'Unknown';
@@ -69,7 +70,10 @@ function replicaItem(input: StatusInput, placement: Placement): StatusItem {
   const current = report.generation === assignment.generation && assigned !== undefined;
   return {
     ...base,
-    sync: current && seen?.fingerprint !== undefined && !waits(seen) ? 'Synced' : 'OutOfSync',
+    sync:
+      current && seen !== undefined && seen.incarnation === incarnationOf(assigned) && !waits(seen)
+        ? 'Synced'
+        : 'OutOfSync',
     health: healthOf(seen),
     reason: seen?.reason === undefined ? (seen?.phase ?? 'Pending') : `${seen.reason}: ${seen.message ?? ''}`,
     restarts: seen?.restarts ?? 0,

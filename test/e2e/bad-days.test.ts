@@ -48,6 +48,36 @@ describe('bad days', { skip: NEEDS_ROOT }, () => {
     await stage.converged();
   });
 
+  it('an image that never gets ready stays with maxUnavailable replicas, says why, and a good one mends it', async () => {
+    const probes = '  probes: { readiness: { tcp: { port: 9 }, period: 500ms, failures: 1 } }';
+    stage.commit({ 'web.yaml': app('web', `  replicas: 2\n  image: plumbline/busybox:2\n${probes}`) });
+    const status = await stage.until('told', (s) => s.items.some(({ reason }) => reason.startsWith('ProbeFailed')));
+    assert.match(status.items.map(({ reason }) => reason).join(), /ProbeFailed: .*(refused|111)/i);
+    await sleep(4000);
+    assert.equal((await stage.status()).items.filter(({ health }) => health === 'Healthy').length, 1);
+    stage.commit({ 'web.yaml': app('web', '  replicas: 2') });
+    await stage.converged();
+  });
+
+  it('a replica whose liveness fails is made anew', async () => {
+    const probe = '  probes: { liveness: { exec: { command: [test, -e, /alive] }, period: 500ms, failures: 2 } }';
+    const command = '  command: [sh, -c, "touch /alive; trap exit TERM; while :; do sleep 0.2; done"]';
+    stage.commit({ 'live.yaml': app('live', `${command}\n${probe}`) });
+    await stage.converged();
+    const id = await text('docker', 'inspect', '-f', '{{.Id}}', 'plumb-live-0');
+    await stage.sh('docker', 'exec', 'plumb-live-0', 'rm', '/alive');
+    for (
+      let tries = 0;
+      tries < 100 && (await text('docker', 'inspect', '-f', '{{.Id}}', 'plumb-live-0')) === id;
+      tries += 1
+    )
+      await sleep(100);
+    assert.notEqual(await text('docker', 'inspect', '-f', '{{.Id}}', 'plumb-live-0'), id);
+    await stage.converged();
+    stage.commit({ 'live.yaml': undefined });
+    await stage.converged();
+  });
+
   it('a container that exits at once is a crash loop with growing pauses', async () => {
     stage.commit({ 'crash.yaml': app('crash', '  command: [sh, -c, "exit 3"]') });
     const status = await stage.until(
