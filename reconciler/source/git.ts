@@ -98,7 +98,10 @@ function failure(error: unknown, what: string, cut: 'deadline' | 'signal' | 'siz
     return new PlumbError('DISK_FULL', `git ${what}: no space left for the mirror`, {}, error);
   const lines = text.split('\n').filter((line) => line.trim() !== '');
   const fatal = lines.filter((line) => /^(fatal|error|remote|ERROR):?/.test(line));
-  const words = (fatal.length > 0 ? fatal : lines)
+  // git knows only that ssh failed; ssh's own lines before that say why
+  const remote = lines.findIndex((line) => line.includes('Could not read from remote repository'));
+  const told = remote > 0 ? lines.slice(0, remote).map((line) => line.trim()) : fatal.length > 0 ? fatal : lines;
+  const words = told
     .slice(0, 3)
     .join('; ')
     .replace(/^fatal: /, '');

@@ -1,9 +1,12 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A Git server on the loopback that serves the repositories below a directory. */
@@ -123,6 +126,54 @@ export async function serveGit(root: string): Promise<GitServer> {
     close: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;
       child.kill('SIGKILL');
+      await once(child, 'exit');
+    },
+  };
+}
+
+/** Where sshd is, which wants to be called by its whole path; undefined where it is not installed. */
+export const SSHD: string | undefined = ['/usr/sbin/sshd', '/usr/local/sbin/sshd'].find((path) => existsSync(path));
+
+/** A server with ssh, and what a client says to be let in. */
+export interface SshServer extends GitServer {
+  /** `GIT_SSH_COMMAND` of a client whose key the server knows, and which knows the server's. */
+  readonly known: string;
+  /** The same, of a client that has never met the server. */
+  readonly stranger: string;
+}
+
+/** Serves whatever the user may read over ssh, with OpenSSH's own sshd; keys and settings are in `directory`. */
+export async function serveSsh(directory: string): Promise<SshServer> {
+  const port = await freePort();
+  const file = (name: string): string => join(directory, name);
+  for (const key of ['host_key', 'client_key'])
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', key, '-f', file(key)]);
+  if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
+  const [type = '', key = ''] = readFileSync(file('host_key.pub'), 'utf8').split(' ');
+  writeFileSync(file('known_hosts'), `[127.0.0.1]:${String(port)} ${type} ${key}\n`);
+  const settings = [
+    'ListenAddress 127.0.0.1',
+    `Port ${String(port)}`,
+    `HostKey ${file('host_key')}`,
+    `AuthorizedKeysFile ${file('client_key.pub')}`,
+    `PidFile none`,
+    'StrictModes no',
+    'PasswordAuthentication no',
+    'KbdInteractiveAuthentication no',
+  ];
+  writeFileSync(file('sshd_config'), `${settings.join('\n')}\n`);
+  const child = spawn(SSHD ?? 'sshd', ['-D', '-f', file('sshd_config')], { stdio: 'ignore' });
+  for (let attempt = 0; attempt < 100 && !(await answers(port)); attempt++) await sleep(50);
+  const client = (hosts: string): string =>
+    `ssh -F none -i ${file('client_key')} -o IdentitiesOnly=yes -o UserKnownHostsFile=${hosts} -o GlobalKnownHostsFile=none`;
+  return {
+    url: `ssh://${userInfo().username}@127.0.0.1:${String(port)}`,
+    requests: [],
+    known: client(file('known_hosts')),
+    stranger: client(file('no_hosts')),
+    close: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill('SIGTERM');
       await once(child, 'exit');
     },
   };
