@@ -76,10 +76,14 @@ export function exchange(ask: Exchange, signal: AbortSignal): Promise<unknown> {
   });
 }
 
-/** What Docker said against it, if it was Docker that did. */
+/** What Docker said against it, if it was Docker that did. Of a refused stream docker-modem keeps the words only in its message. */
 function refusalOf(error: unknown): Refusal | undefined {
-  const { statusCode, json } = fieldsOf(error);
+  const { statusCode, json, message } = fieldsOf(error);
   if (typeof statusCode !== 'number') return undefined;
   const words = Buffer.isBuffer(json) ? json.toString('utf8') : textOf(json);
-  return new Refusal(statusCode, textOf(fieldsOf(json)['message']) || words.trim() || `HTTP ${String(statusCode)}`);
+  const told = textOf(message).replace(/^\(HTTP code \d+\) .*? - /, '');
+  return new Refusal(
+    statusCode,
+    textOf(fieldsOf(json)['message']) || words.trim() || told.trim() || `HTTP ${String(statusCode)}`,
+  );
 }
