@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import { withLock } from './house/lock.mjs';
 import { HouseError, ROOT, isMain, main, run, seconds } from './house/run.mjs';
 
+/** What the validators are made by, and of. */
+const VALIDATORS = 'bin/house/validators.mjs';
+
 const DIST = join(ROOT, 'dist');
 const STAMP = join(DIST, '.built');
 
@@ -23,6 +26,8 @@ export async function build(say = (line) => void process.stderr.write(`${line}\n
     removeOrphans();
     const { status, output } = await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', '.']);
     if (status !== 0) throw new HouseError(`the build failed:\n${output.trimEnd()}`);
+    const { writeValidators } = await import('./house/validators.mjs');
+    writeValidators();
     writeFileSync(STAMP, state);
     say(`built (${seconds(start)})`);
   });
@@ -46,8 +51,9 @@ function folders() {
 /** Changes when a source is changed, added or removed, or the compiler is another. */
 function fingerprint() {
   const hash = createHash('sha256');
-  const files = ['tsconfig.json', 'package-lock.json', ...sources()];
-  for (const file of files) {
+  const schemas = readdirSync(join(ROOT, 'schemas')).filter((name) => name.endsWith('.json'));
+  const files = ['tsconfig.json', 'package-lock.json', VALIDATORS, ...schemas.map((name) => join('schemas', name))];
+  for (const file of [...files, ...sources()]) {
     const { mtimeMs, size } = statSync(join(ROOT, file));
     hash.update(`${file} ${mtimeMs} ${size}\n`);
   }

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { KINDS, schemaErrors } from '../reconciler/compile/schemas.ts';
 import { createHealth, type HealthClock } from '../reconciler/loop/health.ts';
 import { identify } from '../reconciler/loop/identify.ts';
 import { createUp, type Up } from '../reconciler/loop/up.ts';
@@ -82,20 +81,14 @@ export interface OpenUp {
   readonly close: () => Promise<void>;
 }
 
-/** Compiles the validators of all kinds. */
-async function warmSchemas(): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve)); // git first
-  for (const kind of KINDS) schemaErrors(kind, {});
-}
-
 /** Everything of a running `up`, from flags: repository, host, runtime, lock, store. Throws STORE_LOCKED when another runs here. */
 export async function openUp(flags: UpFlags, io: Io): Promise<OpenUp> {
   const { state } = pathsOf(flags, io);
   const { pino } = await import('pino');
   const repository = await openRepository(flags, state, io);
   rememberSource(state, { ...flags, repo: repository.url });
-  // the providers are loaded and the schemas compiled while git works
-  const [{ revision }, { factsOf }] = await Promise.all([repository.fetch(), import('./runtime.ts'), warmSchemas()]);
+  // the providers are loaded while git works
+  const [{ revision }, { factsOf }] = await Promise.all([repository.fetch(), import('./runtime.ts')]);
   const catalog = await repository.catalog(revision);
   const facts: HostFacts = await factsOf(flags.simulated === true);
   const host = identify(catalog, facts, flags.host);

@@ -1,4 +1,4 @@
-import { Ajv } from 'ajv';
+import { createRequire } from 'node:module';
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import app from '../../schemas/app.json' with { type: 'json' };
 import common from '../../schemas/common.json' with { type: 'json' };
@@ -75,17 +75,12 @@ export function deref(schema: Schema, kind: Kind): Schema {
   return target;
 }
 
-let ajv: Ajv | undefined;
-const compiled = new Map<Kind, ValidateFunction>();
+let validators: Readonly<Record<Kind, ValidateFunction>> | undefined;
 
-/** The errors of a document of that kind; empty when it is valid. Validators are compiled when first asked for. */
+/** The errors of a document of that kind; empty when it is valid. The validators were compiled when this was built. */
 export function schemaErrors(kind: Kind, document: unknown): readonly ErrorObject[] {
-  ajv ??= new Ajv({ allErrors: true, verbose: true, strict: true, allowUnionTypes: true, schemas: [common] });
-  let validate = compiled.get(kind);
-  if (validate === undefined) {
-    validate = ajv.compile(SCHEMAS[kind]);
-    compiled.set(kind, validate);
-  }
+  validators ??= createRequire(import.meta.url)('./validators.cjs') as Readonly<Record<Kind, ValidateFunction>>;
+  const validate = validators[kind];
   return validate(document) ? [] : (validate.errors ?? []);
 }
 
