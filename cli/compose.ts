@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { createHealth, type HealthClock } from '../reconciler/loop/health.ts';
 import { identify } from '../reconciler/loop/identify.ts';
+import type { Fetched, Repository } from '../reconciler/loop/controller.ts';
 import { createUp, type Up } from '../reconciler/loop/up.ts';
 import type { Catalog, HostSpec, Resource } from '../reconciler/model/catalog.ts';
 import type { Entry } from '../reconciler/model/journal.ts';
@@ -81,6 +82,19 @@ export interface OpenUp {
   readonly close: () => Promise<void>;
 }
 
+/** The repository, whose first fetch was made already. */
+function startingFrom(repository: Repository, first: Fetched): Repository {
+  let made: Fetched | undefined = first;
+  return {
+    ...repository,
+    fetch: async () => {
+      const fetched = made ?? (await repository.fetch());
+      made = undefined;
+      return fetched;
+    },
+  };
+}
+
 /** Everything of a running `up`, from flags: repository, host, runtime, lock, store. Throws STORE_LOCKED when another runs here. */
 export async function openUp(flags: UpFlags, io: Io): Promise<OpenUp> {
   const { state } = pathsOf(flags, io);
@@ -88,9 +102,11 @@ export async function openUp(flags: UpFlags, io: Io): Promise<OpenUp> {
   const repository = await openRepository(flags, state, io);
   rememberSource(state, { ...flags, repo: repository.url });
   // the providers are loaded while git works
-  const [{ revision }, { factsOf }] = await Promise.all([repository.fetch(), import('./runtime.ts')]);
-  const catalog = await repository.catalog(revision);
-  const facts: HostFacts = await factsOf(flags.simulated === true);
+  const [fetched, { factsOf }] = await Promise.all([repository.fetch(), import('./runtime.ts')]);
+  const [catalog, facts] = await Promise.all([
+    repository.catalog(fetched.revision),
+    factsOf(flags.simulated === true),
+  ]);
   const host = identify(catalog, facts, flags.host);
   const runtime = await runtimeOf(flags, catalog, host, state);
   const lock = await lockHost(runtime.key, { state });
@@ -100,7 +116,7 @@ export async function openUp(flags: UpFlags, io: Io): Promise<OpenUp> {
     const up = createUp({
       host: host.name,
       facts: { ...facts, capacity: { ...facts.capacity, ...host.spec.capacity } },
-      repository,
+      repository: startingFrom(repository, fetched),
       store,
       agent: {
         providers: runtime.providers,

@@ -129,6 +129,7 @@ export async function openRepository(flags: RepositoryFlags, state: string, io: 
       };
     },
     catalog: async (revision) => {
+      if (previous?.revision === revision) return previous;
       const files = await source.files(revision, {
         known: new Set(parsed.keys()),
         allowEmpty: flags.allowEmpty === true,

@@ -56,8 +56,8 @@ export interface ControllerView {
 }
 
 export interface Controller {
-  /** One pass. */
-  pass(): Promise<void>;
+  /** One pass; with `look` it asks Git, without it goes on from what Git said last. */
+  pass(look: boolean): Promise<void>;
   view(): ControllerView;
 }
 
@@ -105,13 +105,15 @@ export function createController(options: ControllerOptions): Controller {
   };
   const told = new Set<string>();
 
-  const steps: Steps<undefined, Fetched, Fetched, Seen, Decided, Planned, readonly Assignment[]> = {
-    checkout: async () => {
-      const fetched = await repository.fetch();
+  const steps: Steps<boolean, Fetched, Fetched, Seen, Decided, Planned, readonly Assignment[]> = {
+    checkout: async (look) => {
+      const fetched = (look ? undefined : view.source) ?? (await repository.fetch());
       await tellSource(fetched);
       if (view.catalog?.revision !== fetched.revision) {
-        const catalog = await repository.catalog(fetched.revision);
-        const commit = await repository.commit(fetched.revision);
+        const [catalog, commit] = await Promise.all([
+          repository.catalog(fetched.revision),
+          repository.commit(fetched.revision),
+        ]);
         options.onRevision(fetched.revision, commit);
         await tellRevision(catalog, commit);
         view = { ...view, catalog };
@@ -208,9 +210,9 @@ export function createController(options: ControllerOptions): Controller {
   }
 
   return {
-    pass: async () => {
+    pass: async (look) => {
       try {
-        await converge(steps, undefined);
+        await converge(steps, look);
       } catch (error) {
         const { code, message } = asPlumbError(error);
         await tellOnce({ level: 'error', reason: 'PassFailed', message: `${message} [${code}]` });

@@ -68,6 +68,7 @@ export function runPass(deps: PassDeps, assignment: Assignment, specs: Specs, sc
         providers,
         context: (change) => contextOf(deps, assignment.fleet, deadlineOf(change)),
         dependsOn: (ref) => specs.get(ref)?.dependsOn ?? [],
+        startsAfter: (ref) => specs.get(ref)?.startsAfter ?? [],
         underway: (ref) => state.busy.get(ref)?.end,
         stop: deps.stop,
         ...journaled(deps, assignment, specs),

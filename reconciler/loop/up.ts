@@ -55,7 +55,9 @@ export function createUp(options: UpOptions): Up {
     log,
   });
   const doorbell = createDoorbell();
-  let passes = 0;
+  /** How often Git was to be looked at, and up to which of those it was. */
+  let asked = 0;
+  let answered = 0;
   let convergedAt = '';
 
   async function introduce(): Promise<void> {
@@ -78,18 +80,24 @@ export function createUp(options: UpOptions): Up {
   }
 
   async function control(signal: AbortSignal): Promise<void> {
+    let lookAt = 0;
     while (!signal.aborted) {
-      let wait = controller.view().catalog?.fleet.spec.poll ?? AFTER_FAILURE;
+      const upTo = asked;
+      // a Report needs a pass, but is no reason to ask Git again
+      const look = upTo > answered || clock() >= lookAt;
+      let wait = AFTER_FAILURE;
       try {
-        await controller.pass();
-        wait = controller.view().catalog?.fleet.spec.poll ?? wait;
+        await controller.pass(look);
+        const poll = controller.view().catalog?.fleet.spec.poll ?? AFTER_FAILURE;
+        if (look) lookAt = clock() + poll;
+        wait = lookAt - clock();
       } catch (error) {
         log.warn({ err: error }, 'controller pass failed');
-        wait = AFTER_FAILURE;
+        lookAt = 0;
       }
-      passes += 1;
+      if (look) answered = upTo;
       await tellConverged();
-      await doorbell.wait(wait, signal);
+      await doorbell.wait(Math.max(wait, 0), signal);
     }
   }
 
@@ -134,7 +142,7 @@ export function createUp(options: UpOptions): Up {
 
   /** Converged, or as far as it gets: nothing under way and nothing better to be expected soon. */
   async function settle(signal: AbortSignal): Promise<Status> {
-    const before = passes;
+    const mine = (asked += 1);
     doorbell.ring();
     agent.kick('*');
     let last = '';
@@ -147,7 +155,7 @@ export function createUp(options: UpOptions): Up {
       last = text;
       const quiet = clock() - changedAt;
       const stuck = now.health !== 'Progressing' && quiet > STUCK;
-      if (passes > before && (isGood(now) || stuck || quiet > PATIENCE)) return now;
+      if (answered >= mine && (isGood(now) || stuck || quiet > PATIENCE)) return now;
       if (signal.aborted) return now;
       await new Promise((resolve) => setTimeout(resolve, agent.idle() ? 50 : 200));
     }

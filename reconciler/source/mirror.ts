@@ -59,6 +59,15 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
+/** What `git init --bare` makes that git needs, without a process: a bare repository (gitrepository-layout(5)) without a commit. */
+async function makeBare(directory: string): Promise<void> {
+  await Promise.all(['objects', 'refs'].map((name) => mkdir(join(directory, name), { recursive: true })));
+  await Promise.all([
+    writeFile(join(directory, 'HEAD'), 'ref: refs/heads/main\n'),
+    writeFile(join(directory, 'config'), '[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n'),
+  ]);
+}
+
 /** Opens the mirror of an address below `cacheDir`, making it when it is not there. */
 export async function openMirror(options: MirrorOptions): Promise<Mirror> {
   const { address, cacheDir, env, signal } = options;
@@ -100,7 +109,7 @@ export async function openMirror(options: MirrorOptions): Promise<Mirror> {
     const draft = await mkdtemp(join(cacheDir, 'new-'));
     const fresh = join(draft, 'mirror.git');
     try {
-      await gitIn(fresh).text(['init', '--quiet', '--bare', '--template=', fresh], READ_DEADLINE);
+      await makeBare(fresh);
       await fetchInto(gitIn(fresh));
       if (await exists(directory)) {
         // commits that only we remember; lost when the old mirror cannot be read any more

@@ -18,9 +18,15 @@ export async function has(git: Git, revision: string): Promise<boolean> {
   );
 }
 
-/** The tree of a folder (`''` is the root) at a revision; undefined when there is none. */
-export async function treeId(git: Git, revision: string, path: string): Promise<string | undefined> {
-  const name = `${revision}:${path}`;
-  const text = await git.objects(['--batch-check=%(objectname) %(objecttype)'], `${name}\n`, READ_DEADLINE);
-  return /^([0-9a-f]{40,64}) tree$/.exec(text.toString().trimEnd())?.[1];
+/** Whether a commit is there, and the tree of a folder (`''` is the root) in it, if there is one: both by one process. */
+export async function treeId(
+  git: Git,
+  revision: string,
+  path: string,
+): Promise<{ readonly commit: boolean; readonly tree?: string }> {
+  const names = `${revision}^{commit}\n${revision}:${path}\n`;
+  const text = await git.objects(['--batch-check=%(objectname) %(objecttype)'], names, READ_DEADLINE);
+  const [first = '', second = ''] = text.toString().split('\n');
+  const tree = /^([0-9a-f]{40,64}) tree$/.exec(second)?.[1];
+  return { commit: first.endsWith(' commit'), ...(tree === undefined ? {} : { tree }) };
 }

@@ -76,13 +76,18 @@ export async function openSource(options: SourceOptions): Promise<Source> {
     throw new PlumbError('REVISION_NOT_FOUND', `${text} is no branch, tag or commit of ${address.url}`);
   }
 
-  const commit = async (revision: string): Promise<CommitInfo> => readCommit(git, await resolve(revision));
+  /** The revision that is worked with needs no asking: a commit's id is its name. */
+  const named = async (revision: string): Promise<string> =>
+    revision === fetcher.lastGood() ? revision : resolve(revision);
+  const commit = async (revision: string): Promise<CommitInfo> => readCommit(git, await named(revision));
   return {
     fetch: () => fetcher.fetch(),
     resolve,
     commit,
     files: async (revision, { known = new Set<string>(), allowEmpty = false } = {}) => {
-      const tree = await treeId(git, await resolve(revision), path);
+      const { commit: here, tree } = await treeId(git, await named(revision), path);
+      // a mirror that lost the commit must not pass for an empty repository
+      if (!here) throw new PlumbError('REVISION_NOT_FOUND', `the mirror of ${address.url} has lost ${revision}`);
       const files = tree === undefined ? [] : await readTree(git, tree, known);
       if (!allowEmpty && !files.some((file) => isManifestPath(file.path))) throw emptyTree(revision, path);
       return files;

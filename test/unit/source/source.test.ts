@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, beforeEach, describe, it } from 'node:test';
@@ -68,6 +69,30 @@ describe('source', () => {
     const mirror = readdirSync(cacheDir).find((name) => name.endsWith('.git')) ?? assert.fail('no mirror');
     assert.equal(existsSync(join(cacheDir, mirror, 'web.yaml')), false);
     assert.equal(existsSync(join(cacheDir, mirror, 'hooks')), false);
+  });
+
+  it('comes to the files and the author of a first revision with eight runs of git', async () => {
+    repository.write('web.yaml', 'a: 1\n');
+    const id = repository.commit('first');
+    const log = join(cacheDir, 'runs');
+    const real = execFileSync('sh', ['-c', 'command -v git'], { encoding: 'utf8' }).trim();
+    writeFileSync(join(cacheDir, 'git'), `#!/bin/sh\necho "$@" >> ${log}\nexec ${real} "$@"\n`, { mode: 0o755 });
+    const source = await open({ env: { ...process.env, PATH: `${cacheDir}:${process.env['PATH'] ?? ''}` } });
+    await revision(source);
+    await Promise.all([source.files(id), source.commit(id)]);
+    const runs = readFileSync(log, 'utf8').trim().split('\n');
+    assert.ok(runs.length <= 8, runs.join('\n'));
+  });
+
+  it('does not take a mirror that lost its commit for an empty repository', async () => {
+    repository.write('web.yaml', 'a: 1\n');
+    const id = repository.commit('first');
+    const source = await open();
+    await revision(source);
+    const mirror = readdirSync(cacheDir).find((name) => name.endsWith('.git')) ?? '';
+    rmSync(join(cacheDir, mirror, 'objects'), { recursive: true });
+    mkdirSync(join(cacheDir, mirror, 'objects'));
+    await assert.rejects(source.files(id, { allowEmpty: true }), code('REVISION_NOT_FOUND'));
   });
 
   it('serves bare repositories, branches, tags, commits and folders', async () => {
