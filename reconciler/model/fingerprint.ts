@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** JSON with the keys of every object sorted and undefined members left out: equal values give equal text. */
 export function canonical(value: unknown): string {
@@ -15,7 +15,7 @@ export function canonical(value: unknown): string {
 
 /** The first 16 hexadecimal digits of the SHA-256 of the canonical JSON: names a spec. */
 export function fingerprint(value: unknown): string {
-  return createHash('sha256').update(canonical(value)).digest('hex').slice(0, 16);
+  return hash('sha256', canonical(value), 'hex').slice(0, 16);
 }
 
 const known = new WeakMap<object, string>();

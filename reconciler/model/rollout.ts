@@ -25,10 +25,16 @@ export function recreateSpec(spec: AppSpec): RecreateSpec {
   return Object.fromEntries(Object.entries(spec).filter(([key]) => fields.has(key))) as unknown as RecreateSpec;
 }
 
-/** Names one incarnation of a replica: a fingerprint of its recreate part and of where it is plugged in. */
-export function incarnationOf({ spec, placement }: Pick<AssignedReplica, 'spec' | 'placement'>): string {
-  const { host, network, address } = placement;
-  return fingerprint([recreateSpec(spec), host, network, address]);
+const known = new WeakMap<object, string>();
+
+/** Names one incarnation of a replica: a fingerprint of its recreate part and of where it is plugged in. Computed once: an assigned replica never changes. */
+export function incarnationOf(replica: Pick<AssignedReplica, 'spec' | 'placement'>): string {
+  const before = known.get(replica);
+  if (before !== undefined) return before;
+  const { host, network, address } = replica.placement;
+  const made = fingerprint([recreateSpec(replica.spec), host, network, address]);
+  known.set(replica, made);
+  return made;
 }
 
 /** Whether two placements are one host, Network and address. */

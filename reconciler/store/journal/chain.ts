@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { PlumbError } from '../../model/errors.ts';
 import { canonical } from '../../model/fingerprint.ts';
 import type { Entry, EntryDraft } from '../../model/journal.ts';
@@ -13,7 +13,7 @@ export interface Head {
 export const GENESIS: Head = { seq: 0, hash: '0'.repeat(64) };
 
 function hashOf(entry: object): string {
-  return createHash('sha256').update(canonical(entry)).digest('hex');
+  return hash('sha256', canonical(entry), 'hex');
 }
 
 /** The draft as the entry behind a head. Members that JSON cannot hold are as JSON makes them. */
