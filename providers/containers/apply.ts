@@ -218,11 +218,10 @@ async function applyContainer(
     usable: ['created', 'exited', 'running'],
     body: containerBody(want, ctx.fleet, change.ref, sandbox),
   };
-  const id = await slot(async () => {
-    const made1 = await makeContainer(client, made, want.image, ctx);
-    await start(client, made1, change.ref, ctx.signal);
-    return made1;
-  });
+  const id = await slot(() => makeContainer(client, made, want.image, ctx));
+  // killed here, it is found as created at the next start, and started
+  await ctx.ready?.();
+  await slot(() => start(client, id, change.ref, ctx.signal));
   const state: ContainerState = {
     id,
     status: 'running',

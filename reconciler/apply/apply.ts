@@ -9,6 +9,8 @@ export interface ApplyOptions {
   /** A context whose signal ends a change that hangs. */
   readonly context: (change: Change) => Context;
   readonly dependsOn: (ref: Ref) => readonly Ref[];
+  /** Those of them that a new one may be made beside, and starts after; none if absent. */
+  readonly startsAfter?: (ref: Ref) => readonly Ref[];
   /** How the change of a ref ends that another plan is making now; undefined when none does. */
   readonly underway: (ref: Ref) => Promise<boolean> | undefined;
   /** Once aborted nothing more is started; what was started is finished. */
@@ -29,7 +31,8 @@ type Ends = Map<Ref, Promise<boolean>>;
 /**
  * Makes the changes of a plan, wave by wave. The barrier between waves is soft: a change whose own dependencies are done
  * waits `linger` at most for the others (waves let a provider do many things in one transaction, yet one image that is
- * slow to pull must not hold up a host). A change whose dependency failed is skipped.
+ * slow to pull must not hold up a host). A change whose dependency failed is skipped. What is new and starts after something
+ * is made while that is still done: it begins with that one's wave, and its provider waits before the start.
  */
 export async function applyPlan(plan: Plan, options: ApplyOptions): Promise<readonly Outcome[]> {
   const byName = new Map(options.providers.map((provider) => [provider.name, provider]));
@@ -37,16 +40,24 @@ export async function applyPlan(plan: Plan, options: ApplyOptions): Promise<read
   for (const { name } of options.providers) slots.set(name, semaphore(options.concurrency ?? 256));
   const ends: Ends = new Map();
   const outcomes: Promise<Outcome>[] = [];
+  const barriers = new Map<Ref, Promise<unknown>>();
   let before: Promise<unknown> = Promise.resolve();
   for (const wave of plan.waves) {
-    const barrier = before;
+    for (const { ref } of wave) barriers.set(ref, before);
     const started = wave.map((change) => {
+      const late = change.verb === 'create' ? (options.startsAfter?.(change.ref) ?? []) : [];
+      const early = options.dependsOn(change.ref).filter((ref) => !late.includes(ref));
+      const barrier = late.map((ref) => barriers.get(ref)).find((one) => one !== undefined) ?? barriers.get(change.ref);
+      const ready = async (): Promise<void> => {
+        const bad = await failedOf(options, ends, late);
+        if (bad !== undefined) throw new PlumbError('CONFLICT', `${change.ref} does not start: ${bad} failed`);
+      };
       const run = async (): Promise<Outcome> => {
-        const bad = await failedDependency(options, ends, change.ref);
+        const bad = await failedOf(options, ends, early);
         if (bad !== undefined) return { change, result: 'skipped', error: `${bad} failed` };
-        await orAfter(barrier, options.linger ?? 5000);
+        await orAfter(barrier ?? Promise.resolve(), options.linger ?? 5000);
         const slot = slots.get(change.provider);
-        const one = (): Promise<Outcome> => applyOne(change, byName.get(change.provider), options);
+        const one = (): Promise<Outcome> => applyOne(change, byName.get(change.provider), ready, options);
         return slot ? slot(one) : one();
       };
       const outcome = run().then(async (end) => {
@@ -66,12 +77,13 @@ export async function applyPlan(plan: Plan, options: ApplyOptions): Promise<read
   return Promise.all(outcomes);
 }
 
-async function failedDependency(
-  { dependsOn, underway }: ApplyOptions,
+/** The first of the refs whose change does not end well, once that is known. */
+async function failedOf(
+  { underway }: ApplyOptions,
   ends: Ends,
-  self: Ref,
+  refs: readonly Ref[],
 ): Promise<Ref | undefined> {
-  for (const ref of dependsOn(self)) if ((await (ends.get(ref) ?? underway(ref))) === false) return ref;
+  for (const ref of refs) if ((await (ends.get(ref) ?? underway(ref))) === false) return ref;
   return undefined;
 }
 
@@ -85,7 +97,12 @@ function orAfter(barrier: Promise<unknown>, ms: number): Promise<void> {
   });
 }
 
-async function applyOne(change: Change, provider: Provider | undefined, options: ApplyOptions): Promise<Outcome> {
+async function applyOne(
+  change: Change,
+  provider: Provider | undefined,
+  ready: () => Promise<void>,
+  options: ApplyOptions,
+): Promise<Outcome> {
   if (options.stop.aborted) return { change, result: 'skipped', error: 'stopping' };
   if (!provider)
     return failed(change, new PlumbError('INTERNAL', `no provider named ${change.provider} for ${change.ref}`));
@@ -95,7 +112,7 @@ async function applyOne(change: Change, provider: Provider | undefined, options:
     return failed(change, asPlumbError(error));
   }
   try {
-    const evidence: Evidence = await provider.apply(change, options.context(change));
+    const evidence: Evidence = await provider.apply(change, { ...options.context(change), ready });
     return { change, result: 'done', evidence };
   } catch (error) {
     const known = asPlumbError(error);

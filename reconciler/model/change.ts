@@ -14,6 +14,8 @@ export interface Desired<Spec = unknown> {
   readonly spec: Spec;
   /** Refs that must be converged before this one. */
   readonly dependsOn: readonly Ref[];
+  /** Those of `dependsOn` that a new one may be made beside: it must only not start before them (`Context.ready`). */
+  readonly startsAfter?: readonly Ref[];
   readonly origin: Origin;
   /** Field path of `spec` (`/memory`) → the line that sets it, where one does. */
   readonly fields?: Readonly<Record<string, Origin>>;

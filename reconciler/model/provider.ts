@@ -10,6 +10,8 @@ export interface Context {
   readonly world: World;
   /** Refs that are desired: an observe of all must not miss them, also where nothing there carries our mark. */
   readonly wanted?: readonly Ref[];
+  /** To be awaited between making a new thing and starting it: what it starts after is done. Throws CONFLICT when that failed. */
+  readonly ready?: () => Promise<void>;
 }
 
 /** The observed world, by ref. Undefined: looked for and not there. */

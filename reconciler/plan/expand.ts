@@ -78,7 +78,8 @@ function replicaRefs(replica: AssignedReplica, network: AssignedNetwork): Desire
   return [
     one('sandbox', sandbox(replica, network), []),
     one('port', port(replica, network), [refOf('bridge', network.spec.bridge), of('sandbox')]),
-    one('container', container(replica), [image, of('sandbox'), of('port')]),
+    // made while its port is wired, started when that is done
+    { ...one('container', container(replica), [image, of('sandbox'), of('port')]), startsAfter: [of('port')] },
     one('cgroup', cgroup, [of('container')]),
   ];
 }

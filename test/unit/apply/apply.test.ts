@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { applyPlan, type ApplyOptions } from '../../../reconciler/apply/apply.ts';
 import type { Change, Outcome } from '../../../reconciler/model/change.ts';
+import type { Ref } from '../../../reconciler/model/ref.ts';
 import { PlumbError } from '../../../reconciler/model/errors.ts';
-import type { Provider } from '../../../reconciler/model/provider.ts';
+import type { Context, Provider } from '../../../reconciler/model/provider.ts';
 import { planOf } from '../../../reconciler/plan/waves.ts';
 import { byRef, change, replica } from '../../support/changes.ts';
 
@@ -16,7 +17,7 @@ interface Run {
 
 async function run(
   changes: readonly Change[],
-  apply: (change: Change) => Promise<void>,
+  apply: (change: Change, ctx: Context, log: string[]) => Promise<void>,
   more: Partial<ApplyOptions> = {},
 ): Promise<Run> {
   const log: string[] = [];
@@ -26,9 +27,9 @@ async function run(
     kinds: [],
     observe: () => Promise.resolve([]),
     diff: () => [],
-    apply: async (one) => {
+    apply: async (one, ctx) => {
       log.push(`start ${one.ref}`);
-      await apply(one);
+      await apply(one, ctx, log);
       log.push(`end ${one.ref}`);
       return { did: 'it' };
     },
@@ -67,6 +68,50 @@ describe('applyPlan', () => {
     );
     assert.equal(outcomes[1]?.result === 'failed' && outcomes[1].code, 'PORT_FAILED');
     assert.ok(!log.includes('intent container/web-0'));
+  });
+  const startsAfter = (ref: Ref): readonly Ref[] => (ref === 'container/web-0' ? ['port/web-0'] : []);
+  it('makes what is new beside what it starts after, and starts it then', async () => {
+    let made = (): void => undefined;
+    const beside = new Promise<void>((resolve) => (made = resolve));
+    const work = async ({ ref }: Change, ctx: Context, log: string[]): Promise<void> => {
+      if (ref === 'port/web-0') await beside; // ends only once the container was made
+      if (ref !== 'container/web-0') return;
+      log.push('made');
+      made();
+      await ctx.ready?.();
+      log.push('started');
+    };
+    const { log, outcomes } = await run(three, work, { startsAfter });
+    assert.ok(outcomes.every(({ result }) => result === 'done'));
+    const order = ['done sandbox/web-0', 'made', 'end port/web-0', 'started'].map((line) => log.indexOf(line));
+    assert.deepEqual(
+      order,
+      [...order].sort((a, b) => a - b),
+    );
+    assert.ok(!order.includes(-1));
+  });
+  it('does not start what was made beside a failure: the next pass goes on from there', async () => {
+    const work = async ({ ref }: Change, ctx: Context, log: string[]): Promise<void> => {
+      if (ref === 'port/web-0') throw new PlumbError('PORT_FAILED', 'no veth');
+      if (ref !== 'container/web-0') return;
+      await ctx.ready?.();
+      log.push('started');
+    };
+    const { log, outcomes } = await run(three, work, { startsAfter });
+    assert.deepEqual(
+      outcomes.map(({ result }) => result),
+      ['done', 'failed', 'conflict'],
+    );
+    assert.ok(!log.includes('started'));
+    assert.equal(log.filter((line) => line === 'intent container/web-0').length, 1);
+  });
+  it('takes nothing away for a new one before all is ready that this depends on', async () => {
+    const { log } = await run(
+      three.map((one) => ({ ...one, verb: 'replace' })),
+      ok,
+      { startsAfter },
+    );
+    assert.ok(log.indexOf('intent container/web-0') > log.indexOf('done port/web-0'));
   });
   it('makes no change whose intent cannot be written', async () => {
     const { log, outcomes } = await run([change('sandbox/web-0', 'create')], ok, {
