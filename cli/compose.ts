@@ -5,7 +5,6 @@ import type { Fetched, Repository } from '../reconciler/loop/controller.ts';
 import { createUp, type Up } from '../reconciler/loop/up.ts';
 import type { Catalog, HostSpec, Resource } from '../reconciler/model/catalog.ts';
 import type { Entry } from '../reconciler/model/journal.ts';
-import type { HostFacts } from '../reconciler/model/replica.ts';
 import { selects } from '../reconciler/model/catalog.ts';
 import { openEmbedded } from '../reconciler/store/embedded/embedded.ts';
 import { lockHost } from '../reconciler/store/embedded/lock.ts';
@@ -103,10 +102,7 @@ export async function openUp(flags: UpFlags, io: Io): Promise<OpenUp> {
   rememberSource(state, { ...flags, repo: repository.url });
   // the providers are loaded while git works
   const [fetched, { factsOf }] = await Promise.all([repository.fetch(), import('./runtime.ts')]);
-  const [catalog, facts] = await Promise.all([
-    repository.catalog(fetched.revision),
-    factsOf(flags.simulated === true),
-  ]);
+  const [catalog, facts] = await Promise.all([repository.catalog(fetched.revision), factsOf(flags.simulated === true)]);
   const host = identify(catalog, facts, flags.host);
   const runtime = await runtimeOf(flags, catalog, host, state);
   const lock = await lockHost(runtime.key, { state });

@@ -126,6 +126,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
   return {
     name: 'cgroups',
     kinds: ['cgroup'],
+    looksAt: ['container'],
 
     async observe(ctx, refs) {
       const wanted = (ctx.wanted ?? []).filter((ref) => kindOf(ref) === 'cgroup');

@@ -89,13 +89,23 @@ function change(want: Desired<Spec> | undefined, have: Known<State> | undefined,
   };
 }
 
+const fingerprints = new WeakMap<object, string>();
+
+/** The fingerprint of the part of a spec that only a new one can change: computed once, a spec never changes. */
+function fixedFingerprint<S extends object>(spec: S, part: (spec: S) => object): string {
+  const before = fingerprints.get(spec);
+  if (before !== undefined) return before;
+  const made = fingerprint(part(spec));
+  fingerprints.set(spec, made);
+  return made;
+}
+
 function status(have: string): readonly FieldDiff[] {
   return [{ path: '/status', have, want: 'running' }];
 }
 
 function sandboxStep(want: SandboxSpec, have: SandboxState): Step | undefined {
-  const fixed = fixedSandboxPart(want);
-  if (fingerprint(fixed) !== have.fingerprint) return remake(fixed, have);
+  if (fixedFingerprint(want, fixedSandboxPart) !== have.fingerprint) return remake(fixedSandboxPart(want), have);
   if (have.status === 'running') return undefined;
   return have.status === 'paused'
     ? { verb: 'update', disruption: 'none', because: 'drift', fields: status('paused') }
@@ -104,8 +114,7 @@ function sandboxStep(want: SandboxSpec, have: SandboxState): Step | undefined {
 }
 
 function containerStep(want: ContainerSpec, have: ContainerState): Step | undefined {
-  const fixed = fixedPart(want);
-  if (fingerprint(fixed) !== have.fingerprint) return remake(fixed, have);
+  if (fixedFingerprint(want, fixedPart) !== have.fingerprint) return remake(fixedPart(want), have);
   if (have.sandbox === '') {
     const fields = [{ path: '/sandbox', have: 'gone', want: 'running' }];
     return { verb: 'replace', disruption: 'recreate', because: 'drift', fields };

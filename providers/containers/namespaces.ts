@@ -33,7 +33,7 @@ export function namespaces(procRoot = '/proc', cgroupRoot = '/sys/fs/cgroup'): N
   const processes = (id: string): readonly number[] | undefined => {
     if (!place) return undefined;
     const [before, after] = place;
-    const text = attempt(() => readFileSync(`${before}${id}${after}/cgroup.procs`, 'latin1'));
+    const text = attempt(() => readFileSync(`${before}${id}${after}/cgroup.procs`, 'utf8')); // utf8 is read without a buffer of its own
     return text
       ?.split('\n')
       .map(Number)

@@ -58,12 +58,16 @@ export function observer(client: DockerClient, kernel: Namespaces): Observer {
     const byRef = rowsByRef(rows);
     const wanted = refs && new Set(refs);
     const seen: Known<State>[] = [];
+    const homes = new Map<string, number | undefined>();
+    for (const [ref, row] of byRef) {
+      if (kindOf(ref) === 'sandbox' && row.state === 'running') homes.set(row.id, await pid(row.id, ctx.signal));
+    }
     for (const [ref, row] of byRef) {
       if (wanted && !wanted.has(ref)) continue;
       const state =
         kindOf(ref) === 'sandbox'
-          ? sandboxState(row, row.state === 'running' ? await pid(row.id, ctx.signal) : undefined)
-          : containerState(row, joined(row, byRef.get(refOf('sandbox', nameOf(ref))), kernel));
+          ? sandboxState(row, homes.get(row.id))
+          : containerState(row, joined(row, byRef.get(refOf('sandbox', nameOf(ref))), homes, kernel));
       seen.push(knownRow(ref, row, ctx.fleet, state));
     }
     return refs ? seen : [...seen, ...imagesOf(rows)];
@@ -119,12 +123,17 @@ function namesFor(refs: readonly Ref[]): readonly string[] {
 }
 
 /** Id of the sandbox that a container is really in; empty when that is not its living sandbox. */
-function joined(row: ContainerRow, sandbox: ContainerRow | undefined, kernel: Namespaces): string {
+function joined(
+  row: ContainerRow,
+  sandbox: ContainerRow | undefined,
+  homes: ReadonlyMap<string, number | undefined>,
+  kernel: Namespaces,
+): string {
   const named = row.networkMode.replace(/^container:/, '');
   if (!sandbox || sandbox.id !== named || (sandbox.state !== 'running' && sandbox.state !== 'paused')) return '';
   if (row.state !== 'running') return named;
   // a sandbox that was restarted by hand has the same id and another namespace
-  const home = kernel.processes(named)?.[0];
+  const home = homes.has(named) ? homes.get(named) : kernel.processes(named)?.[0];
   const guests = kernel.processes(row.id);
   if (home === undefined || guests === undefined || guests.length === 0) return named;
   const namespace = kernel.network(home);

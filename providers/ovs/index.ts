@@ -75,6 +75,7 @@ export function ovs(options: OvsOptions = {}): Provider<OvsSpec, OvsState> {
   return {
     name: PROVIDER,
     kinds: KINDS,
+    looksAt: ['sandbox'],
     async observe(ctx, refs) {
       try {
         return await all(ctx, refs);

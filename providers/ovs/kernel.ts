@@ -32,7 +32,19 @@ export function routeHex(address: string): string {
 
 /** Whether /proc/net/fib_trie has it as an address of the namespace itself. */
 export function isLocal(fibTrie: string, address: string): boolean {
-  return new RegExp(`\\|-- ${address.replaceAll('.', '\\.')}\\n\\s+/32 host LOCAL`).test(fibTrie);
+  const line = `|-- ${address}\n`;
+  for (let at = fibTrie.indexOf(line); at >= 0; at = fibTrie.indexOf(line, at + 1)) {
+    const next = at + line.length;
+    const end = fibTrie.indexOf('\n', next);
+    if (
+      fibTrie
+        .slice(next, end < 0 ? undefined : end)
+        .trimStart()
+        .startsWith('/32 host LOCAL')
+    )
+      return true;
+  }
+  return false;
 }
 
 /** Whether /proc/net/route has a default route over this gateway, or, without one, none. */

@@ -78,11 +78,7 @@ export async function applyPlan(plan: Plan, options: ApplyOptions): Promise<read
 }
 
 /** The first of the refs whose change does not end well, once that is known. */
-async function failedOf(
-  { underway }: ApplyOptions,
-  ends: Ends,
-  refs: readonly Ref[],
-): Promise<Ref | undefined> {
+async function failedOf({ underway }: ApplyOptions, ends: Ends, refs: readonly Ref[]): Promise<Ref | undefined> {
   for (const ref of refs) if ((await (ends.get(ref) ?? underway(ref))) === false) return ref;
   return undefined;
 }

@@ -24,6 +24,8 @@ export interface Provider<Spec = unknown, State = unknown> {
   readonly name: string;
   /** Ref kinds that it answers for. */
   readonly kinds: readonly string[];
+  /** Kinds of others by which it judges its own of the same name while it observes: `container` for `cgroup/web-0`. */
+  readonly looksAt?: readonly string[];
   /**
    * Reports what is there: with `refs` those (and nothing for one that is absent), without all that is there and relevant.
    * Never writes. A daemon that does not answer gives Unknown for each ref asked for, or throws a retryable PlumbError
@@ -72,6 +74,6 @@ export function diffFields<Spec extends object>(
   have: Partial<Spec>,
 ): readonly FieldDiff[] {
   return keys
-    .filter((key) => JSON.stringify(want[key]) !== JSON.stringify(have[key]))
+    .filter((key) => want[key] !== have[key] && JSON.stringify(want[key]) !== JSON.stringify(have[key]))
     .map((key) => ({ path: `/${key}`, have: have[key], want: want[key] }));
 }

@@ -17,7 +17,12 @@ describe('the validators that the build makes', () => {
       for (const document of documents) {
         validate(document);
         const told = (errors: typeof validate.errors): object[] =>
-          (errors ?? []).map(({ instancePath, keyword, params, schema }) => ({ instancePath, keyword, params, schema }));
+          (errors ?? []).map(({ instancePath, keyword, params, schema }) => ({
+            instancePath,
+            keyword,
+            params,
+            schema,
+          }));
         assert.deepEqual(told([...schemaErrors(kind, document)]), told(validate.errors));
       }
     });
