@@ -7,7 +7,7 @@ import { ROOT } from './run.mjs';
 const KINDS = ['app', 'fleet', 'host', 'network', 'tuning', 'zone'];
 
 /** What the schemas' validators are made of: their files, from the root. */
-export const SCHEMA_FILES = ['common', ...KINDS].map((name) => `schemas/${name}.json`);
+const SCHEMA_FILES = ['common', ...KINDS].map((name) => `schemas/${name}.json`);
 
 /**
  * Writes the validators of all kinds as one CommonJS module: compiling them took a tenth of a second of every start. Ajv's

@@ -1,5 +1,6 @@
 import type { Assignment, HostFacts, Report } from '../model/replica.ts';
 import type { Store } from '../model/store.ts';
+import { createBell } from '../store/bell.ts';
 import { createAgent, type Agent } from './agent.ts';
 import type { AgentOptions, Log } from './agent-state.ts';
 import { createController, type Controller, type Repository } from './controller.ts';
@@ -28,6 +29,8 @@ export interface Up {
 const AFTER_FAILURE = 5_000;
 /** How long nothing may change before waiting for convergence is given up, in milliseconds. */
 const PATIENCE = 30_000;
+/** Who waits for convergence looks after each pass of the controller, and at least this often, in milliseconds. */
+const WATCHED = 500;
 /** How long a state that cannot get better by itself must last before it is believed, in milliseconds. */
 const STUCK = 3_000;
 
@@ -55,6 +58,7 @@ export function createUp(options: UpOptions): Up {
     log,
   });
   const doorbell = createDoorbell();
+  const passed = createBell();
   /** How often Git was to be looked at, and up to which of those it was. */
   let asked = 0;
   let answered = 0;
@@ -97,6 +101,7 @@ export function createUp(options: UpOptions): Up {
       }
       if (look) answered = upTo;
       await tellConverged();
+      passed.ring();
       await doorbell.wait(Math.max(wait, 0), signal);
     }
   }
@@ -157,7 +162,7 @@ export function createUp(options: UpOptions): Up {
       const stuck = now.health !== 'Progressing' && quiet > STUCK;
       if (answered >= mine && (isGood(now) || stuck || quiet > PATIENCE)) return now;
       if (signal.aborted) return now;
-      await new Promise((resolve) => setTimeout(resolve, agent.idle() ? 50 : 200));
+      await passed.next(AbortSignal.any([signal, AbortSignal.timeout(WATCHED)]));
     }
   }
 
