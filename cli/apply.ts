@@ -1,7 +1,9 @@
+import type { Command } from 'commander';
 import type { Io } from './io.ts';
 import { remoteView } from './local.ts';
 import { command, outputOption, parse } from './options.ts';
 import { pathsOf, stateOptions } from './paths.ts';
+import { rememberedSource, urlOf } from './repository.ts';
 import { renderStatus } from './status.ts';
 import { statusCode, type Status } from '../reconciler/loop/status.ts';
 import { openUp, upOptions, type UpFlags } from './compose.ts';
@@ -24,18 +26,47 @@ export async function applyCommand(argv: readonly string[], io: Io): Promise<num
     .option('--timeout <seconds>', 'give up after this long', '600');
   upOptions(cmd);
   stateOptions(cmd);
-  const options = parse(cmd, argv)?.opts<Options>();
-  if (!options) return 0;
+  const parsed = parse(cmd, argv);
+  if (!parsed) return 0;
+  const options = parsed.opts<Options>();
   const seconds = Number(options.timeout);
   if (!(seconds > 0)) throw new PlumbError('USAGE', `--timeout takes seconds, not ${options.timeout}`);
   const deadline = AbortSignal.any([io.signal, AbortSignal.timeout(seconds * 1000)]);
-  const status = (await asked(options, io, deadline)) ?? (await converged(options, io, deadline));
+  const status = (await asked(parsed, io, deadline)) ?? (await converged(options, io, deadline));
   io.out(options.output === 'json' ? `${JSON.stringify(status, null, 2)}\n` : renderStatus(status, io));
   return status.held.length > 0 ? 3 : statusCode(status) === 0 ? 0 : 1;
 }
 
+/** Options that a running `up` has already and cannot take from another process. */
+const ITS_OWN = ['host', 'simulated', 'allowEmpty', 'dockerSocket', 'ovsDir', 'logLevel'];
+const WHERE = ['repo', 'ref', 'tag', 'commit', 'path'] as const;
+
+/** Nothing that was asked for may be left out in silence: throws USAGE where the running `up` works otherwise. */
+function refuseOthers(parsed: Command, io: Io): void {
+  const options = parsed.opts<Options>();
+  const given = (name: string): boolean => parsed.getOptionValueSource(name) === 'cli';
+  const flag = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const its = ITS_OWN.find(given);
+  if (its !== undefined)
+    throw new PlumbError(
+      'USAGE',
+      `plumb up runs here with options of its own: leave ${flag(its)} out, or stop it first`,
+    );
+  const followed = rememberedSource(pathsOf(options, io).state);
+  if (!followed) return;
+  const asked = { ...options, repo: urlOf(options, io) };
+  const other = WHERE.find((name) => given(name) && asked[name] !== followed[name]);
+  if (other === undefined) return;
+  const instead = followed[other] === undefined ? `without ${flag(other)}` : (followed[other] ?? '');
+  throw new PlumbError(
+    'USAGE',
+    `plumb up runs here and follows ${instead}, not ${String(asked[other])}: leave ${flag(other)} out, or stop it first`,
+  );
+}
+
 /** A running `up` does it; undefined when there is none. */
-async function asked(options: Options, io: Io, signal: AbortSignal): Promise<Status | undefined> {
+async function asked(parsed: Command, io: Io, signal: AbortSignal): Promise<Status | undefined> {
+  const options = parsed.opts<Options>();
   const view = remoteView(pathsOf(options, io).socket);
   try {
     await view.status();
@@ -43,8 +74,9 @@ async function asked(options: Options, io: Io, signal: AbortSignal): Promise<Sta
     if (error instanceof PlumbError && error.code === 'NOT_RUNNING') return undefined;
     throw error;
   }
+  refuseOthers(parsed, io);
   io.err('asking the running plumb up\n');
-  return view.settle(signal);
+  return view.settle(signal, options.allowDeletions);
 }
 
 async function converged(options: Options, io: Io, signal: AbortSignal): Promise<Status> {

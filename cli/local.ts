@@ -64,6 +64,7 @@ export function remoteView(socketPath: string): LocalView {
         if (!signal.aborted) throw error;
       }
     },
-    settle: async (signal) => (await get('/v1/settle', signal, 'POST')) as Status,
+    settle: async (signal, allowDeletions = false) =>
+      (await get(`/v1/settle${allowDeletions ? '?allow-deletions=1' : ''}`, signal, 'POST')) as Status,
   };
 }

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Io } from './io.ts';
 
@@ -26,7 +26,7 @@ export function stateOptions(cmd: Command): void {
  * Where state and socket are: the options, else the environment, else /var/lib and /run for root (FHS) and the XDG
  * directories for others. A state directory of one's own brings its own socket.
  */
-export function pathsOf({ stateDir, socket }: StateOptions, { env }: Pick<Io, 'env'>): Paths {
+export function pathsOf({ stateDir, socket }: StateOptions, { env, cwd }: Pick<Io, 'env' | 'cwd'>): Paths {
   const root = process.getuid?.() === 0;
   const own = stateDir ?? env['PLUMB_STATE_DIR'];
   const home = env['HOME'] ?? '/';
@@ -34,5 +34,5 @@ export function pathsOf({ stateDir, socket }: StateOptions, { env }: Pick<Io, 'e
     own ?? (root ? '/var/lib/plumbline' : join(env['XDG_STATE_HOME'] ?? join(home, '.local/state'), 'plumbline'));
   const run = root ? '/run/plumbline' : join(env['XDG_RUNTIME_DIR'] ?? join(home, '.local/run'), 'plumbline');
   const at = socket ?? env['PLUMB_SOCKET'] ?? join(own === undefined ? run : own, 'plumb.sock');
-  return { state, socket: at };
+  return { state: resolve(cwd, state), socket: resolve(cwd, at) };
 }

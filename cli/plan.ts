@@ -47,14 +47,17 @@ export async function planCommand(argv: readonly string[], io: Io): Promise<numb
   for (const { file, line, column, message } of target.problems.slice(0, 5))
     io.err(`${file}:${String(line)}:${String(column)}: ${message}\n`);
   if (target.problems.length > 0)
-    io.err(`${String(target.problems.length)} problems; what they touch is left as it is (plumb validate shows all)\n`);
+    io.err(
+      `${String(target.problems.length)} problem${target.problems.length === 1 ? '' : 's'}; what they touch is left as it is (plumb validate shows all)\n`,
+    );
   const look = await lookAround(options, target, io);
   const planned = (catalog: Catalog): FleetPlan =>
     preview({ catalog, ...look, allowDeletions: options.allowDeletions === true, now: Date.now() });
   const after = planned(target);
   const plan = from === undefined ? after : difference(planned(await catalogs.at(from)), after);
   io.out(show(plan, options.output, io));
-  return isEmpty(plan) ? 0 : 2;
+  // a revision that cannot be read whole is no revision with nothing to do
+  return isEmpty(plan) ? (target.problems.length > 0 ? 1 : 0) : 2;
 }
 
 function revisionsOf(text: string | undefined): readonly [string | undefined, string | undefined] {

@@ -101,12 +101,14 @@ export async function openMirrorOf(state: string, io: Io): Promise<Source | unde
   return remembered && sourceOf(remembered, state, io);
 }
 
+/** The address of the repository that the flags name: a folder by its whole path. */
+export function urlOf({ repo }: RepositoryFlags, io: Io): string {
+  return repo === undefined || existsSync(resolve(io.cwd, repo)) ? resolve(io.cwd, repo ?? '.') : repo;
+}
+
 /** Opens a Git repository as a source of catalogs. Blobs are parsed once, by their id. */
 export async function openRepository(flags: RepositoryFlags, state: string, io: Io): Promise<OpenRepository> {
-  const url =
-    flags.repo === undefined || existsSync(resolve(io.cwd, flags.repo))
-      ? resolve(io.cwd, flags.repo ?? '.')
-      : flags.repo;
+  const url = urlOf(flags, io);
   const source = await sourceOf({ ...flags, repo: url }, state, io);
   const name = flags.commit ?? flags.tag ?? flags.ref ?? 'HEAD';
   const parsed = new Map<string, ReturnType<ParseCache['get']> & object>();

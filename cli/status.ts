@@ -83,6 +83,6 @@ export function renderStatus(status: Status, io: Io): string {
   if (status.problems > 0)
     lines.push('', `${String(status.problems)} problems in the manifests: plumb validate shows them`);
   for (const { ref, path, state, why } of status.limitations) lines.push(`${state}: ${ref} ${path}: ${why}`);
-  lines.push(...status.held, ...status.messages);
+  lines.push(...status.held.map((what) => `held: ${what}`), ...status.messages);
   return `${lines.join('\n')}\n`;
 }

@@ -1,9 +1,11 @@
 import { expand } from '../reconciler/plan/expand.ts';
+import { canonical } from '../reconciler/model/fingerprint.ts';
 import { formatValue } from '../reconciler/plan/render.ts';
 import type { Desired, Origin } from '../reconciler/model/change.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import type { Entry } from '../reconciler/model/journal.ts';
 import { isRef, kindOf, nameOf, refOf, type Ref } from '../reconciler/model/ref.ts';
+import { liveValue } from '../reconciler/record/live.ts';
 import { lastTouch } from '../reconciler/record/touch.ts';
 import type { Known } from '../reconciler/loop/view.ts';
 import type { Io } from './io.ts';
@@ -118,7 +120,7 @@ function resolved({ assignments }: Known, want: Desired, field: string): Field {
 
 async function answer({ want, field }: Field, host: string, known: Known, paths: Paths, io: Io): Promise<Answer> {
   const observed = known.reports.find((report) => report.host === host)?.observed.find(({ ref }) => ref === want.ref);
-  const have = observed?.known === true ? (observed.state as Readonly<Record<string, unknown>>)[field] : undefined;
+  const have = observed?.known === true ? liveValue(observed.state as object, field) : undefined;
   const origin = want.fields?.[`/${field}`];
   const base = { ref: want.ref, field, host, want: (want.spec as Readonly<Record<string, unknown>>)[field], have };
   const last = await lastOf(journalOf(paths), want.ref, field, io);
@@ -146,14 +148,16 @@ async function lastOf(journal: ReadJournal, ref: Ref, field: string, io: Io): Pr
 
 function text(answer: Answer, io: Io): string {
   const { ref, field, host, want, have, file, line, commit, author, date, subject, last } = answer;
-  const seen =
-    have === undefined || field === 'image' || JSON.stringify(have) === JSON.stringify(want)
-      ? ''
-      : `, but ${formatValue(field, have)} on the host`;
-  const lines = [`${tint(io, 'bold', `${ref} ${field}`)} is ${formatValue(field, want)} on ${host}${seen}`];
+  const differs = have !== undefined && canonical(have) !== canonical(want);
+  const seen = differs ? `, but ${formatValue(field, have)} there now` : '';
+  const lines = [
+    `${tint(io, 'bold', `${ref} ${field}`)} is ${differs ? 'to be ' : ''}${formatValue(field, want)} on ${host}${seen}`,
+  ];
   lines.push(file === undefined ? '  set by   no line: it is a default' : `  set by   ${file}:${String(line)}`);
   if (commit !== undefined)
     lines.push(`  commit   ${commit.slice(0, 7)}  ${subject ?? ''}`, `  author   ${author ?? ''}, ${date ?? ''}`);
-  if (last) lines.push(`  applied  ${last.at}: ${last.verb} (${last.because}) ${last.result}`);
+  // what the last change set is not what is wanted now, where the host has something else
+  const label = differs ? 'last set' : 'applied ';
+  if (last) lines.push(`  ${label} ${last.at}: ${last.verb} (${last.because}) ${last.result}`);
   return `${lines.join('\n')}\n`;
 }

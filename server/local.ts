@@ -42,8 +42,8 @@ const ROUTES: Readonly<Record<string, Route>> = {
       if (!reply.write(`${JSON.stringify(entry)}\n`)) await drained(reply, signal);
     reply.end();
   },
-  'POST /v1/settle': async (view, _url, reply, signal) => {
-    json(reply, await view.settle(signal));
+  'POST /v1/settle': async (view, { searchParams }, reply, signal) => {
+    json(reply, await view.settle(signal, searchParams.get('allow-deletions') === '1'));
   },
 };
 

@@ -73,7 +73,22 @@ async function errorCatalogue(root) {
   const { ERRORS } = await import(join(root, 'dist/reconciler/model/errors.js'));
   const codes = join(root, 'dist/reconciler/compile/codes.js');
   const { COMPILE_CODES } = existsSync(codes) ? await import(codes) : { COMPILE_CODES: {} };
-  return compareCatalogue(readFileSync(join(root, 'docs/errors.md'), 'utf8'), ERRORS, COMPILE_CODES);
+  const catalogue = compareCatalogue(readFileSync(join(root, 'docs/errors.md'), 'utf8'), ERRORS, COMPILE_CODES);
+  const texts = sourceFiles(root)
+    .filter(({ name }) => name !== 'reconciler/model/errors.ts' && !name.startsWith('test/'))
+    .map(({ text }) => text);
+  return [...catalogue, ...unusedCodes(Object.keys(ERRORS), texts)];
+}
+
+/**
+ * Codes that no source gives.
+ * @param {readonly string[]} codes
+ * @param {readonly string[]} texts
+ */
+export function unusedCodes(codes, texts) {
+  return codes
+    .filter((code) => !texts.some((text) => text.includes(`'${code}'`)))
+    .map((code) => `reconciler/model/errors.ts: nothing gives ${code}`);
 }
 
 /**

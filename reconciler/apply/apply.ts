@@ -21,7 +21,7 @@ export interface ApplyOptions {
   readonly ended: (outcome: Outcome) => Promise<void>;
   /** Most changes of one provider at a time. */
   readonly concurrency?: number;
-  /** Milliseconds that a change whose dependencies are done waits at most for the rest of the wave before. */
+  /** A change whose dependencies are done waits for the rest of the wave before until none of it has ended for so many milliseconds. */
   readonly linger?: number;
 }
 
@@ -30,7 +30,7 @@ type Ends = Map<Ref, Promise<boolean>>;
 
 /**
  * Makes the changes of a plan, wave by wave. The barrier between waves is soft: a change whose own dependencies are done
- * waits `linger` at most for the others (waves let a provider do many things in one transaction, yet one image that is
+ * waits for the others while they get on, but not once none of them has ended for `linger` (waves let a provider do many things in one transaction, yet one image that is
  * slow to pull must not hold up a host). A change whose dependency failed is skipped. What is new and starts after something
  * is made while that is still done: it begins with that one's wave, and its provider waits before the start.
  */
@@ -40,10 +40,11 @@ export async function applyPlan(plan: Plan, options: ApplyOptions): Promise<read
   for (const { name } of options.providers) slots.set(name, semaphore(options.concurrency ?? 256));
   const ends: Ends = new Map();
   const outcomes: Promise<Outcome>[] = [];
-  const barriers = new Map<Ref, Promise<unknown>>();
-  let before: Promise<unknown> = Promise.resolve();
+  const barriers = new Map<Ref, Barrier>();
+  let before: Barrier = { down: Promise.resolve(), moved: performance.now() };
   for (const wave of plan.waves) {
     for (const { ref } of wave) barriers.set(ref, before);
+    const next: Barrier = { down: before.down, moved: performance.now() };
     const started = wave.map((change) => {
       const late = change.verb === 'create' ? (options.startsAfter?.(change.ref) ?? []) : [];
       const early = options.dependsOn(change.ref).filter((ref) => !late.includes(ref));
@@ -55,13 +56,14 @@ export async function applyPlan(plan: Plan, options: ApplyOptions): Promise<read
       const run = async (): Promise<Outcome> => {
         const bad = await failedOf(options, ends, early);
         if (bad !== undefined) return { change, result: 'skipped', error: `${bad} failed` };
-        await orAfter(barrier ?? Promise.resolve(), options.linger ?? 5000);
+        if (barrier) await downOrIdle(barrier, options.linger ?? 5000);
         const slot = slots.get(change.provider);
         const one = (): Promise<Outcome> => applyOne(change, byName.get(change.provider), ready, options);
         return slot ? slot(one) : one();
       };
       const outcome = run().then(async (end) => {
         await options.ended(end);
+        next.moved = performance.now();
         return end;
       });
       ends.set(
@@ -72,7 +74,8 @@ export async function applyPlan(plan: Plan, options: ApplyOptions): Promise<read
     });
     outcomes.push(...started);
     // an image may take minutes to pull: only its own containers wait for it
-    before = Promise.all([before, ...started.filter((_, at) => kindOf(wave[at]?.ref ?? 'image/') !== 'image')]);
+    next.down = Promise.all([before.down, ...started.filter((_, at) => kindOf(wave[at]?.ref ?? 'image/') !== 'image')]);
+    before = next;
   }
   return Promise.all(outcomes);
 }
@@ -83,10 +86,25 @@ async function failedOf({ underway }: ApplyOptions, ends: Ends, refs: readonly R
   return undefined;
 }
 
-function orAfter(barrier: Promise<unknown>, ms: number): Promise<void> {
+/** What stands before a wave. */
+interface Barrier {
+  /** All of the waves before have ended. */
+  down: Promise<unknown>;
+  /** When a change of the wave before last ended, by `performance.now()`. */
+  moved: number;
+}
+
+/** Resolves when the barrier is down, or nothing of it has ended for so many milliseconds. */
+function downOrIdle(barrier: Barrier, ms: number): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    void barrier.finally(() => {
+    let timer: NodeJS.Timeout;
+    const look = (): void => {
+      const left = barrier.moved + ms - performance.now();
+      if (left <= 0) resolve();
+      else timer = setTimeout(look, left);
+    };
+    timer = setTimeout(look, ms);
+    void barrier.down.finally(() => {
       clearTimeout(timer);
       resolve();
     });

@@ -53,7 +53,9 @@ export function parseFile(bytes: Uint8Array): ParsedFile {
     const tree = plain(text, contents);
     if (syntax.length === 0 && tree.findings.length === 0 && tree.value === null) continue; // only comments
     const wrong =
-      syntax.length > 0 ? syntax : [...tree.findings, ...(isWhole(tree) ? judge(text, contents, tree) : [])];
+      syntax.length > 0
+        ? syntax
+        : [...tree.findings, ...(isWhole(tree) ? others(tree, judge(text, contents, tree)) : [])];
     if (wrong.length === 0) documents.push({ manifest: tree.value as Document, scalars: tree.scalars });
     else claims.push(claimOf(tree.value));
     findings.push(...wrong);
@@ -63,6 +65,12 @@ export function parseFile(bytes: Uint8Array): ParsedFile {
     claims.push({});
   }
   return { documents, findings: findings.slice(0, MAX_FINDINGS), claims };
+}
+
+/** Findings without those about values that are wrong already as YAML: one mistake is told once. */
+function others({ findings }: Tree, judged: readonly Finding[]): readonly Finding[] {
+  const told = new Set(findings.map(({ line, column }) => `${String(line)}:${String(column)}`));
+  return judged.filter(({ line, column }) => !told.has(`${String(line)}:${String(column)}`));
 }
 
 /** Whether the data is all that was written; judging a part would blame the wrong thing. */

@@ -55,9 +55,16 @@ export interface ControllerView {
   readonly rollouts: readonly Progress[];
 }
 
+/** What a pass does. */
+export interface PassScope {
+  /** It asks Git; without, it goes on from what Git said last. */
+  readonly look: boolean;
+  /** The revision that it finds may take away any number of replicas. */
+  readonly allow: boolean;
+}
+
 export interface Controller {
-  /** One pass; with `look` it asks Git, without it goes on from what Git said last. */
-  pass(look: boolean): Promise<void>;
+  pass(how: PassScope): Promise<void>;
   view(): ControllerView;
 }
 
@@ -104,9 +111,11 @@ export function createController(options: ControllerOptions): Controller {
     rollouts: [],
   };
   const told = new Set<string>();
+  /** The revision that may take away any number of replicas. */
+  let allowed: string | undefined;
 
-  const steps: Steps<boolean, Fetched, Fetched, Seen, Decided, Planned, readonly Assignment[]> = {
-    checkout: async (look) => {
+  const steps: Steps<PassScope, Fetched, Fetched, Seen, Decided, Planned, readonly Assignment[]> = {
+    checkout: async ({ look, allow }) => {
       const fetched = (look ? undefined : view.source) ?? (await repository.fetch());
       await tellSource(fetched);
       if (view.catalog?.revision !== fetched.revision) {
@@ -119,6 +128,7 @@ export function createController(options: ControllerOptions): Controller {
         view = { ...view, catalog };
       }
       view = { ...view, source: fetched };
+      if (allow) allowed = fetched.revision;
       return fetched;
     },
     compile: (fetched) => fetched,
@@ -134,7 +144,8 @@ export function createController(options: ControllerOptions): Controller {
     },
     place: (_specs, seen) => {
       if (!view.catalog) throw new Error('no catalog');
-      return decidePlacing(view.catalog, seen, clock(), options.allowDeletions);
+      const allow = options.allowDeletions || view.catalog.revision === allowed;
+      return decidePlacing(view.catalog, seen, clock(), allow);
     },
     plan: (_specs, seen, decided) => ({ ...decided, catalog: (decided as Planned).catalog, seen }),
     apply: async ({ catalog, placed, seen, held }) => {
@@ -210,9 +221,9 @@ export function createController(options: ControllerOptions): Controller {
   }
 
   return {
-    pass: async (look) => {
+    pass: async (how) => {
       try {
-        await converge(steps, look);
+        await converge(steps, how);
       } catch (error) {
         const { code, message } = asPlumbError(error);
         await tellOnce({ level: 'error', reason: 'PassFailed', message: `${message} [${code}]` });

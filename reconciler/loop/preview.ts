@@ -1,5 +1,5 @@
 import type { Catalog } from '../model/catalog.ts';
-import type { Desired, Observed } from '../model/change.ts';
+import type { Change, Desired, Observed, Plan } from '../model/change.ts';
 import { createBook } from '../model/book.ts';
 import { decide } from '../model/decide.ts';
 import { fingerprintOf } from '../model/fingerprint.ts';
@@ -26,23 +26,49 @@ export interface PreviewInput {
 
 /** What a catalog would do to the hosts as they are: placements proposed, projected, expanded and diffed; nothing is written. */
 export function preview(input: PreviewInput): FleetPlan {
+  const { catalog, held, hosts, ...rest } = sight(input, input.allowDeletions);
+  if (held === undefined) return { revision: catalog.revision, hosts, ...rest };
+  // what the budget holds is what there would be without it
+  const bold = new Map(sight(input, true).hosts.map(({ host, plan }) => [host, plan]));
+  return {
+    revision: catalog.revision,
+    hosts: hosts.map(({ host, plan }) => ({ host, plan: withHeld(plan, bold.get(host), held) })),
+    ...rest,
+  };
+}
+
+/** The plan with those changes of another one as held that it does not have itself. */
+function withHeld(plan: Plan, other: Plan | undefined, reason: string): Plan {
+  const there = new Set([...plan.waves.flat(), ...plan.held.map(({ change }) => change)].map(({ ref }) => ref));
+  const held = (other?.waves.flat() ?? []).filter(({ ref }) => !there.has(ref)).map((change) => ({ change, reason }));
+  return { ...plan, held: [...plan.held, ...held] };
+}
+
+interface Sight extends Omit<FleetPlan, 'revision'> {
+  readonly catalog: Catalog;
+  /** Why the deletion budget holds some of it. */
+  readonly held: string | undefined;
+}
+
+function sight(input: PreviewInput, allowDeletions: boolean): Sight {
   const { known, now } = input;
-  const { placed, held, catalog } = decidePlacing(atOnce(input.catalog), known, now, input.allowDeletions);
+  const { placed, held, catalog } = decidePlacing(atOnce(input.catalog), known, now, allowDeletions);
   const book = createBook(known.snapshot);
   book.apply(decide(book, { id: 'preview', now, proposals: placed.proposals }).deltas);
   const previous = new Map(known.assignments.map((assignment) => [assignment.host, assignment]));
   const { assignments } = project({ catalog, placements: book.placements, previous, reports: known.reports });
   const looked = assignments.map((assignment) => ({ assignment, seen: input.observed.get(assignment.host) }));
   return {
-    revision: catalog.revision,
+    catalog,
+    held,
     hosts: looked.flatMap(({ assignment, seen }) =>
       seen ? [{ host: assignment.host, plan: planOne(input, assignment, seen) }] : [],
     ),
     unplaceable: placed.unplaceable.map(({ replica, message }) => ({ replica, message })),
+    problems: catalog.problems.length,
     unknown: looked
       .filter(({ seen }) => seen === undefined)
       .map(({ assignment: { host } }) => ({ host, why: 'it has not reported yet' })),
-    messages: held === undefined ? [] : [held],
   };
 }
 
@@ -86,16 +112,18 @@ function planOne(
 
 /** The changes of `after` that `before` does not have already: what the step from one revision to the other adds. */
 export function difference(before: FleetPlan, after: FleetPlan): FleetPlan {
-  const key = (
-    host: string,
-    change: { readonly ref: Ref; readonly verb: string; readonly fields: unknown; readonly want?: unknown },
-  ): string => JSON.stringify([host, change.ref, change.verb, change.fields, change.want]);
-  const there = new Set(before.hosts.flatMap(({ host, plan }) => plan.waves.flat().map((change) => key(host, change))));
+  const key = (host: string, { ref, verb, fields, want }: Change): string =>
+    JSON.stringify([host, ref, verb, fields, want]);
+  const keys = (plans: FleetPlan['hosts'], changes: (plan: Plan) => readonly Change[]): ReadonlySet<string> =>
+    new Set(plans.flatMap(({ host, plan }) => changes(plan).map((change) => key(host, change))));
+  const there = keys(before.hosts, ({ waves }) => waves.flat());
+  const heldThere = keys(before.hosts, ({ held }) => held.map(({ change }) => change));
   const hosts = after.hosts.map(({ host, plan }) => {
     const waves = plan.waves
       .map((wave) => wave.filter((change) => !there.has(key(host, change))))
       .filter((wave) => wave.length > 0);
-    return { host, plan: { ...plan, waves, summary: summarize(waves.flat()) } };
+    const held = plan.held.filter(({ change }) => !heldThere.has(key(host, change)));
+    return { host, plan: { ...plan, waves, held, summary: summarize(waves.flat()) } };
   });
   const known = new Set(before.unplaceable.map(({ replica }) => replica));
   return { ...after, hosts, unplaceable: after.unplaceable.filter(({ replica }) => !known.has(replica)) };

@@ -119,7 +119,10 @@ export function statusOf(input: StatusInput): Status {
     ({ host, generation }) => input.reports.get(host)?.generation !== generation,
   );
   const settled = reports.every(({ conditions }) => conditions.some(({ type, status }) => type === 'Ready' && status));
-  const synced = items.every(({ sync }) => sync === 'Synced') && !behind && settled && input.held.length === 0;
+  const problems = input.catalog?.problems.length ?? 0;
+  // what cannot be read is kept as it runs: that is not what Git says
+  const asAsked = input.held.length === 0 && problems === 0;
+  const synced = items.every(({ sync }) => sync === 'Synced') && !behind && settled && asAsked;
   const unknown = input.catalog === undefined || items.some(({ sync }) => sync === 'Unknown');
   return {
     version: 1,
@@ -128,7 +131,7 @@ export function statusOf(input: StatusInput): Status {
     health: stalled.length > 0 ? 'Degraded' : worst(items),
     items,
     ...(input.source ? { source: input.source } : {}),
-    problems: input.catalog?.problems.length ?? 0,
+    problems,
     limitations: reports.flatMap(({ limitations }) => limitations),
     held: input.held,
     messages: stalled,
@@ -136,6 +139,6 @@ export function statusOf(input: StatusInput): Status {
 }
 
 /** Exit status of `plumb status`: 0 all Synced and Healthy, 2 otherwise. */
-export function statusCode({ sync, health, problems }: Status): number {
-  return sync === 'Synced' && health === 'Healthy' && problems === 0 ? 0 : 2;
+export function statusCode({ sync, health }: Status): number {
+  return sync === 'Synced' && health === 'Healthy' ? 0 : 2;
 }

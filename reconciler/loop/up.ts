@@ -62,6 +62,8 @@ export function createUp(options: UpOptions): Up {
   /** How often Git was to be looked at, and up to which of those it was. */
   let asked = 0;
   let answered = 0;
+  /** Somebody said that what the next look at Git finds may take away any number of replicas. */
+  let allowing = false;
   let convergedAt = '';
 
   async function introduce(): Promise<void> {
@@ -91,7 +93,9 @@ export function createUp(options: UpOptions): Up {
       const look = upTo > answered || clock() >= lookAt;
       let wait = AFTER_FAILURE;
       try {
-        await controller.pass(look);
+        const allow = look && allowing;
+        if (look) allowing = false;
+        await controller.pass({ look, allow });
         const poll = controller.view().catalog?.fleet.spec.poll ?? AFTER_FAILURE;
         if (look) lookAt = clock() + poll;
         wait = lookAt - clock();
@@ -146,8 +150,9 @@ export function createUp(options: UpOptions): Up {
   }
 
   /** Converged, or as far as it gets: nothing under way and nothing better to be expected soon. */
-  async function settle(signal: AbortSignal): Promise<Status> {
+  async function settle(signal: AbortSignal, allowDeletions = false): Promise<Status> {
     const mine = (asked += 1);
+    allowing ||= allowDeletions;
     doorbell.ring();
     agent.kick('*');
     let last = '';

@@ -15,8 +15,11 @@ export interface LocalView {
   status(): Promise<Status>;
   known(): Promise<Known>;
   journal(filter: EntryFilter, follow: boolean, signal: AbortSignal): AsyncIterable<Entry>;
-  /** Looks at Git and at the host now; resolves when all is done that can be, or the signal aborts. */
-  settle(signal: AbortSignal): Promise<Status>;
+  /**
+   * Looks at Git and at the host now; resolves when all is done that can be, or the signal aborts. `allowDeletions` lets any
+   * number of replicas go for the revision that Git has then.
+   */
+  settle(signal: AbortSignal, allowDeletions?: boolean): Promise<Status>;
 }
 
 type Pairs<T> = readonly (readonly [string, T])[];

@@ -11,9 +11,7 @@ export const ERRORS = {
   REVISION_NOT_FOUND: { retry: true, title: 'The branch, tag or commit does not exist' },
   TREE_EMPTY: { retry: false, title: 'The tree holds no manifest' },
   // compile
-  CATALOG_INVALID: { retry: false, title: 'The manifests have errors' },
   // place
-  UNPLACEABLE: { retry: true, title: 'No host can take the replica' },
   HOST_NOT_NAMED: { retry: false, title: 'No Host document names this machine' },
   // store
   STORE_UNAVAILABLE: { retry: true, title: 'The store cannot be used' },

@@ -33,6 +33,6 @@ export function overBudget(
   const all = `${String(gone.length)} of ${String(running)} replicas would go (${few})`;
   return {
     kept: new Set(gone),
-    message: `held: ${all}, the budget allows ${String(limit)}; raise spec.budget.deletions of the Fleet, or run with --allow-deletions`,
+    message: `${all}, the budget allows ${String(limit)}; raise spec.budget.deletions of the Fleet, or run with --allow-deletions`,
   };
 }

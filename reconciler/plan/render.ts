@@ -9,8 +9,8 @@ export interface FleetPlan {
   readonly unplaceable: readonly { readonly replica: string; readonly message: string }[];
   /** Hosts of which nothing is known now, with the reason. */
   readonly unknown: readonly { readonly host: string; readonly why: string }[];
-  /** What else needs to be known, e.g. that the deletion budget holds. */
-  readonly messages: readonly string[];
+  /** Errors in the manifests: what they touch is left as it is. */
+  readonly problems: number;
 }
 
 /** Colours, or the identity for each. */
@@ -81,8 +81,15 @@ function changeLines(change: Change, paint: Paint): string[] {
   return [tint(head) + paint.dim(`  # ${change.because}${disruption}`), ...change.fields.map(fieldLine)];
 }
 
-function heldLine({ change, reason }: HeldChange): string {
-  return `${symbolOf(change).padStart(3)} ${change.ref}  (${reason})`;
+/** Held changes under their reason, each reason told once. */
+function heldLines(held: readonly HeldChange[]): readonly { readonly reason: string; readonly lines: string[] }[] {
+  const reasons = [...new Set(held.map(({ reason }) => reason))];
+  return reasons.map((reason) => ({
+    reason,
+    lines: held
+      .filter((item) => item.reason === reason)
+      .map(({ change }) => `${symbolOf(change).padStart(3)} ${change.ref}`),
+  }));
 }
 
 /** `Plan: 2 to add, 1 to change, 0 to move, 0 to replace, 0 to destroy.` */
@@ -106,9 +113,13 @@ function totalOf({ hosts }: FleetPlan): Summary {
 /** Whether there is nothing to do and nothing held. */
 export function isEmpty(fleet: FleetPlan): boolean {
   return (
-    fleet.unplaceable.length + fleet.messages.length === 0 &&
-    fleet.hosts.every(({ plan }) => plan.waves.length === 0 && plan.held.length === 0)
+    fleet.unplaceable.length === 0 && fleet.hosts.every(({ plan }) => plan.waves.length === 0 && plan.held.length === 0)
   );
+}
+
+function nothing(problems: number): string {
+  if (problems === 0) return 'Nothing to do: everything is as Git says.';
+  return `Nothing to do with what can be read; the manifests have ${problems === 1 ? 'an error' : `${String(problems)} errors`}.`;
 }
 
 /** A plan as a person reads it, ending in its footer. */
@@ -119,12 +130,11 @@ export function renderText(fleet: FleetPlan, paint: Paint = PLAIN): string {
     plan.waves.forEach((wave, at) => {
       lines.push(paint.dim(`wave ${String(at + 1)}`), ...wave.flatMap((change) => changeLines(change, paint)));
     });
-    if (plan.held.length > 0) lines.push(paint.dim('held'), ...plan.held.map(heldLine));
+    for (const { reason, lines: changes } of heldLines(plan.held)) lines.push(paint.dim(`held: ${reason}`), ...changes);
   }
   for (const { host, why } of fleet.unknown) lines.push(`host ${host} is not known now: ${why}`);
   for (const { replica, message } of fleet.unplaceable) lines.push(paint.destroy(`  ! ${replica}  ${message}`));
-  lines.push(...fleet.messages);
-  if (isEmpty(fleet) && fleet.unknown.length === 0) lines.push('Nothing to do: everything is as Git says.');
+  if (isEmpty(fleet) && fleet.unknown.length === 0) lines.push(nothing(fleet.problems));
   lines.push(footer(totalOf(fleet)));
   return `${lines.join('\n')}\n`;
 }
@@ -134,13 +144,17 @@ export function renderMarkdown(fleet: FleetPlan): string {
   const lines = [`### Plumbline plan \`${short(fleet.revision)}\``, '', `**${footer(totalOf(fleet))}**`, ''];
   for (const { replica, message } of fleet.unplaceable) lines.push(`- :warning: \`${replica}\` ${message}`);
   for (const { host, why } of fleet.unknown) lines.push(`- :grey_question: host \`${host}\` is not known now: ${why}`);
-  for (const message of fleet.messages) lines.push(`- :hourglass: ${message}`);
   for (const { host, plan } of fleet.hosts) {
     const count = plan.waves.flat().length;
     if (count + plan.held.length === 0) continue;
-    lines.push(`<details><summary>host <code>${host}</code>: ${String(count)} changes</summary>`, '', '```diff');
+    lines.push(
+      `<details><summary>host <code>${host}</code>: ${String(count)} changes${plan.held.length > 0 ? `, ${String(plan.held.length)} held` : ''}</summary>`,
+      '',
+      '```diff',
+    );
     for (const change of plan.waves.flat()) lines.push(...diffLines(change));
-    for (const item of plan.held) lines.push(`# held ${heldLine(item).trim()}`);
+    for (const { reason, lines: changes } of heldLines(plan.held))
+      lines.push(`# held: ${reason}`, ...changes.map((line) => `# ${line.trim()}`));
     lines.push('```', '', '</details>', '');
   }
   return `${lines.join('\n').trimEnd()}\n`;
@@ -176,7 +190,7 @@ export function planJson(fleet: FleetPlan): object {
     ),
     unplaceable: fleet.unplaceable,
     unknown: fleet.unknown,
-    messages: fleet.messages,
+    problems: fleet.problems,
     summary: totalOf(fleet),
   };
 }

@@ -296,7 +296,7 @@ describe('containers on a real Docker', { skip }, () => {
     assert.equal(change.verb, 'create');
     await assert.rejects(host.apply(change), (error) => {
       assert.ok(error instanceof PlumbError && error.code === 'IMAGE_UNAVAILABLE' && error.retry);
-      assert.match(error.message, /localhost:1\/none\/such:9.*docker load/s);
+      assert.match(error.message, /localhost:1\/none\/such:9.*connection refused.*docker load/s);
       return true;
     });
     const sandbox = wantSandbox('t-b');

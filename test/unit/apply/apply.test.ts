@@ -157,4 +157,23 @@ describe('applyPlan', () => {
     );
     assert.equal(outcomes[0]?.result, 'conflict');
   });
+  it('waits for a wave before while it gets on, and no longer once that stands still', async () => {
+    const replicas = ['web-0', 'web-1', 'web-2', 'web-3', 'web-4'];
+    const slow = replicas.map((name) => change(`sandbox/${name}`, 'create'));
+    const port = change('port/web-0', 'create');
+    const nap = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+    const order = async (naps: readonly number[]): Promise<readonly string[]> => {
+      const { log } = await run(
+        [...slow, port],
+        ({ ref }) => nap(naps[slow.findIndex((one) => one.ref === ref)] ?? 0),
+        {
+          linger: 200,
+        },
+      );
+      return log.filter((line) => line === 'start port/web-0' || line === 'end sandbox/web-4');
+    };
+    // each ends well within the linger after the one before; together they take longer than it
+    assert.deepEqual(await order([1, 100, 200, 300, 400]), ['end sandbox/web-4', 'start port/web-0']);
+    assert.deepEqual(await order([1, 2, 3, 4, 1500]), ['start port/web-0', 'end sandbox/web-4']);
+  });
 });
