@@ -172,19 +172,20 @@ async function answers(socket: string): Promise<boolean> {
 }
 
 function hints({ dir, repo, state, lab }: Stage, io: Io): string {
-  const plumb = join(ROOT, 'bin', 'plumb');
+  const paths = [`PLUMB_STATE_DIR=${state}`, `REPO=${repo}`, ...(lab ? [`LAB=${join(dir, 'lab')}`] : [])];
   const breakIt = lab
-    ? `${plumb} lab exec --dir ${join(dir, 'lab')} h1 -- docker kill plumb-web-0`
-    : `rm ${join(state, 'simulated', 'container', 'web-0.json')}`;
+    ? 'plumb lab exec --dir $LAB h1 -- docker kill plumb-web-0'
+    : 'rm $PLUMB_STATE_DIR/simulated/container/web-0.json';
   const title = tint(io, 'bold', 'Try, in another terminal:');
   return `
 ${title}
+  export PATH=${join(ROOT, 'bin')}:$PATH ${paths.join(' ')}
   break something by hand and watch it heal:
     ${breakIt}
   edit, commit, and watch it roll:
-    sed -i 's/replicas: 3/replicas: 4/' ${repo}/apps/web.yaml && git -C ${repo} commit -qam 'One more web'
+    sed -i 's/replicas: 3/replicas: 4/' $REPO/apps/web.yaml && git -C $REPO commit -qam 'One more web'
   ask why a value is what it is:
-    ${plumb} why container/web-0 memory --state-dir ${state}
+    plumb why container/web-0 memory
 
 Ctrl-C takes everything down. What happens, as it happens:
 `;

@@ -89,7 +89,7 @@ function movable(view: () => LocalView): LocalView {
     status: () => view().status(),
     known: () => view().known(),
     journal: (...asked) => view().journal(...asked),
-    settle: (signal) => view().settle(signal),
+    settle: (...asked) => view().settle(...asked),
   };
 }
 
