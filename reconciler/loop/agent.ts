@@ -15,6 +15,8 @@ import { reportOf } from './report.ts';
 
 /** After a change of our own, its echoes are looked at once, this many milliseconds later. */
 const ECHO = 1_000;
+/** News of a container this soon after we started it, milliseconds, is that start; later it may have ended, which must not wait. */
+const OWN_START = 250;
 /** A full pass that still waits for something slow after this long does not keep the next one from starting, milliseconds. */
 const STALE = 60_000;
 /** Second looks come at multiples of this, milliseconds. */
@@ -132,8 +134,10 @@ export function createAgent(options: AgentOptions): Agent {
 
   function hint(ref: Ref): void {
     log.debug({ ref, busy: state.busy.has(ref) }, 'hint');
+    state.hinted.set(ref, clock());
     if (state.busy.has(ref)) return;
-    const quiet = (state.touched.get(ref) ?? -ECHO) + ECHO;
+    const echo = kindOf(ref) === 'container' ? OWN_START : ECHO;
+    const quiet = (state.touched.get(ref) ?? -echo) + echo;
     queue.add(ref, Math.max(clock(), quiet));
   }
 
@@ -264,7 +268,7 @@ async function assigned(state: AgentState, signal: AbortSignal): Promise<void> {
 }
 
 function forget(state: AgentState, ref: Ref): void {
-  for (const map of [state.pauses, state.failures, state.waiting]) map.delete(ref);
+  for (const map of [state.pauses, state.failures, state.waiting, state.hinted]) map.delete(ref);
   if (kindOf(ref) === 'container') state.restarts.delete(nameOf(ref));
 }
 

@@ -7,12 +7,13 @@ import type { EntryDraft } from '../model/journal.ts';
 import type { Context } from '../model/provider.ts';
 import { kindOf, refOf, type Ref } from '../model/ref.ts';
 import type { Assignment } from '../model/replica.ts';
+import type { ContainerState } from '../model/resources.ts';
 import { observeInto } from '../observe/observe.ts';
 import type { Pause } from '../plan/hold.ts';
 import { planHost } from '../plan/host.ts';
 import { beginning, type PassDeps, type PassResult } from './agent-state.ts';
 import { notePassOutcome } from './outcomes.ts';
-import { exited, isCrashLoop, NEVER_RESTARTED, restartAt, running } from './restarts.ts';
+import { beginsCrashLoop, exited, isCrashLoop, NEVER_RESTARTED, restartAt, running } from './restarts.ts';
 
 /** Which refs a pass looks at; all if absent. */
 export type Scope = ReadonlySet<Ref> | undefined;
@@ -155,15 +156,27 @@ function noteBlind(deps: PassDeps, blind: ReadonlyMap<string, string>, scope: Sc
   state.blind = next;
 }
 
-function noteRestarts({ state, clock }: PassDeps, { replicas }: Assignment, scope: Scope): void {
+function tellCrashLoop({ event }: PassDeps, id: string, exitCode: number | undefined, times: number): void {
+  const code = exitCode === undefined ? '' : ` with ${String(exitCode)}`;
+  const message = `${id} ended${code}, ${String(times)} times in a row; it is started again after pauses that double`;
+  event({ level: 'error', reason: 'CrashLoop', ref: refOf('container', id), message });
+}
+
+function noteRestarts(deps: PassDeps, { replicas }: Assignment, scope: Scope): void {
+  const { state, clock } = deps;
   for (const { id, spec } of replicas) {
     const ref = refOf('container', id);
     if (scope && !scope.has(ref)) continue;
     const item = state.world.get(ref);
     const before = state.restarts.get(id) ?? NEVER_RESTARTED;
-    const status = item?.known === true ? (item.state as { status?: string }).status : undefined;
-    if (status === 'exited' || status === 'dead') state.restarts.set(id, exited(before, spec.restart, clock()));
-    else if (status === 'running') state.restarts.set(id, running(before, clock()));
+    const { status, exitCode } = item?.known === true ? (item.state as Partial<ContainerState>) : {};
+    if (status === 'exited' || status === 'dead') {
+      // its pause counts from the death, not from when a pass came to see it
+      const after = exited(before, spec.restart, Math.min(state.hinted.get(ref) ?? Infinity, clock()));
+      state.restarts.set(id, after);
+      if (before.exitedAt === undefined && beginsCrashLoop(after)) tellCrashLoop(deps, id, exitCode, after.count + 1);
+    }
+    if (status === 'running') state.restarts.set(id, running(before, clock()));
   }
 }
 

@@ -35,6 +35,11 @@ export function restartAt(state: RestartState, policy: AppSpec['restart']): numb
   return state.exitedAt + Math.min(policy.backoff * 2 ** (state.count - 1), policy.maxBackoff);
 }
 
+/** With this end it ends again and again, which it did not before. */
+export function beginsCrashLoop(state: RestartState): boolean {
+  return state.count === 2 && state.exitedAt !== undefined;
+}
+
 /** Ends again and again: two restarts without staying up in between. */
 export function isCrashLoop(state: RestartState): boolean {
   return state.count >= 2 && state.exitedAt !== undefined;

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
+  beginsCrashLoop,
   exited,
+  beginsCrashLoop,
   isCrashLoop,
   NEVER_RESTARTED,
   restartAt,
@@ -47,10 +49,13 @@ describe('restarts', () => {
     const once = exited(running(NEVER_RESTARTED, 0), policy, 10);
     assert.equal(exited(once, policy, 500), once);
   });
-  it('is a crash loop from the second one on, while it is down', () => {
+  it('is a crash loop from the second one on, while it is down; it begins once', () => {
     let state = exited(restarted(exited(running(NEVER_RESTARTED, 0), policy, 1), 1), policy, 2);
-    assert.equal(isCrashLoop(state), false);
+    assert.deepEqual([isCrashLoop(state), beginsCrashLoop(state)], [false, false]);
     state = exited(restarted(state, 3), policy, 4);
-    assert.equal(isCrashLoop(state), true);
+    assert.deepEqual([isCrashLoop(state), beginsCrashLoop(state)], [true, true]);
+    assert.equal(beginsCrashLoop(restarted(state, 5)), false);
+    state = exited(restarted(state, 5), policy, 6);
+    assert.deepEqual([isCrashLoop(state), beginsCrashLoop(state)], [true, false]);
   });
 });
