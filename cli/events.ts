@@ -4,7 +4,7 @@ import { PlumbError } from '../reconciler/model/errors.ts';
 import { formatValue, symbolOf } from '../reconciler/plan/render.ts';
 import type { Io } from './io.ts';
 import { journalOf } from './journal.ts';
-import { command, outputOption, parse } from './options.ts';
+import { command, outputOption, parse, wholeNumber } from './options.ts';
 import { pathsOf, stateOptions, type StateOptions } from './paths.ts';
 import { tint } from './table.ts';
 
@@ -33,11 +33,15 @@ export async function eventsCommand(argv: readonly string[], io: Io): Promise<nu
   const [ref] = parsed.args;
   if (ref !== undefined && !isRef(ref))
     throw new PlumbError('USAGE', `${ref} is no ref; write kind/name, as container/web-0`);
+  const last = wholeNumber('--last', options.last, 0);
   const filter: EntryFilter = ref === undefined ? {} : { ref };
   const journal = journalOf(pathsOf(options, io));
   const past: Entry[] = [];
-  const last = Math.max(0, Number(options.last) || 0);
-  for await (const entry of journal(filter, false, io.signal)) {
+  let read = 0;
+  // whoever follows reads all: it goes on behind the last of the journal, whichever refs that is about
+  for await (const entry of journal(options.follow === true ? {} : filter, false, io.signal)) {
+    read = entry.seq;
+    if (ref !== undefined && entry.ref !== ref) continue;
     past.push(entry);
     if (past.length > last) past.shift();
   }
@@ -45,14 +49,19 @@ export async function eventsCommand(argv: readonly string[], io: Io): Promise<nu
     options.output === 'json' ? `${JSON.stringify(entry)}\n` : renderEntry(entry, io);
   for (const entry of past) io.out(show(entry));
   if (options.follow !== true) return 0;
-  const from = (past.at(-1)?.seq ?? 0) + 1;
-  for await (const entry of journal({ ...filter, from }, true, io.signal)) io.out(show(entry));
+  for await (const entry of journal({ ...filter, from: read + 1 }, true, io.signal)) io.out(show(entry));
   return 0;
 }
 
+/** The time in UTC; with its date when that is not today's. */
+function timeOf(at: number, now: number): string {
+  const [day = '', time = ''] = new Date(at).toISOString().split('T');
+  return new Date(now).toISOString().startsWith(day) ? time : `${day} ${time}`;
+}
+
 /** One entry as one line (intents with their fields below); empty for what would only repeat. */
-export function renderEntry(entry: Entry, io: Pick<Io, 'color'>): string {
-  const time = tint(io, 'dim', new Date(entry.at).toISOString().slice(11, 23));
+export function renderEntry(entry: Entry, io: Pick<Io, 'color'>, now: number = Date.now()): string {
+  const time = tint(io, 'dim', timeOf(entry.at, now));
   switch (entry.type) {
     case 'intent': {
       const fields = entry.fields.map(

@@ -1,7 +1,7 @@
 import { createHistory, type RevisionRow } from '../reconciler/record/history.ts';
 import type { Io } from './io.ts';
 import { journalOf } from './journal.ts';
-import { command, outputOption, parse } from './options.ts';
+import { command, outputOption, parse, wholeNumber } from './options.ts';
 import { pathsOf, stateOptions, type StateOptions } from './paths.ts';
 import { table, tint } from './table.ts';
 
@@ -19,9 +19,9 @@ export async function historyCommand(argv: readonly string[], io: Io): Promise<n
   stateOptions(cmd);
   const options = parse(cmd, argv)?.opts<Options>();
   if (!options) return 0;
+  const last = wholeNumber('--last', options.last, 1);
   const history = createHistory();
   for await (const entry of journalOf(pathsOf(options, io))({}, false, io.signal)) history.add(entry);
-  const last = Math.max(1, Number(options.last) || 20);
   const revisions = history.rows().slice(-last);
   if (options.output === 'json') io.out(`${JSON.stringify({ version: 1, revisions }, null, 2)}\n`);
   else
@@ -36,8 +36,19 @@ export async function historyCommand(argv: readonly string[], io: Io): Promise<n
   return 0;
 }
 
-const HEAD = ['REVISION', 'SINCE', 'ADDED', 'CHANGED', 'REPLACED', 'REMOVED', 'REPAIRS', 'FAILED', 'RESULT', 'AUTHOR'];
-const COLORS = { converged: 'green', failing: 'red', working: 'yellow', superseded: 'dim' } as const;
+const HEAD = [
+  'REVISION',
+  'SINCE (UTC)',
+  'ADDED',
+  'CHANGED',
+  'REPLACED',
+  'REMOVED',
+  'REPAIRS',
+  'FAILED',
+  'RESULT',
+  'AUTHOR',
+];
+const COLORS = { converged: 'green', failing: 'red', working: 'yellow', held: 'yellow', superseded: 'dim' } as const;
 
 function cells({ revision, author, from, counts, repairs, failed, result }: RevisionRow, io: Io): string[] {
   const numbers = [counts.add, counts.change, counts.replace, counts.destroy, repairs, failed].map(String);

@@ -1,11 +1,13 @@
 import { Command, CommanderError, Option } from 'commander';
 import { PlumbError } from '../reconciler/model/errors.ts';
+import { EXITS } from './exits.ts';
 import type { Io } from './io.ts';
 
-/** A commander command that writes to the Io, throws instead of exiting, and shows an example in its help. */
+/** A commander command that writes to the Io, throws instead of exiting, and shows exit statuses and an example in its help. */
 export function command(name: string, description: string, example: string, io: Io): Command {
+  const exits = EXITS[name];
   return new Command(`plumb ${name}`)
-    .description(description)
+    .description(exits === undefined ? description : `${description}\nExit status: ${exits}`)
     .configureOutput({ writeOut: io.out, writeErr: () => undefined })
     .addHelpText('after', `\nExample:\n  ${example.split('\n').join('\n  ')}\n`)
     .exitOverride();
@@ -26,4 +28,11 @@ export function parse(cmd: Command, argv: readonly string[]): Command | undefine
     const text = error.message.replace(/^error: /, '');
     throw new PlumbError('USAGE', `${text} (${cmd.name()} --help explains)`, {}, error);
   }
+}
+
+/** The whole number, at least `least`, that an option was given. Throws USAGE naming the option. */
+export function wholeNumber(option: string, text: string, least: number): number {
+  const number = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (Number.isSafeInteger(number) && number >= least) return number;
+  throw new PlumbError('USAGE', `${option} takes a whole number, ${String(least)} or more, not ${text}`);
 }

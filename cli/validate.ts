@@ -16,7 +16,7 @@ interface Options {
 export async function validateCommand(argv: readonly string[], io: Io): Promise<number> {
   const cmd = command(
     'validate',
-    'Check manifests by their schemas and against each other. All problems are told at once.\nExit status: 0 valid, 1 invalid, 2 could not run.',
+    'Check manifests by their schemas and against each other. All problems are told at once.',
     'plumb validate\nplumb validate examples/manifests/shop\nplumb validate /srv/fleet.git@main -o json\nplumb validate -o github',
     io,
   )

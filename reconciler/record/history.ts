@@ -18,8 +18,11 @@ export interface RevisionRow {
   readonly repairs: number;
   /** Changes that ended in failure, conflict or interruption. */
   readonly failed: number;
-  /** `converged`: it was reached; `superseded`: another came first; `failing`: its last change failed; else `working`. */
-  readonly result: 'converged' | 'failing' | 'working' | 'superseded';
+  /**
+   * `converged`: it was reached; `superseded`: another came first; `failing`: its last change failed; `held`: something of
+   * it waits for a person; else `working`.
+   */
+  readonly result: 'converged' | 'failing' | 'working' | 'held' | 'superseded';
 }
 
 interface Row {
@@ -68,7 +71,7 @@ export function createHistory(): HistoryFold {
     return row;
   }
 
-  function settle(row: Row, result: 'converged' | 'failing' | 'working'): void {
+  function settle(row: Row, result: 'converged' | 'failing' | 'held'): void {
     if (row.result !== 'superseded' && (row.result !== 'converged' || row === rows.at(-1))) row.result = result;
   }
 
@@ -97,6 +100,11 @@ export function createHistory(): HistoryFold {
         const synced = entry.reason === 'RevisionSynced' && rows.at(-1)?.revision !== revision;
         const row = synced ? begin(revision, author, at) : rowOf(revision, author, at);
         if (entry.reason === 'Converged') settle(row, 'converged');
+        else if (entry.reason === 'Held') settle(row, 'held');
+      } else if (entry.reason === 'Held') {
+        // it names no revision: it tells of the one that is being worked on
+        const row = rows.at(-1);
+        if (row) settle(row, 'held');
       }
     },
     rows: () => rows.map((row) => ({ ...row, counts: { ...row.counts } })),

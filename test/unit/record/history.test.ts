@@ -39,6 +39,18 @@ function rows(...drafts: EntryDraft[]): readonly RevisionRow[] {
 const brief = (list: readonly RevisionRow[]): unknown => list.map(({ revision, result }) => [revision, result]);
 
 describe('history', () => {
+  it('calls held what waits for a person, until it converges or another comes', () => {
+    const held: EntryDraft = { type: 'event', host: '', level: 'warn', reason: 'Held', message: '2 of 3 would go' };
+    const start = [event('RevisionSynced', 'a'), held];
+    assert.deepEqual(brief(rows(...start)), [['a', 'held']]);
+    assert.deepEqual(brief(rows(...start, event('Converged', 'a'))), [['a', 'converged']]);
+    assert.deepEqual(brief(rows(...start, event('RevisionSynced', 'b'))), [
+      ['a', 'superseded'],
+      ['b', 'working'],
+    ]);
+    assert.deepEqual(brief(rows(held)), []);
+  });
+
   it('counts what was done for a revision, and until when', () => {
     const [row] = rows(
       event('RevisionSynced', 'a'),

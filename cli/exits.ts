@@ -1,0 +1,8 @@
+/** What the exit statuses of a verb mean, as its help says; verbs that are not here end with 0, or 1 on an error. */
+export const EXITS: Readonly<Record<string, string>> = {
+  validate: '0 valid, 1 invalid, 2 could not run.',
+  plan: '0 nothing to do, 2 changes, 1 error.',
+  apply: '0 converged, 1 not converged or error, 3 something is held.',
+  status: '0 all Synced and Healthy, 2 OutOfSync or not Healthy, 1 error.',
+  explain: '0 it has or would get a host, 2 no host takes it, 1 error.',
+};

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { eventsCommand, renderEntry } from '../../../cli/events.ts';
+import { historyCommand } from '../../../cli/history.ts';
+import type { LocalView } from '../../../reconciler/loop/view.ts';
+import type { Entry } from '../../../reconciler/model/journal.ts';
+import { serveLocal } from '../../../server/local.ts';
+import { speak } from '../../support/verb.ts';
+
+const DAY = Date.UTC(2026, 10, 24, 1, 17, 15, 639);
+
+function event(seq: number, more: Partial<Extract<Entry, { type: 'event' }>> = {}): Entry {
+  const base = { type: 'event', host: 'h1', level: 'info', reason: 'Seen', prev: '', hash: '', at: DAY + seq } as const;
+  return { ...base, seq, message: `number ${String(seq)}`, ...more };
+}
+
+const ENTRIES = [event(1), event(2, { ref: 'container/web-0' }), event(3, { reason: 'Held', revision: 'abcdef0123' })];
+
+/** The journal of an up that was told of number 4 when somebody began to follow, and stopped. */
+const view: Pick<LocalView, 'journal'> = {
+  async *journal({ from = 1, ref }, follow) {
+    const all = follow ? [...ENTRIES, event(4, { ref: 'container/web-0' })] : ENTRIES;
+    for (const entry of all) if (entry.seq >= from && (ref === undefined || entry.ref === ref)) yield entry;
+    return Promise.resolve();
+  },
+};
+
+describe('events and history', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'plumb-events-'));
+  const closing = new AbortController();
+  before(async () => {
+    mkdirSync(join(dir, 'state'));
+    await serveLocal(join(dir, 'state', 'plumb.sock'), view as LocalView, closing.signal);
+  });
+  after(() => {
+    closing.abort();
+    rmSync(dir, { recursive: true });
+  });
+  const seen = async (...argv: readonly string[]): Promise<readonly number[]> =>
+    (await speak(eventsCommand, dir, '-o', 'json', ...argv)).out
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => (JSON.parse(line) as Entry).seq);
+
+  for (const { argv, shows } of [
+    { argv: [], shows: [1, 2, 3] },
+    { argv: ['-n', '1'], shows: [3] },
+    { argv: ['-n', '0'], shows: [] },
+    { argv: ['-n', '0', '-f'], shows: [4] },
+    { argv: ['-n', '2', '-f'], shows: [2, 3, 4] },
+    { argv: ['container/web-0'], shows: [2] },
+    { argv: ['container/web-0', '-f', '-n', '0'], shows: [4] },
+    { argv: ['container/api-0', '-f'], shows: [] },
+  ])
+    it(`events ${argv.join(' ')} shows ${shows.join(', ')}`, async () => {
+      assert.deepEqual(await seen(...argv), shows);
+    });
+
+  for (const { verb, count } of [
+    { verb: eventsCommand, count: 'abc' },
+    { verb: eventsCommand, count: '-3' },
+    { verb: eventsCommand, count: '1e3' },
+    { verb: historyCommand, count: 'x' },
+    { verb: historyCommand, count: '0' },
+    { verb: historyCommand, count: '1.5' },
+  ])
+    it(`${verb.name} refuses -n ${count}`, async () => {
+      await assert.rejects(speak(verb, dir, `--last=${count}`), {
+        code: 'USAGE',
+        message: /--last takes a whole number/,
+      });
+    });
+
+  it('a line has its date when that is not today', () => {
+    const io = { color: false };
+    assert.match(renderEntry(event(0), io, DAY + 1000), /^01:17:15\.639Z /);
+    assert.match(renderEntry(event(0), io, DAY + 86_400_000), /^2026-11-24 01:17:15\.639Z /);
+  });
+
+  it('history says which zone its times are in, and what is held', async () => {
+    const { out } = await speak(historyCommand, dir);
+    assert.match(out, /SINCE \(UTC\)/);
+    assert.match(out, /abcdef0 .* held/);
+  });
+});
