@@ -1,31 +1,30 @@
-import tab from '@bomb.sh/tab';
-import { expand } from '../reconciler/plan/expand.ts';
+import tab, { type Command as Completed } from '@bomb.sh/tab';
+import { PlumbError } from '../reconciler/model/errors.ts';
+import { candidatesOf } from './candidates.ts';
 import type { Io } from './io.ts';
-import { remoteView } from './local.ts';
-import { command, parse } from './options.ts';
-import { pathsOf } from './paths.ts';
+import { command, outputOption, parse } from './options.ts';
 import type { Verb } from './verb.ts';
 
 const SHELLS = ['bash', 'zsh', 'fish', 'powershell'];
+/** Verbs whose first word names something of the state. */
+const NAMING = ['why', 'events', 'explain'];
 
 /** `plumb completion SHELL`: prints the script that the shell sources. */
 export async function completionCommand(argv: readonly string[], io: Io): Promise<number> {
-  const cmd = command(
-    'completion',
-    'Print the completion script of a shell.',
-    'source <(plumb completion bash)',
-    io,
-  ).argument('<shell>', SHELLS.join(', '));
-  const shell = parse(cmd, argv)?.args[0];
-  if (shell === undefined) return 0;
-  if (!SHELLS.includes(shell)) {
-    io.err(`plumb: no completion for ${shell}; there is one for ${SHELLS.join(', ')}\n`);
-    return 1;
-  }
-  await captured(io, () => {
+  const cmd = command('completion', 'Print the completion script of a shell.', 'source <(plumb completion bash)', io)
+    .argument('<shell>', SHELLS.join(', '))
+    .addOption(outputOption('text', 'json'));
+  const parsed = parse(cmd, argv);
+  if (!parsed) return Promise.resolve(0);
+  const [shell = ''] = parsed.args;
+  if (!SHELLS.includes(shell))
+    throw new PlumbError('USAGE', `no completion for ${shell}; there is one for ${SHELLS.join(', ')}`);
+  const script = printed(() => {
     tab.setup('plumb', 'plumb', shell);
   });
-  return 0;
+  const json = parsed.opts<{ readonly output: 'text' | 'json' }>().output === 'json';
+  io.out(json ? `${JSON.stringify({ version: 1, shell, script })}\n` : script);
+  return Promise.resolve(0);
 }
 
 /** `plumb complete -- WORDS…`: what the completion scripts ask. */
@@ -34,54 +33,69 @@ export async function completeCommand(verbs: readonly Verb[], argv: readonly str
   for (const verb of verbs) {
     const known = tab.command(verb.name, verb.summary);
     if (words[0] !== verb.name) continue;
-    const help = await helpOf(verb.load, io);
-    for (const [, long, description] of help.matchAll(/^\s+(?:-\w, )?--([a-z-]+)(?: <[^>]+>)?\s+(.*)$/gm)) {
-      const choices = /choices: ([^)]*?)(?:, default|\))/.exec(description ?? '')?.[1]?.match(/[a-z0-9]+/g) ?? [];
-      known.option(long ?? '', description ?? '', (complete) => {
-        for (const choice of choices) complete(choice, '');
-      });
+    const help = await helpOf(verb, [], io);
+    addOptions(known, help);
+    for (const [name, summary] of subcommandsOf(help)) {
+      const sub = tab.command(`${verb.name} ${name}`, summary);
+      if (words[1] === name) addOptions(sub, await helpOf(verb, [name], io));
     }
-    if (verb.name === 'why' || verb.name === 'events') {
-      const refs = await liveRefs(io);
-      known.argument('ref', (complete) => {
-        for (const ref of refs) complete(ref, '');
-      });
-    }
+    if (verb.name === 'completion') addChoices(known, 'shell', SHELLS);
+    if (NAMING.includes(verb.name)) addChoices(known, 'ref', await candidatesOf(verb.name, words, io));
   }
-  await captured(io, () => {
+  const answer = printed(() => {
     tab.parse([...words]);
   });
+  io.out(answer);
   return 0;
 }
 
-async function helpOf(load: Verb['load'], io: Io): Promise<string> {
+function addChoices(known: Completed, name: string, choices: readonly string[]): void {
+  known.argument(name, (complete) => {
+    for (const choice of choices) complete(choice, '');
+  });
+}
+
+/** The options that a help lists, with the choices of those that have some. */
+function addOptions(known: Completed, help: string): void {
+  for (const [, long = '', value, description = ''] of help.matchAll(
+    /^\s+(?:-\w, )?--([a-z-]+)( <[^>]+>)?\s+(.*)$/gm,
+  )) {
+    const choices = /choices: ([^)]*?)(?:, default|\))/.exec(description)?.[1]?.match(/[a-z0-9]+/g) ?? [];
+    if (value === undefined) known.option(long, description);
+    else
+      known.option(long, description, (complete) => {
+        for (const choice of choices) complete(choice, '');
+      });
+  }
+}
+
+/** Name and summary of the commands that a help lists. */
+function subcommandsOf(help: string): readonly (readonly [string, string])[] {
+  const list = /^Commands:\n((?: .*\n)+)/m.exec(help)?.[1] ?? '';
+  return [...list.matchAll(/^ {2}(\w+).*? {2,}(.*)$/gm)]
+    .map(([, name = '', summary = '']) => [name, summary] as const)
+    .filter(([name]) => name !== 'help');
+}
+
+async function helpOf({ load }: Verb, words: readonly string[], io: Io): Promise<string> {
   let help = '';
   const run = await load();
-  await run(['--help'], { ...io, out: (text) => void (help += text), err: () => undefined });
+  await run([...words, '--help'], { ...io, out: (text) => void (help += text), err: () => undefined });
   // long descriptions are folded
   return help.replace(/\n {8,}/g, ' ');
 }
 
-/** Refs of the running `up`; none when there is none. */
-async function liveRefs(io: Io): Promise<readonly string[]> {
-  try {
-    const { assignments } = await remoteView(pathsOf({}, io).socket).known();
-    return assignments.flatMap((assignment) => expand(assignment).map(({ ref }) => ref));
-  } catch {
-    return [];
-  }
-}
-
-/** The library prints to the console; its words go to the Io. */
-function captured(io: Io, work: () => void): Promise<void> {
+/** What the library prints to the console while it works. */
+function printed(work: () => void): string {
   const { log } = console;
-  console.log = (text: string): void => {
-    io.out(`${text}\n`);
+  let text = '';
+  console.log = (line: string): void => {
+    text += `${line}\n`;
   };
   try {
     work();
   } finally {
     console.log = log;
   }
-  return Promise.resolve();
+  return text;
 }

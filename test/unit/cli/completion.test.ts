@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { completeCommand, completionCommand } from '../../../cli/completion.ts';
+import { VERBS } from '../../../cli/verbs.ts';
+import type { LocalView } from '../../../reconciler/loop/view.ts';
+import { serveLocal } from '../../../server/local.ts';
+import { speak } from '../../support/verb.ts';
+
+const view: Pick<LocalView, 'known'> = {
+  known: () =>
+    Promise.resolve({
+      snapshot: {
+        cursor: 1,
+        hosts: new Map(),
+        addresses: new Map(),
+        placements: new Map([
+          ['web-0', { replica: 'web-0', app: 'web', host: 'h1', address: '10.0.0.2', incarnation: '' } as never],
+        ]),
+      },
+      assignments: [],
+      reports: [],
+    }),
+};
+
+describe('completion', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'plumb-completion-'));
+  const closing = new AbortController();
+  before(async () => {
+    mkdirSync(join(dir, 'state'));
+    await serveLocal(join(dir, 'state', 'plumb.sock'), view as LocalView, closing.signal);
+  });
+  after(() => {
+    closing.abort();
+    rmSync(dir, { recursive: true });
+  });
+  const offered = async (...words: readonly string[]): Promise<readonly string[]> =>
+    (await speak((argv, io) => completeCommand(VERBS, argv, io), dir, '--', ...words)).out
+      .split('\n')
+      .map((line) => line.split('\t')[0] ?? '');
+
+  for (const { words, has } of [
+    { words: ['lab', ''], has: ['up', 'exec', 'down'] },
+    { words: ['lab', 'up', '--'], has: ['--hosts', '--racks', '--dir'] },
+    { words: ['completion', ''], has: ['bash', 'zsh', 'fish', 'powershell'] },
+    { words: ['completion', '-o', ''], has: [] },
+    { words: ['plan', '--'], has: ['--repo', '--output'] },
+    { words: ['explain', ''], has: ['web-0'] },
+    { words: ['explain', '--state-dir', join(dir, 'state'), 'w'], has: ['web-0'] },
+  ])
+    it(`offers ${has.join(', ')} for ${words.join(' ')}`, async () => {
+      const all = await offered(...words);
+      for (const word of has) assert.ok(all.includes(word), all.join(' '));
+      assert.ok(!all.includes('help'));
+    });
+
+  it('offers no name when there is no state to read', async () => {
+    assert.deepEqual(await offered('why', '--state-dir', join(dir, 'none'), ''), [':4', '']);
+  });
+
+  it('prints the script of a shell, also for programs, and refuses others', async () => {
+    const { out } = await speak(completionCommand, dir, 'bash');
+    const json: unknown = JSON.parse((await speak(completionCommand, dir, 'bash', '-o', 'json')).out);
+    assert.deepEqual(json, { version: 1, shell: 'bash', script: out });
+    await assert.rejects(speak(completionCommand, dir, 'csh'), { code: 'USAGE', message: /one for bash/ });
+  });
+});
