@@ -21,6 +21,16 @@ function isRepository(path: string): boolean {
   return existsSync(join(path, '.git')) || (existsSync(join(path, 'HEAD')) && existsSync(join(path, 'objects')));
 }
 
+/** The flags, with the repository that the last `up` worked from, and its revision unless they name one. */
+function remembering(flags: RepositoryFlags, state: string): RepositoryFlags {
+  const remembered = rememberedSource(state);
+  if (remembered === undefined) return flags;
+  const named = flags.ref ?? flags.tag ?? flags.commit;
+  if (named === undefined) return { ...flags, ...remembered };
+  const { repo, path } = remembered;
+  return { ...flags, repo, ...(path === undefined ? {} : { path }) };
+}
+
 /**
  * Opens what the flags name: a repository, a plain folder, this directory, or else the repository that the last `up` of
  * this state directory worked from.
@@ -37,7 +47,7 @@ export async function openCatalogs(flags: RepositoryFlags, state: string, io: Io
       },
     };
   }
-  const repository = await openRepository(folder ? { ...flags, ...rememberedSource(state) } : flags, state, io);
+  const repository = await openRepository(folder ? remembering(flags, state) : flags, state, io);
   const { revision: head } = await repository.fetch();
   return {
     at: async (revision) =>

@@ -21,8 +21,16 @@ export interface UpFlags extends StateOptions, RepositoryFlags, RuntimeFlags {
   readonly logLevel?: string;
 }
 
-/** Adds the options that `up` and `apply` share. */
+/** Adds the options of what changes hosts, or shows what would change. */
 export function upOptions(cmd: Command): void {
+  lookOptions(cmd);
+  cmd
+    .option('--allow-deletions', "let more replicas go than the Fleet's budget allows")
+    .option('--allow-empty', 'accept a revision without any manifest');
+}
+
+/** Adds the options of what looks at a host by a revision. */
+export function lookOptions(cmd: Command): void {
   repositoryOptions(cmd);
   cmd
     .option(
@@ -30,8 +38,6 @@ export function upOptions(cmd: Command): void {
       'which Host this machine is (default: the one whose machine-id, hostname or address matches)',
     )
     .option('--simulated', 'keep containers, ports and cgroups as files below the state directory; needs no root')
-    .option('--allow-deletions', "let more replicas go than the Fleet's budget allows")
-    .option('--allow-empty', 'accept a revision without any manifest')
     .option('--docker-socket <path>', 'socket of dockerd', '/var/run/docker.sock')
     .option('--ovs-dir <dir>', 'directory of the sockets of Open vSwitch', '/run/openvswitch')
     .option('--log-level <level>', 'debug, info, warn or error: operational log on standard error', 'warn');

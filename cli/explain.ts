@@ -1,8 +1,10 @@
 import { PlumbError } from '../reconciler/model/errors.ts';
 import { explain, type Explanation } from '../reconciler/place/explain.ts';
 import { hostViews } from '../reconciler/place/hosts.ts';
+import { nearest } from '../reconciler/compile/suggest.ts';
+import type { Catalog } from '../reconciler/model/catalog.ts';
 import { openCatalogs } from './catalogs.ts';
-import { upOptions, type UpFlags } from './compose.ts';
+import { lookOptions, type UpFlags } from './compose.ts';
 import type { Io } from './io.ts';
 import { lookAround } from './look.ts';
 import { command, outputOption, parse } from './options.ts';
@@ -20,7 +22,7 @@ export async function explainCommand(argv: readonly string[], io: Io): Promise<n
   const cmd = command('explain', description, 'plumb explain web-3\nplumb explain web-3 --repo /srv/fleet.git', io)
     .argument('<replica>', 'as web-3')
     .addOption(outputOption('text', 'json'));
-  upOptions(cmd);
+  lookOptions(cmd);
   stateOptions(cmd);
   const parsed = parse(cmd, argv);
   if (!parsed) return 0;
@@ -31,11 +33,45 @@ export async function explainCommand(argv: readonly string[], io: Io): Promise<n
   const hosts = hostViews(catalog, known.reports, known.snapshot);
   const found = explain({ catalog, hosts, now: Date.now(), ...known }, replica);
   if (!found) {
-    const apps = [...catalog.apps.values()].map(({ name, spec }) => `${name}-0…${String(spec.replicas - 1)}`);
-    throw new PlumbError('USAGE', `no App in Git has a replica ${replica}; there are ${apps.slice(0, 5).join(', ')}`);
+    throw new PlumbError('USAGE', `no App in Git has a replica ${replica}${otherwise(catalog, replica)}`);
   }
   io.out(options.output === 'json' ? `${JSON.stringify({ version: 1, ...found }, null, 2)}\n` : text(found, io));
   return found.best === undefined && found.host === undefined ? 2 : 0;
+}
+
+/** What was meant instead of a replica that no App has. */
+function otherwise({ apps }: Catalog, replica: string): string {
+  const all = [...apps.values()].map(({ name, spec: { replicas } }) => ({ name, replicas }));
+  const wanted = all.filter(({ replicas }) => replicas > 0);
+  if (wanted.length === 0) return '; there are none';
+  const cut = replica.lastIndexOf('-');
+  const own = wanted.some(({ name }) => name === replica.slice(0, cut));
+  const near = own
+    ? undefined
+    : nearest(
+        replica,
+        wanted.flatMap(({ name, replicas }) => firstOf(name, replicas)),
+      );
+  if (near !== undefined) return `; did you mean ${near}?`;
+  const ranges = wanted.map(({ name, replicas }) =>
+    replicas === 1 ? `${name}-0` : `${name}-0…${String(replicas - 1)}`,
+  );
+  return `; there are ${ranges.slice(0, 5).join(', ')}${ranges.length > 5 ? ', …' : ''}`;
+}
+
+/** Replicas of an App, the first hundred: enough to find the one that was meant. */
+function firstOf(name: string, replicas: number): readonly string[] {
+  return Array.from({ length: Math.min(replicas, 100) }, (_, ordinal) => `${name}-${String(ordinal)}`);
+}
+
+/** The scores as columns, in the order in which they are compared. */
+function scores(candidates: Explanation['candidates']): string {
+  const number = (value: number): string => String(Math.round(value * 1000) / 1000);
+  const rows = candidates.map(({ host, score }) => [
+    host,
+    ...[score.switch, score.rack, score.host, score.fill].map(number),
+  ]);
+  return table(['CANDIDATE', 'SWITCH', 'RACK', 'HOST', 'FILL'], rows);
 }
 
 function text({ message, removals, candidates, address }: Explanation, io: Io): string {
@@ -45,8 +81,7 @@ function text({ message, removals, candidates, address }: Explanation, io: Io): 
     lines.push('', table(['FILTER', 'HOSTS REMOVED', 'AS'], rows));
   }
   if (candidates.length > 0) {
-    const rows = candidates.slice(0, 10).map(({ host, score }) => [host, JSON.stringify(score)]);
-    lines.push('', table(['HOST', 'SCORE (LESS IS BETTER)'], rows));
+    lines.push('', 'Loads, less is better; compared from left to right:', scores(candidates.slice(0, 10)));
   }
   return `${lines.join('\n')}\n`;
 }

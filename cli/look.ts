@@ -2,7 +2,7 @@ import { identify } from '../reconciler/loop/identify.ts';
 import type { Known } from '../reconciler/loop/view.ts';
 import type { Catalog } from '../reconciler/model/catalog.ts';
 import type { Observed } from '../reconciler/model/change.ts';
-import { PlumbError } from '../reconciler/model/errors.ts';
+import { asPlumbError, PlumbError } from '../reconciler/model/errors.ts';
 import type { Report } from '../reconciler/model/replica.ts';
 import { createWorld, observeInto } from '../reconciler/observe/observe.ts';
 import { runtimeOf, type UpFlags } from './compose.ts';
@@ -37,9 +37,10 @@ export async function lookAround(options: UpFlags, catalog: Catalog, io: Io): Pr
     const world = createWorld();
     const signal = AbortSignal.any([io.signal, AbortSignal.timeout(30_000)]);
     const context = { signal, fleet: catalog.fleet.name, world, wanted: wantedKnobs(catalog) };
-    const blind = await observeInto(world, runtime.providers, context, []);
-    const silent = [...blind.entries()][0];
-    if (silent) throw new PlumbError('TIMEOUT', `${silent[0]}: ${silent[1]}; a plan needs to see the host`);
+    const { providers, failed } = noting(runtime.providers);
+    await observeInto(world, providers, context, []);
+    const [silent] = failed;
+    if (silent) throw blindness(...silent);
     observed.set(host.name, world.all());
     const report: Report = {
       host: host.name,
@@ -57,6 +58,32 @@ export async function lookAround(options: UpFlags, catalog: Catalog, io: Io): Pr
   } finally {
     runtime.close();
   }
+}
+
+/** The providers, and what each says when it cannot see, by its name. */
+export function noting(providers: Runtime['providers']): {
+  readonly providers: Runtime['providers'];
+  readonly failed: ReadonlyMap<string, unknown>;
+} {
+  const failed = new Map<string, unknown>();
+  const noted = providers.map((provider) => ({
+    ...provider,
+    observe: async (...args: Parameters<typeof provider.observe>) => {
+      try {
+        return await provider.observe(...args);
+      } catch (error) {
+        failed.set(provider.name, error);
+        throw error;
+      }
+    },
+  }));
+  return { providers: noted, failed };
+}
+
+/** The error of a provider that cannot see, under its own code. */
+export function blindness(name: string, error: unknown): PlumbError {
+  const { code, message, details } = asPlumbError(error);
+  return new PlumbError(code, `${name}: ${message}; a plan needs to see the host`, details, error);
 }
 
 /** The knobs that any Tuning names: they are looked at although nobody owns them yet. */

@@ -62,6 +62,8 @@ export async function planCommand(argv: readonly string[], io: Io): Promise<numb
 
 function revisionsOf(text: string | undefined): readonly [string | undefined, string | undefined] {
   if (text === undefined) return [undefined, undefined];
+  if (text.includes('...'))
+    throw new PlumbError('USAGE', `${text} has three dots; a step takes two: ${text.replace('...', '..')}`);
   const parts = text.split('..');
   if (parts.length > 2 || parts.some((part) => part === ''))
     throw new PlumbError('USAGE', `${text} is neither REV nor REV..REV`);

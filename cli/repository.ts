@@ -27,6 +27,11 @@ export interface OpenRepository extends Repository {
 }
 
 function wantedOf({ ref, tag, commit }: RepositoryFlags): WantedRef | undefined {
+  const given = Object.entries({ '--ref': ref, '--tag': tag, '--commit': commit }).filter(
+    ([, value]) => value !== undefined,
+  );
+  if (given.length > 1)
+    throw new PlumbError('USAGE', `give one of ${given.map(([flag]) => flag).join(' and ')}, not all of them`);
   if (commit !== undefined) return { commit };
   if (tag !== undefined) return { tag };
   return ref === undefined ? undefined : { branch: ref };
@@ -43,7 +48,7 @@ function notesOf({ forced, vanished }: FetchResult, what: string): Fetched['note
   return notes;
 }
 
-function sourceOf(flags: RepositoryFlags & { readonly repo: string }, state: string, io: Io): Promise<Source> {
+async function sourceOf(flags: RepositoryFlags & { readonly repo: string }, state: string, io: Io): Promise<Source> {
   const wanted = wantedOf(flags);
   return openSource({
     url: flags.repo,

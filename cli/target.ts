@@ -26,6 +26,10 @@ function isFolder(path: string): boolean {
   return existsSync(path) && statSync(path).isDirectory();
 }
 
+function isFile(path: string): boolean {
+  return existsSync(path) && statSync(path).isFile();
+}
+
 function isBare(path: string): boolean {
   return existsSync(join(path, 'HEAD')) && existsSync(join(path, 'objects'));
 }
@@ -41,12 +45,14 @@ export async function readTarget(name: string, path: string | undefined, io: Io)
     const root = relative(io.cwd, folder);
     return { files: await readFolder(folder), revision: 'folder', root: root === '' ? '' : `${root}/`, key: folder };
   }
+  if (isFile(here)) throw new PlumbError('USAGE', `${name} is a file: name the folder`, { target: name });
   const at = name.lastIndexOf('@');
   const scp = at > 0 && /^[^/]*:(?!\/)/.test(name.slice(at + 1)); // git@host:path names no revision
   const [repo, revision] = at > 0 && !scp ? [name.slice(0, at), name.slice(at + 1)] : [name, undefined];
   const local = resolve(io.cwd, repo);
-  if (!existsSync(local) && !/[:/]/.test(repo))
-    throw new PlumbError('USAGE', `${name} is neither a folder nor a Git repository`, { target: name });
+  if (!existsSync(local) && !repo.includes(':'))
+    throw new PlumbError('USAGE', `${name}: no such folder or Git repository`, { target: name });
+  if (isFile(local)) throw new PlumbError('USAGE', `${repo} is a file: name the folder`, { target: name });
   const url = existsSync(local) ? local : repo;
   const source = await openSource({
     url,

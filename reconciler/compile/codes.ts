@@ -3,6 +3,7 @@ export const COMPILE_CODES = {
   // the files
   TOO_MANY_FILES: { title: 'More than 10,000 manifest files' },
   TOO_LARGE: { title: 'A file is larger than 1 MiB, or has too many documents or tokens' },
+  UNREADABLE: { title: 'A manifest may not be read by this user' },
   SYMLINK: { title: 'A manifest is a symbolic link' },
   SUBMODULE: { title: 'A manifest path is a submodule' },
   NOT_UTF8: { title: 'A file is not UTF-8' },

@@ -45,6 +45,7 @@ const REFUSED = {
   symlink: ['SYMLINK', 'is a symbolic link', 'commit the file itself'],
   submodule: ['SUBMODULE', 'is a submodule', 'commit the files themselves'],
   'too-large': ['TOO_LARGE', 'is larger than 1 MiB', 'split the file'],
+  unreadable: ['UNREADABLE', 'cannot be read', 'let this user read it'],
   name: ['NOT_UTF8', 'has a name that is not UTF-8', 'rename the file'],
 } as const;
 

@@ -6,8 +6,8 @@ export interface SourceFile {
   readonly blob: string;
   /** The content as stored; absent when it was refused, or when the caller said that it knows this blob. */
   readonly bytes: Uint8Array | undefined;
-  /** Why it was not read. `name`: the name is not UTF-8 (`path` shows U+FFFD in its place). */
-  readonly refused?: 'symlink' | 'submodule' | 'too-large' | 'name';
+  /** Why it was not read. `name`: the name is not UTF-8 (`path` shows U+FFFD in its place); `unreadable`: this user may not. */
+  readonly refused?: 'symlink' | 'submodule' | 'too-large' | 'name' | 'unreadable';
 }
 
 /** Largest file that is read, in bytes. A larger one is listed with `refused: 'too-large'`. */

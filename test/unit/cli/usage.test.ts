@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { applyCommand } from '../../../cli/apply.ts';
+import { explainCommand } from '../../../cli/explain.ts';
+import { planCommand } from '../../../cli/plan.ts';
+import { statusCommand } from '../../../cli/status.ts';
+import { table } from '../../../cli/table.ts';
+import { validateCommand } from '../../../cli/validate.ts';
+import { blindness, noting } from '../../../cli/look.ts';
+import { PlumbError } from '../../../reconciler/model/errors.ts';
+import type { Context } from '../../../reconciler/model/provider.ts';
+import { manifest, SOUND } from '../../support/manifests.ts';
+import { speak } from '../../support/verb.ts';
+
+describe('what the verbs take, and refuse', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'plumb-usage-'));
+  before(() => {
+    for (const [path, text] of Object.entries(SOUND)) {
+      mkdirSync(join(dir, path, '..'), { recursive: true });
+      writeFileSync(join(dir, path), text);
+    }
+  });
+  after(() => {
+    rmSync(dir, { recursive: true });
+  });
+  const file = Object.keys(SOUND)[0] ?? '';
+  const refused = [
+    { verb: validateCommand, argv: ['/nonexistent'], message: /\/nonexistent: no such folder/ },
+    { verb: validateCommand, argv: ['no/such'], message: /no\/such: no such folder/ },
+    { verb: validateCommand, argv: [file], message: /is a file: name the folder/ },
+    { verb: validateCommand, argv: [`${file}@main`], message: /is a file: name the folder/ },
+    { verb: planCommand, argv: ['main...next'], message: /takes two: main\.\.next/ },
+    { verb: planCommand, argv: ['--repo', 'x', '--ref', 'a', '--tag', 'b'], message: /give one of --ref and --tag/ },
+    { verb: explainCommand, argv: ['web-0', '--allow-empty'], message: /unknown option/ },
+    { verb: explainCommand, argv: ['web-0', '--allow-deletions'], message: /unknown option/ },
+  ];
+  for (const { verb, argv, message } of refused)
+    it(`${verb.name} ${argv.join(' ')}`, async () => {
+      await assert.rejects(speak(verb, dir, ...argv), { code: 'USAGE', message });
+    });
+
+  for (const verb of [applyCommand, planCommand, explainCommand, statusCommand, validateCommand])
+    it(`${verb.name} tells its exit statuses once`, async () => {
+      const { out } = await speak(verb, dir, '--help');
+      assert.equal(out.match(/Exit status: 0 /g)?.length, 1, out);
+    });
+
+  it(
+    'a file that may not be read is one finding',
+    { skip: process.getuid?.() === 0 && 'root reads everything' },
+    async () => {
+      const root = join(dir, 'locked');
+      mkdirSync(join(root, 'shut'), { recursive: true });
+      writeFileSync(join(root, 'fleet.yaml'), manifest('Fleet', 'f'));
+      writeFileSync(join(root, 'app.yaml'), '');
+      chmodSync(join(root, 'app.yaml'), 0);
+      chmodSync(join(root, 'shut'), 0);
+      const { code, out } = await speak(validateCommand, dir, 'locked', '--no-cache', '-o', 'json');
+      const { errors } = JSON.parse(out) as { errors: readonly { code: string; file: string }[] };
+      const found = errors.filter((error) => error.code === 'UNREADABLE').map((error) => error.file);
+      assert.deepEqual([code, found], [1, ['locked/app.yaml', 'locked/shut']]);
+    },
+  );
+
+  it('a blind provider is told under its own code', async () => {
+    const down = (): never => {
+      throw new PlumbError('DOCKER_UNAVAILABLE', 'nobody answers');
+    };
+    const seen = noting([{ name: 'containers', kinds: [], observe: down, diff: () => [], apply: down }]);
+    await assert.rejects(Promise.resolve(seen.providers[0]?.observe({} as Context)));
+    const [[name, error] = ['', undefined]] = seen.failed;
+    const { code, message } = blindness(name, error);
+    assert.deepEqual(
+      [code, message],
+      ['DOCKER_UNAVAILABLE', 'containers: nobody answers; a plan needs to see the host'],
+    );
+  });
+
+  it('the last column of a table ends where the terminal does', () => {
+    const rows = [['web-0', 'a long story about an image']];
+    assert.equal(table(['NAME', 'STATE'], rows, 20), 'NAME   STATE\nweb-0  a long story…');
+    assert.equal(table(['NAME', 'STATE'], rows, undefined), 'NAME   STATE\nweb-0  a long story about an image');
+  });
+});
