@@ -71,6 +71,11 @@ export function processIo(): Io {
     process.on(name, () => {
       stop.abort();
     });
+  // whoever read the output has enough (`| head`)
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    stop.abort();
+  });
   const env = process.env;
   const isTTY = process.stdout.isTTY;
   return {
