@@ -65,8 +65,9 @@ const CASES: readonly Case[] = [
       { path: 'b', blob: '2', bytes: undefined, refused: 'submodule' },
       { path: 'c.yml', blob: '3', bytes: undefined, refused: 'too-large' },
       { path: 'd\ufffd.yml', blob: '4', bytes: undefined, refused: 'name' },
+      { path: 'e.yaml', blob: '5', bytes: undefined, refused: 'unreadable' },
     ],
-    codes: ['SYMLINK', 'SUBMODULE', 'TOO_LARGE', 'NOT_UTF8'],
+    codes: ['SYMLINK', 'SUBMODULE', 'TOO_LARGE', 'NOT_UTF8', 'UNREADABLE'],
   },
   {
     name: 'not manifests',

@@ -3,7 +3,6 @@ import { describe, it } from 'node:test';
 import {
   beginsCrashLoop,
   exited,
-  beginsCrashLoop,
   isCrashLoop,
   NEVER_RESTARTED,
   restartAt,
