@@ -53,5 +53,5 @@ const COLORS = { converged: 'green', failing: 'red', working: 'yellow', held: 'y
 function cells({ revision, author, from, counts, repairs, failed, result }: RevisionRow, io: Io): string[] {
   const numbers = [counts.add, counts.change, counts.replace, counts.destroy, repairs, failed].map(String);
   const since = new Date(from).toISOString().slice(0, 19).replace('T', ' ');
-  return [revision.slice(0, 7), since, ...numbers, tint(io, COLORS[result], result), author];
+  return [revision.slice(0, 7), tint(io, COLORS[result], result), since, ...numbers, author];
 }

@@ -9,28 +9,30 @@ export function tint(io: Pick<Io, 'color'>, color: Color, text: string): string 
   return io.color ? pc.createColors(true)[color](text) : text;
 }
 
-/** Columns of the terminal on standard output; undefined when that is none. */
+/** Columns of the terminal on standard output; undefined when that is none, or does not tell. */
 function terminalWidth(): number | undefined {
-  return process.stdout.isTTY ? process.stdout.columns : undefined;
+  return process.stdout.isTTY && process.stdout.columns > 0 ? process.stdout.columns : undefined;
 }
 
-/** Plain text, cut to a width with … as its end. Text with colours in it is left as it is. */
-function cut(text: string, width: number): string {
-  if (stringWidth(text) <= width || text.includes('\u001b')) return text;
+/** A line, cut to a width with … as its end. Colours take no room, and end where they did. */
+function cut(line: string, width: number): string {
+  if (stringWidth(line) <= width) return line;
   let kept = '';
   let used = 0;
-  for (const letter of text) {
-    used += stringWidth(letter);
-    if (used > width - 1) break;
-    kept += letter;
+  for (const [piece] of line.matchAll(/\p{Cc}\[[\d;]*m|./gsu)) {
+    const room = stringWidth(piece);
+    if (room > 0 && used + room >= width) {
+      if (used < width) kept += '…';
+      used = width;
+    } else {
+      used += room;
+      kept += piece;
+    }
   }
-  return `${kept}…`;
+  return kept;
 }
 
-/** Narrower than this the last column is not cut: it would say nothing. */
-const LEAST = 8;
-
-/** A table with aligned columns; the last one is not padded, and is cut where the terminal (`width`) ends. */
+/** A table with aligned columns; the last one is not padded. Lines end where the terminal (`width`) does. */
 export function table(
   head: readonly string[],
   rows: readonly (readonly string[])[],
@@ -39,14 +41,13 @@ export function table(
   const all = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...all.map((row) => stringWidth(row[column] ?? ''))));
   const pad = (text: string, width: number): string => text + ' '.repeat(Math.max(0, width - stringWidth(text)));
-  const before = widths.slice(0, -1).reduce((sum, each) => sum + each + 2, 0);
-  const left = width === undefined ? Infinity : Math.max(LEAST, width - before);
   return all
     .map((row) =>
       row
-        .map((cell, column) => (column === row.length - 1 ? cut(cell, left) : pad(cell, widths[column] ?? 0)))
+        .map((cell, column) => (column === row.length - 1 ? cell : pad(cell, widths[column] ?? 0)))
         .join('  ')
         .trimEnd(),
     )
+    .map((line) => (width === undefined ? line : cut(line, width)))
     .join('\n');
 }

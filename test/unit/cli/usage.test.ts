@@ -79,9 +79,10 @@ describe('what the verbs take, and refuse', () => {
     );
   });
 
-  it('the last column of a table ends where the terminal does', () => {
+  it('the lines of a table end where the terminal does, colours too', () => {
     const rows = [['web-0', 'a long story about an image']];
     assert.equal(table(['NAME', 'STATE'], rows, 20), 'NAME   STATE\nweb-0  a long story…');
+    assert.equal(table(['A'], [['\u001b[32mconverged\u001b[39m']], 5), 'A\n\u001b[32mconv…\u001b[39m');
     assert.equal(table(['NAME', 'STATE'], rows, undefined), 'NAME   STATE\nweb-0  a long story about an image');
   });
 });
