@@ -38,6 +38,7 @@ export async function historyCommand(argv: readonly string[], io: Io): Promise<n
 
 const HEAD = [
   'REVISION',
+  'RESULT',
   'SINCE (UTC)',
   'ADDED',
   'CHANGED',
@@ -45,7 +46,6 @@ const HEAD = [
   'REMOVED',
   'REPAIRS',
   'FAILED',
-  'RESULT',
   'AUTHOR',
 ];
 const COLORS = { converged: 'green', failing: 'red', working: 'yellow', held: 'yellow', superseded: 'dim' } as const;

@@ -82,7 +82,7 @@ describe('events and history', () => {
 
   it('history says which zone its times are in, and what is held', async () => {
     const { out } = await speak(historyCommand, dir);
-    assert.match(out, /SINCE \(UTC\)/);
+    assert.match(out, /^REVISION +RESULT +SINCE \(UTC\) /);
     assert.match(out, /abcdef0 +held/);
   });
 });
