@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { ROOT } from '../../../bin/house/run.mjs';
-import { compareCatalogue, leftovers, tooLong, vagueNames } from '../../../bin/house/rules.mjs';
+import { compareCatalogue, leftovers, tooLong, unusedCodes, vagueNames } from '../../../bin/house/rules.mjs';
 
 describe('house rules', () => {
   it('finds files that are too long', () => {
@@ -107,5 +107,9 @@ describe('arrows', () => {
       'providers-know-the-model-only: providers/host/step.ts → reconciler/plan/ok.ts',
       'steps-look-down: reconciler/plan/up.ts → reconciler/loop/ok.ts',
     ]);
+  });
+  it('finds codes that no source gives', () => {
+    const texts = ["throw new PlumbError('USED', 'x')", '// QUOTED only in words'];
+    assert.deepEqual(unusedCodes(['USED', 'QUOTED'], texts), ['reconciler/model/errors.ts: nothing gives QUOTED']);
   });
 });
