@@ -53,6 +53,8 @@ export interface ControllerView {
   readonly unplaceable: readonly Unplaceable[];
   readonly held: readonly string[];
   readonly rollouts: readonly Progress[];
+  /** The revision of which the hosts were last told. */
+  readonly published: string | undefined;
 }
 
 /** What a pass does. */
@@ -109,6 +111,7 @@ export function createController(options: ControllerOptions): Controller {
     unplaceable: [],
     held: [],
     rollouts: [],
+    published: undefined,
   };
   const told = new Set<string>();
   /** The revision that may take away any number of replicas. */
@@ -161,6 +164,7 @@ export function createController(options: ControllerOptions): Controller {
       const { assignments, rollouts } = project({ catalog, placements, previous, reports: seen.reports });
       view = { ...view, rollouts };
       for (const assignment of assignments) await store.mailbox.assign(assignment);
+      view = { ...view, published: catalog.revision };
       return assignments;
     },
     record: async ({ placed, held }) => {

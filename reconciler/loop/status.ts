@@ -53,6 +53,8 @@ export interface StatusInput {
   readonly reports: ReadonlyMap<string, Report>;
   readonly source?: SourceStatus;
   readonly held: readonly string[];
+  /** Hosts have yet to be told of something: a revision just seen, or replicas whose turn in a rollout has not come. */
+  readonly untold: boolean;
 }
 
 const DEGRADED = new Set(['CrashLoop', 'ProbeFailed']);
@@ -121,7 +123,7 @@ export function statusOf(input: StatusInput): Status {
   const settled = reports.every(({ conditions }) => conditions.some(({ type, status }) => type === 'Ready' && status));
   const problems = input.catalog?.problems.length ?? 0;
   // what cannot be read is kept as it runs: that is not what Git says
-  const asAsked = input.held.length === 0 && problems === 0;
+  const asAsked = input.held.length === 0 && problems === 0 && !input.untold;
   const synced = items.every(({ sync }) => sync === 'Synced') && !behind && settled && asAsked;
   const unknown = input.catalog === undefined || items.some(({ sync }) => sync === 'Unknown');
   return {

@@ -134,7 +134,8 @@ export function createUp(options: UpOptions): Up {
   }
 
   async function status(): Promise<Status> {
-    const { catalog, source, unplaceable, held } = controller.view();
+    // read before the hosts' side, which is then at least as new as what it says it told them
+    const { catalog, source, unplaceable, held, published, rollouts } = controller.view();
     const { snapshot, reports, assignments } = await known();
     const byHost = <T extends { readonly host: string }>(items: readonly T[]): ReadonlyMap<string, T> =>
       new Map(items.map((item) => [item.host, item]));
@@ -143,6 +144,7 @@ export function createUp(options: UpOptions): Up {
       placements: snapshot.placements,
       unplaceable,
       held,
+      untold: published !== catalog?.revision || rollouts.some(({ waiting }) => waiting.length > 0),
       assignments: byHost<Assignment>(assignments),
       reports: byHost<Report>(reports),
       ...(source ? { source } : {}),
