@@ -1,4 +1,25 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before } from 'node:test';
 import type { Io } from '../../cli/io.ts';
+import type { LocalView } from '../../reconciler/loop/view.ts';
+import { serveLocal } from '../../server/local.ts';
+
+/** A folder for `speak` where a running `up` answers with this view, for the suite that calls it. */
+export function answering(view: Partial<LocalView>): string {
+  const dir = mkdtempSync(join(tmpdir(), 'plumb-verb-'));
+  const closing = new AbortController();
+  before(async () => {
+    mkdirSync(join(dir, 'state'));
+    await serveLocal(join(dir, 'state', 'plumb.sock'), view as LocalView, closing.signal);
+  });
+  after(() => {
+    closing.abort();
+    rmSync(dir, { recursive: true });
+  });
+  return dir;
+}
 
 /** What a verb said. */
 export interface Spoken {

@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { completeCommand, completionCommand } from '../../../cli/completion.ts';
 import { VERBS } from '../../../cli/verbs.ts';
 import type { LocalView } from '../../../reconciler/loop/view.ts';
-import { serveLocal } from '../../../server/local.ts';
-import { speak } from '../../support/verb.ts';
+import { answering, speak } from '../../support/verb.ts';
 
 const view: Pick<LocalView, 'known'> = {
   known: () =>
@@ -26,16 +23,7 @@ const view: Pick<LocalView, 'known'> = {
 };
 
 describe('completion', () => {
-  const dir = mkdtempSync(join(tmpdir(), 'plumb-completion-'));
-  const closing = new AbortController();
-  before(async () => {
-    mkdirSync(join(dir, 'state'));
-    await serveLocal(join(dir, 'state', 'plumb.sock'), view as LocalView, closing.signal);
-  });
-  after(() => {
-    closing.abort();
-    rmSync(dir, { recursive: true });
-  });
+  const dir = answering(view);
   const offered = async (...words: readonly string[]): Promise<readonly string[]> =>
     (await speak((argv, io) => completeCommand(VERBS, argv, io), dir, '--', ...words)).out
       .split('\n')

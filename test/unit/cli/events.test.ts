@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { eventsCommand, renderEntry } from '../../../cli/events.ts';
 import { historyCommand } from '../../../cli/history.ts';
 import type { LocalView } from '../../../reconciler/loop/view.ts';
 import type { Entry } from '../../../reconciler/model/journal.ts';
-import { serveLocal } from '../../../server/local.ts';
-import { speak } from '../../support/verb.ts';
+import { answering, speak } from '../../support/verb.ts';
 
 const DAY = Date.UTC(2026, 10, 24, 1, 17, 15, 639);
 
@@ -29,16 +25,7 @@ const view: Pick<LocalView, 'journal'> = {
 };
 
 describe('events and history', () => {
-  const dir = mkdtempSync(join(tmpdir(), 'plumb-events-'));
-  const closing = new AbortController();
-  before(async () => {
-    mkdirSync(join(dir, 'state'));
-    await serveLocal(join(dir, 'state', 'plumb.sock'), view as LocalView, closing.signal);
-  });
-  after(() => {
-    closing.abort();
-    rmSync(dir, { recursive: true });
-  });
+  const dir = answering(view);
   const seen = async (...argv: readonly string[]): Promise<readonly number[]> =>
     (await speak(eventsCommand, dir, '-o', 'json', ...argv)).out
       .split('\n')
