@@ -68,8 +68,6 @@ export interface AgentState {
   readonly pauses: Map<Ref, Pause>;
   readonly failures: Map<Ref, Failure>;
   readonly restarts: Map<string, RestartState>;
-  /** When news of each ref last came, milliseconds since 1970. */
-  readonly hinted: Map<Ref, number>;
   /** Fingerprint of the spec that a ref was last converged to. */
   readonly settled: Map<Ref, string>;
   readonly waiting: Map<Ref, string>;
@@ -93,7 +91,6 @@ export function emptyAgentState(): AgentState {
     pauses: new Map(),
     failures: new Map(),
     restarts: new Map(),
-    hinted: new Map(),
     settled: new Map(),
     waiting: new Map(),
     fights: fightWatch(),

@@ -1,5 +1,6 @@
+import type { ErrorCode } from '../model/errors.ts';
 import { fingerprint } from '../model/fingerprint.ts';
-import type { Outcome } from '../model/change.ts';
+import type { Observed, Outcome } from '../model/change.ts';
 import type { Provider } from '../model/provider.ts';
 import { kindOf, nameOf, refOf, type Ref } from '../model/ref.ts';
 import type { Assignment, Report } from '../model/replica.ts';
@@ -12,11 +13,10 @@ import type { HealthTarget } from './health.ts';
 import { runPass, type Scope } from './pass.ts';
 import { workQueue, type Item } from './queue.ts';
 import { reportOf } from './report.ts';
+import { NEVER_RESTARTED, provenAt } from './restarts.ts';
 
 /** After a change of our own, its echoes are looked at once, this many milliseconds later. */
 const ECHO = 1_000;
-/** News of a container this soon after we started it, milliseconds, is that start; later it may have ended, which must not wait. */
-const OWN_START = 250;
 /** A full pass that still waits for something slow after this long does not keep the next one from starting, milliseconds. */
 const STALE = 60_000;
 /** Second looks come at multiples of this, milliseconds. */
@@ -27,6 +27,14 @@ const REPORT_AFTER = 100;
 const FEW = 10;
 const REPORT_AT_WORK = 1_000;
 
+/** Failures of a daemon that was late or away for a moment. */
+const PASSING: ReadonlySet<string> = new Set<ErrorCode>([
+  'TIMEOUT',
+  'CANCELLED',
+  'DOCKER_UNAVAILABLE',
+  'OVS_UNAVAILABLE',
+]);
+
 export interface Agent {
   /** Works until the signal aborts, then finishes what it has begun. */
   run(signal: AbortSignal): Promise<void>;
@@ -34,6 +42,8 @@ export interface Agent {
   kick(item: Item): void;
   /** Nothing is under way or due: all that can be done now has been done. */
   idle(): boolean;
+  /** Something failed in a way that passes by itself, and is tried again. */
+  hopeful(): boolean;
   report(): Report | undefined;
 }
 
@@ -49,6 +59,8 @@ export function createAgent(options: AgentOptions): Agent {
   let latest: Report | undefined;
   let reported = '';
   let reportTimer: NodeJS.Timeout | undefined;
+  /** Until a replica of a crash loop has stayed up long enough to be told as ready. */
+  let proofTimer: NodeJS.Timeout | undefined;
   let specs = state.desired;
 
   const probed = options.health((replica) => {
@@ -74,7 +86,7 @@ export function createAgent(options: AgentOptions): Agent {
     if (outcome.result === 'done') {
       // many changes of one pass are looked at again together
       const later = Math.ceil((now + ECHO) / TOGETHER) * TOGETHER;
-      queue.add(ref, later);
+      queue.add(ref, isDown(state.world.get(ref)) ? now + 1 : later);
       for (const next of followers(ref)) queue.add(next, kindOf(next) === 'cgroup' ? now : later);
     } else if (outcome.result === 'conflict') queue.add(ref, now + ECHO / 10);
     else {
@@ -107,6 +119,7 @@ export function createAgent(options: AgentOptions): Agent {
     probed.set(targetsOf(state, assignment));
     const next = reportOf({ options, state, assignment, busy: busy(), health: (id) => probed.get(id), before: latest });
     latest = next;
+    awaitProof(assignment);
     const content = JSON.stringify({ ...next, at: 0 });
     if (content === reported) return;
     try {
@@ -115,6 +128,16 @@ export function createAgent(options: AgentOptions): Agent {
     } catch (error) {
       log.warn({ err: error }, 'report not stored');
     }
+  }
+
+  function awaitProof({ replicas }: Assignment): void {
+    clearTimeout(proofTimer);
+    const now = clock();
+    const times = replicas.flatMap(
+      ({ id, spec }) => provenAt(state.restarts.get(id) ?? NEVER_RESTARTED, spec.restart) ?? [],
+    );
+    const next = Math.min(...times.filter((at) => at > now));
+    if (next < Infinity) proofTimer = setTimeout(soonReport, next - now);
   }
 
   function adopt(assignment: Assignment): void {
@@ -134,9 +157,9 @@ export function createAgent(options: AgentOptions): Agent {
 
   function hint(ref: Ref): void {
     log.debug({ ref, busy: state.busy.has(ref) }, 'hint');
-    state.hinted.set(ref, clock());
     if (state.busy.has(ref)) return;
-    const echo = kindOf(ref) === 'container' ? OWN_START : ECHO;
+    // of containers no echoes are told, and one that ends as soon as it is started must not wait
+    const echo = kindOf(ref) === 'container' ? 0 : ECHO;
     const quiet = (state.touched.get(ref) ?? -echo) + echo;
     queue.add(ref, Math.max(clock(), quiet));
   }
@@ -239,12 +262,14 @@ export function createAgent(options: AgentOptions): Agent {
       await Promise.allSettled(passes);
       clearTimeout(reportTimer);
       await sendReport();
+      clearTimeout(proofTimer);
       probed.stop();
     },
     kick: (item) => {
       queue.add(item, clock());
     },
     idle: () => state.assignment !== undefined && state.lastFull > 0 && !busy() && queue.next() > clock(),
+    hopeful: () => [...state.failures.values()].some(({ code }) => PASSING.has(code)),
     report: () => latest,
   };
 }
@@ -268,8 +293,13 @@ async function assigned(state: AgentState, signal: AbortSignal): Promise<void> {
 }
 
 function forget(state: AgentState, ref: Ref): void {
-  for (const map of [state.pauses, state.failures, state.waiting, state.hinted]) map.delete(ref);
+  for (const map of [state.pauses, state.failures, state.waiting]) map.delete(ref);
   if (kindOf(ref) === 'container') state.restarts.delete(nameOf(ref));
+}
+
+/** A container that was seen to have ended as soon as it was started. */
+function isDown(item: Observed | undefined): boolean {
+  return item?.known === true && kindOf(item.ref) === 'container' && (item.state as ContainerState).status === 'exited';
 }
 
 function targetsOf({ world, restarts }: AgentState, { replicas }: Assignment): HealthTarget[] {

@@ -166,7 +166,7 @@ export function createUp(options: UpOptions): Up {
       if (text !== last || !agent.idle()) changedAt = clock();
       last = text;
       const quiet = clock() - changedAt;
-      const stuck = now.health !== 'Progressing' && quiet > STUCK;
+      const stuck = now.health !== 'Progressing' && !agent.hopeful() && quiet > STUCK;
       if (answered >= mine && (isGood(now) || stuck || quiet > PATIENCE)) return now;
       if (signal.aborted) return now;
       await passed.next(AbortSignal.any([signal, AbortSignal.timeout(WATCHED)]));

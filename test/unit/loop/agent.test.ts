@@ -194,4 +194,29 @@ describe('the agent', () => {
       await until(() => watches === 2 && one.value === '1' && one.drafts.length > 0);
     });
   });
+  it('has hope for what failed because a daemon was late, and none for what was refused', async () => {
+    for (const [code, hopeful] of [
+      ['TIMEOUT', true],
+      ['KNOB_REFUSED', false],
+    ] as const) {
+      let bad = true;
+      const one = rig({
+        apply: () => {
+          if (bad) return Promise.reject(new PlumbError(code, 'late or refused'));
+          one.value = '1';
+          return Promise.resolve({ did: 'set it' });
+        },
+      });
+      await during(one, async (agent) => {
+        assert.equal(agent.hopeful(), false);
+        one.value = '9';
+        agent.kick('sysctl/a.b');
+        await until(() => one.drafts.some(({ type }) => type === 'outcome'));
+        assert.equal(agent.hopeful(), hopeful, code);
+        bad = false;
+        await until(() => one.value === '1');
+        await until(() => !agent.hopeful());
+      });
+    }
+  });
 });
