@@ -1,6 +1,7 @@
 import { difference, preview } from '../reconciler/loop/preview.ts';
 import type { Catalog } from '../reconciler/model/catalog.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
+import { counted } from '../reconciler/model/words.ts';
 import {
   isEmpty,
   planJson,
@@ -48,7 +49,7 @@ export async function planCommand(argv: readonly string[], io: Io): Promise<numb
     io.err(`${file}:${String(line)}:${String(column)}: ${message}\n`);
   if (target.problems.length > 0)
     io.err(
-      `${String(target.problems.length)} problem${target.problems.length === 1 ? '' : 's'}; what they touch is left as it is (plumb validate shows all)\n`,
+      `${counted(target.problems.length, 'problem')}; what they touch is left as it is (plumb validate shows all)\n`,
     );
   const look = await lookAround(options, target, io);
   const planned = (catalog: Catalog): FleetPlan =>

@@ -1,4 +1,5 @@
 import { statusCode, type Status, type StatusItem } from '../reconciler/loop/status.ts';
+import { counted } from '../reconciler/model/words.ts';
 import type { Io } from './io.ts';
 import { remoteView } from './local.ts';
 import { command, outputOption, parse } from './options.ts';
@@ -55,6 +56,11 @@ function row({ ref, host, sync, health, address, restarts, image, reason }: Stat
   ];
 }
 
+/** The table has told that already, beside the replica that it is about. */
+function inTable({ items }: Status, message: string): boolean {
+  return items.some(({ reason }) => reason.includes(': ') && message.endsWith(reason.slice(reason.indexOf(': '))));
+}
+
 function age(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 120) return `${String(seconds)} s`;
@@ -81,8 +87,11 @@ export function renderStatus(status: Status, io: Io): string {
   );
   if (status.items.length === 0) lines.push('(no replicas)');
   if (status.problems > 0)
-    lines.push('', `${String(status.problems)} problems in the manifests: plumb validate shows them`);
+    lines.push('', `${counted(status.problems, 'problem')} in the manifests: plumb validate tells more`);
   for (const { ref, path, state, why } of status.limitations) lines.push(`${state}: ${ref} ${path}: ${why}`);
-  lines.push(...status.held.map((what) => `held: ${what}`), ...status.messages);
+  lines.push(
+    ...status.held.map((what) => `held: ${what}`),
+    ...status.messages.filter((text) => !inTable(status, text)),
+  );
   return `${lines.join('\n')}\n`;
 }

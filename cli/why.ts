@@ -1,3 +1,4 @@
+import { suggestion } from '../reconciler/compile/suggest.ts';
 import { expand } from '../reconciler/plan/expand.ts';
 import { canonical } from '../reconciler/model/fingerprint.ts';
 import { formatValue } from '../reconciler/plan/render.ts';
@@ -91,8 +92,8 @@ function find({ assignments }: Known, ref: Ref): Found {
       if (want.ref === ref) return { want, host: assignment.host };
       if (kindOf(want.ref) === kindOf(ref)) all.push(want.ref);
     }
-  const near = all.length === 0 ? '' : `; there are ${all.slice(0, 5).join(', ')}${all.length > 5 ? ', …' : ''}`;
-  throw new PlumbError('USAGE', `nothing in Git asks for ${ref}${near}`);
+  const hint = suggestion(ref, all, `of ${kindOf(ref)} there are`);
+  throw new PlumbError('USAGE', `nothing in Git asks for ${ref}${hint === undefined ? '' : `; ${hint}`}`);
 }
 
 interface Field {
@@ -109,13 +110,13 @@ function listed(want: Desired): Field[] {
 /** A field of the ref, or of the cgroup or port of the same replica: to its user a container has memory and an address. */
 function resolved({ assignments }: Known, want: Desired, field: string): Field {
   if (field in (want.spec as object)) return { want, field };
-  const siblings = ['cgroup', 'port', 'sandbox', 'container'].map((kind) => refOf(kind, nameOf(want.ref)));
-  for (const other of assignments.flatMap((assignment) => expand(assignment)))
-    if (siblings.includes(other.ref) && field in (other.spec as object)) return { want: other, field };
-  throw new PlumbError(
-    'USAGE',
-    `${want.ref} has no field ${field}; it has ${Object.keys(want.spec as object).join(', ')}`,
-  );
+  const refs = ['cgroup', 'port', 'sandbox', 'container'].map((kind) => refOf(kind, nameOf(want.ref)));
+  const siblings = assignments.flatMap((assignment) => expand(assignment)).filter(({ ref }) => refs.includes(ref));
+  const other = siblings.find(({ spec }) => field in (spec as object));
+  if (other) return { want: other, field };
+  const fields = [want, ...siblings].flatMap(({ spec }) => Object.keys(spec as object));
+  const hint = suggestion(field, [...new Set(fields)], 'it has');
+  throw new PlumbError('USAGE', `${want.ref} has no field ${field}${hint === undefined ? '' : `; ${hint}`}`);
 }
 
 async function answer({ want, field }: Field, host: string, known: Known, paths: Paths, io: Io): Promise<Answer> {

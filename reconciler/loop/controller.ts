@@ -5,6 +5,7 @@ import type { EntryDraft } from '../model/journal.ts';
 import type { Assignment, Placement, Report } from '../model/replica.ts';
 import type { Snapshot } from '../model/reservations.ts';
 import type { Store } from '../model/store.ts';
+import { counted } from '../model/words.ts';
 import { hostViews } from '../place/hosts.ts';
 import { place, type PlaceResult } from '../place/place.ts';
 import type { Unplaceable } from '../place/run.ts';
@@ -220,7 +221,7 @@ export function createController(options: ControllerOptions): Controller {
     if (problems.length === 0) return;
     const first = problems[0];
     const where = first ? ` (${first.file}:${String(first.line)}: ${first.message})` : '';
-    const message = `${String(problems.length)} problems in ${revision.slice(0, 7)}${where}; what they touch is kept as it runs`;
+    const message = `${counted(problems.length, 'problem')} in ${revision.slice(0, 7)}${where}; what they touch is kept as it runs`;
     await tell({ level: 'error', reason: 'ManifestErrors', revision, author, message });
   }
 

@@ -1,5 +1,6 @@
 import type { Assignment, HostFacts, Report } from '../model/replica.ts';
 import type { Store } from '../model/store.ts';
+import { counted } from '../model/words.ts';
 import { createBell } from '../store/bell.ts';
 import { createAgent, type Agent } from './agent.ts';
 import type { AgentOptions, Log } from './agent-state.ts';
@@ -119,7 +120,7 @@ export function createUp(options: UpOptions): Up {
     const { catalog } = controller.view();
     if (!isGood(now) || !catalog || convergedAt === now.revision) return;
     convergedAt = now.revision;
-    const message = `${now.revision.slice(0, 7)}: ${String(now.items.length)} replicas Synced and Healthy`;
+    const message = `${now.revision.slice(0, 7)}: ${counted(now.items.length, 'replica')} Synced and Healthy`;
     await store.journal
       .append([{ type: 'event', host, level: 'info', reason: 'Converged', revision: now.revision, message }])
       .catch((error: unknown) => {
