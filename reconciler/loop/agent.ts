@@ -11,6 +11,7 @@ import { emptyAgentState, type AgentOptions, type AgentState, type PassDeps, typ
 import { followers } from './outcomes.ts';
 import type { HealthTarget } from './health.ts';
 import { runPass, type Scope } from './pass.ts';
+import { pause } from './pause.ts';
 import { workQueue, type Item } from './queue.ts';
 import { reportOf } from './report.ts';
 import { NEVER_RESTARTED, provenAt } from './restarts.ts';
@@ -229,7 +230,7 @@ export function createAgent(options: AgentOptions): Agent {
 
   /** Hears one provider for ever: a watch that breaks is taken up again, and then all of its kinds are looked at. */
   async function hear(provider: Provider, signal: AbortSignal): Promise<void> {
-    for (let pause = ECHO; !signal.aborted; pause = Math.min(pause * 2, STALE)) {
+    for (let wait = ECHO; !signal.aborted; wait = Math.min(wait * 2, STALE)) {
       const fleet = state.assignment?.fleet ?? '';
       const began = clock();
       try {
@@ -238,8 +239,8 @@ export function createAgent(options: AgentOptions): Agent {
       } catch (error) {
         log.warn({ err: error, provider: provider.name }, 'watch broke off');
       }
-      if (clock() - began > STALE) pause = ECHO;
-      await abortable(pause, signal);
+      if (clock() - began > STALE) wait = ECHO;
+      await pause(wait, signal);
       for (const kind of provider.kinds) hint(refOf(kind, '*'));
     }
   }
@@ -272,19 +273,6 @@ export function createAgent(options: AgentOptions): Agent {
     hopeful: () => [...state.failures.values()].some(({ code }) => PASSING.has(code)),
     report: () => latest,
   };
-}
-
-/** Resolves after so many milliseconds, or when the signal aborts. */
-function abortable(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-  });
 }
 
 /** Resolves once there is an Assignment, or the signal aborts. */

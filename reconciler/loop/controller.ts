@@ -1,19 +1,18 @@
 import { converge, type Steps } from '../converge.ts';
 import type { Catalog } from '../model/catalog.ts';
-import { asPlumbError } from '../model/errors.ts';
+import { asPlumbError, PlumbError } from '../model/errors.ts';
 import type { EntryDraft } from '../model/journal.ts';
-import type { Assignment, Placement, Report } from '../model/replica.ts';
+import type { LostHost, Notice, SourceStatus } from '../model/notice.ts';
+import type { Assignment, Report } from '../model/replica.ts';
 import type { Snapshot } from '../model/reservations.ts';
 import type { Store } from '../model/store.ts';
 import { counted } from '../model/words.ts';
 import { hostViews } from '../place/hosts.ts';
 import { place, type PlaceResult } from '../place/place.ts';
-import type { Unplaceable } from '../place/run.ts';
 import { overBudget } from '../plan/budget.ts';
 import { project } from '../plan/project.ts';
-import type { Progress } from '../plan/rollout.ts';
 import type { Log } from './agent-state.ts';
-import type { SourceStatus } from './status.ts';
+import { createHearing } from './hearing.ts';
 
 /** What a fetch found. */
 export interface Fetched extends SourceStatus {
@@ -42,6 +41,8 @@ export interface ControllerOptions {
   readonly allowDeletions: boolean;
   readonly clock: () => number;
   readonly log: Log;
+  /** Many controllers share the store: only one that leads acts, and hosts are heard of by their leases. */
+  readonly fleet?: { readonly leads: () => boolean };
   /** Told of the author of each revision before anything of it is done. */
   readonly onRevision: (revision: string, commit: CommitInfo) => void;
 }
@@ -49,13 +50,8 @@ export interface ControllerOptions {
 /** What the controller last saw and decided. */
 export interface ControllerView {
   readonly catalog: Catalog | undefined;
-  readonly source: Fetched | undefined;
-  readonly placements: ReadonlyMap<string, Placement>;
-  readonly unplaceable: readonly Unplaceable[];
-  readonly held: readonly string[];
-  readonly rollouts: readonly Progress[];
-  /** The revision of which the hosts were last told. */
-  readonly published: string | undefined;
+  /** Undefined before the first revision. */
+  readonly notice: Notice | undefined;
 }
 
 /** What a pass does. */
@@ -68,6 +64,8 @@ export interface PassScope {
 
 export interface Controller {
   pass(how: PassScope): Promise<void>;
+  /** Listens for the hosts of a fleet; gives whether one was lost or is back, which asks for a pass. */
+  listen(): Promise<boolean>;
   view(): ControllerView;
 }
 
@@ -75,6 +73,7 @@ interface Seen {
   readonly snapshot: Snapshot;
   readonly reports: readonly Report[];
   readonly assignments: readonly Assignment[];
+  readonly lost?: readonly LostHost[];
 }
 
 interface Decided {
@@ -94,7 +93,8 @@ export function decidePlacing(
   now: number,
   allowDeletions: boolean,
 ): Decided & { readonly catalog: Catalog } {
-  const hosts = hostViews(catalog, seen.reports, seen.snapshot);
+  const lost = new Set(seen.lost?.map(({ host }) => host));
+  const hosts = hostViews(catalog, seen.reports, seen.snapshot, lost);
   const attempt = place({ catalog, ...seen, hosts, now });
   const over = overBudget(attempt, catalog.fleet.spec.deletions, seen.snapshot.placements.size, allowDeletions);
   if (!over) return { placed: attempt, catalog };
@@ -104,68 +104,83 @@ export function decidePlacing(
 
 /** The controller of a fleet: brings what Git says into placements and Assignments. */
 export function createController(options: ControllerOptions): Controller {
-  const { repository, store, clock } = options;
-  let view: ControllerView = {
-    catalog: undefined,
-    source: undefined,
-    placements: new Map(),
+  const { repository, store, clock, fleet } = options;
+  let catalog: Catalog | undefined;
+  let source: Fetched | undefined;
+  let decided: Pick<Notice, 'unplaceable' | 'held' | 'published' | 'waiting'> = {
     unplaceable: [],
     held: [],
-    rollouts: [],
-    published: undefined,
+    published: '',
+    waiting: 0,
   };
+  const hearing = createHearing(store.leases, clock);
+  let heardOf: readonly string[] = [];
+  let adopted = false;
+  let posted = '';
   const told = new Set<string>();
   /** The revision that may take away any number of replicas. */
   let allowed: string | undefined;
 
   const steps: Steps<PassScope, Fetched, Fetched, Seen, Decided, Planned, readonly Assignment[]> = {
     checkout: async ({ look, allow }) => {
-      const fetched = (look ? undefined : view.source) ?? (await repository.fetch());
+      const fetched = (look ? undefined : source) ?? (await repository.fetch());
       await tellSource(fetched);
-      if (view.catalog?.revision !== fetched.revision) {
-        const [catalog, commit] = await Promise.all([
+      if (catalog?.revision !== fetched.revision) {
+        const [next, commit] = await Promise.all([
           repository.catalog(fetched.revision),
           repository.commit(fetched.revision),
         ]);
         options.onRevision(fetched.revision, commit);
-        await tellRevision(catalog, commit);
-        view = { ...view, catalog };
+        await tellRevision(next, commit);
+        catalog = next;
       }
-      view = { ...view, source: fetched };
+      source = fetched;
       if (allow) allowed = fetched.revision;
       return fetched;
     },
     compile: (fetched) => fetched,
     observe: async () => {
       const reports = await store.mailbox.reports();
+      heardOf = reports.map(({ host }) => host);
+      if (fleet) await listen();
       const snapshot = await store.reservations.snapshot();
       const hosts = new Set([
         ...reports.map(({ host }) => host),
         ...[...snapshot.placements.values()].map(({ host }) => host),
       ]);
       const assignments = await Promise.all([...hosts].map((host) => store.mailbox.assignment(host)));
-      return { reports, snapshot, assignments: assignments.filter((assignment) => assignment !== undefined) };
+      const found = assignments.filter((assignment) => assignment !== undefined);
+      return { reports, snapshot, assignments: found, lost: hearing.lost() };
     },
     place: (_specs, seen) => {
-      if (!view.catalog) throw new Error('no catalog');
-      const allow = options.allowDeletions || view.catalog.revision === allowed;
-      return decidePlacing(view.catalog, seen, clock(), allow);
+      if (!catalog) throw new Error('no catalog');
+      const allow = options.allowDeletions || catalog.revision === allowed;
+      return decidePlacing(catalog, seen, clock(), allow);
     },
     plan: (_specs, seen, decided) => ({ ...decided, catalog: (decided as Planned).catalog, seen }),
-    apply: async ({ catalog, placed, seen, held }) => {
-      if (placed.proposals.length > 0)
+    apply: async ({ catalog: aim, placed, seen, held }) => {
+      if (placed.proposals.length > 0) {
+        mustLead();
         await store.reservations.commit({
-          id: `${catalog.revision}-${String(seen.snapshot.cursor)}`,
+          id: `${aim.revision}-${String(seen.snapshot.cursor)}`,
           now: clock(),
           proposals: placed.proposals,
         });
+      }
       const { placements } = await store.reservations.snapshot();
-      view = { ...view, placements, unplaceable: placed.unplaceable, held: held === undefined ? [] : [held] };
       const previous = new Map(seen.assignments.map((assignment) => [assignment.host, assignment]));
-      const { assignments, rollouts } = project({ catalog, placements, previous, reports: seen.reports });
-      view = { ...view, rollouts };
-      for (const assignment of assignments) await store.mailbox.assign(assignment);
-      view = { ...view, published: catalog.revision };
+      const { assignments, rollouts } = project({ catalog: aim, placements, previous, reports: seen.reports });
+      const unplaceable = placed.unplaceable.map(({ replica, message }) => ({ replica, message }));
+      const waiting = rollouts.reduce((sum, one) => sum + one.waiting.length, 0);
+      decided = { ...decided, unplaceable, held: held === undefined ? [] : [held], waiting };
+      // who reads the bulletin must not take what hosts say of the last revision for this one
+      if (decided.published !== aim.revision) await post();
+      for (const assignment of assignments) {
+        mustLead();
+        await store.mailbox.assign(assignment);
+      }
+      decided = { ...decided, published: aim.revision };
+      await post();
       return assignments;
     },
     record: async ({ placed, held }) => {
@@ -179,6 +194,47 @@ export function createController(options: ControllerOptions): Controller {
       if (held !== undefined) await tellOnce({ level: 'warn', reason: 'Held', message: held });
     },
   };
+
+  /** A pass that another leader has overtaken ends here, with nothing half done: what it decided is decided again. */
+  function mustLead(): void {
+    if (fleet && !fleet.leads()) throw new PlumbError('CONFLICT', 'another controller leads by now');
+  }
+
+  function notice(): Notice | undefined {
+    if (!source || !catalog) return undefined;
+    const { notes: _notes, ...status } = source;
+    const revision = { ...status, revision: catalog.revision };
+    return { source: revision, problems: catalog.problems.length, ...decided, lost: hearing.lost() };
+  }
+
+  /** Posts what is new; that Git was looked at once more is not. */
+  async function post(): Promise<void> {
+    const next = notice();
+    if (!next) return;
+    const { fetchedAt, ...rest } = next.source;
+    const content = JSON.stringify({ ...next, source: rest.error === undefined ? rest : { ...rest, fetchedAt } });
+    if (content === posted) return;
+    await store.bulletin.post(next);
+    posted = content;
+  }
+
+  async function listen(): Promise<boolean> {
+    if (!adopted) hearing.adopt((await store.bulletin.read())?.lost ?? []);
+    adopted = true;
+    const before = new Map(hearing.lost().map((one) => [one.host, one]));
+    const changed = await hearing.listen(heardOf);
+    const after = new Set(hearing.lost().map(({ host }) => host));
+    for (const host of after)
+      if (!before.has(host))
+        await tell({
+          level: 'error',
+          reason: 'HostLost',
+          message: `${host} is not heard of any more; what it ran may run on`,
+        });
+    for (const host of before.keys())
+      if (!after.has(host)) await tell({ level: 'info', reason: 'HostBack', message: `${host} is heard of again` });
+    return changed;
+  }
 
   type EventDraft = Omit<Extract<EntryDraft, { type: 'event' }>, 'type' | 'host'>;
 
@@ -200,7 +256,7 @@ export function createController(options: ControllerOptions): Controller {
 
   async function tellSource(fetched: Fetched): Promise<void> {
     const { error, notes, url } = fetched;
-    const before = view.source?.error;
+    const before = source?.error;
     if (error !== undefined && before === undefined)
       await tell({ level: 'error', reason: 'SourceStale', message: `${url}: ${error}; the last good revision stays` });
     if (error === undefined && before !== undefined)
@@ -235,6 +291,7 @@ export function createController(options: ControllerOptions): Controller {
         throw error;
       }
     },
-    view: () => view,
+    listen: () => (fleet ? listen() : Promise.resolve(false)),
+    view: () => ({ catalog, notice: notice() }),
   };
 }

@@ -149,8 +149,9 @@ function contentOf(assignment: Assignment): object {
   };
 }
 
-function numbered(next: Assignment, previous: Assignment | undefined): Assignment {
-  if (!previous) return next;
+/** A store that was emptied gives the next number after what the host says it has. */
+function numbered(next: Assignment, previous: Assignment | undefined, reported: number): Assignment {
+  if (!previous) return { ...next, generation: reported + 1 };
   const same = isDeepStrictEqual(contentOf(next), contentOf(previous));
   return same ? previous : { ...next, generation: previous.generation + 1 };
 }
@@ -161,6 +162,7 @@ export function project(input: ProjectInput): Projection {
   const { byHost, rollouts } = replicasByHost(input, lookBack(input));
   const apps = [...catalog.heldObjects].filter((name) => name.startsWith('App/')).map((name) => name.slice(4));
   const keep = { apps: apps.sort(), owners: [...catalog.heldOwners].sort() };
+  const reported = new Map(input.reports.map((report) => [report.host, report.generation]));
   const hosts = [...new Set([...catalog.hosts.keys(), ...byHost.keys(), ...previous.keys()])].sort();
   const assignments = hosts.map((host) => {
     const before = previous.get(host);
@@ -176,7 +178,7 @@ export function project(input: ProjectInput): Projection {
       tuning: tuningOf(catalog, host, before),
       keep,
     };
-    return numbered(next, before);
+    return numbered(next, before, reported.get(host) ?? 0);
   });
   return { assignments, rollouts };
 }
