@@ -26,8 +26,6 @@ export interface AgentOptions {
   /** In this order they observe: what a provider needs of another comes from an earlier one. */
   readonly providers: readonly Provider[];
   readonly health: (onChange: (replica: string) => void) => Health;
-  /** Who wrote the revision, for the record. */
-  readonly author: (revision: string) => string;
   readonly clock: () => number;
   readonly random: () => number;
   readonly log: Log;

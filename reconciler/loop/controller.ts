@@ -43,8 +43,6 @@ export interface ControllerOptions {
   readonly log: Log;
   /** Many controllers share the store: only one that leads acts, and hosts are heard of by their leases. */
   readonly fleet?: { readonly leads: () => boolean };
-  /** Told of the author of each revision before anything of it is done. */
-  readonly onRevision: (revision: string, commit: CommitInfo) => void;
 }
 
 /** What the controller last saw and decided. */
@@ -107,6 +105,7 @@ export function createController(options: ControllerOptions): Controller {
   const { repository, store, clock, fleet } = options;
   let catalog: Catalog | undefined;
   let source: Fetched | undefined;
+  let author = '';
   let decided: Pick<Notice, 'unplaceable' | 'held' | 'published' | 'waiting'> = {
     unplaceable: [],
     held: [],
@@ -130,9 +129,9 @@ export function createController(options: ControllerOptions): Controller {
           repository.catalog(fetched.revision),
           repository.commit(fetched.revision),
         ]);
-        options.onRevision(fetched.revision, commit);
         await tellRevision(next, commit);
         catalog = next;
+        author = commit.author;
       }
       source = fetched;
       if (allow) allowed = fetched.revision;
@@ -169,7 +168,7 @@ export function createController(options: ControllerOptions): Controller {
       }
       const { placements } = await store.reservations.snapshot();
       const previous = new Map(seen.assignments.map((assignment) => [assignment.host, assignment]));
-      const { assignments, rollouts } = project({ catalog: aim, placements, previous, reports: seen.reports });
+      const { assignments, rollouts } = project({ catalog: aim, author, placements, previous, reports: seen.reports });
       const unplaceable = placed.unplaceable.map(({ replica, message }) => ({ replica, message }));
       const waiting = rollouts.reduce((sum, one) => sum + one.waiting.length, 0);
       decided = { ...decided, unplaceable, held: held === undefined ? [] : [held], waiting };

@@ -98,15 +98,15 @@ function noteSettled({ state }: PassDeps, specs: Specs, plan: Plan, scope: Scope
 
 /** Intent before, outcome after, and what the agent learns from it; the ref is free again then. */
 function journaled(deps: PassDeps, assignment: Assignment, specs: Specs): Pick<ApplyOptions, 'intent' | 'ended'> {
-  const { journal, host, author } = deps;
+  const { journal, host } = deps;
   const traces = new Map<Ref, string>();
-  const { revision } = assignment;
+  const { revision, author } = assignment;
   return {
     intent: async ({ ref, verb, because, disruption, fields }) => {
       const trace = randomUUID();
       const origin = specs.get(ref)?.origin;
       const at = origin ? { origin } : {};
-      const base = { trace, revision, author: author(revision), host, ref, verb, because, disruption, fields, ...at };
+      const base = { trace, revision, author, host, ref, verb, because, disruption, fields, ...at };
       await journal.append([{ type: 'intent', ...base }]);
       traces.set(ref, trace);
     },

@@ -2,7 +2,15 @@ import type { Limitation, Observed, Unknown } from '../model/change.ts';
 import { fingerprintOf } from '../model/fingerprint.ts';
 import { incarnationOf } from '../model/rollout.ts';
 import { kindOf, refOf, type Ref } from '../model/ref.ts';
-import type { AssignedReplica, Assignment, Condition, Phase, ReplicaReport, Report } from '../model/replica.ts';
+import type {
+  AssignedReplica,
+  Assignment,
+  Condition,
+  HostFacts,
+  Phase,
+  ReplicaReport,
+  Report,
+} from '../model/replica.ts';
 import type { ContainerState } from '../model/resources.ts';
 import type { HealthState } from '../model/health.ts';
 import type { AgentOptions, AgentState, Failure } from './agent-state.ts';
@@ -176,4 +184,11 @@ function conditionsOf({ state, assignment, busy }: ReportInput): readonly Condit
       observedGeneration,
     },
   ];
+}
+
+/** What a host says of itself before it has looked around: that it is there, and what it is. */
+export function introduction(host: string, facts: HostFacts, at: number, before: Report | undefined): Report {
+  if (before) return { ...before, facts };
+  const nothing = { replicas: [], observed: [], limitations: [], conditions: [] };
+  return { host, generation: 0, revision: '', at, facts, ...nothing };
 }

@@ -1,9 +1,10 @@
-import type { HostFacts, Report } from '../model/replica.ts';
+import type { HostFacts } from '../model/replica.ts';
 import type { Store } from '../model/store.ts';
 import { createAgent, type Agent } from './agent.ts';
 import type { AgentOptions, Log } from './agent-state.ts';
 import { createControl } from './control.ts';
 import { createController, type Controller, type Repository } from './controller.ts';
+import { introduction } from './report.ts';
 import { readJournal, type LocalView } from './view.ts';
 
 export interface UpOptions {
@@ -27,14 +28,12 @@ export interface Up {
 /** Controller and agent of one machine in one process. */
 export function createUp(options: UpOptions): Up {
   const { store, host, facts, clock, log, repository, allowDeletions } = options;
-  const authors = new Map<string, string>();
   const controller: Controller = createController({
     repository,
     store,
     allowDeletions,
     clock,
     log,
-    onRevision: (revision, { author }) => authors.set(revision, author),
   });
   const agent: Agent = createAgent({
     ...options.agent,
@@ -42,26 +41,22 @@ export function createUp(options: UpOptions): Up {
     facts,
     mailbox: store.mailbox,
     journal: store.journal,
-    author: (revision) => authors.get(revision) ?? '',
     clock,
     random: options.random,
     log,
   });
   const control = createControl({ controller, store, host, agent, leads: () => true, clock, log });
-  const { status, known, settle } = control;
   return {
-    view: { status, known, settle, journal: (...asked) => readJournal(store.journal, ...asked) },
+    view: {
+      status: () => control.status(),
+      known: () => control.known(),
+      settle: (...asked) => control.settle(...asked),
+      journal: (...asked) => readJournal(store.journal, ...asked),
+    },
     async run(signal) {
       const before = (await store.mailbox.reports()).find((report) => report.host === host);
       await store.mailbox.report(introduction(host, facts, clock(), before));
       await Promise.all([agent.run(signal), control.run(signal)]);
     },
   };
-}
-
-/** What a host says of itself before it has looked around: that it is there, and what it is. */
-export function introduction(host: string, facts: HostFacts, at: number, before: Report | undefined): Report {
-  if (before) return { ...before, facts };
-  const nothing = { replicas: [], observed: [], limitations: [], conditions: [] };
-  return { host, generation: 0, revision: '', at, facts, ...nothing };
 }

@@ -59,6 +59,8 @@ export interface Assignment {
   /** Rises with each change of content. */
   readonly generation: number;
   readonly revision: string;
+  /** Who wrote that revision, for the record. */
+  readonly author: string;
   readonly resync: number;
   readonly replicas: readonly AssignedReplica[];
   readonly networks: readonly AssignedNetwork[];

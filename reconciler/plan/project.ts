@@ -17,6 +17,8 @@ import type { Progress } from './rollout.ts';
 
 export interface ProjectInput {
   readonly catalog: Catalog;
+  /** Who wrote its revision. */
+  readonly author: string;
   /** By replica: as committed, or as place foresees them. */
   readonly placements: ReadonlyMap<string, Placement>;
   /** The last Assignment of each host. */
@@ -143,6 +145,7 @@ function contentOf(assignment: Assignment): object {
     ...assignment,
     generation: undefined,
     revision: undefined,
+    author: undefined,
     replicas: bare(replicas),
     networks: bare(networks),
     tuning: bare(tuning),
@@ -172,6 +175,7 @@ export function project(input: ProjectInput): Projection {
       fleet: catalog.fleet.name,
       generation: 1,
       revision: catalog.revision,
+      author: input.author,
       resync: catalog.fleet.spec.resync,
       replicas,
       networks: networksOf(catalog, replicas, before),

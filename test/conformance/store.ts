@@ -22,6 +22,7 @@ function assignment(host: string, generation: number, revision = 'r'): Assignmen
     fleet: 'f',
     generation,
     revision,
+    author: 'Ann',
     resync: 10,
     replicas: [],
     networks: [],
