@@ -8,7 +8,7 @@ import { canonical } from '../../reconciler/model/fingerprint.ts';
 import type { CommitReply, CommitRequest, Proposal, ReservationState } from '../../reconciler/model/reservations.ts';
 import type { Lease, Store } from '../../reconciler/model/store.ts';
 import type { OpenStore } from '../conformance/store.ts';
-import { request } from './requests.ts';
+import { LIMITS, request, TOPOLOGY } from './requests.ts';
 import { draftOf } from './store-writer.ts';
 
 /** What the store should be, as simply as it can be said. */
@@ -21,6 +21,10 @@ interface Model {
   readonly messages: string[];
   now: number;
 }
+
+/** Where the clock begins and how far it goes at once. */
+const START = 1000;
+const STEP = 60;
 
 interface Real {
   readonly opened: OpenStore;
@@ -180,7 +184,7 @@ class Pass implements Step {
   check = (): boolean => true;
   toString = (): string => 'time passes';
   run(model: Model): Promise<void> {
-    model.now += 60;
+    model.now += STEP;
     return Promise.resolve();
   }
 }
@@ -227,14 +231,44 @@ async function compare(model: Model, store: Store): Promise<void> {
   assert.equal((await store.journal.verify()).entries, model.messages.length);
 }
 
-const moved = fc.tuple(fc.nat(3), fc.nat(2), fc.nat(1)).map(([host, rack, behind]): readonly Proposal[] => {
-  const allocatable = { cpu: 99.5, memory: 2 ** 43 + 1, pids: 100 };
-  const place = { rack: `r${String(rack)}`, switch: `s${String(behind)}` };
-  return [
-    { op: 'host', record: { host: `h${String(host)}`, zone: 'main', state: 'open', epoch: 2, allocatable, ...place } },
-  ];
+/** Few values, and numbers whose every digit counts: conflicts, equal requests and edges are common. */
+const demand = fc.constantFrom(
+  { cpu: 1, memory: 2 ** 50 + 1, pids: 7 },
+  { cpu: 333, memory: 1, pids: 7 },
+  { cpu: 500, memory: 2, pids: 1 },
+);
+const replica = fc.tuple(fc.constantFrom('a', 'b', 'b', 'c'), fc.nat(3)).map(([app, at]) => `${app}-${String(at)}`);
+const placing = fc.tuple(replica, fc.nat(3), fc.nat(7), demand).map(([id, host, at, wants]): Proposal => {
+  const app = id.slice(0, 1);
+  const there = { zone: 'main', host: `h${String(host)}`, network: 'net', address: `10.0.0.${String(at)}` };
+  const placement = { replica: id, app, ...there, demand: wants, epoch: 1 };
+  return { op: 'place', placement, hostEpoch: 1, spread: LIMITS[app] ?? {} };
 });
-const proposals = fc.oneof({ weight: 9, arbitrary: request }, { weight: 1, arbitrary: moved });
+const resizing = fc
+  .tuple(replica, demand)
+  .map(([id, wants]): Proposal => ({ op: 'resize', replica: id, demand: wants }));
+const releasing = fc
+  .tuple(replica, fc.nat(6))
+  .map(([id, passes]): Proposal => ({ op: 'release', replica: id, quarantineUntil: START + passes * STEP }));
+const moving = fc
+  .tuple(fc.nat(3), fc.nat(2), fc.nat(1), fc.constantFrom(20, 20, 6))
+  .map(([host, rack, behind, pids]): Proposal => {
+    const allocatable = { cpu: 1000.1, memory: 2 ** 51 + 2, pids };
+    const place = { rack: `r${String(rack)}`, switch: `s${String(behind)}` };
+    return {
+      op: 'host',
+      record: { host: `h${String(host)}`, zone: 'main', state: 'open', epoch: 1, allocatable, ...place },
+    };
+  });
+const proposals = fc.oneof(
+  { weight: 1, arbitrary: request },
+  { weight: 1, arbitrary: moving.map((op) => [op]) },
+  { weight: 4, arbitrary: fc.array(fc.oneof(placing, placing, resizing, releasing), { minLength: 1, maxLength: 6 }) },
+);
+const openAll = TOPOLOGY.map(([host, rack, behind]): Proposal => {
+  const allocatable = { cpu: 1000.1, memory: 2 ** 51 + 2, pids: 20 };
+  return { op: 'host', record: { host, zone: 'main', state: 'open', epoch: 1, allocatable, rack, switch: behind } };
+});
 const name = fc.constantFrom('a', 'b');
 
 const ALONE: fc.Arbitrary<Step>[] = [
@@ -260,12 +294,13 @@ export function storeIsModel(
   { alone = false }: { readonly alone?: boolean } = {},
 ): fc.IAsyncProperty<[Iterable<Step>]> {
   const steps = alone ? ALONE : [...ALONE, race];
-  return fc.asyncProperty(fc.commands(steps, { maxCommands: 60 }), async (list) => {
+  return fc.asyncProperty(fc.commands(steps, { maxCommands: 80, size: '+1' }), async (list) => {
     const empty = { replies: new Map<CommitRequest, unknown>(), leases: new Map<string, Lease>() };
-    const model: Model = { book: createBook(), cursor: 0, ...empty, fences: new Map(), messages: [], now: 1000 };
+    const model: Model = { book: createBook(), cursor: 0, ...empty, fences: new Map(), messages: [], now: START };
     const opened = await open(() => model.now);
     const real: Real = { opened, store: opened.store };
     try {
+      await new Commit(openAll).run(model, real);
       await fc.asyncModelRun(() => ({ model, real }), list);
       await compare(model, real.store);
     } finally {
