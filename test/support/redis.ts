@@ -44,6 +44,13 @@ async function freePort(): Promise<number> {
   }
 }
 
+interface How {
+  readonly tls?: boolean;
+  readonly sentinel?: boolean;
+  /** For the server's own ACL users. */
+  readonly login?: { readonly username: string; readonly password: string };
+}
+
 /** Servers in one temporary directory; `close` ends each of them, and nothing else. */
 export class Servers {
   readonly directory: string = mkdtempSync(join(tmpdir(), 'plumb-redis-'));
@@ -51,10 +58,7 @@ export class Servers {
   readonly #admins: Redis[] = [];
 
   /** Starts one and waits for its PING. Settings are those of redis.conf, a line each. */
-  async start(
-    settings: readonly string[] = [],
-    how: { readonly tls?: boolean; readonly sentinel?: boolean } = {},
-  ): Promise<Server> {
+  async start(settings: readonly string[] = [], how: How = {}): Promise<Server> {
     const { tls = false, sentinel = false } = how;
     const port = await freePort();
     const file = join(this.directory, `${String(port)}.conf`);
@@ -73,6 +77,7 @@ export class Servers {
     const admin = new Redis({
       port,
       lazyConnect: true,
+      ...how.login,
       retryStrategy: () => 50,
       ...(tls && { tls: { rejectUnauthorized: false } }),
     });

@@ -61,14 +61,16 @@ async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
   }
 }
 
+/** Resolves when there is a connection; rejects when there will be none, or only one for somebody else. */
 function ready(client: Client): Promise<void> {
   return new Promise((resolve, reject) => {
-    const settle = (): void => {
-      client.off('ready', settle).off('end', settle);
+    const settle = (error?: Error): void => {
+      if (error && meaningOf(error) !== 'refused') return;
+      client.off('ready', settle).off('end', settle).off('error', settle);
       if (client.status === 'ready') resolve();
-      else reject(new Error('Connection is closed.'));
+      else reject(error ?? new Error('Connection is closed.'));
     };
-    client.on('ready', settle).on('end', settle);
+    client.on('ready', settle).on('end', settle).on('error', settle);
   });
 }
 
@@ -82,6 +84,7 @@ async function exchange(client: Client, commands: Word[][]): Promise<readonly un
 /** Calls over a client. */
 export function createCalls(client: Client, { shown, acks, patience, incarnation }: CallOptions): Calls {
   const stop = new AbortController();
+  let connecting: Promise<void> | undefined;
   let trouble: Error | undefined;
   client.on('error', (error: Error) => {
     trouble = error;
@@ -90,12 +93,20 @@ export function createCalls(client: Client, { shown, acks, patience, incarnation
     trouble = undefined;
   });
 
+  /** One wait for all calls. */
+  function connected(): Promise<void> {
+    connecting ??= ready(client).finally(() => {
+      connecting = undefined;
+    });
+    return connecting;
+  }
+
   /** One try. Not a tick passes before the commands are on their way, if there is a connection. */
   async function attempt(commands: readonly Command[], full: boolean, copies: number): Promise<readonly unknown[]> {
     const words = commands.map((command) => wordsOf(command, full));
     if (incarnation) words.push(['get', incarnation[0]]);
     if (copies > 0) words.push(['wait', copies, Math.ceil(patience.attempt / 2)]);
-    if (client.status !== 'ready') await within(patience.attempt, ready(client));
+    if (client.status !== 'ready') await within(patience.attempt, connected());
     const replies = await within(patience.attempt, exchange(client, words));
     if (incarnation && replies[commands.length] !== incarnation[1]) throw emptied(shown);
     const got = copies > 0 ? Number(replies.at(-1)) : 0;

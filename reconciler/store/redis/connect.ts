@@ -50,7 +50,6 @@ export function connect(target: Target): Client {
     name: group,
     sentinelRetryStrategy: (attempt) => pause(attempt),
     sentinelCommandTimeout: 2000,
-    failoverDetector: true,
     ...(tls && { sentinelTLS: tls, enableTLSForSentinelMode: true }),
   });
 }
