@@ -26,7 +26,8 @@ export function createHearing(leases: Leases, clock: () => number): Hearing {
     async listen(hosts) {
       let held: ReadonlySet<string>;
       try {
-        held = new Set((await leases.held(HOST_LEASE)).map(({ name }) => name.slice(HOST_LEASE.length)));
+        const found = await leases.held(hosts.map((host) => HOST_LEASE + host));
+        held = new Set(found.map(({ name }) => name.slice(HOST_LEASE.length)));
       } catch (error) {
         since = undefined;
         throw error;

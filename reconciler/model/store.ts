@@ -29,8 +29,8 @@ export interface Leases {
   /** Gives it up, if it is still held with that fence. */
   release(lease: Lease): Promise<void>;
   get(name: string): Promise<Lease | undefined>;
-  /** Those that are held now and whose names begin so. */
-  held(prefix: string): Promise<readonly Lease[]>;
+  /** Those of the named ones that are held now. */
+  held(names: readonly string[]): Promise<readonly Lease[]>;
 }
 
 /** What controllers and agents tell each other; the last word of each counts. */

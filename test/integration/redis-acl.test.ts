@@ -18,6 +18,7 @@ const assignment = {
   fleet: 'default',
   generation: 1,
   revision: 'r',
+  author: 'Ann',
   resync: 10,
   replicas: [],
   networks: [],

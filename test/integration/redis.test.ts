@@ -287,6 +287,7 @@ describe('the store on a Redis server', { skip: NO_REDIS }, () => {
     const assignment = {
       fleet,
       revision: 'r',
+      author: 'Ann',
       resync: 10,
       replicas: [],
       networks: [],

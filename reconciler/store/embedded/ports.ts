@@ -77,9 +77,9 @@ export function createLeases(ledger: Ledger, clock: () => number): Leases {
         const held = leases.get(name);
         return held !== undefined && held.expires > clock() ? held : undefined;
       }),
-    held: (prefix) =>
+    held: (names) =>
       ledger.read(({ leases }) =>
-        [...leases.values()].filter(({ name, expires }) => name.startsWith(prefix) && expires > clock()),
+        names.flatMap((name) => leases.get(name) ?? []).filter(({ expires }) => expires > clock()),
       ),
   };
 }

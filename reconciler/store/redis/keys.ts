@@ -15,6 +15,7 @@ export interface Keys {
   /** Hosts that have sent a Report. */
   readonly reporting: string;
   readonly mail: string;
+  readonly notice: string;
   lease(name: string): string;
   assignment(host: string): string;
   report(host: string): string;
@@ -51,6 +52,7 @@ export function keysOf(fleet: string): Keys {
     log: key('log'),
     reporting: key('reporting'),
     mail: key('mail'),
+    notice: key('notice'),
     lease: (name) => key(`lease:${name}`),
     assignment: (host) => key(`assignment:${host}`),
     report: (host) => key(`report:${host}`),

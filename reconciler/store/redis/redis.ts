@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { PlumbError } from '../../model/errors.ts';
 import type { Store } from '../../model/store.ts';
+import { createBulletin } from './bulletin.ts';
 import { createCalls } from './calls.ts';
 import type { Calls, Patience } from './calls.ts';
 import { connect } from './connect.ts';
@@ -83,6 +84,7 @@ export async function openRedis(url: string, options: RedisOptions): Promise<Sto
       reservations: createReservations(context),
       leases: createLeases(context, leaseTime === 'clock' ? clock : undefined),
       mailbox: createMailbox(context, host),
+      bulletin: createBulletin(context),
       journal,
       close: async () => {
         await journal.close();
