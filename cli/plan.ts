@@ -12,6 +12,7 @@ import {
   PLAIN,
 } from '../reconciler/plan/render.ts';
 import { upOptions, type UpFlags } from './compose.ts';
+import { storeOptions, type StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
 import { lookAround } from './look.ts';
 import { command, outputOption, parse } from './options.ts';
@@ -19,7 +20,7 @@ import { pathsOf, stateOptions } from './paths.ts';
 import { openCatalogs } from './catalogs.ts';
 import { tint } from './table.ts';
 
-interface Options extends UpFlags {
+interface Options extends UpFlags, StoreFlags {
   readonly output: 'text' | 'json' | 'markdown';
 }
 
@@ -38,6 +39,7 @@ export async function planCommand(argv: readonly string[], io: Io): Promise<numb
     .addOption(outputOption('text', 'json', 'markdown'));
   upOptions(cmd);
   stateOptions(cmd);
+  storeOptions(cmd);
   const parsed = parse(cmd, argv);
   if (!parsed) return 0;
   const options = parsed.opts<Options>();

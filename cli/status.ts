@@ -1,12 +1,14 @@
 import { statusCode, type Status, type StatusItem } from '../reconciler/loop/status.ts';
 import { counted } from '../reconciler/model/words.ts';
+import type { LocalView } from '../reconciler/loop/view.ts';
 import type { Io } from './io.ts';
-import { remoteView } from './local.ts';
 import { command, outputOption, parse } from './options.ts';
-import { pathsOf, stateOptions, type StateOptions } from './paths.ts';
+import { storeOptions } from './fleet-store.ts';
+import { stateOptions } from './paths.ts';
 import { table, tint } from './table.ts';
+import { openView, type Looking } from './view.ts';
 
-interface Options extends StateOptions {
+interface Options extends Looking {
   readonly output: 'text' | 'json';
   readonly watch?: boolean;
 }
@@ -22,9 +24,19 @@ export async function statusCommand(argv: readonly string[], io: Io): Promise<nu
     .addOption(outputOption('text', 'json'))
     .option('-w, --watch', 'show it again whenever it changes, until interrupted');
   stateOptions(cmd);
+  storeOptions(cmd);
   const options = parse(cmd, argv)?.opts<Options>();
   if (!options) return 0;
-  const view = remoteView(pathsOf(options, io).socket);
+  const opened = await openView(options, io);
+  try {
+    return await watched(opened.view, options, io);
+  } finally {
+    await opened.close();
+  }
+}
+
+/** Shows the status, once or again and again; gives the exit status of the last. */
+async function watched(view: LocalView, options: Options, io: Io): Promise<number> {
   const show = (status: Status): string =>
     options.output === 'json' ? `${JSON.stringify(status, null, 2)}\n` : renderStatus(status, io);
   let status = await view.status();

@@ -11,14 +11,15 @@ import { lastTouch } from '../reconciler/record/touch.ts';
 import type { Known } from '../reconciler/loop/view.ts';
 import type { Io } from './io.ts';
 import { journalOf, type ReadJournal } from './journal.ts';
-import { remoteView } from './local.ts';
 import { command, outputOption, parse } from './options.ts';
-import { pathsOf, stateOptions, type Paths, type StateOptions } from './paths.ts';
+import { storeOptions, storeUrl } from './fleet-store.ts';
+import { pathsOf, stateOptions, type Paths } from './paths.ts';
 import { openMirrorOf } from './repository.ts';
 import { storedKnown } from './stored.ts';
 import { tint } from './table.ts';
+import { openView, type Looking } from './view.ts';
 
-interface Options extends StateOptions {
+interface Options extends Looking {
   readonly output: 'text' | 'json';
 }
 
@@ -52,17 +53,20 @@ export async function whyCommand(argv: readonly string[], io: Io): Promise<numbe
     .argument('[field]', 'one of its fields; all of them if absent')
     .addOption(outputOption('text', 'json'));
   stateOptions(cmd);
+  storeOptions(cmd);
   const parsed = parse(cmd, argv);
   if (!parsed) return 0;
   const options = parsed.opts<Options>();
   const [ref = '', field] = parsed.args;
   if (!isRef(ref)) throw new PlumbError('USAGE', `${ref} is no ref; write kind/name, as container/web-0`);
   const paths = pathsOf(options, io);
-  const known = await knownOf(paths);
+  const known = await knownOf(options, io);
+  // what hosts of a fleet did is in their own journals
+  const journal = storeUrl(options, io) === undefined ? journalOf(paths) : undefined;
   const { want, host } = find(known, ref);
   const fields = field === undefined ? listed(want) : [resolved(known, want, field.replace(/^\//, ''))];
   const answers: Answer[] = [];
-  for (const one of fields) answers.push(await answer(one, host, known, paths, io));
+  for (const one of fields) answers.push(await answer(one, host, known, { paths, journal, io }));
   io.out(
     options.output === 'json'
       ? `${JSON.stringify({ version: 1, answers }, null, 2)}\n`
@@ -71,12 +75,23 @@ export async function whyCommand(argv: readonly string[], io: Io): Promise<numbe
   return 0;
 }
 
-async function knownOf({ socket, state }: Paths): Promise<Known> {
+/** Where an answer is looked up. */
+interface Sources {
+  readonly paths: Paths;
+  readonly journal: ReadJournal | undefined;
+  readonly io: Io;
+}
+
+async function knownOf(options: Options, io: Io): Promise<Known> {
+  const opened = await openView(options, io);
   try {
-    return await remoteView(socket).known();
+    return await opened.view.known();
   } catch (error) {
-    if (error instanceof PlumbError && error.code === 'NOT_RUNNING') return storedKnown(state);
+    if (error instanceof PlumbError && error.code === 'NOT_RUNNING')
+      return await storedKnown(pathsOf(options, io).state);
     throw error;
+  } finally {
+    await opened.close();
   }
 }
 
@@ -119,12 +134,17 @@ function resolved({ assignments }: Known, want: Desired, field: string): Field {
   throw new PlumbError('USAGE', `${want.ref} has no field ${field}${hint === undefined ? '' : `; ${hint}`}`);
 }
 
-async function answer({ want, field }: Field, host: string, known: Known, paths: Paths, io: Io): Promise<Answer> {
+async function answer(
+  { want, field }: Field,
+  host: string,
+  known: Known,
+  { paths, journal, io }: Sources,
+): Promise<Answer> {
   const observed = known.reports.find((report) => report.host === host)?.observed.find(({ ref }) => ref === want.ref);
   const have = observed?.known === true ? liveValue(observed.state as object, field) : undefined;
   const origin = want.fields?.[`/${field}`];
   const base = { ref: want.ref, field, host, want: (want.spec as Readonly<Record<string, unknown>>)[field], have };
-  const last = await lastOf(journalOf(paths), want.ref, field, io);
+  const last = journal && (await lastOf(journal, want.ref, field, io));
   return { ...base, ...(origin ? await blamed(origin, paths, io) : {}), ...(last ? { last } : {}) };
 }
 

@@ -8,6 +8,7 @@ import type { Log } from './agent-state.ts';
 import type { Controller } from './controller.ts';
 import { createDoorbell } from './doorbell.ts';
 import { HEARTBEAT } from './hearing.ts';
+import { pause } from './pause.ts';
 import { statusOf, type Status } from './status.ts';
 import type { Known } from './view.ts';
 
@@ -117,8 +118,17 @@ export function createControl(options: ControlOptions): Control {
     }
   }
 
+  /** Hears of Reports, again after each time that this broke off. */
   async function listen(signal: AbortSignal): Promise<void> {
-    for await (const { what } of store.mailbox.follow(signal)) if (what === 'report') doorbell.ring();
+    while (!signal.aborted) {
+      try {
+        for await (const { what } of store.mailbox.follow(signal)) if (what === 'report') doorbell.ring();
+      } catch (error) {
+        log.warn({ err: error }, 'news of reports broke off');
+      }
+      await pause(HEARTBEAT, signal);
+      doorbell.ring();
+    }
   }
 
   async function tellConverged(): Promise<void> {
@@ -164,10 +174,7 @@ export function createControl(options: ControlOptions): Control {
 
   return {
     run: async (signal) => {
-      const listening = listen(signal).catch((error: unknown) => {
-        log.warn({ err: error }, 'no longer hears reports');
-      });
-      await Promise.all([work(signal), listening]);
+      await Promise.all([work(signal), listen(signal)]);
     },
     ring: () => {
       doorbell.ring();

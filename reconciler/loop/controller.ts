@@ -1,28 +1,24 @@
 import { converge, type Steps } from '../converge.ts';
 import type { Catalog } from '../model/catalog.ts';
 import { asPlumbError, PlumbError } from '../model/errors.ts';
-import type { EntryDraft } from '../model/journal.ts';
 import type { LostHost, Notice, SourceStatus } from '../model/notice.ts';
 import type { Assignment, Report } from '../model/replica.ts';
 import type { Snapshot } from '../model/reservations.ts';
 import type { Store } from '../model/store.ts';
 import { counted } from '../model/words.ts';
 import { hostViews } from '../place/hosts.ts';
+import { keptBy, rebuildProposals, unheard } from '../place/rebuild.ts';
 import { place, type PlaceResult } from '../place/place.ts';
 import { overBudget } from '../plan/budget.ts';
 import { project } from '../plan/project.ts';
 import type { Log } from './agent-state.ts';
 import { createHearing } from './hearing.ts';
+import { createTelling, type CommitInfo } from './telling.ts';
 
 /** What a fetch found. */
 export interface Fetched extends SourceStatus {
   /** Facts to tell once: a force-push, a branch that vanished. */
   readonly notes: readonly { readonly reason: string; readonly message: string }[];
-}
-
-export interface CommitInfo {
-  readonly author: string;
-  readonly subject: string;
 }
 
 /** The Git side of a controller. */
@@ -74,6 +70,11 @@ interface Seen {
   readonly lost?: readonly LostHost[];
 }
 
+/** The same in a fleet whose store may have been emptied: hosts that must be heard before anything is placed. */
+interface FleetSeen extends Seen {
+  readonly awaited: readonly string[];
+}
+
 interface Decided {
   readonly placed: PlaceResult;
   readonly held?: string;
@@ -81,7 +82,7 @@ interface Decided {
 
 interface Planned extends Decided {
   readonly catalog: Catalog;
-  readonly seen: Seen;
+  readonly seen: FleetSeen;
 }
 
 /** Where everything goes, within the deletion budget. Pure. */
@@ -100,6 +101,18 @@ export function decidePlacing(
   return { placed: place({ catalog: careful, ...seen, hosts, now }), held: over.message, catalog: careful };
 }
 
+/** A store that knows no host stays closed until all hosts of Git have reported, or this long, milliseconds. */
+const REOPEN = 60_000;
+
+/** Nothing is placed: hosts that may run something have not said so yet. */
+function waitingFor({ snapshot, awaited }: FleetSeen, catalog: Catalog, until: number): Decided & { catalog: Catalog } {
+  const { placements } = snapshot;
+  const nothing = { proposals: [], unplaceable: [], releases: [], leaving: [], kept: [], misplaced: [] };
+  const some = awaited.slice(0, 3).join(', ') + (awaited.length > 3 ? ', …' : '');
+  const held = `the store knows no host: nothing is placed before ${counted(awaited.length, 'host')} (${some}) reported, or ${new Date(until).toISOString()}`;
+  return { placed: { ...nothing, placements }, held, catalog };
+}
+
 /** The controller of a fleet: brings what Git says into placements and Assignments. */
 export function createController(options: ControllerOptions): Controller {
   const { repository, store, clock, fleet } = options;
@@ -116,20 +129,24 @@ export function createController(options: ControllerOptions): Controller {
   let heardOf: readonly string[] = [];
   let adopted = false;
   let posted = '';
-  const told = new Set<string>();
+  const telling = createTelling(store.journal, options.log);
+  /** When the store was found to know no host. */
+  let emptySince: number | undefined;
   /** The revision that may take away any number of replicas. */
   let allowed: string | undefined;
 
-  const steps: Steps<PassScope, Fetched, Fetched, Seen, Decided, Planned, readonly Assignment[]> = {
+  const steps: Steps<PassScope, Fetched, Fetched, FleetSeen, Decided, Planned, readonly Assignment[]> = {
     checkout: async ({ look, allow }) => {
       const fetched = (look ? undefined : source) ?? (await repository.fetch());
-      await tellSource(fetched);
+      const { url, error, notes } = fetched;
+      await telling.source(url, error, source?.error);
+      for (const { reason, message } of notes) await telling.tellOnce({ level: 'warn', reason, message });
       if (catalog?.revision !== fetched.revision) {
         const [next, commit] = await Promise.all([
           repository.catalog(fetched.revision),
           repository.commit(fetched.revision),
         ]);
-        await tellRevision(next, commit);
+        await telling.revision(next, commit);
         catalog = next;
         author = commit.author;
       }
@@ -142,22 +159,32 @@ export function createController(options: ControllerOptions): Controller {
       const reports = await store.mailbox.reports();
       heardOf = reports.map(({ host }) => host);
       if (fleet) await listen();
-      const snapshot = await store.reservations.snapshot();
+      let snapshot = await store.reservations.snapshot();
       const hosts = new Set([
         ...reports.map(({ host }) => host),
         ...[...snapshot.placements.values()].map(({ host }) => host),
       ]);
       const assignments = await Promise.all([...hosts].map((host) => store.mailbox.assignment(host)));
-      const found = assignments.filter((assignment) => assignment !== undefined);
-      return { reports, snapshot, assignments: found, lost: hearing.lost() };
+      const stored = assignments.filter((assignment) => assignment !== undefined);
+      const kept = keptBy(reports, stored);
+      const awaited = fleet && snapshot.hosts.size === 0 ? await rebuild(reports, kept) : undefined;
+      if (awaited === undefined) emptySince = undefined;
+      if (awaited?.length === 0) snapshot = await store.reservations.snapshot();
+      return { reports, snapshot, assignments: [...stored, ...kept], lost: hearing.lost(), awaited: awaited ?? [] };
     },
     place: (_specs, seen) => {
       if (!catalog) throw new Error('no catalog');
+      if (seen.awaited.length > 0) return waitingFor(seen, catalog, (emptySince ?? 0) + REOPEN);
       const allow = options.allowDeletions || catalog.revision === allowed;
       return decidePlacing(catalog, seen, clock(), allow);
     },
     plan: (_specs, seen, decided) => ({ ...decided, catalog: (decided as Planned).catalog, seen }),
     apply: async ({ catalog: aim, placed, seen, held }) => {
+      if (seen.awaited.length > 0) {
+        decided = { ...decided, unplaceable: [], held: held === undefined ? [] : [held], waiting: 0 };
+        await post();
+        return [];
+      }
       if (placed.proposals.length > 0) {
         mustLead();
         await store.reservations.commit({
@@ -184,19 +211,44 @@ export function createController(options: ControllerOptions): Controller {
     },
     record: async ({ placed, held }) => {
       for (const { replica, message } of placed.unplaceable)
-        await tellOnce({
+        await telling.tellOnce({
           level: 'error',
           reason: 'Unplaceable',
           message: `${replica}: ${message}`,
           ref: `replica/${replica}`,
         });
-      if (held !== undefined) await tellOnce({ level: 'warn', reason: 'Held', message: held });
+      if (held !== undefined) await telling.tellOnce({ level: 'warn', reason: 'Held', message: held });
     },
   };
 
   /** A pass that another leader has overtaken ends here, with nothing half done: what it decided is decided again. */
   function mustLead(): void {
     if (fleet && !fleet.leads()) throw new PlumbError('CONFLICT', 'another controller leads by now');
+  }
+
+  /** Teaches a store that knows no host what the hosts know. Gives the hosts that it still waits for; none once it is done. */
+  async function rebuild(reports: readonly Report[], kept: readonly Assignment[]): Promise<readonly string[]> {
+    if (!catalog) return [];
+    emptySince ??= clock();
+    const missing = unheard(catalog, reports);
+    if (missing.length > 0 && clock() - emptySince < REOPEN) return missing;
+    const empty = { cursor: 0, hosts: new Map(), placements: new Map(), addresses: new Map() };
+    const proposals = rebuildProposals(hostViews(catalog, reports, empty), kept);
+    if (proposals.length === 0) return [];
+    mustLead();
+    const { verdicts } = await store.reservations.commit({
+      id: `rebuild-${String(emptySince)}`,
+      now: clock(),
+      proposals,
+    });
+    const placed = verdicts.filter(({ accepted }, at) => accepted && proposals[at]?.op === 'place').length;
+    if (kept.length > 0)
+      await telling.tell({
+        level: 'warn',
+        reason: 'StoreRebuilt',
+        message: `the store knew no host; ${counted(kept.length, 'host')} told it of ${counted(placed, 'replica')}`,
+      });
+    return [];
   }
 
   function notice(): Notice | undefined {
@@ -220,64 +272,11 @@ export function createController(options: ControllerOptions): Controller {
   async function listen(): Promise<boolean> {
     if (!adopted) hearing.adopt((await store.bulletin.read())?.lost ?? []);
     adopted = true;
-    const before = new Map(hearing.lost().map((one) => [one.host, one]));
+    const names = (): readonly string[] => hearing.lost().map(({ host }) => host);
+    const before = names();
     const changed = await hearing.listen(heardOf);
-    const after = new Set(hearing.lost().map(({ host }) => host));
-    for (const host of after)
-      if (!before.has(host))
-        await tell({
-          level: 'error',
-          reason: 'HostLost',
-          message: `${host} is not heard of any more; what it ran may run on`,
-        });
-    for (const host of before.keys())
-      if (!after.has(host)) await tell({ level: 'info', reason: 'HostBack', message: `${host} is heard of again` });
-    return changed;
-  }
-
-  type EventDraft = Omit<Extract<EntryDraft, { type: 'event' }>, 'type' | 'host'>;
-
-  async function tell(draft: EventDraft): Promise<void> {
-    try {
-      await store.journal.append([{ type: 'event', host: '', ...draft }]);
-    } catch (error) {
-      options.log.warn({ err: error }, 'event not journaled');
-    }
-  }
-
-  /** The same words are told once for a revision. */
-  async function tellOnce(draft: EventDraft): Promise<void> {
-    const key = `${draft.reason} ${draft.message}`;
-    if (told.has(key)) return;
-    told.add(key);
-    await tell(draft);
-  }
-
-  async function tellSource(fetched: Fetched): Promise<void> {
-    const { error, notes, url } = fetched;
-    const before = source?.error;
-    if (error !== undefined && before === undefined)
-      await tell({ level: 'error', reason: 'SourceStale', message: `${url}: ${error}; the last good revision stays` });
-    if (error === undefined && before !== undefined)
-      await tell({ level: 'info', reason: 'SourceRecovered', message: url });
-    for (const { reason, message } of notes) await tellOnce({ level: 'warn', reason, message });
-  }
-
-  async function tellRevision(catalog: Catalog, { author, subject }: CommitInfo): Promise<void> {
-    told.clear();
-    const { revision, problems } = catalog;
-    await tell({
-      level: 'info',
-      reason: 'RevisionSynced',
-      revision,
-      author,
-      message: `${revision.slice(0, 7)} by ${author}: ${subject}`,
-    });
-    if (problems.length === 0) return;
-    const first = problems[0];
-    const where = first ? ` (${first.file}:${String(first.line)}: ${first.message})` : '';
-    const message = `${counted(problems.length, 'problem')} in ${revision.slice(0, 7)}${where}; what they touch is kept as it runs`;
-    await tell({ level: 'error', reason: 'ManifestErrors', revision, author, message });
+    await telling.hosts(before, names());
+    return changed || emptySince !== undefined;
   }
 
   return {
@@ -286,7 +285,7 @@ export function createController(options: ControllerOptions): Controller {
         await converge(steps, how);
       } catch (error) {
         const { code, message } = asPlumbError(error);
-        await tellOnce({ level: 'error', reason: 'PassFailed', message: `${message} [${code}]` });
+        await telling.tellOnce({ level: 'error', reason: 'PassFailed', message: `${message} [${code}]` });
         throw error;
       }
     },

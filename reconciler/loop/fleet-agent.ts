@@ -23,6 +23,8 @@ export interface FleetAgentOptions {
 }
 
 export interface FleetAgent {
+  /** Tells the store all again: it was emptied. */
+  resend(): void;
   /** Works until the signal aborts, then finishes what it has begun. Throws STORE_LOCKED when another agent speaks for the host. */
   run(signal: AbortSignal): Promise<void>;
   readonly view: LocalView;
@@ -44,6 +46,9 @@ export function createFleetAgent(options: FleetAgentOptions): FleetAgent {
     log,
   });
   return {
+    resend: () => {
+      membership.resend();
+    },
     view: {
       status: async () => {
         const known = await knownOf(near);

@@ -26,6 +26,8 @@ export interface Leader {
 
 /** Renewed so often within its time. */
 const RENEWALS = 4;
+/** A store that does not answer keeps nobody from stopping for longer, milliseconds. */
+const GOODBYE = 2_000;
 /** Part of the time after which a holder that could not renew no longer acts on it. */
 const SURE = 0.75;
 
@@ -67,7 +69,11 @@ export function createLeader(options: LeaderOptions): Leader {
       const held = lease;
       lease = undefined;
       tell();
-      if (held) await leases.release(held).catch((error: unknown) => log.warn({ err: error }, 'lease not released'));
+      if (!held) return;
+      const released = leases
+        .release(held)
+        .catch((error: unknown) => log.warn({ err: error }, 'lease not released; it runs out'));
+      await Promise.race([released, pause(GOODBYE, new AbortController().signal)]);
     },
   };
 }

@@ -1,11 +1,11 @@
-import { PlumbError } from '../model/errors.ts';
-import type { Report } from '../model/replica.ts';
+import { asPlumbError, PlumbError } from '../model/errors.ts';
+import type { Assignment, Report } from '../model/replica.ts';
 import type { Leases, Mailbox } from '../model/store.ts';
 import { isOver } from '../store/bell.ts';
 import type { Log } from './agent-state.ts';
 import { createDoorbell } from './doorbell.ts';
 import { HEARTBEAT, HOST_LEASE, HOST_TTL } from './hearing.ts';
-import { pause } from './pause.ts';
+import { aborted, pause } from './pause.ts';
 
 export interface MembershipOptions {
   readonly host: string;
@@ -23,6 +23,8 @@ export interface MembershipOptions {
 export interface Membership {
   /** What the agent works with: it answers from this machine, whether or not the fleet's store does. */
   readonly mailbox: Mailbox;
+  /** Sends the last Report again: the store has lost it. */
+  resend(): void;
   /** Works until the signal aborts, through every outage of the store. Throws STORE_LOCKED when another agent speaks for the host. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -38,17 +40,37 @@ export function createMembership(options: MembershipOptions): Membership {
   const toSend = createDoorbell();
   const toFetch = createDoorbell();
   let unsent: Report | undefined;
+  let last: Report | undefined;
+  /** What this host was told and the store does not know. */
+  let kept: Assignment | undefined;
+  let compared = false;
 
-  /** Does something again and again until the signal aborts; after a failure with growing pauses. */
+  /** What does not work now: each outage is told once, and once its end. */
+  const away = new Set<string>();
+
+  function tell(what: string, error?: unknown): void {
+    if (error === undefined) {
+      if (away.delete(what) && away.size === 0) log.info({}, "the fleet's store answers again");
+      return;
+    }
+    const { code, message } = asPlumbError(error);
+    if (away.size === 0) log.warn({ code }, `the fleet's store does not answer, what runs goes on: ${message}`);
+    else log.debug({ code, what }, message);
+    away.add(what);
+  }
+
+  /** Does something again and again until the signal aborts, and then waits for nothing; after a failure with growing pauses. */
   async function always(what: string, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+    const over = aborted(signal);
     for (let wait = FIRST_PAUSE; !signal.aborted;) {
       try {
-        await work();
+        await Promise.race([work(), over]);
+        tell(what);
         wait = FIRST_PAUSE;
       } catch (error) {
         if (error instanceof PlumbError && error.code === 'STORE_LOCKED') throw error;
         if (isOver(signal)) return;
-        log.warn({ err: error }, `${what}: the fleet's store does not answer; what runs goes on`);
+        tell(what, error);
         await pause(wait * (0.5 + random()), signal);
         wait = Math.min(wait * 2, LONGEST_PAUSE);
       }
@@ -72,6 +94,7 @@ export function createMembership(options: MembershipOptions): Membership {
     const assignment = await far.mailbox.assignment(host);
     if (assignment && !(await near.assign(assignment)))
       log.warn({ generation: assignment.generation }, 'an Assignment older than the one in hand was left');
+    if (kept && assignment) resend();
     await toFetch.wait(POLL * (0.9 + 0.2 * random()), signal);
   }
 
@@ -82,20 +105,31 @@ export function createMembership(options: MembershipOptions): Membership {
   }
 
   async function send(signal: AbortSignal): Promise<void> {
+    // before anybody hears of this host at all, so that an emptied store never takes it for one that runs nothing
+    if (!compared) kept = (await far.mailbox.assignment(host)) ? undefined : await near.assignment(host);
+    compared = true;
     const report = unsent;
     if (report) {
-      await far.mailbox.report(report);
+      await far.mailbox.report(kept ? { ...report, kept } : report);
       if (unsent === report) unsent = undefined;
     }
     if (!unsent) await toSend.wait(POLL, signal);
   }
 
+  function resend(): void {
+    compared = false;
+    // another object than one that is on its way
+    if (last) unsent = { ...last };
+    toSend.ring();
+  }
+
   return {
+    resend,
     mailbox: {
       ...near,
       report: async (report) => {
         await near.report(report);
-        unsent = report;
+        unsent = last = report;
         toSend.ring();
       },
     },

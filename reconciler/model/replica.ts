@@ -121,6 +121,8 @@ export interface Report {
   readonly observed: readonly Observed[];
   readonly limitations: readonly Limitation[];
   readonly conditions: readonly Condition[];
+  /** The Assignment that the host has and the fleet's store does not: an emptied store learns it again. */
+  readonly kept?: Assignment;
 }
 
 /** `web-3` → app web, ordinal 3. */
