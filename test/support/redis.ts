@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 
 /** The program of Debian's redis-server; undefined where it is not installed. */
-export const REDIS: string | undefined = ['/usr/bin/redis-server', '/usr/local/bin/redis-server'].find((path) =>
+const REDIS: string | undefined = ['/usr/bin/redis-server', '/usr/local/bin/redis-server'].find((path) =>
   existsSync(path),
 );
 
