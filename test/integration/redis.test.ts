@@ -98,6 +98,14 @@ describe('the store on a Redis server', { skip: NO_REDIS }, () => {
     await proxy.close();
   });
 
+  it('takes two thousand commits at once', async () => {
+    const store = await open();
+    const ids = Array.from({ length: 2000 }, (_, at) => `h${String(at)}`);
+    const replies = await Promise.all(ids.map((id) => commit(store, id, addHost(id))));
+    assert.equal(new Set(replies.map(({ cursor }) => cursor)).size, 2000);
+    assert.equal((await store.reservations.snapshot()).hosts.size, 2000);
+  });
+
   it('waits out a server that is read-only, and gives up with the reason when that lasts', async () => {
     const store = await open({ patience: { attempt: 300, total: 3000 } });
     await commit(store, 'h', addHost('h1'));

@@ -22,6 +22,9 @@ export interface Server {
   readonly port: number;
   readonly admin: Redis;
   kill(): Promise<void>;
+  /** Lets it hang, and go on. */
+  hang(): void;
+  goOn(): void;
   /** Starts it again on the same port and directory. */
   start(): Promise<void>;
 }
@@ -98,7 +101,9 @@ export class Servers {
     const kill = async (): Promise<void> => {
       if (child) await end(child);
     };
-    return { port, admin, kill, start };
+    const hang = (): void => void child?.kill('SIGSTOP');
+    const goOn = (): void => void child?.kill('SIGCONT');
+    return { port, admin, kill, hang, goOn, start };
   }
 
   async close(): Promise<void> {
