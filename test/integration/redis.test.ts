@@ -8,7 +8,7 @@ import { keysOf } from '../../reconciler/store/redis/keys.ts';
 import { openRedis } from '../../reconciler/store/redis/redis.ts';
 import type { RedisOptions } from '../../reconciler/store/redis/redis.ts';
 import { openProxy } from '../support/proxy.ts';
-import { NO_REDIS, secured, single } from '../support/redis.ts';
+import { NO_REDIS, NO_TLS, secured, single } from '../support/redis.ts';
 import type { Running } from '../support/redis.ts';
 import { hostRecord, place } from '../support/reservations.ts';
 
@@ -322,7 +322,7 @@ describe('the store on a Redis server', { skip: NO_REDIS }, () => {
   });
 });
 
-describe('the store on Redis over TLS', { skip: NO_REDIS }, () => {
+describe('the store on Redis over TLS', { skip: NO_TLS }, () => {
   it('is used with the CA that the URL names, and refused without', async () => {
     const running = await secured();
     try {

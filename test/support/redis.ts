@@ -17,6 +17,9 @@ const REDIS: string | undefined = ['/usr/bin/redis-server', '/usr/local/bin/redi
 /** Why tests that need it do not run. */
 export const NO_REDIS: string | false = REDIS === undefined && 'needs redis-server';
 
+/** Why tests that also need certificates do not run. */
+export const NO_TLS: string | false = NO_REDIS || (!existsSync('/usr/bin/openssl') && 'needs openssl');
+
 /** One redis-server of a test, on the loopback. */
 export interface Server {
   readonly port: number;
