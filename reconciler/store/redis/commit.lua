@@ -35,6 +35,14 @@ local function layer(key)
       end
       return value
     end,
+    -- reads many fields in one call
+    fetch = function(fields)
+      for from = 1, #fields, 1000 do
+        local to = math.min(from + 999, #fields)
+        local values = redis.call('HMGET', key, unpack(fields, from, to))
+        for index, value in ipairs(values) do seen[fields[from + index - 1]] = value end
+      end
+    end,
     set = function(field, value)
       seen[field] = value
       changed[field] = true
@@ -239,6 +247,35 @@ decide['release'] = function(replica, rest)
 end
 
 local ARGUMENTS = { ['host'] = 2, ['forget-host'] = 1, ['place'] = 3, ['resize'] = 2, ['release'] = 2 }
+
+-- what the placings will ask for, in a few calls instead of some for each
+do
+  local replicas, names, keys, sums = {}, {}, {}, {}
+  local placings = {}
+  local at = 8
+  while at <= #ARGV do
+    if ARGV[at] == 'place' then
+      local placement = decoded(ARGV[at + 1])
+      placings[#placings + 1] = placement
+      replicas[#replicas + 1] = placement.replica
+      names[#names + 1] = placement.host
+      keys[#keys + 1] = placement.network .. '/' .. placement.address
+    end
+    at = at + 1 + ARGUMENTS[ARGV[at]]
+  end
+  hosts.fetch(names)
+  loads.fetch(names)
+  placements.fetch(replicas)
+  addresses.fetch(keys)
+  for _, placement in ipairs(placings) do
+    local record = hostOf(placement.host)
+    if record then
+      sums[#sums + 1] = 'switch/' .. placement.app .. '/' .. record.switch
+      sums[#sums + 1] = 'rack/' .. placement.app .. '/' .. record.rack
+    end
+  end
+  counts.fetch(sums)
+end
 
 local verdicts = {}
 local at = 8
