@@ -5,14 +5,7 @@ import { addressKey, createBook, SPREAD_LEVELS } from '../../reconciler/model/bo
 import type { Book } from '../../reconciler/model/book.ts';
 import { decide } from '../../reconciler/model/decide.ts';
 import type { Placement } from '../../reconciler/model/replica.ts';
-import type {
-  AddressRecord,
-  CommitRequest,
-  Delta,
-  HostRecord,
-  Proposal,
-  SpreadLimits,
-} from '../../reconciler/model/reservations.ts';
+import type { AddressRecord, CommitRequest, Delta, HostRecord, Proposal } from '../../reconciler/model/reservations.ts';
 import { LIMITS, request, TOPOLOGY } from '../support/requests.ts';
 
 type Decide = typeof decide;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import fc from 'fast-check';
 import { createBook } from '../../reconciler/model/book.ts';
 import { decide } from '../../reconciler/model/decide.ts';

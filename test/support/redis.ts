@@ -10,18 +10,24 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 
 /** The program of Debian's redis-server; undefined where it is not installed. */
-export const REDIS: string | undefined = ['/usr/bin/redis-server', '/usr/local/bin/redis-server'].find((path) =>
+const REDIS: string | undefined = ['/usr/bin/redis-server', '/usr/local/bin/redis-server'].find((path) =>
   existsSync(path),
 );
 
 /** Why tests that need it do not run. */
 export const NO_REDIS: string | false = REDIS === undefined && 'needs redis-server';
 
+/** Why tests that also need certificates do not run. */
+export const NO_TLS: string | false = NO_REDIS || (!existsSync('/usr/bin/openssl') && 'needs openssl');
+
 /** One redis-server of a test, on the loopback. */
 export interface Server {
   readonly port: number;
   readonly admin: Redis;
   kill(): Promise<void>;
+  /** Lets it hang, and go on. */
+  hang(): void;
+  goOn(): void;
   /** Starts it again on the same port and directory. */
   start(): Promise<void>;
 }
@@ -98,7 +104,9 @@ export class Servers {
     const kill = async (): Promise<void> => {
       if (child) await end(child);
     };
-    return { port, admin, kill, start };
+    const hang = (): void => void child?.kill('SIGSTOP');
+    const goOn = (): void => void child?.kill('SIGCONT');
+    return { port, admin, kill, hang, goOn, start };
   }
 
   async close(): Promise<void> {

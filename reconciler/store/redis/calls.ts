@@ -1,8 +1,10 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PlumbError } from '../../model/errors.ts';
-import { pause, reconnect } from './connect.ts';
+import { pause } from './connect.ts';
 import type { Client } from './connect.ts';
 import { emptied, meaningOf, storeError } from './failures.ts';
+import { createGate } from './gate.ts';
 import type { Script } from './scripts.ts';
 
 /** How long a call may take, in milliseconds. */
@@ -12,6 +14,12 @@ export interface Patience {
   /** After it, no other try is made. */
   readonly total: number;
 }
+
+/**
+ * Calls on their way: more would wait for each other behind one connection and be taken for lost. One that waits for
+ * replicas keeps the server from reading on, and goes alone.
+ */
+const AT_ONCE = 64;
 
 type Word = string | number;
 
@@ -84,6 +92,10 @@ async function exchange(client: Client, commands: Word[][]): Promise<readonly un
 /** Calls over a client. */
 export function createCalls(client: Client, { shown, acks, patience, incarnation }: CallOptions): Calls {
   const stop = new AbortController();
+  setMaxListeners(0, stop.signal);
+  const gate = createGate(acks > 0 ? 1 : AT_ONCE);
+  /** A hanging connection was given up, and there is no other yet. */
+  let leaving = false;
   let connecting: Promise<void> | undefined;
   let trouble: Error | undefined;
   client.on('error', (error: Error) => {
@@ -91,6 +103,7 @@ export function createCalls(client: Client, { shown, acks, patience, incarnation
   });
   client.on('ready', () => {
     trouble = undefined;
+    leaving = false;
   });
 
   /** One wait for all calls. */
@@ -102,16 +115,30 @@ export function createCalls(client: Client, { shown, acks, patience, incarnation
   }
 
   /** One try. Not a tick passes before the commands are on their way, if there is a connection. */
-  async function attempt(commands: readonly Command[], full: boolean, copies: number): Promise<readonly unknown[]> {
+  async function attempt(
+    commands: readonly Command[],
+    full: boolean,
+    copies: number,
+    end: number,
+  ): Promise<readonly unknown[]> {
     const words = commands.map((command) => wordsOf(command, full));
     if (incarnation) words.push(['get', incarnation[0]]);
     if (copies > 0) words.push(['wait', copies, Math.ceil(patience.attempt / 2)]);
     if (client.status !== 'ready') await within(patience.attempt, connected());
-    const replies = await within(patience.attempt, exchange(client, words));
+    const replies = await gate(() => {
+      if (performance.now() > end) throw new Error('too many calls were before it: timed out');
+      return within(patience.attempt, exchange(client, words));
+    });
     if (incarnation && replies[commands.length] !== incarnation[1]) throw emptied(shown);
     const got = copies > 0 ? Number(replies.at(-1)) : 0;
     if (got < copies) throw new TooFew(`only ${String(got)} of ${String(copies)} replicas have it`);
     return replies.slice(0, commands.length);
+  }
+
+  function leave(): void {
+    if (leaving || client.status !== 'ready') return;
+    leaving = true;
+    client.disconnect(true);
   }
 
   /** What a failed try means; a refusal by the way to the server counts for the call that found no way. */
@@ -129,10 +156,10 @@ export function createCalls(client: Client, { shown, acks, patience, incarnation
     for (let tries = 0; ; tries++) {
       if (stop.signal.aborted) throw new PlumbError('STORE_UNAVAILABLE', 'The store is closed');
       try {
-        return await attempt(commands, full, copies);
+        return await attempt(commands, full, copies, end);
       } catch (thrown) {
         const { error, again, full: next } = judge(thrown);
-        if (thrown instanceof TooLate) reconnect(client);
+        if (thrown instanceof TooLate) leave();
         const rest = next && !full ? 0 : pause(tries, 1000);
         full = next;
         if (!again || performance.now() + rest > end) throw storeError(error, shown);

@@ -3,7 +3,7 @@
 -- first and written last, so that an error on the way leaves nothing half done.
 --
 -- KEYS [1] incarnation  [2] cursor "NUMBER STAMP"  [3] hosts (host -> record)  [4] placements (replica -> placement)
---      [5] addresses (network/address -> record)  [6] loads (host -> [cpu, memory, pids, {app: placements}])
+--      [5] addresses (network/address -> record)  [6] loads (host -> CPU MEMORY PIDS ,"APP":PLACEMENTS…)
 --      [7] counts (level/app/domain -> placements)  [8] replies (request -> reply)  [9] replied (requests by time)  [10] log (stream)
 -- ARGV [1] incarnation  [2] request id  [3] now, ms  [4] replies kept  [5] ms they are kept  [6] commits kept in the log  [7] channel,
 --      then for each proposal, as canonical JSON where it is not a name:
@@ -34,6 +34,14 @@ local function layer(key)
         seen[field] = value
       end
       return value
+    end,
+    -- reads many fields in one call
+    fetch = function(fields)
+      for from = 1, #fields, 1000 do
+        local to = math.min(from + 999, #fields)
+        local values = redis.call('HMGET', key, unpack(fields, from, to))
+        for index, value in ipairs(values) do seen[fields[from + index - 1]] = value end
+      end
     end,
     set = function(field, value)
       seen[field] = value
@@ -76,25 +84,31 @@ end
 
 local function hostOf(name) return decoded(hosts.get(name)) end
 
+-- a host's sums and, as text so that a placing need not parse them all, how many placements each App has there
 local touched = {}
 local function loadOf(host)
   local load = touched[host]
   if not load then
-    local json = loads.get(host)
-    load = json and cjson.decode(json) or { 0, 0, 0, {} }
+    local cpu, memory, pids, apps = string.match(loads.get(host) or '0 0 0 ', '^(%S+) (%S+) (%S+) (.*)$')
+    load = { tonumber(cpu), tonumber(memory), tonumber(pids), apps }
     touched[host] = load
   end
   return load
 end
 
-local function saveLoad(host, load)
-  local empty = next(load[4]) == nil
-  if empty then load[1], load[2], load[3] = 0, 0, 0 end
-  loads.set(host, not empty and string.format('[%.17g,%.17g,%.17g,%s]', load[1], load[2], load[3], cjson.encode(load[4])))
+local function residentsOf(host) return '{' .. string.sub(loadOf(host)[4], 2) .. '}' end
+
+-- the count of an App, the words in front of it, and where both stand; a quote inside a name is escaped, so no other name fits
+local function findApp(apps, app)
+  local key = ',' .. cjson.encode(app) .. ':'
+  local from, to = string.find(apps, key, 1, true)
+  if not from then return 0, key, #apps + 1, #apps end
+  local digits = string.match(apps, '^%d+', to + 1)
+  return tonumber(digits), key, from, to + #digits
 end
 
 local function countOf(app, level, domain)
-  if level == 'host' then return loadOf(domain)[4][app] or 0 end
+  if level == 'host' then return (findApp(loadOf(domain)[4], app)) end
   return tonumber(counts.get(level .. '/' .. app .. '/' .. domain) or 0)
 end
 
@@ -109,9 +123,11 @@ end
 local function addPlacement(placement, sign)
   local load = loadOf(placement.host)
   for index, resource in ipairs(RESOURCES) do load[index] = load[index] + sign * placement.demand[resource] end
-  local left = (load[4][placement.app] or 0) + sign
-  load[4][placement.app] = left ~= 0 and left or nil
-  saveLoad(placement.host, load)
+  local count, key, from, to = findApp(load[4], placement.app)
+  local entry = count + sign ~= 0 and key .. number(count + sign) or ''
+  load[4] = string.sub(load[4], 1, from - 1) .. entry .. string.sub(load[4], to + 1)
+  if load[4] == '' then load[1], load[2], load[3] = 0, 0, 0 end
+  loads.set(placement.host, load[4] ~= '' and string.format('%.17g %.17g %.17g %s', unpack(load)))
   addDomains(hostOf(placement.host), placement.app, sign)
 end
 
@@ -120,7 +136,7 @@ local deltas = {}
 local function setHost(host, json)
   local old, new = hostOf(host), decoded(json)
   if (old and old.rack) ~= (new and new.rack) or (old and old.switch) ~= (new and new.switch) then
-    for app, count in pairs(loadOf(host)[4]) do
+    for app, count in pairs(cjson.decode(residentsOf(host))) do
       addDomains(old, app, -count)
       addDomains(new, app, count)
     end
@@ -182,8 +198,7 @@ end
 
 decide['forget-host'] = function(host)
   if not hosts.get(host) then return ACCEPTED end
-  local residents = loadOf(host)[4]
-  if next(residents) ~= nil then return conflict('host-in-use', cjson.encode(residents)) end
+  if loadOf(host)[4] ~= '' then return conflict('host-in-use', residentsOf(host)) end
   setHost(host, false)
   return ACCEPTED
 end
@@ -239,6 +254,35 @@ decide['release'] = function(replica, rest)
 end
 
 local ARGUMENTS = { ['host'] = 2, ['forget-host'] = 1, ['place'] = 3, ['resize'] = 2, ['release'] = 2 }
+
+-- what the placings will ask for, in a few calls instead of some for each
+do
+  local replicas, names, keys, sums = {}, {}, {}, {}
+  local placings = {}
+  local at = 8
+  while at <= #ARGV do
+    if ARGV[at] == 'place' then
+      local placement = decoded(ARGV[at + 1])
+      placings[#placings + 1] = placement
+      replicas[#replicas + 1] = placement.replica
+      names[#names + 1] = placement.host
+      keys[#keys + 1] = placement.network .. '/' .. placement.address
+    end
+    at = at + 1 + ARGUMENTS[ARGV[at]]
+  end
+  hosts.fetch(names)
+  loads.fetch(names)
+  placements.fetch(replicas)
+  addresses.fetch(keys)
+  for _, placement in ipairs(placings) do
+    local record = hostOf(placement.host)
+    if record then
+      sums[#sums + 1] = 'switch/' .. placement.app .. '/' .. record.switch
+      sums[#sums + 1] = 'rack/' .. placement.app .. '/' .. record.rack
+    end
+  end
+  counts.fetch(sums)
+end
 
 local verdicts = {}
 local at = 8

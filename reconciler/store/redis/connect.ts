@@ -53,8 +53,3 @@ export function connect(target: Target): Client {
     ...(tls && { sentinelTLS: tls, enableTLSForSentinelMode: true }),
   });
 }
-
-/** Gives up the connection that hangs; the client makes another. */
-export function reconnect(client: Client): void {
-  if (client.status === 'ready' || client.status === 'connect') client.disconnect(true);
-}

@@ -75,8 +75,13 @@ export function createEars(open: () => Client, shown: string): Ears {
       const heard = channels.get(channel) ?? { bell: createBell(), subscribed: false, refused: undefined };
       channels.set(channel, heard);
       subscribe(channel, heard);
+      // one wait at a time, however often a follower begins to wait and then finds something
+      let rung: Promise<void> | undefined;
       return {
-        next: (signal) => heard.bell.next(signal),
+        next: (signal) =>
+          (rung ??= heard.bell.next(signal).finally(() => {
+            rung = undefined;
+          })),
         check: () => {
           if (heard.refused !== undefined) throw storeError(heard.refused, shown);
         },

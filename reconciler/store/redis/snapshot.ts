@@ -62,23 +62,24 @@ async function tryRead(context: Context): Promise<Reserved | undefined> {
     { key: keys.placements, map: placements, next: '0' },
     { key: keys.addresses, map: addresses, next: '0' },
   ];
-  const { before, after, server } = await readOn(context, scans);
-  let calm = before.stamp === after.stamp;
+  const { before, server, ...first } = await readOn(context, scans);
+  let after = first.after;
   while (scans.some(({ next }) => next !== '')) {
     const more = await readOn(context, scans);
     // where one server stands in a hash says nothing to another
     if (more.server !== server) return undefined;
-    calm &&= more.after.stamp === before.stamp;
+    after = more.after;
   }
   let reserved: Reserved = { ...before, hosts, placements, addresses };
-  for (let behind = !calm; behind;) {
+  // what came after the last piece was read does not concern it: else a busy writer would keep this from ending
+  while (reserved.cursor < after.cursor) {
     const commits = await readCommits(context, reserved);
+    if (commits.length === 0) return undefined; // a failover lost them
     for (const { deltas } of commits) for (const delta of deltas) apply(reserved, delta);
-    behind = commits.length > 0;
     const { cursor, stamp } = commits.at(-1) ?? reserved;
     reserved = { ...reserved, cursor, stamp };
   }
-  return reserved;
+  return reserved.cursor > after.cursor || reserved.stamp === after.stamp ? reserved : undefined;
 }
 
 /**

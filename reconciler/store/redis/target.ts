@@ -67,8 +67,8 @@ function queryOf(text: string, tls: boolean, shown: string): ReadonlyMap<string,
   return query;
 }
 
-/** A number below ten and not below zero, as text; undefined for anything else. */
-function digit(text: string): number | undefined {
+/** A number of one or two digits; undefined for any other text. */
+function small(text: string): number | undefined {
   return /^\d{1,2}$/.test(text) ? Number(text) : undefined;
 }
 
@@ -86,7 +86,7 @@ function pathOf(form: Target['form'], path: string, shown: string): { readonly d
     if (path === '') throw usage(shown, 'the name of the master group is missing behind the last host');
     return { db: 0, group: decoded(path, shown) ?? '' };
   }
-  const db = digit(path === '' ? '0' : path);
+  const db = small(path === '' ? '0' : path);
   if (db === undefined) throw usage(shown, `${path} is no number of a database`);
   if (form === 'cluster' && db > 0) throw usage(shown, 'a Cluster has one database');
   return { db, group: '' };
@@ -106,7 +106,7 @@ export function parseTarget(url: string): Target {
   if (form === 'single' && nodes.length > 1)
     throw usage(shown, 'several hosts go with redis+sentinel or redis+cluster');
   const query = queryOf(search, scheme === 'rediss', shown);
-  const acks = digit(query.get('acks') ?? '0');
+  const acks = small(query.get('acks') ?? '0');
   if (acks === undefined) throw usage(shown, 'acks is a number of replicas');
   const colon = login?.indexOf(':') ?? -1;
   return {
