@@ -4,7 +4,7 @@ export interface Io {
   readonly err: (text: string) => void;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
-  /** Whether `out` may carry colours: a terminal, and no NO_COLOR. */
+  /** Whether `out` may carry colours: a terminal or FORCE_COLOR, and no NO_COLOR. */
   readonly color: boolean;
   readonly isTTY: boolean;
   /** Aborts on SIGINT and SIGTERM. */

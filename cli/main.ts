@@ -78,12 +78,13 @@ export function processIo(): Io {
   });
   const env = process.env;
   const isTTY = process.stdout.isTTY;
+  const forced = !['', '0'].includes(env['FORCE_COLOR'] ?? '');
   return {
     out: (text) => process.stdout.write(text),
     err: (text) => process.stderr.write(text),
     env,
     cwd: process.cwd(),
-    color: isTTY && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
+    color: (isTTY || forced) && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
     isTTY,
     signal: stop.signal,
   };

@@ -1,31 +1,25 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { labDown, labUp, type Lab } from '../lab/lab.ts';
+import { aborted } from '../reconciler/loop/pause.ts';
 import { asPlumbError } from '../reconciler/model/errors.ts';
 import type { Io } from './io.ts';
 import { processIo } from './main.ts';
 import { remoteView } from './local.ts';
+import { startShowcase, type Showcase } from './showcase.ts';
 import { renderStatus } from './status.ts';
 import { statusCode } from '../reconciler/loop/status.ts';
 import { tint } from './table.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
-const PLUMB = join(ROOT, 'bin', 'plumb');
 const EXAMPLES = join(ROOT, 'examples', 'manifests', 'shop');
 const run = promisify(execFile);
 
 const BASE = '/var/tmp';
 const PREFIX = 'plumbline-start-';
-
-interface Stage {
-  readonly dir: string;
-  readonly repo: string;
-  readonly state: string;
-  readonly lab: Lab | undefined;
-}
 
 /** The main job, on a machine of its own: examples in a fresh Git repository, converged, shown, and kept so. */
 export async function start(argv: readonly string[]): Promise<number> {
@@ -34,7 +28,7 @@ export async function start(argv: readonly string[]): Promise<number> {
   const simulated = argv.includes('--simulated') || !canRunHosts(io);
   const dir = mkdtempSync(join(BASE, PREFIX));
   let lab: Lab | undefined;
-  let child: ChildProcess | undefined;
+  let showcase: Showcase | undefined;
   await removeLeftovers(io);
   writeFileSync(join(dir, OWNER), ownName());
   try {
@@ -42,19 +36,18 @@ export async function start(argv: readonly string[]): Promise<number> {
     await makeRepository(repo);
     io.err(`made a Git repository of the examples: ${repo}\n`);
     if (!simulated) {
-      io.err('starting a lab host with its own dockerd and Open vSwitch\n');
-      lab = await labUp({ dir: join(dir, 'lab'), hosts: 1, racks: 1, signal: io.signal });
+      io.err('starting three lab hosts in two racks, each with its own dockerd and Open vSwitch\n');
+      lab = await labUp({ dir: join(dir, 'lab'), hosts: 3, racks: 2, signal: io.signal });
     }
-    const stage: Stage = { dir, repo, state: join(dir, 'state'), lab };
-    child = startUp(stage, once);
-    return await watch(child, stage, io, once);
+    showcase = startShowcase({ dir, repo, lab, quiet: once, io });
+    return await watch(showcase, { dir, repo, lab }, io, once);
   } catch (error) {
     const { message, code } = asPlumbError(error);
     io.err(`plumb: ${message} [${code}]\n`);
     return 1;
   } finally {
-    await ended(child);
-    if (lab) io.err('taking the lab host down\n');
+    await showcase?.stop();
+    if (lab) io.err('taking the lab hosts down\n');
     await lab?.down();
     rmSync(dir, { recursive: true, force: true });
   }
@@ -97,7 +90,9 @@ async function removeLeftovers(io: Io): Promise<void> {
 
 /** Real hosts need root on Linux with the programs; says in one line why not. */
 function canRunHosts(io: Io): boolean {
-  const missing = ['dockerd', 'ovs-vswitchd', 'busybox', 'ip'].filter((program) => !onPath(program, io));
+  const missing = ['dockerd', 'ovs-vswitchd', 'busybox', 'ip', 'redis-server'].filter(
+    (program) => !onPath(program, io),
+  );
   const why =
     process.platform !== 'linux'
       ? 'this is not Linux'
@@ -125,37 +120,28 @@ async function makeRepository(repo: string): Promise<void> {
   await run('git', ['-C', repo, ...who, 'commit', '-q', '-m', 'Start from the examples']);
 }
 
-function startUp({ repo, state, lab }: Stage, once: boolean): ChildProcess {
-  const args = ['up', '--repo', repo, '--state-dir', state, '--host', 'h1', ...(once ? ['--quiet'] : [])];
-  const argv = [process.execPath, PLUMB, ...args, ...(lab ? [] : ['--simulated'])];
-  const stdio = ['ignore', 'inherit', 'inherit'] as const;
-  if (lab) return lab.spawn('h1', argv, { stdio: [...stdio] });
-  return spawn(argv[0] ?? '', argv.slice(1), { stdio: [...stdio] });
+/** What is being shown, and where. */
+interface Scene {
+  readonly dir: string;
+  readonly repo: string;
+  readonly lab: Lab | undefined;
 }
 
-async function watch(child: ChildProcess, stage: Stage, io: Io, once: boolean): Promise<number> {
-  const gone = new AbortController();
-  child.once('exit', () => {
-    gone.abort();
-  });
-  const view = remoteView(join(stage.state, 'plumb.sock'));
-  await listening(stage, gone.signal);
+async function watch(showcase: Showcase, scene: Scene, io: Io, once: boolean): Promise<number> {
+  const { gone, socket } = showcase;
+  const view = remoteView(socket);
+  await listening(socket, gone);
   const status = await view
-    .settle(AbortSignal.any([io.signal, gone.signal, AbortSignal.timeout(150_000)]))
+    .settle(AbortSignal.any([io.signal, gone, AbortSignal.timeout(150_000)]))
     .catch(() => view.status());
   io.out(`\n${renderStatus(status, io)}`);
   if (once) return statusCode(status);
-  io.out(hints(stage, io));
-  await new Promise<void>((resolve) => {
-    io.signal.addEventListener('abort', () => resolve(), { once: true });
-    gone.signal.addEventListener('abort', () => resolve(), { once: true });
-    if (io.signal.aborted || gone.signal.aborted) resolve();
-  });
-  return gone.signal.aborted && !io.signal.aborted ? 1 : 0;
+  io.out(hints(showcase, scene, io));
+  await aborted(AbortSignal.any([io.signal, gone]));
+  return io.signal.aborted ? 0 : 1;
 }
 
-async function listening({ state }: Stage, gone: AbortSignal): Promise<void> {
-  const socket = join(state, 'plumb.sock');
+async function listening(socket: string, gone: AbortSignal): Promise<void> {
   for (let waited = 0; !gone.aborted && waited < 30_000; waited += 50) {
     if (existsSync(socket) && (await answers(socket))) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -171,11 +157,16 @@ async function answers(socket: string): Promise<boolean> {
   }
 }
 
-function hints({ dir, repo, state, lab }: Stage, io: Io): string {
+function hints({ state }: Showcase, { dir, repo, lab }: Scene, io: Io): string {
   const paths = [`PLUMB_STATE_DIR=${state}`, `REPO=${repo}`, ...(lab ? [`LAB=${join(dir, 'lab')}`] : [])];
   const breakIt = lab
-    ? 'plumb lab exec --dir $LAB h1 -- docker kill plumb-web-0'
+    ? "plumb lab exec --dir $LAB h1 -- sh -c 'docker kill $(docker ps -qf name=plumb-web | head -1)'"
     : 'rm $PLUMB_STATE_DIR/simulated/container/web-0.json';
+  const cut = lab
+    ? `
+  cut a host's cables, watch it be missed, and put them back:
+    plumb lab cut --dir $LAB h3; sleep 20; plumb status; plumb lab heal --dir $LAB`
+    : '';
   const title = tint(io, 'bold', 'Try, in another terminal:');
   return `
 ${title}
@@ -185,21 +176,8 @@ ${title}
   edit, commit, and watch it roll:
     sed -i 's/replicas: 3/replicas: 4/' $REPO/apps/web.yaml && git -C $REPO commit -qam 'One more web'
   ask why a value is what it is:
-    plumb why container/web-0 memory
+    plumb why container/web-0 memory${cut}
 
 Ctrl-C takes everything down. What happens, as it happens:
 `;
-}
-
-/** Asks the child to stop, waits, and ends it if it does not. */
-async function ended(child: ChildProcess | undefined): Promise<void> {
-  if (!child || child.exitCode !== null || child.signalCode !== null) return;
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);
-    child.once('exit', () => {
-      clearTimeout(timer);
-      resolve();
-    });
-    child.kill('SIGTERM');
-  });
 }

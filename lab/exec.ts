@@ -3,9 +3,11 @@ import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { PlumbError } from '../reconciler/model/errors.ts';
+import { joinFiles, makeGroup } from './cgroups.ts';
 import { insideHost, processesIn, requireInit } from './context.ts';
 import type { LabContext } from './context.ts';
-import { SEARCH_PATH, start } from './process.ts';
+import { requireFabric } from './fabric.ts';
+import { entering, SEARCH_PATH, start } from './process.ts';
 import type { Ended } from './process.ts';
 
 export interface SpawnInHost {
@@ -72,6 +74,20 @@ export function spawnInHost(
     }
   };
   return child;
+}
+
+/** Starts a command at the core of the network: in its namespace, and in no host. It ends with the lab at the latest. */
+export function spawnAtCore(ctx: LabContext, argv: readonly string[], options: SpawnInHost = {}): ChildProcess {
+  const group = `${ctx.group}/core`;
+  makeGroup(ctx.cgroups, group);
+  const target = ['nsenter', '-t', String(requireFabric(ctx)), '-n', '--', ...argv];
+  return start(entering(joinFiles(ctx.cgroups, group), target), {
+    stdio: options.stdio ?? 'pipe',
+    env: hostEnv(process.env, options.env),
+    cwd: options.cwd ?? process.cwd(),
+    killSignal: options.killSignal ?? 'SIGTERM',
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
 }
 
 /** Runs a command in a running host to its end. Throws LAB_FAILED when the host is dead, CANCELLED when aborted. */

@@ -1,13 +1,15 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { PlumbError } from '../reconciler/model/errors.ts';
 import { hostOf, background, processesIn, tool } from './context.ts';
 import type { LabContext } from './context.ts';
 import { until } from './process.ts';
-import { hostPaths, nicAddress } from './topology.ts';
+import { CORE_ADDRESS, hostPaths, nicAddress } from './topology.ts';
 
 /**
  * The network between the hosts: a bridge for each rack's switch and one core bridge, in a network namespace that a sleeping process
- * holds. The kernel takes it all away with that process. A bridge without VLAN filtering passes tagged frames as they are.
+ * holds. The kernel takes it all away with that process. A bridge without VLAN filtering passes tagged frames as they are. Each host has
+ * two NICs: `up0` for Open vSwitch, and `mg0` with an address on the management network, whose core is this namespace.
  */
 
 function fabricPid(ctx: LabContext): number | undefined {
@@ -50,29 +52,41 @@ export async function ensureFabric(ctx: LabContext, signal?: AbortSignal): Promi
     `link set ${rack}-core master ${rack} up`,
     `link set core-${rack} master core up`,
   ]);
-  await ip(ctx, 'building the fabric', pid, [...bridge('core'), ...racks], signal);
+  const core = [`addr add ${CORE_ADDRESS}/24 dev core`, 'link set lo up'];
+  await ip(ctx, 'building the fabric', pid, [...bridge('core'), ...core, ...racks], signal);
   return pid;
 }
 
-/** Plugs a host's NIC `up0` into its rack's switch; the link stays down while its cable is cut. */
+/** The fabric's end of a host's management NIC. */
+function managementLink(host: string): string {
+  return `${host}m`;
+}
+
+/** Plugs a host's NICs into its rack's switch; the links stay down while its cables are cut. */
 export async function plugHost(ctx: LabContext, host: string, init: number, signal?: AbortSignal): Promise<void> {
   const { rack, paths } = hostOf(ctx, host);
   const address = nicAddress(ctx.topology.name, host);
+  const up = existsSync(paths.cut) ? '' : ' up';
   const lines = [
     `link add ${host} type veth peer name up0 address ${address} netns ${String(init)}`,
-    `link set ${host} master ${rack}${existsSync(paths.cut) ? '' : ' up'}`,
+    `link set ${host} master ${rack}${up}`,
+    `link add ${managementLink(host)} type veth peer name mg0 netns ${String(init)}`,
+    `link set ${managementLink(host)} master ${rack}${up}`,
   ];
   await ip(ctx, `plugging ${host} into ${rack}`, await ensureFabric(ctx, signal), lines, signal);
 }
 
-/** Takes a host's cable out for good; nothing to do when the kernel already has. */
+/** Takes a host's cables out for good; nothing to do when the kernel already has. */
 export async function unplugHost(ctx: LabContext, host: string): Promise<void> {
   const pid = fabricPid(ctx);
-  if (pid === undefined || !(await links(ctx)).has(host)) return;
-  // the kernel drops the dead host's end at a time of its own choosing
-  await ip(ctx, `unplugging ${host}`, pid, [`link del ${host}`]).catch(async (error: unknown) => {
-    if ((await links(ctx)).has(host)) throw error;
-  });
+  if (pid === undefined) return;
+  for (const link of [host, managementLink(host)]) {
+    if (!(await links(ctx)).has(link)) continue;
+    // the kernel drops the dead host's end at a time of its own choosing
+    await ip(ctx, `unplugging ${host}`, pid, [`link del ${link}`]).catch(async (error: unknown) => {
+      if ((await links(ctx)).has(link)) throw error;
+    });
+  }
 }
 
 /** Link names of the fabric, each with whether it is administratively up. */
@@ -94,9 +108,18 @@ export async function links(ctx: LabContext): Promise<ReadonlyMap<string, boolea
   return new Map(rows.map(({ ifname, flags }) => [ifname, flags.includes('UP')]));
 }
 
-/** The fabric's end of the cable of a host, or of a rack's uplink to the core. */
-export function cableOf(ctx: LabContext, target: string): string {
-  return ctx.topology.racks.includes(target) ? `core-${target}` : hostOf(ctx, target).name;
+/** The fabric's ends of the cables of a host, or of a rack's uplink to the core. */
+export function cablesOf(ctx: LabContext, target: string): readonly string[] {
+  if (ctx.topology.racks.includes(target)) return [`core-${target}`];
+  const { name } = hostOf(ctx, target);
+  return [name, managementLink(name)];
+}
+
+/** The process that holds the network's namespace. Throws LAB_FAILED when it does not run. */
+export function requireFabric(ctx: LabContext): number {
+  const pid = fabricPid(ctx);
+  if (pid === undefined) throw new PlumbError('LAB_FAILED', `the network of lab ${ctx.topology.name} is down`);
+  return pid;
 }
 
 /** Takes links of the fabric up or down; links that do not exist (a dead host's) are left. */

@@ -8,7 +8,7 @@ import type { LabContext } from './context.ts';
 import { startDaemon } from './daemons.ts';
 import { plugHost, unplugHost } from './fabric.ts';
 import { processFacts, startTime, until } from './process.ts';
-import type { HostPaths } from './topology.ts';
+import { managementAddress, type HostPaths } from './topology.ts';
 
 /** The machine's resolver file, when it is a link that would dangle in a host (systemd-resolved keeps it in /run). */
 function resolvConf(): string | undefined {
@@ -92,7 +92,10 @@ export async function bootHost(ctx: LabContext, host: string, init: string, sign
   if (fresh) await inside(ctx, host, ['rm', '-rf', '/etc/docker'], { signal }); // the machine's daemon.json is not the host's
   const noIpv6 = ['net.ipv6.conf.all.disable_ipv6=1', 'net.ipv6.conf.default.disable_ipv6=1'];
   await inside(ctx, host, ['sysctl', '-qew', `kernel.hostname=${host}`, ...noIpv6], { signal });
-  await inside(ctx, host, ['ip', '-batch', '-'], { signal, input: 'link set lo up\nlink set up0 up\n' });
+  await inside(ctx, host, ['ip', '-batch', '-'], {
+    signal,
+    input: `link set lo up\nlink set up0 up\naddr add ${managementAddress(ctx.topology, host)}/24 dev mg0\nlink set mg0 up\n`,
+  });
   const switching = async (): Promise<void> => {
     await startDaemon(ctx, host, 'ovsdb-server', signal);
     await startDaemon(ctx, host, 'ovs-vswitchd', signal);

@@ -8,9 +8,9 @@ import type { LabContext } from './context.ts';
 import { daemonPid, DAEMONS, endDaemon, startDaemon } from './daemons.ts';
 import type { DaemonAct, DaemonName } from './daemons.ts';
 import { importImage } from './docker.ts';
-import { execInHost, spawnInHost } from './exec.ts';
+import { execInHost, spawnAtCore, spawnInHost } from './exec.ts';
 import type { ExecInHost, SpawnInHost } from './exec.ts';
-import { cableOf, cutMarker, ensureFabric, setLinks } from './fabric.ts';
+import { cablesOf, cutMarker, ensureFabric, setLinks } from './fabric.ts';
 import { bootHost, clearGroup, clearHost } from './host.ts';
 import { imageChanges, readBusybox, TEST_IMAGE, TEST_TAGS, testImage } from './image.ts';
 import { startTime } from './process.ts';
@@ -59,6 +59,8 @@ export interface Lab {
   readonly exec: (host: string, argv: readonly string[], options?: ExecInHost) => Promise<Ended>;
   /** The same without waiting; `kill` of the child reaches the command. */
   readonly spawn: (host: string, argv: readonly string[], options?: SpawnInHost) => ChildProcess;
+  /** Starts a command at the core of the network, in no host: what is there reaches all by the management network, at CORE_ADDRESS. */
+  readonly spawnAtCore: (argv: readonly string[], options?: SpawnInHost) => ChildProcess;
   /** Power cut. */
   readonly kill: (host: string) => Promise<void>;
   /** Boots a dead host; returns when Docker and Open vSwitch answer. */
@@ -75,11 +77,11 @@ export interface Lab {
 function labOf(ctx: LabContext): Lab {
   const { topology } = ctx;
   const cable = async (target: string, state: 'up' | 'down'): Promise<void> => {
-    const link = cableOf(ctx, target);
+    const links = cablesOf(ctx, target);
     const marker = cutMarker(ctx, target);
     if (state === 'down') writeFileSync(marker, '');
     else rmSync(marker, { force: true });
-    await setLinks(ctx, [link], state);
+    await setLinks(ctx, links, state);
   };
   return {
     name: topology.name,
@@ -88,6 +90,7 @@ function labOf(ctx: LabContext): Lab {
     hosts: topology.hosts.map((host) => hostOf(ctx, host.name)),
     exec: async (host, argv, options) => await execInHost(ctx, host, argv, options),
     spawn: (host, argv, options) => spawnInHost(ctx, host, argv, options),
+    spawnAtCore: (argv, options) => spawnAtCore(ctx, argv, options),
     kill: async (host) => {
       await clearHost(ctx, host);
     },

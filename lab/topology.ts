@@ -90,6 +90,14 @@ export function nicAddress(lab: string, host: string): string {
   return [0x0a, ...bytes.subarray(0, 5)].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
 }
 
+/** Address of the network's core on the management network, where controllers and stores run. */
+export const CORE_ADDRESS = '192.0.2.254';
+
+/** A host's address on the management network: a network of RFC 5737, which no real machine has. */
+export function managementAddress({ hosts }: Topology, host: string): string {
+  return `192.0.2.${String(hosts.findIndex(({ name }) => name === host) + 1)}`;
+}
+
 /** Files of one host as seen from outside it. */
 export interface HostPaths {
   readonly root: string;

@@ -28,6 +28,7 @@ export const NEEDS = [
     why: 'becomes the test image; no registry is needed',
     fits: isStatic,
   },
+  { program: 'redis-server', debian: ['redis-server'], why: 'is the store of a fleet' },
   { program: 'ethtool', debian: ['ethtool'], why: 'switches checksum offload off where it breaks TCP' },
   { program: 'arping', debian: ['iputils-arping'], why: 'finds an address in use', fits: isIputils },
   { program: 'ping', debian: ['iputils-ping'], why: 'shows that the network works' },
@@ -42,7 +43,6 @@ export const NEEDS = [
 export const TEST_NEEDS = [
   { program: 'linux.uml', debian: ['user-mode-linux'], why: 'is a kernel with cgroup v2', optional: true, when: isX64 },
   { program: 'docker-registry', debian: ['docker-registry'], why: 'is a registry to pull images from', optional: true },
-  { program: 'redis-server', debian: ['redis-server'], why: 'is the store of a fleet' },
   { program: 'openssl', debian: ['openssl'], why: 'makes certificates for it' },
   { program: 'sshd', debian: ['openssh-server'], why: 'serves a repository over ssh' },
   { program: 'cc', debian: ['gcc'], why: 'helps that kernel on a CPU with AMX', when: hasAmx },

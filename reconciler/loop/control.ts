@@ -145,9 +145,12 @@ export function createControl(options: ControlOptions): Control {
 
   const known = (): Promise<Known> => knownOf(store);
 
+  const noticed = async (): Promise<Notice | undefined> =>
+    leads() ? controller.view().notice : await store.bulletin.read();
+
   async function status(): Promise<Status> {
     // read before the hosts' side, which is then at least as new as what it says it told them
-    const notice = leads() ? controller.view().notice : await store.bulletin.read();
+    const notice = await noticed();
     return statusFrom(await known(), notice);
   }
 
@@ -159,10 +162,13 @@ export function createControl(options: ControlOptions): Control {
     let last = '';
     let changedAt = clock();
     for (;;) {
-      const now = await status();
+      const notice = await noticed();
+      const seen = await known();
+      const now = statusFrom(seen, notice);
       const text = JSON.stringify(now.items) + now.sync;
-      // while the agent works the next change is on its way
-      if (text !== last || agent?.idle() === false) changedAt = clock();
+      // while an agent works the next change is on its way
+      const working = agent ? !agent.idle() : someWork(seen, notice);
+      if (text !== last || working) changedAt = clock();
       last = text;
       const unchanged = clock() - changedAt;
       const stuck = now.health !== 'Progressing' && agent?.hopeful() !== true && unchanged > STUCK;
@@ -183,6 +189,17 @@ export function createControl(options: ControlOptions): Control {
     known,
     settle,
   };
+}
+
+/** A host that is heard of has not yet done what it was told. */
+function someWork({ reports, assignments }: Known, notice: Notice | undefined): boolean {
+  const lost = new Set(notice?.lost.map(({ host }) => host));
+  const generations = new Map(assignments.map(({ host, generation }) => [host, generation]));
+  return reports.some(
+    ({ host, generation, conditions }) =>
+      !lost.has(host) &&
+      (generation !== generations.get(host) || conditions.some(({ type, status }) => type === 'Reconciling' && status)),
+  );
 }
 
 function isGood({ sync, health }: Status): boolean {

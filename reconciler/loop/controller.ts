@@ -119,11 +119,12 @@ export function createController(options: ControllerOptions): Controller {
   let catalog: Catalog | undefined;
   let source: Fetched | undefined;
   let author = '';
-  let decided: Pick<Notice, 'unplaceable' | 'held' | 'published' | 'waiting'> = {
+  let decided: Pick<Notice, 'unplaceable' | 'held' | 'published' | 'waiting' | 'awaited'> = {
     unplaceable: [],
     held: [],
     published: '',
     waiting: 0,
+    awaited: [],
   };
   const hearing = createHearing(store.leases, clock);
   let heardOf: readonly string[] = [];
@@ -181,7 +182,13 @@ export function createController(options: ControllerOptions): Controller {
     plan: (_specs, seen, decided) => ({ ...decided, catalog: (decided as Planned).catalog, seen }),
     apply: async ({ catalog: aim, placed, seen, held }) => {
       if (seen.awaited.length > 0) {
-        decided = { ...decided, unplaceable: [], held: held === undefined ? [] : [held], waiting: 0 };
+        decided = {
+          ...decided,
+          unplaceable: [],
+          held: held === undefined ? [] : [held],
+          waiting: 0,
+          awaited: seen.awaited,
+        };
         await post();
         return [];
       }
@@ -198,7 +205,7 @@ export function createController(options: ControllerOptions): Controller {
       const { assignments, rollouts } = project({ catalog: aim, author, placements, previous, reports: seen.reports });
       const unplaceable = placed.unplaceable.map(({ replica, message }) => ({ replica, message }));
       const waiting = rollouts.reduce((sum, one) => sum + one.waiting.length, 0);
-      decided = { ...decided, unplaceable, held: held === undefined ? [] : [held], waiting };
+      decided = { ...decided, unplaceable, held: held === undefined ? [] : [held], waiting, awaited: [] };
       // who reads the bulletin must not take what hosts say of the last revision for this one
       if (decided.published !== aim.revision) await post();
       for (const assignment of assignments) {

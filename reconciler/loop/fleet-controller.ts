@@ -4,6 +4,7 @@ import type { Log } from './agent-state.ts';
 import { createControl } from './control.ts';
 import { createController, type Repository } from './controller.ts';
 import { createLeader } from './leader.ts';
+import { pause } from './pause.ts';
 import { readJournal, type LocalView } from './view.ts';
 
 export interface FleetControllerOptions {
@@ -55,9 +56,12 @@ export function createFleetController(options: FleetControllerOptions): FleetCon
       known: () => control.known(),
       journal: (...asked) => readJournal(store.journal, ...asked),
       settle: async (signal, allow) => {
-        if (leads()) return control.settle(signal, allow);
-        const other = (await store.leases.get(CONTROLLER_LEASE))?.holder ?? 'no controller';
-        throw new PlumbError('CONFLICT', `${other} leads the fleet now, not this controller; ask there`);
+        for (; !leads() && !signal.aborted; await pause(100, signal)) {
+          const other = (await store.leases.get(CONTROLLER_LEASE))?.holder ?? holder;
+          if (other !== holder)
+            throw new PlumbError('CONFLICT', `controller ${other} leads the fleet now, not ${holder}; ask there`);
+        }
+        return control.settle(signal, allow);
       },
     },
     run: async (signal) => {

@@ -90,6 +90,11 @@ function worst(items: readonly StatusItem[]): HealthWord {
   return order.find((word) => items.some(({ health }) => health === word)) ?? 'Healthy';
 }
 
+function healthOfAll(notice: Notice | undefined, stalled: readonly string[], items: readonly StatusItem[]): HealthWord {
+  if (stalled.length > 0 || (notice?.lost.length ?? 0) > 0) return 'Degraded';
+  return (notice?.awaited.length ?? 0) > 0 ? 'Progressing' : worst(items);
+}
+
 function timeOf(ms: number): string {
   return new Date(ms).toISOString();
 }
@@ -136,7 +141,7 @@ export function statusOf(input: StatusInput): Status {
     version: 1,
     revision: notice?.source.revision ?? '',
     sync: unknown ? 'Unknown' : synced ? 'Synced' : 'OutOfSync',
-    health: stalled.length > 0 || (notice?.lost.length ?? 0) > 0 ? 'Degraded' : worst(items),
+    health: healthOfAll(notice, stalled, items),
     items,
     ...(notice ? { source: notice.source } : {}),
     problems,

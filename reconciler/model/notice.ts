@@ -29,4 +29,6 @@ export interface Notice {
   /** Replicas whose turn in a rollout has not come. */
   readonly waiting: number;
   readonly lost: readonly LostHost[];
+  /** Hosts that must be heard before anything is placed: the store knew none. */
+  readonly awaited: readonly string[];
 }

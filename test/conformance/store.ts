@@ -55,7 +55,7 @@ function report(host: string, at: number, generation = 1): Report {
 function notice(revision: string): Notice {
   const source = { url: 'u', ref: 'main', revision, fetchedAt: 1 };
   const lost = [{ host: 'h9', since: 7 }];
-  return { source, problems: 1, unplaceable: [], held: ['a'], published: revision, waiting: 0, lost };
+  return { source, problems: 1, unplaceable: [], held: ['a'], published: revision, waiting: 0, lost, awaited: [] };
 }
 
 const event = (message: string, more: Partial<EntryDraft & { type: 'event' }> = {}): EntryDraft => ({
