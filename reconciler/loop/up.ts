@@ -31,6 +31,8 @@ const AFTER_FAILURE = 5_000;
 const PATIENCE = 30_000;
 /** Who waits for convergence looks after each pass of the controller, and at least this often, in milliseconds. */
 const WATCHED = 500;
+/** A look that finds nothing new makes no pass of the controller: its end is looked for this often, in milliseconds. */
+const LOOKING = 50;
 /** How long a state that cannot get better by itself must last before it is believed, in milliseconds. */
 const STUCK = 3_000;
 
@@ -69,8 +71,9 @@ export function createUp(options: UpOptions): Up {
   async function introduce(): Promise<void> {
     const reports = await store.mailbox.reports();
     const mine = reports.find((report) => report.host === host);
+    // what ran before says nothing of now: it is not Ready until this agent has looked
     const report: Report = mine
-      ? { ...mine, facts: options.facts }
+      ? { ...mine, facts: options.facts, conditions: mine.conditions.filter(({ type }) => type !== 'Ready') }
       : {
           host,
           generation: 0,
@@ -158,8 +161,11 @@ export function createUp(options: UpOptions): Up {
     doorbell.ring();
     agent.kick('*');
     let last = '';
-    let changedAt = clock();
+    const since = clock();
+    let changedAt = since;
     for (;;) {
+      // a Report from before the kick may not know yet what is wrong
+      const looked = agent.lookedAt() >= since;
       const now = await status();
       const text = JSON.stringify(now.items) + now.sync;
       // while the agent works the next change is on its way
@@ -167,9 +173,9 @@ export function createUp(options: UpOptions): Up {
       last = text;
       const quiet = clock() - changedAt;
       const stuck = now.health !== 'Progressing' && quiet > STUCK;
-      if (answered >= mine && (isGood(now) || stuck || quiet > PATIENCE)) return now;
+      if (answered >= mine && ((looked && isGood(now)) || stuck || quiet > PATIENCE)) return now;
       if (signal.aborted) return now;
-      await passed.next(AbortSignal.any([signal, AbortSignal.timeout(WATCHED)]));
+      await passed.next(AbortSignal.any([signal, AbortSignal.timeout(looked ? WATCHED : LOOKING)]));
     }
   }
 
