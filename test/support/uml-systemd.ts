@@ -78,7 +78,7 @@ exec chroot . ${SYSTEMD ?? 'none'} --unit=plumb-test.target --log-target=journal
 }
 
 function testScript(command: readonly string[], cwd: string): string {
-  return `export PATH=${PATH} HOME=/root TMPDIR=/run
+  return `export PATH=${PATH} HOME=/root TMPDIR=${SCRATCH}
 cd ${quoted(cwd)}
 echo; echo UML-START
 exec ${command.map(quoted).join(' ')} 2>&1

@@ -80,27 +80,35 @@ describe('up', () => {
   it('believes no Report from before: neither that of its predecessor nor its own of before the wish', async () => {
     const eyes = slowEyes();
     const first = upOn(store, [eyes.provider]).up;
-    await running(first, async () => {
-      eyes.open();
-      assert.equal((await first.view.settle(AbortSignal.timeout(20_000))).sync, 'Synced');
-      eyes.shut();
-      const again = first.view.settle(AbortSignal.timeout(20_000));
-      await eyes.looking();
-      assert.equal((await first.view.status()).sync, 'Synced');
-      assert.equal(await Promise.race([again, sleep(200, 'waits')]), 'waits');
-      eyes.open();
-      assert.equal((await again).sync, 'Synced');
-    }, eyes.open);
+    await running(
+      first,
+      async () => {
+        eyes.open();
+        assert.equal((await first.view.settle(AbortSignal.timeout(20_000))).sync, 'Synced');
+        eyes.shut();
+        const again = first.view.settle(AbortSignal.timeout(20_000));
+        await eyes.looking();
+        assert.equal((await first.view.status()).sync, 'Synced');
+        assert.equal(await Promise.race([again, sleep(200, 'waits')]), 'waits');
+        eyes.open();
+        assert.equal((await again).sync, 'Synced');
+      },
+      eyes.open,
+    );
     eyes.shut();
     const second = upOn(store, [eyes.provider]).up;
-    await running(second, async () => {
-      const settled = second.view.settle(AbortSignal.timeout(20_000));
-      await eyes.looking();
-      assert.notEqual((await second.view.status()).sync, 'Synced');
-      assert.equal(await Promise.race([settled, sleep(200, 'waits')]), 'waits');
-      eyes.open();
-      assert.equal((await settled).sync, 'Synced');
-    }, eyes.open);
+    await running(
+      second,
+      async () => {
+        const settled = second.view.settle(AbortSignal.timeout(20_000));
+        await eyes.looking();
+        assert.notEqual((await second.view.status()).sync, 'Synced');
+        assert.equal(await Promise.race([settled, sleep(200, 'waits')]), 'waits');
+        eyes.open();
+        assert.equal((await settled).sync, 'Synced');
+      },
+      eyes.open,
+    );
   });
 });
 
