@@ -89,4 +89,4 @@ exec ${command.map(quoted).join(' ')} 2>&1
  * Boots systemd as the first process, with Docker and Open vSwitch as services of their packages; then runs the command. The machine's
  * files are the root, and what is written goes into memory.
  */
-export const systemd: Boot = { script, memory: '1536M' };
+export const systemd: Boot = { script, memory: '1G' };
