@@ -26,11 +26,15 @@ const FILES = ['cpu.max', 'cpu.weight', 'memory.max', 'memory.low', 'memory.swap
 const PROPERTIES = ['CPUQuotaPerSecUSec', 'CPUWeight', 'MemoryMax', 'MemoryLow', 'MemorySwapMax', 'TasksMax'];
 const MEBI = 2 ** 20;
 
-/** App web with these limits. */
+/** App web with these limits, and a weight that the kernel cannot keep. */
 const web = (quota: string, memory: string, pids: number): string =>
   app(
     'web',
-    `  resources: { cpu: { shares: 512, quota: ${quota} }, memory: { limit: ${memory}, reservation: 16Mi }, pids: ${String(pids)} }`,
+    `  resources:
+    cpu: { shares: 512, quota: ${quota} }
+    memory: { limit: ${memory}, reservation: 16Mi }
+    pids: ${String(pids)}
+    blockIoWeight: 300`,
   );
 
 /** What a command printed; it must succeed. */
@@ -131,7 +135,9 @@ describe('Docker with the systemd driver', () => {
     await sh('systemctl', 'daemon-reload');
     await sh('systemctl', 'start', UNIT);
     const { limitations, messages } = await converged();
-    assert.deepEqual([limitations, messages], [[], []]);
+    const lacking = limitations.map(({ ref, path, state }) => `${ref} ${path} ${state}`);
+    assert.deepEqual(lacking, ['cgroup/web-0 /blockIoWeight Unsupported']);
+    assert.deepEqual(messages, []);
     scope = await scopeNow();
     const { 'cpu.weight': weight = '', ...others } = knobs();
     assert.ok(['20', '50', '59'].includes(weight), `one of the formulas gave ${weight}`);

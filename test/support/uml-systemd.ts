@@ -63,7 +63,9 @@ mount -t devtmpfs dev dev
 mount -t tmpfs -o mode=755 tmpfs run
 for each in var/lib/docker .${SCRATCH}; do mount -t tmpfs tmpfs $each; done
 : > etc/fstab
-: > etc/tmpfiles.d/tmp.conf # the checkout may be in /tmp, which stays as it is
+# the checkout may be in /tmp, which stays as it is
+: > etc/tmpfiles.d/tmp.conf
+ln -s /dev/null etc/systemd/system/tmp.mount
 echo 5d1f5a2c8e5b4c6f9a0b1c2d3e4f5a6b > etc/machine-id
 echo h1 > etc/hostname
 echo '{ "bridge": "none", "iptables": false }' > etc/docker/daemon.json
