@@ -373,68 +373,6 @@ describe("Docker's record", () => {
   });
 });
 
-describe("systemd's knowledge", () => {
-  const SCOPE = `docker-${ID}.scope`;
-  const placed = (
-    tellSystemd: NonNullable<CgroupsOptions['tellSystemd']>,
-    version: 'v1' | 'v2' = 'v2',
-    path = `system.slice/${SCOPE}`,
-  ) => lab(version, { path, tellSystemd });
-  const cases = [
-    { name: 'no swap', some: {}, file: 'memory.swap.max', hand: 'max', told: ['MemorySwapMax=0'] },
-    { name: 'some swap, which an engine tells', some: { swap: 4096 }, file: 'memory.swap.max', hand: 'max', told: [] },
-    { name: 'a reservation, which an engine tells', some: {}, file: 'memory.low', hand: '0', told: [] },
-    { name: 'other limits', some: {}, file: 'pids.max', hand: '7', told: [] },
-  ];
-  for (const { name, some, file, hand, told } of cases)
-    it(`is brought up to date where no engine does it: ${name}`, async () => {
-      const said: string[] = [];
-      const { provider, put, read } = placed((unit, properties) => {
-        assert.equal(unit, SCOPE);
-        said.push(...properties);
-        return Promise.resolve();
-      });
-      const spec = want(some);
-      await converge(provider, spec);
-      const right = read('', file);
-      said.length = 0;
-      put('', file, hand);
-      await converge(provider, spec);
-      assert.equal(read('', file), right);
-      assert.deepEqual(said, told);
-    });
-
-  it('is brought up to date: no reservation', async () => {
-    const said: string[] = [];
-    const { provider, put } = placed((_unit, properties) => {
-      said.push(...properties);
-      return Promise.resolve();
-    });
-    const { reservation: _reservation, ...spec } = limits('web-0');
-    await converge(provider, { ...want(), spec });
-    put('', 'memory.low', '4096');
-    await converge(provider, { ...want(), spec });
-    assert.deepEqual(said, ['MemorySwapMax=0', 'MemoryLow=0']);
-  });
-
-  it('is nobody’s business where systemd does not hold the cgroup, or on v1', async () => {
-    for (const [version, path] of [
-      ['v2', `docker/${ID}`],
-      ['v1', `system.slice/${SCOPE}`],
-    ] as const) {
-      const { provider } = placed(() => assert.fail('told'), version, path);
-      await converge(provider, want());
-    }
-  });
-
-  it('that cannot be brought up to date is said', async () => {
-    const { provider } = placed(() => Promise.reject(new Error('Unit not found')));
-    const [change] = provider.diff([want()], [await seen(provider)]);
-    assert.ok(change);
-    assert.deepEqual((await provider.apply(change, running)).facts, { systemdNotTold: 'Unit not found' });
-  });
-});
-
 describe('watching', () => {
   it('hints at a container whose file was changed by hand, and ends with the signal', async () => {
     const { provider, put } = lab('v1');
