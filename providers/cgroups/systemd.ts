@@ -16,7 +16,7 @@ export function scopeOf(directory: string): string | undefined {
 
 /**
  * What systemd has to be told of limits that were moved, because no engine tells it: that there is no swap (opencontainers/cgroups#74)
- * and no reservation. At a daemon-reload it writes what it knows into all cgroups, and would allow any swap.
+ * and no reservation. At a daemon-reload systemd 252 writes what it knows into all cgroups, and would allow any swap; 257 does not.
  */
 export function untold(want: Resources, have: CgroupState): readonly string[] {
   const moved = new Set(drift(want, have).map(({ path }) => path));
