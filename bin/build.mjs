@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { withLock } from './house/lock.mjs';
 import { HouseError, ROOT, isMain, main, run, seconds } from './house/run.mjs';
@@ -28,6 +28,7 @@ export async function build(say = (line) => void process.stderr.write(`${line}\n
     if (status !== 0) throw new HouseError(`the build failed:\n${output.trimEnd()}`);
     const { writeValidators } = await import('./house/validators.mjs');
     writeValidators();
+    for (const file of scripts()) copyFileSync(join(ROOT, file), join(DIST, file));
     writeFileSync(STAMP, state);
     say(`built (${seconds(start)})`);
   });
@@ -53,7 +54,7 @@ function fingerprint() {
   const hash = createHash('sha256');
   const schemas = readdirSync(join(ROOT, 'schemas')).filter((name) => name.endsWith('.json'));
   const files = ['tsconfig.json', 'package-lock.json', VALIDATORS, ...schemas.map((name) => join('schemas', name))];
-  for (const file of [...files, ...sources()]) {
+  for (const file of [...files, ...sources(), ...scripts()]) {
     const { mtimeMs, size } = statSync(join(ROOT, file));
     hash.update(`${file} ${mtimeMs} ${size}\n`);
   }
@@ -62,9 +63,19 @@ function fingerprint() {
 
 /** @returns {string[]} the TypeScript files, from the root */
 export function sources() {
+  return filesOf('.ts');
+}
+
+/** The Lua scripts, which are read beside the module that runs them. */
+function scripts() {
+  return filesOf('.lua');
+}
+
+/** @param {string} ending */
+function filesOf(ending) {
   return folders().flatMap((/** @type {string} */ folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-      .filter((file) => file.endsWith('.ts'))
+      .filter((file) => file.endsWith(ending))
       .map((file) => join(folder, file))
       .sort(),
   );
@@ -74,8 +85,9 @@ export function sources() {
 function removeOrphans() {
   if (!existsSync(DIST)) return;
   for (const file of readdirSync(DIST, { recursive: true, encoding: 'utf8' })) {
-    const match = /^(.*)\.(js|d\.ts|js\.map)$/.exec(file);
-    if (match && !existsSync(join(ROOT, `${match[1]}.ts`))) rmSync(join(DIST, file), { force: true });
+    const match = /^(.*)\.(js|d\.ts|js\.map|lua)$/.exec(file);
+    const source = match?.[2] === 'lua' ? file : `${match?.[1]}.ts`;
+    if (match && !existsSync(join(ROOT, source))) rmSync(join(DIST, file), { force: true });
   }
 }
 

@@ -1,9 +1,9 @@
 import { expand } from '../reconciler/plan/expand.ts';
 import type { Known } from '../reconciler/loop/view.ts';
 import type { Io } from './io.ts';
-import { remoteView } from './local.ts';
-import { pathsOf, type StateOptions } from './paths.ts';
+import { pathsOf } from './paths.ts';
 import { storedKnown } from './stored.ts';
+import { openView, type Looking } from './view.ts';
 
 /** The refs (or, for `explain`, the replicas) that a word of a command line may name; none when nothing can be read. */
 export async function candidatesOf(verb: string, words: readonly string[], io: Io): Promise<readonly string[]> {
@@ -18,20 +18,26 @@ export async function candidatesOf(verb: string, words: readonly string[], io: I
 
 /** What a running `up` knows, else what its state directory remembers. */
 async function knownOf(words: readonly string[], io: Io): Promise<Known> {
-  const { socket, state } = pathsOf(stateOf(words), io);
+  const flags = stateOf(words);
   try {
-    return await remoteView(socket).known();
+    const opened = await openView(flags, io);
+    return await opened.view.known().finally(() => opened.close());
   } catch {
-    return await storedKnown(state);
+    return await storedKnown(pathsOf(flags, io).state);
   }
 }
 
 /** The state options among the words typed so far. */
-function stateOf(words: readonly string[]): StateOptions {
+function stateOf(words: readonly string[]): Looking {
   const valueOf = (flag: string): string | undefined => {
     const at = words.indexOf(flag);
     return at < 0 ? words.find((word) => word.startsWith(`${flag}=`))?.slice(flag.length + 1) : words[at + 1];
   };
-  const [stateDir, socket] = [valueOf('--state-dir'), valueOf('--socket')];
-  return { ...(stateDir === undefined ? {} : { stateDir }), ...(socket === undefined ? {} : { socket }) };
+  const named = { stateDir: '--state-dir', socket: '--socket', store: '--store', fleet: '--fleet' } as const;
+  return Object.fromEntries(
+    Object.entries(named).flatMap(([name, flag]) => {
+      const value = valueOf(flag);
+      return value === undefined ? [] : [[name, value] as const];
+    }),
+  );
 }

@@ -21,6 +21,10 @@ function isRepository(path: string): boolean {
   return existsSync(join(path, '.git')) || (existsSync(join(path, 'HEAD')) && existsSync(join(path, 'objects')));
 }
 
+function noRevision(folder: string, revision: string): PlumbError {
+  return new PlumbError('USAGE', `${folder} is no Git repository; it has no revision ${revision}`);
+}
+
 /** The flags, with the repository that the last `up` worked from, and its revision unless they name one. */
 function remembering(flags: RepositoryFlags, state: string): RepositoryFlags {
   const remembered = rememberedSource(state);
@@ -39,11 +43,15 @@ export async function openCatalogs(flags: RepositoryFlags, state: string, io: Io
   const here = resolve(io.cwd, flags.repo ?? '.');
   const folder = existsSync(here) && !isRepository(here);
   if (folder && (flags.repo !== undefined || rememberedSource(state) === undefined)) {
+    const { ref, tag, commit } = flags;
+    const named = ref ?? tag ?? commit;
+    if (named !== undefined) throw noRevision(here, named);
+    const root = flags.path === undefined ? here : resolve(here, flags.path);
+    if (!existsSync(root)) throw new PlumbError('USAGE', `${here} has no folder ${String(flags.path)}`);
     return {
       at: async (revision) => {
-        if (revision !== undefined)
-          throw new PlumbError('USAGE', `${here} is no Git repository; it has no revision ${revision}`);
-        return compile(await readFolder(here), FOLDER);
+        if (revision !== undefined) throw noRevision(here, revision);
+        return compile(await readFolder(root), FOLDER);
       },
     };
   }

@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
+import type { AgentOptions, Log } from '../reconciler/loop/agent-state.ts';
 import { createHealth, type HealthClock } from '../reconciler/loop/health.ts';
 import { identify } from '../reconciler/loop/identify.ts';
 import type { Fetched, Repository } from '../reconciler/loop/controller.ts';
 import { createUp, type Up } from '../reconciler/loop/up.ts';
 import type { Catalog, HostSpec, Resource } from '../reconciler/model/catalog.ts';
-import type { Entry } from '../reconciler/model/journal.ts';
+import type { Journal } from '../reconciler/model/store.ts';
 import { selects } from '../reconciler/model/catalog.ts';
 import { openEmbedded } from '../reconciler/store/embedded/embedded.ts';
 import { lockHost } from '../reconciler/store/embedded/lock.ts';
@@ -14,10 +15,13 @@ import { openRepository, rememberSource, type RepositoryFlags } from './reposito
 import type { Runtime, RuntimeFlags } from './runtime.ts';
 
 /** Options of `up`, `apply` and `plan`. */
-export interface UpFlags extends StateOptions, RepositoryFlags, RuntimeFlags {
+export interface UpFlags extends StateOptions, RepositoryFlags, RuntimeFlags, LogFlags {
   readonly host?: string;
   readonly simulated?: boolean;
   readonly allowDeletions?: boolean;
+}
+
+export interface LogFlags {
   readonly logLevel?: string;
 }
 
@@ -32,11 +36,16 @@ export function upOptions(cmd: Command): void {
 /** Adds the options of what looks at a host by a revision. */
 export function lookOptions(cmd: Command): void {
   repositoryOptions(cmd);
+  cmd.option(
+    '--host <name>',
+    'which Host this machine is (default: the one whose machine-id, hostname or address matches)',
+  );
+  runtimeOptions(cmd);
+}
+
+/** Adds the options that say what runs replicas on this machine. */
+export function runtimeOptions(cmd: Command): void {
   cmd
-    .option(
-      '--host <name>',
-      'which Host this machine is (default: the one whose machine-id, hostname or address matches)',
-    )
     .option('--simulated', 'keep containers, ports and cgroups as files below the state directory; needs no root')
     .option('--docker-socket <path>', 'socket of dockerd', '/var/run/docker.sock')
     .option('--ovs-dir <dir>', 'directory of the sockets of Open vSwitch', '/run/openvswitch')
@@ -44,7 +53,7 @@ export function lookOptions(cmd: Command): void {
 }
 
 /** Adds the options that say which repository. */
-function repositoryOptions(cmd: Command): void {
+export function repositoryOptions(cmd: Command): void {
   cmd
     .option(
       '-r, --repo <url>',
@@ -79,11 +88,22 @@ const systemClock: HealthClock = {
   },
 };
 
+/** The operational log of what runs on, on standard error. */
+export async function operationalLog({ logLevel = 'warn' }: LogFlags): Promise<Log> {
+  const { pino } = await import('pino');
+  const log: Log = pino({ level: logLevel, base: null }, pino.destination(2));
+  return log;
+}
+
+/** The probes of a runtime, on the clock of this machine. */
+export function healthOf({ prober }: Pick<Runtime, 'prober'>): AgentOptions['health'] {
+  return (onChange) => createHealth({ prober, clock: systemClock, random: Math.random, onChange });
+}
+
 export interface OpenUp {
   readonly up: Up;
   readonly host: string;
-  /** What is journaled from now on. */
-  readonly happening: (signal: AbortSignal) => AsyncIterable<Entry>;
+  readonly journal: Journal;
   readonly close: () => Promise<void>;
 }
 
@@ -103,7 +123,6 @@ function startingFrom(repository: Repository, first: Fetched): Repository {
 /** Everything of a running `up`, from flags: repository, host, runtime, lock, store. Throws STORE_LOCKED when another runs here. */
 export async function openUp(flags: UpFlags, io: Io): Promise<OpenUp> {
   const { state } = pathsOf(flags, io);
-  const { pino } = await import('pino');
   const repository = await openRepository(flags, state, io);
   rememberSource(state, { ...flags, repo: repository.url });
   // the providers are loaded while git works
@@ -114,7 +133,7 @@ export async function openUp(flags: UpFlags, io: Io): Promise<OpenUp> {
   const lock = await lockHost(runtime.key, { state });
   try {
     const store = await openEmbedded(state, { clock: Date.now });
-    const log = pino({ level: flags.logLevel ?? 'warn', base: null }, pino.destination(2));
+    const log = await operationalLog(flags);
     const up = createUp({
       host: host.name,
       facts: { ...facts, capacity: { ...facts.capacity, ...host.spec.capacity } },
@@ -122,8 +141,7 @@ export async function openUp(flags: UpFlags, io: Io): Promise<OpenUp> {
       store,
       agent: {
         providers: runtime.providers,
-        health: (onChange) =>
-          createHealth({ prober: runtime.prober, clock: systemClock, random: Math.random, onChange }),
+        health: healthOf(runtime),
       },
       allowDeletions: flags.allowDeletions === true,
       clock: Date.now,
@@ -133,7 +151,7 @@ export async function openUp(flags: UpFlags, io: Io): Promise<OpenUp> {
     return {
       up,
       host: host.name,
-      happening: (signal) => store.journal.follow(signal),
+      journal: store.journal,
       close: async () => {
         runtime.close();
         await store.close();

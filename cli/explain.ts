@@ -5,13 +5,14 @@ import { nearest } from '../reconciler/compile/suggest.ts';
 import type { Catalog } from '../reconciler/model/catalog.ts';
 import { openCatalogs } from './catalogs.ts';
 import { lookOptions, type UpFlags } from './compose.ts';
+import { storeOptions, type StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
 import { lookAround } from './look.ts';
 import { command, outputOption, parse } from './options.ts';
 import { pathsOf, stateOptions } from './paths.ts';
 import { table, tint } from './table.ts';
 
-interface Options extends UpFlags {
+interface Options extends UpFlags, StoreFlags {
   readonly output: 'text' | 'json';
 }
 
@@ -24,6 +25,7 @@ export async function explainCommand(argv: readonly string[], io: Io): Promise<n
     .addOption(outputOption('text', 'json'));
   lookOptions(cmd);
   stateOptions(cmd);
+  storeOptions(cmd);
   const parsed = parse(cmd, argv);
   if (!parsed) return 0;
   const options = parsed.opts<Options>();

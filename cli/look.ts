@@ -7,10 +7,11 @@ import type { Report } from '../reconciler/model/replica.ts';
 import { createWorld, observeInto } from '../reconciler/observe/observe.ts';
 import { runtimeOf, type UpFlags } from './compose.ts';
 import type { Io } from './io.ts';
-import { remoteView } from './local.ts';
 import { pathsOf } from './paths.ts';
-import { factsOf, type Runtime } from './runtime.ts';
+import { storeUrl, type StoreFlags } from './fleet-store.ts';
+import { dockerRuntime, factsOf, type Runtime } from './runtime.ts';
 import { storedKnown } from './stored.ts';
+import { openView } from './view.ts';
 
 /** The world as plan and explain need it. */
 export interface Look {
@@ -20,8 +21,9 @@ export interface Look {
 }
 
 /** What is there: told by a running `up`; else what the state directory remembers, and a live look at this machine. */
-export async function lookAround(options: UpFlags, catalog: Catalog, io: Io): Promise<Look> {
+export async function lookAround(options: UpFlags & StoreFlags, catalog: Catalog, io: Io): Promise<Look> {
   const { state } = pathsOf(options, io);
+  if (storeUrl(options, io) !== undefined) return lookAtFleet(options, state, io);
   const facts = await factsOf(options.simulated === true);
   const running = await knownOfRunning(options, io);
   const known = running ?? (await storedKnown(state));
@@ -94,11 +96,28 @@ function wantedKnobs({ tunings }: Catalog): readonly `${string}/${string}`[] {
   ]);
 }
 
-async function knownOfRunning(options: UpFlags, io: Io): Promise<Known | undefined> {
+/** The fleet as its store has it: no host is asked. */
+async function lookAtFleet(options: UpFlags & StoreFlags, state: string, io: Io): Promise<Look> {
+  const opened = await openView(options, io);
+  const runtime = dockerRuntime({}, state);
   try {
-    return await remoteView(pathsOf(options, io).socket).known();
+    const known = await opened.view.known();
+    const observed = new Map(known.reports.map((report) => [report.host, report.observed]));
+    return { known, observed, differs: runtime.providers };
+  } finally {
+    runtime.close();
+    await opened.close();
+  }
+}
+
+async function knownOfRunning(options: UpFlags, io: Io): Promise<Known | undefined> {
+  const opened = await openView(options, io);
+  try {
+    return await opened.view.known();
   } catch (error) {
     if (error instanceof PlumbError && error.code === 'NOT_RUNNING') return undefined;
     throw error;
+  } finally {
+    await opened.close();
   }
 }

@@ -1,6 +1,7 @@
 import { difference, preview } from '../reconciler/loop/preview.ts';
 import type { Catalog } from '../reconciler/model/catalog.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
+import { counted } from '../reconciler/model/words.ts';
 import {
   isEmpty,
   planJson,
@@ -11,6 +12,7 @@ import {
   PLAIN,
 } from '../reconciler/plan/render.ts';
 import { upOptions, type UpFlags } from './compose.ts';
+import { storeOptions, type StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
 import { lookAround } from './look.ts';
 import { command, outputOption, parse } from './options.ts';
@@ -18,7 +20,7 @@ import { pathsOf, stateOptions } from './paths.ts';
 import { openCatalogs } from './catalogs.ts';
 import { tint } from './table.ts';
 
-interface Options extends UpFlags {
+interface Options extends UpFlags, StoreFlags {
   readonly output: 'text' | 'json' | 'markdown';
 }
 
@@ -37,6 +39,7 @@ export async function planCommand(argv: readonly string[], io: Io): Promise<numb
     .addOption(outputOption('text', 'json', 'markdown'));
   upOptions(cmd);
   stateOptions(cmd);
+  storeOptions(cmd);
   const parsed = parse(cmd, argv);
   if (!parsed) return 0;
   const options = parsed.opts<Options>();
@@ -48,7 +51,7 @@ export async function planCommand(argv: readonly string[], io: Io): Promise<numb
     io.err(`${file}:${String(line)}:${String(column)}: ${message}\n`);
   if (target.problems.length > 0)
     io.err(
-      `${String(target.problems.length)} problem${target.problems.length === 1 ? '' : 's'}; what they touch is left as it is (plumb validate shows all)\n`,
+      `${counted(target.problems.length, 'problem')}; what they touch is left as it is (plumb validate shows all)\n`,
     );
   const look = await lookAround(options, target, io);
   const planned = (catalog: Catalog): FleetPlan =>

@@ -1,11 +1,14 @@
 import { statusCode, type Status, type StatusItem } from '../reconciler/loop/status.ts';
+import { counted } from '../reconciler/model/words.ts';
+import type { LocalView } from '../reconciler/loop/view.ts';
 import type { Io } from './io.ts';
-import { remoteView } from './local.ts';
 import { command, outputOption, parse } from './options.ts';
-import { pathsOf, stateOptions, type StateOptions } from './paths.ts';
+import { storeOptions } from './fleet-store.ts';
+import { stateOptions } from './paths.ts';
 import { table, tint } from './table.ts';
+import { openView, type Looking } from './view.ts';
 
-interface Options extends StateOptions {
+interface Options extends Looking {
   readonly output: 'text' | 'json';
   readonly watch?: boolean;
 }
@@ -21,9 +24,19 @@ export async function statusCommand(argv: readonly string[], io: Io): Promise<nu
     .addOption(outputOption('text', 'json'))
     .option('-w, --watch', 'show it again whenever it changes, until interrupted');
   stateOptions(cmd);
+  storeOptions(cmd);
   const options = parse(cmd, argv)?.opts<Options>();
   if (!options) return 0;
-  const view = remoteView(pathsOf(options, io).socket);
+  const opened = await openView(options, io);
+  try {
+    return await watched(opened.view, options, io);
+  } finally {
+    await opened.close();
+  }
+}
+
+/** Shows the status, once or again and again; gives the exit status of the last. */
+async function watched(view: LocalView, options: Options, io: Io): Promise<number> {
   const show = (status: Status): string =>
     options.output === 'json' ? `${JSON.stringify(status, null, 2)}\n` : renderStatus(status, io);
   let status = await view.status();
@@ -55,6 +68,11 @@ function row({ ref, host, sync, health, address, restarts, image, reason }: Stat
   ];
 }
 
+/** The table has told that already, beside the replica that it is about. */
+function inTable({ items }: Status, message: string): boolean {
+  return items.some(({ reason }) => reason.includes(': ') && message.endsWith(reason.slice(reason.indexOf(': '))));
+}
+
 function age(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 120) return `${String(seconds)} s`;
@@ -81,8 +99,11 @@ export function renderStatus(status: Status, io: Io): string {
   );
   if (status.items.length === 0) lines.push('(no replicas)');
   if (status.problems > 0)
-    lines.push('', `${String(status.problems)} problems in the manifests: plumb validate shows them`);
+    lines.push('', `${counted(status.problems, 'problem')} in the manifests: plumb validate tells more`);
   for (const { ref, path, state, why } of status.limitations) lines.push(`${state}: ${ref} ${path}: ${why}`);
-  lines.push(...status.held.map((what) => `held: ${what}`), ...status.messages);
+  lines.push(
+    ...status.held.map((what) => `held: ${what}`),
+    ...status.messages.filter((text) => !inTable(status, text)),
+  );
   return `${lines.join('\n')}\n`;
 }

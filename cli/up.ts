@@ -1,16 +1,10 @@
-import { rmSync } from 'node:fs';
-import type { Entry } from '../reconciler/model/journal.ts';
-import { serveLocal } from '../server/local.ts';
 import { openUp, upOptions, type UpFlags } from './compose.ts';
-import { renderEntry } from './events.ts';
 import type { Io } from './io.ts';
 import { command, outputOption, parse } from './options.ts';
 import { pathsOf, stateOptions } from './paths.ts';
+import { serveView, type ServeFlags } from './serve.ts';
 
-interface Options extends UpFlags {
-  readonly output: 'text' | 'json';
-  readonly quiet?: boolean;
-}
+type Options = UpFlags & ServeFlags;
 
 /** `plumb up`: until SIGINT or SIGTERM; 0 after a graceful stop. */
 export async function upCommand(argv: readonly string[], io: Io): Promise<number> {
@@ -27,24 +21,11 @@ export async function upCommand(argv: readonly string[], io: Io): Promise<number
   const options = parse(cmd, argv)?.opts<Options>();
   if (!options) return 0;
   const { socket } = pathsOf(options, io);
-  const { up, close, host, happening } = await openUp(options, io);
-  const closing = new AbortController();
+  const { up, close, host, journal } = await openUp(options, io);
   try {
-    await serveLocal(socket, up.view, closing.signal);
-    if (options.quiet !== true) {
-      io.err(`plumb up: host ${host}, answering at ${socket}\n`);
-      void show(happening(closing.signal), options, io);
-    }
-    await up.run(io.signal);
+    await serveView(`plumb up: host ${host}`, up, journal, socket, options, io);
   } finally {
-    closing.abort();
-    rmSync(socket, { force: true });
     await close();
   }
   return 0;
-}
-
-/** Prints what happens from now on. */
-async function show(entries: AsyncIterable<Entry>, { output }: Options, io: Io): Promise<void> {
-  for await (const entry of entries) io.out(output === 'json' ? `${JSON.stringify(entry)}\n` : renderEntry(entry, io));
 }

@@ -1,5 +1,6 @@
 import { compile } from '../reconciler/compile/compile.ts';
 import type { Catalog, Problem } from '../reconciler/model/catalog.ts';
+import { counted } from '../reconciler/model/words.ts';
 import type { Io } from './io.ts';
 import { command, outputOption, parse } from './options.ts';
 import { openParseCache } from './parse-cache.ts';
@@ -45,18 +46,14 @@ function show(output: Options['output'], problems: readonly Problem[], catalog: 
     case 'sarif':
       return problemsSarif(problems);
     case 'text': {
-      const summary = problems.length === 0 ? `valid: ${contents(catalog)}` : counted(problems);
+      const summary = problems.length === 0 ? `valid: ${contents(catalog)}` : told(problems);
       return `${problemsText(problems, io.color)}${problems.length === 0 ? '' : '\n'}${summary}\n`;
     }
   }
 }
 
-function plural(count: number, word: string): string {
-  return `${String(count)} ${word}${count === 1 ? '' : 's'}`;
-}
-
-function counted(problems: readonly Problem[]): string {
-  return `${plural(problems.length, 'problem')} in ${plural(new Set(problems.map(({ file }) => file)).size, 'file')}`;
+function told(problems: readonly Problem[]): string {
+  return `${counted(problems.length, 'problem')} in ${counted(new Set(problems.map(({ file }) => file)).size, 'file')}`;
 }
 
 function contents({ fleet, apps, zones, networks, hosts, tunings }: Catalog): string {
@@ -67,6 +64,6 @@ function contents({ fleet, apps, zones, networks, hosts, tunings }: Catalog): st
     [hosts.size, 'Host'],
     [tunings.size, 'Tuning'],
   ] as const;
-  const parts = counts.filter(([count]) => count > 0).map(([count, word]) => plural(count, word));
+  const parts = counts.filter(([count]) => count > 0).map(([count, word]) => counted(count, word));
   return [`Fleet ${fleet.name}`, ...parts].join(', ');
 }

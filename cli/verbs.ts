@@ -29,6 +29,16 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('./up.ts')).upCommand,
   },
   {
+    name: 'controller',
+    summary: 'place what Git asks for on the hosts of a fleet, over its store',
+    load: async () => (await import('./controller.ts')).controllerCommand,
+  },
+  {
+    name: 'agent',
+    summary: 'keep this machine as its fleet tells it, over its store',
+    load: async () => (await import('./agent.ts')).agentCommand,
+  },
+  {
     name: 'status',
     summary: 'show whether everything is as Git says, and healthy',
     load: async () => (await import('./status.ts')).statusCommand,

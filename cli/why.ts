@@ -1,3 +1,4 @@
+import { suggestion } from '../reconciler/compile/suggest.ts';
 import { expand } from '../reconciler/plan/expand.ts';
 import { canonical } from '../reconciler/model/fingerprint.ts';
 import { formatValue } from '../reconciler/plan/render.ts';
@@ -10,14 +11,15 @@ import { lastTouch } from '../reconciler/record/touch.ts';
 import type { Known } from '../reconciler/loop/view.ts';
 import type { Io } from './io.ts';
 import { journalOf, type ReadJournal } from './journal.ts';
-import { remoteView } from './local.ts';
 import { command, outputOption, parse } from './options.ts';
-import { pathsOf, stateOptions, type Paths, type StateOptions } from './paths.ts';
+import { storeOptions, storeUrl } from './fleet-store.ts';
+import { pathsOf, stateOptions, type Paths } from './paths.ts';
 import { openMirrorOf } from './repository.ts';
 import { storedKnown } from './stored.ts';
 import { tint } from './table.ts';
+import { openView, type Looking } from './view.ts';
 
-interface Options extends StateOptions {
+interface Options extends Looking {
   readonly output: 'text' | 'json';
 }
 
@@ -51,17 +53,20 @@ export async function whyCommand(argv: readonly string[], io: Io): Promise<numbe
     .argument('[field]', 'one of its fields; all of them if absent')
     .addOption(outputOption('text', 'json'));
   stateOptions(cmd);
+  storeOptions(cmd);
   const parsed = parse(cmd, argv);
   if (!parsed) return 0;
   const options = parsed.opts<Options>();
   const [ref = '', field] = parsed.args;
   if (!isRef(ref)) throw new PlumbError('USAGE', `${ref} is no ref; write kind/name, as container/web-0`);
   const paths = pathsOf(options, io);
-  const known = await knownOf(paths);
+  const known = await knownOf(options, io);
+  // what hosts of a fleet did is in their own journals
+  const journal = storeUrl(options, io) === undefined ? journalOf(paths) : undefined;
   const { want, host } = find(known, ref);
   const fields = field === undefined ? listed(want) : [resolved(known, want, field.replace(/^\//, ''))];
   const answers: Answer[] = [];
-  for (const one of fields) answers.push(await answer(one, host, known, paths, io));
+  for (const one of fields) answers.push(await answer(one, host, known, { paths, journal, io }));
   io.out(
     options.output === 'json'
       ? `${JSON.stringify({ version: 1, answers }, null, 2)}\n`
@@ -70,12 +75,23 @@ export async function whyCommand(argv: readonly string[], io: Io): Promise<numbe
   return 0;
 }
 
-async function knownOf({ socket, state }: Paths): Promise<Known> {
+/** Where an answer is looked up. */
+interface Sources {
+  readonly paths: Paths;
+  readonly journal: ReadJournal | undefined;
+  readonly io: Io;
+}
+
+async function knownOf(options: Options, io: Io): Promise<Known> {
+  const opened = await openView(options, io);
   try {
-    return await remoteView(socket).known();
+    return await opened.view.known();
   } catch (error) {
-    if (error instanceof PlumbError && error.code === 'NOT_RUNNING') return storedKnown(state);
+    if (error instanceof PlumbError && error.code === 'NOT_RUNNING')
+      return await storedKnown(pathsOf(options, io).state);
     throw error;
+  } finally {
+    await opened.close();
   }
 }
 
@@ -91,8 +107,8 @@ function find({ assignments }: Known, ref: Ref): Found {
       if (want.ref === ref) return { want, host: assignment.host };
       if (kindOf(want.ref) === kindOf(ref)) all.push(want.ref);
     }
-  const near = all.length === 0 ? '' : `; there are ${all.slice(0, 5).join(', ')}${all.length > 5 ? ', …' : ''}`;
-  throw new PlumbError('USAGE', `nothing in Git asks for ${ref}${near}`);
+  const hint = suggestion(ref, all, `of ${kindOf(ref)} there are`);
+  throw new PlumbError('USAGE', `nothing in Git asks for ${ref}${hint === undefined ? '' : `; ${hint}`}`);
 }
 
 interface Field {
@@ -109,21 +125,26 @@ function listed(want: Desired): Field[] {
 /** A field of the ref, or of the cgroup or port of the same replica: to its user a container has memory and an address. */
 function resolved({ assignments }: Known, want: Desired, field: string): Field {
   if (field in (want.spec as object)) return { want, field };
-  const siblings = ['cgroup', 'port', 'sandbox', 'container'].map((kind) => refOf(kind, nameOf(want.ref)));
-  for (const other of assignments.flatMap((assignment) => expand(assignment)))
-    if (siblings.includes(other.ref) && field in (other.spec as object)) return { want: other, field };
-  throw new PlumbError(
-    'USAGE',
-    `${want.ref} has no field ${field}; it has ${Object.keys(want.spec as object).join(', ')}`,
-  );
+  const refs = ['cgroup', 'port', 'sandbox', 'container'].map((kind) => refOf(kind, nameOf(want.ref)));
+  const siblings = assignments.flatMap((assignment) => expand(assignment)).filter(({ ref }) => refs.includes(ref));
+  const other = siblings.find(({ spec }) => field in (spec as object));
+  if (other) return { want: other, field };
+  const fields = [want, ...siblings].flatMap(({ spec }) => Object.keys(spec as object));
+  const hint = suggestion(field, [...new Set(fields)], 'it has');
+  throw new PlumbError('USAGE', `${want.ref} has no field ${field}${hint === undefined ? '' : `; ${hint}`}`);
 }
 
-async function answer({ want, field }: Field, host: string, known: Known, paths: Paths, io: Io): Promise<Answer> {
+async function answer(
+  { want, field }: Field,
+  host: string,
+  known: Known,
+  { paths, journal, io }: Sources,
+): Promise<Answer> {
   const observed = known.reports.find((report) => report.host === host)?.observed.find(({ ref }) => ref === want.ref);
   const have = observed?.known === true ? liveValue(observed.state as object, field) : undefined;
   const origin = want.fields?.[`/${field}`];
   const base = { ref: want.ref, field, host, want: (want.spec as Readonly<Record<string, unknown>>)[field], have };
-  const last = await lastOf(journalOf(paths), want.ref, field, io);
+  const last = journal && (await lastOf(journal, want.ref, field, io));
   return { ...base, ...(origin ? await blamed(origin, paths, io) : {}), ...(last ? { last } : {}) };
 }
 

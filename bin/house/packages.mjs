@@ -49,6 +49,8 @@ export const TEST_NEEDS = [
   },
   { program: 'dbus-daemon', debian: ['dbus'], why: 'is the bus by which Docker asks it for cgroups', when: isX64 },
   { program: 'docker-registry', debian: ['docker-registry'], why: 'is a registry to pull images from', optional: true },
+  { program: 'redis-server', debian: ['redis-server'], why: 'is the store of a fleet' },
+  { program: 'openssl', debian: ['openssl'], why: 'makes certificates for it' },
   { program: 'sshd', debian: ['openssh-server'], why: 'serves a repository over ssh' },
   { program: 'cc', debian: ['gcc'], why: 'helps that kernel on a CPU with AMX', when: hasAmx },
 ];

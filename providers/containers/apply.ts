@@ -13,6 +13,7 @@ import type {
   SandboxState,
 } from '../../reconciler/model/resources.ts';
 import type { DockerClient } from './client.ts';
+import type { Believing } from './deaths.ts';
 import type { Spec } from './diff.ts';
 import { end, holderOf, make, parseStop, slots, start } from './life.ts';
 import type { Namespaces } from './namespaces.ts';
@@ -31,9 +32,20 @@ const STARTS = 8;
 const AT_ONCE = { signal: 'SIGKILL', grace: 0 } as const;
 
 /** Makes, restarts and removes images, sandboxes and containers. */
-export function applier(client: DockerClient, kernel: Namespaces, observer: Observer): Apply {
+export function applier(
+  client: DockerClient,
+  kernel: Namespaces,
+  observer: Observer,
+  deathOf: Believing['deathOf'],
+): Apply {
   const slot = slots(STARTS);
   const sandbox = sandboxMaker(client, kernel);
+  const launch: Launch = async (id, ref, signal) => {
+    await slot(() => start(client, id, ref, signal));
+    const death = deathOf(id);
+    if (death) return { status: 'exited', exitCode: Number(death.exitCode), endedAt: death.at };
+    return { status: 'running', ...(kernel.lifeless(id) ? { lifeless: true } : {}) };
+  };
   return async (change, ctx) => {
     switch (kindOf(change.ref)) {
       case 'image':
@@ -41,10 +53,17 @@ export function applier(client: DockerClient, kernel: Namespaces, observer: Obse
       case 'sandbox':
         return applySandbox(client, observer, (want) => slot(() => sandbox(change.ref, want, ctx)), change, ctx);
       default:
-        return applyContainer(client, slot, change, ctx);
+        return applyContainer(client, slot, launch, change, ctx);
     }
   };
 }
+
+/** Starts a container and says how it is then: it may have ended already. */
+type Launch = (
+  id: string,
+  ref: Ref,
+  signal: AbortSignal,
+) => Promise<Pick<ContainerState, 'status' | 'exitCode' | 'endedAt' | 'lifeless'>>;
 
 async function applyImage(client: DockerClient, change: Change<Spec>, ctx: Context): Promise<Evidence> {
   if (change.verb === 'delete') return { did: 'left the image where it is' };
@@ -194,18 +213,19 @@ async function endGuest(client: DockerClient, sandbox: Ref, ctx: Context): Promi
 async function applyContainer(
   client: DockerClient,
   slot: <T>(work: () => Promise<T>) => Promise<T>,
+  launch: Launch,
   change: Change<Spec>,
   ctx: Context,
 ): Promise<Evidence> {
   if (change.verb === 'delete') return removeGuarded(client, change, ctx);
   const want = change.want as ContainerSpec;
   if (change.verb === 'update') {
-    const have = change.have as ContainerState;
-    if (have.status === 'paused') await unpause(client, have.id, change.ref, ctx);
-    else await slot(() => start(client, have.id, change.ref, ctx.signal));
-    const { exitCode: _ended, ...rest } = have;
-    const did = `${have.status === 'paused' ? 'unpaused' : 'started'} ${have.id.slice(0, 12)} again`;
-    return { did, observed: known(change.ref, { ...rest, status: 'running' }), facts: { container: have.id } };
+    const { exitCode: _code, endedAt: _at, lifeless: _lifeless, ...have } = change.have as ContainerState;
+    const paused = have.status === 'paused';
+    if (paused) await unpause(client, have.id, change.ref, ctx);
+    const now = paused ? { status: 'running' } : await launch(have.id, change.ref, ctx.signal);
+    const did = `${paused ? 'unpaused' : 'started'} ${have.id.slice(0, 12)} again`;
+    return { did, observed: known(change.ref, { ...have, ...now }), facts: { container: have.id } };
   }
   await checkVolumes(want.volumes);
   const sandbox = sandboxOf(change.ref, ctx);
@@ -221,10 +241,10 @@ async function applyContainer(
   const id = await slot(() => makeContainer(client, made, want.image, ctx));
   // killed here, it is found as created at the next start, and started
   await ctx.ready?.();
-  await slot(() => start(client, id, change.ref, ctx.signal));
+  const now = await launch(id, change.ref, ctx.signal);
   const state: ContainerState = {
     id,
-    status: 'running',
+    ...now,
     fingerprint: made.fingerprint,
     image: image.id,
     sandbox,

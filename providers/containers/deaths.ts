@@ -4,8 +4,10 @@ import type { ContainerRow, DockerEvent } from './wire.ts';
 /** How long dockerd's list may lag behind its own events, in milliseconds; 10 to 30 were seen. */
 const LAG = 2_000;
 
-interface Death {
+/** The end of a container, as it was heard. */
+export interface Death {
   readonly exitCode: string;
+  /** Milliseconds since 1970, as Docker says. */
   readonly at: number;
 }
 
@@ -14,6 +16,8 @@ export interface Believing {
   readonly client: DockerClient;
   /** Hears an event. */
   readonly note: (event: DockerEvent) => void;
+  /** The end of a container that has not been started again since. */
+  readonly deathOf: (id: string) => Death | undefined;
 }
 
 /**
@@ -21,13 +25,14 @@ export interface Believing {
  * heard to die is shown as exited until the list says so itself, it is started again, or the lag is over.
  */
 export function believing(client: DockerClient, clock: () => number = Date.now): Believing {
-  const deaths = new Map<string, Death>();
+  const deaths = new Map<string, Death & { readonly heard: number }>();
 
   function corrected(row: ContainerRow): ContainerRow {
     const death = deaths.get(row.id);
     if (!death) return row;
-    if (row.state === 'running' && clock() - death.at < LAG)
-      return { ...row, state: 'exited', status: `Exited (${death.exitCode}) just now` };
+    if (row.state !== 'running') return { ...row, endedAt: death.at };
+    if (clock() - death.heard < LAG)
+      return { ...row, state: 'exited', status: `Exited (${death.exitCode}) just now`, endedAt: death.at };
     deaths.delete(row.id);
     return row;
   }
@@ -45,9 +50,10 @@ export function believing(client: DockerClient, clock: () => number = Date.now):
         },
       },
     },
-    note: ({ action, id, attributes }) => {
-      if (action === 'die') deaths.set(id, { exitCode: attributes['exitCode'] ?? '0', at: clock() });
+    note: ({ action, id, attributes, at }) => {
+      if (action === 'die') deaths.set(id, { exitCode: attributes['exitCode'] ?? '0', at, heard: clock() });
       else if (action === 'start' || action === 'destroy') deaths.delete(id);
     },
+    deathOf: (id) => deaths.get(id),
   };
 }

@@ -22,14 +22,14 @@ export interface ContainersOptions {
  */
 export function containers(options: ContainersOptions): Provider<Spec, State> {
   const { kernel = namespaces() } = options;
-  const { client, note } = believing(options.client);
+  const { client, note, deathOf } = believing(options.client);
   const eyes = observer(client, kernel);
   return {
     name: 'containers',
     kinds: ['image', 'sandbox', 'container'],
     observe: (ctx, refs) => eyes.observe(ctx, refs),
     diff,
-    apply: applier(client, kernel, eyes),
+    apply: applier(client, kernel, eyes, deathOf),
     watch: (ctx) =>
       watchDocker(client, ctx, (event, ref) => {
         note(event);

@@ -4,6 +4,8 @@ import { readFileSync, readlinkSync } from 'node:fs';
 export interface Namespaces {
   /** Processes of the container by its cgroup, as this process sees pids; undefined while its cgroup's place is not known. */
   processes(id: string): readonly number[] | undefined;
+  /** Whether the container has no process any more; false as well while that is not known. */
+  lifeless(id: string): boolean;
   /** Learns from one process of a container where the cgroups of all are. */
   learn(id: string, pid: number): void;
   /** The network namespace of a process, as `net:[4026532281]`; undefined when it is gone. */
@@ -41,6 +43,8 @@ export function namespaces(procRoot = '/proc', cgroupRoot = '/sys/fs/cgroup'): N
   };
   return {
     processes,
+    // the cgroup goes with its last process, or a moment later
+    lifeless: (id) => place !== undefined && (processes(id) ?? []).length === 0,
     learn: (id, pid) => {
       const text = attempt(() => readFileSync(`${procRoot}/${String(pid)}/cgroup`, 'utf8')) ?? '';
       for (const line of text.split('\n')) {

@@ -67,7 +67,11 @@ export function observer(client: DockerClient, kernel: Namespaces): Observer {
       const state =
         kindOf(ref) === 'sandbox'
           ? sandboxState(row, homes.get(row.id))
-          : containerState(row, joined(row, byRef.get(refOf('sandbox', nameOf(ref))), homes, kernel));
+          : containerState(
+              row,
+              joined(row, byRef.get(refOf('sandbox', nameOf(ref))), homes, kernel),
+              row.state === 'running' && kernel.lifeless(row.id),
+            );
       seen.push(knownRow(ref, row, ctx.fleet, state));
     }
     return refs ? seen : [...seen, ...imagesOf(rows)];

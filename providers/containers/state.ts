@@ -50,14 +50,16 @@ export function sandboxState(row: ContainerRow, pid: number | undefined): Sandbo
   };
 }
 
-/** An application's container; `sandbox` is the one it is really in, or empty. */
-export function containerState(row: ContainerRow, sandbox: string): ContainerState {
+/** An application's container; `sandbox` is the one it is really in, or empty; `lifeless` says that the kernel knows no process of it. */
+export function containerState(row: ContainerRow, sandbox: string, lifeless: boolean): ContainerState {
   const exitCode = exitCodeOf(row.status);
   const stop = row.labels[LABELS.stop];
   return {
     id: row.id,
     status: row.state,
     ...(exitCode === undefined ? {} : { exitCode }),
+    ...(row.endedAt === undefined || row.state === 'running' ? {} : { endedAt: row.endedAt }),
+    ...(lifeless && row.state === 'running' ? { lifeless } : {}),
     image: row.imageId,
     sandbox,
     ...(stop === undefined ? {} : { stop }),

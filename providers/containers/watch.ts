@@ -54,9 +54,13 @@ function refOfEvent(event: DockerEvent): Ref | undefined {
   return ref !== undefined && isRef(ref) ? ref : undefined;
 }
 
-/** The start of a container that is known to run already is the echo of our own. */
+const BEGINNINGS: readonly string[] = ['create', 'start', 'rename'];
+
+/** No news are the start of a container that is known to run already, and the end of one that another has replaced: echoes of our own. */
 function isNews({ action, id }: DockerEvent, known: Observed | undefined): boolean {
-  if ((action !== 'start' && action !== 'create') || known?.known !== true || known.version !== id) return true;
+  if (known?.known !== true) return true;
+  if (known.version !== id) return BEGINNINGS.includes(action);
+  if (action !== 'start' && action !== 'create') return true;
   const { status, running } = known.state as { readonly status?: string; readonly running?: boolean };
   return status !== 'running' && running !== true;
 }

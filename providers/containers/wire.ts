@@ -13,6 +13,8 @@ export interface ContainerRow {
   /** Words, as `Exited (137) 3 seconds ago`. */
   readonly status: string;
   readonly networkMode: string;
+  /** Milliseconds since 1970 of its end, where that was heard: the list has no such column. */
+  readonly endedAt?: number;
 }
 
 export interface ImageRow {
@@ -32,6 +34,8 @@ export interface DockerEvent {
   readonly attributes: Readonly<Record<string, string>>;
   /** Seconds since 1970 by Docker's clock. */
   readonly time: number;
+  /** The same in milliseconds since 1970. */
+  readonly at: number;
 }
 
 export interface EngineVersion {
@@ -52,6 +56,10 @@ export function fieldsOf(value: unknown): Fields {
 /** A member as text; empty when it is none. */
 export function textOf(value: unknown): string {
   return typeof value === 'string' ? value : '';
+}
+
+function numberOf(value: unknown): number {
+  return typeof value === 'number' ? value : 0;
 }
 
 function listOf(value: unknown): readonly unknown[] {
@@ -102,7 +110,8 @@ export function parseEvent(line: string): DockerEvent | undefined {
     action: textOf(event['Action']),
     id: textOf(actor['ID']),
     attributes: textsOf(actor['Attributes']),
-    time: typeof event['time'] === 'number' ? event['time'] : 0,
+    time: numberOf(event['time']),
+    at: Math.floor(numberOf(event['timeNano']) / 1e6),
   };
 }
 

@@ -26,8 +26,6 @@ export interface AgentOptions {
   /** In this order they observe: what a provider needs of another comes from an earlier one. */
   readonly providers: readonly Provider[];
   readonly health: (onChange: (replica: string) => void) => Health;
-  /** Who wrote the revision, for the record. */
-  readonly author: (revision: string) => string;
   readonly clock: () => number;
   readonly random: () => number;
   readonly log: Log;
@@ -68,8 +66,6 @@ export interface AgentState {
   readonly pauses: Map<Ref, Pause>;
   readonly failures: Map<Ref, Failure>;
   readonly restarts: Map<string, RestartState>;
-  /** When news of each ref last came, milliseconds since 1970. */
-  readonly hinted: Map<Ref, number>;
   /** Fingerprint of the spec that a ref was last converged to. */
   readonly settled: Map<Ref, string>;
   readonly waiting: Map<Ref, string>;
@@ -93,7 +89,6 @@ export function emptyAgentState(): AgentState {
     pauses: new Map(),
     failures: new Map(),
     restarts: new Map(),
-    hinted: new Map(),
     settled: new Map(),
     waiting: new Map(),
     fights: fightWatch(),

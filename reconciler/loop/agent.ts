@@ -1,5 +1,6 @@
+import type { ErrorCode } from '../model/errors.ts';
 import { fingerprint } from '../model/fingerprint.ts';
-import type { Outcome } from '../model/change.ts';
+import type { Observed, Outcome } from '../model/change.ts';
 import type { Provider } from '../model/provider.ts';
 import { kindOf, nameOf, refOf, type Ref } from '../model/ref.ts';
 import type { Assignment, Report } from '../model/replica.ts';
@@ -10,13 +11,13 @@ import { emptyAgentState, type AgentOptions, type AgentState, type PassDeps, typ
 import { followers } from './outcomes.ts';
 import type { HealthTarget } from './health.ts';
 import { runPass, type Scope } from './pass.ts';
+import { pause } from './pause.ts';
 import { workQueue, type Item } from './queue.ts';
 import { reportOf } from './report.ts';
+import { NEVER_RESTARTED, provenAt } from './restarts.ts';
 
 /** After a change of our own, its echoes are looked at once, this many milliseconds later. */
 const ECHO = 1_000;
-/** News of a container this soon after we started it, milliseconds, is that start; later it may have ended, which must not wait. */
-const OWN_START = 250;
 /** A full pass that still waits for something slow after this long does not keep the next one from starting, milliseconds. */
 const STALE = 60_000;
 /** Second looks come at multiples of this, milliseconds. */
@@ -27,6 +28,14 @@ const REPORT_AFTER = 100;
 const FEW = 10;
 const REPORT_AT_WORK = 1_000;
 
+/** Failures of a daemon that was late or away for a moment. */
+const PASSING: ReadonlySet<string> = new Set<ErrorCode>([
+  'TIMEOUT',
+  'CANCELLED',
+  'DOCKER_UNAVAILABLE',
+  'OVS_UNAVAILABLE',
+]);
+
 export interface Agent {
   /** Works until the signal aborts, then finishes what it has begun. */
   run(signal: AbortSignal): Promise<void>;
@@ -36,6 +45,8 @@ export interface Agent {
   idle(): boolean;
   /** When the last look at the whole host began of which the Report has told, milliseconds since 1970; 0 before the first. */
   lookedAt(): number;
+  /** Something failed in a way that passes by itself, and is tried again. */
+  hopeful(): boolean;
   report(): Report | undefined;
 }
 
@@ -52,6 +63,8 @@ export function createAgent(options: AgentOptions): Agent {
   let latest: Report | undefined;
   let reported = '';
   let reportTimer: NodeJS.Timeout | undefined;
+  /** Until a replica of a crash loop has stayed up long enough to be told as ready. */
+  let proofTimer: NodeJS.Timeout | undefined;
   let specs = state.desired;
 
   const probed = options.health((replica) => {
@@ -77,7 +90,7 @@ export function createAgent(options: AgentOptions): Agent {
     if (outcome.result === 'done') {
       // many changes of one pass are looked at again together
       const later = Math.ceil((now + ECHO) / TOGETHER) * TOGETHER;
-      queue.add(ref, later);
+      queue.add(ref, isDown(state.world.get(ref)) ? now + 1 : later);
       for (const next of followers(ref)) queue.add(next, kindOf(next) === 'cgroup' ? now : later);
     } else if (outcome.result === 'conflict') queue.add(ref, now + ECHO / 10);
     else {
@@ -110,6 +123,7 @@ export function createAgent(options: AgentOptions): Agent {
     probed.set(targetsOf(state, assignment));
     const next = reportOf({ options, state, assignment, busy: busy(), health: (id) => probed.get(id), before: latest });
     latest = next;
+    awaitProof(assignment);
     const content = JSON.stringify({ ...next, at: 0 });
     if (content === reported) return;
     try {
@@ -118,6 +132,16 @@ export function createAgent(options: AgentOptions): Agent {
     } catch (error) {
       log.warn({ err: error }, 'report not stored');
     }
+  }
+
+  function awaitProof({ replicas }: Assignment): void {
+    clearTimeout(proofTimer);
+    const now = clock();
+    const times = replicas.flatMap(
+      ({ id, spec }) => provenAt(state.restarts.get(id) ?? NEVER_RESTARTED, spec.restart) ?? [],
+    );
+    const next = Math.min(...times.filter((at) => at > now));
+    if (next < Infinity) proofTimer = setTimeout(soonReport, next - now);
   }
 
   function adopt(assignment: Assignment): void {
@@ -137,9 +161,9 @@ export function createAgent(options: AgentOptions): Agent {
 
   function hint(ref: Ref): void {
     log.debug({ ref, busy: state.busy.has(ref) }, 'hint');
-    state.hinted.set(ref, clock());
     if (state.busy.has(ref)) return;
-    const echo = kindOf(ref) === 'container' ? OWN_START : ECHO;
+    // of containers no echoes are told, and one that ends as soon as it is started must not wait
+    const echo = kindOf(ref) === 'container' ? 0 : ECHO;
     const quiet = (state.touched.get(ref) ?? -echo) + echo;
     queue.add(ref, Math.max(clock(), quiet));
   }
@@ -212,7 +236,7 @@ export function createAgent(options: AgentOptions): Agent {
 
   /** Hears one provider for ever: a watch that breaks is taken up again, and then all of its kinds are looked at. */
   async function hear(provider: Provider, signal: AbortSignal): Promise<void> {
-    for (let pause = ECHO; !signal.aborted; pause = Math.min(pause * 2, STALE)) {
+    for (let wait = ECHO; !signal.aborted; wait = Math.min(wait * 2, STALE)) {
       const fleet = state.assignment?.fleet ?? '';
       const began = clock();
       try {
@@ -221,8 +245,8 @@ export function createAgent(options: AgentOptions): Agent {
       } catch (error) {
         log.warn({ err: error, provider: provider.name }, 'watch broke off');
       }
-      if (clock() - began > STALE) pause = ECHO;
-      await abortable(pause, signal);
+      if (clock() - began > STALE) wait = ECHO;
+      await pause(wait, signal);
       for (const kind of provider.kinds) hint(refOf(kind, '*'));
     }
   }
@@ -245,6 +269,7 @@ export function createAgent(options: AgentOptions): Agent {
       await Promise.allSettled(passes);
       clearTimeout(reportTimer);
       await sendReport();
+      clearTimeout(proofTimer);
       probed.stop();
     },
     kick: (item) => {
@@ -252,21 +277,9 @@ export function createAgent(options: AgentOptions): Agent {
     },
     idle: () => state.assignment !== undefined && state.lastFull > 0 && !busy() && queue.next() > clock(),
     lookedAt: () => lookedAt,
+    hopeful: () => [...state.failures.values()].some(({ code }) => PASSING.has(code)),
     report: () => latest,
   };
-}
-
-/** Resolves after so many milliseconds, or when the signal aborts. */
-function abortable(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-  });
 }
 
 /** Resolves once there is an Assignment, or the signal aborts. */
@@ -275,8 +288,13 @@ async function assigned(state: AgentState, signal: AbortSignal): Promise<void> {
 }
 
 function forget(state: AgentState, ref: Ref): void {
-  for (const map of [state.pauses, state.failures, state.waiting, state.hinted]) map.delete(ref);
+  for (const map of [state.pauses, state.failures, state.waiting]) map.delete(ref);
   if (kindOf(ref) === 'container') state.restarts.delete(nameOf(ref));
+}
+
+/** A container that was seen to have ended as soon as it was started. */
+function isDown(item: Observed | undefined): boolean {
+  return item?.known === true && kindOf(item.ref) === 'container' && (item.state as ContainerState).status === 'exited';
 }
 
 function targetsOf({ world, restarts }: AgentState, { replicas }: Assignment): HealthTarget[] {

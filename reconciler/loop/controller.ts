@@ -1,28 +1,24 @@
 import { converge, type Steps } from '../converge.ts';
 import type { Catalog } from '../model/catalog.ts';
-import { asPlumbError } from '../model/errors.ts';
-import type { EntryDraft } from '../model/journal.ts';
-import type { Assignment, Placement, Report } from '../model/replica.ts';
+import { asPlumbError, PlumbError } from '../model/errors.ts';
+import type { LostHost, Notice, SourceStatus } from '../model/notice.ts';
+import type { Assignment, Report } from '../model/replica.ts';
 import type { Snapshot } from '../model/reservations.ts';
 import type { Store } from '../model/store.ts';
+import { counted } from '../model/words.ts';
 import { hostViews } from '../place/hosts.ts';
+import { keptBy, rebuildProposals, unheard } from '../place/rebuild.ts';
 import { place, type PlaceResult } from '../place/place.ts';
-import type { Unplaceable } from '../place/run.ts';
 import { overBudget } from '../plan/budget.ts';
 import { project } from '../plan/project.ts';
-import type { Progress } from '../plan/rollout.ts';
 import type { Log } from './agent-state.ts';
-import type { SourceStatus } from './status.ts';
+import { createHearing } from './hearing.ts';
+import { createTelling, type CommitInfo } from './telling.ts';
 
 /** What a fetch found. */
 export interface Fetched extends SourceStatus {
   /** Facts to tell once: a force-push, a branch that vanished. */
   readonly notes: readonly { readonly reason: string; readonly message: string }[];
-}
-
-export interface CommitInfo {
-  readonly author: string;
-  readonly subject: string;
 }
 
 /** The Git side of a controller. */
@@ -41,20 +37,15 @@ export interface ControllerOptions {
   readonly allowDeletions: boolean;
   readonly clock: () => number;
   readonly log: Log;
-  /** Told of the author of each revision before anything of it is done. */
-  readonly onRevision: (revision: string, commit: CommitInfo) => void;
+  /** Many controllers share the store: only one that leads acts, and hosts are heard of by their leases. */
+  readonly fleet?: { readonly leads: () => boolean };
 }
 
 /** What the controller last saw and decided. */
 export interface ControllerView {
   readonly catalog: Catalog | undefined;
-  readonly source: Fetched | undefined;
-  readonly placements: ReadonlyMap<string, Placement>;
-  readonly unplaceable: readonly Unplaceable[];
-  readonly held: readonly string[];
-  readonly rollouts: readonly Progress[];
-  /** The revision of which the hosts were last told. */
-  readonly published: string | undefined;
+  /** Undefined before the first revision. */
+  readonly notice: Notice | undefined;
 }
 
 /** What a pass does. */
@@ -67,6 +58,8 @@ export interface PassScope {
 
 export interface Controller {
   pass(how: PassScope): Promise<void>;
+  /** Listens for the hosts of a fleet; gives whether one was lost or is back, which asks for a pass. */
+  listen(): Promise<boolean>;
   view(): ControllerView;
 }
 
@@ -74,6 +67,12 @@ interface Seen {
   readonly snapshot: Snapshot;
   readonly reports: readonly Report[];
   readonly assignments: readonly Assignment[];
+  readonly lost?: readonly LostHost[];
+}
+
+/** The same in a fleet whose store may have been emptied: hosts that must be heard before anything is placed. */
+interface FleetSeen extends Seen {
+  readonly awaited: readonly string[];
 }
 
 interface Decided {
@@ -83,7 +82,7 @@ interface Decided {
 
 interface Planned extends Decided {
   readonly catalog: Catalog;
-  readonly seen: Seen;
+  readonly seen: FleetSeen;
 }
 
 /** Where everything goes, within the deletion budget. Pure. */
@@ -93,7 +92,8 @@ export function decidePlacing(
   now: number,
   allowDeletions: boolean,
 ): Decided & { readonly catalog: Catalog } {
-  const hosts = hostViews(catalog, seen.reports, seen.snapshot);
+  const lost = new Set(seen.lost?.map(({ host }) => host));
+  const hosts = hostViews(catalog, seen.reports, seen.snapshot, lost);
   const attempt = place({ catalog, ...seen, hosts, now });
   const over = overBudget(attempt, catalog.fleet.spec.deletions, seen.snapshot.placements.size, allowDeletions);
   if (!over) return { placed: attempt, catalog };
@@ -101,127 +101,182 @@ export function decidePlacing(
   return { placed: place({ catalog: careful, ...seen, hosts, now }), held: over.message, catalog: careful };
 }
 
+/** A store that knows no host stays closed until all hosts of Git have reported, or this long, milliseconds. */
+const REOPEN = 60_000;
+
+/** Nothing is placed: hosts that may run something have not said so yet. */
+function waitingFor({ snapshot, awaited }: FleetSeen, catalog: Catalog, until: number): Decided & { catalog: Catalog } {
+  const { placements } = snapshot;
+  const nothing = { proposals: [], unplaceable: [], releases: [], leaving: [], kept: [], misplaced: [] };
+  const some = awaited.slice(0, 3).join(', ') + (awaited.length > 3 ? ', …' : '');
+  const held = `the store knows no host: nothing is placed before ${counted(awaited.length, 'host')} (${some}) reported, or ${new Date(until).toISOString()}`;
+  return { placed: { ...nothing, placements }, held, catalog };
+}
+
 /** The controller of a fleet: brings what Git says into placements and Assignments. */
 export function createController(options: ControllerOptions): Controller {
-  const { repository, store, clock } = options;
-  let view: ControllerView = {
-    catalog: undefined,
-    source: undefined,
-    placements: new Map(),
+  const { repository, store, clock, fleet } = options;
+  let catalog: Catalog | undefined;
+  let source: Fetched | undefined;
+  let author = '';
+  let decided: Pick<Notice, 'unplaceable' | 'held' | 'published' | 'waiting'> = {
     unplaceable: [],
     held: [],
-    rollouts: [],
-    published: undefined,
+    published: '',
+    waiting: 0,
   };
-  const told = new Set<string>();
+  const hearing = createHearing(store.leases, clock);
+  let heardOf: readonly string[] = [];
+  let adopted = false;
+  let posted = '';
+  const telling = createTelling(store.journal, options.log);
+  /** When the store was found to know no host. */
+  let emptySince: number | undefined;
   /** The revision that may take away any number of replicas. */
   let allowed: string | undefined;
 
-  const steps: Steps<PassScope, Fetched, Fetched, Seen, Decided, Planned, readonly Assignment[]> = {
+  const steps: Steps<PassScope, Fetched, Fetched, FleetSeen, Decided, Planned, readonly Assignment[]> = {
     checkout: async ({ look, allow }) => {
-      const fetched = (look ? undefined : view.source) ?? (await repository.fetch());
-      await tellSource(fetched);
-      if (view.catalog?.revision !== fetched.revision) {
-        const [catalog, commit] = await Promise.all([
+      const fetched = (look ? undefined : source) ?? (await repository.fetch());
+      const { url, error, notes } = fetched;
+      await telling.source(url, error, source?.error);
+      for (const { reason, message } of notes) await telling.tellOnce({ level: 'warn', reason, message });
+      if (catalog?.revision !== fetched.revision) {
+        const [next, commit] = await Promise.all([
           repository.catalog(fetched.revision),
           repository.commit(fetched.revision),
         ]);
-        options.onRevision(fetched.revision, commit);
-        await tellRevision(catalog, commit);
-        view = { ...view, catalog };
+        await telling.revision(next, commit);
+        catalog = next;
+        author = commit.author;
       }
-      view = { ...view, source: fetched };
+      source = fetched;
       if (allow) allowed = fetched.revision;
       return fetched;
     },
     compile: (fetched) => fetched,
     observe: async () => {
       const reports = await store.mailbox.reports();
-      const snapshot = await store.reservations.snapshot();
+      heardOf = reports.map(({ host }) => host);
+      if (fleet) await listen();
+      let snapshot = await store.reservations.snapshot();
       const hosts = new Set([
         ...reports.map(({ host }) => host),
         ...[...snapshot.placements.values()].map(({ host }) => host),
       ]);
       const assignments = await Promise.all([...hosts].map((host) => store.mailbox.assignment(host)));
-      return { reports, snapshot, assignments: assignments.filter((assignment) => assignment !== undefined) };
+      const stored = assignments.filter((assignment) => assignment !== undefined);
+      const kept = keptBy(reports, stored);
+      const awaited = fleet && snapshot.hosts.size === 0 ? await rebuild(reports, kept) : undefined;
+      if (awaited === undefined) emptySince = undefined;
+      if (awaited?.length === 0) snapshot = await store.reservations.snapshot();
+      return { reports, snapshot, assignments: [...stored, ...kept], lost: hearing.lost(), awaited: awaited ?? [] };
     },
     place: (_specs, seen) => {
-      if (!view.catalog) throw new Error('no catalog');
-      const allow = options.allowDeletions || view.catalog.revision === allowed;
-      return decidePlacing(view.catalog, seen, clock(), allow);
+      if (!catalog) throw new Error('no catalog');
+      if (seen.awaited.length > 0) return waitingFor(seen, catalog, (emptySince ?? 0) + REOPEN);
+      const allow = options.allowDeletions || catalog.revision === allowed;
+      return decidePlacing(catalog, seen, clock(), allow);
     },
     plan: (_specs, seen, decided) => ({ ...decided, catalog: (decided as Planned).catalog, seen }),
-    apply: async ({ catalog, placed, seen, held }) => {
-      if (placed.proposals.length > 0)
+    apply: async ({ catalog: aim, placed, seen, held }) => {
+      if (seen.awaited.length > 0) {
+        decided = { ...decided, unplaceable: [], held: held === undefined ? [] : [held], waiting: 0 };
+        await post();
+        return [];
+      }
+      if (placed.proposals.length > 0) {
+        mustLead();
         await store.reservations.commit({
-          id: `${catalog.revision}-${String(seen.snapshot.cursor)}`,
+          id: `${aim.revision}-${String(seen.snapshot.cursor)}`,
           now: clock(),
           proposals: placed.proposals,
         });
+      }
       const { placements } = await store.reservations.snapshot();
-      view = { ...view, placements, unplaceable: placed.unplaceable, held: held === undefined ? [] : [held] };
       const previous = new Map(seen.assignments.map((assignment) => [assignment.host, assignment]));
-      const { assignments, rollouts } = project({ catalog, placements, previous, reports: seen.reports });
-      view = { ...view, rollouts };
-      for (const assignment of assignments) await store.mailbox.assign(assignment);
-      view = { ...view, published: catalog.revision };
+      const { assignments, rollouts } = project({ catalog: aim, author, placements, previous, reports: seen.reports });
+      const unplaceable = placed.unplaceable.map(({ replica, message }) => ({ replica, message }));
+      const waiting = rollouts.reduce((sum, one) => sum + one.waiting.length, 0);
+      decided = { ...decided, unplaceable, held: held === undefined ? [] : [held], waiting };
+      // who reads the bulletin must not take what hosts say of the last revision for this one
+      if (decided.published !== aim.revision) await post();
+      for (const assignment of assignments) {
+        mustLead();
+        await store.mailbox.assign(assignment);
+      }
+      decided = { ...decided, published: aim.revision };
+      await post();
       return assignments;
     },
     record: async ({ placed, held }) => {
       for (const { replica, message } of placed.unplaceable)
-        await tellOnce({
+        await telling.tellOnce({
           level: 'error',
           reason: 'Unplaceable',
           message: `${replica}: ${message}`,
           ref: `replica/${replica}`,
         });
-      if (held !== undefined) await tellOnce({ level: 'warn', reason: 'Held', message: held });
+      if (held !== undefined) await telling.tellOnce({ level: 'warn', reason: 'Held', message: held });
     },
   };
 
-  type EventDraft = Omit<Extract<EntryDraft, { type: 'event' }>, 'type' | 'host'>;
-
-  async function tell(draft: EventDraft): Promise<void> {
-    try {
-      await store.journal.append([{ type: 'event', host: '', ...draft }]);
-    } catch (error) {
-      options.log.warn({ err: error }, 'event not journaled');
-    }
+  /** A pass that another leader has overtaken ends here, with nothing half done: what it decided is decided again. */
+  function mustLead(): void {
+    if (fleet && !fleet.leads()) throw new PlumbError('CONFLICT', 'another controller leads by now');
   }
 
-  /** The same words are told once for a revision. */
-  async function tellOnce(draft: EventDraft): Promise<void> {
-    const key = `${draft.reason} ${draft.message}`;
-    if (told.has(key)) return;
-    told.add(key);
-    await tell(draft);
-  }
-
-  async function tellSource(fetched: Fetched): Promise<void> {
-    const { error, notes, url } = fetched;
-    const before = view.source?.error;
-    if (error !== undefined && before === undefined)
-      await tell({ level: 'error', reason: 'SourceStale', message: `${url}: ${error}; the last good revision stays` });
-    if (error === undefined && before !== undefined)
-      await tell({ level: 'info', reason: 'SourceRecovered', message: url });
-    for (const { reason, message } of notes) await tellOnce({ level: 'warn', reason, message });
-  }
-
-  async function tellRevision(catalog: Catalog, { author, subject }: CommitInfo): Promise<void> {
-    told.clear();
-    const { revision, problems } = catalog;
-    await tell({
-      level: 'info',
-      reason: 'RevisionSynced',
-      revision,
-      author,
-      message: `${revision.slice(0, 7)} by ${author}: ${subject}`,
+  /** Teaches a store that knows no host what the hosts know. Gives the hosts that it still waits for; none once it is done. */
+  async function rebuild(reports: readonly Report[], kept: readonly Assignment[]): Promise<readonly string[]> {
+    if (!catalog) return [];
+    emptySince ??= clock();
+    const missing = unheard(catalog, reports);
+    if (missing.length > 0 && clock() - emptySince < REOPEN) return missing;
+    const empty = { cursor: 0, hosts: new Map(), placements: new Map(), addresses: new Map() };
+    const proposals = rebuildProposals(hostViews(catalog, reports, empty), kept);
+    if (proposals.length === 0) return [];
+    mustLead();
+    const { verdicts } = await store.reservations.commit({
+      id: `rebuild-${String(emptySince)}`,
+      now: clock(),
+      proposals,
     });
-    if (problems.length === 0) return;
-    const first = problems[0];
-    const where = first ? ` (${first.file}:${String(first.line)}: ${first.message})` : '';
-    const message = `${String(problems.length)} problems in ${revision.slice(0, 7)}${where}; what they touch is kept as it runs`;
-    await tell({ level: 'error', reason: 'ManifestErrors', revision, author, message });
+    const placed = verdicts.filter(({ accepted }, at) => accepted && proposals[at]?.op === 'place').length;
+    if (kept.length > 0)
+      await telling.tell({
+        level: 'warn',
+        reason: 'StoreRebuilt',
+        message: `the store knew no host; ${counted(kept.length, 'host')} told it of ${counted(placed, 'replica')}`,
+      });
+    return [];
+  }
+
+  function notice(): Notice | undefined {
+    if (!source || !catalog) return undefined;
+    const { notes: _notes, ...status } = source;
+    const revision = { ...status, revision: catalog.revision };
+    return { source: revision, problems: catalog.problems.length, ...decided, lost: hearing.lost() };
+  }
+
+  /** Posts what is new; that Git was looked at once more is not. */
+  async function post(): Promise<void> {
+    const next = notice();
+    if (!next) return;
+    const { fetchedAt, ...rest } = next.source;
+    const content = JSON.stringify({ ...next, source: rest.error === undefined ? rest : { ...rest, fetchedAt } });
+    if (content === posted) return;
+    await store.bulletin.post(next);
+    posted = content;
+  }
+
+  async function listen(): Promise<boolean> {
+    if (!adopted) hearing.adopt((await store.bulletin.read())?.lost ?? []);
+    adopted = true;
+    const names = (): readonly string[] => hearing.lost().map(({ host }) => host);
+    const before = names();
+    const changed = await hearing.listen(heardOf);
+    await telling.hosts(before, names());
+    return changed || emptySince !== undefined;
   }
 
   return {
@@ -230,10 +285,11 @@ export function createController(options: ControllerOptions): Controller {
         await converge(steps, how);
       } catch (error) {
         const { code, message } = asPlumbError(error);
-        await tellOnce({ level: 'error', reason: 'PassFailed', message: `${message} [${code}]` });
+        await telling.tellOnce({ level: 'error', reason: 'PassFailed', message: `${message} [${code}]` });
         throw error;
       }
     },
-    view: () => view,
+    listen: () => (fleet ? listen() : Promise.resolve(false)),
+    view: () => ({ catalog, notice: notice() }),
   };
 }

@@ -3,7 +3,7 @@ import { fingerprint } from '../model/fingerprint.ts';
 import { nameOf, refOf, type Ref } from '../model/ref.ts';
 import type { Assignment } from '../model/replica.ts';
 import type { PassDeps } from './agent-state.ts';
-import { NEVER_RESTARTED, restarted, running } from './restarts.ts';
+import { beginsCrashLoop, exited, NEVER_RESTARTED, restarted, running, type RestartState } from './restarts.ts';
 
 /** First pause after a failure, and the longest, in milliseconds. */
 const FIRST_PAUSE = 1_000;
@@ -26,7 +26,7 @@ export function notePassOutcome(
   state.touched.set(ref, clock());
   if (outcome.result === 'done') {
     noteDone(deps, specs, outcome);
-    noteStart(deps, ref, change.because);
+    noteStart(deps, assignment, ref, change.because);
   } else if (outcome.result === 'failed') noteFailure(deps, assignment, ref, outcome);
 }
 
@@ -59,14 +59,28 @@ function noteDone(
   });
 }
 
-function noteStart({ state, clock }: PassDeps, ref: Ref, because: string): void {
+function noteStart(deps: PassDeps, { replicas }: Assignment, ref: Ref, because: string): void {
   if (!ref.startsWith('container/')) return;
+  const { state, clock, probed } = deps;
   const replica = nameOf(ref);
   const before = state.restarts.get(replica) ?? NEVER_RESTARTED;
-  const again = because === 'exited' || because === 'unhealthy';
-  const count = because === 'spec changed' ? 0 : before.count;
+  const policy = replicas.find(({ id }) => id === replica)?.spec.restart;
   const now = clock();
-  state.restarts.set(replica, again ? restarted(before, now) : running({ count, total: before.total }, now));
+  const { total } = before;
+  if (because === 'exited') state.restarts.set(replica, restarted(before, now));
+  else if (because === 'unhealthy' && policy) {
+    const message = probed.get(replica)?.message ?? '';
+    const ended = exited(before, policy, now, message === '' ? 'was unhealthy' : `was unhealthy (${message})`);
+    tellCrashLoop(deps, replica, ended);
+    state.restarts.set(replica, restarted(ended, now));
+  } else state.restarts.set(replica, running({ count: because === 'spec changed' ? 0 : before.count, total }, now));
+}
+
+/** An event, once, when a replica begins to end again and again. */
+export function tellCrashLoop({ event }: PassDeps, id: string, restart: RestartState): void {
+  if (!beginsCrashLoop(restart)) return;
+  const message = `${id} ${restart.how ?? 'ended'}, ${String(restart.count + 1)} times in a row; it is started again after pauses that double`;
+  event({ level: 'error', reason: 'CrashLoop', ref: refOf('container', id), message });
 }
 
 function noteFailure(

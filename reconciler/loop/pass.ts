@@ -12,8 +12,8 @@ import { observeInto } from '../observe/observe.ts';
 import type { Pause } from '../plan/hold.ts';
 import { planHost } from '../plan/host.ts';
 import { beginning, type PassDeps, type PassResult } from './agent-state.ts';
-import { notePassOutcome } from './outcomes.ts';
-import { beginsCrashLoop, exited, isCrashLoop, NEVER_RESTARTED, restartAt, running } from './restarts.ts';
+import { notePassOutcome, tellCrashLoop } from './outcomes.ts';
+import { exited, NEVER_RESTARTED, restartAt, running } from './restarts.ts';
 
 /** Which refs a pass looks at; all if absent. */
 export type Scope = ReadonlySet<Ref> | undefined;
@@ -98,15 +98,15 @@ function noteSettled({ state }: PassDeps, specs: Specs, plan: Plan, scope: Scope
 
 /** Intent before, outcome after, and what the agent learns from it; the ref is free again then. */
 function journaled(deps: PassDeps, assignment: Assignment, specs: Specs): Pick<ApplyOptions, 'intent' | 'ended'> {
-  const { journal, host, author } = deps;
+  const { journal, host } = deps;
   const traces = new Map<Ref, string>();
-  const { revision } = assignment;
+  const { revision, author } = assignment;
   return {
     intent: async ({ ref, verb, because, disruption, fields }) => {
       const trace = randomUUID();
       const origin = specs.get(ref)?.origin;
       const at = origin ? { origin } : {};
-      const base = { trace, revision, author: author(revision), host, ref, verb, because, disruption, fields, ...at };
+      const base = { trace, revision, author, host, ref, verb, because, disruption, fields, ...at };
       await journal.append([{ type: 'intent', ...base }]);
       traces.set(ref, trace);
     },
@@ -156,12 +156,6 @@ function noteBlind(deps: PassDeps, blind: ReadonlyMap<string, string>, scope: Sc
   state.blind = next;
 }
 
-function tellCrashLoop({ event }: PassDeps, id: string, exitCode: number | undefined, times: number): void {
-  const code = exitCode === undefined ? '' : ` with ${String(exitCode)}`;
-  const message = `${id} ended${code}, ${String(times)} times in a row; it is started again after pauses that double`;
-  event({ level: 'error', reason: 'CrashLoop', ref: refOf('container', id), message });
-}
-
 function noteRestarts(deps: PassDeps, { replicas }: Assignment, scope: Scope): void {
   const { state, clock } = deps;
   for (const { id, spec } of replicas) {
@@ -169,12 +163,13 @@ function noteRestarts(deps: PassDeps, { replicas }: Assignment, scope: Scope): v
     if (scope && !scope.has(ref)) continue;
     const item = state.world.get(ref);
     const before = state.restarts.get(id) ?? NEVER_RESTARTED;
-    const { status, exitCode } = item?.known === true ? (item.state as Partial<ContainerState>) : {};
+    const { status, exitCode, endedAt } = item?.known === true ? (item.state as Partial<ContainerState>) : {};
     if (status === 'exited' || status === 'dead') {
+      const how = exitCode === undefined ? 'ended' : `ended with status ${String(exitCode)}`;
       // its pause counts from the death, not from when a pass came to see it
-      const after = exited(before, spec.restart, Math.min(state.hinted.get(ref) ?? Infinity, clock()));
+      const after = exited(before, spec.restart, Math.min(endedAt ?? Infinity, clock()), how);
       state.restarts.set(id, after);
-      if (before.exitedAt === undefined && beginsCrashLoop(after)) tellCrashLoop(deps, id, exitCode, after.count + 1);
+      if (before.exitedAt === undefined) tellCrashLoop(deps, id, after);
     }
     if (status === 'running') state.restarts.set(id, running(before, clock()));
   }
@@ -185,9 +180,7 @@ function restartPauses({ state }: PassDeps, { replicas }: Assignment): ReadonlyM
   for (const { id, spec } of replicas) {
     const restart = state.restarts.get(id);
     if (!restart || restart.count === 0) continue;
-    const why = isCrashLoop(restart)
-      ? `ended ${String(restart.count + 1)} times in a row; next start waits`
-      : 'next start waits';
+    const why = `${restart.how ?? 'ended'}, ${String(restart.count + 1)} times in a row; next start waits`;
     pauses.set(id, { at: restartAt(restart, spec.restart), why });
   }
   return pauses;

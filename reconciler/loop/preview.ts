@@ -56,7 +56,13 @@ function sight(input: PreviewInput, allowDeletions: boolean): Sight {
   const book = createBook(known.snapshot);
   book.apply(decide(book, { id: 'preview', now, proposals: placed.proposals }).deltas);
   const previous = new Map(known.assignments.map((assignment) => [assignment.host, assignment]));
-  const { assignments } = project({ catalog, placements: book.placements, previous, reports: known.reports });
+  const { assignments } = project({
+    catalog,
+    author: '',
+    placements: book.placements,
+    previous,
+    reports: known.reports,
+  });
   const looked = assignments.map((assignment) => ({ assignment, seen: input.observed.get(assignment.host) }));
   return {
     catalog,

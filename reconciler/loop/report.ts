@@ -2,7 +2,15 @@ import type { Limitation, Observed, Unknown } from '../model/change.ts';
 import { fingerprintOf } from '../model/fingerprint.ts';
 import { incarnationOf } from '../model/rollout.ts';
 import { kindOf, refOf, type Ref } from '../model/ref.ts';
-import type { AssignedReplica, Assignment, Condition, Phase, ReplicaReport, Report } from '../model/replica.ts';
+import type {
+  AssignedReplica,
+  Assignment,
+  Condition,
+  HostFacts,
+  Phase,
+  ReplicaReport,
+  Report,
+} from '../model/replica.ts';
 import type { ContainerState } from '../model/resources.ts';
 import type { HealthState } from '../model/health.ts';
 import type { AgentOptions, AgentState, Failure } from './agent-state.ts';
@@ -55,14 +63,13 @@ function replicaReport(input: ReportInput, replica: AssignedReplica): ReplicaRep
   if (hidden && last) return { ...last, reason: 'Unknown', message: hidden.why };
   const container = item?.known === true ? (item.state as ContainerState) : undefined;
   const health = input.health(id);
-  const running = container?.status === 'running';
-  const ready = running && health?.ready === true;
+  const ready = serves(input, replica, container, health);
   // until it is as assigned, it is still what it was
   const incarnation = asAssigned(state, replica) ? incarnationOf(replica) : last?.incarnation;
-  const trouble = troubleOf(input, id, container, health);
+  const trouble = troubleOf(input, replica, container, health);
   return {
     id,
-    phase: phaseOf(state, id, container, health),
+    phase: phaseOf(input, replica, container, health),
     ready,
     restarts: state.restarts.get(id)?.total ?? 0,
     ...(trouble ? { reason: trouble.reason, message: trouble.message } : {}),
@@ -84,15 +91,35 @@ function asAssigned({ settled, desired }: AgentState, { id }: AssignedReplica): 
 }
 
 function phaseOf(
-  state: AgentState,
-  id: string,
+  input: ReportInput,
+  replica: AssignedReplica,
   container: ContainerState | undefined,
   health: HealthState | undefined,
 ): Phase {
-  if (!container)
-    return state.world.get(refOf('sandbox', id)) || state.busy.has(refOf('sandbox', id)) ? 'Starting' : 'Placed';
-  if (container.status !== 'running' || health?.started !== true) return 'Starting';
-  return health.ready ? 'Ready' : 'Running';
+  const { state } = input;
+  const sandbox = refOf('sandbox', replica.id);
+  if (!container) return state.world.get(sandbox) || state.busy.has(sandbox) ? 'Starting' : 'Placed';
+  if (!runs(container) || health?.started !== true) return 'Starting';
+  return serves(input, replica, container, health) ? 'Ready' : 'Running';
+}
+
+function runs(container: ContainerState | undefined): boolean {
+  return container?.status === 'running' && container.lifeless !== true;
+}
+
+/** Runs and is ready by its probes; one that has ended again and again must first stay up for a while. */
+function serves(
+  input: ReportInput,
+  replica: AssignedReplica,
+  container: ContainerState | undefined,
+  health: HealthState | undefined,
+): boolean {
+  return runs(container) && health?.ready === true && !loops(input, replica);
+}
+
+function loops({ state, options }: ReportInput, { id, spec }: AssignedReplica): boolean {
+  const restart = state.restarts.get(id);
+  return restart !== undefined && isCrashLoop(restart, spec.restart, options.clock());
 }
 
 interface Trouble {
@@ -102,23 +129,24 @@ interface Trouble {
 
 /** The one thing that most needs to be known of a replica that is not well. */
 function troubleOf(
-  { state, assignment }: ReportInput,
-  id: string,
+  input: ReportInput,
+  replica: AssignedReplica,
   container: ContainerState | undefined,
   health: HealthState | undefined,
 ): Trouble | undefined {
-  const restart = state.restarts.get(id);
-  if (restart && isCrashLoop(restart) && container?.status !== 'running') {
-    const code = container?.exitCode === undefined ? '' : ` with status ${String(container.exitCode)}`;
-    return { reason: 'CrashLoop', message: `ended${code}, ${String(restart.count + 1)} times in a row` };
+  const { state } = input;
+  const { id, spec } = replica;
+  if (loops(input, replica)) {
+    const { count = 0, exitedAt, how = 'ended' } = state.restarts.get(id) ?? {};
+    const times = exitedAt === undefined ? count : count + 1;
+    return { reason: 'CrashLoop', message: `${how}, ${String(times)} times in a row` };
   }
-  const image = assignment.replicas.find((replica) => replica.id === id)?.spec.image ?? '';
   const refs = ['sandbox', 'port', 'container', 'cgroup'].map((kind) => refOf(kind, id));
-  for (const ref of [refOf('image', image), ...refs]) {
+  for (const ref of [refOf('image', spec.image), ...refs]) {
     const failure: Failure | undefined = state.failures.get(ref);
     if (failure) return { reason: reasonOf(failure.code), message: failure.error };
   }
-  if (container?.status === 'running' && health && (!health.ready || health.unhealthy) && health.message !== '')
+  if (runs(container) && health && (!health.ready || health.unhealthy) && health.message !== '')
     return { reason: 'ProbeFailed', message: health.message };
   const waits = refs.find((ref) => state.waiting.has(ref));
   return waits === undefined ? undefined : { reason: 'Waiting', message: state.waiting.get(waits) ?? '' };
@@ -156,4 +184,12 @@ function conditionsOf({ state, assignment, busy }: ReportInput): readonly Condit
       observedGeneration,
     },
   ];
+}
+
+/** What a host says of itself before it has looked around: that it is there, and what it is. */
+export function introduction(host: string, facts: HostFacts, at: number, before: Report | undefined): Report {
+  // what ran before says nothing of now: it is not Ready until this agent has looked
+  if (before) return { ...before, facts, conditions: before.conditions.filter(({ type }) => type !== 'Ready') };
+  const nothing = { replicas: [], observed: [], limitations: [], conditions: [] };
+  return { host, generation: 0, revision: '', at, facts, ...nothing };
 }

@@ -1,6 +1,6 @@
 import type { AppSpec } from '../model/catalog.ts';
 
-/** How often a replica's container ended by itself lately, and since when it runs or is down. */
+/** How often a replica's container ended by itself or had to be made anew lately, and since when it runs or is down. */
 export interface RestartState {
   /** Restarts since it last stayed up for `resetAfter`. */
   readonly count: number;
@@ -8,39 +8,62 @@ export interface RestartState {
   readonly total: number;
   readonly startedAt?: number;
   readonly exitedAt?: number;
+  /** How it last went: `ended with status 3`. */
+  readonly how?: string;
 }
+
+type Policy = AppSpec['restart'];
 
 export const NEVER_RESTARTED: RestartState = { count: 0, total: 0 };
 
-/** It was seen to have ended. Having stayed up long enough, it starts afresh. */
-export function exited(state: RestartState, policy: AppSpec['restart'], now: number): RestartState {
+/** Restarts without staying up in between from which on it is a crash loop. */
+const LOOP = 2;
+/** Bounds of the time that a replica of a crash loop must stay up before it is trusted again, in milliseconds. */
+const SHORTEST_PROOF = 2_000;
+const LONGEST_PROOF = 10_000;
+
+/** It was seen to have ended, or to be unfit. Having stayed up long enough, it starts afresh. */
+export function exited(state: RestartState, policy: Policy, now: number, how: string): RestartState {
   if (state.exitedAt !== undefined) return state;
   const stayed = state.startedAt !== undefined && now - state.startedAt >= policy.resetAfter;
-  return { count: stayed ? 0 : state.count, total: state.total, exitedAt: now };
+  return { count: stayed ? 0 : state.count, total: state.total, exitedAt: now, how };
 }
 
 /** It was started again after an end. */
 export function restarted(state: RestartState, now: number): RestartState {
-  return { count: state.count + 1, total: state.total + 1, startedAt: now };
+  return { ...running(state, now), count: state.count + 1, total: state.total + 1 };
 }
 
 /** It was seen running or made anew for another reason. */
-export function running(state: RestartState, now: number): RestartState {
-  return { count: state.count, total: state.total, startedAt: state.startedAt ?? now };
+export function running({ exitedAt: _ended, ...state }: RestartState, now: number): RestartState {
+  return { ...state, startedAt: state.startedAt ?? now };
 }
 
-/** Not before this time may it be started again: at once the first time, then after `backoff`, doubling up to `maxBackoff`. */
-export function restartAt(state: RestartState, policy: AppSpec['restart']): number {
-  if (state.count === 0 || state.exitedAt === undefined) return 0;
-  return state.exitedAt + Math.min(policy.backoff * 2 ** (state.count - 1), policy.maxBackoff);
+function pauseOf({ count }: RestartState, { backoff, maxBackoff }: Policy): number {
+  return count === 0 ? 0 : Math.min(backoff * 2 ** (count - 1), maxBackoff);
+}
+
+/**
+ * Not before this time may it be started again: at once the first time, then after `backoff`, doubling up to `maxBackoff`.
+ * The pause counts from its end, of one that runs and is unfit from its start.
+ */
+export function restartAt(state: RestartState, policy: Policy): number {
+  const since = state.exitedAt ?? state.startedAt;
+  return state.count === 0 || since === undefined ? 0 : since + pauseOf(state, policy);
 }
 
 /** With this end it ends again and again, which it did not before. */
 export function beginsCrashLoop(state: RestartState): boolean {
-  return state.count === 2 && state.exitedAt !== undefined;
+  return state.count === LOOP && state.exitedAt !== undefined;
 }
 
-/** Ends again and again: two restarts without staying up in between. */
-export function isCrashLoop(state: RestartState): boolean {
-  return state.count >= 2 && state.exitedAt !== undefined;
+/** When a replica of a crash loop that runs has stayed up as long as its next pause, within bounds; undefined where there is nothing to prove. */
+export function provenAt(state: RestartState, policy: Policy): number | undefined {
+  if (state.count < LOOP || state.startedAt === undefined || state.exitedAt !== undefined) return undefined;
+  return state.startedAt + Math.min(Math.max(pauseOf(state, policy), SHORTEST_PROOF), LONGEST_PROOF);
+}
+
+/** Ends again and again: two restarts without staying up in between, and the third has not proved itself. */
+export function isCrashLoop(state: RestartState, policy: Policy, now: number): boolean {
+  return state.count >= LOOP && (state.exitedAt !== undefined || now < (provenAt(state, policy) ?? Infinity));
 }

@@ -1,5 +1,5 @@
-import type { Catalog } from '../model/catalog.ts';
 import type { Limitation } from '../model/change.ts';
+import type { Notice, SourceStatus } from '../model/notice.ts';
 import type { Ref } from '../model/ref.ts';
 import { refOf } from '../model/ref.ts';
 import { incarnationOf } from '../model/rollout.ts';
@@ -20,17 +20,6 @@ export interface StatusItem {
   readonly image?: string;
 }
 
-/** What the source says of itself. */
-export interface SourceStatus {
-  readonly url: string;
-  readonly ref: string;
-  readonly revision: string;
-  /** Milliseconds since 1970 of the last fetch that worked. */
-  readonly fetchedAt: number;
-  /** Why the last fetch failed, if it did: the revision is the last good one. */
-  readonly error?: string;
-}
-
 export interface Status {
   readonly version: 1;
   readonly revision: string;
@@ -46,15 +35,11 @@ export interface Status {
 }
 
 export interface StatusInput {
-  readonly catalog: Catalog | undefined;
+  /** Undefined before the controller has said anything. */
+  readonly notice: Notice | undefined;
   readonly placements: ReadonlyMap<string, Placement>;
-  readonly unplaceable: readonly { readonly replica: string; readonly app: string; readonly message: string }[];
   readonly assignments: ReadonlyMap<string, Assignment>;
   readonly reports: ReadonlyMap<string, Report>;
-  readonly source?: SourceStatus;
-  readonly held: readonly string[];
-  /** Hosts have yet to be told of something: a revision just seen, or replicas whose turn in a rollout has not come. */
-  readonly untold: boolean;
 }
 
 const DEGRADED = new Set(['CrashLoop', 'ProbeFailed']);
@@ -67,6 +52,11 @@ function replicaItem(input: StatusInput, placement: Placement): StatusItem {
   const base = { ref: refOf('replica', replica), host, address };
   if (!report || !assignment) return { ...base, sync: 'Unknown', health: 'Progressing', reason: 'NoReport' };
   const assigned = assignment.replicas.find(({ id }) => id === replica);
+  const lost = input.notice?.lost.find((one) => one.host === host);
+  if (lost) {
+    const reason = `Lost: ${host} is not heard of since ${timeOf(lost.since)}`;
+    return { ...base, sync: 'Unknown', health: 'Missing', reason, restarts: seen?.restarts ?? 0 };
+  }
   if (seen?.reason === 'Unknown')
     return { ...base, sync: 'Unknown', health: healthOf(seen), reason: `Unknown: ${seen.message ?? ''}` };
   const current = report.generation === assignment.generation && assigned !== undefined;
@@ -100,10 +90,23 @@ function worst(items: readonly StatusItem[]): HealthWord {
   return order.find((word) => items.some(({ health }) => health === word)) ?? 'Healthy';
 }
 
+function timeOf(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function lostMessages({ notice }: StatusInput): readonly string[] {
+  const lost = notice?.lost ?? [];
+  return lost.map(
+    ({ host, since }) =>
+      `host ${host} is not heard of since ${timeOf(since)}: what it ran may run on; look after its plumb agent`,
+  );
+}
+
 /** The state of everything that Git asks for, one item a replica. */
 export function statusOf(input: StatusInput): Status {
+  const { notice } = input;
   const items = [...input.placements.values()].map((placement) => replicaItem(input, placement));
-  for (const { replica, message } of input.unplaceable)
+  for (const { replica, message } of notice?.unplaceable ?? [])
     items.push({
       ref: refOf('replica', replica),
       host: '',
@@ -121,22 +124,25 @@ export function statusOf(input: StatusInput): Status {
     ({ host, generation }) => input.reports.get(host)?.generation !== generation,
   );
   const settled = reports.every(({ conditions }) => conditions.some(({ type, status }) => type === 'Ready' && status));
-  const problems = input.catalog?.problems.length ?? 0;
+  const problems = notice?.problems ?? 0;
+  const held = notice?.held ?? [];
+  // hosts have yet to be told of a revision just seen, or of replicas whose turn in a rollout has not come
+  const told = notice !== undefined && notice.published === notice.source.revision && notice.waiting === 0;
   // what cannot be read is kept as it runs: that is not what Git says
-  const asAsked = input.held.length === 0 && problems === 0 && !input.untold;
+  const asAsked = held.length === 0 && problems === 0 && told;
   const synced = items.every(({ sync }) => sync === 'Synced') && !behind && settled && asAsked;
-  const unknown = input.catalog === undefined || items.some(({ sync }) => sync === 'Unknown');
+  const unknown = notice === undefined || items.some(({ sync }) => sync === 'Unknown');
   return {
     version: 1,
-    revision: input.catalog?.revision ?? '',
+    revision: notice?.source.revision ?? '',
     sync: unknown ? 'Unknown' : synced ? 'Synced' : 'OutOfSync',
-    health: stalled.length > 0 ? 'Degraded' : worst(items),
+    health: stalled.length > 0 || (notice?.lost.length ?? 0) > 0 ? 'Degraded' : worst(items),
     items,
-    ...(input.source ? { source: input.source } : {}),
+    ...(notice ? { source: notice.source } : {}),
     problems,
     limitations: reports.flatMap(({ limitations }) => limitations),
-    held: input.held,
-    messages: stalled,
+    held,
+    messages: [...lostMessages(input), ...stalled],
   };
 }
 

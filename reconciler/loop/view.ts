@@ -1,4 +1,5 @@
 import type { Entry, EntryFilter } from '../model/journal.ts';
+import type { Journal } from '../model/store.ts';
 import type { Assignment, Report } from '../model/replica.ts';
 import type { Snapshot } from '../model/reservations.ts';
 import type { Status } from './status.ts';
@@ -20,6 +21,26 @@ export interface LocalView {
    * number of replicas go for the revision that Git has then.
    */
   settle(signal: AbortSignal, allowDeletions?: boolean): Promise<Status>;
+}
+
+/** Entries of a journal, and with `follow` those to come, without a gap or a double between them. */
+export async function* readJournal(
+  journal: Pick<Journal, 'read' | 'follow'>,
+  filter: EntryFilter,
+  follow: boolean,
+  signal: AbortSignal,
+): AsyncIterable<Entry> {
+  let next = filter.from ?? 0;
+  for await (const entry of journal.read(filter)) {
+    next = entry.seq + 1;
+    yield entry;
+  }
+  if (!follow) return;
+  for await (const entry of journal.follow(signal)) {
+    const wanted = filter.types?.includes(entry.type) ?? true;
+    const about = filter.ref === undefined || ('ref' in entry && entry.ref === filter.ref);
+    if (entry.seq >= next && wanted && about) yield entry;
+  }
 }
 
 type Pairs<T> = readonly (readonly [string, T])[];

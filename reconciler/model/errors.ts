@@ -15,6 +15,8 @@ export const ERRORS = {
   HOST_NOT_NAMED: { retry: false, title: 'No Host document names this machine' },
   // store
   STORE_UNAVAILABLE: { retry: true, title: 'The store cannot be used' },
+  STORE_REFUSED: { retry: false, title: 'Redis refuses this process' },
+  STORE_EMPTIED: { retry: false, title: 'Redis was emptied under this process' },
   STORE_LOCKED: { retry: false, title: 'Another plumb runs on this host' },
   DISK_FULL: { retry: true, title: 'The state directory is full' },
   JOURNAL_CORRUPT: { retry: false, title: 'The audit chain is broken' },

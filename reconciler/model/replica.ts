@@ -59,6 +59,8 @@ export interface Assignment {
   /** Rises with each change of content. */
   readonly generation: number;
   readonly revision: string;
+  /** Who wrote that revision, for the record. */
+  readonly author: string;
   readonly resync: number;
   readonly replicas: readonly AssignedReplica[];
   readonly networks: readonly AssignedNetwork[];
@@ -119,6 +121,8 @@ export interface Report {
   readonly observed: readonly Observed[];
   readonly limitations: readonly Limitation[];
   readonly conditions: readonly Condition[];
+  /** The Assignment that the host has and the fleet's store does not: an emptied store learns it again. */
+  readonly kept?: Assignment;
 }
 
 /** `web-3` → app web, ordinal 3. */

@@ -81,6 +81,10 @@ export interface ContainerState {
   /** Docker's word: created, running, paused, restarting, exited, dead. */
   readonly status: string;
   readonly exitCode?: number;
+  /** Milliseconds since 1970 of its end, where that was heard. */
+  readonly endedAt?: number;
+  /** Docker still calls it running, but the kernel knows no process of it any more. */
+  readonly lifeless?: true;
   readonly fingerprint: string;
   /** Id of the image that it runs. */
   readonly image: string;

@@ -1,6 +1,7 @@
 import type { Assignment, Report } from './replica.ts';
 import type { CommitReply, CommitRequest, Delta, Snapshot } from './reservations.ts';
 import type { Entry, EntryDraft, EntryFilter } from './journal.ts';
+import type { Notice } from './notice.ts';
 
 /** Who is where: decided atomically by `decide`. */
 export interface Reservations {
@@ -28,17 +29,25 @@ export interface Leases {
   /** Gives it up, if it is still held with that fence. */
   release(lease: Lease): Promise<void>;
   get(name: string): Promise<Lease | undefined>;
+  /** Those of the named ones that are held now. */
+  held(names: readonly string[]): Promise<readonly Lease[]>;
 }
 
 /** What controllers and agents tell each other; the last word of each counts. */
 export interface Mailbox {
-  /** Stores it unless a newer generation is there; false then. */
+  /** Stores it unless a newer generation is there, or another content of the same; false then, and nothing was done. */
   assign(assignment: Assignment): Promise<boolean>;
   assignment(host: string): Promise<Assignment | undefined>;
   report(report: Report): Promise<void>;
   reports(): Promise<readonly Report[]>;
   /** Hosts whose assignment or report changed, until the signal aborts. */
   follow(signal: AbortSignal): AsyncIterable<{ readonly host: string; readonly what: 'assignment' | 'report' }>;
+}
+
+/** What the controller says of the whole; the last word counts. */
+export interface Bulletin {
+  post(notice: Notice): Promise<void>;
+  read(): Promise<Notice | undefined>;
 }
 
 /** The audit chain of one writer. */
@@ -56,6 +65,7 @@ export interface Store {
   readonly reservations: Reservations;
   readonly leases: Leases;
   readonly mailbox: Mailbox;
+  readonly bulletin: Bulletin;
   readonly journal: Journal;
   close(): Promise<void>;
 }

@@ -28,12 +28,13 @@ export function allocatable(capacity: Demand, { reserve, overcommit }: ZoneSpec)
 
 /**
  * The hosts that can be placed on, by name: each Host of the catalog that is in a Zone and whose machine has reported, now
- * or (when its report is lost) before the snapshot. A host without rack or switch is its own, so that spreading still works.
+ * or (when its report is lost) before the snapshot. One that is lost takes nothing new. A host without rack or switch is its own, so that spreading still works.
  */
 export function hostViews(
   catalog: Catalog,
   reports: readonly Report[],
   snapshot: ReservationState,
+  lost: ReadonlySet<string> = new Set(),
 ): readonly HostView[] {
   const facts = new Map(reports.map((report) => [report.host, report.facts]));
   const zones = [...catalog.zones.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -47,7 +48,7 @@ export function hostViews(
     const record: HostRecord = {
       host: host.name,
       zone: zone.name,
-      state: schedulable ? 'open' : 'closed',
+      state: schedulable && !lost.has(host.name) ? 'open' : 'closed',
       epoch: before?.epoch ?? 1,
       allocatable: reported
         ? allocatable({ ...reported, ...capacity }, zone.spec)

@@ -17,6 +17,8 @@ import type { Progress } from './rollout.ts';
 
 export interface ProjectInput {
   readonly catalog: Catalog;
+  /** Who wrote its revision. */
+  readonly author: string;
   /** By replica: as committed, or as place foresees them. */
   readonly placements: ReadonlyMap<string, Placement>;
   /** The last Assignment of each host. */
@@ -143,14 +145,16 @@ function contentOf(assignment: Assignment): object {
     ...assignment,
     generation: undefined,
     revision: undefined,
+    author: undefined,
     replicas: bare(replicas),
     networks: bare(networks),
     tuning: bare(tuning),
   };
 }
 
-function numbered(next: Assignment, previous: Assignment | undefined): Assignment {
-  if (!previous) return next;
+/** A store that was emptied gives the next number after what the host says it has. */
+function numbered(next: Assignment, previous: Assignment | undefined, reported: number): Assignment {
+  if (!previous) return { ...next, generation: reported + 1 };
   const same = isDeepStrictEqual(contentOf(next), contentOf(previous));
   return same ? previous : { ...next, generation: previous.generation + 1 };
 }
@@ -161,6 +165,7 @@ export function project(input: ProjectInput): Projection {
   const { byHost, rollouts } = replicasByHost(input, lookBack(input));
   const apps = [...catalog.heldObjects].filter((name) => name.startsWith('App/')).map((name) => name.slice(4));
   const keep = { apps: apps.sort(), owners: [...catalog.heldOwners].sort() };
+  const reported = new Map(input.reports.map((report) => [report.host, report.generation]));
   const hosts = [...new Set([...catalog.hosts.keys(), ...byHost.keys(), ...previous.keys()])].sort();
   const assignments = hosts.map((host) => {
     const before = previous.get(host);
@@ -170,13 +175,14 @@ export function project(input: ProjectInput): Projection {
       fleet: catalog.fleet.name,
       generation: 1,
       revision: catalog.revision,
+      author: input.author,
       resync: catalog.fleet.spec.resync,
       replicas,
       networks: networksOf(catalog, replicas, before),
       tuning: tuningOf(catalog, host, before),
       keep,
     };
-    return numbered(next, before);
+    return numbered(next, before, reported.get(host) ?? 0);
   });
   return { assignments, rollouts };
 }

@@ -1,5 +1,6 @@
 import type { Change, FieldDiff, HeldChange, Plan, Summary } from '../model/change.ts';
 import { kindOf } from '../model/ref.ts';
+import { counted } from '../model/words.ts';
 import { formatBytes, formatCpu } from '../model/units.ts';
 
 /** What will happen to a fleet: a plan for each host, and what cannot be placed. */
@@ -148,7 +149,7 @@ export function renderMarkdown(fleet: FleetPlan): string {
     const count = plan.waves.flat().length;
     if (count + plan.held.length === 0) continue;
     lines.push(
-      `<details><summary>host <code>${host}</code>: ${String(count)} changes${plan.held.length > 0 ? `, ${String(plan.held.length)} held` : ''}</summary>`,
+      `<details><summary>host <code>${host}</code>: ${counted(count, 'change')}${plan.held.length > 0 ? `, ${String(plan.held.length)} held` : ''}</summary>`,
       '',
       '```diff',
     );

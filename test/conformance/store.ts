@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import type { Entry, EntryDraft } from '../../reconciler/model/journal.ts';
+import type { Notice } from '../../reconciler/model/notice.ts';
 import type { Assignment, Report } from '../../reconciler/model/replica.ts';
 import type { Store } from '../../reconciler/model/store.ts';
 import { hostRecord, place } from '../support/reservations.ts';
@@ -21,6 +22,7 @@ function assignment(host: string, generation: number, revision = 'r'): Assignmen
     fleet: 'f',
     generation,
     revision,
+    author: 'Ann',
     resync: 10,
     replicas: [],
     networks: [],
@@ -48,6 +50,12 @@ function report(host: string, at: number, generation = 1): Report {
     limitations: [],
     conditions: [],
   } as unknown as Report;
+}
+
+function notice(revision: string): Notice {
+  const source = { url: 'u', ref: 'main', revision, fetchedAt: 1 };
+  const lost = [{ host: 'h9', since: 7 }];
+  return { source, problems: 1, unplaceable: [], held: ['a'], published: revision, waiting: 0, lost };
 }
 
 const event = (message: string, more: Partial<EntryDraft & { type: 'event' }> = {}): EntryDraft => ({
@@ -231,15 +239,38 @@ export function storeConforms(name: string, open: (clock: () => number) => Promi
       });
     });
 
+    it('tells which of many leases are held', async () => {
+      for (const [name, ttl] of [
+        ['host/a', 8000],
+        ['host/b', 1000],
+        ['controller', 8000],
+      ] as const)
+        await store.leases.acquire(name, 'x', ttl);
+      now += 1000;
+      assert.deepEqual(
+        (await store.leases.held(['host/a', 'host/b', 'host/c'])).map(({ name }) => name),
+        ['host/a'],
+      );
+    });
+
+    it('keeps the last notice', async () => {
+      assert.equal(await store.bulletin.read(), undefined);
+      await store.bulletin.post(notice('r1'));
+      await store.bulletin.post(notice('r2'));
+      await reopen();
+      assert.deepEqual(await store.bulletin.read(), notice('r2'));
+    });
+
     describe('mailbox', () => {
       it('keeps the newest generation of an assignment', async () => {
         const { mailbox } = store;
         assert.equal(await mailbox.assignment('h1'), undefined);
         assert.equal(await mailbox.assign(assignment('h1', 3)), true);
         assert.equal(await mailbox.assign(assignment('h1', 2)), false);
-        assert.equal(await mailbox.assign(assignment('h1', 3, 'other')), true);
+        assert.equal(await mailbox.assign(assignment('h1', 3)), true, 'told again');
+        assert.equal(await mailbox.assign(assignment('h1', 3, 'other')), false, 'of two the first stays');
         await reopen();
-        assert.deepEqual(await store.mailbox.assignment('h1'), assignment('h1', 3, 'other'));
+        assert.deepEqual(await store.mailbox.assignment('h1'), assignment('h1', 3));
         assert.equal(await store.mailbox.assignment('h2'), undefined);
       });
 

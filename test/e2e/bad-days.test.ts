@@ -79,7 +79,7 @@ describe('bad days', { skip: NEEDS_ROOT }, () => {
   });
 
   it('a container that exits at once is a crash loop with growing pauses', async () => {
-    stage.commit({ 'crash.yaml': app('crash', '  command: [sh, -c, "exit 3"]') });
+    const revision = stage.commit({ 'crash.yaml': app('crash', '  command: [sh, -c, "exit 3"]') });
     const status = await stage.until(
       'crash loop',
       (s) => itemOf(s, 'crash-0')?.reason.startsWith('CrashLoop') === true,
@@ -97,14 +97,49 @@ describe('bad days', { skip: NEEDS_ROOT }, () => {
         gap >= 1000 * 2 ** n && gap < 1600 * 2 ** n + 1500,
         `restart ${String(n)} came after ${String(gap)} ms`,
       );
+    const all = await stage.journal();
+    assert.deepEqual(
+      all.filter((entry) => entry.type === 'event' && entry.reason === 'Converged' && entry.revision === revision),
+      [],
+      'never called well',
+    );
     const told = (await stage.journal('container/crash-0')).filter(
       (entry) => entry.type === 'event' && entry.reason === 'CrashLoop',
     );
     assert.equal(told.length, 1);
-    assert.match(told[0]?.type === 'event' ? told[0].message : '', /ended with 3, 3 times in a row/);
+    assert.match(told[0]?.type === 'event' ? told[0].message : '', /ended with status 3, 3 times in a row/);
     stage.commit({ 'crash.yaml': app('crash') });
     await stage.converged();
     stage.commit({ 'crash.yaml': undefined });
+    await stage.converged();
+  });
+
+  it('one that ends after a while is not called well between two ends', async () => {
+    stage.commit({ 'crash.yaml': app('crash', '  command: [sh, -c, "sleep 0.5; exit 3"]') });
+    await stage.until('crash loop', (s) => itemOf(s, 'crash-0')?.reason.startsWith('CrashLoop') === true);
+    const seen = new Set<string>();
+    for (const end = Date.now() + 6000; Date.now() < end; await sleep(30)) {
+      const { health, reason } = itemOf(await stage.status(), 'crash-0') ?? {};
+      seen.add(`${String(health)} ${String(reason).replace(/:.*/, '')}`);
+    }
+    assert.deepEqual([...seen], ['Degraded CrashLoop']);
+    stage.commit({ 'crash.yaml': undefined });
+    await stage.converged();
+  });
+
+  it('one whose liveness fails again and again is made anew after growing pauses', async () => {
+    const probe = '  probes: { liveness: { exec: { command: ["false"] }, period: 200ms, failures: 1 } }';
+    stage.commit({ 'ill.yaml': app('ill', probe) });
+    const status = await stage.until(
+      'crash loop',
+      (s) => itemOf(s, 'ill-0')?.reason.startsWith('CrashLoop: was unhealthy') === true,
+    );
+    assert.equal(itemOf(status, 'ill-0')?.health, 'Degraded');
+    const at = (await stage.journal('container/ill-0')).flatMap((entry) =>
+      entry.type === 'intent' && entry.because === 'unhealthy' ? [entry.at] : [],
+    );
+    assert.ok(at.length >= 2 && (at[1] ?? 0) - (at[0] ?? 0) >= 1000, at.join());
+    stage.commit({ 'ill.yaml': undefined });
     await stage.converged();
   });
 

@@ -84,6 +84,8 @@ describe('verbs beside a running up', () => {
     const { out } = plumb('why', 'container/web-0');
     assert.match(out, /web-0 stop is \{.*\} on h1\n/);
     assert.doesNotMatch(out, /there now/);
+    assert.match(plumb('why', 'container/wep-0').err, /did you mean "container\/web-0"\?/);
+    assert.match(plumb('why', 'container/web-0', 'memry').err, /no field memry; did you mean "memory"\?/);
   });
 
   it('status, plan and apply agree that a revision with errors is not what runs', () => {

@@ -5,9 +5,10 @@ import { dockerClient } from '../../providers/containers/client.ts';
 import type { Spec } from '../../providers/containers/diff.ts';
 import { containers } from '../../providers/containers/index.ts';
 import { updateLimits } from '../../providers/containers/limits.ts';
-import type { Change } from '../../reconciler/model/change.ts';
+import type { Change, Known } from '../../reconciler/model/change.ts';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import type { Ref } from '../../reconciler/model/ref.ts';
+import type { ContainerState } from '../../reconciler/model/resources.ts';
 import { code, Host, knob, pidOf } from '../support/containers-host.ts';
 import { wantContainer, wantImage, wantSandbox } from '../support/containers.ts';
 import { docker, removeContainers } from '../support/docker.ts';
@@ -91,6 +92,23 @@ describe('containers and the daemon: away, silent, watched, and asked no more th
     await hinted('sandbox/d-e');
     stop.abort();
     await watching;
+  });
+
+  it('sees that a container has ended as soon as it was started, before Docker lists it', async () => {
+    const stop = new AbortController();
+    const hear = (async () => {
+      for await (const ref of host.provider.watch?.({ ...host.ctx(), signal: stop.signal }) ?? []) assert.ok(ref);
+    })();
+    await host.converge([wantSandbox('d-x')]);
+    for (let n = 0; n < 5; n += 1) {
+      const [change] = host.provider.diff([wantContainer('d-x', { command: ['true'] })], []);
+      const seen = (await host.apply(change as Change<Spec>)) as Known<ContainerState>;
+      // by the event, or by the kernel where that is late
+      assert.ok(seen.state.status === 'exited' || seen.state.lifeless === true, JSON.stringify(seen.state));
+      await docker('rm', '-f', 'plumb-d-x');
+    }
+    stop.abort();
+    await hear;
   });
 
   it('changes limits in place, memory above the old sum of memory and swap too', async () => {

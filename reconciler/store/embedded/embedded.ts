@@ -7,7 +7,7 @@ import { openJournal } from '../journal/journal.ts';
 import { createLedger } from './ledger.ts';
 import { lockHost } from './lock.ts';
 import { openLog } from './log.ts';
-import { createLeases, createMailbox, createReservations } from './ports.ts';
+import { createBulletin, createLeases, createMailbox, createReservations } from './ports.ts';
 
 export interface EmbeddedOptions {
   /** Milliseconds since 1970. */
@@ -49,6 +49,7 @@ export async function openEmbedded(state: string, { clock, writer }: EmbeddedOpt
       reservations: createReservations(ledger, clock),
       leases: createLeases(ledger, clock),
       mailbox: createMailbox(ledger, memory),
+      bulletin: createBulletin(ledger),
       journal,
       close,
     };

@@ -1,5 +1,6 @@
 import { createBook } from '../../model/book.ts';
 import type { Book } from '../../model/book.ts';
+import type { Notice } from '../../model/notice.ts';
 import type { Assignment, Report } from '../../model/replica.ts';
 import type { Delta } from '../../model/reservations.ts';
 import type { Lease } from '../../model/store.ts';
@@ -29,6 +30,7 @@ export interface Memory {
   readonly fences: Map<string, number>;
   readonly assignments: Map<string, Assignment>;
   readonly reports: Map<string, Report>;
+  notice: Notice | undefined;
 }
 
 /** An empty store, or what a base says. */
@@ -46,6 +48,7 @@ export function createMemory(base?: Base): Memory {
     fences: new Map(base?.fences),
     assignments: new Map(base?.assignments.map((assignment) => [assignment.host, assignment])),
     reports: new Map(base?.reports.map((report) => [report.host, report])),
+    notice: base?.notice,
   };
 }
 
@@ -62,6 +65,7 @@ export function baseOf(memory: Memory): Base {
     fences: [...memory.fences],
     assignments: [...memory.assignments.values()],
     reports: [...memory.reports.values()],
+    ...(memory.notice ? { notice: memory.notice } : {}),
   };
 }
 
@@ -126,6 +130,13 @@ export function applyRecord(memory: Memory, record: Exclude<StoreRecord, Base>):
       return setOrDelete(memory.assignments, record.assignment.host, record.assignment);
     case 'report':
       return setOrDelete(memory.reports, record.report.host, record.report);
+    case 'notice': {
+      const before = memory.notice;
+      memory.notice = record.notice;
+      return () => {
+        memory.notice = before;
+      };
+    }
   }
 }
 

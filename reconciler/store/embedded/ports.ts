@@ -2,7 +2,7 @@ import { decide } from '../../model/decide.ts';
 import { PlumbError } from '../../model/errors.ts';
 import type { Assignment, Report } from '../../model/replica.ts';
 import type { CommitReply, Snapshot } from '../../model/reservations.ts';
-import type { Lease, Leases, Mailbox, Reservations } from '../../model/store.ts';
+import type { Bulletin, Lease, Leases, Mailbox, Reservations } from '../../model/store.ts';
 import { isOver } from '../bell.ts';
 import type { Ledger } from './ledger.ts';
 import type { LoggedDeltas, Memory } from './memory.ts';
@@ -77,6 +77,10 @@ export function createLeases(ledger: Ledger, clock: () => number): Leases {
         const held = leases.get(name);
         return held !== undefined && held.expires > clock() ? held : undefined;
       }),
+    held: (names) =>
+      ledger.read(({ leases }) =>
+        names.flatMap((name) => leases.get(name) ?? []).filter(({ expires }) => expires > clock()),
+      ),
   };
 }
 
@@ -124,6 +128,7 @@ export function createMailbox(ledger: Ledger, memory: Memory): Mailbox {
         const before = assignments.get(assignment.host);
         if (before && before.generation > assignment.generation) return { answer: false, records: [] };
         if (same(before, assignment)) return { answer: true, records: [] };
+        if (before?.generation === assignment.generation) return { answer: false, records: [] };
         return { answer: true, records: [{ type: 'assignment', assignment }] };
       }),
     assignment: (host) => ledger.read(({ assignments }) => assignments.get(host)),
@@ -136,5 +141,17 @@ export function createMailbox(ledger: Ledger, memory: Memory): Mailbox {
     reports: () => ledger.read(({ reports }) => [...reports.values()]),
     follow: (signal) =>
       following({ assignments: new Map(memory.assignments), reports: new Map(memory.reports) }, signal),
+  };
+}
+
+/** What the controller says, over a ledger. */
+export function createBulletin(ledger: Ledger): Bulletin {
+  return {
+    post: (notice) =>
+      ledger.write(({ notice: before }) => ({
+        answer: undefined,
+        records: same(before, notice) ? [] : [{ type: 'notice', notice }],
+      })),
+    read: () => ledger.read(({ notice }) => notice),
   };
 }

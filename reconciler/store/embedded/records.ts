@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { PlumbError } from '../../model/errors.ts';
+import type { Notice } from '../../model/notice.ts';
 import type { Assignment, Report } from '../../model/replica.ts';
 import type { AddressRecord, Delta, HostRecord, Verdict } from '../../model/reservations.ts';
 import type { Placement } from '../../model/replica.ts';
@@ -26,6 +27,7 @@ export interface Base {
   readonly fences: readonly (readonly [string, number])[];
   readonly assignments: readonly Assignment[];
   readonly reports: readonly Report[];
+  readonly notice?: Notice;
 }
 
 /** One change of the store. */
@@ -35,10 +37,11 @@ export type StoreRecord =
   | { readonly type: 'lease'; readonly lease: Lease }
   | { readonly type: 'release'; readonly name: string }
   | { readonly type: 'assignment'; readonly assignment: Assignment }
-  | { readonly type: 'report'; readonly report: Report };
+  | { readonly type: 'report'; readonly report: Report }
+  | { readonly type: 'notice'; readonly notice: Notice };
 
 /** Version of the log's format; a log of a newer one is refused. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 export const HEADER: string = `${JSON.stringify({ plumbline: 'store', format: FORMAT })}\n`;
 

@@ -59,7 +59,7 @@ export function checkLink(entry: Entry, head: Head, where: string): void {
 export function corrupt(where: string, why: string): PlumbError {
   return new PlumbError(
     'JOURNAL_CORRUPT',
-    `The audit chain is broken at ${where}: ${why}. Keep the directory for inquiry and move it away to go on`,
+    `The audit chain is broken at ${where}: ${why}. Keep what is there for inquiry and move it away to go on`,
     { where },
   );
 }

@@ -4,7 +4,8 @@ import type { Head } from './chain.ts';
 import { isDropped, linesOf, listSegments, rangesOf, readStart, segmentText } from './segments.ts';
 import type { Segment } from './segments.ts';
 
-function wanted(entry: Entry, { from = 0, ref, types }: EntryFilter): boolean {
+/** Whether an entry passes a filter. */
+export function wanted(entry: Entry, { from = 0, ref, types }: EntryFilter): boolean {
   return entry.seq >= from && (ref === undefined || entry.ref === ref) && (types?.includes(entry.type) ?? true);
 }
 

@@ -34,6 +34,8 @@ describe('what the verbs take, and refuse', () => {
     { verb: validateCommand, argv: [`${file}@main`], message: /is a file: name the folder/ },
     { verb: planCommand, argv: ['main...next'], message: /takes two: main\.\.next/ },
     { verb: planCommand, argv: ['--repo', 'x', '--ref', 'a', '--tag', 'b'], message: /give one of --ref and --tag/ },
+    { verb: planCommand, argv: ['--repo', '.', '--tag', 'v1'], message: /is no Git repository; it has no revision v1/ },
+    { verb: planCommand, argv: ['--repo', '.', '--path', 'no/such'], message: /has no folder no\/such/ },
     { verb: explainCommand, argv: ['web-0', '--allow-empty'], message: /unknown option/ },
     { verb: explainCommand, argv: ['web-0', '--allow-deletions'], message: /unknown option/ },
   ];

@@ -10,6 +10,7 @@ const event = (action: string): DockerEvent => ({
   id: 'c1',
   attributes: { exitCode: '137' },
   time: 1,
+  at: 1000,
 });
 
 /** A daemon whose list always says what it is told. */
@@ -17,6 +18,7 @@ function rig(): {
   readonly look: () => Promise<string>;
   readonly say: (action: string) => void;
   readonly start: () => Promise<unknown>;
+  readonly death: () => unknown;
   now: number;
 } {
   const row = { id: 'c1', state: 'running', status: 'Up 3 minutes' } as ContainerRow;
@@ -31,6 +33,7 @@ function rig(): {
     say: (action: string) => {
       heard.note(event(action));
     },
+    death: () => heard.deathOf('c1'),
     start: () => heard.client.containers.act('c1', 'start', {}, signal),
   };
   const heard = believing(client, () => self.now);
@@ -43,6 +46,14 @@ describe('believing a death before the list shows it', () => {
     assert.equal(await look(), 'running Up 3 minutes');
     say('die');
     assert.equal(await look(), 'exited Exited (137) just now');
+  });
+  it('knows when it ended, until it is started again', async () => {
+    const one = rig();
+    assert.equal(one.death(), undefined);
+    one.say('die');
+    assert.deepEqual(one.death(), { exitCode: '137', at: 1000, heard: 0 });
+    await one.start();
+    assert.equal(one.death(), undefined);
   });
   it('lets go once it is started, by us or by hand', async () => {
     const ours = rig();

@@ -41,13 +41,15 @@ describe('what Docker answers', () => {
   });
 
   it('is an event only when it says so', () => {
-    const line = '{"Type":"container","Action":"die","Actor":{"ID":"abc","Attributes":{"exitCode":"137"}},"time":17}';
+    const line =
+      '{"Type":"container","Action":"die","Actor":{"ID":"abc","Attributes":{"exitCode":"137"}},"time":17,"timeNano":17500000000}';
     assert.deepEqual(parseEvent(line), {
       type: 'container',
       action: 'die',
       id: 'abc',
       attributes: { exitCode: '137' },
       time: 17,
+      at: 17_500,
     });
     for (const other of ['', '{', '[]', '{"status":"x"}']) assert.equal(parseEvent(other), undefined);
   });

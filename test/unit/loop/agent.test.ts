@@ -13,6 +13,7 @@ const assignment: Assignment = {
   fleet: 'f',
   generation: 1,
   revision: 'r1',
+  author: 'Ann',
   resync: 3_600_000,
   replicas: [],
   networks: [],
@@ -101,7 +102,6 @@ function rig(more: Partial<Provider> = {}, append?: () => Promise<never>): Rig {
       },
       providers: [knob],
       health: () => ({ set: () => undefined, get: () => undefined, stop: () => undefined }),
-      author: () => 'Ann',
       clock: Date.now,
       random: () => 0.5,
       log: { debug: () => undefined, info: () => undefined, warn: () => undefined },
@@ -193,5 +193,30 @@ describe('the agent', () => {
     await during(one, async () => {
       await until(() => watches === 2 && one.value === '1' && one.drafts.length > 0);
     });
+  });
+  it('has hope for what failed because a daemon was late, and none for what was refused', async () => {
+    for (const [code, hopeful] of [
+      ['TIMEOUT', true],
+      ['KNOB_REFUSED', false],
+    ] as const) {
+      let bad = true;
+      const one = rig({
+        apply: () => {
+          if (bad) return Promise.reject(new PlumbError(code, 'late or refused'));
+          one.value = '1';
+          return Promise.resolve({ did: 'set it' });
+        },
+      });
+      await during(one, async (agent) => {
+        assert.equal(agent.hopeful(), false);
+        one.value = '9';
+        agent.kick('sysctl/a.b');
+        await until(() => one.drafts.some(({ type }) => type === 'outcome'));
+        assert.equal(agent.hopeful(), hopeful, code);
+        bad = false;
+        await until(() => one.value === '1');
+        await until(() => !agent.hopeful());
+      });
+    }
   });
 });

@@ -5,11 +5,13 @@ import {
   exited,
   isCrashLoop,
   NEVER_RESTARTED,
+  provenAt,
   restartAt,
   restarted,
   running,
 } from '../../../reconciler/loop/restarts.ts';
 
+const END = 'ended with status 3';
 const policy = { backoff: 1000, maxBackoff: 300_000, resetAfter: 600_000 };
 
 /** Ends `times` times in a row, each time at once after its start; gives the pauses before each restart. */
@@ -18,7 +20,7 @@ function pauses(times: number): number[] {
   let now = 0;
   const found: number[] = [];
   for (let n = 0; n < times; n += 1) {
-    state = exited(state, policy, now);
+    state = exited(state, policy, now, END);
     const at = Math.max(now, restartAt(state, policy));
     found.push(at - now);
     now = at;
@@ -35,26 +37,45 @@ describe('restarts', () => {
     );
   });
   it('start afresh after ten minutes up', () => {
-    let state = restarted(restarted(exited(running(NEVER_RESTARTED, 0), policy, 5), 5), 1000);
-    state = exited(state, policy, 1000 + 600_000);
+    let state = restarted(restarted(exited(running(NEVER_RESTARTED, 0), policy, 5, END), 5), 1000);
+    state = exited(state, policy, 1000 + 600_000, END);
     assert.equal(restartAt(state, policy), 0);
     assert.equal(state.total, 2);
   });
   it('are not forgiven one second earlier', () => {
-    const state = exited(restarted(exited(running(NEVER_RESTARTED, 0), policy, 5), 5), policy, 5 + 599_000);
+    const state = exited(restarted(exited(running(NEVER_RESTARTED, 0), policy, 5, END), 5), policy, 5 + 599_000, END);
     assert.equal(restartAt(state, policy), 5 + 599_000 + 1000);
   });
   it('seen twice is ended once', () => {
-    const once = exited(running(NEVER_RESTARTED, 0), policy, 10);
-    assert.equal(exited(once, policy, 500), once);
+    const once = exited(running(NEVER_RESTARTED, 0), policy, 10, END);
+    assert.equal(exited(once, policy, 500, 'seen again'), once);
   });
-  it('is a crash loop from the second one on, while it is down; it begins once', () => {
-    let state = exited(restarted(exited(running(NEVER_RESTARTED, 0), policy, 1), 1), policy, 2);
-    assert.deepEqual([isCrashLoop(state), beginsCrashLoop(state)], [false, false]);
-    state = exited(restarted(state, 3), policy, 4);
-    assert.deepEqual([isCrashLoop(state), beginsCrashLoop(state)], [true, true]);
-    assert.equal(beginsCrashLoop(restarted(state, 5)), false);
-    state = exited(restarted(state, 5), policy, 6);
-    assert.deepEqual([isCrashLoop(state), beginsCrashLoop(state)], [true, false]);
+  it('is a crash loop from the second one on; it begins once', () => {
+    const once = exited(restarted(exited(running(NEVER_RESTARTED, 0), policy, 1, END), 1), policy, 2, END);
+    assert.deepEqual([isCrashLoop(once, policy, 2), beginsCrashLoop(once)], [false, false]);
+    const twice = exited(restarted(once, 3), policy, 4, END);
+    assert.deepEqual([isCrashLoop(twice, policy, 4), beginsCrashLoop(twice)], [true, true]);
+    assert.equal(beginsCrashLoop(restarted(twice, 5)), false);
+    const again = exited(restarted(twice, 5), policy, 6, END);
+    assert.deepEqual([isCrashLoop(again, policy, 6), beginsCrashLoop(again)], [true, false]);
+    assert.equal(again.how, END);
+  });
+  it('stays a crash loop until it has stayed up as long as its next pause, from 2 to 10 s', () => {
+    const after = (times: number): number | undefined => {
+      let state = running(NEVER_RESTARTED, 0);
+      for (let n = 0; n < times; n += 1) state = restarted(exited(state, policy, 0, END), 0);
+      const proven = provenAt(state, policy);
+      if (proven !== undefined) {
+        assert.equal(isCrashLoop(state, policy, proven - 1), true);
+        assert.equal(isCrashLoop(state, policy, proven), false);
+      } else assert.equal(isCrashLoop(state, policy, 0), false);
+      return proven;
+    };
+    assert.deepEqual([0, 1, 2, 3, 4, 5, 20].map(after), [undefined, undefined, 2000, 4000, 8000, 10_000, 10_000]);
+  });
+  it('of what runs and is unfit pause from its start', () => {
+    const once = restarted(exited(running(NEVER_RESTARTED, 0), policy, 50, 'was unhealthy'), 50);
+    assert.equal(restartAt(once, policy), 1050);
+    assert.equal(restartAt(restarted(exited(once, policy, 2000, 'was unhealthy'), 2000), policy), 4000);
   });
 });

@@ -328,6 +328,7 @@ describe('place', () => {
     const apps = { web: { replicas: 3 } };
     step({ hosts, apps }, { book });
     const { assignments } = project({
+      author: 'Ann',
       catalog: catalogOf({ hosts, apps }),
       placements: book.placements,
       previous: new Map(),

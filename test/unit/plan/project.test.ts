@@ -26,7 +26,7 @@ function step(
   previous: Assignments = new Map(),
 ): Assignments {
   const catalog = catalogOf(sketch);
-  const { assignments } = project({ catalog, placements, previous, reports: [] });
+  const { assignments } = project({ catalog, author: 'Ann', placements, previous, reports: [] });
   return new Map(assignments.map((assignment) => [assignment.host, assignment]));
 }
 

@@ -87,8 +87,8 @@ describe('the embedded store on disk', () => {
   it('refuses the log of a newer version and a foreign file', async () => {
     await fill(1);
     const text = readFileSync(logFile(), 'utf8');
-    writeFileSync(logFile(), text.replace('"format":1', '"format":2'));
-    await assert.rejects(hosts(), code('STORE_UNAVAILABLE', 'newer plumb (format 2'));
+    writeFileSync(logFile(), text.replace('"format":2', '"format":3'));
+    await assert.rejects(hosts(), code('STORE_UNAVAILABLE', 'newer plumb (format 3'));
     writeFileSync(logFile(), 'something else\n');
     await assert.rejects(hosts(), code('STORE_UNAVAILABLE', 'not a store'));
   });

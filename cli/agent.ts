@@ -1,0 +1,82 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { createFleetAgent } from '../reconciler/loop/fleet-agent.ts';
+import { openEmbedded } from '../reconciler/store/embedded/embedded.ts';
+import { lockHost } from '../reconciler/store/embedded/lock.ts';
+import { createReopening } from '../reconciler/store/reopening.ts';
+import { healthOf, operationalLog, runtimeOptions, type LogFlags } from './compose.ts';
+import { fleetStore, storeOptions, type StoreFlags } from './fleet-store.ts';
+import type { Io } from './io.ts';
+import { command, outputOption, parse } from './options.ts';
+import { pathsOf, stateOptions, type StateOptions } from './paths.ts';
+import type { RuntimeFlags } from './runtime.ts';
+import { serveView, type ServeFlags } from './serve.ts';
+
+interface Options extends StateOptions, StoreFlags, RuntimeFlags, LogFlags, ServeFlags {
+  readonly host?: string;
+  readonly simulated?: boolean;
+}
+
+/** `plumb agent`: until SIGINT or SIGTERM; 0 after a graceful stop, 1 when another speaks for the host. */
+export async function agentCommand(argv: readonly string[], io: Io): Promise<number> {
+  const cmd = command(
+    'agent',
+    'Keep this machine as its fleet tells it. Without store and controller it keeps to what it was last told.',
+    'plumb agent --store redis://10.0.0.5 --host h1',
+    io,
+  )
+    .addOption(outputOption('text', 'json'))
+    .option('-q, --quiet', 'do not show what happens')
+    .option('--host <name>', 'which Host of Git this machine is (default: its hostname)');
+  storeOptions(cmd);
+  runtimeOptions(cmd);
+  stateOptions(cmd);
+  const options = parse(cmd, argv)?.opts<Options>();
+  if (!options) return 0;
+  const { state, socket } = pathsOf(options, io);
+  const host = options.host ?? hostname();
+  const open = fleetStore(options, { writer: host, host }, io);
+  const { factsOf, dockerRuntime, simulatedRuntime } = await import('./runtime.ts');
+  const runtime = options.simulated === true ? simulatedRuntime(state) : dockerRuntime(options, state);
+  const lock = await lockHost(runtime.key, { state });
+  const far = createReopening(open);
+  try {
+    const near = await openEmbedded(state, { clock: Date.now });
+    try {
+      const agent = createFleetAgent({
+        host,
+        holder: identity(state),
+        facts: await factsOf(options.simulated === true),
+        far,
+        near,
+        agent: { providers: runtime.providers, health: healthOf(runtime) },
+        clock: Date.now,
+        random: Math.random,
+        log: await operationalLog(options),
+      });
+      far.onEmptied(() => {
+        agent.resend();
+      });
+      await serveView(`plumb agent of host ${host}`, agent, near.journal, socket, options, io);
+    } finally {
+      await near.close();
+    }
+  } finally {
+    await far.close();
+    runtime.close();
+    await lock.release();
+  }
+  return 0;
+}
+
+/** Who speaks for the host: the same after each restart on this state directory. */
+function identity(state: string): string {
+  const file = join(state, 'agent-id');
+  if (existsSync(file)) return readFileSync(file, 'utf8').trim();
+  const made = `${hostname()}/${randomUUID().slice(0, 8)}`;
+  mkdirSync(state, { recursive: true, mode: 0o700 });
+  writeFileSync(file, `${made}\n`, { mode: 0o600 });
+  return made;
+}

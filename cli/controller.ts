@@ -1,0 +1,60 @@
+import { hostname } from 'node:os';
+import { createFleetController } from '../reconciler/loop/fleet-controller.ts';
+import { createReopening } from '../reconciler/store/reopening.ts';
+import { operationalLog, repositoryOptions, type LogFlags } from './compose.ts';
+import { fleetStore, storeOptions, type StoreFlags } from './fleet-store.ts';
+import type { Io } from './io.ts';
+import { command, outputOption, parse } from './options.ts';
+import { pathsOf, stateOptions, type StateOptions } from './paths.ts';
+import { openRepository, rememberSource, type RepositoryFlags } from './repository.ts';
+import { serveView, type ServeFlags } from './serve.ts';
+
+interface Options extends StateOptions, StoreFlags, RepositoryFlags, LogFlags, ServeFlags {
+  readonly name?: string;
+  readonly allowDeletions?: boolean;
+}
+
+/** `plumb controller`: until SIGINT or SIGTERM; 0 after a graceful stop. */
+export async function controllerCommand(argv: readonly string[], io: Io): Promise<number> {
+  const cmd = command(
+    'controller',
+    'Place what Git asks for on the hosts of a fleet and tell their agents. Any number may run: one leads, the others take over.',
+    'plumb controller --store redis://10.0.0.5 --repo https://git.example.com/fleet.git --ref main',
+    io,
+  )
+    .addOption(outputOption('text', 'json'))
+    .option('-q, --quiet', 'do not show what happens')
+    .option('--name <name>', 'who this is among the controllers (default: the hostname)')
+    .option('--allow-deletions', "let more replicas go than the Fleet's budget allows")
+    .option('--allow-empty', 'accept a revision without any manifest')
+    .option('--log-level <level>', 'debug, info, warn or error: operational log on standard error', 'warn');
+  storeOptions(cmd);
+  repositoryOptions(cmd);
+  stateOptions(cmd);
+  const options = parse(cmd, argv)?.opts<Options>();
+  if (!options) return 0;
+  const { state, socket } = pathsOf(options, io);
+  const name = options.name ?? hostname();
+  const open = fleetStore(options, { writer: `controller-${name}` }, io);
+  const repository = await openRepository(options, state, io);
+  rememberSource(state, { ...options, repo: repository.url });
+  const store = createReopening(open);
+  const controller = createFleetController({
+    holder: name,
+    repository,
+    store,
+    allowDeletions: options.allowDeletions === true,
+    clock: Date.now,
+    log: await operationalLog(options),
+  });
+  // what waits for a store that is away must not keep it from stopping
+  io.signal.addEventListener('abort', () => setTimeout(() => void store.close(), 3000).unref(), { once: true });
+  try {
+    // said now, not with the first pass
+    await store.leases.get('controller');
+    await serveView(`plumb controller ${name}`, controller, store.journal, socket, options, io);
+  } finally {
+    await store.close();
+  }
+  return 0;
+}

@@ -1,0 +1,44 @@
+import type { Command } from 'commander';
+import { PlumbError } from '../reconciler/model/errors.ts';
+import type { Store } from '../reconciler/model/store.ts';
+import type { Io } from './io.ts';
+
+/** Options that say which fleet. */
+export interface StoreFlags {
+  readonly store?: string;
+  readonly fleet?: string;
+}
+
+/** Whose journal is written, and for an agent its host. */
+export interface Part {
+  readonly writer: string;
+  readonly host?: string;
+}
+
+/** Adds `--store` and `--fleet`. */
+export function storeOptions(cmd: Command): void {
+  cmd
+    .option(
+      '--store <url>',
+      'store of the fleet: redis://HOST:PORT, rediss://…, redis+sentinel://HOST,HOST/GROUP or redis+cluster://HOST,HOST (PLUMB_STORE)',
+    )
+    .option('--fleet <name>', 'which fleet, where several share a store (PLUMB_FLEET; default: default)');
+}
+
+/** The address of the fleet's store, if one was given. */
+export function storeUrl({ store }: StoreFlags, { env }: Pick<Io, 'env'>): string | undefined {
+  const url = store ?? env['PLUMB_STORE'] ?? '';
+  return url === '' ? undefined : url;
+}
+
+/** How to open the store of the fleet. Throws USAGE when none was named. */
+export function fleetStore(flags: StoreFlags, part: Part, io: Pick<Io, 'env'>): () => Promise<Store> {
+  const url = storeUrl(flags, io);
+  if (url === undefined)
+    throw new PlumbError('USAGE', 'which store? give --store redis://HOST:PORT, or set PLUMB_STORE');
+  const fleet = flags.fleet ?? io.env['PLUMB_FLEET'] ?? 'default';
+  return async () => {
+    const { openRedis } = await import('../reconciler/store/redis/redis.ts');
+    return openRedis(url, { clock: Date.now, fleet, ...part });
+  };
+}

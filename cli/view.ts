@@ -1,0 +1,39 @@
+import { knownOf, statusFrom } from '../reconciler/loop/control.ts';
+import type { LocalView } from '../reconciler/loop/view.ts';
+import { PlumbError } from '../reconciler/model/errors.ts';
+import { fleetStore, storeUrl, type StoreFlags } from './fleet-store.ts';
+import type { Io } from './io.ts';
+import { remoteView } from './local.ts';
+import { pathsOf, type StateOptions } from './paths.ts';
+
+/** Whom a verb that only looks asks. */
+export interface Looking extends StateOptions, StoreFlags {}
+
+/** A view that has to be closed. */
+export interface OpenView {
+  readonly view: LocalView;
+  close(): Promise<void>;
+}
+
+/** The fleet as its store has it, where one is named; else what runs on this machine, through its socket. */
+export async function openView(flags: Looking, io: Io): Promise<OpenView> {
+  if (storeUrl(flags, io) === undefined)
+    return { view: remoteView(pathsOf(flags, io).socket), close: () => Promise.resolve() };
+  const store = await fleetStore(flags, { writer: 'reader' }, io)();
+  const elsewhere = (): PlumbError =>
+    new PlumbError('USAGE', 'the store has no answer to that: ask a plumb controller or agent by its --socket');
+  return {
+    view: {
+      status: async () => {
+        const notice = await store.bulletin.read();
+        return statusFrom(await knownOf(store), notice);
+      },
+      known: () => knownOf(store),
+      journal: async function* () {
+        await Promise.reject(elsewhere());
+      },
+      settle: () => Promise.reject(elsewhere()),
+    },
+    close: () => store.close(),
+  };
+}

@@ -1,0 +1,195 @@
+import type { Notice } from '../model/notice.ts';
+import type { Assignment, Report } from '../model/replica.ts';
+import type { Store } from '../model/store.ts';
+import { counted } from '../model/words.ts';
+import { createBell } from '../store/bell.ts';
+import type { Agent } from './agent.ts';
+import type { Log } from './agent-state.ts';
+import type { Controller } from './controller.ts';
+import { createDoorbell } from './doorbell.ts';
+import { HEARTBEAT } from './hearing.ts';
+import { pause } from './pause.ts';
+import { statusOf, type Status } from './status.ts';
+import type { Known } from './view.ts';
+
+export interface ControlOptions {
+  readonly controller: Controller;
+  readonly store: Store;
+  /** Name of this machine, for what is told of the whole. */
+  readonly host: string;
+  /** Whether this process is the one that acts; of one alone always. */
+  readonly leads: () => boolean;
+  /** The agent in the same process, if there is one. */
+  readonly agent?: Pick<Agent, 'kick' | 'idle' | 'hopeful' | 'lookedAt'>;
+  readonly clock: () => number;
+  readonly log: Log;
+}
+
+/** The loop around a controller. */
+export interface Control {
+  /** Works until the signal aborts. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Has it look whether there is something to do. */
+  ring(): void;
+  status(): Promise<Status>;
+  known(): Promise<Known>;
+  /** Converged, or as far as it gets: nothing under way and nothing better to be expected soon. */
+  settle(signal: AbortSignal, allowDeletions?: boolean): Promise<Status>;
+}
+
+/** Pause after a controller pass that failed, in milliseconds. */
+const AFTER_FAILURE = 5_000;
+/** How long nothing may change before waiting for convergence is given up, in milliseconds. */
+const PATIENCE = 30_000;
+/** Who waits for convergence looks after each pass of the controller, and at least this often, in milliseconds. */
+const WATCHED = 500;
+/** A look that finds nothing new makes no pass of the controller: its end is looked for this often, in milliseconds. */
+const LOOKING = 50;
+/** How long a state that cannot get better by itself must last before it is believed, in milliseconds. */
+const STUCK = 3_000;
+
+/** All that the store knows now. */
+export async function knownOf({ reservations, mailbox }: Pick<Store, 'reservations' | 'mailbox'>): Promise<Known> {
+  const [snapshot, reports] = await Promise.all([reservations.snapshot(), mailbox.reports()]);
+  const assignments = await Promise.all(reports.map((report) => mailbox.assignment(report.host)));
+  return { snapshot, reports, assignments: assignments.filter((assignment) => assignment !== undefined) };
+}
+
+/** The status of what is known, by what the controller says of the whole. */
+export function statusFrom({ snapshot, reports, assignments }: Known, notice: Notice | undefined): Status {
+  const byHost = <T extends { readonly host: string }>(items: readonly T[]): ReadonlyMap<string, T> =>
+    new Map(items.map((item) => [item.host, item]));
+  return statusOf({
+    notice,
+    placements: snapshot.placements,
+    assignments: byHost<Assignment>(assignments),
+    reports: byHost<Report>(reports),
+  });
+}
+
+/** Runs a controller whenever Git, a host or a person asks for it. */
+export function createControl(options: ControlOptions): Control {
+  const { controller, store, host, agent, leads, clock, log } = options;
+  const doorbell = createDoorbell();
+  const passed = createBell();
+  /** How often Git was to be looked at, and up to which of those it was. */
+  let asked = 0;
+  let answered = 0;
+  /** Somebody said that what the next look at Git finds may take away any number of replicas. */
+  let allowing = false;
+  let convergedAt = '';
+  let lookAt = 0;
+
+  /** One turn; gives how long there is nothing to do after it, in milliseconds. */
+  async function turn(): Promise<number> {
+    const upTo = asked;
+    // a Report needs a pass, but is no reason to ask Git again
+    const look = upTo > answered || clock() >= lookAt;
+    let wait = AFTER_FAILURE;
+    try {
+      const allow = look && allowing;
+      if (look) allowing = false;
+      await controller.pass({ look, allow });
+      if (look) lookAt = clock() + (controller.view().catalog?.fleet.spec.poll ?? AFTER_FAILURE);
+      wait = lookAt - clock();
+    } catch (error) {
+      log.warn({ err: error }, 'controller pass failed');
+      lookAt = 0;
+    }
+    if (look) answered = upTo;
+    await tellConverged().catch((error: unknown) => log.warn({ err: error }, 'status not known'));
+    return wait;
+  }
+
+  async function work(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      let wait = HEARTBEAT;
+      if (leads()) wait = await turn();
+      passed.ring();
+      await quiet(Math.max(wait, 0), signal);
+    }
+  }
+
+  /** Until there is something to do. Between passes a fleet's hosts are listened for. */
+  async function quiet(ms: number, signal: AbortSignal): Promise<void> {
+    for (let left = ms; !signal.aborted; left -= HEARTBEAT) {
+      const rung = await doorbell.wait(Math.min(left, HEARTBEAT), signal);
+      if (rung || left <= HEARTBEAT) return;
+      const changed = leads() && (await controller.listen().catch(() => false));
+      if (changed) return;
+    }
+  }
+
+  /** Hears of Reports, again after each time that this broke off. */
+  async function listen(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        for await (const { what } of store.mailbox.follow(signal)) if (what === 'report') doorbell.ring();
+      } catch (error) {
+        log.warn({ err: error }, 'news of reports broke off');
+      }
+      await pause(HEARTBEAT, signal);
+      doorbell.ring();
+    }
+  }
+
+  async function tellConverged(): Promise<void> {
+    const now = await status();
+    if (!isGood(now) || now.revision === '' || convergedAt === now.revision) return;
+    convergedAt = now.revision;
+    const message = `${now.revision.slice(0, 7)}: ${counted(now.items.length, 'replica')} Synced and Healthy`;
+    await store.journal
+      .append([{ type: 'event', host, level: 'info', reason: 'Converged', revision: now.revision, message }])
+      .catch((error: unknown) => {
+        log.warn({ err: error }, 'event not journaled');
+      });
+  }
+
+  const known = (): Promise<Known> => knownOf(store);
+
+  async function status(): Promise<Status> {
+    // read before the hosts' side, which is then at least as new as what it says it told them
+    const notice = leads() ? controller.view().notice : await store.bulletin.read();
+    return statusFrom(await known(), notice);
+  }
+
+  async function settle(signal: AbortSignal, allowDeletions = false): Promise<Status> {
+    const mine = (asked += 1);
+    allowing ||= allowDeletions;
+    doorbell.ring();
+    agent?.kick('*');
+    let last = '';
+    const since = clock();
+    let changedAt = since;
+    for (;;) {
+      // a Report from before the kick may not know yet what is wrong
+      const looked = agent === undefined || agent.lookedAt() >= since;
+      const now = await status();
+      const text = JSON.stringify(now.items) + now.sync;
+      // while the agent works the next change is on its way
+      if (text !== last || agent?.idle() === false) changedAt = clock();
+      last = text;
+      const unchanged = clock() - changedAt;
+      const stuck = now.health !== 'Progressing' && agent?.hopeful() !== true && unchanged > STUCK;
+      if (answered >= mine && ((looked && isGood(now)) || stuck || unchanged > PATIENCE)) return now;
+      if (signal.aborted) return now;
+      await passed.next(AbortSignal.any([signal, AbortSignal.timeout(looked ? WATCHED : LOOKING)]));
+    }
+  }
+
+  return {
+    run: async (signal) => {
+      await Promise.all([work(signal), listen(signal)]);
+    },
+    ring: () => {
+      doorbell.ring();
+    },
+    status,
+    known,
+    settle,
+  };
+}
+
+function isGood({ sync, health }: Status): boolean {
+  return sync === 'Synced' && health === 'Healthy';
+}

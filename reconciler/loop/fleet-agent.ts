@@ -1,0 +1,78 @@
+import type { HostFacts } from '../model/replica.ts';
+import type { Store } from '../model/store.ts';
+import { createAgent } from './agent.ts';
+import type { AgentOptions, Log } from './agent-state.ts';
+import { knownOf, statusFrom } from './control.ts';
+import { PlumbError } from '../model/errors.ts';
+import { createMembership } from './membership.ts';
+import { introduction } from './report.ts';
+import { readJournal, type LocalView } from './view.ts';
+
+export interface FleetAgentOptions {
+  readonly host: string;
+  readonly holder: string;
+  readonly facts: HostFacts;
+  /** The store of the fleet. */
+  readonly far: Pick<Store, 'mailbox' | 'leases' | 'bulletin'>;
+  /** What this machine keeps: last Assignment, last Report, journal. */
+  readonly near: Store;
+  readonly agent: Pick<AgentOptions, 'providers' | 'health'>;
+  readonly clock: () => number;
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+export interface FleetAgent {
+  /** Tells the store all again: it was emptied. */
+  resend(): void;
+  /** Works until the signal aborts, then finishes what it has begun. Throws STORE_LOCKED when another agent speaks for the host. */
+  run(signal: AbortSignal): Promise<void>;
+  readonly view: LocalView;
+}
+
+/** The agent of one host of a fleet. Without store and controller it keeps to its last Assignment, for ever. */
+export function createFleetAgent(options: FleetAgentOptions): FleetAgent {
+  const { host, holder, facts, far, near, clock, random, log } = options;
+  const membership = createMembership({ host, holder, far, near: near.mailbox, random, log });
+  const { mailbox } = membership;
+  const agent = createAgent({
+    ...options.agent,
+    host,
+    facts,
+    mailbox,
+    journal: near.journal,
+    clock,
+    random,
+    log,
+  });
+  return {
+    resend: () => {
+      membership.resend();
+    },
+    view: {
+      status: async () => {
+        const known = await knownOf(near);
+        const placements = new Map(
+          known.assignments.flatMap(({ replicas }) => replicas.map(({ id, placement }) => [id, placement] as const)),
+        );
+        const notice = await far.bulletin.read().catch(() => undefined);
+        return statusFrom({ ...known, snapshot: { ...known.snapshot, placements } }, notice);
+      },
+      known: () => knownOf(near),
+      journal: (...asked) => readJournal(near.journal, ...asked),
+      settle: () =>
+        Promise.reject(new PlumbError('USAGE', `a plumb agent runs here: ask plumb controller to converge the fleet`)),
+    },
+    async run(signal) {
+      const before = (await near.mailbox.reports()).find((report) => report.host === host);
+      await mailbox.report(introduction(host, facts, clock(), before));
+      const end = new AbortController();
+      const over = AbortSignal.any([signal, end.signal]);
+      try {
+        await Promise.all([agent.run(over), membership.run(over)]);
+      } finally {
+        end.abort();
+      }
+    },
+  };
+}

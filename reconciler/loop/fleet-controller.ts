@@ -1,0 +1,67 @@
+import type { Store } from '../model/store.ts';
+import { PlumbError } from '../model/errors.ts';
+import type { Log } from './agent-state.ts';
+import { createControl } from './control.ts';
+import { createController, type Repository } from './controller.ts';
+import { createLeader } from './leader.ts';
+import { readJournal, type LocalView } from './view.ts';
+
+export interface FleetControllerOptions {
+  /** Who this is, among the controllers of the fleet. */
+  readonly holder: string;
+  readonly repository: Repository;
+  readonly store: Store;
+  readonly allowDeletions: boolean;
+  readonly clock: () => number;
+  readonly log: Log;
+}
+
+export interface FleetController {
+  /** Competes to lead, and leads, until the signal aborts. */
+  run(signal: AbortSignal): Promise<void>;
+  readonly view: LocalView;
+}
+
+/** The lease of the controller that leads, and how long it lasts without being renewed: milliseconds. */
+const CONTROLLER_LEASE = 'controller';
+const CONTROLLER_TTL = 8_000;
+
+/** One of any number of controllers of a fleet: one leads, the others stand by and take over when its lease runs out. */
+export function createFleetController(options: FleetControllerOptions): FleetController {
+  const { holder, repository, store, allowDeletions, clock, log } = options;
+  const leader = createLeader({
+    leases: store.leases,
+    name: CONTROLLER_LEASE,
+    holder,
+    ttl: CONTROLLER_TTL,
+    clock,
+    log,
+    onChange: (leads) => {
+      log.info({ holder }, leads ? 'leads' : 'stands by');
+      if (!leads) return;
+      control.ring();
+      const message = `${holder} leads`;
+      store.journal
+        .append([{ type: 'event', host: '', level: 'info', reason: 'Leading', message }])
+        .catch((error: unknown) => log.warn({ err: error }, 'event not journaled'));
+    },
+  });
+  const leads = (): boolean => leader.leads();
+  const controller = createController({ repository, store, allowDeletions, clock, log, fleet: { leads } });
+  const control = createControl({ controller, store, host: '', leads, clock, log });
+  return {
+    view: {
+      status: () => control.status(),
+      known: () => control.known(),
+      journal: (...asked) => readJournal(store.journal, ...asked),
+      settle: async (signal, allow) => {
+        if (leads()) return control.settle(signal, allow);
+        const other = (await store.leases.get(CONTROLLER_LEASE))?.holder ?? 'no controller';
+        throw new PlumbError('CONFLICT', `${other} leads the fleet now, not this controller; ask there`);
+      },
+    },
+    run: async (signal) => {
+      await Promise.all([leader.run(signal), control.run(signal)]);
+    },
+  };
+}

@@ -1,0 +1,79 @@
+import type { Lease, Leases } from '../model/store.ts';
+import type { Log } from './agent-state.ts';
+import { pause } from './pause.ts';
+
+/** What a lease is kept with. */
+export interface LeaderOptions {
+  readonly leases: Leases;
+  /** The lease that all candidates want. */
+  readonly name: string;
+  /** Who this is, for people and for the store. */
+  readonly holder: string;
+  /** Milliseconds that it is held without being renewed. */
+  readonly ttl: number;
+  readonly clock: () => number;
+  readonly log: Log;
+  /** Called when the lease was won or lost. */
+  readonly onChange: (leads: boolean) => void;
+}
+
+export interface Leader {
+  /** Whether the lease is ours for sure, by our own clock: a process that was stopped finds out at its next question. */
+  leads(): boolean;
+  /** Competes until the signal aborts, then lets go. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** Renewed so often within its time. */
+const RENEWALS = 4;
+/** A store that does not answer keeps nobody from stopping for longer, milliseconds. */
+const GOODBYE = 2_000;
+/** Part of the time after which a holder that could not renew no longer acts on it. */
+const SURE = 0.75;
+
+/** Competes for a lease and keeps it: of many candidates one leads. */
+export function createLeader(options: LeaderOptions): Leader {
+  const { leases, name, holder, ttl, clock, log } = options;
+  let lease: Lease | undefined;
+  let sureUntil = 0;
+  let told = false;
+
+  const leads = (): boolean => lease !== undefined && clock() < sureUntil;
+
+  function tell(): void {
+    const now = leads();
+    if (now === told) return;
+    told = now;
+    options.onChange(now);
+  }
+
+  async function renew(): Promise<void> {
+    const asked = clock();
+    try {
+      lease = await leases.acquire(name, holder, ttl);
+      if (lease) sureUntil = asked + ttl * SURE;
+    } catch (error) {
+      log.warn({ err: error, lease: name }, 'lease not renewed');
+    }
+    tell();
+  }
+
+  return {
+    leads,
+    async run(signal) {
+      while (!signal.aborted) {
+        await renew();
+        await pause(ttl / RENEWALS, signal);
+        tell();
+      }
+      const held = lease;
+      lease = undefined;
+      tell();
+      if (!held) return;
+      const released = leases
+        .release(held)
+        .catch((error: unknown) => log.warn({ err: error }, 'lease not released; it runs out'));
+      await Promise.race([released, pause(GOODBYE, new AbortController().signal)]);
+    },
+  };
+}

@@ -1,0 +1,151 @@
+import { asPlumbError, PlumbError } from '../model/errors.ts';
+import type { Assignment, Report } from '../model/replica.ts';
+import type { Leases, Mailbox } from '../model/store.ts';
+import { isOver } from '../store/bell.ts';
+import type { Log } from './agent-state.ts';
+import { createDoorbell } from './doorbell.ts';
+import { HEARTBEAT, HOST_LEASE, HOST_TTL } from './hearing.ts';
+import { aborted, pause } from './pause.ts';
+
+export interface MembershipOptions {
+  readonly host: string;
+  /** Who speaks for the host; the same after a restart. */
+  readonly holder: string;
+  /** The store of the fleet. */
+  readonly far: { readonly mailbox: Mailbox; readonly leases: Leases };
+  /** What this machine keeps: its last Assignment and Report. */
+  readonly near: Mailbox;
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+/** A host's part in a fleet: heartbeat, Assignments in, Reports out. */
+export interface Membership {
+  /** What the agent works with: it answers from this machine, whether or not the fleet's store does. */
+  readonly mailbox: Mailbox;
+  /** Sends the last Report again: the store has lost it. */
+  resend(): void;
+  /** Works until the signal aborts, through every outage of the store. Throws STORE_LOCKED when another agent speaks for the host. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** Assignments are asked for this often even if no news of them came, milliseconds. */
+const POLL = 10_000;
+/** Pauses after failures: the first, doubling up to the longest; each is taken with jitter, so that a fleet does not come back as one. */
+const FIRST_PAUSE = 500;
+const LONGEST_PAUSE = 30_000;
+
+export function createMembership(options: MembershipOptions): Membership {
+  const { host, holder, far, near, random, log } = options;
+  const toSend = createDoorbell();
+  const toFetch = createDoorbell();
+  let unsent: Report | undefined;
+  let last: Report | undefined;
+  /** What this host was told and the store does not know. */
+  let kept: Assignment | undefined;
+  let compared = false;
+
+  /** What does not work now: each outage is told once, and once its end. */
+  const away = new Set<string>();
+
+  function tell(what: string, error?: unknown): void {
+    if (error === undefined) {
+      if (away.delete(what) && away.size === 0) log.info({}, "the fleet's store answers again");
+      return;
+    }
+    const { code, message } = asPlumbError(error);
+    if (away.size === 0) log.warn({ code }, `the fleet's store does not answer, what runs goes on: ${message}`);
+    else log.debug({ code, what }, message);
+    away.add(what);
+  }
+
+  /** Does something again and again until the signal aborts, and then waits for nothing; after a failure with growing pauses. */
+  async function always(what: string, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+    const over = aborted(signal);
+    for (let wait = FIRST_PAUSE; !signal.aborted;) {
+      try {
+        await Promise.race([work(), over]);
+        tell(what);
+        wait = FIRST_PAUSE;
+      } catch (error) {
+        if (error instanceof PlumbError && error.code === 'STORE_LOCKED') throw error;
+        if (isOver(signal)) return;
+        tell(what, error);
+        await pause(wait * (0.5 + random()), signal);
+        wait = Math.min(wait * 2, LONGEST_PAUSE);
+      }
+    }
+  }
+
+  async function beat(signal: AbortSignal): Promise<void> {
+    const lease = await far.leases.acquire(`${HOST_LEASE}${host}`, holder, HOST_TTL);
+    if (!lease) {
+      const other = (await far.leases.get(`${HOST_LEASE}${host}`))?.holder ?? 'another';
+      throw new PlumbError(
+        'STORE_LOCKED',
+        `the agent ${other} speaks for host ${host} already; stop it, or start this one with another --host`,
+        { host, holder: other },
+      );
+    }
+    await pause(HEARTBEAT, signal);
+  }
+
+  async function fetch(signal: AbortSignal): Promise<void> {
+    const assignment = await far.mailbox.assignment(host);
+    if (assignment && !(await near.assign(assignment)))
+      log.warn({ generation: assignment.generation }, 'an Assignment older than the one in hand was left');
+    if (kept && assignment) resend();
+    await toFetch.wait(POLL * (0.9 + 0.2 * random()), signal);
+  }
+
+  async function hear(signal: AbortSignal): Promise<void> {
+    for await (const news of far.mailbox.follow(signal))
+      if (news.host === host && news.what === 'assignment') toFetch.ring();
+    if (!isOver(signal)) throw new PlumbError('STORE_UNAVAILABLE', 'news of assignments broke off');
+  }
+
+  async function send(signal: AbortSignal): Promise<void> {
+    // before anybody hears of this host at all, so that an emptied store never takes it for one that runs nothing
+    if (!compared) kept = (await far.mailbox.assignment(host)) ? undefined : await near.assignment(host);
+    compared = true;
+    const report = unsent;
+    if (report) {
+      await far.mailbox.report(kept ? { ...report, kept } : report);
+      if (unsent === report) unsent = undefined;
+    }
+    if (!unsent) await toSend.wait(POLL, signal);
+  }
+
+  function resend(): void {
+    compared = false;
+    // another object than one that is on its way
+    if (last) unsent = { ...last };
+    toSend.ring();
+  }
+
+  return {
+    resend,
+    mailbox: {
+      ...near,
+      report: async (report) => {
+        await near.report(report);
+        unsent = last = report;
+        toSend.ring();
+      },
+    },
+    async run(signal) {
+      const end = new AbortController();
+      const over = AbortSignal.any([signal, end.signal]);
+      try {
+        await Promise.all([
+          always('heartbeat', over, () => beat(over)),
+          always('assignments', over, () => fetch(over)),
+          always('news of assignments', over, () => hear(over)),
+          always('reports', over, () => send(over)),
+        ]);
+      } finally {
+        end.abort();
+      }
+    },
+  };
+}

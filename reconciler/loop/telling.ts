@@ -1,0 +1,83 @@
+import type { Catalog } from '../model/catalog.ts';
+import type { EntryDraft } from '../model/journal.ts';
+import type { Journal } from '../model/store.ts';
+import { counted } from '../model/words.ts';
+import type { Log } from './agent-state.ts';
+
+/** An event of the whole, before it is known to be one. */
+export type Told = Omit<Extract<EntryDraft, { type: 'event' }>, 'type' | 'host'>;
+
+/** Who wrote a revision, and its first line. */
+export interface CommitInfo {
+  readonly author: string;
+  readonly subject: string;
+}
+
+/** What a controller tells of Git, of hosts and of itself, in its journal. */
+export interface Telling {
+  tell(event: Told): Promise<void>;
+  /** The same words are told once for a revision. */
+  tellOnce(event: Told): Promise<void>;
+  /** A revision that was not worked on before. */
+  revision(catalog: Catalog, commit: CommitInfo): Promise<void>;
+  /** A source that went silent, and one that is back. */
+  source(url: string, error: string | undefined, before: string | undefined): Promise<void>;
+  /** Hosts that were lost, and are heard of again. */
+  hosts(before: readonly string[], now: readonly string[]): Promise<void>;
+}
+
+/** Tells in a journal. One that takes nothing (a full disk) keeps nobody from working. */
+export function createTelling(journal: Pick<Journal, 'append'>, log: Log): Telling {
+  const told = new Set<string>();
+
+  async function tell(event: Told): Promise<void> {
+    try {
+      await journal.append([{ type: 'event', host: '', ...event }]);
+    } catch (error) {
+      log.warn({ err: error }, 'event not journaled');
+    }
+  }
+
+  async function tellOnce(event: Told): Promise<void> {
+    const key = `${event.reason} ${event.message}`;
+    if (told.has(key)) return;
+    told.add(key);
+    await tell(event);
+  }
+
+  return {
+    tell,
+    tellOnce,
+    revision: async ({ revision, problems }, { author, subject }) => {
+      told.clear();
+      const short = revision.slice(0, 7);
+      const base = { revision, author };
+      await tell({ level: 'info', reason: 'RevisionSynced', ...base, message: `${short} by ${author}: ${subject}` });
+      if (problems.length === 0) return;
+      const first = problems[0];
+      const where = first ? ` (${first.file}:${String(first.line)}: ${first.message})` : '';
+      const message = `${counted(problems.length, 'problem')} in ${short}${where}; what they touch is kept as it runs`;
+      await tell({ level: 'error', reason: 'ManifestErrors', ...base, message });
+    },
+    source: async (url, error, before) => {
+      if (error !== undefined && before === undefined)
+        await tell({
+          level: 'error',
+          reason: 'SourceStale',
+          message: `${url}: ${error}; the last good revision stays`,
+        });
+      if (error === undefined && before !== undefined)
+        await tell({ level: 'info', reason: 'SourceRecovered', message: url });
+    },
+    hosts: async (before, now) => {
+      for (const host of now.filter((name) => !before.includes(name)))
+        await tell({
+          level: 'error',
+          reason: 'HostLost',
+          message: `${host} is not heard of any more; what it ran may run on`,
+        });
+      for (const host of before.filter((name) => !now.includes(name)))
+        await tell({ level: 'info', reason: 'HostBack', message: `${host} is heard of again` });
+    },
+  };
+}

@@ -1,0 +1,32 @@
+/** What a source of manifests says of itself. */
+export interface SourceStatus {
+  readonly url: string;
+  readonly ref: string;
+  readonly revision: string;
+  /** Milliseconds since 1970 of the last fetch that worked. */
+  readonly fetchedAt: number;
+  /** Why the last fetch failed, if it did: the revision is the last good one. */
+  readonly error?: string;
+}
+
+/** A host that has not been heard of. */
+export interface LostHost {
+  readonly host: string;
+  /** Milliseconds since 1970: when that was noticed. */
+  readonly since: number;
+}
+
+/** What the controller says of the whole fleet, for who looks at the store and not at the controller. */
+export interface Notice {
+  readonly source: SourceStatus;
+  /** Files, or parts of them, of the revision that cannot be used. */
+  readonly problems: number;
+  readonly unplaceable: readonly { readonly replica: string; readonly message: string }[];
+  /** What waits for a person, and how to let it go on. */
+  readonly held: readonly string[];
+  /** The revision of which the hosts were last told. */
+  readonly published: string;
+  /** Replicas whose turn in a rollout has not come. */
+  readonly waiting: number;
+  readonly lost: readonly LostHost[];
+}

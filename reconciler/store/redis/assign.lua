@@ -1,0 +1,17 @@
+#!lua
+-- Stores an Assignment unless a newer generation is there, or another content of the same.
+--
+-- KEYS [1] incarnation  [2] assignment (hash: body, generation, version)  [3] mail (stream)
+-- ARGV [1] incarnation  [2] host  [3] generation  [4] body  [5] mails kept  [6] channel of all hosts  [7] channel of this host
+-- Reply: 1 stored, or there already; 0 a newer generation is there, or another of the same; -1 the store has another incarnation. Idempotent.
+
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
+local generation, body = unpack(redis.call('HMGET', KEYS[2], 'generation', 'body'))
+if body == ARGV[4] then return 1 end
+if generation and tonumber(generation) >= tonumber(ARGV[3]) then return 0 end
+redis.call('HSET', KEYS[2], 'generation', ARGV[3], 'body', ARGV[4])
+redis.call('HINCRBY', KEYS[2], 'version', 1)
+redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], '*', 'host', ARGV[2], 'what', 'assignment')
+redis.call('PUBLISH', ARGV[6], ARGV[2])
+redis.call('PUBLISH', ARGV[7], ARGV[2])
+return 1

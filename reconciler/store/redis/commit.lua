@@ -1,0 +1,318 @@
+#!lua
+-- Decides a request on the reservations of a fleet: the translation of reconciler/model/decide.ts. Everything is read and decided
+-- first and written last, so that an error on the way leaves nothing half done.
+--
+-- KEYS [1] incarnation  [2] cursor "NUMBER STAMP"  [3] hosts (host -> record)  [4] placements (replica -> placement)
+--      [5] addresses (network/address -> record)  [6] loads (host -> CPU MEMORY PIDS ,"APP":PLACEMENTS…)
+--      [7] counts (level/app/domain -> placements)  [8] replies (request -> reply)  [9] replied (requests by time)  [10] log (stream)
+-- ARGV [1] incarnation  [2] request id  [3] now, ms  [4] replies kept  [5] ms they are kept  [6] commits kept in the log  [7] channel,
+--      then for each proposal, as canonical JSON where it is not a name:
+--      host NAME RECORD | forget-host NAME | place PLACEMENT HOST-EPOCH SPREAD | resize REPLICA DEMAND | release REPLICA UNTIL
+-- Reply: JSON {"cursor": N, "verdicts": [1 | {"reason": …, "current": …}, …]}, or -1 when the store has another incarnation.
+-- Idempotent: a request id that is still kept gets its first reply and changes nothing. The stamp hashes all commits so far.
+
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
+local request = ARGV[2]
+local before = redis.call('HGET', KEYS[8], request)
+if before then return before end
+local now = tonumber(ARGV[3])
+
+local RESOURCES = { 'cpu', 'memory', 'pids' }
+local LEVELS = { 'switch', 'rack', 'host' }
+
+-- all digits of a double, so that it comes back as the same number
+local function number(value) return string.format('%.17g', value) end
+
+-- a layer over a hash: reads a field once, keeps what is set (false: removed) until it is written
+local function layer(key)
+  local seen, changed = {}, {}
+  return {
+    get = function(field)
+      local value = seen[field]
+      if value == nil then
+        value = redis.call('HGET', key, field)
+        seen[field] = value
+      end
+      return value
+    end,
+    -- reads many fields in one call
+    fetch = function(fields)
+      for from = 1, #fields, 1000 do
+        local to = math.min(from + 999, #fields)
+        local values = redis.call('HMGET', key, unpack(fields, from, to))
+        for index, value in ipairs(values) do seen[fields[from + index - 1]] = value end
+      end
+    end,
+    set = function(field, value)
+      seen[field] = value
+      changed[field] = true
+    end,
+    write = function()
+      local set, removed = {}, {}
+      local function flush(most)
+        if #set > most then redis.call('HSET', key, unpack(set)); set = {} end
+        if #removed > most then redis.call('HDEL', key, unpack(removed)); removed = {} end
+      end
+      for field in pairs(changed) do
+        local value = seen[field]
+        if value then
+          set[#set + 1] = field
+          set[#set + 1] = value
+        else
+          removed[#removed + 1] = field
+        end
+        flush(1000) -- unpack knows no more than some thousand
+      end
+      flush(0)
+    end,
+  }
+end
+
+local hosts, placements, addresses = layer(KEYS[3]), layer(KEYS[4]), layer(KEYS[5])
+local loads, counts = layer(KEYS[6]), layer(KEYS[7])
+
+local known = {}
+local function decoded(json)
+  if not json then return nil end
+  local value = known[json]
+  if not value then
+    value = cjson.decode(json)
+    known[json] = value
+  end
+  return value
+end
+
+local function hostOf(name) return decoded(hosts.get(name)) end
+
+-- a host's sums and, as text so that a placing need not parse them all, how many placements each App has there
+local touched = {}
+local function loadOf(host)
+  local load = touched[host]
+  if not load then
+    local cpu, memory, pids, apps = string.match(loads.get(host) or '0 0 0 ', '^(%S+) (%S+) (%S+) (.*)$')
+    load = { tonumber(cpu), tonumber(memory), tonumber(pids), apps }
+    touched[host] = load
+  end
+  return load
+end
+
+local function residentsOf(host) return '{' .. string.sub(loadOf(host)[4], 2) .. '}' end
+
+-- the count of an App, the words in front of it, and where both stand; a quote inside a name is escaped, so no other name fits
+local function findApp(apps, app)
+  local key = ',' .. cjson.encode(app) .. ':'
+  local from, to = string.find(apps, key, 1, true)
+  if not from then return 0, key, #apps + 1, #apps end
+  local digits = string.match(apps, '^%d+', to + 1)
+  return tonumber(digits), key, from, to + #digits
+end
+
+local function countOf(app, level, domain)
+  if level == 'host' then return (findApp(loadOf(domain)[4], app)) end
+  return tonumber(counts.get(level .. '/' .. app .. '/' .. domain) or 0)
+end
+
+local function addDomains(record, app, step)
+  if not record then return end
+  for _, level in ipairs({ 'switch', 'rack' }) do
+    local left = countOf(app, level, record[level]) + step
+    counts.set(level .. '/' .. app .. '/' .. record[level], left ~= 0 and number(left))
+  end
+end
+
+local function addPlacement(placement, sign)
+  local load = loadOf(placement.host)
+  for index, resource in ipairs(RESOURCES) do load[index] = load[index] + sign * placement.demand[resource] end
+  local count, key, from, to = findApp(load[4], placement.app)
+  local entry = count + sign ~= 0 and key .. number(count + sign) or ''
+  load[4] = string.sub(load[4], 1, from - 1) .. entry .. string.sub(load[4], to + 1)
+  if load[4] == '' then load[1], load[2], load[3] = 0, 0, 0 end
+  loads.set(placement.host, load[4] ~= '' and string.format('%.17g %.17g %.17g %s', unpack(load)))
+  addDomains(hostOf(placement.host), placement.app, sign)
+end
+
+local deltas = {}
+
+local function setHost(host, json)
+  local old, new = hostOf(host), decoded(json)
+  if (old and old.rack) ~= (new and new.rack) or (old and old.switch) ~= (new and new.switch) then
+    for app, count in pairs(cjson.decode(residentsOf(host))) do
+      addDomains(old, app, -count)
+      addDomains(new, app, count)
+    end
+  end
+  hosts.set(host, json)
+  deltas[#deltas + 1] = '{"type":"host","host":' .. cjson.encode(host) .. (json and ',"record":' .. json or '') .. '}'
+end
+
+local function setPlacement(replica, json)
+  local old = decoded(placements.get(replica))
+  if old then addPlacement(old, -1) end
+  if json then addPlacement(decoded(json), 1) end
+  placements.set(replica, json)
+  deltas[#deltas + 1] = '{"type":"placement","replica":' .. cjson.encode(replica) .. (json and ',"placement":' .. json or '') .. '}'
+end
+
+local function setAddress(key, json)
+  addresses.set(key, json)
+  deltas[#deltas + 1] = '{"type":"address","key":' .. cjson.encode(key) .. (json and ',"record":' .. json or '') .. '}'
+end
+
+local ACCEPTED = '1'
+local function conflict(reason, current)
+  return '{"reason":"' .. reason .. '"' .. (current and ',"current":' .. current or '') .. '}'
+end
+
+-- the conflict when `want` instead of `have` asks for more than the host has left
+local function overflow(record, have, want)
+  local load = loadOf(record.host)
+  for index, resource in ipairs(RESOURCES) do
+    local used, most = load[index], record.allocatable[resource]
+    if want[resource] > have[resource] and used - have[resource] + want[resource] > most then
+      return conflict('capacity', '{"resource":"' .. resource .. '","used":' .. number(used) .. ',"allocatable":' .. number(most) .. '}')
+    end
+  end
+end
+
+local function addressConflict(key)
+  local record = decoded(addresses.get(key))
+  if not record then return nil end
+  if record.replica then return conflict('address-owned', cjson.encode(record.replica)) end
+  if record['until'] > now then return conflict('address-resting', number(record['until'])) end
+end
+
+local NOTHING = { cpu = 0, memory = 0, pids = 0 }
+local DEMAND = '"demand":'
+
+local decide = {}
+
+decide['host'] = function(host, json)
+  local old = hosts.get(host)
+  if old then
+    if decoded(json).epoch < decoded(old).epoch then return conflict('epoch', number(decoded(old).epoch)) end
+    if old == json then return ACCEPTED end
+  end
+  setHost(host, json)
+  return ACCEPTED
+end
+
+decide['forget-host'] = function(host)
+  if not hosts.get(host) then return ACCEPTED end
+  if loadOf(host)[4] ~= '' then return conflict('host-in-use', residentsOf(host)) end
+  setHost(host, false)
+  return ACCEPTED
+end
+
+decide['place'] = function(json, epoch, limits)
+  local placement = decoded(json)
+  local replica, app = placement.replica, placement.app
+  local old = placements.get(replica)
+  if old then return old == json and ACCEPTED or conflict('placed-elsewhere', old) end
+  local record = hostOf(placement.host)
+  if not record then return conflict('no-host') end
+  if record.state ~= 'open' then return conflict('host-closed', cjson.encode(record.state)) end
+  if record.zone ~= placement.zone then return conflict('wrong-zone', cjson.encode(record.zone)) end
+  if record.epoch ~= tonumber(epoch) then return conflict('epoch', number(record.epoch)) end
+  local key = placement.network .. '/' .. placement.address
+  local refused = overflow(record, NOTHING, placement.demand) or addressConflict(key)
+  if refused then return refused end
+  local spread = decoded(limits)
+  for _, level in ipairs(LEVELS) do
+    local limit = spread[level]
+    local count = limit and countOf(app, level, record[level])
+    if limit and count >= limit then
+      return conflict('spread', '{"level":"' .. level .. '","count":' .. number(count) .. ',"limit":' .. number(limit) .. '}')
+    end
+  end
+  setPlacement(replica, json)
+  setAddress(key, '{"replica":' .. cjson.encode(replica) .. '}')
+  return ACCEPTED
+end
+
+decide['resize'] = function(replica, demand)
+  local old = placements.get(replica)
+  if not old then return conflict('not-placed') end
+  local placement = decoded(old)
+  local record = hostOf(placement.host)
+  if not record then return conflict('no-host') end
+  -- a quote inside a string is escaped, so this is the member and nothing else
+  local from, start = string.find(old, DEMAND, 1, true)
+  local _, to = string.find(old, '}', start, true)
+  if string.sub(old, start + 1, to) == demand then return ACCEPTED end
+  local refused = overflow(record, placement.demand, decoded(demand))
+  if refused then return refused end
+  setPlacement(replica, string.sub(old, 1, from - 1) .. DEMAND .. demand .. string.sub(old, to + 1))
+  return ACCEPTED
+end
+
+decide['release'] = function(replica, rest)
+  local placement = decoded(placements.get(replica))
+  if not placement then return conflict('not-placed') end
+  setPlacement(replica, false)
+  setAddress(placement.network .. '/' .. placement.address, tonumber(rest) > now and '{"until":' .. rest .. '}')
+  return ACCEPTED
+end
+
+local ARGUMENTS = { ['host'] = 2, ['forget-host'] = 1, ['place'] = 3, ['resize'] = 2, ['release'] = 2 }
+
+-- what the placings will ask for, in a few calls instead of some for each
+do
+  local replicas, names, keys, sums = {}, {}, {}, {}
+  local placings = {}
+  local at = 8
+  while at <= #ARGV do
+    if ARGV[at] == 'place' then
+      local placement = decoded(ARGV[at + 1])
+      placings[#placings + 1] = placement
+      replicas[#replicas + 1] = placement.replica
+      names[#names + 1] = placement.host
+      keys[#keys + 1] = placement.network .. '/' .. placement.address
+    end
+    at = at + 1 + ARGUMENTS[ARGV[at]]
+  end
+  hosts.fetch(names)
+  loads.fetch(names)
+  placements.fetch(replicas)
+  addresses.fetch(keys)
+  for _, placement in ipairs(placings) do
+    local record = hostOf(placement.host)
+    if record then
+      sums[#sums + 1] = 'switch/' .. placement.app .. '/' .. record.switch
+      sums[#sums + 1] = 'rack/' .. placement.app .. '/' .. record.rack
+    end
+  end
+  counts.fetch(sums)
+end
+
+local verdicts = {}
+local at = 8
+while at <= #ARGV do
+  local op = ARGV[at]
+  verdicts[#verdicts + 1] = decide[op](ARGV[at + 1], ARGV[at + 2], ARGV[at + 3])
+  at = at + 1 + ARGUMENTS[op]
+end
+
+-- from here on it is written
+local cursor, stamp = string.match(redis.call('GET', KEYS[2]) or '0 ', '^(%d+) (%x*)$')
+if #deltas > 0 then
+  cursor = number(cursor + 1)
+  stamp = string.sub(redis.sha1hex(stamp .. request), 1, 16)
+  for _, one in ipairs({ hosts, placements, addresses, loads, counts }) do one.write() end
+  redis.call('SET', KEYS[2], cursor .. ' ' .. stamp)
+  redis.call('XADD', KEYS[10], 'MAXLEN', '~', ARGV[6], cursor .. '-0', 's', stamp, 'd', '[' .. table.concat(deltas, ',') .. ']')
+  redis.call('PUBLISH', ARGV[7], cursor)
+end
+local reply = '{"cursor":' .. cursor .. ',"verdicts":[' .. table.concat(verdicts, ',') .. ']}'
+
+local time = redis.call('TIME')
+local ms = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('HSET', KEYS[8], request, reply)
+redis.call('ZADD', KEYS[9], ms, request)
+local surplus = redis.call('ZCARD', KEYS[9]) - tonumber(ARGV[4])
+local old = surplus > 0 and redis.call('ZRANGE', KEYS[9], 0, math.min(surplus, 100) - 1) or {}
+if #old == 0 then old = redis.call('ZRANGE', KEYS[9], '-inf', number(ms - ARGV[5]), 'BYSCORE', 'LIMIT', 0, 100) end
+if #old > 0 then
+  redis.call('ZREM', KEYS[9], unpack(old))
+  redis.call('HDEL', KEYS[8], unpack(old))
+end
+return reply

@@ -1,0 +1,133 @@
+import type { Assignment, Report } from '../../model/replica.ts';
+import type { Mailbox } from '../../model/store.ts';
+import { isOver } from '../bell.ts';
+import { fieldsOf } from './context.ts';
+import type { Context, StreamReply } from './context.ts';
+import { emptied } from './failures.ts';
+
+type Mail = Mailbox extends { follow(signal: AbortSignal): AsyncIterable<infer M> } ? M : never;
+
+/** Reports, and hints, read at once. */
+const REPORTS = 100;
+const HINTS = 1000;
+
+async function hostsOf({ calls, keys }: Context): Promise<readonly string[]> {
+  const [hosts] = await calls.ask(['smembers', keys.reporting]);
+  return (hosts as string[]).sort();
+}
+
+async function readReports(context: Context): Promise<readonly Report[]> {
+  const hosts = await hostsOf(context);
+  const reports: Report[] = [];
+  for (let at = 0; at < hosts.length; at += REPORTS) {
+    const some = hosts.slice(at, at + REPORTS).map((host) => context.keys.report(host));
+    const [bodies] = await context.calls.ask(['mget', ...some]);
+    for (const body of bodies as readonly (string | null)[])
+      if (body !== null) reports.push(JSON.parse(body) as Report);
+  }
+  return reports;
+}
+
+/** The hints behind an id; undefined when some are no longer kept. */
+async function readHints({ calls, keys }: Context, at: string): Promise<StreamReply | undefined> {
+  const [reply] = await calls.ask(['xrange', keys.mail, at, '+', 'COUNT', HINTS]);
+  const [first, ...rest] = reply as StreamReply;
+  if (at === '0-0') return reply as StreamReply;
+  return first?.[0] === at ? rest : undefined;
+}
+
+/** All hosts' mail. Whoever missed hints is told of every host. */
+async function* followAll(context: Context, start: Promise<string>, signal: AbortSignal): AsyncGenerator<Mail> {
+  const ear = context.ears.on(context.keys.onMail);
+  for (let at = await start; !isOver(signal);) {
+    const rung = ear.next(signal);
+    ear.check();
+    const hints = await readHints(context, at);
+    const mails = new Map<string, Mail>();
+    for (const [, list] of hints ?? []) {
+      const { host = '', what } = fieldsOf(list);
+      mails.set(`${String(what)}/${host}`, { host, what: what === 'report' ? what : 'assignment' });
+    }
+    if (!hints)
+      for (const host of await hostsOf(context))
+        for (const what of ['assignment', 'report'] as const) mails.set(`${what}/${host}`, { host, what });
+    at = hints ? (hints.at(-1)?.[0] ?? at) : await lastHint(context);
+    for (const mail of mails.values()) {
+      if (isOver(signal)) return;
+      yield mail;
+    }
+    if (mails.size === 0) await rung;
+  }
+}
+
+async function lastHint({ calls, keys }: Context): Promise<string> {
+  const [reply] = await calls.ask(['xrevrange', keys.mail, '+', '-', 'COUNT', 1]);
+  return (reply as StreamReply)[0]?.[0] ?? '0-0';
+}
+
+async function versionOf({ calls, keys }: Context, host: string): Promise<unknown> {
+  const [version] = await calls.ask(['hget', keys.assignment(host), 'version']);
+  return version;
+}
+
+/** The Assignments of one host, without a look at anybody else's mail. */
+async function* followOne(
+  context: Context,
+  host: string,
+  start: Promise<unknown>,
+  signal: AbortSignal,
+): AsyncGenerator<Mail> {
+  const ear = context.ears.on(context.keys.onAssignment(host));
+  for (let seen = await start; !isOver(signal);) {
+    const rung = ear.next(signal);
+    ear.check();
+    const version = await versionOf(context, host);
+    if (version === seen) {
+      await rung;
+      continue;
+    }
+    seen = version;
+    if (!isOver(signal)) yield { host, what: 'assignment' };
+  }
+}
+
+/** The mailbox on Redis, of a fleet or, for an agent, of one host. */
+export function createMailbox(context: Context, host: string | undefined): Mailbox {
+  const { calls, keys, keep, scripts, incarnation, shown } = context;
+  return {
+    assign: async (assignment: Assignment) => {
+      const { host, generation } = assignment;
+      const touched = [keys.incarnation, keys.assignment(host), keys.mail];
+      const channels = [keys.onMail, keys.onAssignment(host)];
+      const args = [incarnation, host, generation, JSON.stringify(assignment), keep.mails, ...channels];
+      const [reply] = await calls.write({ script: scripts.assign, keys: touched, args });
+      if (reply === -1) throw emptied(shown);
+      return reply === 1;
+    },
+    assignment: async (host) => {
+      const [body] = await calls.ask(['hget', keys.assignment(host), 'body']);
+      return typeof body === 'string' ? (JSON.parse(body) as Assignment) : undefined;
+    },
+    report: async (report) => {
+      // no script: an agent's user may add to the hints and not change them
+      await calls.write(
+        ['sadd', keys.reporting, report.host],
+        ['set', keys.report(report.host), JSON.stringify(report)],
+        ['xadd', keys.mail, 'MAXLEN', '~', keep.mails, '*', 'host', report.host, 'what', 'report'],
+        ['publish', keys.onMail, report.host],
+      );
+    },
+    reports: () => readReports(context),
+    // where it starts is asked now, not when somebody begins to iterate
+    follow: (signal) => {
+      if (host !== undefined) return followOne(context, host, held(versionOf(context, host)), signal);
+      return followAll(context, held(lastHint(context)), signal);
+    },
+  };
+}
+
+/** A promise whose failure is met by whoever awaits it, and by nobody else. */
+function held<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
+}

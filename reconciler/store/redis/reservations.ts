@@ -1,0 +1,79 @@
+import { canonical } from '../../model/fingerprint.ts';
+import type { CommitReply, CommitRequest, ConflictReason, Proposal, Verdict } from '../../model/reservations.ts';
+import type { Reservations } from '../../model/store.ts';
+import { isOver } from '../bell.ts';
+import { readCommits } from './commitlog.ts';
+import type { Context } from './context.ts';
+import { emptied } from './failures.ts';
+import { readSnapshot } from './snapshot.ts';
+
+/** Snapshots whose stamps are remembered for those who follow from them. */
+const REMEMBERED = 64;
+
+function argumentsOf(proposal: Proposal): readonly string[] {
+  switch (proposal.op) {
+    case 'host':
+      return ['host', proposal.record.host, canonical(proposal.record)];
+    case 'forget-host':
+      return ['forget-host', proposal.host];
+    case 'place':
+      return ['place', canonical(proposal.placement), canonical(proposal.hostEpoch), canonical(proposal.spread)];
+    case 'resize':
+      return ['resize', proposal.replica, canonical(proposal.demand)];
+    case 'release':
+      return ['release', proposal.replica, canonical(proposal.quarantineUntil)];
+  }
+}
+
+type ScriptVerdict = 1 | { readonly reason: ConflictReason; readonly current?: unknown };
+
+function replyOf(json: string): CommitReply {
+  const { cursor, verdicts } = JSON.parse(json) as { cursor: number; verdicts: readonly ScriptVerdict[] };
+  const told = verdicts.map((verdict): Verdict =>
+    verdict === 1 ? { accepted: true } : { accepted: false, ...verdict },
+  );
+  return { verdicts: told, cursor };
+}
+
+/** Reservations on Redis: the script `commit.lua` says what a commit does, in one round trip. */
+export function createReservations(context: Context): Reservations {
+  const { calls, ears, keys, keep, scripts, incarnation, shown } = context;
+  const { cursor, hosts, placements, addresses, loads, counts, replies, replied, log } = keys;
+  const touched = [keys.incarnation, cursor, hosts, placements, addresses, loads, counts, replies, replied, log];
+  const stamps = new Map<number, string>();
+
+  function remember(at: number, stamp: string | undefined): void {
+    stamps.delete(at);
+    if (stamp !== undefined) stamps.set(at, stamp);
+    for (const old of stamps.keys()) if (stamps.size > REMEMBERED) stamps.delete(old);
+  }
+
+  return {
+    commit: async ({ id, now, proposals }: CommitRequest) => {
+      const kept = [keep.replies, keep.replyAge, keep.commits];
+      const args = [incarnation, id, canonical(now), ...kept, keys.onCommit, ...proposals.flatMap(argumentsOf)];
+      const [reply] = await calls.write({ script: scripts.commit, keys: touched, args });
+      if (typeof reply !== 'string') throw emptied(shown);
+      return replyOf(reply);
+    },
+    snapshot: async () => {
+      const { stamp, ...snapshot } = await readSnapshot(context);
+      remember(snapshot.cursor, stamp);
+      return snapshot;
+    },
+    async *follow(from, signal) {
+      const ear = ears.on(keys.onCommit);
+      for (let at = { cursor: from, stamp: stamps.get(from) }; !isOver(signal);) {
+        const rung = ear.next(signal);
+        ear.check();
+        const commits = await readCommits(context, at);
+        for (const { cursor, stamp, deltas } of commits) {
+          if (isOver(signal)) return;
+          at = { cursor, stamp };
+          yield { cursor, deltas };
+        }
+        if (commits.length === 0) await rung;
+      }
+    },
+  };
+}

@@ -1,0 +1,25 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+
+/** A Lua script and the name by which a server keeps it. Keys, arguments and reply stand at the head of its file. */
+export interface Script {
+  readonly text: string;
+  readonly sha: string;
+}
+
+function load(name: string): Script {
+  const text = readFileSync(new URL(`./${name}.lua`, import.meta.url), 'utf8');
+  return { text, sha: createHash('sha1').update(text).digest('hex') };
+}
+
+export interface Scripts {
+  readonly commit: Script;
+  readonly lease: Script;
+  readonly assign: Script;
+  readonly append: Script;
+}
+
+/** The scripts that stand beside this module. */
+export function loadScripts(): Scripts {
+  return { commit: load('commit'), lease: load('lease'), assign: load('assign'), append: load('append') };
+}

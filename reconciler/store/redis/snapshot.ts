@@ -1,0 +1,98 @@
+import { PlumbError } from '../../model/errors.ts';
+import type { Placement } from '../../model/replica.ts';
+import type { AddressRecord, Delta, HostRecord } from '../../model/reservations.ts';
+import { positionOf, readCommits } from './commitlog.ts';
+import type { Position } from './commitlog.ts';
+import type { Context } from './context.ts';
+
+export interface Reserved extends Position {
+  readonly hosts: Map<string, HostRecord>;
+  readonly placements: Map<string, Placement>;
+  readonly addresses: Map<string, AddressRecord>;
+}
+
+/** Fields read at once. */
+const CHUNK = 2000;
+
+function put<V>(map: Map<string, V>, key: string, value: V | undefined): void {
+  if (value === undefined) map.delete(key);
+  else map.set(key, value);
+}
+
+function apply({ hosts, placements, addresses }: Reserved, delta: Delta): void {
+  if (delta.type === 'host') put(hosts, delta.host, delta.record);
+  else if (delta.type === 'placement') put(placements, delta.replica, delta.placement);
+  else put(addresses, delta.key, delta.record);
+}
+
+interface Scan {
+  readonly key: string;
+  readonly map: Map<string, unknown>;
+  next: string;
+}
+
+/** Reads on in every hash that is not yet read to its end, in one go, between two looks at the cursor and the server. */
+async function readOn(
+  { calls, keys }: Context,
+  scans: readonly Scan[],
+): Promise<{ readonly before: Position; readonly after: Position; readonly server: string }> {
+  const open = scans.filter(({ next }) => next !== '');
+  const [before, info, ...rest] = await calls.ask(
+    ['get', keys.cursor],
+    ['info', 'server'],
+    ...open.map(({ key, next }) => ['hscan', key, next, 'COUNT', CHUNK] as const),
+    ['get', keys.cursor],
+  );
+  for (const [index, scan] of open.entries()) {
+    const [next, list] = rest[index] as [string, string[]];
+    for (let at = 0; at + 1 < list.length; at += 2) scan.map.set(list[at] ?? '', JSON.parse(list[at + 1] ?? 'null'));
+    scan.next = next === '0' ? '' : next;
+  }
+  const [, server = ''] = /^run_id:(\w+)/m.exec(String(info)) ?? [];
+  return { before: positionOf(before), after: positionOf(rest.at(-1)), server };
+}
+
+async function tryRead(context: Context): Promise<Reserved | undefined> {
+  const { keys } = context;
+  const hosts = new Map<string, HostRecord>();
+  const placements = new Map<string, Placement>();
+  const addresses = new Map<string, AddressRecord>();
+  const scans: Scan[] = [
+    { key: keys.hosts, map: hosts, next: '0' },
+    { key: keys.placements, map: placements, next: '0' },
+    { key: keys.addresses, map: addresses, next: '0' },
+  ];
+  const { before, server, ...first } = await readOn(context, scans);
+  let after = first.after;
+  while (scans.some(({ next }) => next !== '')) {
+    const more = await readOn(context, scans);
+    // where one server stands in a hash says nothing to another
+    if (more.server !== server) return undefined;
+    after = more.after;
+  }
+  let reserved: Reserved = { ...before, hosts, placements, addresses };
+  // what came after the last piece was read does not concern it: else a busy writer would keep this from ending
+  while (reserved.cursor < after.cursor) {
+    const commits = await readCommits(context, reserved);
+    if (commits.length === 0) return undefined; // a failover lost them
+    for (const { deltas } of commits) for (const delta of deltas) apply(reserved, delta);
+    const { cursor, stamp } = commits.at(-1) ?? reserved;
+    reserved = { ...reserved, cursor, stamp };
+  }
+  return reserved.cursor > after.cursor || reserved.stamp === after.stamp ? reserved : undefined;
+}
+
+/**
+ * All that is reserved at one position. The hashes are read in pieces, so that nobody waits for it; what was committed
+ * meanwhile is laid over what was read, until there is nothing more.
+ */
+export async function readSnapshot(context: Context): Promise<Reserved> {
+  for (let tries = 0; tries < 5; tries++) {
+    const reserved = await tryRead(context).catch((error: unknown) => {
+      if (error instanceof PlumbError && error.code === 'CONFLICT') return undefined;
+      throw error;
+    });
+    if (reserved) return reserved;
+  }
+  throw new PlumbError('STORE_UNAVAILABLE', `Commits at ${context.shown} come faster than a snapshot can be read`);
+}

@@ -1,0 +1,103 @@
+import { PlumbError } from '../model/errors.ts';
+import type { Store } from '../model/store.ts';
+
+/** A store that is opened when it is first needed, and again when it was emptied or could not be opened. */
+export interface Reopening extends Store {
+  /** Calls back whenever a store was opened after another one that was emptied. */
+  onEmptied(call: () => void): void;
+}
+
+/** Puts a store behind one that may not answer yet: no call fails for good, each next one tries to open it anew. */
+export function createReopening(open: () => Promise<Store>): Reopening {
+  let opening: Promise<Store> | undefined;
+  let ready: Store | undefined;
+  let wasEmptied = false;
+  let closed = false;
+  const listeners: (() => void)[] = [];
+
+  function current(): Promise<Store> {
+    if (closed) return Promise.reject(new PlumbError('STORE_UNAVAILABLE', 'the store is closed'));
+    opening ??= open().then(
+      (store) => {
+        ready = store;
+        if (wasEmptied) for (const call of listeners) call();
+        wasEmptied = false;
+        return store;
+      },
+      (error: unknown) => {
+        opening = undefined;
+        throw error;
+      },
+    );
+    return opening;
+  }
+
+  /** The next call opens it again. */
+  async function heed(error: unknown, store: Store): Promise<void> {
+    if (!(error instanceof PlumbError) || error.code !== 'STORE_EMPTIED') return;
+    if ((await opening?.catch(() => undefined)) !== store) return;
+    opening = ready = undefined;
+    wasEmptied = true;
+    await store.close().catch(() => undefined);
+  }
+
+  async function ask<T>(work: (store: Store) => Promise<T>): Promise<T> {
+    const store = await current();
+    try {
+      return await work(store);
+    } catch (error) {
+      await heed(error, store);
+      throw error;
+    }
+  }
+
+  async function* hear<T>(work: (store: Store) => AsyncIterable<T>): AsyncGenerator<T> {
+    const store = await current();
+    try {
+      yield* work(store);
+    } catch (error) {
+      await heed(error, store);
+      throw error;
+    }
+  }
+
+  return {
+    reservations: {
+      commit: (request) => ask(({ reservations }) => reservations.commit(request)),
+      snapshot: () => ask(({ reservations }) => reservations.snapshot()),
+      follow: (cursor, signal) => hear(({ reservations }) => reservations.follow(cursor, signal)),
+    },
+    leases: {
+      acquire: (...args) => ask(({ leases }) => leases.acquire(...args)),
+      release: (lease) => ask(({ leases }) => leases.release(lease)),
+      get: (name) => ask(({ leases }) => leases.get(name)),
+      held: (names) => ask(({ leases }) => leases.held(names)),
+    },
+    mailbox: {
+      assign: (assignment) => ask(({ mailbox }) => mailbox.assign(assignment)),
+      assignment: (host) => ask(({ mailbox }) => mailbox.assignment(host)),
+      report: (report) => ask(({ mailbox }) => mailbox.report(report)),
+      reports: () => ask(({ mailbox }) => mailbox.reports()),
+      follow: (signal) => hear(({ mailbox }) => mailbox.follow(signal)),
+    },
+    bulletin: {
+      post: (notice) => ask(({ bulletin }) => bulletin.post(notice)),
+      read: () => ask(({ bulletin }) => bulletin.read()),
+    },
+    journal: {
+      append: (drafts) => ask(({ journal }) => journal.append(drafts)),
+      read: (filter) => hear(({ journal }) => journal.read(filter)),
+      follow: (signal) => hear(({ journal }) => journal.follow(signal)),
+      verify: () => ask(({ journal }) => journal.verify()),
+    },
+    onEmptied: (call) => {
+      listeners.push(call);
+    },
+    // one that is still being opened is closed when it has been, which nobody waits for
+    close: async () => {
+      closed = true;
+      if (!ready) void opening?.then((store) => store.close()).catch(() => undefined);
+      await ready?.close();
+    },
+  };
+}

@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { Redis } from 'ioredis';
+import { PlumbError } from '../../reconciler/model/errors.ts';
+import type { EntryDraft } from '../../reconciler/model/journal.ts';
+import type { Report } from '../../reconciler/model/replica.ts';
+import type { Store } from '../../reconciler/model/store.ts';
+import { openRedis } from '../../reconciler/store/redis/redis.ts';
+import { NO_REDIS, Servers } from '../support/redis.ts';
+import { hostRecord, place } from '../support/reservations.ts';
+
+const FILE = 'examples/redis/users.acl';
+const event: EntryDraft = { type: 'event', host: 'h1', level: 'info', reason: 'Test', message: 'm' };
+const assignment = {
+  fleet: 'default',
+  generation: 1,
+  revision: 'r',
+  author: 'Ann',
+  resync: 10,
+  replicas: [],
+  networks: [],
+  tuning: [],
+};
+const keep = { apps: [], owners: [] };
+
+function refused(error: unknown): boolean {
+  assert.ok(error instanceof PlumbError, String(error));
+  assert.equal(error.code, 'STORE_REFUSED', error.message);
+  return true;
+}
+
+/** The commands that a line of the file grants. */
+function granted(user: string): string[] {
+  const line = readFileSync(FILE, 'utf8')
+    .split('\n')
+    .find((one) => one.startsWith(`user ${user} `));
+  return [...(line ?? '').matchAll(/\+([a-z|]+)/g)].map(([, command = '']) => command);
+}
+
+describe('the users of examples/redis/users.acl', { skip: NO_REDIS }, () => {
+  const home = new Servers();
+  const folder = mkdtempSync(join(tmpdir(), 'plumb-acl-'));
+  const opened: Store[] = [];
+  let port = 0;
+  let admin: Redis;
+  before(async () => {
+    copyFileSync(FILE, join(folder, 'users.acl'));
+    const login = { username: 'admin', password: 'change-me-admin' };
+    ({ port, admin } = await home.start([`aclfile ${join(folder, 'users.acl')}`], { login }));
+  });
+  after(async () => {
+    for (const store of opened) await store.close();
+    await home.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  async function open(login: string, host?: string): Promise<Store> {
+    const url = `redis://${login}@127.0.0.1:${String(port)}`;
+    const small = { replies: 1, replyAge: 0, commits: 1, mails: 1, entries: 1 };
+    const options = { clock: () => 1000, keep: small, patience: { attempt: 1000, total: 2000 } };
+    const store = await openRedis(url, { ...options, ...(host !== undefined && { host, writer: host }) });
+    opened.push(store);
+    return store;
+  }
+
+  async function used(): Promise<Set<string>> {
+    const stats = await admin.info('commandstats');
+    return new Set([...stats.matchAll(/^cmdstat_([a-z|]+):calls=/gm)].map(([, command = '']) => command));
+  }
+
+  async function follow(from: AsyncIterable<unknown>, act: () => Promise<unknown>): Promise<void> {
+    const next = from[Symbol.asyncIterator]().next();
+    await act();
+    assert.equal((await next).done, false);
+  }
+
+  async function journalAndLease(store: Store, lease: string): Promise<void> {
+    const stop = new AbortController();
+    await follow(store.journal.follow(stop.signal), () => store.journal.append([event, event, event]));
+    await store.journal.append([event]);
+    await store.journal.verify();
+    const held = (await store.leases.acquire(lease, 'me', 1000)) ?? assert.fail();
+    await store.leases.get(lease);
+    await store.leases.release(held);
+  }
+
+  it('let a controller do its work, and grant it nothing beside', async () => {
+    await admin.config('RESETSTAT');
+    const store = await open('controller:change-me-controller');
+    const { reservations, mailbox } = store;
+    const stop = new AbortController();
+    await follow(reservations.follow(0, stop.signal), () =>
+      reservations.commit({ id: 'a', now: 1, proposals: [{ op: 'host', record: hostRecord('h1') }] }),
+    );
+    await reservations.commit({ id: 'b', now: 1, proposals: [place('web-0', 'h1', '10.0.0.1')] });
+    await reservations.commit({
+      id: 'c',
+      now: 1,
+      proposals: [{ op: 'release', replica: 'web-0', quarantineUntil: 0 }],
+    });
+    await reservations.snapshot();
+    await follow(mailbox.follow(stop.signal), () => mailbox.assign({ ...assignment, keep, host: 'h1' }));
+    await mailbox.assign({ ...assignment, keep, host: 'h2' });
+    await admin.sadd('plumb:{default}:reporting', 'h9');
+    await mailbox.reports();
+    await journalAndLease(store, 'controller');
+    const seen = await used();
+    assert.deepEqual(
+      granted('controller').filter((command) => !seen.has(command)),
+      ['wait'], // with acks=… only
+    );
+    await admin.set('elsewhere', 'x');
+    const raw = new Redis({ port, username: 'controller', password: 'change-me-controller' });
+    for (const call of [
+      ['get', 'elsewhere'],
+      ['get', 'plumb:{other}:cursor'],
+      ['flushall'],
+      ['config', 'get', '*'],
+      ['keys', '*'],
+    ])
+      await assert.rejects(raw.call(...(call as [string])), /NOPERM/);
+    raw.disconnect();
+  });
+
+  it('let an agent read and write what is its own, and nothing else', async () => {
+    await admin.script('FLUSH');
+    await admin.config('RESETSTAT');
+    const agent = await open('agent-h1:change-me-h1', 'h1');
+    assert.equal((await agent.mailbox.assignment('h1'))?.host, 'h1');
+    const report = { host: 'h1', generation: 1, at: 1 } as unknown as Report;
+    await agent.mailbox.report(report);
+    await journalAndLease(agent, 'host/h1');
+    const stop = new AbortController();
+    const controller = opened[0] ?? assert.fail();
+    await follow(agent.mailbox.follow(stop.signal), () =>
+      controller.mailbox.assign({ ...assignment, keep, host: 'h1', generation: 2 }),
+    );
+    const seen = await used();
+    assert.deepEqual(
+      granted('agent-h1').filter((command) => !seen.has(command)),
+      ['wait'],
+    );
+    await assert.rejects(agent.mailbox.assignment('h2'), refused);
+    await assert.rejects(agent.mailbox.report({ ...report, host: 'h2' }), refused);
+    await assert.rejects(agent.mailbox.assign({ ...assignment, keep, host: 'h1', generation: 3 }), refused);
+    await assert.rejects(agent.mailbox.reports(), refused);
+    await assert.rejects(agent.leases.acquire('host/h2', 'h1', 1000), refused);
+    await assert.rejects(agent.leases.acquire('controller', 'h1', 1000), refused);
+    await assert.rejects(agent.reservations.snapshot(), refused);
+    await assert.rejects(agent.reservations.commit({ id: 'x', now: 1, proposals: [] }), refused);
+    const other = await open('agent-h1:change-me-h1', 'h2');
+    await assert.rejects(other.journal.append([event]), refused);
+    const next = other.mailbox.follow(stop.signal)[Symbol.asyncIterator]();
+    await assert.rejects(async () => next.next(), refused);
+    const raw = new Redis({ port, username: 'agent-h1', password: 'change-me-h1' });
+    for (const call of [
+      ['get', 'plumb:{default}:report:h1'],
+      ['set', 'plumb:{default}:incarnation', 'x'],
+      ['xrange', 'plumb:{default}:mail', '-', '+'],
+      ['del', 'plumb:{default}:mail'],
+      ['smembers', 'plumb:{default}:reporting'],
+      ['publish', 'plumb:{default}:on:commit', '1'],
+      ['eval', "return redis.call('get', 'plumb:{default}:assignment:h2')", '0'],
+    ])
+      await assert.rejects(raw.call(...(call as [string])), /NOPERM|can't access/, call.join(' '));
+    raw.disconnect();
+  });
+
+  it('refuse a wrong password, and nobody at all, with a code', async () => {
+    await assert.rejects(open('controller:wrong'), refused);
+    await assert.rejects(open('nobody:wrong'), refused);
+    await assert.rejects(openRedis(`redis://127.0.0.1:${String(port)}`, { clock: () => 1 }), refused);
+    const error = await open('controller:s3cret').catch((thrown: unknown) => thrown);
+    assert.ok(!JSON.stringify([String(error), error]).includes('s3cret'));
+  });
+
+  it('leave an agent waiting where no controller has opened the fleet', async () => {
+    await admin.flushall();
+    await assert.rejects(open('agent-h1:change-me-h1', 'h1'), (error: unknown) => {
+      assert.ok(error instanceof PlumbError && error.code === 'STORE_UNAVAILABLE');
+      assert.match(error.message, /no controller has opened it yet/);
+      return true;
+    });
+  });
+});

@@ -1,0 +1,344 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import type { Redis } from 'ioredis';
+import { PlumbError } from '../../reconciler/model/errors.ts';
+import type { Entry, EntryDraft } from '../../reconciler/model/journal.ts';
+import type { Store } from '../../reconciler/model/store.ts';
+import { keysOf } from '../../reconciler/store/redis/keys.ts';
+import { openRedis } from '../../reconciler/store/redis/redis.ts';
+import type { RedisOptions } from '../../reconciler/store/redis/redis.ts';
+import { openProxy } from '../support/proxy.ts';
+import { NO_REDIS, NO_TLS, secured, single } from '../support/redis.ts';
+import type { Running } from '../support/redis.ts';
+import { hostRecord, place } from '../support/reservations.ts';
+
+const HASTY = { attempt: 300, total: 8000 };
+
+function coded(code: string, text = ''): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(error instanceof PlumbError, String(error));
+    assert.equal(error.code, code, error.message);
+    assert.ok(error.message.includes(text), error.message);
+    return true;
+  };
+}
+
+async function all(entries: AsyncIterable<Entry>): Promise<Entry[]> {
+  const list: Entry[] = [];
+  for await (const entry of entries) list.push(entry);
+  return list;
+}
+
+const event = (message: string): EntryDraft => ({ type: 'event', host: 'h1', level: 'info', reason: 'Test', message });
+
+describe('the store on a Redis server', { skip: NO_REDIS }, () => {
+  let running: Running;
+  let redis: Redis;
+  let fleets = 0;
+  let fleet = '';
+  const opened: Store[] = [];
+  before(async () => {
+    running = await single();
+    redis = running.servers[0]?.admin ?? assert.fail();
+  });
+  after(() => running.home.close());
+  afterEach(async () => {
+    for (const store of opened.splice(0)) await store.close();
+  });
+
+  async function open(more: Partial<RedisOptions> & { readonly url?: string } = {}): Promise<Store> {
+    const { url = running.url, ...options } = more;
+    if (options.fleet === undefined) fleet = `i${String(fleets++)}`;
+    const store = await openRedis(url, { clock: () => 1000, fleet, patience: HASTY, ...options });
+    opened.push(store);
+    return store;
+  }
+  const again = (more: Partial<RedisOptions> = {}): Promise<Store> => open({ fleet, ...more });
+  const commit = (
+    store: Store,
+    id: string,
+    ...proposals: Parameters<Store['reservations']['commit']>[0]['proposals']
+  ) => store.reservations.commit({ id, now: 1000, proposals });
+  const addHost = (name: string) => ({ op: 'host', record: hostRecord(name) }) as const;
+
+  it('works on when its scripts are flushed between and during calls', async () => {
+    const store = await open();
+    await commit(store, 'h', addHost('h1'));
+    let flushing = true;
+    const flushed = (async () => {
+      while (flushing) await redis.script('FLUSH');
+    })();
+    for (let at = 0; at < 50; at++) {
+      await commit(store, `c${String(at)}`, place(`web-${String(at)}`, 'h1', `10.0.0.${String(at)}`));
+      await store.leases.acquire('x', 'a', 1000);
+    }
+    flushing = false;
+    await flushed;
+    assert.equal((await store.reservations.snapshot()).placements.size, 4);
+    assert.equal((await store.leases.get('x'))?.fence, 1);
+  });
+
+  it('counts a request once whose reply was lost, and an append', async () => {
+    const proxy = await openProxy(running.servers[0]?.port ?? 0);
+    const store = await open({ url: `redis://127.0.0.1:${String(proxy.port)}` });
+    await commit(store, 'h', addHost('h1'));
+    proxy.swallowReplyTo('lost-reply');
+    const reply = await commit(store, 'lost-reply', place('web-0', 'h1', '10.0.0.1'));
+    assert.deepEqual(reply, { verdicts: [{ accepted: true }], cursor: 2 });
+    assert.equal((await store.reservations.snapshot()).cursor, 2);
+    await store.journal.append([event('one')]);
+    proxy.swallowReplyTo('lost-entry');
+    const [entry] = await store.journal.append([event('lost-entry')]);
+    assert.equal(entry?.seq, 2);
+    await store.journal.append([event('three')]);
+    assert.equal((await all(store.journal.read())).length, 3);
+    assert.equal((await store.journal.verify()).entries, 3);
+    assert.equal(proxy.swallowed, 2);
+    await store.close();
+    await proxy.close();
+  });
+
+  it('takes two thousand commits at once', async () => {
+    const store = await open();
+    const ids = Array.from({ length: 2000 }, (_, at) => `h${String(at)}`);
+    const replies = await Promise.all(ids.map((id) => commit(store, id, addHost(id))));
+    assert.equal(new Set(replies.map(({ cursor }) => cursor)).size, 2000);
+    assert.equal((await store.reservations.snapshot()).hosts.size, 2000);
+  });
+
+  it('waits out a server that is read-only, and gives up with the reason when that lasts', async () => {
+    const store = await open({ patience: { attempt: 300, total: 3000 } });
+    await commit(store, 'h', addHost('h1'));
+    await redis.replicaof('127.0.0.1', '1');
+    const waiting = commit(store, 'later', place('web-0', 'h1', '10.0.0.1'));
+    setTimeout(() => void redis.replicaof('NO', 'ONE'), 400);
+    assert.deepEqual((await waiting).verdicts, [{ accepted: true }]);
+    await redis.replicaof('127.0.0.1', '1');
+    const hasty = await again({ patience: { attempt: 100, total: 200 } });
+    await assert.rejects(commit(hasty, 'never', addHost('h2')), coded('STORE_UNAVAILABLE', 'READONLY'));
+    await redis.replicaof('NO', 'ONE');
+  });
+
+  it('forgets replies that are too many, oldest first', async () => {
+    const store = await open({ keep: { replies: 3 } });
+    const first = { id: 'a', now: 1, proposals: [addHost('h1')] };
+    await store.reservations.commit(first);
+    for (const id of ['b', 'c']) await commit(store, id, addHost(id));
+    await commit(store, 'r', { op: 'forget-host', host: 'h1' });
+    await commit(store, 's', addHost('h3'));
+    // no longer known, so it is decided once more
+    assert.equal((await store.reservations.commit(first)).cursor, 6);
+    assert.equal(await redis.hlen(keysOf(fleet).replies), 3);
+    assert.equal(await redis.zcard(keysOf(fleet).replied), 3);
+  });
+
+  it('sends a follower that fell behind to take a snapshot', async () => {
+    const store = await open({ keep: { commits: 1 } });
+    await redis.config('SET', 'stream-node-max-entries', '1');
+    for (let at = 0; at < 5; at++) await commit(store, String(at), addHost(`h${String(at)}`));
+    const follower = store.reservations.follow(1, new AbortController().signal)[Symbol.asyncIterator]();
+    await assert.rejects(async () => follower.next(), coded('CONFLICT', 'take a snapshot'));
+    await redis.config('SET', 'stream-node-max-entries', '100');
+  });
+
+  it('tells a follower that the commits it saw are not those that count', async () => {
+    const store = await open();
+    await commit(store, 'a', addHost('h1'));
+    const stop = new AbortController();
+    const { cursor } = await store.reservations.snapshot();
+    const follower = store.reservations.follow(cursor, stop.signal)[Symbol.asyncIterator]();
+    // a failover that lost the commit, and another that came instead
+    const keys = keysOf(fleet);
+    await redis.del(keys.cursor, keys.log, keys.hosts);
+    await commit(store, 'b', addHost('h2'));
+    await commit(store, 'c', addHost('h3'));
+    await assert.rejects(async () => follower.next(), coded('CONFLICT', 'take a snapshot'));
+  });
+
+  it('reads a consistent snapshot while commits go on', async () => {
+    const store = await open();
+    const many = Array.from({ length: 40 }, (_, at) => at);
+    await commit(store, 'h', ...many.map((at) => addHost(`h${String(at)}`)));
+    for (let round = 0; round < 50; round++)
+      await commit(
+        store,
+        `fill${String(round)}`,
+        ...many
+          .map((at) => ({
+            ...place(`a${String(at)}-${String(round)}`, `h${String(at)}`, `10.1.${String(at)}.${String(round)}`),
+          }))
+          .map((one) => ({ ...one, placement: { ...one.placement, demand: { cpu: 1, memory: 1, pids: 1 } } })),
+      );
+    let going = true;
+    let number = 0;
+    const writer = (async () => {
+      // each commit moves an address to another replica: never both, never none
+      for (; going; number++)
+        await commit(
+          store,
+          `m${String(number)}`,
+          { op: 'release', replica: number === 0 ? 'a0-0' : `x${String(number - 1)}-0`, quarantineUntil: 0 },
+          {
+            ...place(`x${String(number)}-0`, 'h0', '10.1.0.0'),
+            placement: {
+              ...place(`x${String(number)}-0`, 'h0', '10.1.0.0').placement,
+              demand: { cpu: 1, memory: 1, pids: 1 },
+            },
+          },
+        );
+    })();
+    for (let reads = 0; reads < 20; reads++) {
+      const { placements, addresses } = await store.reservations.snapshot();
+      assert.equal(placements.size, 2000);
+      assert.equal(addresses.size, 2000);
+      for (const [key, record] of addresses)
+        assert.ok('replica' in record && `n/${placements.get(record.replica)?.address ?? ''}` === key);
+    }
+    going = false;
+    await writer;
+    assert.ok(number > 5, `${String(number)} commits went on meanwhile`);
+  });
+
+  it('says in every call that it was emptied, and writes nothing to what is there now', async () => {
+    const store = await open();
+    await commit(store, 'h', addHost('h1'));
+    const stop = new AbortController();
+    const follower = store.reservations.follow(1, stop.signal)[Symbol.asyncIterator]();
+    const ended = assert.rejects(async () => follower.next(), coded('STORE_EMPTIED'));
+    await redis.flushall();
+    await assert.rejects(commit(store, 'i', addHost('h2')), coded('STORE_EMPTIED', 'Open the store again'));
+    const reopened = await again();
+    await assert.rejects(commit(store, 'j', addHost('h3')), coded('STORE_EMPTIED'));
+    await assert.rejects(store.reservations.snapshot(), coded('STORE_EMPTIED'));
+    await assert.rejects(store.leases.acquire('x', 'a', 1), coded('STORE_EMPTIED'));
+    await assert.rejects(store.mailbox.reports(), coded('STORE_EMPTIED'));
+    await assert.rejects(store.journal.append([event('one')]), coded('STORE_EMPTIED'));
+    assert.equal((await reopened.reservations.snapshot()).hosts.size, 0);
+    await commit(reopened, 'k', addHost('h4'));
+    await ended;
+  });
+
+  it('closes the intents that a killed process left open, before its first entry', async () => {
+    const store = await open({ writer: 'controller-a' });
+    const intent = {
+      type: 'intent',
+      trace: 't1',
+      revision: 'r',
+      author: 'me',
+      host: 'h1',
+      ref: 'container/web-0',
+    } as const;
+    await store.journal.append([
+      {
+        ...intent,
+        verb: 'create',
+        because: { kind: 'drift' },
+        disruption: 'none',
+        fields: [],
+      } as unknown as EntryDraft,
+    ]);
+    const next = await again({ writer: 'controller-a' });
+    await next.journal.append([event('started')]);
+    const entries = await all(next.journal.read());
+    assert.deepEqual(
+      entries.map((entry) => (entry.type === 'outcome' ? entry.result : entry.type)),
+      ['intent', 'interrupted', 'event'],
+    );
+    const other = await again({ writer: 'controller-b' });
+    assert.deepEqual(await all(other.journal.read()), []);
+  });
+
+  it('keeps the chain whole when two processes share a writer, and over dropped entries', async () => {
+    const store = await open({ keep: { entries: 20 } });
+    const other = await again({ keep: { entries: 20 } });
+    for (let at = 0; at < 30; at++) await (at % 2 ? store : other).journal.append([event(String(at)), event('b')]);
+    const { entries } = await store.journal.verify();
+    assert.ok(entries >= 20 && entries <= 22, String(entries));
+    assert.deepEqual((await all(store.journal.read())).at(-1)?.seq, 60);
+  });
+
+  it('finds an entry that was changed, taken out, or cut off', async () => {
+    for (const [what, number, text] of [
+      ['change', 2, 'entry 2: its content'],
+      ['take', 2, 'entry 3: entry 2 is missing'],
+      ['take', 4, 'entry 4 is missing at its end'],
+      ['take', 1, 'entry 2: entry 1 is missing'],
+    ] as const) {
+      const store = await open();
+      await store.journal.append([event('a'), event('b'), event('c'), event('d')]);
+      const key = keysOf(fleet).entries('controller');
+      const id = `${String(number)}-0`;
+      const fields = (await redis.xrange(key, id, id))[0]?.[1] ?? [];
+      if (what === 'take') await redis.xdel(key, id);
+      else {
+        // a stream takes no entry in its middle: all is written anew
+        const rows = await redis.xrange(key, '-', '+');
+        await redis.del(key);
+        for (const [row, list] of rows)
+          await redis.xadd(key, row, ...(row === id ? fields.map((word) => word.replace('"b"', '"x"')) : list));
+      }
+      await assert.rejects(store.journal.verify(), coded('JOURNAL_CORRUPT', text));
+    }
+  });
+
+  it('tells an agent of its own host alone', async () => {
+    const store = await open();
+    const agent = await again({ host: 'h2', writer: 'h2' });
+    const stop = new AbortController();
+    const seen: unknown[] = [];
+    const following = (async () => {
+      for await (const mail of agent.mailbox.follow(stop.signal)) {
+        seen.push(mail);
+        stop.abort();
+      }
+    })();
+    const assignment = {
+      fleet,
+      revision: 'r',
+      author: 'Ann',
+      resync: 10,
+      replicas: [],
+      networks: [],
+      tuning: [],
+      keep: { apps: [], owners: [] },
+    };
+    for (const host of ['h1', 'h2']) await store.mailbox.assign({ ...assignment, host, generation: 1 });
+    await following;
+    assert.deepEqual(seen, [{ host: 'h2', what: 'assignment' }]);
+  });
+
+  it('gives leases by the time of the server, whatever the clocks of two hosts say', async () => {
+    const store = await open();
+    const fast = await again({ clock: () => Date.now() + 3600_000 });
+    assert.ok(await store.leases.acquire('x', 'a', 60_000));
+    assert.equal(await fast.leases.acquire('x', 'b', 60_000), undefined);
+  });
+
+  it('says why a server that is not there cannot be used', async () => {
+    const patience = { attempt: 100, total: 300 };
+    await assert.rejects(open({ url: 'redis://127.0.0.1:1', patience }), coded('STORE_UNAVAILABLE', 'ECONNREFUSED'));
+    await assert.rejects(open({ url: 'redis+cluster://127.0.0.1:1', patience }), coded('STORE_UNAVAILABLE'));
+    await assert.rejects(open({ url: 'redis+sentinel://127.0.0.1:1/fleet', patience }), coded('STORE_UNAVAILABLE'));
+    await assert.rejects(open({ fleet: 'a b' }), coded('USAGE', 'fleet'));
+  });
+});
+
+describe('the store on Redis over TLS', { skip: NO_TLS }, () => {
+  it('is used with the CA that the URL names, and refused without', async () => {
+    const running = await secured();
+    try {
+      const options = { clock: () => 1000, patience: HASTY };
+      const store = await openRedis(`${running.url}?ca=${running.ca}`, options);
+      assert.equal((await store.reservations.snapshot()).cursor, 0);
+      await store.close();
+      await assert.rejects(openRedis(running.url, options), coded('STORE_REFUSED', 'certificate'));
+      const plain = running.url.replace('rediss', 'redis');
+      await assert.rejects(
+        openRedis(plain, { ...options, patience: { attempt: 200, total: 500 } }),
+        coded('STORE_UNAVAILABLE'),
+      );
+    } finally {
+      await running.home.close();
+    }
+  });
+});

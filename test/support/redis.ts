@@ -1,0 +1,222 @@
+import { execFileSync, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+
+/** The program of Debian's redis-server; undefined where it is not installed. */
+const REDIS: string | undefined = ['/usr/bin/redis-server', '/usr/local/bin/redis-server'].find((path) =>
+  existsSync(path),
+);
+
+/** Why tests that need it do not run. */
+export const NO_REDIS: string | false = REDIS === undefined && 'needs redis-server';
+
+/** Why tests that also need certificates do not run. */
+export const NO_TLS: string | false = NO_REDIS || (!existsSync('/usr/bin/openssl') && 'needs openssl');
+
+/** One redis-server of a test, on the loopback. */
+export interface Server {
+  readonly port: number;
+  readonly admin: Redis;
+  kill(): Promise<void>;
+  /** Lets it hang, and go on. */
+  hang(): void;
+  goOn(): void;
+  /** Starts it again on the same port and directory. */
+  start(): Promise<void>;
+}
+
+/** A free port, with a free one 10,000 above it, which a Cluster's nodes talk over. */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const probe = createServer().listen(0, '127.0.0.1');
+    await once(probe, 'listening');
+    const { port } = probe.address() as AddressInfo;
+    probe.close();
+    await once(probe, 'close');
+    if (port < 45_000) return port;
+    const low = 12_000 + ((port * 7 + process.pid) % 20_000);
+    const again = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      again.once('error', () => resolve(false)).listen(low, '127.0.0.1', () => again.close(() => resolve(true)));
+    });
+    if (free) return low;
+  }
+}
+
+interface How {
+  readonly tls?: boolean;
+  readonly sentinel?: boolean;
+  /** For the server's own ACL users. */
+  readonly login?: { readonly username: string; readonly password: string };
+}
+
+/** Servers in one temporary directory; `close` ends each of them, and nothing else. */
+export class Servers {
+  readonly directory: string = mkdtempSync(join(tmpdir(), 'plumb-redis-'));
+  readonly #children: ChildProcess[] = [];
+  readonly #admins: Redis[] = [];
+
+  /** Starts one and waits for its PING. Settings are those of redis.conf, a line each. */
+  async start(settings: readonly string[] = [], how: How = {}): Promise<Server> {
+    const { tls = false, sentinel = false } = how;
+    const port = await freePort();
+    const file = join(this.directory, `${String(port)}.conf`);
+    const where = tls ? ['port 0', `tls-port ${String(port)}`] : [`port ${String(port)}`];
+    const more = sentinel
+      ? []
+      : [
+          'save ""',
+          'repl-diskless-sync-delay 0',
+          `dbfilename ${String(port)}.rdb`,
+          `appenddirname aof-${String(port)}`,
+          `cluster-config-file nodes-${String(port)}.conf`,
+        ];
+    const common = ['bind 127.0.0.1', `dir ${this.directory}`, 'logfile ""', 'daemonize no'];
+    writeFileSync(file, [...where, ...common, ...more, ...settings].join('\n'));
+    const admin = new Redis({
+      port,
+      lazyConnect: true,
+      ...how.login,
+      retryStrategy: () => 50,
+      ...(tls && { tls: { rejectUnauthorized: false } }),
+    });
+    admin.on('error', () => undefined);
+    this.#admins.push(admin);
+    let child: ChildProcess | undefined;
+    const start = async (): Promise<void> => {
+      const args = [file, ...(sentinel ? ['--sentinel'] : [])];
+      child = spawn(REDIS ?? 'redis-server', args, { stdio: ['ignore', 'ignore', 'ignore'] });
+      this.#children.push(child);
+      if (admin.status === 'wait') await admin.connect().catch(() => undefined);
+      for (let tries = 0; (await admin.ping().catch(() => '')) !== 'PONG'; tries++) {
+        if (tries > 200) throw new Error(`redis-server does not start; see ${file}`);
+        await sleep(25);
+      }
+    };
+    await start();
+    const kill = async (): Promise<void> => {
+      if (child) await end(child);
+    };
+    const hang = (): void => void child?.kill('SIGSTOP');
+    const goOn = (): void => void child?.kill('SIGCONT');
+    return { port, admin, kill, hang, goOn, start };
+  }
+
+  async close(): Promise<void> {
+    for (const admin of this.#admins) admin.disconnect();
+    await Promise.all(this.#children.map(end));
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  const gone = once(child, 'exit');
+  child.kill('SIGKILL');
+  await gone;
+}
+
+/** A running Redis of some form, and where it is. */
+export interface Running {
+  readonly url: string;
+  readonly servers: readonly Server[];
+  readonly home: Servers;
+}
+
+/** One server. */
+export async function single(settings: readonly string[] = []): Promise<Running> {
+  const home = new Servers();
+  const server = await home.start(settings);
+  return { url: `redis://127.0.0.1:${String(server.port)}`, servers: [server], home };
+}
+
+/** Waits until a condition holds. */
+export async function until(what: string, holds: () => Promise<boolean>, seconds = 20): Promise<void> {
+  const end = Date.now() + seconds * 1000;
+  while (!(await holds().catch(() => false))) {
+    if (Date.now() > end) throw new Error(`waited ${String(seconds)} s in vain: ${what}`);
+    await sleep(25);
+  }
+}
+
+/** A master and a replica, which come first in `servers`, under three Sentinels that take over after half a second. */
+export async function sentinels(query = ''): Promise<Running> {
+  const home = new Servers();
+  const aof = ['appendonly yes', 'appendfsync always', 'repl-ping-replica-period 1'];
+  const master = await home.start(aof);
+  const replica = await home.start([...aof, `replicaof 127.0.0.1 ${String(master.port)}`]);
+  const watch = [
+    `sentinel monitor fleet 127.0.0.1 ${String(master.port)} 2`,
+    'sentinel down-after-milliseconds fleet 500',
+    'sentinel failover-timeout fleet 3000',
+  ];
+  const watchers = await Promise.all([1, 2, 3].map(() => home.start(watch, { sentinel: true })));
+  await until('the replica is in step', async () =>
+    (await replica.admin.info('replication')).includes('master_link_status:up'),
+  );
+  for (const { admin } of watchers)
+    await until('the Sentinels know each other', async () => {
+      const reply = JSON.stringify(await admin.call('sentinel', 'master', 'fleet'));
+      return /"num-other-sentinels","2"/.test(reply) && /"num-slaves","1"/.test(reply);
+    });
+  const nodes = watchers.map(({ port }) => `127.0.0.1:${String(port)}`).join(',');
+  return { url: `redis+sentinel://${nodes}/fleet${query}`, servers: [master, replica, ...watchers], home };
+}
+
+/** A Cluster of three masters. */
+export async function cluster(): Promise<Running> {
+  const home = new Servers();
+  const nodes = await Promise.all(
+    [1, 2, 3].map(() => home.start(['cluster-enabled yes', 'cluster-node-timeout 2000'])),
+  );
+  for (const [index, { admin }] of nodes.entries()) {
+    const [from, to] = [Math.ceil((index * 16_384) / 3), Math.ceil(((index + 1) * 16_384) / 3) - 1];
+    await admin.call('cluster', 'addslotsrange', from, to);
+    await admin.call('cluster', 'set-config-epoch', index + 1);
+  }
+  for (const { admin } of nodes.slice(1)) await admin.call('cluster', 'meet', '127.0.0.1', nodes[0]?.port ?? 0);
+  for (const { admin } of nodes)
+    await until('the Cluster is whole', async () => {
+      const info = String(await admin.call('cluster', 'info'));
+      return info.includes('cluster_state:ok') && info.includes('cluster_known_nodes:3');
+    });
+  const list = nodes.map(({ port }) => `127.0.0.1:${String(port)}`).join(',');
+  return { url: `redis+cluster://${list}`, servers: nodes, home };
+}
+
+/** One server that speaks TLS only and wants a certificate, with a CA of its own. */
+export async function secured(): Promise<Running & { readonly ca: string }> {
+  const home = new Servers();
+  const at = (name: string): string => join(home.directory, name);
+  const openssl = (...args: readonly string[]): void => {
+    execFileSync('openssl', args, { stdio: 'ignore' });
+  };
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  openssl(
+    'req',
+    '-x509',
+    ...key,
+    '-keyout',
+    at('ca.key'),
+    '-out',
+    at('ca.pem'),
+    '-days',
+    '2',
+    '-subj',
+    '/CN=plumb test',
+  );
+  openssl('req', ...key, '-keyout', at('own.key'), '-out', at('own.csr'), '-subj', '/CN=localhost');
+  writeFileSync(at('names'), 'subjectAltName=DNS:localhost,IP:127.0.0.1');
+  const sign = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial', '-days', '2', '-extfile', at('names')];
+  openssl('x509', '-req', '-in', at('own.csr'), '-out', at('own.pem'), ...sign);
+  const files = [`tls-cert-file ${at('own.pem')}`, `tls-key-file ${at('own.key')}`, `tls-ca-cert-file ${at('ca.pem')}`];
+  const server = await home.start([...files, 'tls-auth-clients optional'], { tls: true });
+  return { url: `rediss://127.0.0.1:${String(server.port)}`, servers: [server], home, ca: at('ca.pem') };
+}

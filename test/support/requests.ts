@@ -1,0 +1,77 @@
+import fc from 'fast-check';
+import type { Proposal, SpreadLimits } from '../../reconciler/model/reservations.ts';
+
+/** Two switches, three racks, four hosts; the limits of each App stay the same for the whole run. */
+export const TOPOLOGY: readonly (readonly [string, string, string])[] = [
+  ['h0', 'r0', 's0'],
+  ['h1', 'r0', 's0'],
+  ['h2', 'r1', 's0'],
+  ['h3', 'r2', 's1'],
+];
+export const LIMITS: Readonly<Record<string, SpreadLimits>> = { a: { host: 1 }, b: { rack: 2, switch: 3 }, c: {} };
+const hostIndex = fc.nat(TOPOLOGY.length - 1);
+const replica = fc
+  .tuple(fc.constantFrom('a', 'b', 'c'), fc.nat(3))
+  .map(([app, ordinal]) => `${app}-${String(ordinal)}`);
+const demand = fc.record({
+  cpu: fc.integer({ min: 1, max: 60 }),
+  memory: fc.integer({ min: 1, max: 60 }),
+  pids: fc.integer({ min: 1, max: 60 }),
+});
+
+const hostOp: fc.Arbitrary<Proposal> = fc
+  .tuple(
+    hostIndex,
+    fc.constantFrom('main', 'main', 'main', 'aux'),
+    fc.constantFrom('open', 'open', 'open', 'closed'),
+    fc.integer({ min: 1, max: 2 }),
+    fc.constantFrom(40, 100, 100, 100),
+  )
+  .map(([index, zone, state, epoch, size]): Proposal => {
+    const [host = '', rack = '', behind = ''] = TOPOLOGY[index] ?? [];
+    const allocatable = { cpu: size, memory: size, pids: size };
+    return { op: 'host', record: { host, zone, state, epoch, allocatable, rack, switch: behind } };
+  });
+const forgetOp = hostIndex.map((index): Proposal => ({ op: 'forget-host', host: `h${String(index)}` }));
+const placeOp = fc
+  .tuple(replica, hostIndex, fc.nat(7), demand, fc.constantFrom(1, 1, 1, 2))
+  .map(([id, host, address, wants, hostEpoch]): Proposal => {
+    const app = id.slice(0, 1);
+    const placement = {
+      replica: id,
+      app,
+      zone: 'main',
+      host: `h${String(host)}`,
+      network: 'net',
+      address: `10.0.0.${String(address)}`,
+      demand: wants,
+      epoch: 1,
+    };
+    return { op: 'place', placement, hostEpoch, spread: LIMITS[app] ?? {} };
+  });
+const resizeOp = fc
+  .tuple(replica, demand)
+  .map(([id, wants]): Proposal => ({ op: 'resize', replica: id, demand: wants }));
+const releaseOp = fc
+  .tuple(replica, fc.nat(2_000))
+  .map(([id, quarantineUntil]): Proposal => ({ op: 'release', replica: id, quarantineUntil }));
+
+/**
+ * Hosts change in requests of their own: a host may shrink below what it holds, and nothing else may bring it there; one
+ * that is forgotten may come back with any epoch.
+ */
+export const request: fc.Arbitrary<Proposal[]> = fc.oneof(
+  { weight: 2, arbitrary: fc.array(hostOp, { minLength: 1, maxLength: 4 }) },
+  { weight: 1, arbitrary: forgetOp.map((op) => [op]) },
+  {
+    weight: 9,
+    arbitrary: fc.array(
+      fc.oneof(
+        { weight: 5, arbitrary: placeOp },
+        { weight: 1, arbitrary: resizeOp },
+        { weight: 1, arbitrary: releaseOp },
+      ),
+      { minLength: 1, maxLength: 8 },
+    ),
+  },
+);

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createHearing, type Hearing } from '../../../reconciler/loop/hearing.ts';
+import type { Lease, Leases } from '../../../reconciler/model/store.ts';
+
+interface Rig {
+  now: number;
+  held: readonly string[];
+  silent: boolean;
+  readonly hearing: Hearing;
+}
+
+function rig(): Rig {
+  const lease = (host: string): Lease => ({ name: `host/${host}`, holder: host, fence: 1, expires: 0 });
+  const leases: Pick<Leases, 'held'> = {
+    held: () => (self.silent ? Promise.reject(new Error('silent')) : Promise.resolve(self.held.map(lease))),
+  };
+  const self: Rig = {
+    now: 1_000_000,
+    held: ['a', 'b'],
+    silent: false,
+    hearing: createHearing(leases as Leases, () => self.now),
+  };
+  return self;
+}
+
+const names = ({ hearing }: Rig): string =>
+  hearing
+    .lost()
+    .map(({ host }) => host)
+    .join();
+
+describe('hearing', () => {
+  it('loses a host whose lease ran out, and has it back with the next', async () => {
+    const one = rig();
+    await one.hearing.listen(['a', 'b']);
+    one.now += 16_000;
+    one.held = ['a'];
+    assert.equal(await one.hearing.listen(['a', 'b']), true);
+    assert.deepEqual(one.hearing.lost(), [{ host: 'b', since: one.now }]);
+    one.now += 2000;
+    assert.equal(await one.hearing.listen(['a', 'b']), false);
+    one.held = ['a', 'b'];
+    assert.equal(await one.hearing.listen(['a', 'b']), true);
+    assert.equal(names(one), '');
+  });
+  it('loses nobody in its first sixteen seconds, nor in those after the store was silent', async () => {
+    const one = rig();
+    one.held = [];
+    await one.hearing.listen(['a', 'b']);
+    one.now += 15_999;
+    await one.hearing.listen(['a', 'b']);
+    assert.equal(names(one), '');
+    one.silent = true;
+    await assert.rejects(one.hearing.listen(['a', 'b']));
+    one.silent = false;
+    one.now += 60_000;
+    await one.hearing.listen(['a', 'b']);
+    assert.equal(names(one), '');
+    one.now += 16_000;
+    await one.hearing.listen(['a', 'b']);
+    assert.equal(names(one), 'a,b');
+  });
+  it('goes on from what another controller knew, and forgets a host that never reported', async () => {
+    const one = rig();
+    one.held = ['a'];
+    one.hearing.adopt([
+      { host: 'b', since: 5 },
+      { host: 'gone', since: 6 },
+    ]);
+    await one.hearing.listen(['a', 'b']);
+    assert.deepEqual(one.hearing.lost(), [{ host: 'b', since: 5 }]);
+  });
+});

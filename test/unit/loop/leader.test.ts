@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createLeader, type Leader } from '../../../reconciler/loop/leader.ts';
+import type { Lease, Leases } from '../../../reconciler/model/store.ts';
+
+const log = { debug: () => undefined, info: () => undefined, warn: () => undefined };
+
+/** One lease in memory, on a clock of its own. */
+function table(): { now: number; silent: boolean; leases: Leases; holder: () => string | undefined } {
+  let held: Lease | undefined;
+  let fence = 0;
+  const self = {
+    now: 0,
+    silent: false,
+    holder: () => (held && held.expires > self.now ? held.holder : undefined),
+    leases: {
+      acquire: (name: string, holder: string, ttl: number) => {
+        if (self.silent) return Promise.reject(new Error('silent'));
+        const other = self.holder();
+        if (other !== undefined && other !== holder) return Promise.resolve(undefined);
+        if (other === undefined) fence += 1;
+        held = { name, holder, fence, expires: self.now + ttl };
+        return Promise.resolve(held);
+      },
+      release: (lease: Lease) => {
+        if (held?.holder === lease.holder) held = undefined;
+        return Promise.resolve();
+      },
+      get: () => Promise.resolve(held),
+      held: () => Promise.resolve([]),
+    },
+  };
+  return self;
+}
+
+async function until(good: () => boolean): Promise<void> {
+  for (const end = Date.now() + 10_000; !good();) {
+    assert.ok(Date.now() < end, 'not within ten seconds');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+describe('a leader', () => {
+  const candidate = (world: ReturnType<typeof table>, holder: string, changes: string[] = []): Leader =>
+    createLeader({
+      leases: world.leases,
+      name: 'controller',
+      holder,
+      ttl: 40,
+      clock: () => world.now,
+      log,
+      onChange: (leads) => changes.push(`${holder} ${String(leads)}`),
+    });
+
+  it('is one of two; when it stops it lets go and the other takes over', async () => {
+    const world = table();
+    const changes: string[] = [];
+    const [a, b] = [candidate(world, 'a', changes), candidate(world, 'b', changes)];
+    const [stopA, stopB] = [new AbortController(), new AbortController()];
+    const runs = [a.run(stopA.signal)];
+    await until(() => a.leads());
+    runs.push(b.run(stopB.signal));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.deepEqual([a.leads(), b.leads()], [true, false]);
+    stopA.abort();
+    await until(() => b.leads());
+    assert.equal(a.leads(), false);
+    stopB.abort();
+    await Promise.all(runs);
+    assert.equal(world.holder(), undefined);
+    assert.deepEqual(changes, ['a true', 'a false', 'b true', 'b false']);
+  });
+  it('that cannot renew stops acting before its time is over', async () => {
+    const world = table();
+    const one = candidate(world, 'a');
+    const stop = new AbortController();
+    const run = one.run(stop.signal);
+    await until(() => one.leads());
+    world.silent = true;
+    world.now += 29;
+    assert.equal(one.leads(), true);
+    world.now += 1;
+    assert.equal(one.leads(), false);
+    assert.equal(world.holder(), 'a', 'the store would still take it for the holder');
+    world.silent = false;
+    stop.abort();
+    await run;
+  });
+});
