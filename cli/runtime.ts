@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { cgroups } from '../providers/cgroups/index.ts';
 import { dockerClient } from '../providers/containers/client.ts';
 import { containers } from '../providers/containers/index.ts';
+import { tellSystemd } from '../providers/cgroups/systemd.ts';
 import { updateLimits } from '../providers/containers/limits.ts';
 import { facts } from '../providers/host/facts.ts';
 import { host } from '../providers/host/index.ts';
@@ -40,7 +41,7 @@ export function dockerRuntime(flags: RuntimeFlags, state: string): Runtime {
     providers: [
       containers({ client }),
       ovs({ runDir: flags.ovsDir ?? '/run/openvswitch' }),
-      cgroups({ updateLimits: (id, limits, signal) => updateLimits(client, id, limits, signal) }),
+      cgroups({ updateLimits: (id, limits, signal) => updateLimits(client, id, limits, signal), tellSystemd }),
       host({ originalsFile: join(state, 'originals.json') }),
     ] as readonly Provider[],
     prober,

@@ -42,6 +42,13 @@ export const NEEDS = [
 /** What some tests need, which skip themselves without it. @type {readonly Need[]} */
 export const TEST_NEEDS = [
   { program: 'linux.uml', debian: ['user-mode-linux'], why: 'is a kernel with cgroup v2', optional: true, when: isX64 },
+  {
+    program: 'systemctl',
+    debian: ['systemd'],
+    why: 'comes with the first process of a guest of that kernel',
+    when: isX64,
+  },
+  { program: 'dbus-daemon', debian: ['dbus'], why: 'is the bus by which Docker asks it for cgroups', when: isX64 },
   { program: 'docker-registry', debian: ['docker-registry'], why: 'is a registry to pull images from', optional: true },
   { program: 'openssl', debian: ['openssl'], why: 'makes certificates for it' },
   { program: 'sshd', debian: ['openssh-server'], why: 'serves a repository over ssh' },

@@ -10,6 +10,7 @@ import { diffCgroup, drift } from './diff.ts';
 import { disk, type Files } from './files.ts';
 import { hold, type Budget, type Held } from './held.ts';
 import { hierarchy } from './hierarchy.ts';
+import { scopeOf, untold, type TellSystemd } from './systemd.ts';
 import { writeLimits, type Refusal } from './write.ts';
 
 export interface CgroupsOptions {
@@ -17,6 +18,8 @@ export interface CgroupsOptions {
   readonly root?: string;
   /** Tells Docker the limits, so that neither a restart of the container nor systemd puts old ones back. */
   readonly updateLimits?: (containerId: string, limits: Resources, signal: AbortSignal) => Promise<void>;
+  /** Tells systemd what Docker does not tell it. */
+  readonly tellSystemd?: TellSystemd;
   readonly files?: Files;
 }
 
@@ -112,15 +115,20 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
     return seen;
   }
 
-  async function align(want: CgroupSpec, held: Held, ctx: Context): Promise<string | undefined> {
-    if (!updateLimits) return undefined;
-    try {
-      await updateLimits(held.id, want, ctx.signal);
-      return undefined;
-    } catch (error) {
-      // the kernel holds the limits; only a restart of the container would bring back the old ones, and be seen
-      return asPlumbError(error).message;
-    }
+  /** Tells those who would write other limits one day: Docker at a restart of the container, systemd at a daemon-reload. */
+  async function align(want: CgroupSpec, held: Held, before: CgroupState, ctx: Context): Promise<Evidence['facts']> {
+    const scope = tree.version === 'v2' ? scopeOf(held.directoryOf('memory')) : undefined;
+    const properties = scope === undefined ? [] : untold(want, before);
+    const dockerNotUpdated = await failureOf(updateLimits?.(held.id, want, ctx.signal));
+    const systemdNotTold =
+      scope === undefined || properties.length === 0
+        ? undefined
+        : await failureOf(options.tellSystemd?.(scope, properties, ctx.signal));
+    // the kernel holds the limits; what comes back one day is seen then
+    return {
+      ...(dockerNotUpdated === undefined ? {} : { dockerNotUpdated }),
+      ...(systemdNotTold === undefined ? {} : { systemdNotTold }),
+    };
   }
 
   return {
@@ -147,14 +155,14 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
         throw new PlumbError('CONFLICT', `the container of ${nameOf(ref)} does not run now; it is looked at again`);
       const { did, refused } = await writeLimits(files, held, want, before.state, formula);
       settled(change, held, refused, want);
-      const docker = did.length === 0 ? undefined : await align(want, held, ctx);
+      const facts = did.length === 0 ? {} : await align(want, held, before.state, ctx);
       // an engine may convert in its own way, or write what its record still says
       const aligned = readBack(ref, held);
       const learnt = formulasFor(want.shares, Number(aligned.raw?.['cpu.weight']));
       if (learnt.length > 0 && !learnt.includes(formula)) formula = learnt[0] ?? formula;
       if (drift(want, aligned).length > 0)
         settled(change, held, (await writeLimits(files, held, want, aligned, formula)).refused, want);
-      return evidence(ref, did, known(ref, readBack(ref, held), tree.version), docker);
+      return evidence(ref, did, known(ref, readBack(ref, held), tree.version), facts);
     },
     async *watch(ctx) {
       const hints = createHints(ctx.signal);
@@ -220,8 +228,18 @@ function evidence(
   ref: Ref,
   did: readonly string[],
   observed: Known<CgroupState>,
-  docker: string | undefined,
+  facts: Evidence['facts'] = {},
 ): Evidence {
   const words = did.length === 0 ? 'was right already' : did.join(', ');
-  return { did: words, observed, ...(docker === undefined ? {} : { facts: { dockerNotUpdated: docker } }) };
+  return { did: words, observed, ...(Object.keys(facts).length === 0 ? {} : { facts }) };
+}
+
+/** What went wrong, in words; undefined when nothing did. */
+async function failureOf(attempt: Promise<void> | undefined): Promise<string | undefined> {
+  try {
+    await attempt;
+    return undefined;
+  } catch (error) {
+    return asPlumbError(error).message;
+  }
 }

@@ -52,7 +52,10 @@ export function stopLabel(stop: ContainerSpec['stop']): string {
   return `${stop.signal} ${String(stop.grace)}`;
 }
 
-/** The limits as Docker's API takes them, at creation and in an update. Period and quota in microseconds. */
+/**
+ * The limits as Docker's API takes them, at creation and in an update. Period and quota in microseconds. Not the weight of block I/O:
+ * where a cgroup v2 kernel has no io.weight, a container with one does not start. The kernel is told of it after the start.
+ */
 export function limitsOf(resources: Resources): Readonly<Record<string, number>> {
   return {
     CpuShares: resources.shares,
@@ -61,7 +64,6 @@ export function limitsOf(resources: Resources): Readonly<Record<string, number>>
     PidsLimit: resources.pids,
     ...(resources.quota === undefined ? {} : { CpuPeriod: 100_000, CpuQuota: resources.quota * 100 }),
     ...(resources.reservation === undefined ? {} : { MemoryReservation: resources.reservation }),
-    ...(resources.blockIoWeight === undefined ? {} : { BlkioWeight: resources.blockIoWeight }),
   };
 }
 

@@ -43,6 +43,8 @@ export interface Agent {
   kick(item: Item): void;
   /** Nothing is under way or due: all that can be done now has been done. */
   idle(): boolean;
+  /** When the last look at the whole host began of which the Report has told, milliseconds since 1970; 0 before the first. */
+  lookedAt(): number;
   /** Something failed in a way that passes by itself, and is tried again. */
   hopeful(): boolean;
   report(): Report | undefined;
@@ -57,6 +59,7 @@ export function createAgent(options: AgentOptions): Agent {
   const stopping = new AbortController();
   let fullPass: Promise<void> | undefined;
   let fullBegan = 0;
+  let lookedAt = 0;
   let latest: Report | undefined;
   let reported = '';
   let reportTimer: NodeJS.Timeout | undefined;
@@ -107,10 +110,10 @@ export function createAgent(options: AgentOptions): Agent {
     );
   }
 
-  function hurryReport(): void {
+  function hurryReport(): Promise<void> {
     clearTimeout(reportTimer);
     reportTimer = undefined;
-    void sendReport();
+    return sendReport();
   }
 
   async function sendReport(): Promise<void> {
@@ -178,9 +181,11 @@ export function createAgent(options: AgentOptions): Agent {
     }
     const scope: Scope = full ? undefined : new Set(items.flatMap((item) => closure(item as Ref, specs)));
     const began = clock();
+    let looked = false;
     const pass = runPass(deps, assignment, specs, scope)
       .then((result) => {
         after(result, scope, assignment.generation);
+        looked = full;
         const { plan, outcomes } = result;
         const fields = { refs: full ? '*' : [...(scope ?? [])], changes: outcomes.length, held: plan.held.length };
         log.debug({ ...fields, ms: clock() - began }, 'pass');
@@ -191,9 +196,10 @@ export function createAgent(options: AgentOptions): Agent {
       })
       .finally(() => {
         passes.delete(pass);
-        // what was gathered while there was much to do is told now
-        if (passes.size === 0) hurryReport();
         if (fullPass === pass) fullPass = undefined;
+        // what was gathered while there was much to do is told now
+        const told = looked || passes.size === 0 ? hurryReport() : undefined;
+        if (looked) void told?.then(() => (lookedAt = began));
         soonReport();
       });
     passes.add(pass);
@@ -270,6 +276,7 @@ export function createAgent(options: AgentOptions): Agent {
       queue.add(item, clock());
     },
     idle: () => state.assignment !== undefined && state.lastFull > 0 && !busy() && queue.next() > clock(),
+    lookedAt: () => lookedAt,
     hopeful: () => [...state.failures.values()].some(({ code }) => PASSING.has(code)),
     report: () => latest,
   };

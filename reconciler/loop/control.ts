@@ -20,7 +20,7 @@ export interface ControlOptions {
   /** Whether this process is the one that acts; of one alone always. */
   readonly leads: () => boolean;
   /** The agent in the same process, if there is one. */
-  readonly agent?: Pick<Agent, 'kick' | 'idle' | 'hopeful'>;
+  readonly agent?: Pick<Agent, 'kick' | 'idle' | 'hopeful' | 'lookedAt'>;
   readonly clock: () => number;
   readonly log: Log;
 }
@@ -43,6 +43,8 @@ const AFTER_FAILURE = 5_000;
 const PATIENCE = 30_000;
 /** Who waits for convergence looks after each pass of the controller, and at least this often, in milliseconds. */
 const WATCHED = 500;
+/** A look that finds nothing new makes no pass of the controller: its end is looked for this often, in milliseconds. */
+const LOOKING = 50;
 /** How long a state that cannot get better by itself must last before it is believed, in milliseconds. */
 const STUCK = 3_000;
 
@@ -160,8 +162,11 @@ export function createControl(options: ControlOptions): Control {
     doorbell.ring();
     agent?.kick('*');
     let last = '';
-    let changedAt = clock();
+    const since = clock();
+    let changedAt = since;
     for (;;) {
+      // a Report from before the kick may not know yet what is wrong
+      const looked = agent === undefined || agent.lookedAt() >= since;
       const notice = await noticed();
       const seen = await known();
       const now = statusFrom(seen, notice);
@@ -172,9 +177,9 @@ export function createControl(options: ControlOptions): Control {
       last = text;
       const unchanged = clock() - changedAt;
       const stuck = now.health !== 'Progressing' && agent?.hopeful() !== true && unchanged > STUCK;
-      if (answered >= mine && (isGood(now) || stuck || unchanged > PATIENCE)) return now;
+      if (answered >= mine && ((looked && isGood(now)) || stuck || unchanged > PATIENCE)) return now;
       if (signal.aborted) return now;
-      await passed.next(AbortSignal.any([signal, AbortSignal.timeout(WATCHED)]));
+      await passed.next(AbortSignal.any([signal, AbortSignal.timeout(looked ? WATCHED : LOOKING)]));
     }
   }
 

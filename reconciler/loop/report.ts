@@ -188,7 +188,8 @@ function conditionsOf({ state, assignment, busy }: ReportInput): readonly Condit
 
 /** What a host says of itself before it has looked around: that it is there, and what it is. */
 export function introduction(host: string, facts: HostFacts, at: number, before: Report | undefined): Report {
-  if (before) return { ...before, facts };
+  // what ran before says nothing of now: it is not Ready until this agent has looked
+  if (before) return { ...before, facts, conditions: before.conditions.filter(({ type }) => type !== 'Ready') };
   const nothing = { replicas: [], observed: [], limitations: [], conditions: [] };
   return { host, generation: 0, revision: '', at, facts, ...nothing };
 }

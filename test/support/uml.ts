@@ -38,10 +38,17 @@ export function findUml(): Uml | { readonly missing: string } {
 // the C source stays in the source tree: dist/test/support → test/support
 const SOURCE = fileURLToPath(new URL('../../../test/support/uml-xstate.c', import.meta.url));
 
-const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
+/** A word as a shell reads it. */
+export const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
+
+/** How a guest comes up: the script that its kernel runs first, which prints UML-START, what the command says, and UML-STATUS. */
+export interface Boot {
+  readonly script: (command: readonly string[], cwd: string) => string;
+  readonly memory: string;
+}
 
 /** Mounts what a process expects and runs the command as the first process; the machine's files are the root, read-only. */
-function initScript(command: readonly string[], cwd: string): string {
+function bareScript(command: readonly string[], cwd: string): string {
   return `#!/bin/sh
 export PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/run TMPDIR=/run
 mount -t proc proc /proc; mount -t sysfs sysfs /sys
@@ -57,22 +64,24 @@ exec busybox poweroff -f
 }
 
 /**
- * Runs a command under a kernel of its own with the cgroup v2 controllers cpu, io, memory and pids; one cpu, no network, /run writable.
+ * Runs a command under a kernel of its own with the cgroup v2 controllers cpu, io, memory and pids; one cpu, no network. Unless the guest
+ * boots in another way, only /run is writable.
  * Gives its exit status and what it said. Rejects when the kernel does not come up or is not done after `ms` milliseconds.
  */
 export async function underUml(
   uml: Uml,
   command: readonly string[],
   ms: number,
+  boot: Boot = { script: bareScript, memory: '512M' },
 ): Promise<{ readonly status: number; readonly output: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'uml-'));
   try {
     const [init, log] = [join(folder, 'init'), join(folder, 'log')];
-    writeFileSync(init, initScript(command, process.cwd()));
+    writeFileSync(init, boot.script(command, process.cwd()));
     chmodSync(init, 0o755);
     const out = openSync(log, 'w');
     const root = ['rootfstype=hostfs', 'rootflags=/', 'ro', `init=${init}`];
-    const child = spawn(uml.path, ['mem=512M', ...root, 'con=null', 'con0=null,fd:1', 'quiet'], {
+    const child = spawn(uml.path, [`mem=${boot.memory}`, ...root, 'con=null', 'con0=null,fd:1', 'quiet', 'selinux=0'], {
       stdio: ['ignore', out, out],
       env: { ...process.env, TMPDIR: '/dev/shm', ...(uml.preload === undefined ? {} : { LD_PRELOAD: uml.preload }) },
       // each process of the guest is one here: they are ended together

@@ -56,6 +56,14 @@ describe('bodies of containers', () => {
     assert.match(text, /no-new-privileges/);
   });
 
+  it('ask for no weight of block I/O, without which a cgroup v2 kernel may be', () => {
+    const resources = { cpu: 100, shares: 102, memory: 2 ** 25, swap: 0, pids: 64, blockIoWeight: 300 };
+    const { spec, ref } = wantContainer('web-0', { resources });
+    const text = JSON.stringify(containerBody(spec, 'f', ref, 's1'));
+    assert.match(text, /"PidsLimit":64/);
+    assert.doesNotMatch(text, /Weight/);
+  });
+
   it('leave IPv6 alone where there is none or the App sets it', () => {
     const spec = wantSandbox('web-0', { sysctls: { 'net.ipv6.conf.all.disable_ipv6': '0' } }).spec;
     const sysctls = (ipv6: boolean): unknown => {
