@@ -1,17 +1,20 @@
-import type { Entry, EntryFilter } from '../reconciler/model/journal.ts';
+import type { Entry, EntryQuery } from '../reconciler/model/journal.ts';
 import { isRef } from '../reconciler/model/ref.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import { formatValue, symbolOf } from '../reconciler/plan/render.ts';
+import { storeOptions } from './fleet-store.ts';
 import type { Io } from './io.ts';
 import { journalOf } from './journal.ts';
 import { command, outputOption, parse, wholeNumber } from './options.ts';
-import { pathsOf, stateOptions, type StateOptions } from './paths.ts';
+import { stateOptions } from './paths.ts';
 import { tint } from './table.ts';
+import type { Looking } from './view.ts';
 
-interface Options extends StateOptions {
+interface Options extends Looking {
   readonly output: 'text' | 'json';
   readonly follow?: boolean;
   readonly last: string;
+  readonly host?: string;
 }
 
 /** `plumb events [REF]`: the journal, oldest first. */
@@ -25,8 +28,10 @@ export async function eventsCommand(argv: readonly string[], io: Io): Promise<nu
     .argument('[ref]', 'only of this thing, as container/web-0')
     .addOption(outputOption('text', 'json'))
     .option('-f, --follow', 'then show events as they come')
-    .option('-n, --last <count>', 'how many of the past', '50');
+    .option('-n, --last <count>', 'how many of the past', '50')
+    .option('--host <name>', 'of a fleet only what this host (or controller) did');
   stateOptions(cmd);
+  storeOptions(cmd);
   const parsed = parse(cmd, argv);
   if (!parsed) return 0;
   const options = parsed.opts<Options>();
@@ -34,22 +39,11 @@ export async function eventsCommand(argv: readonly string[], io: Io): Promise<nu
   if (ref !== undefined && !isRef(ref))
     throw new PlumbError('USAGE', `${ref} is no ref; write kind/name, as container/web-0`);
   const last = wholeNumber('--last', options.last, 0);
-  const filter: EntryFilter = ref === undefined ? {} : { ref };
-  const journal = journalOf(pathsOf(options, io));
-  const past: Entry[] = [];
-  let read = 0;
-  // whoever follows reads all: it goes on behind the last of the journal, whichever refs that is about
-  for await (const entry of journal(options.follow === true ? {} : filter, false, io.signal)) {
-    read = entry.seq;
-    if (ref !== undefined && entry.ref !== ref) continue;
-    past.push(entry);
-    if (past.length > last) past.shift();
-  }
-  const show = (entry: Entry): string =>
-    options.output === 'json' ? `${JSON.stringify(entry)}\n` : renderEntry(entry, io);
-  for (const entry of past) io.out(show(entry));
-  if (options.follow !== true) return 0;
-  for await (const entry of journal({ ...filter, from: read + 1 }, true, io.signal)) io.out(show(entry));
+  const { host } = options;
+  const query: EntryQuery = { last, ...(ref === undefined ? {} : { ref }), ...(host === undefined ? {} : { host }) };
+  const journal = journalOf(options, io);
+  for await (const entry of journal(query, options.follow === true, io.signal))
+    io.out(options.output === 'json' ? `${JSON.stringify(entry)}\n` : renderEntry(entry, io));
   return 0;
 }
 
@@ -68,7 +62,7 @@ export function renderEntry(entry: Entry, io: Pick<Io, 'color'>, now: number = D
         ({ path, have, want }) => `${path.slice(1)} ${formatValue(path, have)} -> ${formatValue(path, want)}`,
       );
       const what = fields.length === 0 ? '' : `: ${fields.join(', ')}`;
-      return `${time} ${symbolOf(entry).padStart(3)} ${entry.ref}${what}  ${tint(io, 'dim', `# ${entry.because}`)}\n`;
+      return `${time} ${symbolOf(entry).padStart(3)} ${entry.ref}${what}  ${tint(io, 'dim', `# ${entry.because} on ${entry.host}`)}\n`;
     }
     case 'outcome': {
       const good = entry.result === 'done';

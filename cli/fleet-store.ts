@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { PlumbError } from '../reconciler/model/errors.ts';
-import type { Store } from '../reconciler/model/store.ts';
+import type { FleetStore } from '../reconciler/model/store.ts';
 import type { Io } from './io.ts';
 
 /** Options that say which fleet. */
@@ -32,7 +32,7 @@ export function storeUrl({ store }: StoreFlags, { env }: Pick<Io, 'env'>): strin
 }
 
 /** How to open the store of the fleet. Throws USAGE when none was named. */
-export function fleetStore(flags: StoreFlags, part: Part, io: Pick<Io, 'env'>): () => Promise<Store> {
+export function fleetStore(flags: StoreFlags, part: Part, io: Pick<Io, 'env'>): () => Promise<FleetStore> {
   const url = storeUrl(flags, io);
   if (url === undefined)
     throw new PlumbError('USAGE', 'which store? give --store redis://HOST:PORT, or set PLUMB_STORE');

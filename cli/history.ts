@@ -1,11 +1,13 @@
 import { createHistory, type RevisionRow } from '../reconciler/record/history.ts';
+import { storeOptions } from './fleet-store.ts';
 import type { Io } from './io.ts';
 import { journalOf } from './journal.ts';
 import { command, outputOption, parse, wholeNumber } from './options.ts';
-import { pathsOf, stateOptions, type StateOptions } from './paths.ts';
+import { stateOptions } from './paths.ts';
 import { table, tint } from './table.ts';
+import type { Looking } from './view.ts';
 
-interface Options extends StateOptions {
+interface Options extends Looking {
   readonly output: 'text' | 'json';
   readonly last: string;
 }
@@ -17,11 +19,12 @@ export async function historyCommand(argv: readonly string[], io: Io): Promise<n
     .addOption(outputOption('text', 'json'))
     .option('-n, --last <count>', 'how many revisions', '20');
   stateOptions(cmd);
+  storeOptions(cmd);
   const options = parse(cmd, argv)?.opts<Options>();
   if (!options) return 0;
   const last = wholeNumber('--last', options.last, 1);
   const history = createHistory();
-  for await (const entry of journalOf(pathsOf(options, io))({}, false, io.signal)) history.add(entry);
+  for await (const entry of journalOf(options, io)({}, false, io.signal)) history.add(entry);
   const revisions = history.rows().slice(-last);
   if (options.output === 'json') io.out(`${JSON.stringify({ version: 1, revisions }, null, 2)}\n`);
   else

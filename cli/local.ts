@@ -1,7 +1,7 @@
 import { request, type IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
 import { PlumbError, ERRORS, type ErrorCode } from '../reconciler/model/errors.ts';
-import type { Entry, EntryFilter } from '../reconciler/model/journal.ts';
+import type { Entry, EntryQuery } from '../reconciler/model/journal.ts';
 import type { Assignment, Report } from '../reconciler/model/replica.ts';
 import type { Status } from '../reconciler/loop/status.ts';
 import { snapshotFromJson, type Known, type LocalView, type SnapshotJson } from '../reconciler/loop/view.ts';
@@ -50,9 +50,10 @@ export function remoteView(socketPath: string): LocalView {
       const body = (await get('/v1/known')) as { snapshot: SnapshotJson; assignments: Assignment[]; reports: Report[] };
       return { ...body, snapshot: snapshotFromJson(body.snapshot) };
     },
-    async *journal(filter: EntryFilter, follow: boolean, signal: AbortSignal) {
+    async *journal(filter: EntryQuery, follow: boolean, signal: AbortSignal) {
       const query = new URLSearchParams();
-      if (filter.from !== undefined) query.set('from', String(filter.from));
+      if (filter.last !== undefined) query.set('last', String(filter.last));
+      if (filter.host !== undefined) query.set('host', filter.host);
       if (filter.ref !== undefined) query.set('ref', filter.ref);
       for (const type of filter.types ?? []) query.append('type', type);
       if (follow) query.set('follow', '1');

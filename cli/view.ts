@@ -1,5 +1,5 @@
 import { knownOf, statusFrom } from '../reconciler/loop/control.ts';
-import type { LocalView } from '../reconciler/loop/view.ts';
+import { readJournals, type LocalView } from '../reconciler/loop/view.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import { fleetStore, storeUrl, type StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
@@ -29,9 +29,7 @@ export async function openView(flags: Looking, io: Io): Promise<OpenView> {
         return statusFrom(await knownOf(store), notice);
       },
       known: () => knownOf(store),
-      journal: async function* () {
-        await Promise.reject(elsewhere());
-      },
+      journal: (...asked) => readJournals(store.journals, ...asked),
       settle: () => Promise.reject(elsewhere()),
     },
     close: () => store.close(),

@@ -12,7 +12,7 @@ import type { Known } from '../reconciler/loop/view.ts';
 import type { Io } from './io.ts';
 import { journalOf, type ReadJournal } from './journal.ts';
 import { command, outputOption, parse } from './options.ts';
-import { storeOptions, storeUrl } from './fleet-store.ts';
+import { storeOptions } from './fleet-store.ts';
 import { pathsOf, stateOptions, type Paths } from './paths.ts';
 import { openMirrorOf } from './repository.ts';
 import { storedKnown } from './stored.ts';
@@ -61,8 +61,7 @@ export async function whyCommand(argv: readonly string[], io: Io): Promise<numbe
   if (!isRef(ref)) throw new PlumbError('USAGE', `${ref} is no ref; write kind/name, as container/web-0`);
   const paths = pathsOf(options, io);
   const known = await knownOf(options, io);
-  // what hosts of a fleet did is in their own journals
-  const journal = storeUrl(options, io) === undefined ? journalOf(paths) : undefined;
+  const journal = journalOf(options, io);
   const { want, host } = find(known, ref);
   const fields = field === undefined ? listed(want) : [resolved(known, want, field.replace(/^\//, ''))];
   const answers: Answer[] = [];
@@ -78,7 +77,7 @@ export async function whyCommand(argv: readonly string[], io: Io): Promise<numbe
 /** Where an answer is looked up. */
 interface Sources {
   readonly paths: Paths;
-  readonly journal: ReadJournal | undefined;
+  readonly journal: ReadJournal;
   readonly io: Io;
 }
 
@@ -144,7 +143,7 @@ async function answer(
   const have = observed?.known === true ? liveValue(observed.state as object, field) : undefined;
   const origin = want.fields?.[`/${field}`];
   const base = { ref: want.ref, field, host, want: (want.spec as Readonly<Record<string, unknown>>)[field], have };
-  const last = journal && (await lastOf(journal, want.ref, field, io));
+  const last = await lastOf(journal, { ref: want.ref, host }, field, io);
   return { ...base, ...(origin ? await blamed(origin, paths, io) : {}), ...(last ? { last } : {}) };
 }
 
@@ -158,9 +157,14 @@ async function blamed(origin: Origin, { state }: Paths, io: Io): Promise<Partial
 }
 
 /** The last change that set the field. */
-async function lastOf(journal: ReadJournal, ref: Ref, field: string, io: Io): Promise<Answer['last']> {
+async function lastOf(
+  journal: ReadJournal,
+  about: { readonly ref: Ref; readonly host: string },
+  field: string,
+  io: Io,
+): Promise<Answer['last']> {
   const entries: Entry[] = [];
-  for await (const entry of journal({ ref, types: ['intent', 'outcome'] }, false, io.signal)) entries.push(entry);
+  for await (const entry of journal({ ...about, types: ['intent', 'outcome'] }, false, io.signal)) entries.push(entry);
   const touch = lastTouch(entries, field) ?? lastTouch(entries);
   if (!touch) return undefined;
   const { at, verb, because } = touch.intent;

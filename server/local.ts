@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { asPlumbError } from '../reconciler/model/errors.ts';
 import { isRef } from '../reconciler/model/ref.ts';
-import type { EntryDraft, EntryFilter } from '../reconciler/model/journal.ts';
+import type { EntryDraft, EntryQuery } from '../reconciler/model/journal.ts';
 import { snapshotToJson, type LocalView } from '../reconciler/loop/view.ts';
 
 type Route = (view: LocalView, url: URL, reply: ServerResponse, signal: AbortSignal) => Promise<void>;
@@ -15,14 +15,16 @@ function json(reply: ServerResponse, value: unknown): void {
   reply.end(JSON.stringify(value));
 }
 
-/** The filter that a query string asks for. */
-function filterOf(query: URLSearchParams): EntryFilter {
-  const from = Number(query.get('from') ?? '');
+/** The entries that a query string asks for. */
+function filterOf(query: URLSearchParams): EntryQuery {
+  const last = Number(query.get('last') ?? '-1');
   const ref = query.get('ref') ?? '';
+  const host = query.get('host') ?? '';
   const types = query.getAll('type').filter((type): type is EntryDraft['type'] => ENTRY_TYPES.includes(type));
   return {
-    ...(Number.isSafeInteger(from) && from > 0 ? { from } : {}),
+    ...(Number.isSafeInteger(last) && last >= 0 ? { last } : {}),
     ...(isRef(ref) ? { ref } : {}),
+    ...(host === '' ? {} : { host }),
     ...(types.length > 0 ? { types } : {}),
   };
 }

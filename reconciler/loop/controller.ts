@@ -237,6 +237,8 @@ export function createController(options: ControllerOptions): Controller {
   async function rebuild(reports: readonly Report[], kept: readonly Assignment[]): Promise<readonly string[]> {
     if (!catalog) return [];
     emptySince ??= clock();
+    // what was posted went with the rest
+    posted = '';
     const missing = unheard(catalog, reports);
     if (missing.length > 0 && clock() - emptySince < REOPEN) return missing;
     const empty = { cursor: 0, hosts: new Map(), placements: new Map(), addresses: new Map() };

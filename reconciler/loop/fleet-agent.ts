@@ -1,11 +1,12 @@
 import type { HostFacts } from '../model/replica.ts';
-import type { Store } from '../model/store.ts';
+import type { FleetStore, Store } from '../model/store.ts';
 import { createAgent } from './agent.ts';
 import type { AgentOptions, Log } from './agent-state.ts';
 import { knownOf, statusFrom } from './control.ts';
 import { PlumbError } from '../model/errors.ts';
 import { createMembership } from './membership.ts';
 import { introduction } from './report.ts';
+import { shipJournal } from './shipping.ts';
 import { readJournal, type LocalView } from './view.ts';
 
 export interface FleetAgentOptions {
@@ -13,7 +14,7 @@ export interface FleetAgentOptions {
   readonly holder: string;
   readonly facts: HostFacts;
   /** The store of the fleet. */
-  readonly far: Pick<Store, 'mailbox' | 'leases' | 'bulletin'>;
+  readonly far: Pick<FleetStore, 'mailbox' | 'leases' | 'bulletin' | 'journals'>;
   /** What this machine keeps: last Assignment, last Report, journal. */
   readonly near: Store;
   readonly agent: Pick<AgentOptions, 'providers' | 'health'>;
@@ -69,7 +70,8 @@ export function createFleetAgent(options: FleetAgentOptions): FleetAgent {
       const end = new AbortController();
       const over = AbortSignal.any([signal, end.signal]);
       try {
-        await Promise.all([agent.run(over), membership.run(over)]);
+        const shipping = shipJournal({ near: near.journal, far: far.journals, log }, over);
+        await Promise.all([agent.run(over), membership.run(over), shipping]);
       } finally {
         end.abort();
       }

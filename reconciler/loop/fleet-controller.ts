@@ -1,17 +1,17 @@
-import type { Store } from '../model/store.ts';
+import type { FleetStore } from '../model/store.ts';
 import { PlumbError } from '../model/errors.ts';
 import type { Log } from './agent-state.ts';
 import { createControl } from './control.ts';
 import { createController, type Repository } from './controller.ts';
 import { createLeader } from './leader.ts';
 import { pause } from './pause.ts';
-import { readJournal, type LocalView } from './view.ts';
+import { readJournals, type LocalView } from './view.ts';
 
 export interface FleetControllerOptions {
   /** Who this is, among the controllers of the fleet. */
   readonly holder: string;
   readonly repository: Repository;
-  readonly store: Store;
+  readonly store: FleetStore;
   readonly allowDeletions: boolean;
   readonly clock: () => number;
   readonly log: Log;
@@ -54,7 +54,7 @@ export function createFleetController(options: FleetControllerOptions): FleetCon
     view: {
       status: () => control.status(),
       known: () => control.known(),
-      journal: (...asked) => readJournal(store.journal, ...asked),
+      journal: (...asked) => readJournals(store.journals, ...asked),
       settle: async (signal, allow) => {
         for (; !leads() && !signal.aborted; await pause(100, signal)) {
           const other = (await store.leases.get(CONTROLLER_LEASE))?.holder ?? holder;

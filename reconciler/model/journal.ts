@@ -56,3 +56,11 @@ export interface EntryFilter {
   readonly ref?: Ref;
   readonly types?: readonly EntryDraft['type'][];
 }
+
+/** What a view is asked for. */
+export interface EntryQuery extends Omit<EntryFilter, 'from'> {
+  /** Of what there is only the last so many; all if absent. */
+  readonly last?: number;
+  /** Of a fleet only what this host wrote. */
+  readonly host?: string;
+}

@@ -61,6 +61,27 @@ export interface Journal {
   verify(): Promise<{ readonly entries: number; readonly head: string }>;
 }
 
+/** What stands last in a journal; number 0 where nothing does. */
+export interface JournalHead {
+  readonly seq: number;
+  readonly hash: string;
+}
+
+/** The journals of a fleet, for who looks at the whole. */
+export interface Journals {
+  /** Who has written one: controllers and hosts. */
+  writers(): Promise<readonly string[]>;
+  /** Another's, to be read. */
+  of(writer: string): Pick<Journal, 'read' | 'follow' | 'verify'>;
+  /** Where the copy of this host's own journal ends. */
+  head(): Promise<JournalHead>;
+  /**
+   * Adds entries of this host's own journal to its copy, as they are chained, behind those that are there; with `anew` in place
+   * of them. Gives where the copy ends then: entries that follow nothing that is there are not added.
+   */
+  mirror(entries: readonly Entry[], anew?: boolean): Promise<JournalHead>;
+}
+
 export interface Store {
   readonly reservations: Reservations;
   readonly leases: Leases;
@@ -68,4 +89,9 @@ export interface Store {
   readonly bulletin: Bulletin;
   readonly journal: Journal;
   close(): Promise<void>;
+}
+
+/** The store of a fleet: many processes write it, each a journal of its own. */
+export interface FleetStore extends Store {
+  readonly journals: Journals;
 }

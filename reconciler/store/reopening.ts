@@ -1,21 +1,21 @@
 import { PlumbError } from '../model/errors.ts';
-import type { Store } from '../model/store.ts';
+import type { FleetStore } from '../model/store.ts';
 
 /** A store that is opened when it is first needed, and again when it was emptied or could not be opened. */
-export interface Reopening extends Store {
+export interface Reopening extends FleetStore {
   /** Calls back whenever a store was opened after another one that was emptied. */
   onEmptied(call: () => void): void;
 }
 
 /** Puts a store behind one that may not answer yet: no call fails for good, each next one tries to open it anew. */
-export function createReopening(open: () => Promise<Store>): Reopening {
-  let opening: Promise<Store> | undefined;
-  let ready: Store | undefined;
+export function createReopening(open: () => Promise<FleetStore>): Reopening {
+  let opening: Promise<FleetStore> | undefined;
+  let ready: FleetStore | undefined;
   let wasEmptied = false;
   let closed = false;
   const listeners: (() => void)[] = [];
 
-  function current(): Promise<Store> {
+  function current(): Promise<FleetStore> {
     if (closed) return Promise.reject(new PlumbError('STORE_UNAVAILABLE', 'the store is closed'));
     opening ??= open().then(
       (store) => {
@@ -33,7 +33,7 @@ export function createReopening(open: () => Promise<Store>): Reopening {
   }
 
   /** The next call opens it again. */
-  async function heed(error: unknown, store: Store): Promise<void> {
+  async function heed(error: unknown, store: FleetStore): Promise<void> {
     if (!(error instanceof PlumbError) || error.code !== 'STORE_EMPTIED') return;
     if ((await opening?.catch(() => undefined)) !== store) return;
     opening = ready = undefined;
@@ -41,7 +41,7 @@ export function createReopening(open: () => Promise<Store>): Reopening {
     await store.close().catch(() => undefined);
   }
 
-  async function ask<T>(work: (store: Store) => Promise<T>): Promise<T> {
+  async function ask<T>(work: (store: FleetStore) => Promise<T>): Promise<T> {
     const store = await current();
     try {
       return await work(store);
@@ -51,7 +51,7 @@ export function createReopening(open: () => Promise<Store>): Reopening {
     }
   }
 
-  async function* hear<T>(work: (store: Store) => AsyncIterable<T>): AsyncGenerator<T> {
+  async function* hear<T>(work: (store: FleetStore) => AsyncIterable<T>): AsyncGenerator<T> {
     const store = await current();
     try {
       yield* work(store);
@@ -89,6 +89,16 @@ export function createReopening(open: () => Promise<Store>): Reopening {
       read: (filter) => hear(({ journal }) => journal.read(filter)),
       follow: (signal) => hear(({ journal }) => journal.follow(signal)),
       verify: () => ask(({ journal }) => journal.verify()),
+    },
+    journals: {
+      writers: () => ask(({ journals }) => journals.writers()),
+      of: (writer) => ({
+        read: (filter) => hear(({ journals }) => journals.of(writer).read(filter)),
+        follow: (signal) => hear(({ journals }) => journals.of(writer).follow(signal)),
+        verify: () => ask(({ journals }) => journals.of(writer).verify()),
+      }),
+      head: () => ask(({ journals }) => journals.head()),
+      mirror: (entries, anew) => ask(({ journals }) => journals.mirror(entries, anew)),
     },
     onEmptied: (call) => {
       listeners.push(call);

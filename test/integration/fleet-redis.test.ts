@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { knownOf, statusFrom } from '../../reconciler/loop/control.ts';
 import type { Status } from '../../reconciler/loop/status.ts';
+import type { Entry } from '../../reconciler/model/journal.ts';
 import type { Store } from '../../reconciler/model/store.ts';
 import { openRedis } from '../../reconciler/store/redis/redis.ts';
 import { createReopening } from '../../reconciler/store/reopening.ts';
@@ -120,6 +121,19 @@ describe('a fleet over Redis, its controllers and agents as processes', { skip: 
     const now = await converged(git('rev-parse', 'HEAD'));
     const shown = execFileSync(process.execPath, [PLUMB, 'status', '--store', url], { encoding: 'utf8' });
     assert.match(shown, /Synced, Healthy/);
+    const plumb = (...argv: readonly string[]): string =>
+      execFileSync(process.execPath, [PLUMB, ...argv, '--store', url], { encoding: 'utf8' });
+    const entries = plumb('events', '-n', '1000', '-o', 'json').trim().split('\n');
+    const told = entries.map((line) => JSON.parse(line) as Entry);
+    assert.deepEqual(
+      [...new Set(told.map((entry) => entry.host))].sort(),
+      ['', 'h1', 'h2', 'h3'],
+      'the controller and every host',
+    );
+    const on = now.items.find(({ ref }) => ref === 'replica/web-0')?.host ?? '';
+    assert.match(plumb('events', 'container/web-0'), new RegExp(`container/web-0.*# new on ${on}\n`));
+    assert.match(plumb('why', 'container/web-0', 'image'), new RegExp(`on ${on}\n[^]*applied .*create \\(new\\) done`));
+    assert.match(plumb('history'), /converged/);
     assert.deepEqual([...new Set(now.items.map((item) => item.host))].sort(), ['h1', 'h2', 'h3']);
   });
 

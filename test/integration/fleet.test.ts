@@ -8,9 +8,19 @@ import { createFleetAgent } from '../../reconciler/loop/fleet-agent.ts';
 import { createFleetController } from '../../reconciler/loop/fleet-controller.ts';
 import type { Status } from '../../reconciler/loop/status.ts';
 import type { Catalog } from '../../reconciler/model/catalog.ts';
-import type { Store } from '../../reconciler/model/store.ts';
+import type { Journals, Store } from '../../reconciler/model/store.ts';
 import { openEmbedded } from '../../reconciler/store/embedded/embedded.ts';
 import { appSpec, catalogOf, reportOf } from '../support/catalog.ts';
+
+/** Copies of journals that go nowhere. */
+const NO_COPIES: Journals = {
+  writers: () => Promise.resolve([]),
+  of: () => {
+    throw new Error('nobody reads here');
+  },
+  head: () => Promise.resolve({ seq: 0, hash: '' }),
+  mirror: (entries) => Promise.resolve({ seq: 0, hash: entries.at(-1)?.hash ?? '' }),
+};
 
 const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined };
 
@@ -68,7 +78,7 @@ describe('a fleet of two hosts over one store', () => {
         catalog: () => Promise.resolve(catalog),
         commit: () => Promise.resolve({ author: 'Ann', subject: 'change' }),
       },
-      store: far,
+      store: { ...far, journals: NO_COPIES },
       allowDeletions: false,
       clock: Date.now,
       log: quiet,
@@ -84,7 +94,12 @@ describe('a fleet of two hosts over one store', () => {
       host,
       holder,
       facts: reportOf(host).facts,
-      far: { mailbox: guarded(far.mailbox), leases: guarded(far.leases), bulletin: guarded(far.bulletin) },
+      far: {
+        mailbox: guarded(far.mailbox),
+        leases: guarded(far.leases),
+        bulletin: guarded(far.bulletin),
+        journals: NO_COPIES,
+      },
       near,
       agent: {
         providers: runtime.providers,

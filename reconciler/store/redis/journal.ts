@@ -103,7 +103,7 @@ function createAppend(context: Context, writer: string): (drafts: readonly Entry
       const entries: Entry[] = [];
       for (const draft of drafts) entries.push(chained(draft, entries.at(-1) ?? behind, clock()));
       const words = entries.flatMap((entry) => [entry.hash, lineOf(entry).slice(0, -1)]);
-      const args = [behind.seq, behind.hash, keep.entries, keys.onEntry(writer), ...words];
+      const args = [behind.seq, behind.hash, keep.entries, keys.onEntry(writer), '', ...words];
       const [other] = await calls.write({ script: scripts.append, keys: touched, args });
       if (!Array.isArray(other)) {
         head = entries.at(-1);
@@ -118,7 +118,10 @@ function createAppend(context: Context, writer: string): (drafts: readonly Entry
 
   let closed = false;
   return async (drafts) => {
-    if (!closed) await add(await openIntents(context, key));
+    if (!closed) {
+      await calls.write(['sadd', keys.writers, writer]);
+      await add(await openIntents(context, key));
+    }
     closed = true;
     return add(drafts);
   };
@@ -134,14 +137,33 @@ interface Job {
  * process, intents that its forerunner left open get the outcome `interrupted`. Appends that come together share one write.
  */
 export function createJournal(context: Context, writer: string): OwnJournal {
-  const { ears, keys } = context;
-  const key = keys.entries(writer);
   const append = createAppend(context, writer);
   const group = createGroup<Job>(async (jobs) => {
     const entries = await append(jobs.flatMap((job) => job.drafts));
     let at = 0;
     for (const job of jobs) job.entries = entries.slice(at, (at += job.drafts.length));
   });
+
+  return {
+    append: async (drafts) => {
+      const job: Job = { drafts, entries: [] };
+      await group.add(job);
+      return job.entries;
+    },
+    ...readerOf(context, writer),
+    close: () => group.close(),
+  };
+}
+
+/** Where a writer's journal ends. */
+export function headOfJournal(context: Context, writer: string): Promise<Head> {
+  return lastHead(context, context.keys.entries(writer));
+}
+
+/** A writer's journal, to be read by anybody who may. */
+export function readerOf(context: Context, writer: string): Pick<Journal, 'read' | 'follow' | 'verify'> {
+  const { ears, keys } = context;
+  const key = keys.entries(writer);
 
   async function* following(start: Promise<Head>, signal: AbortSignal): AsyncGenerator<Entry> {
     const ear = ears.on(keys.onEntry(writer));
@@ -160,11 +182,6 @@ export function createJournal(context: Context, writer: string): OwnJournal {
   }
 
   return {
-    append: async (drafts) => {
-      const job: Job = { drafts, entries: [] };
-      await group.add(job);
-      return job.entries;
-    },
     read: (filter = {}) => readEntries(context, key, filter),
     follow: (signal) => {
       const start = lastHead(context, key);
@@ -183,6 +200,5 @@ export function createJournal(context: Context, writer: string): OwnJournal {
         }
       }
     },
-    close: () => group.close(),
   };
 }

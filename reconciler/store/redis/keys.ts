@@ -16,6 +16,8 @@ export interface Keys {
   readonly reporting: string;
   readonly mail: string;
   readonly notice: string;
+  /** Controllers that have written a journal. */
+  readonly writers: string;
   lease(name: string): string;
   assignment(host: string): string;
   report(host: string): string;
@@ -53,6 +55,7 @@ export function keysOf(fleet: string): Keys {
     reporting: key('reporting'),
     mail: key('mail'),
     notice: key('notice'),
+    writers: key('writers'),
     lease: (name) => key(`lease:${name}`),
     assignment: (host) => key(`assignment:${host}`),
     report: (host) => key(`report:${host}`),

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { PlumbError } from '../../model/errors.ts';
-import type { Store } from '../../model/store.ts';
+import type { FleetStore } from '../../model/store.ts';
 import { createBulletin } from './bulletin.ts';
 import { createCalls } from './calls.ts';
 import type { Calls, Patience } from './calls.ts';
@@ -8,6 +8,7 @@ import { connect } from './connect.ts';
 import type { Context, Keep } from './context.ts';
 import { createEars } from './ears.ts';
 import { createJournal } from './journal.ts';
+import { createJournals } from './journals.ts';
 import { keysOf, nameOf } from './keys.ts';
 import type { Keys } from './keys.ts';
 import { createLeases } from './leases.ts';
@@ -65,7 +66,7 @@ async function enter(calls: Calls, keys: Keys, shown: string): Promise<string> {
  * keys live: once they were emptied, every call throws STORE_EMPTIED and the store has to be opened again. Throws USAGE,
  * STORE_REFUSED, STORE_UNAVAILABLE.
  */
-export async function openRedis(url: string, options: RedisOptions): Promise<Store> {
+export async function openRedis(url: string, options: RedisOptions): Promise<FleetStore> {
   const target = parseTarget(url);
   const { shown, acks } = target;
   const { clock, fleet = 'default', writer = 'controller', host, leaseTime = 'server' } = options;
@@ -86,6 +87,7 @@ export async function openRedis(url: string, options: RedisOptions): Promise<Sto
       mailbox: createMailbox(context, host),
       bulletin: createBulletin(context),
       journal,
+      journals: createJournals(context, writer),
       close: async () => {
         await journal.close();
         calls.close();

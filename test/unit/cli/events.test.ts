@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { eventsCommand, renderEntry } from '../../../cli/events.ts';
 import { historyCommand } from '../../../cli/history.ts';
-import type { LocalView } from '../../../reconciler/loop/view.ts';
+import { readJournal, type LocalView } from '../../../reconciler/loop/view.ts';
 import type { Entry } from '../../../reconciler/model/journal.ts';
 import { answering, speak } from '../../support/verb.ts';
 
@@ -17,10 +17,16 @@ const ENTRIES = [event(1), event(2, { ref: 'container/web-0' }), event(3, { reas
 
 /** The journal of an up that was told of number 4 when somebody began to follow, and stopped. */
 const view: Pick<LocalView, 'journal'> = {
-  async *journal({ from = 1, ref }, follow) {
-    const all = follow ? [...ENTRIES, event(4, { ref: 'container/web-0' })] : ENTRIES;
-    for (const entry of all) if (entry.seq >= from && (ref === undefined || entry.ref === ref)) yield entry;
-    return Promise.resolve();
+  journal: (query, follow, signal) => {
+    const journal = {
+      read: async function* () {
+        yield* await Promise.resolve(ENTRIES);
+      },
+      follow: async function* () {
+        yield await Promise.resolve(event(4, { ref: 'container/web-0' }));
+      },
+    };
+    return readJournal(journal, query, follow, signal);
   },
 };
 
