@@ -39,6 +39,11 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('./agent.ts')).agentCommand,
   },
   {
+    name: 'host',
+    summary: 'give the hosts of a fleet their identity',
+    load: async () => (await import('./host.ts')).hostCommand,
+  },
+  {
     name: 'status',
     summary: 'show whether everything is as Git says, and healthy',
     load: async () => (await import('./status.ts')).statusCommand,

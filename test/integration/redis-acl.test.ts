@@ -8,9 +8,12 @@ import { PlumbError } from '../../reconciler/model/errors.ts';
 import type { EntryDraft } from '../../reconciler/model/journal.ts';
 import type { Report } from '../../reconciler/model/replica.ts';
 import type { Store } from '../../reconciler/model/store.ts';
+import { hostCommand } from '../../cli/host.ts';
+import { agentRules } from '../../reconciler/store/redis/enroll.ts';
 import { openRedis } from '../../reconciler/store/redis/redis.ts';
 import { NO_REDIS, Servers } from '../support/redis.ts';
 import { hostRecord, place } from '../support/reservations.ts';
+import { speak } from '../support/verb.ts';
 
 const FILE = 'examples/redis/users.acl';
 const event: EntryDraft = { type: 'event', host: 'h1', level: 'info', reason: 'Test', message: 'm' };
@@ -184,5 +187,31 @@ describe('the users of examples/redis/users.acl', { skip: NO_REDIS }, () => {
       assert.match(error.message, /no controller has opened it yet/);
       return true;
     });
+  });
+
+  it('hold the same rights as a host that is enrolled, which can then do its work', async () => {
+    const line = readFileSync(FILE, 'utf8')
+      .split('\n')
+      .find((one) => one.startsWith('user agent-h1 '));
+    const rules = agentRules('h1', 'default', 'secret');
+    assert.equal(
+      line?.replace(/ >\S+/, ''),
+      `user agent-h1 ${rules.filter((rule) => !rule.startsWith('#')).join(' ')}`,
+    );
+    await open('controller:change-me-controller');
+    const url = `redis://admin:change-me-admin@127.0.0.1:${String(port)}`;
+    const argv = ['enroll', 'h7', '--store', url, '-o', 'json'];
+    const { out } = await speak(hostCommand, folder, ...argv);
+    const { store: own } = JSON.parse(out) as { readonly store: string };
+    assert.match(own, /^redis:\/\/agent-h7:[0-9a-f]{48}@127\.0\.0\.1:/);
+    const agent = await openRedis(own, { clock: () => 1000, host: 'h7', writer: 'h7' });
+    opened.push(agent);
+    assert.ok(await agent.leases.acquire('host/h7', 'me', 1000));
+    await assert.rejects(agent.leases.acquire('host/h1', 'me', 1000), refused);
+    await assert.rejects(agent.mailbox.assignment('h1'), refused);
+    const again = await speak(hostCommand, folder, ...argv);
+    assert.notEqual((JSON.parse(again.out) as { readonly store: string }).store, own, 'a new password');
+    const options = { clock: () => 1000, patience: { attempt: 500, total: 500 } };
+    await assert.rejects(openRedis(own, { ...options, host: 'h7', writer: 'h7' }), refused);
   });
 });

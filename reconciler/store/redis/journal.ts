@@ -88,7 +88,11 @@ async function openIntents(context: Context, key: string): Promise<readonly Entr
 }
 
 /** The end of a chain, where entries are added. */
-function createAppend(context: Context, writer: string): (drafts: readonly EntryDraft[]) => Promise<readonly Entry[]> {
+function createAppend(
+  context: Context,
+  writer: string,
+  listed: boolean,
+): (drafts: readonly EntryDraft[]) => Promise<readonly Entry[]> {
   const { calls, keys, keep, scripts, clock } = context;
   const key = keys.entries(writer);
   const touched = [key, keys.start(writer)];
@@ -119,7 +123,7 @@ function createAppend(context: Context, writer: string): (drafts: readonly Entry
   let closed = false;
   return async (drafts) => {
     if (!closed) {
-      await calls.write(['sadd', keys.writers, writer]);
+      if (listed) await calls.write(['sadd', keys.writers, writer]);
       await add(await openIntents(context, key));
     }
     closed = true;
@@ -135,9 +139,10 @@ interface Job {
 /**
  * The journal of one writer on Redis: a stream that holds the same lines as the files do. Before the first append of a
  * process, intents that its forerunner left open get the outcome `interrupted`. Appends that come together share one write.
+ * `listed` puts the writer on the list of those who have one; hosts are known by their Reports.
  */
-export function createJournal(context: Context, writer: string): OwnJournal {
-  const append = createAppend(context, writer);
+export function createJournal(context: Context, writer: string, listed: boolean): OwnJournal {
+  const append = createAppend(context, writer, listed);
   const group = createGroup<Job>(async (jobs) => {
     const entries = await append(jobs.flatMap((job) => job.drafts));
     let at = 0;

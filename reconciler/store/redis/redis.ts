@@ -80,7 +80,7 @@ export async function openRedis(url: string, options: RedisOptions): Promise<Fle
     const incarnation = await enter(createCalls(client, { shown, acks, patience }), keys, shown);
     const calls = createCalls(client, { shown, acks, patience, incarnation: [keys.incarnation, incarnation] });
     const context: Context = { calls, ears, keys, scripts: loadScripts(), keep, incarnation, clock, shown };
-    const journal = createJournal(context, writer);
+    const journal = createJournal(context, writer, host === undefined);
     return {
       reservations: createReservations(context),
       leases: createLeases(context, leaseTime === 'clock' ? clock : undefined),

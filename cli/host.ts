@@ -1,0 +1,59 @@
+import { randomBytes } from 'node:crypto';
+import { PlumbError } from '../reconciler/model/errors.ts';
+import { storeOptions, storeUrl, type StoreFlags } from './fleet-store.ts';
+import type { Io } from './io.ts';
+import { command, outputOption, parse } from './options.ts';
+
+interface Options extends StoreFlags {
+  readonly output: 'text' | 'json';
+  readonly print?: boolean;
+}
+
+/** `plumb host enroll NAME`: gives the agent of a host its identity. */
+export async function hostCommand(argv: readonly string[], io: Io): Promise<number> {
+  const cmd = command('host', 'Give hosts of a fleet their identity.', 'plumb host enroll h1', io);
+  const enroll = command(
+    'host enroll',
+    'Make the Redis user of a host, with least rights and a new password, and print what its agent is started with.',
+    'plumb host enroll h1 --store redis://admin:SECRET@10.0.0.5\nplumb host enroll h1 --store redis://10.0.0.5 --print',
+    io,
+  )
+    .argument('<host>', 'name of the Host')
+    .addOption(outputOption('text', 'json'))
+    .option('--print', 'only print the line for an ACL file: Redis is not asked');
+  storeOptions(enroll);
+  cmd.addCommand(enroll.name('enroll'));
+  if (argv[0] !== 'enroll') {
+    parse(cmd, argv);
+    if (argv.length === 0) throw new PlumbError('USAGE', 'plumb host enroll NAME (plumb host --help explains)');
+    return 0;
+  }
+  const parsed = parse(enroll, argv.slice(1));
+  if (!parsed) return 0;
+  const options = parsed.opts<Options>();
+  const [host = ''] = parsed.args;
+  const url = storeUrl(options, io);
+  if (url === undefined)
+    throw new PlumbError('USAGE', 'which store? give --store redis://admin:SECRET@HOST:PORT, or set PLUMB_STORE');
+  const fleet = options.fleet ?? io.env['PLUMB_FLEET'] ?? 'default';
+  const { agentRules, agentUrl, agentUser, enrollAgent } = await import('../reconciler/store/redis/enroll.ts');
+  const password = randomBytes(24).toString('hex');
+  const user = agentUser(host);
+  const acl = `user ${user} ${agentRules(host, fleet, password).join(' ')}`;
+  const store = agentUrl(url, host, password);
+  if (options.print !== true) await enrollAgent(url, host, fleet, password);
+  if (options.output === 'json') {
+    io.out(
+      `${JSON.stringify({ version: 1, host, fleet, user, store, acl, written: options.print !== true }, null, 2)}\n`,
+    );
+    return 0;
+  }
+  const made = options.print === true ? `# for the aclfile of Redis:\n${acl}\n\n` : '';
+  io.out(
+    `${made}# /etc/plumbline/agent.env on ${host}, readable by root only:\nPLUMB_STORE=${store}\nPLUMB_FLEET=${fleet}\n`,
+  );
+  io.err(
+    `${options.print === true ? '' : `${user} may sign in now. `}Start it there with: plumb agent --host ${host}\n`,
+  );
+  return 0;
+}

@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto';
+import { connect } from './connect.ts';
+import { storeError } from './failures.ts';
+import { keysOf, nameOf } from './keys.ts';
+import { parseTarget } from './target.ts';
+
+/** What an agent's connection needs of Redis; a test holds that it uses all of it. */
+const COMMANDS =
+  '+eval +evalsha +exists +get +hdel +hget +hmget +hset +info +publish +set +subscribe +time +wait +xadd +xinfo|stream +xlen +xrange +xrevrange +xtrim';
+
+/** The user that an agent of a host signs in as. */
+export function agentUser(host: string): string {
+  return `agent-${nameOf('host', host)}`;
+}
+
+/**
+ * The least rights of a host's agent, as rules of an ACL: it reads its own Assignment and nothing of other hosts, and writes its
+ * own Report, lease and journal, a hint that there is mail, and its name.
+ */
+export function agentRules(host: string, fleet: string, password: string): readonly string[] {
+  const keys = keysOf(nameOf('fleet', fleet));
+  const journal = keys.entries(host).replace(/entries$/, '*');
+  return [
+    'on',
+    `#${createHash('sha256').update(password).digest('hex')}`,
+    'resetchannels',
+    ...[keys.onMail, keys.onAssignment(host), keys.onEntry(host)].map((channel) => `&${channel}`),
+    ...[keys.incarnation, keys.assignment(host)].map((key) => `%R~${key}`),
+    `%W~${keys.report(host)}`,
+    `~${keys.lease(`host/${host}`)}`,
+    `~${journal}`,
+    '-@all',
+    ...COMMANDS.split(' '),
+    `(%W~${keys.reporting} +sadd)`,
+    `(%W~${keys.mail} +xadd)`,
+  ];
+}
+
+/** The address that an agent is given: that of the administrator, with the agent's user and password. */
+export function agentUrl(url: string, host: string, password: string): string {
+  parseTarget(url);
+  return url.replace(/^(rediss?(?:\+[a-z]+)?:\/\/)(?:[^@]*@)?/, `$1${agentUser(host)}:${password}@`);
+}
+
+/** Makes the user, or gives it a new password. Of a Cluster every node is told. Throws USAGE, STORE_REFUSED, STORE_UNAVAILABLE. */
+export async function enrollAgent(url: string, host: string, fleet: string, password: string): Promise<void> {
+  const target = parseTarget(url);
+  const client = connect(target);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      client.once('ready', resolve).once('error', reject);
+    });
+    const nodes = 'nodes' in client ? client.nodes('all') : [client];
+    for (const node of nodes)
+      await node.call('ACL', 'SETUSER', agentUser(host), 'reset', ...agentRules(host, fleet, password));
+    // kept over a restart where Redis has a file for it
+    for (const node of nodes) await node.call('ACL', 'SAVE').catch(() => undefined);
+  } catch (error) {
+    throw storeError(error, target.shown);
+  } finally {
+    client.disconnect();
+  }
+}
