@@ -1,12 +1,14 @@
 #!/usr/bin/env node
 // Draws docs/img/*.svg from what plumb really prints: a plan of the shop example, and its status once it has converged
-// on the simulated runtime. Run it after the build: node bin/pictures.mjs
+// on three simulated hosts over a redis-server of its own. Run it after the build: node bin/pictures.mjs
 import { execFileSync, spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT, main } from './house/run.mjs';
 
+/** Where the redis-server of the pictures listens. */
+const PORT = 16_379;
 const WIDTH = 8.4;
 const HEIGHT = 19;
 
@@ -66,8 +68,7 @@ await main(async () => {
   git('init', '-q', '-b', 'main');
   git('add', '-A');
   git('commit', '-q', '-m', 'Start from the examples');
-  const state = join(dir, 'state');
-  const flags = ['--repo', repo, '--simulated', '--host', 'h1', '--state-dir', state];
+  const flags = ['--repo', repo, '--state-dir', join(dir, 'look'), '--store', `redis://127.0.0.1:${PORT}`];
   /** @param {readonly string[]} argv */
   const said = (...argv) => {
     try {
@@ -76,10 +77,21 @@ await main(async () => {
       return /** @type {{ stdout: string }} */ (error).stdout;
     }
   };
-  const up = spawn(process.execPath, [plumb, 'up', '--quiet', ...flags], { stdio: 'ignore' });
+  /** @type {import('node:child_process').ChildProcess[]} */
+  const parts = [];
+  const redis = ['--port', String(PORT), '--bind', '127.0.0.1', '--save', '', '--dir', dir];
+  parts.push(spawn('redis-server', redis, { stdio: 'ignore' }));
+  /** @param {string} name @param {readonly string[]} argv */
+  const part = (name, ...argv) => {
+    const own = ['--quiet', '--state-dir', join(dir, name), '--store', `redis://127.0.0.1:${PORT}`];
+    parts.push(spawn(process.execPath, [plumb, ...argv, ...own], { stdio: 'ignore' }));
+  };
+  part('controller', 'controller', '--repo', repo);
+  for (const host of ['h1', 'h2', 'h3']) part(host, 'agent', '--simulated', '--host', host);
   try {
-    await new Promise((resolve) => setTimeout(resolve, 3000));
-    const status = said('apply', ...flags);
+    const socket = join(dir, 'controller', 'plumb.sock');
+    while (!existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 100));
+    const status = said('apply', '--socket', socket);
     execFileSync('sed', ['-i', 's/replicas: 3/replicas: 4/; s/busybox:1/busybox:2/', join(repo, 'apps', 'web.yaml')]);
     git('checkout', '-q', '-b', 'next');
     git('commit', '-q', '-am', 'Next web, and one more');
@@ -89,9 +101,11 @@ await main(async () => {
     writeFileSync(join(ROOT, 'docs', 'img', 'status.svg'), svg('plumb status', status));
     writeFileSync(join(ROOT, 'docs', 'img', 'plan.svg'), svg('plumb plan main..next', plan));
   } finally {
-    const ended = new Promise((resolve) => up.once('exit', resolve));
-    up.kill('SIGTERM');
-    await ended;
+    for (const child of parts.reverse()) {
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGTERM');
+      await ended;
+    }
     rmSync(dir, { recursive: true, force: true });
   }
   return 0;

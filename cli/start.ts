@@ -11,7 +11,7 @@ import { processIo } from './main.ts';
 import { remoteView } from './local.ts';
 import { startShowcase, type Showcase } from './showcase.ts';
 import { renderStatus } from './status.ts';
-import { statusCode } from '../reconciler/loop/status.ts';
+import { statusCode, type Status } from '../reconciler/loop/status.ts';
 import { tint } from './table.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -136,7 +136,7 @@ async function watch(showcase: Showcase, scene: Scene, io: Io, once: boolean): P
     .catch(() => view.status());
   io.out(`\n${renderStatus(status, io)}`);
   if (once) return statusCode(status);
-  io.out(hints(showcase, scene, io));
+  io.out(hints(showcase, scene, status, io));
   await aborted(AbortSignal.any([io.signal, gone]));
   return io.signal.aborted ? 0 : 1;
 }
@@ -157,10 +157,10 @@ async function answers(socket: string): Promise<boolean> {
   }
 }
 
-function hints({ state }: Showcase, { dir, repo, lab }: Scene, io: Io): string {
+function hints({ state }: Showcase, { dir, repo, lab }: Scene, { items }: Status, io: Io): string {
   const paths = [`PLUMB_STATE_DIR=${state}`, `REPO=${repo}`, ...(lab ? [`LAB=${join(dir, 'lab')}`] : [])];
   const breakIt = lab
-    ? "plumb lab exec --dir $LAB h1 -- sh -c 'docker kill $(docker ps -qf name=plumb-web | head -1)'"
+    ? `plumb lab exec --dir $LAB ${items.find(({ ref }) => ref === 'replica/web-0')?.host ?? 'h1'} -- docker kill plumb-web-0`
     : 'rm $PLUMB_STATE_DIR/simulated/container/web-0.json';
   const cut = lab
     ? `
