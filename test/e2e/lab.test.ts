@@ -110,7 +110,8 @@ describe('a lab of three hosts in two racks', { skip }, () => {
       assert.equal(await run(host, 'docker', 'info', '-f', '{{.Name}}'), host);
       assert.deepEqual((await run(host, 'docker', 'images', '-q', 'plumbline/busybox')).split('\n').length, 2);
       ids.add(await run(host, 'cat', '/etc/machine-id'));
-      assert.deepEqual(await run(host, 'ls', '/sys/class/net'), 'lo\nup0');
+      assert.deepEqual(await run(host, 'ls', '/sys/class/net'), 'lo\nmg0\nup0');
+      assert.match(await run(host, 'ping', '-c', '1', '-W', '2', '192.0.2.254'), / 1 received/);
       assert.equal(await run(host, 'cat', '/proc/1/comm'), await run(host, 'cat', `/proc/1/comm`));
       assert.equal(await run(host, 'sysctl', '-n', 'net.ipv6.conf.all.disable_ipv6'), '1');
     }
