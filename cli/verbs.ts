@@ -69,6 +69,11 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('./explain.ts')).explainCommand,
   },
   {
+    name: 'capacity',
+    summary: 'show what is left, what more would fit, and what a loss would cost',
+    load: async () => (await import('./capacity.ts')).capacityCommand,
+  },
+  {
     name: 'lab',
     summary: 'real hosts on this machine, to try things on',
     load: async () => (await import('./lab.ts')).labCommand,

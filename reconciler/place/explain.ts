@@ -3,8 +3,8 @@ import { ordinalOf } from '../model/replica.ts';
 import type { Removal } from './filters.ts';
 import { compareScores, obstacle, scoreOf, seat } from './group.ts';
 import type { Group, Score } from './group.ts';
-import { runPlacing } from './place.ts';
-import { groupIn } from './run.ts';
+import { finishRun } from './place.ts';
+import { groupIn, startRun } from './run.ts';
 import type { Run } from './run.ts';
 import { settleApp } from './seat.ts';
 import { noAddress, nowhere, removalsNow, removalText } from './reasons.ts';
@@ -101,7 +101,7 @@ export function explain(input: PlaceInput, replica: string): Explanation | undef
   const ordinal = ordinalOf(replica);
   if (cut < 1 || !app || !Number.isInteger(ordinal) || ordinal >= app.spec.replicas) return undefined;
   let explanation: Explanation | undefined;
-  runPlacing(input, (run, next) => {
+  finishRun(startRun(input), (run, next) => {
     if (next.name !== app.name) return false;
     explanation = explainIn(run, app, replica);
     return true;

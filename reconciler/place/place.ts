@@ -95,15 +95,11 @@ function pass(run: Run, apps: readonly Resource<AppSpec>[], pending: Pending, un
  * Places in passes: what found no room is tried again while moves and smaller demands give some back, so that the result
  * is at rest. `until` may end it before an App's turn.
  */
-export function runPlacing(
-  input: PlaceInput,
-  until: Until = () => false,
-): { readonly run: Run; readonly unplaceable: readonly Unplaceable[] } {
-  const run = startRun(input);
+export function finishRun(run: Run, until: Until = () => false): readonly Unplaceable[] {
   const apps = inOrder(run);
   let last = pass(run, apps, run.survey, until);
   while (last.freed && last.unplaceable.length > 0 && !last.ended) last = pass(run, apps, last.left, until);
-  return { run, unplaceable: last.unplaceable };
+  return last.unplaceable;
 }
 
 /**
@@ -111,7 +107,8 @@ export function runPlacing(
  * not move. Equal input gives equal output; once all is committed, the same input proposes nothing.
  */
 export function place(input: PlaceInput): PlaceResult {
-  const { run, unplaceable } = runPlacing(input);
+  const run = startRun(input);
+  const unplaceable = finishRun(run);
   for (const proposal of forgetProposals(input.hosts, run.book, input.catalog)) propose(run, proposal);
   const { releases, leaving, kept, misplaced } = run.survey;
   const ids = (placements: readonly Placement[]): readonly string[] => placements.map(({ replica }) => replica);

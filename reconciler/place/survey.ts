@@ -159,7 +159,8 @@ function wantedOf(
   });
 }
 
-const byReplica = (a: Placement, b: Placement): number =>
+/** By App, then by ordinal. */
+export const byReplica = (a: Placement, b: Placement): number =>
   a.app === b.app ? ordinalOf(a.replica) - ordinalOf(b.replica) : a.app < b.app ? -1 : 1;
 
 /** Compares what is wanted with what is placed. Placements that need not change are sticky. */
