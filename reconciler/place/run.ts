@@ -37,6 +37,8 @@ export interface Run {
   readonly weights: Map<Candidates, Map<string, Weights>>;
   readonly pool: (network: string) => AddressPool | undefined;
   readonly proposals: Proposal[];
+  /** App → how many more of its replicas that serve may be moved. */
+  readonly turns: Map<string, number>;
 }
 
 /** A Network that has left the catalog rests its addresses this long: its own word cannot be read. */
@@ -79,7 +81,8 @@ export function runOver(input: PlaceInput, book: Book, found: Survey, proposals:
     return made;
   };
   const candidates = candidateFinder(input.catalog, table);
-  return { input, book, proposals, survey: found, table, candidates, weights: new Map(), pool };
+  const turns = new Map(found.turns);
+  return { input, book, proposals, survey: found, table, candidates, weights: new Map(), pool, turns };
 }
 
 /** A run after what needs no choice: the hosts as they are now, and the releases. */

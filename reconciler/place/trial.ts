@@ -87,6 +87,8 @@ function surveyOf({ run }: Trial, wanted: Supposition['wanted']): Survey {
     misplaced: [],
     wanted: new Map([...wanted].map(([app, wishes]) => [app, wishes.map((replica) => ({ replica }))])),
     replicas,
+    turns: new Map(),
+    stuck: new Map(),
   };
 }
 
