@@ -289,7 +289,7 @@ do
   local placings = {}
   local at = 8
   while at <= #ARGV do
-    if ARGV[at] == 'place' then
+    if ARGV[at] == 'place' or ARGV[at] == 'move' then
       local placement = decoded(ARGV[at + 1])
       placings[#placings + 1] = placement
       replicas[#replicas + 1] = placement.replica

@@ -7,7 +7,7 @@ import { catalogOf } from '../../support/catalog.ts';
 import { createFleet } from '../../support/fleet.ts';
 
 const source = { url: 'u', ref: 'main', revision: 'rev1', fetchedAt: 0 };
-const quiet = { problems: 0, unplaceable: [], held: [], published: 'rev1', waiting: 0, lost: [] };
+const quiet = { problems: 0, unplaceable: [], held: [], published: 'rev1', waiting: 0, lost: [], awaited: [] };
 
 function told(draining: readonly Draining[]): Status {
   const notice: Notice = { source, ...quiet, draining };
