@@ -9,12 +9,13 @@ import { scale } from '../reconciler/place/scale.ts';
 import { capacityText, type CapacityFound } from './capacity-text.ts';
 import { openCatalogs } from './catalogs.ts';
 import { lookOptions, type UpFlags } from './compose.ts';
+import { storeOptions, type StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
 import { lookAround } from './look.ts';
 import { command, outputOption, parse, wholeNumber } from './options.ts';
 import { pathsOf, stateOptions } from './paths.ts';
 
-interface Options extends UpFlags {
+interface Options extends UpFlags, StoreFlags {
   readonly output: 'text' | 'json';
   readonly scale: readonly string[];
 }
@@ -40,6 +41,7 @@ export async function capacityCommand(argv: readonly string[], io: Io): Promise<
     );
   lookOptions(cmd);
   stateOptions(cmd);
+  storeOptions(cmd);
   const parsed = parse(cmd, argv);
   if (!parsed) return 0;
   const options = parsed.opts<Options>();

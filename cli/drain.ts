@@ -7,14 +7,15 @@ import { foreseeDrain, type Foreseen } from '../reconciler/place/foresee.ts';
 import { hostViews } from '../reconciler/place/hosts.ts';
 import { openCatalogs } from './catalogs.ts';
 import { lookOptions, type UpFlags } from './compose.ts';
+import { storeOptions, type StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
-import { remoteView } from './local.ts';
 import { lookAround } from './look.ts';
 import { command, outputOption, parse } from './options.ts';
 import { pathsOf, stateOptions } from './paths.ts';
 import { table, tint } from './table.ts';
+import { openView } from './view.ts';
 
-interface Options extends UpFlags {
+interface Options extends UpFlags, StoreFlags {
   readonly output: 'text' | 'json';
   readonly undo?: boolean;
   readonly watch?: boolean;
@@ -42,6 +43,7 @@ export async function drainCommand(argv: readonly string[], io: Io): Promise<num
     .option('-w, --watch', 'show how far it is whenever that changes, until nothing is left or interrupted');
   lookOptions(cmd);
   stateOptions(cmd);
+  storeOptions(cmd);
   const parsed = parse(cmd, argv);
   if (!parsed) return 0;
   const options = parsed.opts<Options>();
@@ -110,7 +112,7 @@ function stayingTable(staying: Draining['staying']): string {
 
 /** How far a drain is, as a person reads it. */
 export function drainText(name: string, draining: Draining | undefined, io: Pick<Io, 'color'>): string {
-  if (!draining) return `${name} is not drained, as the controller knows Git\n`;
+  if (!draining) return `${name} is not drained, as far as the controller knows Git\n`;
   const { staying, leaving } = draining;
   if (isEmpty(draining)) return `${tint(io, 'green', `${name} is drained: nothing is left on it`)}\n`;
   const lines = [`${name}: ${counted(leaving.length, 'replica')} leaving, ${String(staying.length)} to go`];
@@ -123,17 +125,22 @@ function isEmpty({ staying, leaving }: Draining): boolean {
   return staying.length + leaving.length === 0;
 }
 
+/** Until nothing is left (0), the drain is undone or somebody interrupts (2). What Git says may take a while to be heard. */
 async function watch(name: string, options: Options, io: Io): Promise<number> {
-  const view = remoteView(pathsOf(options, io).socket);
-  let last = '';
-  for (;;) {
-    const draining = (await view.status()).draining.find(({ host }) => host === name);
-    const json = { version: 1, host: name, drained: draining !== undefined, staying: [], leaving: [], ...draining };
-    const next = options.output === 'json' ? `${JSON.stringify(json)}\n` : drainText(name, draining, io);
-    if (next !== last) io.out(io.isTTY && options.output === 'text' ? `\u001b[H\u001b[2J${next}` : next);
-    last = next;
-    if (draining && isEmpty(draining)) return 0;
-    if (!draining || io.signal.aborted) return 2;
-    await new Promise((resolve) => setTimeout(resolve, 500));
+  const opened = await openView(options, io);
+  try {
+    let last = '';
+    for (let begun = false; ; await new Promise((resolve) => setTimeout(resolve, 500))) {
+      const draining = (await opened.view.status()).draining.find(({ host }) => host === name);
+      const json = { version: 1, host: name, drained: draining !== undefined, staying: [], leaving: [], ...draining };
+      const next = options.output === 'json' ? `${JSON.stringify(json)}\n` : drainText(name, draining, io);
+      if (next !== last) io.out(io.isTTY && options.output === 'text' ? `\u001b[H\u001b[2J${next}` : next);
+      last = next;
+      if (draining && isEmpty(draining)) return 0;
+      if ((begun && !draining) || io.signal.aborted) return 2;
+      begun = draining !== undefined;
+    }
+  } finally {
+    await opened.close();
   }
 }

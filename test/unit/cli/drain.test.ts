@@ -88,6 +88,7 @@ describe('drain', () => {
     told.splice(
       0,
       told.length,
+      [],
       [{ host: 'h1', staying, leaving: ['quorum-0'] }],
       [{ host: 'h1', staying, leaving: ['quorum-0'] }],
       [{ host: 'h1', staying: [], leaving: [] }],
@@ -96,12 +97,17 @@ describe('drain', () => {
     assert.equal(code, 0);
     assert.equal(
       out,
-      'h1: 1 replica leaving, 1 to go\nleaving: quorum-0\n\nSTAYS     BECAUSE\nquorum-1  waits for its turn\n' +
+      'h1 is not drained, as far as the controller knows Git\n' +
+        'h1: 1 replica leaving, 1 to go\nleaving: quorum-0\n\nSTAYS     BECAUSE\nquorum-1  waits for its turn\n' +
         'h1 is drained: nothing is left on it\n',
     );
-    told.splice(0, told.length, []);
-    const none = await ask('h1', '--watch');
-    assert.deepEqual([none.code, none.out], [2, 'h1 is not drained, as the controller knows Git\n']);
+    told.splice(0, told.length, [{ host: 'h1', staying, leaving: [] }], []);
+    const undone = await ask('h1', '--watch', '-o', 'json');
+    const lines = undone.out.split('\n').slice(0, -1);
+    assert.deepEqual(
+      [undone.code, ...lines.map((line) => (JSON.parse(line) as { drained: boolean }).drained)],
+      [2, true, false],
+    );
     assert.match(drainText('h1', { host: 'h1', staying: [], leaving: ['a', 'b'] }, { color: false }), /2 replicas/);
   });
 
