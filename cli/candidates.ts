@@ -5,11 +5,13 @@ import { pathsOf } from './paths.ts';
 import { storedKnown } from './stored.ts';
 import { openView, type Looking } from './view.ts';
 
-/** The refs (or, for `explain`, the replicas) that a word of a command line may name; none when nothing can be read. */
+/** The refs (for `explain` the replicas, for `capacity` the Apps, for `drain` the hosts) that a word of a command line may name; none when nothing can be read. */
 export async function candidatesOf(verb: string, words: readonly string[], io: Io): Promise<readonly string[]> {
   try {
     const { assignments, snapshot } = await knownOf(words, io);
     if (verb === 'explain') return [...snapshot.placements.keys()];
+    if (verb === 'drain') return [...snapshot.hosts.keys()];
+    if (verb === 'capacity') return [...new Set([...snapshot.placements.values()].map(({ app }) => app))];
     return assignments.flatMap((assignment) => expand(assignment).map(({ ref }) => ref));
   } catch {
     return []; // a completion never complains

@@ -4,5 +4,7 @@ export const EXITS: Readonly<Record<string, string>> = {
   plan: '0 nothing to do, 2 changes, 1 error.',
   apply: '0 converged, 1 not converged or error, 3 something is held.',
   status: '0 all Synced and Healthy, 2 OutOfSync or not Healthy, 1 error.',
+  capacity: '0 all that is asked for fits, 2 it does not, 1 error.',
+  drain: '0 nothing is left on the host, or all of it finds another home; 2 something stays, 1 error.',
   explain: '0 it has or would get a host, 2 no host takes it, 1 error.',
 };

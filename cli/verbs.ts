@@ -69,6 +69,16 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('./explain.ts')).explainCommand,
   },
   {
+    name: 'capacity',
+    summary: 'show what is left, what more would fit, and what a loss would cost',
+    load: async () => (await import('./capacity.ts')).capacityCommand,
+  },
+  {
+    name: 'drain',
+    summary: 'say how to empty a host, and show how far that is',
+    load: async () => (await import('./drain.ts')).drainCommand,
+  },
+  {
     name: 'lab',
     summary: 'real hosts on this machine, to try things on',
     load: async () => (await import('./lab.ts')).labCommand,

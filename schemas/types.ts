@@ -811,6 +811,10 @@ export interface Host {
      * Whether new replicas may be placed on it.
      */
     schedulable?: boolean;
+    /**
+     * Whether its replicas move to other hosts, with their addresses and at most maxUnavailable of an App at a time. No new ones are placed on it.
+     */
+    drain?: boolean;
   };
 }
 /**

@@ -107,7 +107,7 @@ const REOPEN = 60_000;
 /** Nothing is placed: hosts that may run something have not said so yet. */
 function waitingFor({ snapshot, awaited }: FleetSeen, catalog: Catalog, until: number): Decided & { catalog: Catalog } {
   const { placements } = snapshot;
-  const nothing = { proposals: [], unplaceable: [], releases: [], leaving: [], kept: [], misplaced: [] };
+  const nothing = { proposals: [], unplaceable: [], releases: [], leaving: [], kept: [], misplaced: [], draining: [] };
   const some = awaited.slice(0, 3).join(', ') + (awaited.length > 3 ? ', …' : '');
   const held = `the store knows no host: nothing is placed before ${counted(awaited.length, 'host')} (${some}) reported, or ${new Date(until).toISOString()}`;
   return { placed: { ...nothing, placements }, held, catalog };
@@ -119,7 +119,7 @@ export function createController(options: ControllerOptions): Controller {
   let catalog: Catalog | undefined;
   let source: Fetched | undefined;
   let author = '';
-  let decided: Pick<Notice, 'unplaceable' | 'held' | 'published' | 'waiting' | 'awaited'> = {
+  let decided: Pick<Notice, 'unplaceable' | 'held' | 'published' | 'waiting' | 'awaited' | 'draining'> = {
     unplaceable: [],
     held: [],
     published: '',
@@ -205,7 +205,8 @@ export function createController(options: ControllerOptions): Controller {
       const { assignments, rollouts } = project({ catalog: aim, author, placements, previous, reports: seen.reports });
       const unplaceable = placed.unplaceable.map(({ replica, message }) => ({ replica, message }));
       const waiting = rollouts.reduce((sum, one) => sum + one.waiting.length, 0);
-      decided = { ...decided, unplaceable, held: held === undefined ? [] : [held], waiting, awaited: [] };
+      const { draining } = placed;
+      decided = { ...decided, unplaceable, held: held === undefined ? [] : [held], waiting, awaited: [], draining };
       // who reads the bulletin must not take what hosts say of the last revision for this one
       if (decided.published !== aim.revision) await post();
       for (const assignment of assignments) {

@@ -5,7 +5,7 @@ import { decide } from '../model/decide.ts';
 import { fingerprintOf } from '../model/fingerprint.ts';
 import type { World } from '../model/provider.ts';
 import type { Ref } from '../model/ref.ts';
-import type { Assignment } from '../model/replica.ts';
+import type { Assignment, Placement } from '../model/replica.ts';
 import { expand } from '../plan/expand.ts';
 import { planHost, type Differ } from '../plan/host.ts';
 import { project } from '../plan/project.ts';
@@ -59,7 +59,7 @@ function sight(input: PreviewInput, allowDeletions: boolean): Sight {
   const { assignments } = project({
     catalog,
     author: '',
-    placements: book.placements,
+    placements: arrived(book.placements),
     previous,
     reports: known.reports,
   });
@@ -76,6 +76,11 @@ function sight(input: PreviewInput, allowDeletions: boolean): Sight {
       .filter(({ seen }) => seen === undefined)
       .map(({ assignment: { host } }) => ({ host, why: 'it has not reported yet' })),
   };
+}
+
+/** A plan shows where a move leads, not how long its new host waits for the old one. */
+function arrived(placements: ReadonlyMap<string, Placement>): ReadonlyMap<string, Placement> {
+  return new Map([...placements].map(([replica, { from: _from, ...placement }]) => [replica, placement]));
 }
 
 /** A plan shows where a revision leads: the whole change, not the first wave of its rollout. */

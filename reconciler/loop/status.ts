@@ -1,5 +1,5 @@
 import type { Limitation } from '../model/change.ts';
-import type { Notice, SourceStatus } from '../model/notice.ts';
+import type { Draining, Notice, SourceStatus } from '../model/notice.ts';
 import type { Ref } from '../model/ref.ts';
 import { refOf } from '../model/ref.ts';
 import { incarnationOf } from '../model/rollout.ts';
@@ -32,6 +32,8 @@ export interface Status {
   /** What waits for a person, and how to let it go on. */
   readonly held: readonly string[];
   readonly messages: readonly string[];
+  /** Hosts that are drained, and what is left on them. */
+  readonly draining: readonly Draining[];
 }
 
 export interface StatusInput {
@@ -52,6 +54,11 @@ function replicaItem(input: StatusInput, placement: Placement): StatusItem {
   const base = { ref: refOf('replica', replica), host, address };
   if (!report || !assignment) return { ...base, sync: 'Unknown', health: 'Progressing', reason: 'NoReport' };
   const assigned = assignment.replicas.find(({ id }) => id === replica);
+  const leaving = placement.from !== undefined && !assigned;
+  if (leaving) {
+    const reason = `Moving: from ${placement.from}, which has not let it go`;
+    return { ...base, sync: 'OutOfSync', health: 'Progressing', reason };
+  }
   const lost = input.notice?.lost.find((one) => one.host === host);
   if (lost) {
     const reason = `Lost: ${host} is not heard of since ${timeOf(lost.since)}`;
@@ -107,6 +114,15 @@ function lostMessages({ notice }: StatusInput): readonly string[] {
   );
 }
 
+function drainMessages({ notice }: StatusInput): readonly string[] {
+  return (notice?.draining ?? []).flatMap(({ host, staying, leaving }) => {
+    if (staying.length + leaving.length === 0) return [`host ${host} is drained: nothing is left on it`];
+    const parts = [`${String(leaving.length)} leaving`, `${String(staying.length)} staying`];
+    const first = staying[0] ? ` (${staying[0].replica}: ${staying[0].why})` : '';
+    return [`host ${host} is being drained: ${parts.join(', ')}${first}; plumb drain ${host} --watch shows all`];
+  });
+}
+
 /** The state of everything that Git asks for, one item a replica. */
 export function statusOf(input: StatusInput): Status {
   const { notice } = input;
@@ -134,7 +150,8 @@ export function statusOf(input: StatusInput): Status {
   // hosts have yet to be told of a revision just seen, or of replicas whose turn in a rollout has not come
   const told = notice !== undefined && notice.published === notice.source.revision && notice.waiting === 0;
   // what cannot be read is kept as it runs: that is not what Git says
-  const asAsked = held.length === 0 && problems === 0 && told;
+  const drained = (notice?.draining ?? []).every(({ staying, leaving }) => staying.length + leaving.length === 0);
+  const asAsked = held.length === 0 && problems === 0 && told && drained;
   const synced = items.every(({ sync }) => sync === 'Synced') && !behind && settled && asAsked;
   const unknown = notice === undefined || items.some(({ sync }) => sync === 'Unknown');
   return {
@@ -147,7 +164,8 @@ export function statusOf(input: StatusInput): Status {
     problems,
     limitations: reports.flatMap(({ limitations }) => limitations),
     held,
-    messages: [...lostMessages(input), ...stalled],
+    messages: [...lostMessages(input), ...drainMessages(input), ...stalled],
+    draining: notice?.draining ?? [],
   };
 }
 

@@ -118,6 +118,8 @@ export interface HostSpec {
   };
   readonly capacity: { readonly cpu?: number; readonly memory?: number; readonly pids?: number };
   readonly schedulable: boolean;
+  /** What is on it moves elsewhere, and nothing new is placed on it. */
+  readonly drain: boolean;
 }
 
 export interface TuningSpec {

@@ -57,32 +57,71 @@ function addressConflict(draft: Draft, key: string, now: number): Answer | undef
 
 const NOTHING: Demand = { cpu: 0, memory: 0, pids: 0 };
 
-function decidePlace(draft: Draft, proposal: Proposal & { op: 'place' }, now: number): Answer {
-  const { placement, hostEpoch, spread } = proposal;
-  const { replica, app, demand } = placement;
-  const before = draft.placement(replica);
-  if (before) return same(before, placement) ? NO_CHANGE : { reason: 'placed-elsewhere', current: before };
+type NewHome = Proposal & { readonly op: 'place' | 'move' };
+
+/** Why a host does not take a replica, which takes with it what it has at `before`. */
+function hostConflict(
+  draft: Draft,
+  { placement, hostEpoch }: NewHome,
+  before: Placement | undefined,
+): Answer | undefined {
   const record = draft.host(placement.host);
   if (!record) return { reason: 'no-host' };
   if (record.state !== 'open') return { reason: 'host-closed', current: record.state };
   if (record.zone !== placement.zone) return { reason: 'wrong-zone', current: record.zone };
   if (record.epoch !== hostEpoch) return { reason: 'epoch', current: record.epoch };
-  const lacking = overflow(draft, record, NOTHING, demand);
-  if (lacking) return full(draft, record, lacking);
-  const key = addressKey(placement.network, placement.address);
-  const taken = addressConflict(draft, key, now);
-  if (taken) return taken;
+  const have = before?.host === placement.host ? before.demand : NOTHING;
+  const lacking = overflow(draft, record, have, placement.demand);
+  return lacking && full(draft, record, lacking);
+}
+
+function spreadConflict(
+  draft: Draft,
+  { placement, spread }: NewHome,
+  before: Placement | undefined,
+): Answer | undefined {
+  const record = draft.host(placement.host);
+  const left = before && draft.host(before.host);
   for (const level of SPREAD_LEVELS) {
+    const domain = record?.[level] ?? '';
     const limit = spread[level];
-    const count = draft.count(app, level, record[level]);
+    const count = draft.count(placement.app, level, domain) - (left?.[level] === domain ? 1 : 0);
     if (limit !== undefined && count >= limit) return { reason: 'spread', current: { level, count, limit } };
   }
+  return undefined;
+}
+
+function decidePlace(draft: Draft, proposal: NewHome, now: number): Answer {
+  const { placement } = proposal;
+  const { replica } = placement;
+  const before = draft.placement(replica);
+  if (before) return same(before, placement) ? NO_CHANGE : { reason: 'placed-elsewhere', current: before };
+  const key = addressKey(placement.network, placement.address);
+  const refused =
+    hostConflict(draft, proposal, undefined) ??
+    addressConflict(draft, key, now) ??
+    spreadConflict(draft, proposal, undefined);
+  if (refused) return refused;
   return {
     deltas: [
       { type: 'placement', replica, placement },
       { type: 'address', key, record: { replica } },
     ],
   };
+}
+
+/** The address stays the replica's throughout: there is no instant at which another could take it. */
+function decideMove(draft: Draft, proposal: NewHome): Answer {
+  const { placement } = proposal;
+  const { replica, app, network, address, epoch } = placement;
+  const before = draft.placement(replica);
+  if (!before) return { reason: 'not-placed' };
+  if (same(before, placement)) return NO_CHANGE;
+  const follows =
+    before.epoch + 1 === epoch && before.app === app && before.network === network && before.address === address;
+  if (!follows) return { reason: 'placed-elsewhere', current: before };
+  const refused = hostConflict(draft, proposal, before) ?? spreadConflict(draft, proposal, before);
+  return refused ?? { deltas: [{ type: 'placement', replica, placement }] };
 }
 
 /** Only what grows must fit: less may always be asked for, also of a host that has shrunk. */
@@ -118,6 +157,8 @@ function answer(draft: Draft, proposal: Proposal, now: number): Answer {
       return decideForget(draft, proposal.host);
     case 'place':
       return decidePlace(draft, proposal, now);
+    case 'move':
+      return decideMove(draft, proposal);
     case 'resize':
       return decideResize(draft, proposal.replica, proposal.demand);
     case 'release':

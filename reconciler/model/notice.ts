@@ -16,6 +16,20 @@ export interface LostHost {
   readonly since: number;
 }
 
+/** A replica that is still on a host which is drained, and what it waits for. */
+export interface Staying {
+  readonly replica: string;
+  readonly why: string;
+}
+
+/** A host that is drained. It is empty once nothing stays and nothing leaves. */
+export interface Draining {
+  readonly host: string;
+  readonly staying: readonly Staying[];
+  /** Replicas that have another home and that this host has not yet let go. */
+  readonly leaving: readonly string[];
+}
+
 /** What the controller says of the whole fleet, for who looks at the store and not at the controller. */
 export interface Notice {
   readonly source: SourceStatus;
@@ -31,4 +45,6 @@ export interface Notice {
   readonly lost: readonly LostHost[];
   /** Hosts that must be heard before anything is placed: the store knew none. */
   readonly awaited: readonly string[];
+  /** Hosts that are drained; absent when an older controller says it. */
+  readonly draining?: readonly Draining[];
 }

@@ -23,6 +23,8 @@ export interface Placement {
   readonly demand: Demand;
   /** Rises whenever the replica gets a new home. */
   readonly epoch: number;
+  /** The host that it moved away from with its address: until that has let it go, this one may not plug it in. */
+  readonly from?: string;
 }
 
 /** One replica as its host is to run it. */

@@ -28,6 +28,11 @@ export type Proposal =
   | { readonly op: 'host'; readonly record: HostRecord }
   | { readonly op: 'forget-host'; readonly host: string }
   | { readonly op: 'place'; readonly placement: Placement; readonly hostEpoch: number; readonly spread: SpreadLimits }
+  /**
+   * A placed replica gets another host and keeps its address, in one step: `placement` is the one that it has with the new
+   * host and an epoch that is one more. Refused as `placed-elsewhere` when it is not that any more.
+   */
+  | { readonly op: 'move'; readonly placement: Placement; readonly hostEpoch: number; readonly spread: SpreadLimits }
   | { readonly op: 'resize'; readonly replica: string; readonly demand: Demand }
   | { readonly op: 'release'; readonly replica: string; readonly quarantineUntil: number };
 

@@ -3,8 +3,8 @@ import { ordinalOf } from '../model/replica.ts';
 import type { Removal } from './filters.ts';
 import { compareScores, obstacle, scoreOf, seat } from './group.ts';
 import type { Group, Score } from './group.ts';
-import { runPlacing } from './place.ts';
-import { groupIn } from './run.ts';
+import { finishRun } from './place.ts';
+import { groupIn, startRun } from './run.ts';
 import type { Run } from './run.ts';
 import { settleApp } from './seat.ts';
 import { noAddress, nowhere, removalsNow, removalText } from './reasons.ts';
@@ -49,10 +49,13 @@ function summary(
   best: string,
   removals: readonly Removal[],
   left: number,
+  drained: boolean,
 ): string {
   const removed = removals.map((removal) => removalText(app, removal)).join(', ');
   const choice = `${String(left)} ${left === 1 ? 'host is' : 'hosts are'} left${removed === '' ? '' : ` (${removed})`}`;
   if (host === undefined) return `${replica} goes to ${best}: ${choice}, and it scores best`;
+  if (drained)
+    return `${replica} is on ${host}, which is drained: when its turn comes it moves to ${best} with its address: ${choice}`;
   if (host === best) return `${replica} is on ${host}: ${choice}, and it still scores best`;
   return `${replica} is on ${host} and stays there: placements are sticky. Placed now it would go to ${best}: ${choice}`;
 }
@@ -69,6 +72,7 @@ function explainIn(run: Run, app: Resource<AppSpec>, replica: string): Explanati
     group,
   );
   const placement = book.placements.get(replica);
+  const drained = placement !== undefined && input.catalog.hosts.get(placement.host)?.spec.drain === true;
   const row = placement && table.rows.get(placement.host);
   if (placement && row !== undefined) seat(table, group, row, placement.demand, -1);
   const before = run.candidates(app.spec).removals;
@@ -85,13 +89,14 @@ function explainIn(run: Run, app: Resource<AppSpec>, replica: string): Explanati
     candidates: list,
   };
   if (best === undefined)
-    return { ...base, ...message(nowhere(input.catalog, table, group, app, before).message, placement?.host) };
+    return { ...base, ...message(nowhere(input.catalog, table, group, app, before).message, placement?.host, drained) };
   if (dry) return { ...base, message: noAddress(input.catalog, app.spec.network, pool.count(), table).message };
-  return { ...base, best, message: summary(replica, app.spec, placement?.host, best, removals, list.length) };
+  return { ...base, best, message: summary(replica, app.spec, placement?.host, best, removals, list.length, drained) };
 }
 
-function message(text: string, host: string | undefined): { readonly message: string } {
-  return { message: host === undefined ? text : `It stays on ${host}. Placed now: ${text}` };
+function message(text: string, host: string | undefined, drained: boolean): { readonly message: string } {
+  const why = drained ? ', which is drained' : '';
+  return { message: host === undefined ? text : `It stays on ${host}${why}. Placed now: ${text}` };
 }
 
 /** Tells which filter removed how many hosts for a replica, how the rest score, and what was chosen. Undefined: not wanted by any App. */
@@ -101,7 +106,7 @@ export function explain(input: PlaceInput, replica: string): Explanation | undef
   const ordinal = ordinalOf(replica);
   if (cut < 1 || !app || !Number.isInteger(ordinal) || ordinal >= app.spec.replicas) return undefined;
   let explanation: Explanation | undefined;
-  runPlacing(input, (run, next) => {
+  finishRun(startRun(input), (run, next) => {
     if (next.name !== app.name) return false;
     explanation = explainIn(run, app, replica);
     return true;

@@ -10,6 +10,8 @@ import type { HostRecord, Proposal, ReservationState } from '../model/reservatio
 export interface HostView {
   readonly record: HostRecord;
   readonly labels: Labels;
+  /** It is not heard of. */
+  readonly lost?: true;
 }
 
 function zoneOf(host: Resource<HostSpec>, zones: readonly Resource<ZoneSpec>[]): Resource<ZoneSpec> | undefined {
@@ -44,11 +46,12 @@ export function hostViews(
     const before = snapshot.hosts.get(host.name);
     const reported = facts.get(host.name)?.capacity;
     if (!zone || (!reported && !before)) continue;
-    const { capacity, topology, schedulable } = host.spec;
+    const { capacity, topology, schedulable, drain } = host.spec;
+    const isLost = lost.has(host.name);
     const record: HostRecord = {
       host: host.name,
       zone: zone.name,
-      state: schedulable && !lost.has(host.name) ? 'open' : 'closed',
+      state: schedulable && !drain && !isLost ? 'open' : 'closed',
       epoch: before?.epoch ?? 1,
       allocatable: reported
         ? allocatable({ ...reported, ...capacity }, zone.spec)
@@ -56,7 +59,7 @@ export function hostViews(
       rack: topology.rack ?? host.name,
       switch: topology.switch ?? host.name,
     };
-    views.push({ record, labels: host.labels });
+    views.push({ record, labels: host.labels, ...(isLost ? { lost: true } : {}) });
   }
   return views;
 }

@@ -1,12 +1,15 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
+import type { Draining } from '../model/notice.ts';
 import type { Placement } from '../model/replica.ts';
 import type { Proposal } from '../model/reservations.ts';
 import { demandOf } from './group.ts';
 import { forgetProposals } from './hosts.ts';
 import { noGrowth } from './reasons.ts';
+import { drainsOf } from './drain.ts';
 import { groupIn, propose, startRun } from './run.ts';
 import type { Run, Unplaceable } from './run.ts';
 import { resize, settleApp } from './seat.ts';
+import { wordsOf } from './survey.ts';
 import type { Misplaced, PlaceInput, Survey, Wish } from './survey.ts';
 
 export interface PlaceResult {
@@ -22,6 +25,7 @@ export interface PlaceResult {
   /** Replicas that stay only because errors in the repository forbid to remove them. */
   readonly kept: readonly string[];
   readonly misplaced: readonly Misplaced[];
+  readonly draining: readonly Draining[];
 }
 
 /** What is still to be done in a run. */
@@ -78,9 +82,9 @@ function pass(run: Run, apps: readonly Resource<AppSpec>[], pending: Pending, un
     if (until(run, app)) return { left: pending, unplaceable, freed: false, ended: true };
     const wishes = pending.wanted.get(app.name) ?? [];
     if (wishes.length === 0) continue;
-    const failed = settleApp(run, app, wishes, groupIn(run, app));
+    const { failed, waiting } = settleApp(run, app, wishes, groupIn(run, app));
     const without = new Set(failed.map(({ replica }) => replica));
-    freed ||= wishes.some(({ replica, from }) => from && !without.has(replica));
+    freed ||= wishes.some(({ replica, from }) => from && !without.has(replica) && !waiting.has(replica));
     if (failed.length > 0)
       wanted.set(
         app.name,
@@ -95,15 +99,11 @@ function pass(run: Run, apps: readonly Resource<AppSpec>[], pending: Pending, un
  * Places in passes: what found no room is tried again while moves and smaller demands give some back, so that the result
  * is at rest. `until` may end it before an App's turn.
  */
-export function runPlacing(
-  input: PlaceInput,
-  until: Until = () => false,
-): { readonly run: Run; readonly unplaceable: readonly Unplaceable[] } {
-  const run = startRun(input);
+export function finishRun(run: Run, until: Until = () => false): readonly Unplaceable[] {
   const apps = inOrder(run);
   let last = pass(run, apps, run.survey, until);
   while (last.freed && last.unplaceable.length > 0 && !last.ended) last = pass(run, apps, last.left, until);
-  return { run, unplaceable: last.unplaceable };
+  return last.unplaceable;
 }
 
 /**
@@ -111,17 +111,21 @@ export function runPlacing(
  * not move. Equal input gives equal output; once all is committed, the same input proposes nothing.
  */
 export function place(input: PlaceInput): PlaceResult {
-  const { run, unplaceable } = runPlacing(input);
+  const run = startRun(input);
+  const unplaceable = finishRun(run);
   for (const proposal of forgetProposals(input.hosts, run.book, input.catalog)) propose(run, proposal);
   const { releases, leaving, kept, misplaced } = run.survey;
+  const moving = new Set([...run.survey.wanted.values()].flat().flatMap((wish) => (wish.moves ? [wish.replica] : [])));
   const ids = (placements: readonly Placement[]): readonly string[] => placements.map(({ replica }) => replica);
   return {
     proposals: run.proposals,
     placements: run.book.placements,
-    unplaceable,
+    // what cannot be moved off a host that is drained has its place still
+    unplaceable: unplaceable.filter(({ replica }) => !moving.has(replica)),
     releases: ids(releases),
     leaving: ids(leaving),
     kept: ids(kept),
     misplaced,
+    draining: drainsOf(run, unplaceable, wordsOf(input)),
   };
 }

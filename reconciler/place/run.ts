@@ -37,6 +37,8 @@ export interface Run {
   readonly weights: Map<Candidates, Map<string, Weights>>;
   readonly pool: (network: string) => AddressPool | undefined;
   readonly proposals: Proposal[];
+  /** App → how many more of its replicas that serve may be moved. */
+  readonly turns: Map<string, number>;
 }
 
 /** A Network that has left the catalog rests its addresses this long: its own word cannot be read. */
@@ -68,13 +70,8 @@ function absent(views: readonly HostView[], book: Book): readonly HostView[] {
     .map((record) => ({ record: { ...record, state: 'closed' }, labels: {} }));
 }
 
-/** A run after what needs no choice: the hosts as they are now, and the releases. */
-export function startRun(input: PlaceInput): Run {
-  const book = createBook(input.snapshot);
-  const found = survey(input);
-  const early = { input, book, proposals: [] as Proposal[] };
-  for (const proposal of hostProposals(input.hosts, input.snapshot, input.catalog)) propose(early, proposal);
-  for (const placement of found.releases) propose(early, release(early, placement));
+/** A run over a book: what is free is what the book says. */
+export function runOver(input: PlaceInput, book: Book, found: Survey, proposals: Proposal[] = []): Run {
   const table = hostTable([...input.hosts, ...absent(input.hosts, book)], book);
   const pools = new Map<string, AddressPool>();
   const pool = (name: string): AddressPool | undefined => {
@@ -83,14 +80,19 @@ export function startRun(input: PlaceInput): Run {
     if (made) pools.set(name, made);
     return made;
   };
-  return {
-    ...early,
-    survey: found,
-    table,
-    candidates: candidateFinder(input.catalog, table),
-    weights: new Map(),
-    pool,
-  };
+  const candidates = candidateFinder(input.catalog, table);
+  const turns = new Map(found.turns);
+  return { input, book, proposals, survey: found, table, candidates, weights: new Map(), pool, turns };
+}
+
+/** A run after what needs no choice: the hosts as they are now, and the releases. */
+export function startRun(input: PlaceInput): Run {
+  const book = createBook(input.snapshot);
+  const found = survey(input);
+  const early = { input, book, proposals: [] as Proposal[] };
+  for (const proposal of hostProposals(input.hosts, input.snapshot, input.catalog)) propose(early, proposal);
+  for (const placement of found.releases) propose(early, release(early, placement));
+  return runOver(input, book, found, early.proposals);
 }
 
 function weightsIn({ table, weights }: Run, candidates: Candidates, demand: Demand): Weights {

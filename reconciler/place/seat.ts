@@ -24,21 +24,22 @@ function rowFor({ table }: Run, group: Group, { from }: Wish): number | undefine
 /** Places one replica; false when it finds no host or no address. */
 function settle(run: Run, app: Resource<AppSpec>, group: Group, wish: Wish): boolean {
   const { table } = run;
-  const { replica, from } = wish;
+  const { replica, from, moves } = wish;
   if (from) lift(run, group, from, -1);
   const row = rowFor(run, group, wish);
-  const address = run.pool(app.spec.network)?.next();
+  const address = moves ? from?.address : run.pool(app.spec.network)?.next();
   if (row === undefined || address === undefined) {
     if (from) lift(run, group, from, 1);
     return false;
   }
-  if (from) propose(run, release(run, from));
+  if (from && !moves) propose(run, release(run, from));
   const { zone, network, spread } = app.spec;
   const { demand } = group;
   const epoch = (from?.epoch ?? 0) + 1;
-  const placement = { replica, app: app.name, zone, host: hostName(table, row), network, address, demand, epoch };
+  const home = { zone, host: hostName(table, row), network, address, demand, epoch };
+  const placement = { replica, app: app.name, ...home, ...(from && moves ? { from: from.host } : {}) };
   const hostEpoch = table.views[row]?.record.epoch ?? 0;
-  if (!propose(run, { op: 'place', placement, hostEpoch, spread })) return false;
+  if (!propose(run, { op: moves ? 'move' : 'place', placement, hostEpoch, spread })) return false;
   seat(table, group, row, demand, 1);
   return true;
 }
@@ -53,21 +54,30 @@ function failure(run: Run, app: Resource<AppSpec>, group: Group): Omit<Unplaceab
   return { app: app.name, ...why };
 }
 
+/** What became of the wishes of one App. */
+export interface Settled {
+  readonly failed: readonly Unplaceable[];
+  /** Replicas whose turn to move has not come. */
+  readonly waiting: ReadonlySet<string>;
+}
+
 /** Places the replicas of one App in turn; tells of those that found nothing. */
-export function settleApp(
-  run: Run,
-  app: Resource<AppSpec>,
-  wishes: readonly Wish[],
-  group: Group,
-): readonly Unplaceable[] {
+export function settleApp(run: Run, app: Resource<AppSpec>, wishes: readonly Wish[], group: Group): Settled {
   const unplaceable: Unplaceable[] = [];
+  const waiting = new Set<string>();
   let failed: Omit<Unplaceable, 'replica'> | undefined;
   for (const wish of wishes) {
+    const turns = run.turns.get(app.name) ?? 0;
+    if (wish.moves === 'in turn' && turns <= 0) {
+      waiting.add(wish.replica);
+      continue;
+    }
     // once one finds nothing, the next would not either, unless it brings its own room
     if (!failed || wish.from) failed = settle(run, app, group, wish) ? undefined : failure(run, app, group);
     if (failed) unplaceable.push({ ...failed, replica: wish.replica });
+    else if (wish.moves === 'in turn') run.turns.set(app.name, turns - 1);
   }
-  return unplaceable;
+  return { failed: unplaceable, waiting };
 }
 
 /** Changes what a replica takes of its host; false when the host has no room for more. */

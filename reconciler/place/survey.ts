@@ -2,7 +2,9 @@ import { selects } from '../model/catalog.ts';
 import type { AppSpec, Catalog, Resource } from '../model/catalog.ts';
 import type { Known } from '../model/change.ts';
 import { fateOf } from '../model/fate.ts';
-import { kindOf, nameOf, refOf } from '../model/ref.ts';
+import { lingersIn, waitsFor } from '../model/handover.ts';
+import type { HostWords } from '../model/handover.ts';
+import { refOf } from '../model/ref.ts';
 import { ordinalOf, replicaId } from '../model/replica.ts';
 import type { AssignedReplica, Assignment, Demand, Placement, ReplicaReport, Report } from '../model/replica.ts';
 import type { ReservationState } from '../model/reservations.ts';
@@ -38,6 +40,8 @@ export interface Misplaced {
 export interface Wish {
   readonly replica: string;
   readonly from?: Placement;
+  /** It leaves a host that is drained and keeps its address: `free` when it serves nobody anyway, else when it is its turn. */
+  readonly moves?: 'free' | 'in turn';
 }
 
 /** What there is to do, before anybody looks for a host. */
@@ -54,18 +58,34 @@ export interface Survey {
   /** App → all its replicas that are wanted or placed. */
   readonly replicas: ReadonlyMap<string, readonly string[]>;
   readonly misplaced: readonly Misplaced[];
+  /** App → how many more of its replicas that serve may be moved now. */
+  readonly turns: ReadonlyMap<string, number>;
+  /** Replicas on hosts that are drained and that cannot be moved now wherever there is room, and why. */
+  readonly stuck: ReadonlyMap<string, string>;
 }
 
-/** What the hosts said and were told, by replica. */
-interface Witness {
+/** What the hosts said and were told, by name. */
+export function wordsOf({
+  catalog,
+  reports,
+  assignments,
+}: Pick<PlaceInput, 'catalog' | 'reports' | 'assignments'>): HostWords {
+  return {
+    catalog,
+    reports: new Map(reports.map((report) => [report.host, report])),
+    assignments: new Map(assignments.map((assignment) => [assignment.host, assignment])),
+  };
+}
+
+/** What the hosts said and were told, by replica too. */
+interface Witness extends HostWords {
   readonly owners: ReadonlyMap<string, string>;
   readonly assigned: ReadonlyMap<string, AssignedReplica>;
   /** `host/replica` → report. */
   readonly reported: ReadonlyMap<string, ReplicaReport>;
-  readonly reports: ReadonlyMap<string, Report>;
 }
 
-function witness({ reports, assignments }: PlaceInput): Witness {
+function witness({ catalog, reports, assignments }: PlaceInput): Witness {
   const assigned = new Map<string, AssignedReplica>();
   const owners = new Map<string, string>();
   for (const { replicas } of assignments)
@@ -76,16 +96,14 @@ function witness({ reports, assignments }: PlaceInput): Witness {
   const reported = new Map<string, ReplicaReport>();
   for (const { host, replicas } of reports)
     for (const replica of replicas) reported.set(`${host}/${replica.id}`, replica);
-  return { owners, assigned, reported, reports: new Map(reports.map((report) => [report.host, report])) };
+  return { owners, assigned, reported, ...wordsOf({ catalog, reports, assignments }) };
 }
 
 /** Whether something of a replica may still be on its host: then host and address are not yet anybody else's. */
-function lingers({ catalog }: PlaceInput, { reported, reports }: Witness, { replica, host }: Placement): boolean {
+function lingers({ catalog }: PlaceInput, { reports }: Witness, { replica, host }: Placement): boolean {
   if (!catalog.hosts.has(host)) return false;
-  const report = reported.get(`${host}/${replica}`);
-  if (report && report.phase !== 'Placed' && report.phase !== 'Gone') return true;
-  const kinds = new Set(['sandbox', 'port', 'container']);
-  return reports.get(host)?.observed.some(({ ref }) => nameOf(ref) === replica && kinds.has(kindOf(ref))) === true;
+  const report = reports.get(host);
+  return report !== undefined && lingersIn(report, replica);
 }
 
 /** Why a placement must be given up for a new one, because Git says so. */
@@ -131,35 +149,59 @@ function resized({ reports }: Witness, { replica, host, demand }: Placement, wan
   return same ? undefined : { ...want, memory };
 }
 
-/** The ordinals of one App that want a host. Those that must leave their place do so only `maxUnavailable` at a time. */
-function wantedOf(
+/** What one App asks for. */
+interface Asked {
+  readonly wishes: readonly Wish[];
+  readonly turns: number;
+  readonly stuck: readonly (readonly [string, string])[];
+}
+
+/** Why a replica stays on a host that is drained, wherever there is room. */
+function stuckOn(seen: Witness, view: HostView | undefined, placement: Placement): string | undefined {
+  if (view?.lost) return `${placement.host} is not heard of, so that nobody knows when it has let it go`;
+  const before = waitsFor(placement, seen);
+  return before === undefined ? undefined : `it is on its way here and ${before} has not let it go`;
+}
+
+/**
+ * The ordinals of one App that want a host. Those that must leave their place do so only `maxUnavailable` at a time: first
+ * those that Git readdresses, then those that are on hosts which are drained.
+ */
+function askedBy(
   { catalog, snapshot }: PlaceInput,
-  { assigned, reported }: Witness,
+  seen: Witness,
+  views: ReadonlyMap<string, HostView>,
   { name, spec }: Resource<AppSpec>,
-): readonly Wish[] {
+): Asked {
   const ids = Array.from({ length: spec.replicas }, (_, ordinal) => replicaId(name, ordinal));
   const places = ids.map((id) => snapshot.placements.get(id));
   const stale = places.map((placement) => placement !== undefined && outdated(catalog, spec, placement));
-  if (!stale.includes(true)) return ids.flatMap((replica, i) => (places[i] ? [] : [{ replica }]));
-  const leaving = mayLeave(
-    ids.map((id, i) => {
-      const host = places[i]?.host ?? '';
-      return {
-        id,
-        stale: stale[i] === true,
-        ...healthOf(places[i], assigned.get(id), reported.get(`${host}/${id}`)),
-      };
-    }),
-    spec.maxUnavailable,
-  );
-  return ids.flatMap((replica, i) => {
+  const drained = places.map((placement) => placement && catalog.hosts.get(placement.host)?.spec.drain);
+  if (!stale.includes(true) && !drained.includes(true))
+    return { wishes: ids.flatMap((replica, i) => (places[i] ? [] : [{ replica }])), turns: 0, stuck: [] };
+  const standing = ids.map((id, i) => ({
+    id,
+    stale: stale[i] === true,
+    ...healthOf(places[i], seen.assigned.get(id), seen.reported.get(`${places[i]?.host ?? ''}/${id}`)),
+  }));
+  const leaving = mayLeave(standing, spec.maxUnavailable);
+  const away = standing.filter((one) => one.away || leaving.has(one.id)).length;
+  const stuck: [string, string][] = [];
+  const wishes = ids.flatMap((replica, i): readonly Wish[] => {
     const from = places[i];
     if (!from) return [{ replica }];
-    return leaving.has(replica) ? [{ replica, from }] : [];
+    if (stale[i] === true) return leaving.has(replica) ? [{ replica, from }] : [];
+    if (drained[i] !== true) return [];
+    const why = stuckOn(seen, views.get(from.host), from);
+    if (why === undefined) return [{ replica, from, moves: standing[i]?.down === true ? 'free' : 'in turn' }];
+    stuck.push([replica, why]);
+    return [];
   });
+  return { wishes, turns: Math.max(0, spec.maxUnavailable - away), stuck };
 }
 
-const byReplica = (a: Placement, b: Placement): number =>
+/** By App, then by ordinal. */
+export const byReplica = (a: Placement, b: Placement): number =>
   a.app === b.app ? ordinalOf(a.replica) - ordinalOf(b.replica) : a.app < b.app ? -1 : 1;
 
 /** Compares what is wanted with what is placed. Placements that need not change are sticky. */
@@ -172,7 +214,10 @@ export function survey(input: PlaceInput): Survey {
   const kept: Placement[] = [];
   const resizes: { placement: Placement; demand: Demand }[] = [];
   const misplaced: Misplaced[] = [];
-  const wanted = new Map([...catalog.apps.values()].map((app) => [app.name, wantedOf(input, seen, app)] as const));
+  const asked = [...catalog.apps.values()].map((app) => [app.name, askedBy(input, seen, views, app)] as const);
+  const wanted = new Map(asked.map(([app, { wishes }]) => [app, wishes]));
+  const turns = new Map(asked.map(([app, { turns: left }]) => [app, left]));
+  const stuck = new Map(asked.flatMap(([, one]) => one.stuck));
   const moving = new Set([...wanted.values()].flat().map(({ replica }) => replica));
   const replicas = new Map([...wanted].map(([app, wishes]) => [app, wishes.map(({ replica }) => replica)]));
   for (const placement of [...snapshot.placements.values()].sort(byReplica)) {
@@ -188,5 +233,5 @@ export function survey(input: PlaceInput): Survey {
     const why = misfit(input, spec, placement, views.get(host));
     if (why !== undefined) misplaced.push({ replica, app, host, why });
   }
-  return { releases, leaving, kept, resizes, wanted, replicas, misplaced };
+  return { releases, leaving, kept, resizes, wanted, replicas, misplaced, turns, stuck };
 }

@@ -2,6 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { selects } from '../model/catalog.ts';
 import type { Catalog } from '../model/catalog.ts';
 import { fateOf } from '../model/fate.ts';
+import { hostHeld, waitsFor } from '../model/handover.ts';
+import type { HostWords } from '../model/handover.ts';
 import { knobsOf } from '../model/knobs.ts';
 import type {
   AssignedKnob,
@@ -87,12 +89,19 @@ function replicasByHost(
     return progress;
   });
   const byHost = new Map<string, AssignedReplica[]>();
+  const words = wordsOf(input);
   for (const replica of found.sort(byReplica)) {
+    // one that has moved goes to its new host only when the old one has let it go: no address is live twice
+    if (waitsFor(replica.placement, words) !== undefined) continue;
     const list = byHost.get(replica.placement.host);
     if (list) list.push(replica);
     else byHost.set(replica.placement.host, [replica]);
   }
   return { byHost, rollouts };
+}
+
+function wordsOf({ catalog, previous, reports }: ProjectInput): HostWords {
+  return { catalog, assignments: previous, reports: new Map(reports.map((report) => [report.host, report])) };
 }
 
 function byReplica(a: AssignedReplica, b: AssignedReplica): number {
@@ -130,10 +139,6 @@ function tuningOf(catalog: Catalog, host: string, previous: Assignment | undefin
     if (!knobs.has(key)) knobs.set(key, knob);
   }
   return [...knobs].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, knob]) => knob);
-}
-
-function hostHeld({ hosts, heldObjects, heldOwners }: Catalog, host: string): boolean {
-  return !hosts.has(host) && (heldObjects.has(`Host/${host}`) || heldOwners.size > 0);
 }
 
 /** What an Assignment asks for: without its number, and without the lines and revisions that say so. */

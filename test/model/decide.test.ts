@@ -191,6 +191,9 @@ describe('any sequence of commits', () => {
     );
     for (const word of [
       ...expected,
+      ...['not-placed', 'placed-elsewhere', 'capacity', 'spread', 'host-closed', 'accepted'].map(
+        (word) => `move ${word}`,
+      ),
       'resize capacity',
       'resize accepted',
       'release accepted',

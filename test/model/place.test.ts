@@ -5,7 +5,6 @@ import { addressKey, createBook } from '../../reconciler/model/book.ts';
 import type { Book } from '../../reconciler/model/book.ts';
 import { selects } from '../../reconciler/model/catalog.ts';
 import type { AppSpec, Catalog } from '../../reconciler/model/catalog.ts';
-import { decide } from '../../reconciler/model/decide.ts';
 import { fateOf } from '../../reconciler/model/fate.ts';
 import type { Placement } from '../../reconciler/model/replica.ts';
 import { explain } from '../../reconciler/place/explain.ts';
@@ -14,62 +13,8 @@ import type { HostView } from '../../reconciler/place/hosts.ts';
 import { place } from '../../reconciler/place/place.ts';
 import type { PlaceResult } from '../../reconciler/place/place.ts';
 import { catalogOf, reportOf, resources } from '../support/catalog.ts';
-import type { Sketch } from '../support/catalog.ts';
-
-const label = fc.constantFrom({}, { disk: 'ssd' });
-const host = fc.record({
-  pool: fc.constantFrom('main', 'main', 'main', 'aux'),
-  disk: fc.constantFrom('ssd', 'hdd'),
-  rack: fc.nat(3),
-  behind: fc.nat(1),
-  schedulable: fc.constantFrom(true, true, true, false),
-  cpu: fc.constantFrom(2000, 4000),
-});
-const app = fc.record({
-  replicas: fc.nat(6),
-  level: fc.nat(3),
-  zone: fc.constantFrom('main', 'main', 'aux'),
-  network: fc.constantFrom('net', 'net', 'tiny'),
-  hosts: label.map((matchLabels) => ({ matchLabels })),
-  resources: fc
-    .tuple(fc.constantFrom(100, 500, 1500), fc.constantFrom(64, 512))
-    .map(([cpu, memory]) => resources(cpu, memory)),
-  spread: fc.constantFrom({}, {}, { host: 1 }, { rack: 2 }, { switch: 3, host: 2 }),
-  maxUnavailable: fc.integer({ min: 1, max: 3 }),
-});
-const sketch = fc
-  .record({
-    hosts: fc.array(host, { maxLength: 8 }),
-    apps: fc.dictionary(fc.constantFrom('a', 'b', 'c', 'd'), app, { noNullPrototype: true }),
-    strategy: fc.constantFrom('spread' as const, 'pack' as const),
-    held: fc.constantFrom({}, {}, {}, { heldOwners: ['*'] }, { heldOwners: ['team'] }, { heldObjects: ['App/a'] }),
-  })
-  .map(({ hosts, apps, strategy, held }): Sketch => {
-    const named = hosts.map(({ pool, disk, rack, behind, schedulable, cpu }, i) => [
-      `h${String(i)}`,
-      {
-        labels: { pool, disk },
-        topology: { rack: `r${String(rack)}`, switch: `s${String(behind)}` },
-        schedulable,
-        capacity: { cpu },
-      },
-    ]);
-    const readable = Object.entries(apps).filter(([name]) => !('heldObjects' in held && name === 'a'));
-    return {
-      hosts: Object.fromEntries(named) as NonNullable<Sketch['hosts']>,
-      apps: Object.fromEntries(readable),
-      zones: {
-        main: { hosts: { matchLabels: { pool: 'main' } }, strategy },
-        aux: { hosts: { matchLabels: { pool: 'aux' } }, levels: [1, 2, 3] },
-      },
-      networks: {
-        net: { quarantine: 5_000 },
-        tiny: { vlan: 20, quarantine: 5_000, pool: [['10.2.0.10', '10.2.0.14']] },
-      },
-      ...held,
-    };
-  });
-const history = fc.array(fc.tuple(sketch, fc.nat(10_000)), { minLength: 1, maxLength: 5 });
+import { commitAll } from '../support/placing.ts';
+import { history, sketch } from '../support/sketches.ts';
 
 interface Step {
   readonly catalog: Catalog;
@@ -81,19 +26,6 @@ function step(catalog: Catalog, book: Book, now: number): Step {
   const reports = [...catalog.hosts.keys()].map((name) => reportOf(name));
   const views = hostViews(catalog, reports, book);
   return { catalog, views, result: place({ catalog, snapshot: book, hosts: views, reports, assignments: [], now }) };
-}
-
-/** Commits in batches, as a controller does. */
-function commit(book: Book, result: PlaceResult, now: number): void {
-  for (let i = 0; i < result.proposals.length; i += 7) {
-    const proposals = result.proposals.slice(i, i + 7);
-    const { verdicts, deltas } = decide(book, { id: '', now, proposals });
-    assert.ok(
-      verdicts.every(({ accepted }) => accepted),
-      'what place proposes on a fresh snapshot is accepted',
-    );
-    book.apply(deltas);
-  }
 }
 
 function unchanged(a: Placement, b: Placement | undefined): boolean {
@@ -174,7 +106,7 @@ describe('any history of catalogs', () => {
             done.result.proposals,
             'equal input, equal output',
           );
-          commit(book, done.result, now);
+          commitAll(book, done.result.proposals, now);
           assert.deepEqual(new Map([...done.result.placements]), new Map([...book.placements]), 'as foreseen');
           sticky(before, done, book);
           complete(done, book, now);
@@ -237,7 +169,7 @@ describe('soft spread', () => {
             web: { replicas: Math.max(replicas, book.placements.size), resources: small },
             other: { resources: small },
           };
-          commit(book, step(catalogOf({ hosts: all, apps }), book, 0).result, 0);
+          commitAll(book, step(catalogOf({ hosts: all, apps }), book, 0).result.proposals, 0);
           for (const level of ['switch', 'rack', 'host'] as const) {
             const domains = new Set([...book.hosts.values()].map((record) => record[level]));
             const sizes = [...domains].map((domain) => book.count('web', level, domain));

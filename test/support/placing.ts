@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { Book } from '../../reconciler/model/book.ts';
 import { decide } from '../../reconciler/model/decide.ts';
 import type { Assignment, Demand, Report } from '../../reconciler/model/replica.ts';
+import type { Proposal } from '../../reconciler/model/reservations.ts';
 import { hostViews } from '../../reconciler/place/hosts.ts';
 import { place } from '../../reconciler/place/place.ts';
 import type { PlaceResult } from '../../reconciler/place/place.ts';
@@ -18,6 +19,18 @@ export interface World {
   readonly assignments?: readonly Assignment[];
   readonly capacity?: Partial<Demand>;
   readonly now?: number;
+}
+
+/** Commits in small batches, as a controller may; every proposal must be accepted. */
+export function commitAll(book: Book, proposals: readonly Proposal[], now: number): void {
+  for (let i = 0; i < proposals.length; i += 7) {
+    const { verdicts, deltas } = decide(book, { id: '', now, proposals: proposals.slice(i, i + 7) });
+    assert.ok(
+      verdicts.every(({ accepted }) => accepted),
+      'what place proposes on a fresh snapshot is accepted',
+    );
+    book.apply(deltas);
+  }
 }
 
 /** Places the sketch and commits all of it, as a controller would; every proposal must be accepted. */

@@ -33,22 +33,25 @@ const hostOp: fc.Arbitrary<Proposal> = fc
     return { op: 'host', record: { host, zone, state, epoch, allocatable, rack, switch: behind } };
   });
 const forgetOp = hostIndex.map((index): Proposal => ({ op: 'forget-host', host: `h${String(index)}` }));
-const placeOp = fc
-  .tuple(replica, hostIndex, fc.nat(7), demand, fc.constantFrom(1, 1, 1, 2))
-  .map(([id, host, address, wants, hostEpoch]): Proposal => {
-    const app = id.slice(0, 1);
-    const placement = {
-      replica: id,
-      app,
-      zone: 'main',
-      host: `h${String(host)}`,
-      network: 'net',
-      address: `10.0.0.${String(address)}`,
-      demand: wants,
-      epoch: 1,
-    };
-    return { op: 'place', placement, hostEpoch, spread: LIMITS[app] ?? {} };
-  });
+const home = fc.tuple(replica, hostIndex, fc.nat(7), demand, fc.constantFrom(1, 1, 1, 2));
+const placeOp = home.map(([id, host, address, wants, hostEpoch]): Proposal => {
+  const app = id.slice(0, 1);
+  const placement = {
+    replica: id,
+    app,
+    zone: 'main',
+    host: `h${String(host)}`,
+    network: 'net',
+    address: `10.0.0.${String(address)}`,
+    demand: wants,
+    epoch: 1,
+  };
+  return { op: 'place', placement, hostEpoch, spread: LIMITS[app] ?? {} };
+});
+const moveOp = fc.tuple(placeOp, fc.constantFrom(2, 2, 2, 3)).map(([place, epoch]): Proposal => {
+  const { placement, hostEpoch, spread } = place as Proposal & { op: 'place' };
+  return { op: 'move', placement: { ...placement, epoch, from: 'h0' }, hostEpoch, spread };
+});
 const resizeOp = fc
   .tuple(replica, demand)
   .map(([id, wants]): Proposal => ({ op: 'resize', replica: id, demand: wants }));
@@ -68,6 +71,7 @@ export const request: fc.Arbitrary<Proposal[]> = fc.oneof(
     arbitrary: fc.array(
       fc.oneof(
         { weight: 5, arbitrary: placeOp },
+        { weight: 2, arbitrary: moveOp },
         { weight: 1, arbitrary: resizeOp },
         { weight: 1, arbitrary: releaseOp },
       ),

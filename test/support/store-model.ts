@@ -244,6 +244,10 @@ const placing = fc.tuple(replica, fc.nat(3), fc.nat(7), demand).map(([id, host, 
   const placement = { replica: id, app, ...there, demand: wants, epoch: 1 };
   return { op: 'place', placement, hostEpoch: 1, spread: LIMITS[app] ?? {} };
 });
+const rehoming = fc.tuple(placing, fc.constantFrom(2, 2, 3)).map(([place, epoch]): Proposal => {
+  const { placement, hostEpoch, spread } = place as Proposal & { op: 'place' };
+  return { op: 'move', placement: { ...placement, epoch, from: 'h0' }, hostEpoch, spread };
+});
 const resizing = fc
   .tuple(replica, demand)
   .map(([id, wants]): Proposal => ({ op: 'resize', replica: id, demand: wants }));
@@ -263,7 +267,10 @@ const moving = fc
 const proposals = fc.oneof(
   { weight: 1, arbitrary: request },
   { weight: 1, arbitrary: moving.map((op) => [op]) },
-  { weight: 4, arbitrary: fc.array(fc.oneof(placing, placing, resizing, releasing), { minLength: 1, maxLength: 6 }) },
+  {
+    weight: 4,
+    arbitrary: fc.array(fc.oneof(placing, placing, rehoming, resizing, releasing), { minLength: 1, maxLength: 6 }),
+  },
 );
 const openAll = TOPOLOGY.map(([host, rack, behind]): Proposal => {
   const allocatable = { cpu: 1000.1, memory: 2 ** 51 + 2, pids: 20 };

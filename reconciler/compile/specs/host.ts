@@ -19,5 +19,6 @@ export function hostSpec({ spec }: Host, say: Say): HostSpec {
       pids: capacity.pids,
     }),
     schedulable: filled(spec.schedulable),
+    drain: filled(spec.drain),
   };
 }

@@ -7,7 +7,8 @@
 --      [7] counts (level/app/domain -> placements)  [8] replies (request -> reply)  [9] replied (requests by time)  [10] log (stream)
 -- ARGV [1] incarnation  [2] request id  [3] now, ms  [4] replies kept  [5] ms they are kept  [6] commits kept in the log  [7] channel,
 --      then for each proposal, as canonical JSON where it is not a name:
---      host NAME RECORD | forget-host NAME | place PLACEMENT HOST-EPOCH SPREAD | resize REPLICA DEMAND | release REPLICA UNTIL
+--      host NAME RECORD | forget-host NAME | place PLACEMENT HOST-EPOCH SPREAD | move PLACEMENT HOST-EPOCH SPREAD |
+--      resize REPLICA DEMAND | release REPLICA UNTIL
 -- Reply: JSON {"cursor": N, "verdicts": [1 | {"reason": …, "current": …}, …]}, or -1 when the store has another incarnation.
 -- Idempotent: a request id that is still kept gets its first reply and changes nothing. The stamp hashes all commits so far.
 
@@ -203,29 +204,56 @@ decide['forget-host'] = function(host)
   return ACCEPTED
 end
 
-decide['place'] = function(json, epoch, limits)
-  local placement = decoded(json)
-  local replica, app = placement.replica, placement.app
-  local old = placements.get(replica)
-  if old then return old == json and ACCEPTED or conflict('placed-elsewhere', old) end
+-- the conflict when a host is to take a replica, which takes with it what it has at `old`
+local function hostConflict(placement, epoch, old)
   local record = hostOf(placement.host)
   if not record then return conflict('no-host') end
   if record.state ~= 'open' then return conflict('host-closed', cjson.encode(record.state)) end
   if record.zone ~= placement.zone then return conflict('wrong-zone', cjson.encode(record.zone)) end
   if record.epoch ~= tonumber(epoch) then return conflict('epoch', number(record.epoch)) end
-  local key = placement.network .. '/' .. placement.address
-  local refused = overflow(record, NOTHING, placement.demand) or addressConflict(key)
-  if refused then return refused end
-  local spread = decoded(limits)
+  return overflow(record, old and old.host == placement.host and old.demand or NOTHING, placement.demand)
+end
+
+local function spreadConflict(placement, limits, old)
+  local record, left, spread = hostOf(placement.host), old and hostOf(old.host), decoded(limits)
   for _, level in ipairs(LEVELS) do
     local limit = spread[level]
-    local count = limit and countOf(app, level, record[level])
-    if limit and count >= limit then
-      return conflict('spread', '{"level":"' .. level .. '","count":' .. number(count) .. ',"limit":' .. number(limit) .. '}')
+    if limit then
+      local own = left and left[level] == record[level] and 1 or 0
+      local count = countOf(placement.app, level, record[level]) - own
+      if count >= limit then
+        return conflict('spread', '{"level":"' .. level .. '","count":' .. number(count) .. ',"limit":' .. number(limit) .. '}')
+      end
     end
   end
+end
+
+decide['place'] = function(json, epoch, limits)
+  local placement = decoded(json)
+  local replica = placement.replica
+  local old = placements.get(replica)
+  if old then return old == json and ACCEPTED or conflict('placed-elsewhere', old) end
+  local key = placement.network .. '/' .. placement.address
+  local refused = hostConflict(placement, epoch) or addressConflict(key) or spreadConflict(placement, limits)
+  if refused then return refused end
   setPlacement(replica, json)
   setAddress(key, '{"replica":' .. cjson.encode(replica) .. '}')
+  return ACCEPTED
+end
+
+-- the address stays the replica's throughout
+decide['move'] = function(json, epoch, limits)
+  local placement = decoded(json)
+  local before = placements.get(placement.replica)
+  if not before then return conflict('not-placed') end
+  if before == json then return ACCEPTED end
+  local old = decoded(before)
+  if old.epoch + 1 ~= placement.epoch or old.app ~= placement.app or old.network ~= placement.network or old.address ~= placement.address then
+    return conflict('placed-elsewhere', before)
+  end
+  local refused = hostConflict(placement, epoch, old) or spreadConflict(placement, limits, old)
+  if refused then return refused end
+  setPlacement(placement.replica, json)
   return ACCEPTED
 end
 
@@ -253,7 +281,7 @@ decide['release'] = function(replica, rest)
   return ACCEPTED
 end
 
-local ARGUMENTS = { ['host'] = 2, ['forget-host'] = 1, ['place'] = 3, ['resize'] = 2, ['release'] = 2 }
+local ARGUMENTS = { ['host'] = 2, ['forget-host'] = 1, ['place'] = 3, ['move'] = 3, ['resize'] = 2, ['release'] = 2 }
 
 -- what the placings will ask for, in a few calls instead of some for each
 do
@@ -261,7 +289,7 @@ do
   local placings = {}
   local at = 8
   while at <= #ARGV do
-    if ARGV[at] == 'place' then
+    if ARGV[at] == 'place' or ARGV[at] == 'move' then
       local placement = decoded(ARGV[at + 1])
       placings[#placings + 1] = placement
       replicas[#replicas + 1] = placement.replica

@@ -17,7 +17,8 @@ function argumentsOf(proposal: Proposal): readonly string[] {
     case 'forget-host':
       return ['forget-host', proposal.host];
     case 'place':
-      return ['place', canonical(proposal.placement), canonical(proposal.hostEpoch), canonical(proposal.spread)];
+    case 'move':
+      return [proposal.op, canonical(proposal.placement), canonical(proposal.hostEpoch), canonical(proposal.spread)];
     case 'resize':
       return ['resize', proposal.replica, canonical(proposal.demand)];
     case 'release':

@@ -36,6 +36,9 @@ describe('completion', () => {
     { words: ['completion', '-o', ''], has: [] },
     { words: ['plan', '--'], has: ['--repo', '--output'] },
     { words: ['explain', ''], has: ['web-0'] },
+    { words: ['capacity', ''], has: ['web'] },
+    { words: ['drain', 'h1', '--'], has: ['--undo', '--watch', '--output'] },
+    { words: ['capacity', '--'], has: ['--repo', '--output', '--scale'] },
     { words: ['explain', '--state-dir', join(dir, 'state'), 'w'], has: ['web-0'] },
   ])
     it(`offers ${has.join(', ')} for ${words.join(' ')}`, async () => {

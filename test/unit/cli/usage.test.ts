@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { applyCommand } from '../../../cli/apply.ts';
+import { capacityCommand } from '../../../cli/capacity.ts';
+import { drainCommand } from '../../../cli/drain.ts';
 import { explainCommand } from '../../../cli/explain.ts';
 import { planCommand } from '../../../cli/plan.ts';
 import { statusCommand } from '../../../cli/status.ts';
@@ -44,7 +46,15 @@ describe('what the verbs take, and refuse', () => {
       await assert.rejects(speak(verb, dir, ...argv), { code: 'USAGE', message });
     });
 
-  for (const verb of [applyCommand, planCommand, explainCommand, statusCommand, validateCommand])
+  for (const verb of [
+    applyCommand,
+    planCommand,
+    explainCommand,
+    capacityCommand,
+    drainCommand,
+    statusCommand,
+    validateCommand,
+  ])
     it(`${verb.name} tells its exit statuses once`, async () => {
       const { out } = await speak(verb, dir, '--help');
       assert.equal(out.match(/Exit status: 0 /g)?.length, 1, out);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Assignment, Placement } from '../../../reconciler/model/replica.ts';
+import type { Assignment, Placement, Report } from '../../../reconciler/model/replica.ts';
 import { project } from '../../../reconciler/plan/project.ts';
-import { catalogOf, hostsOf, resources } from '../../support/catalog.ts';
+import { catalogOf, hostsOf, reportOf, resources } from '../../support/catalog.ts';
 import type { Sketch } from '../../support/catalog.ts';
 
 function placementsOf(...at: readonly string[]): ReadonlyMap<string, Placement> {
@@ -53,6 +53,33 @@ describe('project', () => {
   it('does not depend on the order of what it is given', () => {
     const backwards = new Map([...placements].reverse());
     assert.deepEqual(step({ hosts, apps }, backwards), step({ hosts, apps }, placements));
+  });
+
+  it('gives a replica that has moved to its new host only when the old one has let it go', () => {
+    const first = step({ hosts, apps }, placements);
+    const moved = new Map(placements);
+    const web1 = placements.get('web-2');
+    assert.ok(web1);
+    moved.set('web-2', { ...web1, host: 'h2', epoch: 2, from: 'h1' });
+    const second = step({ hosts, apps }, moved, first);
+    assert.deepEqual([ids(second.get('h1')), ids(second.get('h2'))], [['api-0', 'web-10'], ['web-1']]);
+    const again = (reports: readonly Report[], previous = second): readonly string[] | undefined => {
+      const catalog = catalogOf({ hosts, apps });
+      const { assignments } = project({ catalog, author: 'Ann', placements: moved, previous, reports });
+      return ids(assignments.find(({ host }) => host === 'h2'));
+    };
+    assert.deepEqual(again([reportOf('h1', {}, { generation: 1 })]), ['web-1'], 'it has not heard');
+    assert.deepEqual(again([reportOf('h1', {}, { generation: 2 })]), ['web-1', 'web-2']);
+    const third = new Map(second);
+    for (const one of project({
+      catalog: catalogOf({ hosts, apps }),
+      author: 'Ann',
+      placements: moved,
+      previous: second,
+      reports: [reportOf('h1', {}, { generation: 2 })],
+    }).assignments)
+      third.set(one.host, one);
+    assert.deepEqual(again([], third), ['web-1', 'web-2'], 'what was let in stays in');
   });
 
   it('keeps the very Assignment while its content stays, whatever the revision', () => {

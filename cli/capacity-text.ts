@@ -1,0 +1,118 @@
+import type { Capacity, Growth, NetworkCapacity, ZoneCapacity } from '../reconciler/place/capacity.ts';
+import type { FilterName } from '../reconciler/place/filters.ts';
+import type { Loss } from '../reconciler/place/losses.ts';
+import type { ScaleAnswer } from '../reconciler/place/scale.ts';
+import type { Demand } from '../reconciler/model/replica.ts';
+import { formatCpu } from '../reconciler/model/units.ts';
+import { counted } from '../reconciler/model/words.ts';
+import type { Io } from './io.ts';
+import { table, tint } from './table.ts';
+
+/** What was asked and found. Without `--scale` nothing was asked of any App. */
+export interface CapacityFound extends Capacity {
+  readonly revision: string;
+  readonly fits: boolean;
+  readonly scale: readonly ScaleAnswer[];
+}
+
+const KEYS = ['cpu', 'memory', 'pids'] as const;
+const NAMES: Readonly<Record<keyof Demand, string>> = { cpu: 'CPU', memory: 'memory', pids: 'processes' };
+const UNITS = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi'];
+
+/** With a decimal at most. What is there is rounded down, what is missing up. */
+function amount(key: keyof Demand, value: number, round: (value: number) => number = Math.floor): string {
+  const short = (number: number): string => String(round(number * 10) / 10);
+  if (key === 'pids') return String(value);
+  if (key === 'cpu') return value < 10_000 ? formatCpu(value) : short(value / 1000);
+  const power = Math.min(UNITS.length - 1, Math.floor(Math.log2(Math.max(1, value)) / 10));
+  return `${short(value / 2 ** (10 * power))}${UNITS[power] ?? ''}`;
+}
+
+function zoneRows(zone: ZoneCapacity): readonly (readonly string[])[] {
+  const { largest, hosts, closed } = zone;
+  const count = `${String(hosts)}${closed === 0 ? '' : ` (${String(closed)} closed)`}`;
+  return KEYS.map((key) => [
+    key === 'cpu' ? zone.zone : '',
+    key === 'cpu' ? count : '',
+    NAMES[key],
+    amount(key, zone.allocatable[key]),
+    amount(key, zone.used[key]),
+    amount(key, zone.free[key]),
+    largest ? `${amount(key, largest[key])}${key === 'cpu' ? ` (${largest.host})` : ''}` : '-',
+  ]);
+}
+
+function growthRow(zone: string, { app, replicas, more, limit }: Growth): readonly string[] {
+  const reached: Partial<Record<FilterName, string>> = {
+    pids: 'processes',
+    address: 'addresses',
+    closed: 'open hosts',
+  };
+  const then = limit === undefined ? '-' : (reached[limit] ?? limit);
+  return [app, zone, String(replicas), limit === undefined ? `${String(more)} or more` : String(more), then];
+}
+
+function lossRow(zone: string, loss: Loss): readonly string[] {
+  const { level, name, hosts, replicas, homeless, tried, of } = loss;
+  const few = homeless.slice(0, 3).join(', ') + (homeless.length > 3 ? ', …' : '');
+  const part = tried < of ? ` (${String(tried)} of ${String(of)} tried)` : '';
+  return [
+    `${level} ${name}${part}`,
+    zone,
+    String(hosts),
+    String(replicas),
+    homeless.length === 0 ? '0' : `${String(homeless.length)}: ${few}`,
+  ];
+}
+
+function networkRow({ network, total, owned, resting, left }: NetworkCapacity): readonly string[] {
+  return [network, ...[total, owned, resting, left].map(String)];
+}
+
+function missingText({ missing }: ScaleAnswer): string {
+  const room = KEYS.flatMap((key) => {
+    const lacks = missing[key];
+    return lacks === undefined ? [] : [`${amount(key, lacks, Math.ceil)} ${NAMES[key]}`];
+  });
+  const addresses =
+    missing.addresses === undefined
+      ? []
+      : [`${String(missing.addresses)} more address${missing.addresses === 1 ? '' : 'es'}`];
+  const all = [...room, ...addresses];
+  return all.length === 0 ? '' : `\n  missing: ${all.join(', ')}`;
+}
+
+function homes(count: number): string {
+  return `${counted(count, 'replica')} ${count === 1 ? 'finds' : 'find'} no home`;
+}
+
+function scaleText(answer: ScaleAnswer, io: Io): string {
+  const { app, from, to, placed, message } = answer;
+  const step = `${app} ${String(from)} → ${String(to)}`;
+  if (placed >= to) return tint(io, 'green', `${step}: fits`);
+  const head = tint(io, 'red', `${step}: ${homes(to - placed)}`);
+  return `${head}\n  ${message ?? ''}${missingText(answer)}`;
+}
+
+/** Capacity as a person reads it: the answer to `--scale`, then zones, Apps, losses and Networks. */
+export function capacityText(found: CapacityFound, io: Io): string {
+  const { zones, networks, scale, homeless } = found;
+  const parts: string[] = [];
+  if (scale.length > 0) parts.push(scale.map((answer) => scaleText(answer, io)).join('\n'), 'With that:');
+  parts.push(
+    table(
+      ['ZONE', 'HOSTS', 'OF', 'ALLOCATABLE', 'USED', 'FREE', 'LARGEST REPLICA THAT FITS'],
+      zones.flatMap((zone) => zoneRows(zone)),
+    ),
+  );
+  const apps = zones.flatMap(({ zone, apps: all }) => all.map((growth) => growthRow(zone, growth)));
+  if (apps.length > 0) parts.push(table(['APP', 'ZONE', 'REPLICAS', 'MORE THAT FIT', 'THEN LACKS'], apps));
+  const losses = zones.flatMap(({ zone, losses: all }) => all.map((loss) => lossRow(zone, loss)));
+  if (losses.length > 0) parts.push(table(['WORST LOSS', 'ZONE', 'HOSTS', 'REPLICAS', 'WITHOUT A HOME'], losses));
+  parts.push(table(['NETWORK', 'ADDRESSES', 'OWNED', 'RESTING', 'LEFT'], networks.map(networkRow)));
+  const asked = new Set(scale.map(({ app }) => app));
+  const others = homeless.filter((replica) => !asked.has(replica.slice(0, replica.lastIndexOf('-'))));
+  const [first] = others;
+  if (first !== undefined) parts.push(tint(io, 'yellow', `${homes(others.length)}: plumb explain ${first} tells why`));
+  return `${parts.join('\n\n')}\n`;
+}

@@ -1,0 +1,146 @@
+import { nearest } from '../reconciler/compile/suggest.ts';
+import type { Catalog, HostSpec, Resource } from '../reconciler/model/catalog.ts';
+import { PlumbError } from '../reconciler/model/errors.ts';
+import type { Draining } from '../reconciler/model/notice.ts';
+import { counted } from '../reconciler/model/words.ts';
+import { foreseeDrain, type Foreseen } from '../reconciler/place/foresee.ts';
+import { hostViews } from '../reconciler/place/hosts.ts';
+import { openCatalogs } from './catalogs.ts';
+import { lookOptions, type UpFlags } from './compose.ts';
+import { storeOptions, type StoreFlags } from './fleet-store.ts';
+import type { Io } from './io.ts';
+import { lookAround } from './look.ts';
+import { command, outputOption, parse } from './options.ts';
+import { pathsOf, stateOptions } from './paths.ts';
+import { table, tint } from './table.ts';
+import { openView } from './view.ts';
+
+interface Options extends UpFlags, StoreFlags {
+  readonly output: 'text' | 'json';
+  readonly undo?: boolean;
+  readonly watch?: boolean;
+}
+
+/** The line of Git that must change, as nothing but Git says what a host is to be. */
+interface Edit {
+  readonly file: string;
+  readonly line: number;
+  readonly text: string;
+}
+
+const EXAMPLES = `plumb drain h3
+plumb drain h3 --watch
+plumb drain h3 --undo`;
+
+/** `plumb drain HOST`: which line empties a host, what would become of it, and with `--watch` how far it is. 0 all leaves, 2 something stays. */
+export async function drainCommand(argv: readonly string[], io: Io): Promise<number> {
+  const description =
+    'Say which line of Git drains a host and where its replicas would go, or how far that is. Nothing is changed: Git says what is wanted.';
+  const cmd = command('drain', description, EXAMPLES, io)
+    .argument('<host>', 'name of a Host')
+    .addOption(outputOption('text', 'json'))
+    .option('--undo', 'say which line takes it back')
+    .option('-w, --watch', 'show how far it is whenever that changes, until nothing is left or interrupted');
+  lookOptions(cmd);
+  stateOptions(cmd);
+  storeOptions(cmd);
+  const parsed = parse(cmd, argv);
+  if (!parsed) return 0;
+  const options = parsed.opts<Options>();
+  const name = (parsed.args[0] ?? '').replace(/^host\//i, '');
+  if (options.watch === true) return watch(name, options, io);
+  const catalog = await (await openCatalogs(options, pathsOf(options, io).state, io)).at(undefined);
+  const host = hostIn(catalog, name);
+  const edit = editOf(host, options.undo === true);
+  const json = (more: object): string =>
+    `${JSON.stringify({ version: 1, host: name, drained: host.spec.drain, ...(edit ? { edit } : {}), ...more }, null, 2)}\n`;
+  if (options.undo === true) {
+    io.out(options.output === 'json' ? json({}) : `${undoText(name, edit)}\n`);
+    return 0;
+  }
+  const { known } = await lookAround(options, catalog, io);
+  const views = hostViews(catalog, known.reports, known.snapshot);
+  const seen = foreseeDrain({ catalog, hosts: views, now: Date.now(), ...known }, name);
+  io.out(options.output === 'json' ? json(seen) : foreseenText(name, edit, seen, io));
+  return seen.staying.length === 0 ? 0 : 2;
+}
+
+function hostIn({ hosts }: Catalog, name: string): Resource<HostSpec> {
+  const host = hosts.get(name);
+  if (host) return host;
+  const near = nearest(name, [...hosts.keys()]);
+  throw new PlumbError('USAGE', `no Host ${name} in Git${near === undefined ? '' : `; did you mean ${near}?`}`);
+}
+
+/** What to change; undefined when Git says so already. */
+function editOf({ name, spec, origin, fields }: Resource<HostSpec>, undo: boolean): Edit | undefined {
+  if (spec.drain !== undo) return undefined;
+  const written = fields['/spec/drain'];
+  const { file, line } = written ?? origin;
+  if (undo) return { file, line, text: 'remove drain: true' };
+  return { file, line, text: written ? 'write drain: true' : `give Host ${name} spec.drain: true` };
+}
+
+function undoText(name: string, edit: Edit | undefined): string {
+  if (!edit) return `Git does not drain ${name}`;
+  return `${edit.file}:${String(edit.line)}: ${edit.text}, and commit it; new replicas may come to ${name} then`;
+}
+
+function foreseenText(name: string, edit: Edit | undefined, { moves, staying }: Foreseen, io: Io): string {
+  const next = edit
+    ? `${edit.file}:${String(edit.line)}: ${edit.text}, and commit it; then see plumb drain ${name} --watch`
+    : `Git drains ${name} already; see plumb drain ${name} --watch`;
+  const lines = [tint(io, 'bold', next), ''];
+  if (moves.length + staying.length === 0) lines.push(`Nothing is on ${name}.`);
+  if (moves.length > 0)
+    lines.push(
+      table(
+        ['MOVES WITH ITS ADDRESS', 'TO'],
+        moves.map(({ replica, to }) => [replica, to]),
+      ),
+    );
+  if (staying.length > 0) lines.push(...(moves.length > 0 ? [''] : []), stayingTable(staying));
+  return `${lines.join('\n')}\n`;
+}
+
+function stayingTable(staying: Draining['staying']): string {
+  return table(
+    ['STAYS', 'BECAUSE'],
+    staying.map(({ replica, why }) => [replica, why]),
+  );
+}
+
+/** How far a drain is, as a person reads it. */
+export function drainText(name: string, draining: Draining | undefined, io: Pick<Io, 'color'>): string {
+  if (!draining) return `${name} is not drained, as far as the controller knows Git\n`;
+  const { staying, leaving } = draining;
+  if (isEmpty(draining)) return `${tint(io, 'green', `${name} is drained: nothing is left on it`)}\n`;
+  const lines = [`${name}: ${counted(leaving.length, 'replica')} leaving, ${String(staying.length)} to go`];
+  if (leaving.length > 0) lines.push(`leaving: ${leaving.join(', ')}`);
+  if (staying.length > 0) lines.push('', stayingTable(staying));
+  return `${lines.join('\n')}\n`;
+}
+
+function isEmpty({ staying, leaving }: Draining): boolean {
+  return staying.length + leaving.length === 0;
+}
+
+/** Until nothing is left (0), the drain is undone or somebody interrupts (2). What Git says may take a while to be heard. */
+async function watch(name: string, options: Options, io: Io): Promise<number> {
+  const opened = await openView(options, io);
+  try {
+    let last = '';
+    for (let begun = false; ; await new Promise((resolve) => setTimeout(resolve, 500))) {
+      const draining = (await opened.view.status()).draining.find(({ host }) => host === name);
+      const json = { version: 1, host: name, drained: draining !== undefined, staying: [], leaving: [], ...draining };
+      const next = options.output === 'json' ? `${JSON.stringify(json)}\n` : drainText(name, draining, io);
+      if (next !== last) io.out(io.isTTY && options.output === 'text' ? `\u001b[H\u001b[2J${next}` : next);
+      last = next;
+      if (draining && isEmpty(draining)) return 0;
+      if ((begun && !draining) || io.signal.aborted) return 2;
+      begun = draining !== undefined;
+    }
+  } finally {
+    await opened.close();
+  }
+}

@@ -1,0 +1,151 @@
+import type { AppSpec, Resource } from '../model/catalog.ts';
+import { replicaId } from '../model/replica.ts';
+import type { Demand } from '../model/replica.ts';
+import type { HostRecord } from '../model/reservations.ts';
+import { addressPool } from './addresses.ts';
+import type { PoolCount } from './addresses.ts';
+import type { FilterName, Removal } from './filters.ts';
+import { demandOf } from './group.ts';
+import { losses } from './losses.ts';
+import type { Loss } from './losses.ts';
+import type { PlaceInput } from './survey.ts';
+import { placedOf, refusal, suppose, trial } from './trial.ts';
+import type { Trial } from './trial.ts';
+
+/** How many more replicas of an App find a home beside all that is there. */
+export interface Growth {
+  readonly app: string;
+  readonly replicas: number;
+  readonly more: number;
+  /** What then stands in the way; absent where no end was seen within the most that is tried. */
+  readonly limit?: FilterName;
+}
+
+/** A zone when all that is wanted has its place. */
+export interface ZoneCapacity {
+  readonly zone: string;
+  readonly hosts: number;
+  /** Hosts that take no new replicas. */
+  readonly closed: number;
+  readonly allocatable: Demand;
+  readonly used: Demand;
+  /** On open hosts. */
+  readonly free: Demand;
+  /** The largest replica that one host still takes; absent when no host is open. */
+  readonly largest?: Demand & { readonly host: string };
+  readonly apps: readonly Growth[];
+  readonly losses: readonly Loss[];
+}
+
+export interface NetworkCapacity extends PoolCount {
+  readonly network: string;
+  readonly left: number;
+}
+
+export interface Capacity {
+  readonly zones: readonly ZoneCapacity[];
+  readonly networks: readonly NetworkCapacity[];
+  /** Replicas that find no home as Git asks for, though some may keep an old one. */
+  readonly homeless: readonly string[];
+}
+
+/** Which Apps are asked about; without names the largest of each zone. */
+export interface CapacityQuestion {
+  readonly apps: readonly string[];
+}
+
+/** Most replicas more that are tried of an App, and most Apps of a zone that nobody named. */
+const MOST_MORE = 1000;
+const MOST_APPS = 12;
+
+const KEYS = ['cpu', 'memory', 'pids'] as const;
+
+const byName = <T extends { readonly name: string }>(a: T, b: T): number => (a.name < b.name ? -1 : 1);
+
+function sum(demands: readonly Demand[]): Demand {
+  const total = { cpu: 0, memory: 0, pids: 0 };
+  for (const demand of demands) for (const key of KEYS) total[key] += demand[key];
+  return total;
+}
+
+/** What a host has left; it may have shrunk below what is placed on it. */
+function leftOf({ run }: Trial, { host, allocatable }: HostRecord): Demand {
+  const used = run.book.used(host);
+  const left = (key: keyof Demand): number => Math.max(0, allocatable[key] - used[key]);
+  return { cpu: left('cpu'), memory: left('memory'), pids: left('pids') };
+}
+
+/** Of CPU and memory together, as parts of what the zone has. */
+function sizeIn(all: Demand): (demand: Demand) => number {
+  return ({ cpu, memory }) => cpu / Math.max(1, all.cpu) + memory / Math.max(1, all.memory);
+}
+
+/** Filters that no room and no address would open. */
+const STATIC: ReadonlySet<FilterName> = new Set(['zone', 'level', 'closed', 'labels', 'network']);
+
+/** The filter that removed most hosts, of those that depend on what is there if any did. Where there is no host it is the zone's. */
+function mainOf(reasons: readonly Removal[]): FilterName {
+  const most = (list: readonly Removal[]): Removal | undefined =>
+    list.reduce<Removal | undefined>((best, one) => (best && best.removed >= one.removed ? best : one), undefined);
+  return (most(reasons.filter(({ filter }) => !STATIC.has(filter))) ?? most(reasons))?.filter ?? 'zone';
+}
+
+/** How many more replicas of an App find a home; it is asked for more than that. */
+function growth(at: Trial, { name, spec }: Resource<AppSpec>): Growth {
+  const all = Array.from({ length: spec.replicas + MOST_MORE }, (_, ordinal) => replicaId(name, ordinal));
+  const wanted = new Map([[name, all.filter((replica) => !at.run.book.placements.has(replica))]]);
+  const replicas = placedOf(at, name);
+  return suppose(at, { wanted }, (after) => {
+    const end = refusal(after, name);
+    const more = placedOf(after, name) - replicas;
+    return { app: name, replicas, more, ...(end ? { limit: mainOf(end.reasons) } : {}) };
+  });
+}
+
+function zoneCapacity(at: Trial, zone: string, { apps: named }: CapacityQuestion): ZoneCapacity {
+  const { input, run } = at;
+  const records = input.hosts.map(({ record }) => record).filter((record) => record.zone === zone);
+  const open = records.filter(({ state }) => state === 'open');
+  const allocatable = sum(records.map((record) => record.allocatable));
+  const size = sizeIn(allocatable);
+  const rooms = open.map((record) => ({ host: record.host, ...leftOf(at, record) }));
+  const largest = rooms.reduce<(typeof rooms)[number] | undefined>(
+    (best, room) => (best && size(best) >= size(room) ? best : room),
+    undefined,
+  );
+  const apps = [...input.catalog.apps.values()]
+    .filter(({ name, spec }) => spec.zone === zone && (named.length === 0 || named.includes(name)))
+    .sort((a, b) => size(demandOf(b.spec)) - size(demandOf(a.spec)) || byName(a, b));
+  return {
+    zone,
+    hosts: records.length,
+    closed: records.length - open.length,
+    allocatable,
+    used: sum(records.map(({ host }) => run.book.used(host))),
+    free: sum(rooms),
+    ...(largest ? { largest } : {}),
+    apps: (named.length === 0 ? apps.slice(0, MOST_APPS) : apps).map((app) => growth(at, app)),
+    losses: losses(at, zone),
+  };
+}
+
+function networkCapacities({ input, run }: Trial): readonly NetworkCapacity[] {
+  return [...input.catalog.networks.values()].sort(byName).map(({ name, spec }) => {
+    const count = addressPool(name, spec, run.book, input.now).count();
+    return { network: name, ...count, left: count.total - count.owned - count.resting };
+  });
+}
+
+/**
+ * What is there and what is left once all that Git asks for has its place: per zone and Network. What fits, and what a loss
+ * would cost, is what dry runs of `place` find.
+ */
+export function capacity(input: PlaceInput, question: CapacityQuestion): Capacity {
+  const at = trial(input);
+  const zones = [...input.catalog.zones.values()].sort(byName);
+  return {
+    zones: zones.map(({ name }) => zoneCapacity(at, name, question)),
+    networks: networkCapacities(at),
+    homeless: at.unplaceable.map(({ replica }) => replica),
+  };
+}

@@ -1,0 +1,41 @@
+import type { Placement } from '../model/replica.ts';
+import { waitsFor } from '../model/handover.ts';
+import type { HostWords } from '../model/handover.ts';
+import type { Draining } from '../model/notice.ts';
+import type { Run, Unplaceable } from './run.ts';
+import { byReplica } from './survey.ts';
+
+/** What of a run keeps a replica on a host that is drained. */
+function why(
+  { survey, input }: Run,
+  { replica, app }: Placement,
+  refused: ReadonlyMap<string, string>,
+  ids: Readonly<Record<'kept' | 'going', ReadonlySet<string>>>,
+): string {
+  if (ids.kept.has(replica)) return 'errors in the repository forbid to touch it';
+  if (ids.going.has(replica)) return 'Git no longer asks for it; it goes when nothing of it runs';
+  const reason = survey.stuck.get(replica) ?? refused.get(replica);
+  if (reason !== undefined) return reason;
+  const most = input.catalog.apps.get(app)?.spec.maxUnavailable ?? 1;
+  return `waits for its turn: App ${app} lets ${String(most)} be away at a time`;
+}
+
+/** How far each host is that is drained, after what the run proposes. */
+export function drainsOf(run: Run, unplaceable: readonly Unplaceable[], words: HostWords): readonly Draining[] {
+  const { book, input, survey } = run;
+  const drained = [...input.catalog.hosts.values()].filter(({ spec }) => spec.drain).map(({ name }) => name);
+  if (drained.length === 0) return [];
+  const refused = new Map(unplaceable.map(({ replica, message }) => [replica, message]));
+  const set = (list: readonly Placement[]): ReadonlySet<string> => new Set(list.map(({ replica }) => replica));
+  const ids = { kept: set(survey.kept), going: set(survey.leaving) };
+  const all = [...book.placements.values()].sort(byReplica);
+  return drained.sort().map((host) => ({
+    host,
+    staying: all
+      .filter((placement) => placement.host === host)
+      .map((placement) => ({ replica: placement.replica, why: why(run, placement, refused, ids) })),
+    leaving: all
+      .filter((placement) => placement.from === host && waitsFor(placement, words) === host)
+      .map(({ replica }) => replica),
+  }));
+}

@@ -1,0 +1,32 @@
+import type { Staying } from '../model/notice.ts';
+import { drainsOf } from './drain.ts';
+import type { PlaceInput } from './survey.ts';
+import { wordsOf } from './survey.ts';
+import { trial } from './trial.ts';
+
+/** Where a drain of a host would lead. */
+export interface Foreseen {
+  readonly moves: readonly { readonly replica: string; readonly to: string }[];
+  readonly staying: readonly Staying[];
+}
+
+/** What would become of a host that is drained: all turns taken, by a dry run of `place`. */
+export function foreseeDrain(input: PlaceInput, host: string): Foreseen {
+  const { catalog, snapshot } = input;
+  const before = catalog.hosts.get(host);
+  if (!before) return { moves: [], staying: [] };
+  const drained = { ...before, spec: { ...before.spec, drain: true } };
+  const { run, unplaceable } = trial({
+    ...input,
+    catalog: { ...catalog, hosts: new Map([...catalog.hosts, [host, drained]]) },
+    hosts: input.hosts.map((view) =>
+      view.record.host === host ? { ...view, record: { ...view.record, state: 'closed' } } : view,
+    ),
+  });
+  const moves = [...snapshot.placements.values()].flatMap(({ replica, host: from }) => {
+    const to = run.book.placements.get(replica)?.host;
+    return from === host && to !== undefined && to !== host ? [{ replica, to }] : [];
+  });
+  const mine = drainsOf(run, unplaceable, wordsOf(input)).find((one) => one.host === host);
+  return { moves, staying: mine?.staying ?? [] };
+}

@@ -1,0 +1,121 @@
+import { addressKey } from '../model/book.ts';
+import type { Book } from '../model/book.ts';
+import type { AppSpec, Catalog, Resource } from '../model/catalog.ts';
+import type { Delta } from '../model/reservations.ts';
+import { finishRun } from './place.ts';
+import { runOver, startRun } from './run.ts';
+import type { Run, Unplaceable } from './run.ts';
+import type { PlaceInput, Survey } from './survey.ts';
+
+/** A dry run of placing: nothing is committed. */
+export interface Trial {
+  /** The same question once all that was proposed is there: asked again, it proposes nothing. */
+  readonly input: PlaceInput;
+  readonly run: Run;
+  readonly unplaceable: readonly Unplaceable[];
+}
+
+/** The catalog with other specs of some Apps. */
+function withApps(catalog: Catalog, change: (app: Resource<AppSpec>) => Partial<AppSpec>): Catalog {
+  const apps = [...catalog.apps].map(
+    ([name, app]) => [name, { ...app, spec: { ...app.spec, ...change(app) } }] as const,
+  );
+  return { ...catalog, apps: new Map(apps) };
+}
+
+/** The catalog with other numbers of replicas. */
+export function scaled(catalog: Catalog, replicas: ReadonlyMap<string, number>): Catalog {
+  return withApps(catalog, ({ name, spec }) => ({ replicas: replicas.get(name) ?? spec.replicas }));
+}
+
+/**
+ * Places as `place` does and foresees the end of it: no turn is waited for, and what nobody wants is gone. Hosts are not
+ * asked, since what still runs on them says when, not whether.
+ */
+export function trial(input: PlaceInput): Trial {
+  const hurried = withApps(input.catalog, () => ({ maxUnavailable: Number.MAX_SAFE_INTEGER }));
+  const run = startRun({ ...input, catalog: hurried, reports: [] });
+  const unplaceable = finishRun(run);
+  return { input: { ...input, snapshot: run.book, reports: [] }, run, unplaceable };
+}
+
+/** A change of the world that a trial foresaw. */
+export interface Supposition {
+  /** Hosts that are no more, with all that is on them. Their addresses are free. */
+  readonly lost?: ReadonlySet<string>;
+  /** App → replicas that want a home, by ordinal. */
+  readonly wanted: ReadonlyMap<string, readonly string[]>;
+}
+
+/** The book, and how to take back what is applied to it from now on. */
+function undoable(book: Book): { readonly book: Book; readonly undo: () => void } {
+  const before: Delta[] = [];
+  const inverse = (delta: Delta): Delta => {
+    if (delta.type === 'host') return { ...delta, record: book.hosts.get(delta.host) };
+    if (delta.type === 'address') return { ...delta, record: book.addresses.get(delta.key) };
+    return { ...delta, placement: book.placements.get(delta.replica) };
+  };
+  const apply = (deltas: readonly Delta[]): void => {
+    for (const delta of deltas) {
+      before.push(inverse(delta));
+      book.apply([delta]);
+    }
+  };
+  return { book: { ...book, apply }, undo: () => book.apply(before.reverse()) };
+}
+
+/** What makes a book forget hosts and what is on them. */
+function lossOf(book: Book, lost: ReadonlySet<string>): readonly Delta[] {
+  const gone = [...book.placements.values()].filter(({ host }) => lost.has(host));
+  return [
+    ...gone.flatMap(({ replica, network, address }): readonly Delta[] => [
+      { type: 'placement', replica, placement: undefined },
+      { type: 'address', key: addressKey(network, address), record: undefined },
+    ]),
+    ...[...lost].map((host): Delta => ({ type: 'host', host, record: undefined })),
+  ];
+}
+
+function surveyOf({ run }: Trial, wanted: Supposition['wanted']): Survey {
+  const replicas = new Map([...wanted].map(([app, wishes]) => [app, [...wishes]]));
+  for (const { app, replica } of run.book.placements.values()) replicas.get(app)?.push(replica);
+  return {
+    releases: [],
+    leaving: [],
+    kept: [],
+    resizes: [],
+    misplaced: [],
+    wanted: new Map([...wanted].map(([app, wishes]) => [app, wishes.map((replica) => ({ replica }))])),
+    replicas,
+    turns: new Map(),
+    stuck: new Map(),
+  };
+}
+
+/** Places what is wanted under a supposition, looks at the result, and takes all of it back. */
+export function suppose<T>(at: Trial, { lost, wanted }: Supposition, look: (after: Trial) => T): T {
+  const { book, undo } = undoable(at.run.book);
+  const apps = new Map([...at.input.catalog.apps].filter(([name]) => wanted.has(name)));
+  const hosts = lost ? at.input.hosts.filter(({ record }) => !lost.has(record.host)) : at.input.hosts;
+  const input = { ...at.input, catalog: { ...at.input.catalog, apps }, hosts };
+  try {
+    if (lost) book.apply(lossOf(book, lost));
+    const run = runOver(input, book, surveyOf(at, wanted));
+    const unplaceable = finishRun(run);
+    return look({ input, run, unplaceable });
+  } finally {
+    undo();
+  }
+}
+
+/** Why a replica of an App found no home; undefined when all did. */
+export function refusal({ run, unplaceable }: Trial, app: string): Unplaceable | undefined {
+  return unplaceable.find((one) => one.app === app && !run.book.placements.has(one.replica));
+}
+
+/** How many replicas of an App have a home. */
+export function placedOf({ run }: Trial, app: string): number {
+  let count = 0;
+  for (const placement of run.book.placements.values()) if (placement.app === app) count += 1;
+  return count;
+}

@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { addressKey, createBook } from '../../reconciler/model/book.ts';
+import type { SpreadLevel } from '../../reconciler/model/book.ts';
+import type { ReservationState } from '../../reconciler/model/reservations.ts';
+import { capacity } from '../../reconciler/place/capacity.ts';
+import { hostViews } from '../../reconciler/place/hosts.ts';
+import { place } from '../../reconciler/place/place.ts';
+import type { PlaceInput } from '../../reconciler/place/survey.ts';
+import { scale } from '../../reconciler/place/scale.ts';
+import { catalogOf, reportOf } from '../support/catalog.ts';
+import { commitAll } from '../support/placing.ts';
+import { history } from '../support/sketches.ts';
+
+/** The world after a history, all placed that can be: `change` gives other numbers of replicas. */
+function settled(steps: typeof history extends fc.Arbitrary<infer T> ? T : never): PlaceInput {
+  const book = createBook();
+  let now = 0;
+  let input: PlaceInput | undefined;
+  for (const [drawn, later] of steps) {
+    now += later;
+    const catalog = catalogOf({ ...drawn, heldOwners: [], heldObjects: [] });
+    const reports = [...catalog.hosts.keys()].map((name) => reportOf(name));
+    const hosts = hostViews(catalog, reports, book);
+    input = { catalog, snapshot: book, hosts, reports, assignments: [], now };
+    commitAll(book, place(input).proposals, now);
+  }
+  assert.ok(input);
+  return input;
+}
+
+function asking(input: PlaceInput, app: string, replicas: number): PlaceInput {
+  const before = input.catalog.apps.get(app);
+  assert.ok(before);
+  const apps = new Map([...input.catalog.apps, [app, { ...before, spec: { ...before.spec, replicas } }] as const]);
+  return { ...input, catalog: { ...input.catalog, apps } };
+}
+
+/** Whether place finds a home for so many replicas of an App. */
+function fits(input: PlaceInput, app: string, replicas: number): boolean {
+  return !place(asking(input, app, replicas)).unplaceable.some((one) => one.app === app);
+}
+
+/** Replicas that place finds no home for once a part of a zone is no more. */
+function cost(input: PlaceInput, zone: string, level: SpreadLevel, name: string): number {
+  const lost = new Set(
+    input.hosts.flatMap(({ record }) => (record.zone === zone && record[level] === name ? [record.host] : [])),
+  );
+  const { hosts, placements, addresses } = input.snapshot;
+  const gone = [...placements.values()].filter(({ host }) => lost.has(host));
+  const freed = new Set(gone.map(({ network, address }) => addressKey(network, address)));
+  const snapshot: ReservationState = {
+    hosts: new Map([...hosts].filter(([host]) => !lost.has(host))),
+    placements: new Map([...placements].filter(([, { host }]) => !lost.has(host))),
+    addresses: new Map([...addresses].filter(([key]) => !freed.has(key))),
+  };
+  const after = place({ ...input, snapshot, hosts: input.hosts.filter(({ record }) => !lost.has(record.host)) });
+  return gone.filter(({ replica }) => !after.placements.has(replica)).length;
+}
+
+describe('capacity', () => {
+  it('says of every App how many more place finds a home for: so many, and not one more', () => {
+    fc.assert(
+      fc.property(history, (steps) => {
+        const input = settled(steps);
+        const { zones, homeless } = capacity(input, { apps: [] });
+        for (const { app, more, limit } of zones.flatMap(({ apps }) => apps)) {
+          const replicas = input.catalog.apps.get(app)?.spec.replicas ?? 0;
+          const waits = homeless.filter((replica) => replica.startsWith(`${app}-`));
+          // one that only does not grow, or may not leave, is in nobody's way
+          if (!waits.every((replica) => input.snapshot.placements.has(replica))) assert.equal(more, 0);
+          if (waits.length > 0) continue;
+          assert.ok(fits(input, app, replicas + more), `${app}: ${String(more)} more`);
+          assert.equal(fits(input, app, replicas + more + 1), limit === undefined, `${app}: one more than that`);
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('says which loss is the worst: none costs place more', () => {
+    fc.assert(
+      fc.property(history, (steps) => {
+        const input = settled(steps);
+        const { zones, homeless } = capacity(input, { apps: [] });
+        fc.pre(homeless.length === 0);
+        for (const { zone, losses } of zones)
+          for (const level of ['host', 'rack', 'switch'] as const) {
+            const here = input.hosts.filter(({ record }) => record.zone === zone);
+            const costs = [...new Set(here.map(({ record }) => record[level]))].map((name) =>
+              cost(input, zone, level, name),
+            );
+            const found = losses.find((loss) => loss.level === level);
+            assert.equal(found?.homeless.length, costs.length === 0 ? undefined : Math.max(...costs));
+            if (found) assert.equal(cost(input, zone, level, found.name), found.homeless.length);
+          }
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('leaves the world as it found it', () => {
+    fc.assert(
+      fc.property(history, (steps) => {
+        const input = settled(steps);
+        const told = capacity(input, { apps: [] });
+        assert.deepEqual(capacity(input, { apps: [] }), told);
+        assert.deepEqual(place(input).proposals, [], 'at rest');
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('scales to what place finds homes for, and says what stands in the way', () => {
+    fc.assert(
+      fc.property(history, fc.nat(60), (steps, to) => {
+        const input = settled(steps);
+        for (const app of input.catalog.apps.keys()) {
+          const {
+            fits: all,
+            apps: [answer],
+          } = scale(input, new Map([[app, to]]));
+          assert.ok(answer);
+          assert.equal(all, fits(input, app, to));
+          assert.equal(answer.placed === to, all);
+          assert.equal(answer.message === undefined, all);
+          assert.ok(!all || Object.keys(answer.missing).length === 0);
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+});

@@ -1,0 +1,63 @@
+import fc from 'fast-check';
+import { resources } from './catalog.ts';
+import type { Sketch } from './catalog.ts';
+
+const label = fc.constantFrom({}, { disk: 'ssd' });
+const host = fc.record({
+  pool: fc.constantFrom('main', 'main', 'main', 'aux'),
+  disk: fc.constantFrom('ssd', 'hdd'),
+  rack: fc.nat(3),
+  behind: fc.nat(1),
+  schedulable: fc.constantFrom(true, true, true, false),
+  cpu: fc.constantFrom(2000, 4000),
+});
+const app = fc.record({
+  replicas: fc.nat(6),
+  level: fc.nat(3),
+  zone: fc.constantFrom('main', 'main', 'aux'),
+  network: fc.constantFrom('net', 'net', 'tiny'),
+  hosts: label.map((matchLabels) => ({ matchLabels })),
+  resources: fc
+    .tuple(fc.constantFrom(100, 500, 1500), fc.constantFrom(64, 512))
+    .map(([cpu, memory]) => resources(cpu, memory)),
+  spread: fc.constantFrom({}, {}, { host: 1 }, { rack: 2 }, { switch: 3, host: 2 }),
+  maxUnavailable: fc.integer({ min: 1, max: 3 }),
+});
+/** Catalogs of up to eight hosts in two zones, four Apps, and a Network with five addresses. */
+export const sketch: fc.Arbitrary<Sketch> = fc
+  .record({
+    hosts: fc.array(host, { maxLength: 8 }),
+    apps: fc.dictionary(fc.constantFrom('a', 'b', 'c', 'd'), app, { noNullPrototype: true }),
+    strategy: fc.constantFrom('spread' as const, 'pack' as const),
+    held: fc.constantFrom({}, {}, {}, { heldOwners: ['*'] }, { heldOwners: ['team'] }, { heldObjects: ['App/a'] }),
+  })
+  .map(({ hosts, apps, strategy, held }): Sketch => {
+    const named = hosts.map(({ pool, disk, rack, behind, schedulable, cpu }, i) => [
+      `h${String(i)}`,
+      {
+        labels: { pool, disk },
+        topology: { rack: `r${String(rack)}`, switch: `s${String(behind)}` },
+        schedulable,
+        capacity: { cpu },
+      },
+    ]);
+    const readable = Object.entries(apps).filter(([name]) => !('heldObjects' in held && name === 'a'));
+    return {
+      hosts: Object.fromEntries(named) as NonNullable<Sketch['hosts']>,
+      apps: Object.fromEntries(readable),
+      zones: {
+        main: { hosts: { matchLabels: { pool: 'main' } }, strategy },
+        aux: { hosts: { matchLabels: { pool: 'aux' } }, levels: [1, 2, 3] },
+      },
+      networks: {
+        net: { quarantine: 5_000 },
+        tiny: { vlan: 20, quarantine: 5_000, pool: [['10.2.0.10', '10.2.0.14']] },
+      },
+      ...held,
+    };
+  });
+/** Catalogs one after the other, each with the milliseconds that have passed. */
+export const history: fc.Arbitrary<[Sketch, number][]> = fc.array(fc.tuple(sketch, fc.nat(10_000)), {
+  minLength: 1,
+  maxLength: 5,
+});

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { drainCommand, drainText } from '../../../cli/drain.ts';
+import { createBook } from '../../../reconciler/model/book.ts';
+import type { Draining } from '../../../reconciler/model/notice.ts';
+import type { LocalView } from '../../../reconciler/loop/view.ts';
+import { compile } from '../../../reconciler/compile/compile.ts';
+import { hostViews } from '../../../reconciler/place/hosts.ts';
+import { place } from '../../../reconciler/place/place.ts';
+import { scaled } from '../../../reconciler/place/trial.ts';
+import { readFolder } from '../../../reconciler/source/folder.ts';
+import { reportOf } from '../../support/catalog.ts';
+import { commitAll } from '../../support/placing.ts';
+import { answering, speak, type Spoken } from '../../support/verb.ts';
+
+const hostsFile = 'hosts.yaml';
+const FILES = ['app.yaml', 'fleet.yaml', hostsFile, 'network.yaml', 'zone.yaml'];
+const SPREAD = fileURLToPath(new URL('../../../../examples/manifests/spread', import.meta.url));
+const catalog = compile(await readFolder(SPREAD), 'folder');
+const reports = [...catalog.hosts.keys()].map((host) => reportOf(host));
+const book = createBook();
+const input = { catalog: scaled(catalog, new Map([['quorum', 2]])), snapshot: book, reports, assignments: [], now: 0 };
+commitAll(book, place({ ...input, hosts: hostViews(catalog, reports, book) }).proposals, 0);
+const told: Draining[][] = [];
+
+const view: Partial<LocalView> = {
+  known: () =>
+    Promise.resolve({
+      snapshot: { cursor: 1, hosts: book.hosts, placements: book.placements, addresses: book.addresses },
+      assignments: [],
+      reports,
+    }),
+  status: () => Promise.resolve({ draining: told.length > 1 ? told.shift() : told[0] } as never),
+};
+
+describe('drain', () => {
+  const dir = answering(view);
+  const git = join(dir, 'git');
+  before(() => {
+    mkdirSync(git);
+    for (const file of FILES) writeFileSync(join(git, file), readFileSync(join(SPREAD, file)));
+  });
+  const ask = (...argv: readonly string[]): Promise<Spoken> =>
+    speak(drainCommand, dir, ...argv, '--repo', git, '--simulated');
+
+  it('says which line to change, and where all would go', async () => {
+    const { code, out } = await ask('h1');
+    const line = lineOf(git, hostsFile, 'name: h1');
+    assert.equal(code, 0);
+    assert.equal(
+      out,
+      `${hostsFile}:${String(line)}: give Host h1 spec.drain: true, and commit it; then see plumb drain h1 --watch\n\n` +
+        'MOVES WITH ITS ADDRESS  TO\nquorum-0                h2\n',
+    );
+  });
+
+  it('gives the same to programs', async () => {
+    const found: unknown = JSON.parse((await ask('h1', '-o', 'json')).out);
+    assert.deepEqual(found, {
+      version: 1,
+      host: 'h1',
+      drained: false,
+      edit: { file: hostsFile, line: lineOf(git, hostsFile, 'name: h1'), text: 'give Host h1 spec.drain: true' },
+      moves: [{ replica: 'quorum-0', to: 'h2' }],
+      staying: [],
+    });
+  });
+
+  it('says what Git already says, and how to take it back', async () => {
+    assert.match((await ask('h1', '--undo')).out, /^Git does not drain h1\n$/);
+    const text = readFileSync(join(git, hostsFile), 'utf8');
+    writeFileSync(join(git, hostsFile), text.replace('spec:\n', 'spec:\n  drain: true\n'));
+    const line = lineOf(git, hostsFile, 'drain: true');
+    const undo = await ask('h1', '--undo');
+    assert.match(
+      undo.out,
+      new RegExp(`^${hostsFile}:${String(line)}: remove drain: true, and commit it; new replicas`),
+    );
+    assert.match((await ask('h1')).out, /^Git drains h1 already; see plumb drain h1 --watch\n/);
+    writeFileSync(join(git, hostsFile), text);
+  });
+
+  it('watches until nothing is left', async () => {
+    const staying = [{ replica: 'quorum-1', why: 'waits for its turn' }];
+    told.splice(
+      0,
+      told.length,
+      [],
+      [{ host: 'h1', staying, leaving: ['quorum-0'] }],
+      [{ host: 'h1', staying, leaving: ['quorum-0'] }],
+      [{ host: 'h1', staying: [], leaving: [] }],
+    );
+    const { code, out } = await ask('h1', '--watch');
+    assert.equal(code, 0);
+    assert.equal(
+      out,
+      'h1 is not drained, as far as the controller knows Git\n' +
+        'h1: 1 replica leaving, 1 to go\nleaving: quorum-0\n\nSTAYS     BECAUSE\nquorum-1  waits for its turn\n' +
+        'h1 is drained: nothing is left on it\n',
+    );
+    told.splice(0, told.length, [{ host: 'h1', staying, leaving: [] }], []);
+    const undone = await ask('h1', '--watch', '-o', 'json');
+    const lines = undone.out.split('\n').slice(0, -1);
+    assert.deepEqual(
+      [undone.code, ...lines.map((line) => (JSON.parse(line) as { drained: boolean }).drained)],
+      [2, true, false],
+    );
+    assert.match(drainText('h1', { host: 'h1', staying: [], leaving: ['a', 'b'] }, { color: false }), /2 replicas/);
+  });
+
+  it('knows no host that Git does not know', async () => {
+    await assert.rejects(ask('h9'), { code: 'USAGE', message: /no Host h9 in Git; did you mean h1\?/ });
+  });
+});
+
+function lineOf(dir: string, file: string, text: string): number {
+  return (
+    readFileSync(join(dir, file), 'utf8')
+      .split('\n')
+      .findIndex((line) => line.trim() === text) + 1
+  );
+}

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { statusOf } from '../../../reconciler/loop/status.ts';
+import type { Draining, Notice } from '../../../reconciler/model/notice.ts';
+import type { Status } from '../../../reconciler/loop/status.ts';
+import { catalogOf } from '../../support/catalog.ts';
+import { createFleet } from '../../support/fleet.ts';
+
+const source = { url: 'u', ref: 'main', revision: 'rev1', fetchedAt: 0 };
+const quiet = { problems: 0, unplaceable: [], held: [], published: 'rev1', waiting: 0, lost: [], awaited: [] };
+
+function told(draining: readonly Draining[]): Status {
+  const notice: Notice = { source, ...quiet, draining };
+  return statusOf({ notice, placements: new Map(), assignments: new Map(), reports: new Map() });
+}
+
+describe('status of a drain', () => {
+  it('says what is left and what stands in the way, and is not Synced before the end', () => {
+    const staying = [{ replica: 'web-1', why: 'there is no room' }];
+    const { sync, messages } = told([{ host: 'h1', staying, leaving: ['web-0'] }]);
+    assert.equal(sync, 'OutOfSync');
+    assert.deepEqual(messages, [
+      'host h1 is being drained: 1 leaving, 1 staying (web-1: there is no room); plumb drain h1 --watch shows all',
+    ]);
+  });
+
+  it('says when it is over', () => {
+    const { sync, messages } = told([{ host: 'h1', staying: [], leaving: [] }]);
+    assert.deepEqual([sync, messages], ['Synced', ['host h1 is drained: nothing is left on it']]);
+    assert.deepEqual(told([]).messages, []);
+  });
+
+  it('tells of a replica on its way that it waits for its old host', () => {
+    const fleet = createFleet(['h1', 'h2']);
+    const sketch = (drain: boolean): Parameters<typeof catalogOf>[0] => ({
+      hosts: { h1: { drain }, h2: {} },
+      apps: { web: {} },
+    });
+    fleet.settle(catalogOf(sketch(false)));
+    fleet.pass(catalogOf(sketch(true)));
+    const { assignments, reports } = fleet.words();
+    const notice: Notice = { source, ...quiet };
+    const [item] = statusOf({ notice, placements: fleet.book.placements, assignments, reports }).items;
+    assert.deepEqual(
+      [item?.host, item?.health, item?.reason],
+      ['h2', 'Progressing', 'Moving: from h1, which has not let it go'],
+    );
+  });
+});

@@ -1,0 +1,212 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createBook } from '../../../reconciler/model/book.ts';
+import type { Demand } from '../../../reconciler/model/replica.ts';
+import { capacity } from '../../../reconciler/place/capacity.ts';
+import { hostViews } from '../../../reconciler/place/hosts.ts';
+import { scale } from '../../../reconciler/place/scale.ts';
+import type { PlaceInput } from '../../../reconciler/place/survey.ts';
+import { catalogOf, hostsOf, reportOf, resources } from '../../support/catalog.ts';
+import type { Sketch } from '../../support/catalog.ts';
+import { NOW, step } from '../../support/placing.ts';
+
+const GI = 2 ** 30;
+const MI = 2 ** 20;
+
+function inputOf(sketch: Sketch, book = createBook(), now = NOW): PlaceInput {
+  const catalog = catalogOf(sketch);
+  const reports = [...catalog.hosts.keys()].map((host) => reportOf(host));
+  return { catalog, snapshot: book, hosts: hostViews(catalog, reports, book), reports, assignments: [], now };
+}
+
+describe('capacity', () => {
+  it('adds up hosts, what they have, what is used and what is free on open ones', () => {
+    const sketch = {
+      hosts: { ...hostsOf(2), h3: { schedulable: false } },
+      apps: { web: { replicas: 2, resources: resources(1000, 512, 96) } },
+    };
+    const [zone] = capacity(inputOf(sketch), { apps: [] }).zones;
+    const demand = (cpu: number, memory: number, pids: number): Demand => ({ cpu, memory, pids });
+    assert.deepEqual([zone?.zone, zone?.hosts, zone?.closed], ['main', 3, 1]);
+    assert.deepEqual(zone?.allocatable, demand(12_000, 12 * GI, 3 * 4096));
+    assert.deepEqual(zone.used, demand(2000, GI, 192));
+    assert.deepEqual(zone.free, demand(6000, 7 * GI, 2 * 4000));
+    assert.deepEqual(zone.largest, { host: 'h1', ...demand(3000, 3.5 * GI, 4000) });
+  });
+
+  const growths: readonly { readonly name: string; readonly sketch: Sketch; readonly told: string }[] = [
+    { name: 'CPU', sketch: { apps: { web: { replicas: 2, resources: resources(1500) } } }, told: '2 cpu' },
+    { name: 'memory', sketch: { apps: { web: { resources: resources(1, 1000) } } }, told: '7 memory' },
+    { name: 'processes', sketch: { apps: { web: { resources: resources(1, 1, 2000) } } }, told: '3 pids' },
+    { name: 'a spread limit', sketch: { apps: { web: { spread: { host: 3 } } } }, told: '5 spread.host' },
+    {
+      name: 'addresses',
+      sketch: { networks: { net: { pool: [['10.1.0.10', '10.1.0.12']] } }, apps: { web: {} } },
+      told: '2 address',
+    },
+    { name: 'a level', sketch: { zones: { main: { levels: [0] } }, apps: { web: {} } }, told: '0 level' },
+    { name: 'any host', sketch: { hosts: {}, apps: { web: {} } }, told: '0 zone' },
+    {
+      name: 'nothing that was found',
+      sketch: { apps: { web: { resources: resources(0, 0, 0) } } },
+      told: '1000 undefined',
+    },
+  ];
+  for (const { name, sketch, told } of growths)
+    it(`tells how many more fit before an App lacks ${name}`, () => {
+      const [zone] = capacity(inputOf({ hosts: hostsOf(2), ...sketch }), { apps: [] }).zones;
+      assert.deepEqual(
+        zone?.apps.map(({ more, limit }) => `${String(more)} ${String(limit)}`),
+        [told],
+      );
+    });
+
+  it('asks about the named Apps, else about the largest', () => {
+    const apps = Object.fromEntries(
+      Array.from({ length: 15 }, (_, i) => [`a${String(i)}`, { resources: resources(i + 1) }]),
+    );
+    const input = inputOf({ hosts: hostsOf(1), apps });
+    const names = (asked: readonly string[]): readonly string[] =>
+      capacity(input, { apps: asked }).zones.flatMap((zone) => zone.apps.map(({ app }) => app));
+    assert.deepEqual([names([]).length, names([])[0]], [12, 'a14']);
+    assert.deepEqual(names(['a1', 'a3']), ['a3', 'a1']);
+  });
+
+  it('names the worst host, rack and switch, and who would find no home', () => {
+    const sketch = {
+      hosts: hostsOf(4),
+      apps: {
+        db: { replicas: 4, level: 0, spread: { host: 1 }, resources: resources(3000) },
+        web: { replicas: 3, level: 1, resources: resources(1000) },
+      },
+    };
+    const [zone] = capacity(inputOf(sketch), { apps: [] }).zones;
+    assert.deepEqual(
+      zone?.losses.map(({ level, name, hosts, replicas, homeless }) => [level, name, hosts, replicas, homeless]),
+      [
+        ['host', 'h1', 1, 2, ['db-0']],
+        ['rack', 'r1', 2, 4, ['db-0', 'db-2', 'web-2']],
+        ['switch', 's1', 4, 7, ['db-0', 'db-1', 'db-2', 'db-3', 'web-0', 'web-1', 'web-2']],
+      ],
+    );
+  });
+
+  it('counts the addresses of each Network', () => {
+    const book = createBook();
+    const networks = { net: { pool: [['10.1.0.10', '10.1.0.19']] as const }, other: { vlan: 20 } };
+    step({ hosts: hostsOf(1), networks, apps: { web: { replicas: 3 } } }, { book });
+    const sketch = { hosts: hostsOf(1), networks, apps: { web: { replicas: 2 } } };
+    const told = capacity(inputOf(sketch, book), { apps: [] });
+    assert.deepEqual(told.networks[0], {
+      network: 'net',
+      total: 10,
+      owned: 2,
+      resting: 1,
+      nextAt: NOW + 600_000,
+      left: 7,
+    });
+    assert.deepEqual(
+      told.networks.map(({ network }) => network),
+      ['net', 'other'],
+    );
+  });
+
+  it('tells who finds no home as it is', () => {
+    const told = capacity(inputOf({ hosts: hostsOf(1), apps: { web: { replicas: 2, spread: { host: 1 } } } }), {
+      apps: [],
+    });
+    assert.deepEqual(told.homeless, ['web-1']);
+  });
+});
+
+describe('scale', () => {
+  const hosts = hostsOf(2);
+  const cases: readonly {
+    readonly name: string;
+    readonly sketch: Sketch;
+    readonly to: number;
+    readonly placed: number;
+    readonly missing: object;
+    readonly message?: RegExp;
+  }[] = [
+    {
+      name: 'fits',
+      sketch: { apps: { web: { resources: resources(1000) } } },
+      to: 8,
+      placed: 8,
+      missing: {},
+    },
+    {
+      name: 'lacks CPU, and memory only as far as there is none',
+      sketch: { apps: { web: { resources: resources(1000, 512) } } },
+      to: 20,
+      placed: 8,
+      missing: { cpu: 12_000, memory: 2 * GI },
+      message: /App web finds no host among 2: 2 too little CPU left \(h1\)/,
+    },
+    {
+      name: 'lacks what is there in pieces',
+      sketch: {
+        apps: {
+          a: { hosts: { matchLabels: { n: '1' } }, resources: resources(3900) },
+          b: { hosts: { matchLabels: { n: '2' } }, resources: resources(10, 4000) },
+          web: { resources: resources(1000, 1000) },
+        },
+        hosts: { h1: { labels: { n: '1' } }, h2: { labels: { n: '2' } } },
+      },
+      to: 1,
+      placed: 0,
+      missing: { cpu: 1000, memory: 1000 * MI },
+    },
+    {
+      name: 'lacks addresses',
+      sketch: { networks: { net: { pool: [['10.1.0.10', '10.1.0.14']] } }, apps: { web: {} } },
+      to: 12,
+      placed: 5,
+      missing: { addresses: 7 },
+      message: /Network net has no address left: 12 wanted, 5 there/,
+    },
+    {
+      name: 'lacks places to spread over',
+      sketch: { apps: { web: { spread: { host: 1 } } } },
+      to: 3,
+      placed: 2,
+      missing: {},
+      message: /raise spread\.host or add hosts/,
+    },
+    {
+      name: 'smaller is no question',
+      sketch: { apps: { web: { replicas: 3 } } },
+      to: 1,
+      placed: 1,
+      missing: {},
+    },
+  ];
+  for (const { name, sketch, to, placed, missing, message } of cases)
+    it(name, () => {
+      const { fits, apps } = scale(inputOf({ hosts, ...sketch }), new Map([['web', to]]));
+      assert.deepEqual([fits, apps[0]?.to, apps[0]?.placed], [placed === to, to, placed]);
+      assert.deepEqual(apps[0]?.missing, missing);
+      if (message) assert.match(apps[0].message ?? '', message);
+    });
+
+  it('asks for several Apps at once, and gives the world as it would be', () => {
+    const input = inputOf({
+      hosts,
+      apps: { a: { resources: resources(1000) }, b: { level: 3, resources: resources(1000) } },
+    });
+    const {
+      fits,
+      apps,
+      input: after,
+    } = scale(
+      input,
+      new Map([
+        ['a', 4],
+        ['b', 5],
+      ]),
+    );
+    assert.deepEqual([fits, apps.map(({ placed }) => placed)], [false, [4, 4]]);
+    assert.equal(capacity(after, { apps: [] }).zones[0]?.used.cpu, 8000);
+  });
+});

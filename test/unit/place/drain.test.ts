@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createBook } from '../../../reconciler/model/book.ts';
+import type { Book } from '../../../reconciler/model/book.ts';
+import type { AppSpec } from '../../../reconciler/model/catalog.ts';
+import { explain } from '../../../reconciler/place/explain.ts';
+import { foreseeDrain } from '../../../reconciler/place/foresee.ts';
+import { hostViews } from '../../../reconciler/place/hosts.ts';
+import { place } from '../../../reconciler/place/place.ts';
+import type { PlaceInput } from '../../../reconciler/place/survey.ts';
+import { catalogOf, hostsOf, reportOf, resources } from '../../support/catalog.ts';
+import type { Sketch } from '../../support/catalog.ts';
+import { createFleet } from '../../support/fleet.ts';
+import { NOW, step, where } from '../../support/placing.ts';
+
+/** h1 … with some of them drained. */
+function drained(count: number, ...names: readonly string[]): NonNullable<Sketch['hosts']> {
+  return Object.fromEntries(
+    Object.entries(hostsOf(count)).map(([name, host]) => [name, { ...host, drain: names.includes(name) }]),
+  );
+}
+
+function inputOf(sketch: Sketch, book: Book, lost: readonly string[] = []): PlaceInput {
+  const catalog = catalogOf(sketch);
+  const reports = [...catalog.hosts.keys()].map((host) => reportOf(host));
+  const hosts = hostViews(catalog, reports, book, new Set(lost));
+  return { catalog, snapshot: book, hosts, reports, assignments: [], now: NOW };
+}
+
+describe('a host that is drained', () => {
+  it('takes nothing new', () => {
+    assert.deepEqual(where(step({ hosts: drained(2, 'h1'), apps: { web: {} } }, { book: createBook() })), [
+      'web-0@h2 10.1.0.10',
+    ]);
+  });
+
+  it('gives its replicas to others, with their addresses, and says who is on the way', () => {
+    const book = createBook();
+    const apps = { web: { replicas: 2 } };
+    step({ hosts: hostsOf(2), apps }, { book });
+    // nobody serves yet, so that all may go at once
+    const result = step({ hosts: drained(2, 'h1'), apps }, { book });
+    assert.deepEqual(where(result), ['web-0@h2 10.1.0.10', 'web-1@h2 10.1.0.11']);
+    assert.deepEqual(
+      result.proposals.map(({ op }) => op),
+      ['host', 'move'],
+    );
+    assert.deepEqual([book.placements.get('web-0')?.epoch, book.placements.get('web-0')?.from], [2, 'h1']);
+    const reports = [reportOf('h1', {}, { replicas: [{ id: 'web-0', phase: 'Ready', ready: true, restarts: 0 }] })];
+    const later = step({ hosts: drained(2, 'h1'), apps }, { book, reports: [...reports, reportOf('h2')] });
+    assert.deepEqual(later.draining, [{ host: 'h1', staying: [], leaving: ['web-0'] }]);
+    assert.deepEqual(later.proposals, []);
+    assert.deepEqual(step({ hosts: drained(2, 'h1'), apps }, { book }).draining, [
+      { host: 'h1', staying: [], leaving: [] },
+    ]);
+  });
+
+  it('takes them back only when Git changes otherwise', () => {
+    const book = createBook();
+    step({ hosts: hostsOf(2), apps: { web: {} } }, { book });
+    step({ hosts: drained(2, 'h1'), apps: { web: {} } }, { book });
+    const back = step({ hosts: hostsOf(2), apps: { web: { replicas: 2 } } }, { book });
+    assert.deepEqual(where(back), ['web-0@h2 10.1.0.10', 'web-1@h1 10.1.0.11']);
+  });
+
+  it('lets maxUnavailable go at a time, and says that the others wait for their turn', () => {
+    const apps = { web: { replicas: 4, maxUnavailable: 2, hosts: { matchLabels: {} } } };
+    const fleet = createFleet(['h1', 'h2']);
+    fleet.settle(catalogOf({ hosts: drained(2, 'h2'), apps }));
+    const [told] = fleet.pass(catalogOf({ hosts: drained(2, 'h1'), apps })).draining;
+    assert.deepEqual(told?.leaving, ['web-0', 'web-1']);
+    const why = 'waits for its turn: App web lets 2 be away at a time';
+    assert.deepEqual(told.staying, [
+      { replica: 'web-2', why },
+      { replica: 'web-3', why },
+    ]);
+    assert.deepEqual(fleet.pass(catalogOf({ hosts: drained(2, 'h1'), apps })).proposals, [], 'they are away still');
+  });
+
+  it('moves one that finds a home although another before it finds none', () => {
+    const book = createBook();
+    const apps = { web: { replicas: 2, spread: { rack: 1 } } };
+    const hosts = hostsOf(4);
+    step({ hosts, apps }, { book });
+    assert.deepEqual(where({ placements: book.placements } as never), ['web-0@h1 10.1.0.10', 'web-1@h3 10.1.0.11']);
+    const both = { ...drained(4, 'h1', 'h3'), h2: { ...hosts['h2'], schedulable: false } };
+    const { draining } = step({ hosts: both, apps }, { book });
+    assert.deepEqual(
+      draining.map(({ host, staying, leaving }) => [host, staying.length, leaving.length]),
+      [
+        ['h1', 1, 0],
+        ['h3', 0, 0],
+      ],
+    );
+    assert.equal(book.placements.get('web-1')?.host, 'h4');
+  });
+
+  const blocked: readonly {
+    readonly name: string;
+    readonly app?: Partial<AppSpec>;
+    readonly change?: Sketch;
+    readonly lost?: readonly string[];
+    readonly why: RegExp;
+  }[] = [
+    { name: 'no room', app: { resources: resources(2500) }, why: /App web finds no host among 2: .*too little CPU/ },
+    { name: 'a spread limit', app: { spread: { host: 1 } }, why: /raise spread\.host or add hosts/ },
+    {
+      name: 'labels',
+      app: { hosts: { matchLabels: { disk: 'ssd' } } },
+      change: { hosts: { ...drained(1, 'h1'), h2: {} } },
+      why: /without disk=ssd/,
+    },
+    { name: 'a host that is not heard of', lost: ['h1'], why: /h1 is not heard of/ },
+    {
+      name: 'errors in the repository',
+      change: { apps: {}, heldObjects: ['App/web'] },
+      why: /errors in the repository/,
+    },
+  ];
+  for (const { name, app = {}, change = {}, lost = [], why } of blocked)
+    it(`keeps what cannot leave, and says why: ${name}`, () => {
+      const book = createBook();
+      const apps = { web: { replicas: 2, ...app } };
+      step(
+        {
+          hosts: hostsOf(2),
+          apps: { web: { replicas: 2, spread: { host: 1 }, resources: app.resources ?? resources(1) } },
+        },
+        { book },
+      );
+      const result = place(inputOf({ hosts: drained(2, 'h1'), apps, ...change }, book, lost));
+      const told = result.draining.find(({ host }) => host === 'h1');
+      assert.deepEqual(
+        told?.staying.map(({ replica }) => replica),
+        ['web-0'],
+      );
+      assert.match(told.staying[0]?.why ?? '', why);
+      assert.deepEqual(result.unplaceable, [], 'it has its place still');
+    });
+
+  it('is explained', () => {
+    const book = createBook();
+    const apps = { web: { replicas: 2, spread: { host: 1 } } };
+    step({ hosts: hostsOf(2), apps }, { book });
+    const three = explain(inputOf({ hosts: drained(3, 'h1'), apps }, book), 'web-0');
+    assert.match(
+      three?.message ?? '',
+      /^web-0 is on h1, which is drained: when its turn comes it moves to h3 with its/,
+    );
+    const two = explain(inputOf({ hosts: drained(2, 'h1'), apps }, book), 'web-0');
+    assert.match(two?.message ?? '', /^It stays on h1, which is drained\. Placed now: App web finds no host among 2/);
+  });
+
+  it('is foreseen to its end', () => {
+    const book = createBook();
+    const apps = { db: { replicas: 2, spread: { host: 1 } }, web: { replicas: 3 } };
+    step({ hosts: hostsOf(2), apps }, { book });
+    const before = new Map(book.placements);
+    const { moves, staying } = foreseeDrain(inputOf({ hosts: hostsOf(2), apps }, book), 'h1');
+    assert.deepEqual(
+      moves.map(({ replica, to }) => `${replica} ${to}`),
+      [...before.values()].flatMap(({ replica, host, app }) =>
+        host === 'h1' && app === 'web' ? [`${replica} h2`] : [],
+      ),
+    );
+    assert.deepEqual(
+      staying.map(({ replica }) => replica),
+      ['db-0'],
+    );
+    assert.match(staying[0]?.why ?? '', /spread\.host/);
+    assert.deepEqual(book.placements, before, 'nothing has moved');
+  });
+});
