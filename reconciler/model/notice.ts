@@ -1,3 +1,5 @@
+import type { RolloutRecord } from './release.ts';
+
 /** What a source of manifests says of itself. */
 export interface SourceStatus {
   readonly url: string;
@@ -29,4 +31,6 @@ export interface Notice {
   /** Replicas whose turn in a rollout has not come. */
   readonly waiting: number;
   readonly lost: readonly LostHost[];
+  /** Changes of Apps with a `rollout` block that are under way or were given up; absent when there are none. */
+  readonly rollouts?: readonly RolloutRecord[];
 }
