@@ -3,6 +3,7 @@ import type { Catalog } from '../model/catalog.ts';
 import { asPlumbError, PlumbError } from '../model/errors.ts';
 import type { EntryDraft } from '../model/journal.ts';
 import type { LostHost, Notice, SourceStatus } from '../model/notice.ts';
+import type { RolloutRecord } from '../model/release.ts';
 import type { Assignment, Report } from '../model/replica.ts';
 import type { Snapshot } from '../model/reservations.ts';
 import type { Store } from '../model/store.ts';
@@ -13,6 +14,7 @@ import { overBudget } from '../plan/budget.ts';
 import { project } from '../plan/project.ts';
 import type { Log } from './agent-state.ts';
 import { createHearing } from './hearing.ts';
+import { rolloutEvents } from './rollouts.ts';
 
 /** What a fetch found. */
 export interface Fetched extends SourceStatus {
@@ -72,6 +74,8 @@ interface Seen {
   readonly reports: readonly Report[];
   readonly assignments: readonly Assignment[];
   readonly lost?: readonly LostHost[];
+  /** What is remembered of changes under way, whoever led then. */
+  readonly records: readonly RolloutRecord[];
 }
 
 interface Decided {
@@ -87,7 +91,7 @@ interface Planned extends Decided {
 /** Where everything goes, within the deletion budget. Pure. */
 export function decidePlacing(
   catalog: Catalog,
-  seen: Seen,
+  seen: Omit<Seen, 'records'>,
   now: number,
   allowDeletions: boolean,
 ): Decided & { readonly catalog: Catalog } {
@@ -106,7 +110,7 @@ export function createController(options: ControllerOptions): Controller {
   let catalog: Catalog | undefined;
   let source: Fetched | undefined;
   let author = '';
-  let decided: Pick<Notice, 'unplaceable' | 'held' | 'published' | 'waiting'> = {
+  let decided: Pick<Notice, 'unplaceable' | 'held' | 'published' | 'waiting' | 'rollouts'> = {
     unplaceable: [],
     held: [],
     published: '',
@@ -149,7 +153,8 @@ export function createController(options: ControllerOptions): Controller {
       ]);
       const assignments = await Promise.all([...hosts].map((host) => store.mailbox.assignment(host)));
       const found = assignments.filter((assignment) => assignment !== undefined);
-      return { reports, snapshot, assignments: found, lost: hearing.lost() };
+      const records = (await store.bulletin.read())?.rollouts ?? [];
+      return { reports, snapshot, assignments: found, lost: hearing.lost(), records };
     },
     place: (_specs, seen) => {
       if (!catalog) throw new Error('no catalog');
@@ -168,18 +173,29 @@ export function createController(options: ControllerOptions): Controller {
       }
       const { placements } = await store.reservations.snapshot();
       const previous = new Map(seen.assignments.map((assignment) => [assignment.host, assignment]));
-      const { assignments, rollouts } = project({ catalog: aim, author, placements, previous, reports: seen.reports });
+      const lost = new Set(seen.lost?.map(({ host }) => host));
+      const { reports, records: known } = seen;
+      const input = { catalog: aim, author, placements, previous, reports, lost, records: known, now: clock() };
+      const { assignments, rollouts, records } = project(input);
       const unplaceable = placed.unplaceable.map(({ replica, message }) => ({ replica, message }));
       const waiting = rollouts.reduce((sum, one) => sum + one.waiting.length, 0);
-      decided = { ...decided, unplaceable, held: held === undefined ? [] : [held], waiting };
-      // who reads the bulletin must not take what hosts say of the last revision for this one
-      if (decided.published !== aim.revision) await post();
+      const before = decided;
+      const { rollouts: _old, ...rest } = { ...before, unplaceable, held: held === undefined ? [] : [held] };
+      decided = {
+        ...rest,
+        waiting: Math.max(before.waiting, waiting),
+        ...(records.length > 0 ? { rollouts: records } : {}),
+      };
+      // who reads the bulletin must not take what hosts say of the last revision for this one, and what a rollout must
+      // remember is kept before it takes a step
+      if (before.published !== aim.revision || records.length + (before.rollouts?.length ?? 0) > 0) await post();
       for (const assignment of assignments) {
         mustLead();
         await store.mailbox.assign(assignment);
       }
-      decided = { ...decided, published: aim.revision };
+      decided = { ...decided, waiting, published: aim.revision };
       await post();
+      for (const event of rolloutEvents(known, records)) await tell(event);
       return assignments;
     },
     record: async ({ placed, held }) => {

@@ -1,5 +1,6 @@
 import type { Limitation } from '../model/change.ts';
 import type { Notice, SourceStatus } from '../model/notice.ts';
+import type { RolloutRecord, Stage } from '../model/release.ts';
 import type { Ref } from '../model/ref.ts';
 import { refOf } from '../model/ref.ts';
 import { incarnationOf } from '../model/rollout.ts';
@@ -18,6 +19,19 @@ export interface StatusItem {
   readonly address?: string;
   readonly restarts?: number;
   readonly image?: string;
+  /** When it will count as serving if it stays ready, milliseconds since 1970 by its host's clock. */
+  readonly until?: number;
+}
+
+/** A change of an App with a `rollout` block that is under way or was given up. */
+export interface RolloutStatus {
+  readonly app: string;
+  readonly stage: Stage;
+  /** The revision that first asked for it. */
+  readonly revision: string;
+  readonly message: string;
+  /** When it goes on by itself, milliseconds since 1970. */
+  readonly until?: number;
 }
 
 export interface Status {
@@ -32,6 +46,8 @@ export interface Status {
   /** What waits for a person, and how to let it go on. */
   readonly held: readonly string[];
   readonly messages: readonly string[];
+  /** Absent when there are none. */
+  readonly rollouts?: readonly RolloutStatus[];
 }
 
 export interface StatusInput {
@@ -67,10 +83,16 @@ function replicaItem(input: StatusInput, placement: Placement): StatusItem {
         ? 'Synced'
         : 'OutOfSync',
     health: healthOf(seen),
-    reason: seen?.reason === undefined ? (seen?.phase ?? 'Pending') : `${seen.reason}: ${seen.message ?? ''}`,
+    reason: reasonOf(seen),
     restarts: seen?.restarts ?? 0,
     ...(assigned ? { image: assigned.spec.image } : {}),
+    ...(seen?.settlesAt === undefined ? {} : { until: seen.settlesAt }),
   };
+}
+
+function reasonOf(seen: ReplicaReport | undefined): string {
+  if (seen?.reason !== undefined) return `${seen.reason}: ${seen.message ?? ''}`;
+  return seen?.settlesAt === undefined ? (seen?.phase ?? 'Pending') : `Ready, counts from ${timeOf(seen.settlesAt)}`;
 }
 
 function waits(seen: ReplicaReport): boolean {
@@ -79,7 +101,7 @@ function waits(seen: ReplicaReport): boolean {
 
 function healthOf(seen: ReplicaReport | undefined): HealthWord {
   if (!seen || seen.phase === 'Placed') return seen?.reason === undefined ? 'Missing' : 'Degraded';
-  if (seen.ready) return 'Healthy';
+  if (seen.ready) return seen.settlesAt === undefined ? 'Healthy' : 'Progressing';
   if (seen.reason !== undefined && seen.reason !== 'Waiting')
     return seen.reason === 'ProbeFailed' ? 'Progressing' : 'Degraded';
   return 'Progressing';
@@ -125,7 +147,11 @@ export function statusOf(input: StatusInput): Status {
   );
   const settled = reports.every(({ conditions }) => conditions.some(({ type, status }) => type === 'Ready' && status));
   const problems = notice?.problems ?? 0;
-  const held = notice?.held ?? [];
+  const rollouts = notice?.rollouts ?? [];
+  const gaveUp = rollouts.some(({ failed }) => failed !== undefined);
+  // a pause without end waits for a person
+  const paused = rollouts.filter(({ stage, until }) => stage === 'paused' && until === undefined);
+  const held = [...(notice?.held ?? []), ...paused.map(({ message }) => message)];
   // hosts have yet to be told of a revision just seen, or of replicas whose turn in a rollout has not come
   const told = notice !== undefined && notice.published === notice.source.revision && notice.waiting === 0;
   // what cannot be read is kept as it runs: that is not what Git says
@@ -136,14 +162,23 @@ export function statusOf(input: StatusInput): Status {
     version: 1,
     revision: notice?.source.revision ?? '',
     sync: unknown ? 'Unknown' : synced ? 'Synced' : 'OutOfSync',
-    health: stalled.length > 0 || (notice?.lost.length ?? 0) > 0 ? 'Degraded' : worst(items),
+    health: stalled.length > 0 || gaveUp || (notice?.lost.length ?? 0) > 0 ? 'Degraded' : worst(items),
     items,
     ...(notice ? { source: notice.source } : {}),
     problems,
     limitations: reports.flatMap(({ limitations }) => limitations),
     held,
-    messages: [...lostMessages(input), ...stalled],
+    messages: [
+      ...lostMessages(input),
+      ...rollouts.filter((one) => !paused.includes(one)).map(({ message }) => message),
+      ...stalled,
+    ],
+    ...(rollouts.length === 0 ? {} : { rollouts: rollouts.map(rolloutStatus) }),
   };
+}
+
+function rolloutStatus({ app, stage, revision, message, until }: RolloutRecord): RolloutStatus {
+  return { app, stage, revision, message, ...(until === undefined ? {} : { until }) };
 }
 
 /** Exit status of `plumb status`: 0 all Synced and Healthy, 2 otherwise. */
