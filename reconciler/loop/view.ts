@@ -1,4 +1,5 @@
 import type { Entry, EntryFilter } from '../model/journal.ts';
+import type { RolloutRecord } from '../model/release.ts';
 import type { Journal } from '../model/store.ts';
 import type { Assignment, Report } from '../model/replica.ts';
 import type { Snapshot } from '../model/reservations.ts';
@@ -9,6 +10,8 @@ export interface Known {
   readonly snapshot: Snapshot;
   readonly assignments: readonly Assignment[];
   readonly reports: readonly Report[];
+  /** What is remembered of changes under way. */
+  readonly rollouts?: readonly RolloutRecord[];
 }
 
 /** What a running `up` tells and does for other commands, through its socket or in the same process. */
