@@ -38,7 +38,7 @@ function stageEvents(last: RolloutRecord | undefined, record: RolloutRecord): re
   const superseded: EventDraft = { level: 'info', reason: 'RolloutSuperseded', ref, revision, message: left };
   if (!another && last?.stage === stage && last.attempt === record.attempt) return [];
   const told: EventDraft = { level: LEVELS[stage] ?? 'info', reason: REASONS[stage], ref, revision, message };
-  return another ? [superseded, told] : [told];
+  return another && !last.failed ? [superseded, told] : [told];
 }
 
 function overEvent({ app, revision, failed }: RolloutRecord): EventDraft {

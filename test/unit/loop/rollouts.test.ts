@@ -42,6 +42,7 @@ describe('events of rollouts', () => {
       'info RolloutSuperseded web: newer takes the place of revisio',
       'info RolloutStarted m',
     ]);
+    assert.deepEqual(told({ failed }, { version: 'w', stage: 'canary' }), ['info RolloutCanary m']);
   });
 });
 
