@@ -104,6 +104,12 @@ export function decidePlacing(
   return { placed: place({ catalog: careful, ...seen, hosts, now }), held: over.message, catalog: careful };
 }
 
+/** What is worth posting: not that Git was looked at once more. */
+function contentOf(notice: Notice): string {
+  const { fetchedAt, ...rest } = notice.source;
+  return JSON.stringify({ ...notice, source: rest.error === undefined ? rest : { ...rest, fetchedAt } });
+}
+
 /** The controller of a fleet: brings what Git says into placements and Assignments. */
 export function createController(options: ControllerOptions): Controller {
   const { repository, store, clock, fleet } = options;
@@ -153,7 +159,9 @@ export function createController(options: ControllerOptions): Controller {
       ]);
       const assignments = await Promise.all([...hosts].map((host) => store.mailbox.assignment(host)));
       const found = assignments.filter((assignment) => assignment !== undefined);
-      const records = (await store.bulletin.read())?.rollouts ?? [];
+      const bulletin = await store.bulletin.read();
+      posted = bulletin ? contentOf(bulletin) : '';
+      const records = bulletin?.rollouts ?? [];
       return { reports, snapshot, assignments: found, lost: hearing.lost(), records };
     },
     place: (_specs, seen) => {
@@ -222,12 +230,11 @@ export function createController(options: ControllerOptions): Controller {
     return { source: revision, problems: catalog.problems.length, ...decided, lost: hearing.lost() };
   }
 
-  /** Posts what is new; that Git was looked at once more is not. */
+  /** Posts what is new. */
   async function post(): Promise<void> {
     const next = notice();
     if (!next) return;
-    const { fetchedAt, ...rest } = next.source;
-    const content = JSON.stringify({ ...next, source: rest.error === undefined ? rest : { ...rest, fetchedAt } });
+    const content = contentOf(next);
     if (content === posted) return;
     await store.bulletin.post(next);
     posted = content;

@@ -29,6 +29,8 @@ export interface RolloutPlan {
   readonly after: readonly string[];
   /** Empty where nothing more is done: see `givenUp`. */
   readonly steps: readonly Step[];
+  /** This change has begun already: where it is. */
+  readonly underWay?: string;
   /** This change was tried already, with what became of it. */
   readonly givenUp?: string;
 }
@@ -51,9 +53,13 @@ export function recordOf(app: Resource<AppSpec>, records: readonly RolloutRecord
 export function stepsOf(input: StepsInput): readonly RolloutPlan[] {
   const plans = [...input.catalog.apps.values()].flatMap((app) => planOf(input, app) ?? []);
   plans.sort((a, b) => (a.zone === b.zone ? b.level - a.level || (a.app < b.app ? -1 : 1) : a.zone < b.zone ? -1 : 1));
-  const careful = ({ app }: RolloutPlan): boolean => input.catalog.apps.get(app)?.spec.rollout !== undefined;
+  const { apps, revision } = input.catalog;
+  const careful = ({ app }: RolloutPlan): boolean => apps.get(app)?.spec.rollout !== undefined;
+  const begun = new Map(input.records.map((record) => [record.app, record.revision]));
+  const since = ({ app, underWay }: RolloutPlan): string => (underWay && begun.get(app)) ?? revision;
   return plans.map((plan) => {
-    const before = (one: RolloutPlan): boolean => careful(one) && one.zone === plan.zone && one.level > plan.level;
+    const before = (one: RolloutPlan): boolean =>
+      careful(one) && one.zone === plan.zone && one.level > plan.level && since(one) === since(plan);
     return careful(plan) ? { ...plan, after: plans.filter(before).map(({ app }) => app) } : plan;
   });
 }
@@ -77,7 +83,7 @@ function planOf(input: StepsInput, app: Resource<AppSpec>): RolloutPlan | undefi
       : { progressDeadline: rollout.progressDeadline, autoRevert: rollout.autoRevert }),
     after: [],
     steps,
-    ...(record?.failed ? { givenUp: record.message } : {}),
+    ...(record ? { [record.failed ? 'givenUp' : 'underWay']: record.message } : {}),
   };
 }
 
@@ -118,13 +124,14 @@ const NAMED = 5;
 
 /** A rollout as a person reads it. */
 export function stepLines(plan: RolloutPlan): readonly string[] {
-  const { app, zone, level, maxUnavailable, steps, after, givenUp, minReady, progressDeadline } = plan;
+  const { app, zone, level, maxUnavailable, steps, after, givenUp, underWay, minReady, progressDeadline } = plan;
   const head = `rollout ${app} (zone ${zone}, level ${String(level)})`;
   if (givenUp !== undefined) return [head, `      ${givenUp}`];
   const replicas = steps.reduce((sum, step) => sum + step.replicas.length, 0);
   const rest = steps.slice(NAMED).reduce((sum, step) => sum + step.replicas.length, 0);
   return [
     `${head}: ${counted(replicas, 'replica')}, ${String(maxUnavailable)} at a time${after.length > 0 ? `, after ${after.join(', ')}` : ''}`,
+    ...(underWay === undefined ? [] : [`      ${underWay}`]),
     ...steps.slice(0, NAMED).map((step, at) => `      ${String(at + 1)}. ${stepLine(step)}`),
     ...(rest > 0 ? [`      … ${counted(steps.length - NAMED, 'more step')}, ${counted(rest, 'replica')}`] : []),
     ...(minReady > 0 ? [`      each counts once it has been ready for ${formatDuration(minReady)}`] : []),

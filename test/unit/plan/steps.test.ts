@@ -126,6 +126,11 @@ describe('steps of a rollout', () => {
     };
     const [plan] = plans({ web: spec }, [], [record]);
     assert.deepEqual([plan?.steps, plan?.givenUp], [[], 'web: r1 was given up']);
+    const { failed: _failed, ...going } = { ...record, stage: 'paused' as const, message: 'web: waits' };
+    assert.match(
+      plans({ web: spec }, ['web-0'], [going]).flatMap(stepLines).join('\n'),
+      /^rollout .*\n {6}web: waits\n {6}1\. web-1 /,
+    );
     const [again] = plans({ web: { ...spec, resources: resources(200) } }, [], [record]);
     assert.equal(again?.steps.length, 2);
   });
