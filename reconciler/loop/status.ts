@@ -154,8 +154,8 @@ export function statusOf(input: StatusInput): Status {
   const held = [...(notice?.held ?? []), ...paused.map(({ message }) => message)];
   // hosts have yet to be told of a revision just seen, or of replicas whose turn in a rollout has not come
   const told = notice !== undefined && notice.published === notice.source.revision && notice.waiting === 0;
-  // what cannot be read is kept as it runs: that is not what Git says
-  const asAsked = held.length === 0 && problems === 0 && told;
+  // what cannot be read is kept as it runs: that is not what Git says; nor is a change over before its controller says so
+  const asAsked = held.length === 0 && problems === 0 && told && rollouts.length === 0;
   const synced = items.every(({ sync }) => sync === 'Synced') && !behind && settled && asAsked;
   const unknown = notice === undefined || items.some(({ sync }) => sync === 'Unknown');
   return {

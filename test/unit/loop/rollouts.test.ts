@@ -53,7 +53,7 @@ describe('status of rollouts', () => {
     unplaceable: [],
     held: [],
     published: 'r',
-    waiting: rollouts.length,
+    waiting: 0,
     lost: [],
     rollouts,
   });
