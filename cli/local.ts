@@ -2,7 +2,6 @@ import { request, type IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
 import { PlumbError, ERRORS, type ErrorCode } from '../reconciler/model/errors.ts';
 import type { Entry, EntryQuery } from '../reconciler/model/journal.ts';
-import type { Assignment, Report } from '../reconciler/model/replica.ts';
 import type { Status } from '../reconciler/loop/status.ts';
 import { snapshotFromJson, type Known, type LocalView, type SnapshotJson } from '../reconciler/loop/view.ts';
 
@@ -47,7 +46,7 @@ export function remoteView(socketPath: string): LocalView {
   return {
     status: async () => (await get('/v1/status')) as Status,
     known: async (): Promise<Known> => {
-      const body = (await get('/v1/known')) as { snapshot: SnapshotJson; assignments: Assignment[]; reports: Report[] };
+      const body = (await get('/v1/known')) as Omit<Known, 'snapshot'> & { readonly snapshot: SnapshotJson };
       return { ...body, snapshot: snapshotFromJson(body.snapshot) };
     },
     async *journal(filter: EntryQuery, follow: boolean, signal: AbortSignal) {

@@ -13,7 +13,8 @@ export async function storedKnown(state: string): Promise<Known> {
   try {
     const [snapshot, reports] = await Promise.all([store.reservations.snapshot(), store.mailbox.reports()]);
     const found = await Promise.all(reports.map(({ host }) => store.mailbox.assignment(host)));
-    return { snapshot, reports, assignments: found.filter((assignment) => assignment !== undefined) };
+    const rollouts = (await store.bulletin.read())?.rollouts ?? [];
+    return { snapshot, reports, assignments: found.filter((assignment) => assignment !== undefined), rollouts };
   } finally {
     await store.close();
   }

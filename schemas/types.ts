@@ -586,6 +586,36 @@ export interface App {
        */
       maxUnavailable?: number;
     };
+    /**
+     * How careful a change that replaces containers is. With this block a change of probes goes replica by replica as well, and Apps of one Zone that change with one revision go one level after the other, the most critical last.
+     */
+    rollout?: {
+      /**
+       * A replica counts as serving only after it has been ready for so long; at once if absent.
+       */
+      minReady?: string;
+      /**
+       * Some replicas go first, then the rollout waits.
+       */
+      canary?: {
+        /**
+         * How many go first, in order of their number; fewer than all.
+         */
+        replicas: number;
+        /**
+         * How long they must have served before the others follow: a duration, or forever, until Git says otherwise.
+         */
+        pause: 'forever' | string;
+      };
+      /**
+       * After so long without any progress a change is given up. Longer than minReady. Without it a change that does not get on waits where it is.
+       */
+      progressDeadline?: string;
+      /**
+       * Whether the replicas of a change that was given up go back to what ran before it, until Git says something else; otherwise they stay where they are. Only with progressDeadline, and true then.
+       */
+      autoRevert?: boolean;
+    };
   };
 }
 /**

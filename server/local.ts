@@ -34,8 +34,8 @@ const ROUTES: Readonly<Record<string, Route>> = {
     json(reply, await view.status());
   },
   'GET /v1/known': async (view, _url, reply) => {
-    const { snapshot, assignments, reports } = await view.known();
-    json(reply, { snapshot: snapshotToJson(snapshot), assignments, reports });
+    const { snapshot, ...rest } = await view.known();
+    json(reply, { snapshot: snapshotToJson(snapshot), ...rest });
   },
   'GET /v1/journal': async (view, { searchParams }, reply, signal) => {
     reply.writeHead(200, { 'content-type': 'application/x-ndjson' });

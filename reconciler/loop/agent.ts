@@ -13,7 +13,7 @@ import type { HealthTarget } from './health.ts';
 import { runPass, type Scope } from './pass.ts';
 import { pause } from './pause.ts';
 import { workQueue, type Item } from './queue.ts';
-import { reportOf } from './report.ts';
+import { reportOf, settledAt } from './report.ts';
 import { NEVER_RESTARTED, provenAt } from './restarts.ts';
 
 /** After a change of our own, its echoes are looked at once, this many milliseconds later. */
@@ -63,7 +63,7 @@ export function createAgent(options: AgentOptions): Agent {
   let latest: Report | undefined;
   let reported = '';
   let reportTimer: NodeJS.Timeout | undefined;
-  /** Until a replica of a crash loop has stayed up long enough to be told as ready. */
+  /** Until a replica has stayed up long enough to be told as ready, or been ready long enough to be told as serving. */
   let proofTimer: NodeJS.Timeout | undefined;
   let specs = state.desired;
 
@@ -137,9 +137,11 @@ export function createAgent(options: AgentOptions): Agent {
   function awaitProof({ replicas }: Assignment): void {
     clearTimeout(proofTimer);
     const now = clock();
-    const times = replicas.flatMap(
-      ({ id, spec }) => provenAt(state.restarts.get(id) ?? NEVER_RESTARTED, spec.restart) ?? [],
-    );
+    const times = replicas.flatMap((replica) => {
+      const { id, spec } = replica;
+      const proven = provenAt(state.restarts.get(id) ?? NEVER_RESTARTED, spec.restart);
+      return [settledAt(replica, probed.get(id)), ...(proven === undefined ? [] : [proven])];
+    });
     const next = Math.min(...times.filter((at) => at > now));
     if (next < Infinity) proofTimer = setTimeout(soonReport, next - now);
   }

@@ -49,10 +49,12 @@ const LOOKING = 50;
 const STUCK = 3_000;
 
 /** All that the store knows now. */
-export async function knownOf({ reservations, mailbox }: Pick<Store, 'reservations' | 'mailbox'>): Promise<Known> {
+export async function knownOf(store: Pick<Store, 'reservations' | 'mailbox' | 'bulletin'>): Promise<Known> {
+  const { reservations, mailbox, bulletin } = store;
   const [snapshot, reports] = await Promise.all([reservations.snapshot(), mailbox.reports()]);
   const assignments = await Promise.all(reports.map((report) => mailbox.assignment(report.host)));
-  return { snapshot, reports, assignments: assignments.filter((assignment) => assignment !== undefined) };
+  const rollouts = (await bulletin.read())?.rollouts ?? [];
+  return { snapshot, reports, assignments: assignments.filter((assignment) => assignment !== undefined), rollouts };
 }
 
 /** The status of what is known, by what the controller says of the whole. */
@@ -91,7 +93,7 @@ export function createControl(options: ControlOptions): Control {
       if (look) allowing = false;
       await controller.pass({ look, allow });
       if (look) lookAt = clock() + (controller.view().catalog?.fleet.spec.poll ?? AFTER_FAILURE);
-      wait = lookAt - clock();
+      wait = Math.min(lookAt, ...dueTimes(controller.view().notice, clock())) - clock();
     } catch (error) {
       log.warn({ err: error }, 'controller pass failed');
       lookAt = 0;
@@ -171,9 +173,9 @@ export function createControl(options: ControlOptions): Control {
       const seen = await known();
       const now = statusFrom(seen, notice);
       const text = JSON.stringify(now.items) + now.sync;
-      // while an agent works the next change is on its way
+      // while an agent works, or a pause of a rollout lasts, the next change is on its way
       const working = agent ? !agent.idle() : someWork(seen, notice);
-      if (text !== last || working) changedAt = clock();
+      if (text !== last || working || isDue(now, clock())) changedAt = clock();
       last = text;
       const unchanged = clock() - changedAt;
       const stuck = now.health !== 'Progressing' && agent?.hopeful() !== true && unchanged > STUCK;
@@ -205,6 +207,16 @@ function someWork({ reports, assignments }: Known, notice: Notice | undefined): 
       !lost.has(host) &&
       (generation !== generations.get(host) || conditions.some(({ type, status }) => type === 'Reconciling' && status)),
   );
+}
+
+/** When a rollout is due to go on although nothing happens. */
+function dueTimes(notice: Notice | undefined, now: number): readonly number[] {
+  return (notice?.rollouts ?? []).flatMap(({ until = 0 }) => (until > now ? [until] : []));
+}
+
+/** Something goes on by itself at a time that is known. */
+function isDue({ items, rollouts = [] }: Status, now: number): boolean {
+  return [...items, ...rollouts].some(({ until = 0 }) => until > now);
 }
 
 function isGood({ sync, health }: Status): boolean {

@@ -2,6 +2,7 @@ import { converge, type Steps } from '../converge.ts';
 import type { Catalog } from '../model/catalog.ts';
 import { asPlumbError, PlumbError } from '../model/errors.ts';
 import type { LostHost, Notice, SourceStatus } from '../model/notice.ts';
+import type { RolloutRecord } from '../model/release.ts';
 import type { Assignment, Report } from '../model/replica.ts';
 import type { Snapshot } from '../model/reservations.ts';
 import type { Store } from '../model/store.ts';
@@ -13,6 +14,7 @@ import { overBudget } from '../plan/budget.ts';
 import { project } from '../plan/project.ts';
 import type { Log } from './agent-state.ts';
 import { createHearing } from './hearing.ts';
+import { rolloutEvents } from './rollouts.ts';
 import { createTelling, type CommitInfo } from './telling.ts';
 
 /** What a fetch found. */
@@ -68,6 +70,8 @@ interface Seen {
   readonly reports: readonly Report[];
   readonly assignments: readonly Assignment[];
   readonly lost?: readonly LostHost[];
+  /** What is remembered of changes under way, whoever led then. */
+  readonly records: readonly RolloutRecord[];
 }
 
 /** The same in a fleet whose store may have been emptied: hosts that must be heard before anything is placed. */
@@ -88,7 +92,7 @@ interface Planned extends Decided {
 /** Where everything goes, within the deletion budget. Pure. */
 export function decidePlacing(
   catalog: Catalog,
-  seen: Seen,
+  seen: Omit<Seen, 'records'>,
   now: number,
   allowDeletions: boolean,
 ): Decided & { readonly catalog: Catalog } {
@@ -113,13 +117,19 @@ function waitingFor({ snapshot, awaited }: FleetSeen, catalog: Catalog, until: n
   return { placed: { ...nothing, placements }, held, catalog };
 }
 
+/** What is worth posting: not that Git was looked at once more. */
+function contentOf(notice: Notice): string {
+  const { fetchedAt, ...rest } = notice.source;
+  return JSON.stringify({ ...notice, source: rest.error === undefined ? rest : { ...rest, fetchedAt } });
+}
+
 /** The controller of a fleet: brings what Git says into placements and Assignments. */
 export function createController(options: ControllerOptions): Controller {
   const { repository, store, clock, fleet } = options;
   let catalog: Catalog | undefined;
   let source: Fetched | undefined;
   let author = '';
-  let decided: Pick<Notice, 'unplaceable' | 'held' | 'published' | 'waiting' | 'awaited' | 'draining'> = {
+  let decided: Pick<Notice, 'unplaceable' | 'held' | 'published' | 'waiting' | 'awaited' | 'draining' | 'rollouts'> = {
     unplaceable: [],
     held: [],
     published: '',
@@ -171,7 +181,10 @@ export function createController(options: ControllerOptions): Controller {
       const awaited = fleet && snapshot.hosts.size === 0 ? await rebuild(reports, kept) : undefined;
       if (awaited === undefined) emptySince = undefined;
       if (awaited?.length === 0) snapshot = await store.reservations.snapshot();
-      return { reports, snapshot, assignments: [...stored, ...kept], lost: hearing.lost(), awaited: awaited ?? [] };
+      const bulletin = await store.bulletin.read();
+      posted = bulletin ? contentOf(bulletin) : '';
+      const known = { reports, snapshot, assignments: [...stored, ...kept], lost: hearing.lost() };
+      return { ...known, awaited: awaited ?? [], records: bulletin?.rollouts ?? [] };
     },
     place: (_specs, seen) => {
       if (!catalog) throw new Error('no catalog');
@@ -202,19 +215,31 @@ export function createController(options: ControllerOptions): Controller {
       }
       const { placements } = await store.reservations.snapshot();
       const previous = new Map(seen.assignments.map((assignment) => [assignment.host, assignment]));
-      const { assignments, rollouts } = project({ catalog: aim, author, placements, previous, reports: seen.reports });
+      const lost = new Set(seen.lost?.map(({ host }) => host));
+      const { reports, records: known } = seen;
+      const input = { catalog: aim, author, placements, previous, reports, lost, records: known, now: clock() };
+      const { assignments, rollouts, records } = project(input);
       const unplaceable = placed.unplaceable.map(({ replica, message }) => ({ replica, message }));
       const waiting = rollouts.reduce((sum, one) => sum + one.waiting.length, 0);
+      const before = decided;
       const { draining } = placed;
-      decided = { ...decided, unplaceable, held: held === undefined ? [] : [held], waiting, awaited: [], draining };
-      // who reads the bulletin must not take what hosts say of the last revision for this one
-      if (decided.published !== aim.revision) await post();
+      const now = { unplaceable, held: held === undefined ? [] : [held], awaited: [], draining };
+      const { rollouts: _old, ...rest } = { ...before, ...now };
+      decided = {
+        ...rest,
+        waiting: Math.max(before.waiting, waiting),
+        ...(records.length > 0 ? { rollouts: records } : {}),
+      };
+      // who reads the bulletin must not take what hosts say of the last revision for this one, and what a rollout must
+      // remember is kept before it takes a step
+      if (before.published !== aim.revision || records.length + (before.rollouts?.length ?? 0) > 0) await post();
       for (const assignment of assignments) {
         mustLead();
         await store.mailbox.assign(assignment);
       }
-      decided = { ...decided, published: aim.revision };
+      decided = { ...decided, waiting, published: aim.revision };
       await post();
+      for (const event of rolloutEvents(known, records)) await telling.tell(event);
       return assignments;
     },
     record: async ({ placed, held }) => {
@@ -238,8 +263,6 @@ export function createController(options: ControllerOptions): Controller {
   async function rebuild(reports: readonly Report[], kept: readonly Assignment[]): Promise<readonly string[]> {
     if (!catalog) return [];
     emptySince ??= clock();
-    // what was posted went with the rest
-    posted = '';
     const missing = unheard(catalog, reports);
     if (missing.length > 0 && clock() - emptySince < REOPEN) return missing;
     const empty = { cursor: 0, hosts: new Map(), placements: new Map(), addresses: new Map() };
@@ -268,12 +291,11 @@ export function createController(options: ControllerOptions): Controller {
     return { source: revision, problems: catalog.problems.length, ...decided, lost: hearing.lost() };
   }
 
-  /** Posts what is new; that Git was looked at once more is not. */
+  /** Posts what is new. */
   async function post(): Promise<void> {
     const next = notice();
     if (!next) return;
-    const { fetchedAt, ...rest } = next.source;
-    const content = JSON.stringify({ ...next, source: rest.error === undefined ? rest : { ...rest, fetchedAt } });
+    const content = contentOf(next);
     if (content === posted) return;
     await store.bulletin.post(next);
     posted = content;

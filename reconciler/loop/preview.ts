@@ -5,11 +5,13 @@ import { decide } from '../model/decide.ts';
 import { fingerprintOf } from '../model/fingerprint.ts';
 import type { World } from '../model/provider.ts';
 import type { Ref } from '../model/ref.ts';
+import type { RolloutRecord } from '../model/release.ts';
 import type { Assignment, Placement } from '../model/replica.ts';
 import { expand } from '../plan/expand.ts';
 import { planHost, type Differ } from '../plan/host.ts';
 import { project } from '../plan/project.ts';
 import type { FleetPlan } from '../plan/render.ts';
+import { recordOf, stepsOf } from '../plan/steps.ts';
 import { summarize } from '../plan/waves.ts';
 import { decidePlacing } from './controller.ts';
 import type { Known } from './view.ts';
@@ -52,7 +54,8 @@ interface Sight extends Omit<FleetPlan, 'revision'> {
 
 function sight(input: PreviewInput, allowDeletions: boolean): Sight {
   const { known, now } = input;
-  const { placed, held, catalog } = decidePlacing(atOnce(input.catalog), known, now, allowDeletions);
+  const records = known.rollouts ?? [];
+  const { placed, held, catalog } = decidePlacing(atOnce(input.catalog, records), known, now, allowDeletions);
   const book = createBook(known.snapshot);
   book.apply(decide(book, { id: 'preview', now, proposals: placed.proposals }).deltas);
   const previous = new Map(known.assignments.map((assignment) => [assignment.host, assignment]));
@@ -62,7 +65,11 @@ function sight(input: PreviewInput, allowDeletions: boolean): Sight {
     placements: arrived(book.placements),
     previous,
     reports: known.reports,
+    records,
+    now,
   });
+  const last = known.assignments.flatMap(({ replicas }) => replicas.map((replica) => [replica.id, replica] as const));
+  const current = new Map(last);
   const looked = assignments.map((assignment) => ({ assignment, seen: input.observed.get(assignment.host) }));
   return {
     catalog,
@@ -72,6 +79,7 @@ function sight(input: PreviewInput, allowDeletions: boolean): Sight {
     ),
     unplaceable: placed.unplaceable.map(({ replica, message }) => ({ replica, message })),
     problems: catalog.problems.length,
+    rollouts: stepsOf({ catalog: input.catalog, placements: book.placements, current, records }),
     unknown: looked
       .filter(({ seen }) => seen === undefined)
       .map(({ assignment: { host } }) => ({ host, why: 'it has not reported yet' })),
@@ -83,11 +91,13 @@ function arrived(placements: ReadonlyMap<string, Placement>): ReadonlyMap<string
   return new Map([...placements].map(([replica, { from: _from, ...placement }]) => [replica, placement]));
 }
 
-/** A plan shows where a revision leads: the whole change, not the first wave of its rollout. */
-function atOnce(catalog: Catalog): Catalog {
-  const hurried = [...catalog.apps].map(
-    ([name, app]) => [name, { ...app, spec: { ...app.spec, maxUnavailable: Number.MAX_SAFE_INTEGER } }] as const,
-  );
+/** A plan shows where a revision leads: the whole change, not the first step of its rollout. What was given up leads nowhere. */
+function atOnce(catalog: Catalog, records: readonly RolloutRecord[]): Catalog {
+  const hurried = [...catalog.apps].map(([name, app]) => {
+    if (recordOf(app, records)?.failed) return [name, app] as const;
+    const { rollout: _careful, ...spec } = app.spec;
+    return [name, { ...app, spec: { ...spec, maxUnavailable: Number.MAX_SAFE_INTEGER } }] as const;
+  });
   return { ...catalog, apps: new Map(hurried) };
 }
 
@@ -137,5 +147,8 @@ export function difference(before: FleetPlan, after: FleetPlan): FleetPlan {
     return { host, plan: { ...plan, waves, held, summary: summarize(waves.flat()) } };
   });
   const known = new Set(before.unplaceable.map(({ replica }) => replica));
-  return { ...after, hosts, unplaceable: after.unplaceable.filter(({ replica }) => !known.has(replica)) };
+  const unplaceable = after.unplaceable.filter(({ replica }) => !known.has(replica));
+  const begun = new Set(before.rollouts.map((rollout) => JSON.stringify(rollout)));
+  const rollouts = after.rollouts.filter((rollout) => !begun.has(JSON.stringify(rollout)));
+  return { ...after, hosts, unplaceable, rollouts };
 }

@@ -56,7 +56,7 @@ function limitationsOf({ world, desired }: AgentState): readonly Limitation[] {
 
 function replicaReport(input: ReportInput, replica: AssignedReplica): ReplicaReport {
   const { id } = replica;
-  const { state } = input;
+  const { state, options } = input;
   const item = state.world.get(refOf('container', id));
   const last = input.before?.replicas.find((one) => one.id === id);
   const hidden = ['sandbox', 'port', 'container'].map((kind) => state.world.get(refOf(kind, id))).find(isUnknown);
@@ -67,15 +67,28 @@ function replicaReport(input: ReportInput, replica: AssignedReplica): ReplicaRep
   // until it is as assigned, it is still what it was
   const incarnation = asAssigned(state, replica) ? incarnationOf(replica) : last?.incarnation;
   const trouble = troubleOf(input, replica, container, health);
+  const settlesAt = ready ? settledAt(replica, health) : 0;
   return {
     id,
     phase: phaseOf(input, replica, container, health),
     ready,
     restarts: state.restarts.get(id)?.total ?? 0,
+    ...(!ready && runs(container) && isUnprobed(health) ? { unprobed: true } : {}),
+    ...(settlesAt > options.clock() ? { settlesAt } : {}),
     ...(trouble ? { reason: trouble.reason, message: trouble.message } : {}),
     ...(container ? { fingerprint: container.fingerprint, image: container.image } : {}),
     ...(incarnation === undefined ? {} : { incarnation }),
   };
+}
+
+/** When a ready replica will have been ready for as long as its App's rollout asks. */
+export function settledAt({ spec }: AssignedReplica, health: HealthState | undefined): number {
+  const minReady = spec.rollout?.minReady ?? 0;
+  return minReady === 0 || health?.ready !== true ? 0 : health.since + minReady;
+}
+
+function isUnprobed(health: HealthState | undefined): boolean {
+  return health?.streaks[health.started ? 'readiness' : 'startup'] === undefined && health?.ready === false;
 }
 
 function isUnknown(item: Observed | undefined): item is Unknown {

@@ -1,5 +1,6 @@
 import type { Limitation } from '../model/change.ts';
 import type { Draining, Notice, SourceStatus } from '../model/notice.ts';
+import type { RolloutRecord, Stage } from '../model/release.ts';
 import type { Ref } from '../model/ref.ts';
 import { refOf } from '../model/ref.ts';
 import { incarnationOf } from '../model/rollout.ts';
@@ -18,6 +19,19 @@ export interface StatusItem {
   readonly address?: string;
   readonly restarts?: number;
   readonly image?: string;
+  /** When it will count as serving if it stays ready, milliseconds since 1970 by its host's clock. */
+  readonly until?: number;
+}
+
+/** A change of an App with a `rollout` block that is under way or was given up. */
+export interface RolloutStatus {
+  readonly app: string;
+  readonly stage: Stage;
+  /** The revision that first asked for it. */
+  readonly revision: string;
+  readonly message: string;
+  /** When it goes on by itself, milliseconds since 1970. */
+  readonly until?: number;
 }
 
 export interface Status {
@@ -34,6 +48,8 @@ export interface Status {
   readonly messages: readonly string[];
   /** Hosts that are drained, and what is left on them. */
   readonly draining: readonly Draining[];
+  /** Absent when there are none. */
+  readonly rollouts?: readonly RolloutStatus[];
 }
 
 export interface StatusInput {
@@ -74,10 +90,16 @@ function replicaItem(input: StatusInput, placement: Placement): StatusItem {
         ? 'Synced'
         : 'OutOfSync',
     health: healthOf(seen),
-    reason: seen?.reason === undefined ? (seen?.phase ?? 'Pending') : `${seen.reason}: ${seen.message ?? ''}`,
+    reason: reasonOf(seen),
     restarts: seen?.restarts ?? 0,
     ...(assigned ? { image: assigned.spec.image } : {}),
+    ...(seen?.settlesAt === undefined ? {} : { until: seen.settlesAt }),
   };
+}
+
+function reasonOf(seen: ReplicaReport | undefined): string {
+  if (seen?.reason !== undefined) return `${seen.reason}: ${seen.message ?? ''}`;
+  return seen?.settlesAt === undefined ? (seen?.phase ?? 'Pending') : `Ready, counts from ${timeOf(seen.settlesAt)}`;
 }
 
 function waits(seen: ReplicaReport): boolean {
@@ -86,7 +108,7 @@ function waits(seen: ReplicaReport): boolean {
 
 function healthOf(seen: ReplicaReport | undefined): HealthWord {
   if (!seen || seen.phase === 'Placed') return seen?.reason === undefined ? 'Missing' : 'Degraded';
-  if (seen.ready) return 'Healthy';
+  if (seen.ready) return seen.settlesAt === undefined ? 'Healthy' : 'Progressing';
   if (seen.reason !== undefined && seen.reason !== 'Waiting')
     return seen.reason === 'ProbeFailed' ? 'Progressing' : 'Degraded';
   return 'Progressing';
@@ -97,8 +119,8 @@ function worst(items: readonly StatusItem[]): HealthWord {
   return order.find((word) => items.some(({ health }) => health === word)) ?? 'Healthy';
 }
 
-function healthOfAll(notice: Notice | undefined, stalled: readonly string[], items: readonly StatusItem[]): HealthWord {
-  if (stalled.length > 0 || (notice?.lost.length ?? 0) > 0) return 'Degraded';
+function healthOfAll(notice: Notice | undefined, stalled: boolean, items: readonly StatusItem[]): HealthWord {
+  if (stalled || (notice?.lost.length ?? 0) > 0) return 'Degraded';
   return (notice?.awaited.length ?? 0) > 0 ? 'Progressing' : worst(items);
 }
 
@@ -146,27 +168,41 @@ export function statusOf(input: StatusInput): Status {
   );
   const settled = reports.every(({ conditions }) => conditions.some(({ type, status }) => type === 'Ready' && status));
   const problems = notice?.problems ?? 0;
-  const held = notice?.held ?? [];
+  const rollouts = notice?.rollouts ?? [];
+  const gaveUp = rollouts.some(({ failed }) => failed !== undefined);
+  // a pause without end waits for a person
+  const paused = rollouts.filter(({ stage, until }) => stage === 'paused' && until === undefined);
+  const held = [...(notice?.held ?? []), ...paused.map(({ message }) => message)];
   // hosts have yet to be told of a revision just seen, or of replicas whose turn in a rollout has not come
   const told = notice !== undefined && notice.published === notice.source.revision && notice.waiting === 0;
-  // what cannot be read is kept as it runs: that is not what Git says
+  // what cannot be read is kept as it runs: that is not what Git says; nor is a change over before its controller says so
   const drained = (notice?.draining ?? []).every(({ staying, leaving }) => staying.length + leaving.length === 0);
-  const asAsked = held.length === 0 && problems === 0 && told && drained;
+  const asAsked = held.length === 0 && problems === 0 && told && drained && rollouts.length === 0;
   const synced = items.every(({ sync }) => sync === 'Synced') && !behind && settled && asAsked;
   const unknown = notice === undefined || items.some(({ sync }) => sync === 'Unknown');
   return {
     version: 1,
     revision: notice?.source.revision ?? '',
     sync: unknown ? 'Unknown' : synced ? 'Synced' : 'OutOfSync',
-    health: healthOfAll(notice, stalled, items),
+    health: healthOfAll(notice, stalled.length > 0 || gaveUp, items),
     items,
     ...(notice ? { source: notice.source } : {}),
     problems,
     limitations: reports.flatMap(({ limitations }) => limitations),
     held,
-    messages: [...lostMessages(input), ...drainMessages(input), ...stalled],
+    messages: [
+      ...lostMessages(input),
+      ...drainMessages(input),
+      ...rollouts.filter((one) => !paused.includes(one)).map(({ message }) => message),
+      ...stalled,
+    ],
+    ...(rollouts.length === 0 ? {} : { rollouts: rollouts.map(rolloutStatus) }),
     draining: notice?.draining ?? [],
   };
+}
+
+function rolloutStatus({ app, stage, revision, message, until }: RolloutRecord): RolloutStatus {
+  return { app, stage, revision, message, ...(until === undefined ? {} : { until }) };
 }
 
 /** Exit status of `plumb status`: 0 all Synced and Healthy, 2 otherwise. */

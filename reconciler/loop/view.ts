@@ -1,4 +1,5 @@
 import type { Entry, EntryQuery } from '../model/journal.ts';
+import type { RolloutRecord } from '../model/release.ts';
 import type { Journal, Journals } from '../model/store.ts';
 import { createDoorbell } from './doorbell.ts';
 import type { Assignment, Report } from '../model/replica.ts';
@@ -10,6 +11,8 @@ export interface Known {
   readonly snapshot: Snapshot;
   readonly assignments: readonly Assignment[];
   readonly reports: readonly Report[];
+  /** What is remembered of changes under way. */
+  readonly rollouts?: readonly RolloutRecord[];
 }
 
 /** What a running `up` tells and does for other commands, through its socket or in the same process. */

@@ -53,6 +53,18 @@ export type Volume =
   | { readonly path: string; readonly host: string; readonly readOnly: boolean }
   | { readonly path: string; readonly tmpfs: number };
 
+/** How careful a change that replaces containers is. */
+export interface RolloutSpec {
+  /** How long a replica must have been ready to count as serving. */
+  readonly minReady: number;
+  /** So many go first; then the others wait, for ever until Git says otherwise. */
+  readonly canary?: { readonly replicas: number; readonly pause: number | 'forever' };
+  /** Without progress for so long a change is given up. */
+  readonly progressDeadline?: number;
+  /** What was given up goes back to what ran before it. */
+  readonly autoRevert: boolean;
+}
+
 export interface AppSpec {
   readonly image: string;
   readonly command?: readonly string[];
@@ -78,6 +90,7 @@ export interface AppSpec {
   readonly stop: { readonly signal: string; readonly grace: number };
   readonly restart: { readonly backoff: number; readonly maxBackoff: number; readonly resetAfter: number };
   readonly maxUnavailable: number;
+  readonly rollout?: RolloutSpec;
 }
 
 export interface ZoneSpec {

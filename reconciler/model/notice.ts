@@ -1,3 +1,5 @@
+import type { RolloutRecord } from './release.ts';
+
 /** What a source of manifests says of itself. */
 export interface SourceStatus {
   readonly url: string;
@@ -47,4 +49,6 @@ export interface Notice {
   readonly awaited: readonly string[];
   /** Hosts that are drained; absent when an older controller says it. */
   readonly draining?: readonly Draining[];
+  /** Changes of Apps with a `rollout` block that are under way or were given up; absent when there are none. */
+  readonly rollouts?: readonly RolloutRecord[];
 }

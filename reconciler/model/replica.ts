@@ -87,6 +87,10 @@ export interface ReplicaReport {
   readonly phase: Phase;
   readonly ready: boolean;
   readonly restarts: number;
+  /** Only while it is ready, but not yet for as long as its App's `minReady`: when it will have been, by the host's clock, milliseconds since 1970. */
+  readonly settlesAt?: number;
+  /** It runs, and the probe that says whether it is ready has yet to be answered: that it is not ready says nothing. */
+  readonly unprobed?: true;
   /** CamelCase word where it is not well: CrashLoop, ImageUnavailable, AddressInUse, ProbeFailed … */
   readonly reason?: string;
   readonly message?: string;

@@ -66,7 +66,7 @@ export function healthOf(
   if (!report) return { away: true, down: false };
   const { ready, incarnation, reason, fingerprint: made } = report;
   const asAssigned = incarnation === incarnationOf(assigned);
-  if (ready && asAssigned) return { away: false, down: false };
+  if (ready && asAssigned) return { away: report.settlesAt !== undefined, down: false };
   const replaced = incarnation !== undefined && !asAssigned;
   const failed = !ready && (made === undefined || (reason !== undefined && !NO_TROUBLE.has(reason)));
   return { away: true, down: replaced || failed };
@@ -77,18 +77,22 @@ export interface Standing extends Health {
   readonly id: string;
   /** It is not yet what is wanted, and making it so takes it away for a while. */
   readonly stale: boolean;
+  /** What it was last given is not wanted any more: there is no reason to wait until it serves that. */
+  readonly spent?: boolean;
 }
 
 /**
- * The stale replicas that may be taken away now: all that are down anyway, then others in the given order while no more
- * than `maxUnavailable` are away in all.
+ * The stale replicas that may be taken away now: all that are down anyway, spent ones that are away and as such counted
+ * within the limit already, then others in the given order while no more than `maxUnavailable` are away in all.
  */
 export function mayLeave(replicas: readonly Standing[], maxUnavailable: number): ReadonlySet<string> {
   const leaving = new Set(replicas.filter(({ stale, down }) => stale && down).map(({ id }) => id));
   let left = maxUnavailable - replicas.filter(({ away }) => away).length;
-  for (const { id, stale, down } of replicas) {
+  if (left >= 0)
+    for (const { id, stale, away, spent } of replicas) if (stale && away && spent === true) leaving.add(id);
+  for (const { id, stale } of replicas) {
     if (left <= 0) break;
-    if (!stale || down) continue;
+    if (!stale || leaving.has(id)) continue;
     leaving.add(id);
     left -= 1;
   }

@@ -40,6 +40,15 @@ export function parseDuration(value: string): number {
   return scaled(value, DURATIONS);
 }
 
+/** Milliseconds as a person reads them: the largest unit that divides them exactly. */
+export function formatDuration(ms: number): string {
+  for (const unit of ['d', 'h', 'm', 's']) {
+    const size = DURATIONS[unit] ?? 1;
+    if (ms >= size && ms % size === 0) return `${String(ms / size)}${unit}`;
+  }
+  return `${String(ms)}ms`;
+}
+
 /** Bytes as a person reads them: the largest binary unit that divides them exactly. */
 export function formatBytes(bytes: number): string {
   for (const unit of ['Ti', 'Gi', 'Mi', 'Ki']) {

@@ -5,6 +5,7 @@ import { fateOf } from '../model/fate.ts';
 import { hostHeld, waitsFor } from '../model/handover.ts';
 import type { HostWords } from '../model/handover.ts';
 import { knobsOf } from '../model/knobs.ts';
+import type { RolloutRecord } from '../model/release.ts';
 import type {
   AssignedKnob,
   AssignedNetwork,
@@ -15,7 +16,7 @@ import type {
   Report,
 } from '../model/replica.ts';
 import { rollout } from './rollout.ts';
-import type { Progress } from './rollout.ts';
+import type { Progress, Rollout, RolloutInput } from './rollout.ts';
 
 export interface ProjectInput {
   readonly catalog: Catalog;
@@ -26,6 +27,12 @@ export interface ProjectInput {
   /** The last Assignment of each host. */
   readonly previous: ReadonlyMap<string, Assignment>;
   readonly reports: readonly Report[];
+  /** Hosts that are not heard of: for Apps with a `rollout` block what they last said counts for nothing. */
+  readonly lost?: ReadonlySet<string>;
+  /** What is remembered of changes under way. */
+  readonly records?: readonly RolloutRecord[];
+  /** Milliseconds since 1970. */
+  readonly now: number;
 }
 
 export interface Projection {
@@ -33,6 +40,8 @@ export interface Projection {
   readonly assignments: readonly Assignment[];
   /** How far each App is, by name. */
   readonly rollouts: readonly Progress[];
+  /** What to remember of changes under way, by name of the App. */
+  readonly records: readonly RolloutRecord[];
 }
 
 const byName = <T extends { readonly name: string }>(a: T, b: T): number => (a.name < b.name ? -1 : 1);
@@ -46,30 +55,89 @@ interface Before {
   readonly assigned: ReadonlyMap<string, AssignedReplica>;
   readonly owners: ReadonlyMap<string, string>;
   readonly reports: ReadonlyMap<string, ReplicaReport>;
+  /** The same without those of lost hosts. */
+  readonly heard: ReadonlyMap<string, ReplicaReport>;
+  /** Replicas on hosts that have not spoken since they were last told something. */
+  readonly late: ReadonlySet<string>;
 }
 
-function lookBack({ previous, reports, placements }: ProjectInput): Before {
+function lookBack({ previous, reports, placements, lost }: ProjectInput): Before {
   const all = [...previous.values()].flatMap(({ replicas }) => replicas);
   // during a move two hosts may have been assigned it: the one where it is placed counts
   const here = (replica: AssignedReplica): boolean => placements.get(replica.id)?.host === replica.placement.host;
   const ordered = [...all.filter((replica) => !here(replica)), ...all.filter(here)];
-  const reported = reports.flatMap(({ host, replicas }) =>
-    replicas.filter(({ id }) => placements.get(id)?.host === host).map((report) => [report.id, report] as const),
-  );
+  const toldBy = ({ host, replicas }: Report): readonly (readonly [string, ReplicaReport])[] =>
+    replicas.filter(({ id }) => placements.get(id)?.host === host).map((report) => [report.id, report]);
+  const said = new Map(reports.flatMap(toldBy));
+  const heard =
+    lost === undefined || lost.size === 0
+      ? said
+      : new Map(reports.filter(({ host }) => !lost.has(host)).flatMap(toldBy));
+  const late = reports.flatMap(({ host, generation }) => {
+    const assignment = previous.get(host);
+    return assignment && generation < assignment.generation ? assignment.replicas.map(({ id }) => id) : [];
+  });
   return {
     assigned: new Map(ordered.map((replica) => [replica.id, replica])),
     owners: new Map(all.map(({ app, owner }) => [app, owner])),
-    reports: new Map(reported),
+    reports: said,
+    heard,
+    late: new Set(late),
   };
 }
 
+/**
+ * The rollout of each App, by name. Those of one Zone go in order of level, the least critical first, as far as they change
+ * with one revision: what breaks them all shows where it hurts least, and a change of its own waits for nobody.
+ */
+function rolloutsOf(
+  { catalog, records = [], now }: ProjectInput,
+  { assigned, reports: all, heard, late }: Before,
+  placed: ReadonlyMap<string, ReadonlyMap<string, Placement>>,
+): ReadonlyMap<string, Rollout> {
+  const known = new Map(records.map((record) => [record.app, record]));
+  const network: RolloutInput['network'] = (name) => catalog.networks.get(name)?.spec;
+  const unfinished = new Map<string, { readonly app: string; readonly level: number }>();
+  const made = sorted(catalog.apps)
+    .toSorted((a, b) => b.spec.level - a.spec.level)
+    .map((app) => {
+      const { zone, level } = app.spec;
+      const ahead = (revision: string): string | undefined => {
+        const first = unfinished.get(`${zone} ${revision}`);
+        return first && first.level > level ? first.app : undefined;
+      };
+      const placements = placed.get(app.name) ?? new Map<string, Placement>();
+      const record = known.get(app.name);
+      const { revision } = catalog;
+      const reports = app.spec.rollout ? heard : all;
+      const one = rollout({ app, placements, current: assigned, reports, late, network, record, revision, now, ahead });
+      const key = one.record && `${zone} ${one.record.revision}`;
+      if (key !== undefined && !unfinished.has(key)) unfinished.set(key, { app: app.name, level });
+      return [app.name, one] as const;
+    });
+  return new Map(made);
+}
+
+/** What to remember: of Apps that cannot be read what was known of them. */
+function recordsOf(
+  { catalog, records = [] }: ProjectInput,
+  rollouts: ReadonlyMap<string, Rollout>,
+): readonly RolloutRecord[] {
+  const { apps, heldObjects, heldOwners } = catalog;
+  const kept = records.filter(({ app }) => !apps.has(app) && (heldObjects.has(`App/${app}`) || heldOwners.size > 0));
+  const made = [...rollouts.values()].flatMap(({ record }) => record ?? []);
+  return [...made, ...kept].sort((a, b) => (a.app < b.app ? -1 : 1));
+}
+
+interface ByHost {
+  readonly byHost: ReadonlyMap<string, readonly AssignedReplica[]>;
+  readonly rollouts: ReadonlyMap<string, Rollout>;
+}
+
 /** The replicas of each host, in order of name: those of understood Apps as their rollout says, kept ones as they were. */
-function replicasByHost(
-  input: ProjectInput,
-  before: Before,
-): { readonly byHost: ReadonlyMap<string, readonly AssignedReplica[]>; readonly rollouts: readonly Progress[] } {
+function replicasByHost(input: ProjectInput, before: Before): ByHost {
   const { catalog, placements } = input;
-  const { assigned, reports, owners } = before;
+  const { assigned, owners } = before;
   const byApp = new Map<string, Map<string, Placement>>();
   const found: AssignedReplica[] = [];
   for (const placement of placements.values()) {
@@ -80,14 +148,8 @@ function replicasByHost(
     const mine = byApp.get(placement.app) ?? new Map<string, Placement>();
     byApp.set(placement.app, mine.set(placement.replica, placement));
   }
-  const network = (name: string): ReturnType<Parameters<typeof rollout>[0]['network']> =>
-    catalog.networks.get(name)?.spec;
-  const rollouts = sorted(catalog.apps).map((app) => {
-    const mine = byApp.get(app.name) ?? new Map<string, Placement>();
-    const { replicas, progress } = rollout({ app, placements: mine, current: assigned, reports, network });
-    found.push(...replicas);
-    return progress;
-  });
+  const rollouts = rolloutsOf(input, before, byApp);
+  for (const { replicas } of rollouts.values()) for (const replica of replicas) found.push(replica);
   const byHost = new Map<string, AssignedReplica[]>();
   const words = wordsOf(input);
   for (const replica of found.sort(byReplica)) {
@@ -189,5 +251,6 @@ export function project(input: ProjectInput): Projection {
     };
     return numbered(next, before, reported.get(host) ?? 0);
   });
-  return { assignments, rollouts };
+  const progress = sorted(catalog.apps).flatMap(({ name }) => rollouts.get(name)?.progress ?? []);
+  return { assignments, rollouts: progress, records: recordsOf(input, rollouts) };
 }

@@ -2,6 +2,7 @@ import type { Change, FieldDiff, HeldChange, Plan, Summary } from '../model/chan
 import { kindOf } from '../model/ref.ts';
 import { counted } from '../model/words.ts';
 import { formatBytes, formatCpu } from '../model/units.ts';
+import { stepLines, type RolloutPlan } from './steps.ts';
 
 /** What will happen to a fleet: a plan for each host, and what cannot be placed. */
 export interface FleetPlan {
@@ -12,6 +13,8 @@ export interface FleetPlan {
   readonly unknown: readonly { readonly host: string; readonly why: string }[];
   /** Errors in the manifests: what they touch is left as it is. */
   readonly problems: number;
+  /** Changes that go step by step, the first to go first. */
+  readonly rollouts: readonly RolloutPlan[];
 }
 
 /** Colours, or the identity for each. */
@@ -114,7 +117,9 @@ function totalOf({ hosts }: FleetPlan): Summary {
 /** Whether there is nothing to do and nothing held. */
 export function isEmpty(fleet: FleetPlan): boolean {
   return (
-    fleet.unplaceable.length === 0 && fleet.hosts.every(({ plan }) => plan.waves.length === 0 && plan.held.length === 0)
+    fleet.unplaceable.length === 0 &&
+    fleet.rollouts.length === 0 &&
+    fleet.hosts.every(({ plan }) => plan.waves.length === 0 && plan.held.length === 0)
   );
 }
 
@@ -132,6 +137,10 @@ export function renderText(fleet: FleetPlan, paint: Paint = PLAIN): string {
       lines.push(paint.dim(`wave ${String(at + 1)}`), ...wave.flatMap((change) => changeLines(change, paint)));
     });
     for (const { reason, lines: changes } of heldLines(plan.held)) lines.push(paint.dim(`held: ${reason}`), ...changes);
+  }
+  for (const rollout of fleet.rollouts) {
+    const [head = '', ...rest] = stepLines(rollout);
+    lines.push(paint.bold(head), ...rest);
   }
   for (const { host, why } of fleet.unknown) lines.push(`host ${host} is not known now: ${why}`);
   for (const { replica, message } of fleet.unplaceable) lines.push(paint.destroy(`  ! ${replica}  ${message}`));
@@ -158,7 +167,16 @@ export function renderMarkdown(fleet: FleetPlan): string {
       lines.push(`# held: ${reason}`, ...changes.map((line) => `# ${line.trim()}`));
     lines.push('```', '', '</details>', '');
   }
+  for (const rollout of fleet.rollouts) {
+    const [head = '', ...rest] = stepLines(rollout);
+    lines.push(`**${head}**`, '', ...rest.map((line) => stepItem(line.trim())), '');
+  }
   return `${lines.join('\n').trimEnd()}\n`;
+}
+
+/** A step keeps its number; what else is said of them is a point of its own. */
+function stepItem(line: string): string {
+  return /^[0-9]+\. /.test(line) ? line : `- ${line}`;
 }
 
 function diffLines(change: Change): string[] {
@@ -192,6 +210,7 @@ export function planJson(fleet: FleetPlan): object {
     unplaceable: fleet.unplaceable,
     unknown: fleet.unknown,
     problems: fleet.problems,
+    rollouts: fleet.rollouts,
     summary: totalOf(fleet),
   };
 }

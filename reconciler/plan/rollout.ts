@@ -1,20 +1,17 @@
-import { isDeepStrictEqual } from 'node:util';
-import type { AppSpec, NetworkSpec, Resource } from '../model/catalog.ts';
-import type { Origin } from '../model/change.ts';
-import { replicaId } from '../model/replica.ts';
-import type { AssignedReplica, Demand, Placement, ReplicaReport } from '../model/replica.ts';
-import { healthOf, mayLeave, RECREATE_FIELDS, recreateSpec, sameHome } from '../model/rollout.ts';
-import type { RecreateSpec, Standing } from '../model/rollout.ts';
+import { goesBack, versionOf } from '../model/release.ts';
+import type { RolloutRecord } from '../model/release.ts';
+import { incarnationOf, mayLeave } from '../model/rollout.ts';
+import type { Standing } from '../model/rollout.ts';
+import type { AssignedReplica } from '../model/replica.ts';
+import { advance, canariesOf, runs } from './advance.ts';
+import type { AdvanceInput, Advanced } from './advance.ts';
+import { tellChange } from './tell.ts';
+import { keeping, outdated, turnsOf, wantedReplica } from './turns.ts';
+import type { Turn, TurnsInput } from './turns.ts';
 
-export interface RolloutInput {
-  readonly app: Resource<AppSpec>;
-  /** The App's placements, by replica. */
-  readonly placements: ReadonlyMap<string, Placement>;
-  /** What its replicas were last assigned. */
-  readonly current: ReadonlyMap<string, AssignedReplica>;
-  /** What the hosts where they are placed say of them. */
-  readonly reports: ReadonlyMap<string, ReplicaReport>;
-  readonly network: (name: string) => NetworkSpec | undefined;
+export interface RolloutInput extends TurnsInput, Omit<AdvanceInput, 'turns'> {
+  /** A less critical App of the same Zone that changes with that revision and is not done, if there is one. */
+  readonly ahead: (revision: string) => string | undefined;
 }
 
 /** How far an App is: for status. */
@@ -23,7 +20,7 @@ export interface Progress {
   /** Replicas that are assigned what Git says. */
   readonly updated: number;
   readonly total: number;
-  /** Replicas whose turn has not come. */
+  /** Replicas whose turn has not come, or that go back. */
   readonly waiting: readonly string[];
   /** Replicas that must serve before the next may go. */
   readonly waitingFor: readonly string[];
@@ -33,151 +30,108 @@ export interface Rollout {
   /** What each placed replica is to be now, by ordinal. */
   readonly replicas: readonly AssignedReplica[];
   readonly progress: Progress;
+  /** What must be remembered until the next pass. */
+  readonly record?: RolloutRecord;
 }
 
-/** What waits with a replica: what recreates it, and what belongs to its image. */
-const WAITING_FIELDS: ReadonlySet<string> = new Set([...RECREATE_FIELDS, 'probes', 'stop']);
-
-function inPlace(spec: AppSpec): Omit<AppSpec, keyof RecreateSpec | 'probes' | 'stop'> {
-  return Object.fromEntries(Object.entries(spec).filter(([key]) => !WAITING_FIELDS.has(key))) as unknown as AppSpec;
+/** Which replicas may be given something new now, and what. */
+interface Gate {
+  readonly change: Advanced | undefined;
+  readonly back: boolean;
+  readonly open: (turn: Turn) => boolean;
 }
 
-/** Whether a pointer into the manifest is of what waits; the rates beside the name of the Network do not. */
-function waitsAt(pointer: string): boolean {
-  const [, , field = '', member] = pointer.split('/');
-  return WAITING_FIELDS.has(field) && !(field === 'network' && (member === 'egress' || member === 'ingress'));
-}
-
-function lines(from: Readonly<Record<string, Origin>>, waits: boolean): readonly (readonly [string, Origin])[] {
-  return Object.entries(from).filter(([pointer]) => waitsAt(pointer) === waits);
-}
-
-/**
- * A replica whose turn has not come: it keeps what only a new container can change, with the probes and the stop signal
- * that go with that image (new probes would fail the old one, and what fails may be taken away); the rest is new at once.
- */
-function waitingReplica(next: AssignedReplica, before: AssignedReplica): AssignedReplica {
-  const { probes, stop } = before.spec;
-  return {
-    ...next,
-    spec: { ...inPlace(next.spec), ...recreateSpec(before.spec), probes, stop },
-    origin: before.origin,
-    fields: Object.fromEntries([...lines(next.fields, false), ...lines(before.fields, true)]),
-  };
-}
-
-function covers(reserved: Demand, { cpu, memory, pids }: Demand): boolean {
-  return reserved.cpu >= cpu && reserved.memory >= memory && reserved.pids >= pids;
-}
-
-/** Limits may not outgrow what is reserved: where the host had no room for more, the old ones stay. */
-function reservedResources(
-  want: AppSpec,
-  placement: Placement,
-  before: AssignedReplica | undefined,
-): AppSpec['resources'] {
-  const { resources } = want;
-  if (covers(placement.demand, resources)) return resources;
-  if (before && covers(placement.demand, before.spec.resources)) return before.spec.resources;
-  const { cpu, memory, pids } = placement.demand;
-  const { reservation } = resources;
-  return {
-    ...resources,
-    cpu: Math.min(cpu, resources.cpu),
-    memory: Math.min(memory, resources.memory),
-    pids: Math.min(pids, resources.pids),
-    ...(reservation === undefined ? {} : { reservation: Math.min(reservation, memory) }),
-  };
-}
-
-/** The replica as Git says, at its placement, with what it takes over from its Network. */
-function wantedReplica({ app, current, network }: RolloutInput, placement: Placement): AssignedReplica {
-  const { spec, owner, origin, fields, name } = app;
-  const rates = network(placement.network);
-  const egress = spec.egress ?? rates?.egress;
-  const ingress = spec.ingress ?? rates?.ingress;
-  const resources = reservedResources(spec, placement, current.get(placement.replica));
-  return {
-    id: placement.replica,
-    app: name,
-    owner,
-    spec: {
-      ...spec,
-      network: placement.network, // its new Network comes with its new placement
-      resources,
-      ...(egress === undefined ? {} : { egress }),
-      ...(ingress === undefined ? {} : { ingress }),
-    },
-    placement,
-    origin,
-    fields,
-  };
-}
-
-interface Turn {
-  readonly id: string;
-  readonly next: AssignedReplica;
-  /** What it was assigned where it is placed; in a new home it is made anew anyway. */
-  readonly before?: AssignedReplica;
-  readonly stale: boolean;
-}
-
-function turnOf(input: RolloutInput, placement: Placement): Turn {
-  const id = placement.replica;
-  const next = wantedReplica(input, placement);
-  const before = input.current.get(id);
-  if (!before || !sameHome(before.placement, placement)) return { id, next, stale: false };
-  const stale = before.spec !== next.spec && !isDeepStrictEqual(recreateSpec(before.spec), recreateSpec(next.spec));
-  return { id, next, before, stale };
+function gateOf(input: RolloutInput, change: Advanced | undefined, turns: readonly Turn[], ahead?: string): Gate {
+  const { spec } = input.app;
+  if (!change) return { change, back: false, open: () => true };
+  const back = goesBack(change, spec);
+  const canaries = canariesOf(spec, change, turns);
+  const open = (turn: Turn): boolean =>
+    back || (ahead === undefined && change.failed === undefined && (canaries?.includes(turn) ?? true));
+  return { change, back, open };
 }
 
 /**
  * What each replica of an App is to be now. A change that only a new container can bring reaches at most `maxUnavailable`
  * replicas at a time, counting all that are not known to serve; the next go when those are Ready again, so that an image
  * that never becomes Ready stays with those. All other changes reach all replicas at once.
+ *
+ * With a `rollout` block some go first, and what does not get on is given up: then all are to be what they were before.
  */
 export function rollout(input: RolloutInput): Rollout {
-  const { app, placements } = input;
-  const { replicas: total, network } = app.spec;
-  const ids = Array.from({ length: total }, (_, ordinal) => replicaId(app.name, ordinal));
-  const turns = new Map(
-    ids.flatMap((id) => {
-      const placement = placements.get(id);
-      return placement ? [[id, turnOf(input, placement)] as const] : [];
-    }),
-  );
+  const { app } = input;
+  const turns = turnsOf(input);
+  const change = advance({ ...input, turns });
+  const ahead = change && input.ahead(change.revision);
+  const gate = gateOf(input, change, turns, ahead);
+  const courses = turns.flatMap((turn) => courseOf(input, gate, turn));
+  const going = leaving(input, turns, courses, gate);
+  const replicas = courses.map((course) => given(course, going, gate));
   // one whose placement is still in the old Network waits for place to move it
-  const moves = (id: string): boolean => turns.get(id)?.next.placement.network !== network;
-  const due = [...turns.values()].filter(({ id, stale }) => stale || moves(id));
-  if (due.length === 0)
-    return told(
-      app.name,
-      total,
-      [...turns.values()].map(({ next }) => next),
-      [],
-      [],
-    );
-
-  const standing = ids.map((id): Standing => {
-    const turn = turns.get(id);
-    const health = healthOf(placements.get(id), turn?.before, input.reports.get(id));
-    return { id, stale: turn?.stale === true, ...health };
+  const moves = ({ turn }: Course): boolean => turn.placement?.network !== app.spec.network;
+  const waiting = courses.flatMap((course, at) => {
+    const now = replicas[at];
+    const updated = now === course.want || (now !== undefined && !outdated(now.spec, course.want.spec));
+    return updated && !moves(course) ? [] : [course.turn.id];
   });
-  const going = mayLeave(standing, app.spec.maxUnavailable);
-  const replicas = [...turns.values()].map(({ id, next, before, stale }) =>
-    stale && before && !going.has(id) ? waitingReplica(next, before) : next,
-  );
-  const waiting = due.filter(({ id }) => moves(id) || !going.has(id)).map(({ id }) => id);
-  const blocking = standing.filter(({ id, away }) => away || going.has(id)).map(({ id }) => id);
-  return told(app.name, total, replicas, waiting, waiting.length === 0 ? [] : blocking);
+  const progress: Progress = {
+    app: app.name,
+    updated: replicas.length - waiting.length,
+    total: app.spec.replicas,
+    waiting,
+    waitingFor:
+      waiting.length === 0 ? [] : turns.filter(({ id, health }) => health.away || going.has(id)).map(({ id }) => id),
+  };
+  return { replicas, progress, ...(change ? { record: tellChange(change, { app, turns, replicas, ahead }) } : {}) };
 }
 
-function told(
-  app: string,
-  total: number,
-  replicas: readonly AssignedReplica[],
-  waiting: readonly string[],
-  waitingFor: readonly string[],
-): Rollout {
-  return { replicas, progress: { app, updated: replicas.length - waiting.length, total, waiting, waitingFor } };
+/** Where a placed replica goes. */
+interface Course {
+  readonly turn: Turn;
+  /** As Git says. */
+  readonly want: AssignedReplica;
+  /** The same, or what ran before it. */
+  readonly aim: AssignedReplica;
+  /** Its host has another version of it. */
+  readonly stale: boolean;
+}
+
+function courseOf(input: RolloutInput, { change, back }: Gate, turn: Turn): readonly Course[] {
+  const { placement, last, home } = turn;
+  if (!placement) return [];
+  const want = wantedReplica(input, placement);
+  const aim = back && change ? keeping(want, change.good) : want;
+  return [{ turn, want, aim, stale: home && last !== undefined && outdated(last.spec, aim.spec) }];
+}
+
+/** The replicas that are taken away now for what they are to be. */
+function leaving(
+  { app }: RolloutInput,
+  turns: readonly Turn[],
+  courses: readonly Course[],
+  { change, open }: Gate,
+): ReadonlySet<string> {
+  const stale = new Set(courses.filter((course) => course.stale && open(course.turn)).map(({ turn }) => turn.id));
+  if (stale.size === 0) return stale;
+  const good = change && versionOf(change.good.spec);
+  const standing = turns.map((turn): Standing => {
+    const { id, health } = turn;
+    const spent = good !== undefined && !runs(turn, good);
+    const down = health.down || (spent && knownUnready(turn));
+    return { id, away: health.away, down, stale: stale.has(id), spent };
+  });
+  return mayLeave(standing, app.spec.maxUnavailable);
+}
+
+/** Its host has asked it, as it was last assigned, and it is not ready. */
+function knownUnready({ word, report, last }: Turn): boolean {
+  if (word !== 'fails' || !report || !last || report.ready || report.unprobed) return false;
+  return report.incarnation === incarnationOf(last);
+}
+
+/** What a replica is now: its aim when its turn has come, else what it was with what needs no turn. */
+function given({ turn, aim, stale }: Course, going: ReadonlySet<string>, { change, open }: Gate): AssignedReplica {
+  const { id, last, home } = turn;
+  if (stale && last && !going.has(id)) return keeping(aim, last);
+  return change && !home && !open(turn) ? keeping(aim, last ?? change.good) : aim;
 }

@@ -1,5 +1,5 @@
 import type { App } from '../../../schemas/types.ts';
-import type { AppSpec, ProbeSpec, Probes, Resources, Volume } from '../../model/catalog.ts';
+import type { AppSpec, ProbeSpec, Probes, Resources, RolloutSpec, Volume } from '../../model/catalog.ts';
 import { parseBytes, parseCpu, parseDuration } from '../../model/units.ts';
 import { rateOf } from './network.ts';
 import { pathProblem } from './paths.ts';
@@ -42,16 +42,54 @@ export function appSpec({ spec }: App, say: Say): AppSpec {
     stop: { signal: filled(stop.signal), grace: parseDuration(filled(stop.grace)) },
     restart: { backoff, maxBackoff, resetAfter: parseDuration(filled(restart.resetAfter)) },
     maxUnavailable: filled(spec.update?.maxUnavailable),
-    ...defined<Pick<AppSpec, 'command' | 'args' | 'user' | 'workdir' | 'openFiles' | 'egress' | 'ingress'>>({
-      command: spec.command,
-      args: spec.args,
-      user: spec.user,
-      workdir: spec.workdir,
-      openFiles: spec.openFiles,
-      egress: rateOf(spec.network.egress, '/spec/network/egress', say),
-      ingress: rateOf(spec.network.ingress, '/spec/network/ingress', say),
+    ...defined<Pick<AppSpec, 'command' | 'args' | 'user' | 'workdir' | 'openFiles' | 'egress' | 'ingress' | 'rollout'>>(
+      {
+        command: spec.command,
+        args: spec.args,
+        user: spec.user,
+        workdir: spec.workdir,
+        openFiles: spec.openFiles,
+        egress: rateOf(spec.network.egress, '/spec/network/egress', say),
+        ingress: rateOf(spec.network.ingress, '/spec/network/ingress', say),
+        rollout: rolloutOf(spec, say),
+      },
+    ),
+  };
+}
+
+function rolloutOf({ rollout, replicas }: Manifest, say: Say): RolloutSpec | undefined {
+  if (rollout === undefined) return undefined;
+  const at = '/spec/rollout';
+  const { canary, autoRevert } = rollout;
+  const minReady = rollout.minReady === undefined ? 0 : parseDuration(rollout.minReady);
+  const deadline =
+    rollout.progressDeadline === undefined
+      ? undefined
+      : positive(rollout.progressDeadline, `${at}/progressDeadline`, say);
+  if (deadline !== undefined && deadline > 0 && deadline <= minReady) {
+    const message = `a progressDeadline of ${String(rollout.progressDeadline)} leaves no time for a minReady of ${String(rollout.minReady)}`;
+    say(`${at}/progressDeadline`, 'BAD_VALUE', message, 'longer than spec.rollout.minReady and what a start takes');
+  }
+  if (autoRevert !== undefined && deadline === undefined) {
+    const message = 'spec.rollout.autoRevert does nothing without spec.rollout.progressDeadline';
+    say(`${at}/autoRevert`, 'BAD_VALUE', message, 'say after how long a change is given up, as progressDeadline: 10m');
+  }
+  if (canary !== undefined && canary.replicas >= filled(replicas)) {
+    const message = `a canary of ${String(canary.replicas)} leaves none of ${String(filled(replicas))} replicas to wait for it`;
+    say(`${at}/canary/replicas`, 'BAD_VALUE', message, 'fewer than spec.replicas, or leave spec.rollout.canary out');
+  }
+  return {
+    minReady,
+    autoRevert: deadline !== undefined && (autoRevert ?? true),
+    ...defined<Pick<RolloutSpec, 'canary' | 'progressDeadline'>>({
+      canary: canary && { replicas: canary.replicas, pause: pauseOf(canary.pause, say) },
+      progressDeadline: deadline,
     }),
   };
+}
+
+function pauseOf(pause: string, say: Say): number | 'forever' {
+  return pause === 'forever' ? pause : positive(pause, '/spec/rollout/canary/pause', say);
 }
 
 function positive(duration: string, pointer: string, say: Say): number {

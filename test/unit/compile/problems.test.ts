@@ -112,6 +112,21 @@ const CASES: readonly Case[] = [
     codes: [...Array<string>(3).fill('BAD_VALUE'), 'WRONG_TYPE', ...Array<string>(7).fill('BAD_VALUE')],
   },
   {
+    name: 'rollouts',
+    files: {
+      'u.yaml': app('rollout:\n  minReadySeconds: 3\n  canary:\n    replicas: 1'),
+      'v.yaml': app('replicas: 3\nrollout:\n  canary:\n    replicas: 0\n    pause: for ever').replace(
+        'name: x',
+        'name: v',
+      ),
+      'w.yaml': app(
+        'replicas: 2\nrollout:\n  minReady: 30s\n  progressDeadline: 30s\n  canary:\n    replicas: 2\n    pause: 0s',
+      ).replace('name: x', 'name: w'),
+      'x.yaml': app('rollout:\n  autoRevert: false\n  canary:\n    replicas: 1\n    pause: forever'),
+    },
+    codes: ['UNKNOWN_FIELD', 'MISSING_FIELD', ...Array<string>(7).fill('BAD_VALUE')],
+  },
+  {
     name: 'branches',
     files: {
       'x.yaml': app(

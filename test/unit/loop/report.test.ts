@@ -3,7 +3,9 @@ import { describe, it } from 'node:test';
 import { emptyAgentState } from '../../../reconciler/loop/agent-state.ts';
 import { reportOf } from '../../../reconciler/loop/report.ts';
 import type { RestartState } from '../../../reconciler/loop/restarts.ts';
+import type { RolloutSpec } from '../../../reconciler/model/catalog.ts';
 import type { Limitation } from '../../../reconciler/model/change.ts';
+import type { HealthState } from '../../../reconciler/model/health.ts';
 import type { Ref } from '../../../reconciler/model/ref.ts';
 import type { Assignment, HostFacts, ReplicaReport } from '../../../reconciler/model/replica.ts';
 import type { ContainerState } from '../../../reconciler/model/resources.ts';
@@ -44,7 +46,7 @@ it('a report tells of what cannot be held and is wanted, not of what nobody asks
 describe('a replica that ends again and again', () => {
   const placement = { replica: 'a-0', host: 'h1', network: 'n', address: '10.0.0.1' };
   const spec = { image: 'i', restart: { backoff: 1000, maxBackoff: 300_000, resetAfter: 600_000 } };
-  const health = { started: true, ready: true, unhealthy: false, message: '', since: 0, streaks: {} };
+  const health: HealthState = { started: true, ready: true, unhealthy: false, message: '', since: 0, streaks: {} };
   const assignment = {
     host: 'h1',
     fleet: 'f',
@@ -52,12 +54,23 @@ describe('a replica that ends again and again', () => {
     revision: 'r',
     replicas: [{ id: 'a-0', spec, placement }],
   } as unknown as Assignment;
-  const look = (restart: RestartState, container: Partial<ContainerState>, now: number): ReplicaReport | undefined => {
+  const look = (
+    restart: RestartState,
+    container: Partial<ContainerState>,
+    now: number,
+    rollout?: RolloutSpec,
+    probed: HealthState = health,
+  ): ReplicaReport | undefined => {
     const state = emptyAgentState();
     state.restarts.set('a-0', restart);
     state.world.set({ known: true, ref: 'container/a-0', owned: true, state: { id: 'c', ...container } });
     const options = { host: 'h1', facts: FACTS, clock: () => now };
-    const input = { options, state, assignment, busy: false, health: () => health, before: undefined };
+    const replicas = assignment.replicas.map((one) => ({
+      ...one,
+      spec: { ...one.spec, ...(rollout ? { rollout } : {}) },
+    }));
+    const asked = { ...assignment, replicas };
+    const input = { options, state, assignment: asked, busy: false, health: () => probed, before: undefined };
     return reportOf(input).replicas[0];
   };
   const loop: RestartState = { count: 2, total: 2, startedAt: 1000, how: 'ended with status 3' };
@@ -72,6 +85,29 @@ describe('a replica that ends again and again', () => {
   it('is ready again once it has', () => {
     const seen = look(loop, { status: 'running' }, 3000);
     assert.deepEqual([seen?.phase, seen?.ready, seen?.reason], ['Ready', true, undefined]);
+  });
+  it('counts once it has been ready for as long as its App asks', () => {
+    const calm: RestartState = { count: 0, total: 0, startedAt: 1000 };
+    const minReady = { minReady: 5000, autoRevert: false };
+    assert.deepEqual(look(calm, { status: 'running' }, 4000, minReady)?.settlesAt, 5000);
+    assert.equal(look(calm, { status: 'running' }, 5000, minReady)?.settlesAt, undefined);
+    assert.equal(look(loop, { status: 'running' }, 1500, minReady)?.settlesAt, undefined, 'it is not ready at all');
+  });
+  it('says that it has yet to be probed', () => {
+    const calm: RestartState = { count: 0, total: 0, startedAt: 1000 };
+    const asked = (state: Partial<HealthState>): boolean | undefined =>
+      look(calm, { status: 'running' }, 4000, undefined, { ...health, ready: false, ...state })?.unprobed;
+    assert.deepEqual(
+      [
+        asked({}),
+        asked({ streaks: { readiness: -1 } }),
+        asked({ streaks: { liveness: 1 } }),
+        asked({ started: false }),
+      ],
+      [true, undefined, true, true],
+    );
+    assert.equal(asked({ started: false, streaks: { startup: -1 } }), undefined);
+    assert.equal(look(calm, { status: 'running' }, 4000)?.unprobed, undefined);
   });
   it('is not ready from its first start on when the kernel knows no process of it', () => {
     const fresh: RestartState = { count: 0, total: 0, startedAt: 1000 };

@@ -333,6 +333,7 @@ describe('place', () => {
       placements: book.placements,
       previous: new Map(),
       reports: [],
+      now: 0,
     });
     const reports = assignments.map(({ host, replicas }) => {
       const ready = replicas.map((replica) => ({

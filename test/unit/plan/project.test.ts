@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { RolloutRecord } from '../../../reconciler/model/release.ts';
 import type { Assignment, Placement, Report } from '../../../reconciler/model/replica.ts';
+import { incarnationOf } from '../../../reconciler/model/rollout.ts';
 import { project } from '../../../reconciler/plan/project.ts';
 import { catalogOf, hostsOf, reportOf, resources } from '../../support/catalog.ts';
 import type { Sketch } from '../../support/catalog.ts';
@@ -26,8 +28,21 @@ function step(
   previous: Assignments = new Map(),
 ): Assignments {
   const catalog = catalogOf(sketch);
-  const { assignments } = project({ catalog, author: 'Ann', placements, previous, reports: [] });
+  const { assignments } = project({ catalog, author: 'Ann', placements, previous, reports: [], now: 0 });
   return new Map(assignments.map((assignment) => [assignment.host, assignment]));
+}
+
+/** All that a host was assigned serves. */
+function ready({ host, generation, replicas }: Assignment): Report {
+  const serving = replicas.map((replica) => ({
+    id: replica.id,
+    phase: 'Ready' as const,
+    ready: true,
+    restarts: 0,
+    fingerprint: 'f',
+    incarnation: incarnationOf(replica),
+  }));
+  return reportOf(host, {}, { generation, replicas: serving });
 }
 
 const ids = (assignment: Assignment | undefined): readonly string[] | undefined =>
@@ -65,7 +80,7 @@ describe('project', () => {
     assert.deepEqual([ids(second.get('h1')), ids(second.get('h2'))], [['api-0', 'web-10'], ['web-1']]);
     const again = (reports: readonly Report[], previous = second): readonly string[] | undefined => {
       const catalog = catalogOf({ hosts, apps });
-      const { assignments } = project({ catalog, author: 'Ann', placements: moved, previous, reports });
+      const { assignments } = project({ catalog, author: 'Ann', placements: moved, previous, reports, now: 0 });
       return ids(assignments.find(({ host }) => host === 'h2'));
     };
     assert.deepEqual(again([reportOf('h1', {}, { generation: 1 })]), ['web-1'], 'it has not heard');
@@ -77,6 +92,7 @@ describe('project', () => {
       placements: moved,
       previous: second,
       reports: [reportOf('h1', {}, { generation: 2 })],
+      now: 0,
     }).assignments)
       third.set(one.host, one);
     assert.deepEqual(again([], third), ['web-1', 'web-2'], 'what was let in stays in');
@@ -135,6 +151,78 @@ describe('project', () => {
       ['sysctl', 'vm.swappiness', '10', 'tuning-a.yaml'],
     ]);
     assert.deepEqual(told('h2')?.[2], ['sysctl', 'vm.swappiness', '10', 'tuning-b.yaml']);
+  });
+
+  it('lets Apps of one Zone that change with one revision go in order of level, and the others go', () => {
+    const rollout = { minReady: 0, autoRevert: false };
+    const app = (level: number, change = {}): object => ({ level, rollout, ...change });
+    const apps = { a: app(0), b: app(3), c: app(3), plain: { level: 0 }, other: app(0, { zone: 'far' }) };
+    const zones = { main: {}, far: {} };
+    const all = placementsOf('a-0@h1', 'b-0@h1', 'c-0@h2', 'plain-0@h1', 'other-0@h1');
+    const sketch = (image: string, change = {}): Sketch => ({
+      hosts,
+      zones,
+      apps: Object.fromEntries(
+        Object.entries({ ...apps, ...change }).map(([name, spec]) => [name, { ...spec, image }]),
+      ),
+    });
+    const first = step(sketch('v1'), all);
+    const reports = [...first.values()].map(ready);
+    const previous = new Map([...first]);
+    const given = (records: readonly RolloutRecord[], change: Sketch): readonly string[] => {
+      const input = { catalog: catalogOf(change), author: 'Ann', placements: all, previous, reports, records, now: 0 };
+      const next = project(input);
+      const news = next.assignments.flatMap(({ replicas }) => replicas.filter(({ spec }) => spec.image === 'v2'));
+      known = next.records;
+      return news.map(({ app }) => app).sort();
+    };
+    let known: readonly RolloutRecord[] = [];
+    assert.deepEqual(given([], sketch('v2')), ['b', 'c', 'other', 'plain']);
+    assert.deepEqual(
+      known.map(({ app, stage }) => `${app} ${stage}`),
+      ['a queued', 'b rolling', 'c rolling', 'other rolling'],
+    );
+    assert.match(known[0]?.message ?? '', /waits until b is done/);
+    // one that changes by itself waits for nobody
+    const alone = known.map((record) => (record.app === 'a' ? { ...record, revision: 'rev0' } : record));
+    assert.deepEqual(given(alone, sketch('v2')), ['a', 'b', 'c', 'other', 'plain']);
+    // once the others are done it goes
+    const done = known.filter(({ app }) => app === 'a');
+    assert.deepEqual(given(done, sketch('v2', { b: { level: 3 }, c: { level: 3 } })), [
+      'a',
+      'b',
+      'c',
+      'other',
+      'plain',
+    ]);
+  });
+
+  it('remembers the change of an App that cannot be read, and forgets that of one that is gone', () => {
+    const rollout = { minReady: 0, autoRevert: false };
+    const apps = { api: { rollout } };
+    const all = placementsOf('api-0@h1');
+    const previous = step({ hosts, apps }, all);
+    const base = { author: 'Ann', placements: all, previous, reports: [...previous.values()].map(ready), now: 0 };
+    const changed = { hosts, apps: { api: { rollout, image: 'v2' } } };
+    const { records } = project({ ...base, catalog: catalogOf(changed) });
+    assert.equal(records.length, 1);
+    const held = catalogOf({ hosts, heldObjects: ['App/api'] });
+    assert.deepEqual(project({ ...base, catalog: held, records }).records, records);
+    assert.deepEqual(project({ ...base, catalog: catalogOf({ hosts }), records }).records, []);
+  });
+
+  it('counts for a careful App what a lost host said for nothing', () => {
+    const rollout = { minReady: 0, autoRevert: false };
+    const all = placementsOf('api-0@h1', 'api-1@h2');
+    const spec = { replicas: 2, rollout };
+    const previous = step({ hosts, apps: { api: spec } }, all);
+    const reports = [...previous.values()].map(ready);
+    const catalog = catalogOf({ hosts, apps: { api: { ...spec, image: 'v2' } } });
+    const given = (lost: ReadonlySet<string>): number => {
+      const { assignments } = project({ catalog, author: 'Ann', placements: all, previous, reports, lost, now: 0 });
+      return assignments.flatMap(({ replicas }) => replicas).filter(({ spec: { image } }) => image === 'v2').length;
+    };
+    assert.deepEqual([given(new Set()), given(new Set(['h2']))], [1, 0]);
   });
 
   it('sends a moved replica to its new host with the spec that it had', () => {

@@ -64,7 +64,18 @@ function run(
   });
   const network = (name: string): ReturnType<Parameters<typeof rollout>[0]['network']> =>
     catalogOf({ networks: { net: { egress: 5_000_000 } } }).networks.get(name)?.spec;
-  return rollout({ app, placements, current, reports, network });
+  return rollout({
+    app,
+    placements,
+    current,
+    reports,
+    late: new Set(),
+    network,
+    record: undefined,
+    revision: 'new',
+    now: 0,
+    ahead: () => undefined,
+  });
 }
 
 /** Ordinals that have the new image now. */

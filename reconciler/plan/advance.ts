@@ -1,0 +1,144 @@
+import type { AppSpec, Resource } from '../model/catalog.ts';
+import { attemptOf, versionOf } from '../model/release.ts';
+import type { Release, RolloutRecord } from '../model/release.ts';
+import type { AssignedReplica } from '../model/replica.ts';
+import { formatDuration } from '../model/units.ts';
+import { releaseOf, type Turn } from './turns.ts';
+
+/** A record before its stage is known and told. */
+export type Advanced = Omit<RolloutRecord, 'stage' | 'until' | 'message'>;
+
+export interface AdvanceInput {
+  readonly app: Resource<AppSpec>;
+  /** Of the last pass; undefined unless a change was on its way, or given up. */
+  readonly record: RolloutRecord | undefined;
+  /** The revision that the App is of. */
+  readonly revision: string;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  readonly turns: readonly Turn[];
+}
+
+type Assigned = Turn & { readonly last: AssignedReplica };
+
+function assigned(turns: readonly Turn[]): readonly Assigned[] {
+  return turns.filter((turn): turn is Assigned => turn.last !== undefined);
+}
+
+/** Whether a replica was last given that version, wherever it was placed then. */
+export function runs({ last }: Turn, version: string): boolean {
+  return last !== undefined && versionOf(last.spec) === version;
+}
+
+/**
+ * What to remember of an App's change after a look at its replicas; undefined when there is none. Another version in Git
+ * supersedes it, with the same to go back to; another try of a version that failed begins anew.
+ */
+export function advance(input: AdvanceInput): Advanced | undefined {
+  const { app, turns, now } = input;
+  if (!app.spec.rollout) return undefined;
+  const begun = begin(input);
+  if (!begun || isDone(begun, turns)) return undefined;
+  const { version, good } = begun;
+  const given = turns.filter((turn) => runs(turn, version));
+  const served = given.filter(({ word }) => word === 'serves');
+  const further = given.length > begun.given || served.length > begun.served;
+  const { stuckSince = now, canaryAt: _before, ...rest } = begun;
+  const stuck = given.some(({ word }) => word === 'fails');
+  return giveUp(
+    {
+      ...rest,
+      given: Math.max(begun.given, given.length),
+      served: Math.max(begun.served, served.length),
+      ...(stuck ? { stuckSince: further ? now : stuckSince } : {}),
+      ...canaryState(begun, canariesOf(app.spec, begun, turns), app.spec, now),
+      ...(begun.failed
+        ? { failed: { ...begun.failed, back: begun.failed.back || allRun(versionOf(good.spec), turns) } }
+        : {}),
+    },
+    input,
+  );
+}
+
+function begin({ app, record, revision, turns }: AdvanceInput): Advanced | undefined {
+  const version = versionOf(app.spec);
+  const attempt = attemptOf(app.spec);
+  if (record?.version === version && record.attempt === attempt) return withoutWords(record);
+  const fresh = { app: app.name, version, attempt, revision, given: 0, served: 0 };
+  if (record?.version === version && !record.failed) {
+    const { stuckSince: _clock, ...rest } = withoutWords(record);
+    return { ...rest, attempt, given: 0, served: 0 };
+  }
+  if (record) return { ...fresh, good: record.good };
+  const other = assigned(turns).filter((turn) => !runs(turn, version));
+  return other.length === 0 ? undefined : { ...fresh, good: bestOf(other) };
+}
+
+function withoutWords({ stage: _stage, until: _until, message: _message, ...rest }: RolloutRecord): Advanced {
+  return rest;
+}
+
+/** What most of them serve; where none serves, what most were given. */
+function bestOf(turns: readonly Assigned[]): Release {
+  const counts = new Map<string, { readonly first: AssignedReplica; count: number }>();
+  for (const { last, word } of turns) {
+    const version = versionOf(last.spec);
+    const one = counts.get(version) ?? { first: last, count: 0 };
+    one.count += word === 'serves' ? turns.length + 1 : 1;
+    counts.set(version, one);
+  }
+  const [best] = [...counts.values()].sort((a, b) => b.count - a.count);
+  if (!best) throw new RangeError('there is no replica to go back to');
+  return releaseOf(best.first);
+}
+
+/** Whether all that have a place were given the version and serve it, but for those of which nothing is heard. */
+function allRun(version: string, turns: readonly Turn[]): boolean {
+  const placed = turns.filter(({ placement }) => placement !== undefined);
+  const there = placed.every((turn) => runs(turn, version) && (turn.word === 'serves' || turn.word === 'silent'));
+  return there && placed.some(({ word }) => word === 'serves');
+}
+
+function isDone({ version }: Advanced, turns: readonly Turn[]): boolean {
+  return allRun(version, turns);
+}
+
+/** The replicas that go first: those that went already, then by ordinal. Undefined where all may go. */
+export function canariesOf(
+  { rollout }: AppSpec,
+  change: Advanced,
+  turns: readonly Turn[],
+): readonly Turn[] | undefined {
+  const { version, good, canaryDone } = change;
+  // the way back to what ran before needs no trial
+  if (!rollout?.canary || canaryDone || versionOf(good.spec) === version) return undefined;
+  const placed = turns.filter(({ placement }) => placement !== undefined);
+  const went = placed.filter((turn) => runs(turn, version));
+  return [...went, ...placed.filter((turn) => !went.includes(turn))].slice(0, rollout.canary.replicas);
+}
+
+function canaryState(
+  { version, canaryAt, canaryDone }: Advanced,
+  canaries: readonly Turn[] | undefined,
+  { rollout }: AppSpec,
+  now: number,
+): Pick<RolloutRecord, 'canaryAt' | 'canaryDone'> {
+  if (!canaries) return { ...(canaryAt === undefined ? {} : { canaryAt }), ...(canaryDone ? { canaryDone } : {}) };
+  const all = canaries.length > 0 && canaries.every((turn) => runs(turn, version) && turn.word === 'serves');
+  if (!all) return {};
+  const since = canaryAt ?? now;
+  const pause = rollout?.canary?.pause ?? 'forever';
+  return { canaryAt: since, ...(pause !== 'forever' && now >= since + pause ? { canaryDone: true } : {}) };
+}
+
+function giveUp(change: Advanced, { app, turns, now }: AdvanceInput): Advanced {
+  const { progressDeadline } = app.spec.rollout ?? {};
+  const { failed, stuckSince, version, good } = change;
+  if (failed || progressDeadline === undefined || stuckSince === undefined) return change;
+  if (now - stuckSince < progressDeadline || versionOf(good.spec) === version) return change;
+  const culprit = turns.find((turn) => runs(turn, version) && turn.word === 'fails');
+  const { reason, message = '' } = culprit?.report ?? {};
+  const trouble = reason === undefined ? 'does not serve' : `${reason}${message === '' ? '' : `: ${message}`}`;
+  const why = `no progress for ${formatDuration(progressDeadline)}: ${culprit?.id ?? ''} ${trouble}`;
+  return { ...change, failed: { at: now, why, back: false } };
+}

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import type { AppSpec, RolloutSpec } from '../../reconciler/model/catalog.ts';
+import { attemptOf, versionOf } from '../../reconciler/model/release.ts';
+import type { RolloutRecord } from '../../reconciler/model/release.ts';
+import { replicaId } from '../../reconciler/model/replica.ts';
+import type { AssignedReplica, Placement, ReplicaReport } from '../../reconciler/model/replica.ts';
+import { incarnationOf } from '../../reconciler/model/rollout.ts';
+import { rollout } from '../../reconciler/plan/rollout.ts';
+import type { Rollout } from '../../reconciler/plan/rollout.ts';
+import { appSpec, catalogOf, resources } from './catalog.ts';
+
+/** The images that a scene's letters stand for. */
+export const IMAGES: Readonly<Record<string, string>> = { o: 'old', n: 'new', x: 'other' };
+
+function placementOf(ordinal: number): Placement {
+  const { cpu, memory, pids } = resources(1000, 1024, 100);
+  const replica = replicaId('web', ordinal);
+  const where = { host: `h${String(ordinal)}`, network: 'net', address: `10.1.0.${String(10 + ordinal)}` };
+  return { replica, app: 'web', zone: 'main', ...where, demand: { cpu, memory, pids }, epoch: 1 };
+}
+
+function assignedOf(ordinal: number, image: string): AssignedReplica {
+  const origin = { revision: 'r0', file: 'web.yaml', line: 1, column: 1 };
+  const spec = appSpec({ image });
+  return {
+    id: replicaId('web', ordinal),
+    app: 'web',
+    owner: 'team',
+    spec,
+    placement: placementOf(ordinal),
+    origin,
+    fields: {},
+  };
+}
+
+/** How a host speaks of a replica: + serves, ~ ready but not yet for long enough, - fails, . is not ready and says no more, b has yet to be probed, ? knows not of its last Assignment, ! not at all. */
+function reportOf(assigned: AssignedReplica, sign: string): ReplicaReport {
+  const ready = '+~?'.includes(sign);
+  return {
+    id: assigned.id,
+    phase: ready ? 'Ready' : 'Running',
+    ready,
+    restarts: 0,
+    fingerprint: 'f',
+    incarnation: incarnationOf(assigned),
+    ...(sign === '~' ? { settlesAt: 9 } : {}),
+    ...(sign === '-' ? { reason: 'ProbeFailed', message: 'readiness probe: 500' } : {}),
+    ...(sign === 'b' ? { unprobed: true } : {}),
+  };
+}
+
+/** An App with a `rollout` block in the middle of something. */
+export interface Scene {
+  /** A letter for the image (o old, n new, x other; - never assigned) and a sign for each replica. */
+  readonly standing: string;
+  readonly how?: Partial<RolloutSpec>;
+  readonly maxUnavailable?: number;
+  readonly record?: Partial<RolloutRecord>;
+  readonly now?: number;
+  readonly ahead?: string;
+  readonly image?: string;
+}
+
+const GOOD = { spec: appSpec({ image: 'old' }), origin: assignedOf(0, 'old').origin, fields: {} };
+
+function specOf({ standing, how, maxUnavailable = 1, image = 'new' }: Scene): AppSpec {
+  const block: RolloutSpec = { minReady: 0, autoRevert: how?.progressDeadline !== undefined, ...how };
+  return appSpec({ image, maxUnavailable, replicas: standing.split(' ').length, rollout: block });
+}
+
+/** One pass over it. */
+export function run(scene: Scene): Rollout {
+  const cells = scene.standing
+    .split(' ')
+    .map((cell, ordinal) => ({ image: cell[0] ?? '', sign: cell[1] ?? '', ordinal }));
+  const spec = specOf(scene);
+  const app = catalogOf({ apps: { web: spec }, revision: 'r1' }).apps.get('web');
+  assert.ok(app);
+  const given = cells.flatMap(({ image, sign, ordinal }) =>
+    image === '-' ? [] : [{ assigned: assignedOf(ordinal, IMAGES[image] ?? ''), sign }],
+  );
+  const blank = {
+    app: 'web',
+    version: versionOf(spec),
+    attempt: attemptOf(spec),
+    revision: 'r1',
+    good: GOOD,
+    given: 0,
+    served: 0,
+  };
+  return rollout({
+    app,
+    placements: new Map(cells.map(({ ordinal }) => [replicaId('web', ordinal), placementOf(ordinal)])),
+    current: new Map(given.map(({ assigned }) => [assigned.id, assigned])),
+    reports: new Map(
+      given.flatMap(({ assigned, sign }) => (sign === '!' ? [] : [[assigned.id, reportOf(assigned, sign)] as const])),
+    ),
+    late: new Set(given.flatMap(({ assigned, sign }) => (sign === '?' ? [assigned.id] : []))),
+    network: () => undefined,
+    record: scene.record && { ...blank, stage: 'rolling', message: '', ...scene.record },
+    revision: 'r1',
+    now: scene.now ?? 1000,
+    ahead: () => scene.ahead,
+  });
+}
