@@ -31,13 +31,13 @@ function contextOf({ state }: PassDeps, fleet: string, ms: number): Context {
 /** One pass over some or all refs of the host: the sentence, for one machine. */
 export function runPass(deps: PassDeps, assignment: Assignment, specs: Specs, scope: Scope): Promise<PassResult> {
   const { state, providers, clock } = deps;
-  let askedAt = clock();
-  const fresher = (ref: Ref): boolean => state.busy.has(ref) || (state.touched.get(ref) ?? 0) >= askedAt;
+  let askedAfter = state.changes;
+  const fresher = (ref: Ref): boolean => state.busy.has(ref) || (state.endedAs.get(ref) ?? 0) > askedAfter;
   const steps: Steps<Scope, Assignment, Specs, Scope, undefined, ReturnType<typeof planHost>, PassResult> = {
     checkout: () => Promise.resolve(assignment),
     compile: () => specs,
     observe: async (desired) => {
-      askedAt = clock();
+      askedAfter = state.changes;
       const context = contextOf(deps, assignment.fleet, 30_000);
       const refs = scope && [...scope];
       const blind = await observeInto(state.world, providers, context, [...desired.keys()], refs, fresher);

@@ -164,6 +164,19 @@ describe('the agent', () => {
       assert.equal(one.most, 1);
     });
   });
+  it('looks when asked in the very millisecond in which a change ended', async () => {
+    const one = rig();
+    let now = Date.now();
+    await during({ ...one, options: { ...one.options, clock: () => now } }, async (agent) => {
+      one.value = '9';
+      agent.kick('sysctl/a.b');
+      await until(() => one.value === '1' && one.drafts.length === 2);
+      one.value = '8';
+      agent.kick('sysctl/a.b');
+      await until(() => one.value === '1' && one.drafts.length === 4);
+      now += 1;
+    });
+  });
   it('makes no change whose intent cannot be journaled, and goes on when it can', async () => {
     let full = true;
     const one = rig({}, () =>
