@@ -177,6 +177,23 @@ describe('the agent', () => {
       now += 1;
     });
   });
+  it('tells no more of a failure once all is as it should be', async () => {
+    for (const value of ['1', '9']) {
+      const one = rig({
+        apply: () => {
+          one.value = value;
+          return Promise.reject(new PlumbError('TIMEOUT', 'its answer never came'));
+        },
+      });
+      await during(one, async (agent) => {
+        one.value = '9';
+        agent.kick('sysctl/a.b');
+        await until(() => agent.hopeful());
+        one.value = '1';
+        await until(() => !agent.hopeful());
+      });
+    }
+  });
   it('makes no change whose intent cannot be journaled, and goes on when it can', async () => {
     let full = true;
     const one = rig({}, () =>
