@@ -63,6 +63,9 @@ export interface AgentState {
   readonly busy: Map<Ref, Underway>;
   /** When a ref was last changed by us. */
   readonly touched: Map<Ref, number>;
+  /** How many changes have ended, and as which of them a ref's last one: a millisecond is too long to tell before from after. */
+  changes: number;
+  readonly endedAs: Map<Ref, number>;
   readonly pauses: Map<Ref, Pause>;
   readonly failures: Map<Ref, Failure>;
   readonly restarts: Map<string, RestartState>;
@@ -86,6 +89,8 @@ export function emptyAgentState(): AgentState {
     blind: new Map(),
     busy: new Map(),
     touched: new Map(),
+    changes: 0,
+    endedAs: new Map(),
     pauses: new Map(),
     failures: new Map(),
     restarts: new Map(),

@@ -121,7 +121,14 @@ export function createAgent(options: AgentOptions): Agent {
     // before the first full look an empty world is no news
     if (!assignment || !state.seen) return;
     probed.set(targetsOf(state, assignment));
-    const next = reportOf({ options, state, assignment, busy: busy(), health: (id) => probed.get(id), before: latest });
+    const next = reportOf({
+      options,
+      state,
+      assignment,
+      busy: state.busy.size > 0,
+      health: (id) => probed.get(id),
+      before: latest,
+    });
     latest = next;
     awaitProof(assignment);
     const content = JSON.stringify({ ...next, at: 0 });

@@ -5,7 +5,7 @@ import type { AgentOptions, Log } from './agent-state.ts';
 import { knownOf, statusFrom } from './control.ts';
 import { PlumbError } from '../model/errors.ts';
 import { createMembership } from './membership.ts';
-import { introduction } from './report.ts';
+import { introduce } from './introduce.ts';
 import { shipJournal } from './shipping.ts';
 import { readJournal, type LocalView } from './view.ts';
 
@@ -65,8 +65,7 @@ export function createFleetAgent(options: FleetAgentOptions): FleetAgent {
         Promise.reject(new PlumbError('USAGE', `a plumb agent runs here: ask plumb controller to converge the fleet`)),
     },
     async run(signal) {
-      const before = (await near.mailbox.reports()).find((report) => report.host === host);
-      await mailbox.report(introduction(host, facts, clock(), before));
+      await introduce({ host, facts, mailbox, last: near.mailbox, clock, log }, signal);
       const end = new AbortController();
       const over = AbortSignal.any([signal, end.signal]);
       try {

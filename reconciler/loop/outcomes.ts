@@ -24,6 +24,7 @@ export function notePassOutcome(
   state.waiting.delete(ref);
   if (outcome.result === 'skipped' || outcome.result === 'held') return;
   state.touched.set(ref, clock());
+  state.endedAs.set(ref, (state.changes += 1));
   if (outcome.result === 'done') {
     noteDone(deps, specs, outcome);
     noteStart(deps, assignment, ref, change.because);

@@ -31,13 +31,13 @@ function contextOf({ state }: PassDeps, fleet: string, ms: number): Context {
 /** One pass over some or all refs of the host: the sentence, for one machine. */
 export function runPass(deps: PassDeps, assignment: Assignment, specs: Specs, scope: Scope): Promise<PassResult> {
   const { state, providers, clock } = deps;
-  let askedAt = clock();
-  const fresher = (ref: Ref): boolean => state.busy.has(ref) || (state.touched.get(ref) ?? 0) >= askedAt;
+  let askedAfter = state.changes;
+  const fresher = (ref: Ref): boolean => state.busy.has(ref) || (state.endedAs.get(ref) ?? 0) > askedAfter;
   const steps: Steps<Scope, Assignment, Specs, Scope, undefined, ReturnType<typeof planHost>, PassResult> = {
     checkout: () => Promise.resolve(assignment),
     compile: () => specs,
     observe: async (desired) => {
-      askedAt = clock();
+      askedAfter = state.changes;
       const context = contextOf(deps, assignment.fleet, 30_000);
       const refs = scope && [...scope];
       const blind = await observeInto(state.world, providers, context, [...desired.keys()], refs, fresher);
@@ -64,6 +64,7 @@ export function runPass(deps: PassDeps, assignment: Assignment, specs: Specs, sc
         settled: state.settled,
       }),
     apply: async ({ plan, wakeAt }) => {
+      notePlanned(deps, specs, plan, (ref) => (scope?.has(ref) ?? true) && !fresher(ref));
       for (const { ref } of plan.waves.flat()) state.busy.set(ref, beginning());
       const outcomes = await applyPlan(plan, {
         providers,
@@ -76,24 +77,29 @@ export function runPass(deps: PassDeps, assignment: Assignment, specs: Specs, sc
       });
       return { plan, outcomes, ...(wakeAt === undefined ? {} : { wakeAt }) };
     },
-    record: ({ plan }) => {
-      for (const ref of scope ?? state.waiting.keys()) state.waiting.delete(ref);
-      for (const { change, reason } of plan.held) state.waiting.set(change.ref, reason);
-      noteSettled(deps, specs, plan, scope);
-      return Promise.resolve();
-    },
+    // intents and outcomes are journaled as the changes are made
+    record: () => Promise.resolve(),
   };
   return converge(steps, scope);
 }
 
-/** What was seen and needs no change is as its spec says. */
-function noteSettled({ state }: PassDeps, specs: Specs, plan: Plan, scope: Scope): void {
-  const changed = new Set([...plan.waves.flat(), ...plan.held.map(({ change }) => change)].map(({ ref }) => ref));
-  for (const ref of scope ?? specs.keys()) {
-    const want = specs.get(ref);
-    const settled = want && !changed.has(ref) && !state.busy.has(ref) && state.world.get(ref)?.known === true;
-    if (settled) state.settled.set(ref, fingerprintOf(want.spec as object));
-  }
+/** What the agent learns from a plan, at once, since changes may take minutes: what waits, and that all else is as it should be. */
+function notePlanned({ state }: PassDeps, specs: Specs, { waves, held }: Plan, looked: (ref: Ref) => boolean): void {
+  const { waiting, failures, pauses, settled, world } = state;
+  for (const ref of waiting.keys()) if (looked(ref)) waiting.delete(ref);
+  for (const { change, reason } of held) waiting.set(change.ref, reason);
+  const changed = new Set([...waves.flat(), ...held.map(({ change }) => change)].map(({ ref }) => ref));
+  const isRight = (ref: Ref): boolean => {
+    const known = world.get(ref)?.known;
+    return looked(ref) && !changed.has(ref) && (specs.has(ref) ? known === true : known !== false);
+  };
+  for (const [ref, { spec }] of specs) if (isRight(ref)) settled.set(ref, fingerprintOf(spec as object));
+  // a change that failed may have been made all the same, or by somebody else
+  for (const ref of failures.keys())
+    if (isRight(ref)) {
+      failures.delete(ref);
+      pauses.delete(ref);
+    }
 }
 
 /** Intent before, outcome after, and what the agent learns from it; the ref is free again then. */

@@ -4,7 +4,7 @@ import { createAgent, type Agent } from './agent.ts';
 import type { AgentOptions, Log } from './agent-state.ts';
 import { createControl } from './control.ts';
 import { createController, type Controller, type Repository } from './controller.ts';
-import { introduction } from './report.ts';
+import { introduce } from './introduce.ts';
 import { readJournal, type LocalView } from './view.ts';
 
 export interface UpOptions {
@@ -54,8 +54,7 @@ export function createUp(options: UpOptions): Up {
       journal: (...asked) => readJournal(store.journal, ...asked),
     },
     async run(signal) {
-      const before = (await store.mailbox.reports()).find((report) => report.host === host);
-      await store.mailbox.report(introduction(host, facts, clock(), before));
+      await introduce({ host, facts, mailbox: store.mailbox, last: store.mailbox, clock, log }, signal);
       await Promise.all([agent.run(signal), control.run(signal)]);
     },
   };

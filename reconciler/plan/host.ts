@@ -86,7 +86,21 @@ function remake(
 export function closure(ref: Ref, desired: ReadonlyMap<Ref, Desired>): readonly Ref[] {
   const name = nameOf(ref);
   if (name === '*') return [...desired.keys()].filter((other) => kindOf(other) === kindOf(ref));
-  if (kindOf(ref) === 'sandbox') return [ref, refOf('port', name), refOf('container', name), refOf('cgroup', name)];
-  if (kindOf(ref) === 'container') return [ref, refOf('sandbox', name), refOf('cgroup', name)];
+  if (kindOf(ref) === 'sandbox') return [refOf('port', name), ...withImage(refOf('container', name), desired)];
+  if (kindOf(ref) === 'container') return withImage(ref, desired);
+  // it is looked for only for those that are about to be made of it
+  if (kindOf(ref) === 'image')
+    return [
+      ref,
+      ...[...desired.values()]
+        .filter(({ dependsOn }) => dependsOn.includes(ref))
+        .flatMap(({ ref: of }) => withImage(of, desired)),
+    ];
   return [ref];
+}
+
+function withImage(container: Ref, desired: ReadonlyMap<Ref, Desired>): readonly Ref[] {
+  const name = nameOf(container);
+  const images = desired.get(container)?.dependsOn.filter((ref) => kindOf(ref) === 'image') ?? [];
+  return [container, ...images, refOf('sandbox', name), refOf('cgroup', name)];
 }

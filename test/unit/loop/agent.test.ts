@@ -5,7 +5,7 @@ import type { AgentOptions } from '../../../reconciler/loop/agent-state.ts';
 import type { EntryDraft } from '../../../reconciler/model/journal.ts';
 import { PlumbError } from '../../../reconciler/model/errors.ts';
 import type { Provider } from '../../../reconciler/model/provider.ts';
-import type { Assignment } from '../../../reconciler/model/replica.ts';
+import type { Assignment, Report } from '../../../reconciler/model/replica.ts';
 import { ORIGIN } from '../../support/changes.ts';
 
 const assignment: Assignment = {
@@ -162,6 +162,58 @@ describe('the agent', () => {
       }
       await until(() => one.value === '1' && one.running === 0);
       assert.equal(one.most, 1);
+    });
+  });
+  it('looks when asked in the very millisecond in which a change ended', async () => {
+    const one = rig();
+    let now = Date.now();
+    await during({ ...one, options: { ...one.options, clock: () => now } }, async (agent) => {
+      one.value = '9';
+      agent.kick('sysctl/a.b');
+      await until(() => one.value === '1' && one.drafts.length === 2);
+      one.value = '8';
+      agent.kick('sysctl/a.b');
+      await until(() => one.value === '1' && one.drafts.length === 4);
+      now += 1;
+    });
+  });
+  it('tells no more of a failure once all is as it should be', async () => {
+    for (const value of ['1', '9']) {
+      const one = rig({
+        apply: () => {
+          one.value = value;
+          return Promise.reject(new PlumbError('TIMEOUT', 'its answer never came'));
+        },
+      });
+      await during(one, async (agent) => {
+        one.value = '9';
+        agent.kick('sysctl/a.b');
+        await until(() => agent.hopeful());
+        one.value = '1';
+        await until(() => !agent.hopeful());
+      });
+    }
+  });
+  it('does not tell of a look as of a change', async () => {
+    const reports: Report[] = [];
+    const one = rig({
+      observe: async () => {
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        return [{ known: true, ref: 'sysctl/a.b', state: { value: one.value }, owned: true }];
+      },
+    });
+    const report = (next: Report): Promise<void> => Promise.resolve(void reports.push(next));
+    const mailbox = { ...one.options.mailbox, report };
+    await during({ ...one, options: { ...one.options, mailbox } }, async (agent) => {
+      await until(() => reports.length > 0);
+      agent.kick('sysctl/a.b');
+      await new Promise((resolve) => setTimeout(resolve, 250));
+      agent.kick('*');
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      assert.deepEqual(
+        reports.map(({ conditions }) => conditions.find(({ type }) => type === 'Ready')?.status),
+        [true],
+      );
     });
   });
   it('makes no change whose intent cannot be journaled, and goes on when it can', async () => {
