@@ -6,49 +6,60 @@ import { command, outputOption, parse } from './options.ts';
 import { storeOptions } from './fleet-store.ts';
 import { stateOptions } from './paths.ts';
 import { table, tint } from './table.ts';
+import { scoped, type Scoped } from './status-scope.ts';
 import { openView, type Looking } from './view.ts';
 
 interface Options extends Looking {
   readonly output: 'text' | 'json';
   readonly watch?: boolean;
+  readonly all?: boolean;
 }
 
 /** `plumb status`: 0 all Synced and Healthy, 1 error, 2 OutOfSync or Degraded. */
 export async function statusCommand(argv: readonly string[], io: Io): Promise<number> {
   const cmd = command(
     'status',
-    'Show whether everything is as Git says, and healthy.',
-    'plumb status\nplumb status --watch',
+    'Show whether everything is as Git says, and healthy: the whole, or a part.',
+    'plumb status\nplumb status --watch\nplumb status host/h1\nplumb status app/web --store redis://10.0.0.5',
     io,
   )
+    .argument('[part]', 'app/NAME, zone/NAME, rack/NAME, switch/NAME or host/NAME')
     .addOption(outputOption('text', 'json'))
+    .option('-a, --all', 'every replica, also where they are many and well')
     .option('-w, --watch', 'show it again whenever it changes, until interrupted');
   stateOptions(cmd);
   storeOptions(cmd);
-  const options = parse(cmd, argv)?.opts<Options>();
-  if (!options) return 0;
+  const parsed = parse(cmd, argv);
+  if (!parsed) return 0;
+  const options = parsed.opts<Options>();
   const opened = await openView(options, io);
   try {
-    return await watched(opened.view, options, io);
+    return await watched(opened.view, parsed.args[0], options, io);
   } finally {
     await opened.close();
   }
 }
 
 /** Shows the status, once or again and again; gives the exit status of the last. */
-async function watched(view: LocalView, options: Options, io: Io): Promise<number> {
-  const show = (status: Status): string =>
-    options.output === 'json' ? `${JSON.stringify(status, null, 2)}\n` : renderStatus(status, io);
-  let status = await view.status();
+async function watched(view: LocalView, part: string | undefined, options: Options, io: Io): Promise<number> {
+  const look = async (): Promise<Scoped> => {
+    const status = await view.status();
+    return part === undefined ? { status, lines: [] } : scoped(status, await view.known(), part);
+  };
+  const show = ({ status, lines }: Scoped): string =>
+    options.output === 'json'
+      ? `${JSON.stringify(part === undefined ? status : { ...status, part }, null, 2)}\n`
+      : renderStatus(status, io, { lines, all: options.all === true });
+  let status = await look();
   io.out(show(status));
   for (let last = show(status); options.watch === true && !io.signal.aborted;) {
     await new Promise((resolve) => setTimeout(resolve, 500));
-    status = await view.status();
+    status = await look();
     const next = show(status);
     if (next !== last) io.out(io.isTTY ? `\u001b[H\u001b[2J${next}` : `\n${next}`);
     last = next;
   }
-  return statusCode(status);
+  return statusCode(status.status);
 }
 
 const GOOD = new Set(['Synced', 'Healthy']);
@@ -79,25 +90,51 @@ function age(ms: number): string {
   return seconds < 7200 ? `${String(Math.round(seconds / 60))} min` : `${String(Math.round(seconds / 3600))} h`;
 }
 
+/** More replicas than these do not fit on a screen. */
+const SCREEN = 50;
+
+function isWell({ sync, health }: StatusItem): boolean {
+  return sync === 'Synced' && health === 'Healthy';
+}
+
+/** Of many replicas those that are not well, then as many of the others as fit. */
+function shownOf(items: readonly StatusItem[], all: boolean): readonly StatusItem[] {
+  if (all || items.length <= SCREEN) return items;
+  const unwell = items.filter((item) => !isWell(item));
+  return [...unwell, ...items.filter(isWell)].slice(0, SCREEN);
+}
+
 /** The status as a person reads it: one line for the whole, a table of replicas, then what needs to be known. */
-export function renderStatus(status: Status, io: Io): string {
+export function renderStatus(
+  status: Status,
+  io: Io,
+  { lines: about = [], all = false }: { readonly lines?: readonly string[]; readonly all?: boolean } = {},
+): string {
   const { source } = status;
   const lines: string[] = [];
   const good = status.sync === 'Synced' && status.health === 'Healthy';
   const word = tint(io, good ? 'green' : 'yellow', `${status.sync}, ${status.health}`);
   lines.push(`${status.revision === '' ? 'no revision yet' : `revision ${status.revision.slice(0, 7)}`}  ${word}`);
+  lines.push(...about);
   if (source?.error !== undefined)
     lines.push(
       `source ${source.url} ${source.ref}: last fetched ${age(Date.now() - source.fetchedAt)} ago: ${source.error}`,
     );
+  const shown = shownOf(status.items, all);
   lines.push(
     '',
     table(
       ['REPLICA', 'HOST', 'ADDRESS', 'SYNC', 'HEALTH', 'RESTARTS', 'IMAGE', 'STATE'],
-      status.items.map((item) => row(item, io)),
+      shown.map((item) => row(item, io)),
     ),
   );
   if (status.items.length === 0) lines.push('(no replicas)');
+  const hidden = status.items.filter((item) => !shown.includes(item));
+  if (hidden.length > 0) {
+    const unwell = hidden.filter((item) => !isWell(item)).length;
+    const rest = unwell === 0 ? 'all Synced and Healthy' : `${String(unwell)} of them not well`;
+    lines.push(`… and ${String(hidden.length)} more, ${rest}: --all shows them`);
+  }
   if (status.problems > 0)
     lines.push('', `${counted(status.problems, 'problem')} in the manifests: plumb validate tells more`);
   for (const { ref, path, state, why } of status.limitations) lines.push(`${state}: ${ref} ${path}: ${why}`);

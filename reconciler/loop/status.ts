@@ -209,3 +209,26 @@ function rolloutStatus({ app, stage, revision, message, until }: RolloutRecord):
 export function statusCode({ sync, health }: Status): number {
   return sync === 'Synced' && health === 'Healthy' ? 0 : 2;
 }
+
+/** A status of some items only, with what it says of their hosts. */
+export function narrowed(status: Status, items: readonly StatusItem[], hosts: ReadonlySet<string>): Status {
+  const apps = new Set(items.map(({ ref }) => ref.slice('replica/'.length, ref.lastIndexOf('-'))));
+  const about = (text: string): boolean => [...hosts, ...apps].some((name) => text.includes(name));
+  const rollouts = status.rollouts?.filter(({ app }) => apps.has(app)) ?? [];
+  const { rollouts: _all, ...rest } = status;
+  const unsynced = items.find(({ sync }) => sync !== 'Synced');
+  return {
+    ...rest,
+    sync: items.some(({ sync }) => sync === 'Unknown')
+      ? 'Unknown'
+      : unsynced || rollouts.length > 0
+        ? 'OutOfSync'
+        : 'Synced',
+    health: worst(items),
+    items,
+    held: status.held.filter(about),
+    messages: status.messages.filter(about),
+    draining: status.draining.filter(({ host }) => hosts.has(host)),
+    ...(rollouts.length > 0 ? { rollouts } : {}),
+  };
+}

@@ -8,6 +8,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { remoteView } from '../../cli/local.ts';
+import type { Status } from '../../reconciler/loop/status.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const PLUMB = join(ROOT, 'bin', 'plumb');
@@ -84,6 +85,12 @@ describe('verbs beside a running up', () => {
     const { out } = plumb('why', 'container/web-0');
     assert.match(out, /web-0 stop is \{.*\} on h1\n/);
     assert.doesNotMatch(out, /there now/);
+    const part = JSON.parse(plumb('status', 'app/web', '-o', 'json').out) as Status & { readonly part: string };
+    assert.deepEqual([part.part, part.items.length > 0], ['app/web', true]);
+    assert.ok(part.items.every(({ ref }) => ref.startsWith('replica/web-')));
+    assert.match(plumb('status', 'host/h1').out, /host h1 in zone main, .*open; reserved: cpu /);
+    assert.match(plumb('status', 'rack/nowhere').err, /there is no rack nowhere; there are: /);
+    assert.match(plumb('status', 'web').err, /is no part of a fleet: write app/);
     assert.match(plumb('why', 'container/wep-0').err, /did you mean "container\/web-0"\?/);
     assert.match(plumb('why', 'container/web-0', 'memry').err, /no field memry; did you mean "memory"\?/);
   });
