@@ -12,7 +12,7 @@ import type { Entry } from '../../reconciler/model/journal.ts';
 import type { Ref } from '../../reconciler/model/ref.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
-const PLUMB: string = join(ROOT, 'bin', 'plumb');
+export const PLUMB: string = join(ROOT, 'bin', 'plumb');
 
 /** Why tests on real hosts are skipped here; false where they can run. */
 export const NEEDS_ROOT: false | string =
@@ -83,6 +83,31 @@ export function app(name: string, spec = ''): string {
   return `${head}${image}${command}${stop}${spec === '' ? '' : `${spec}\n`}`;
 }
 
+/** What is waited for, and where it is seen. */
+interface Wish {
+  readonly what: string;
+  readonly good: (status: Status) => boolean;
+  readonly seconds: number;
+  readonly look: () => Promise<Status>;
+  readonly log: () => string;
+}
+
+/** Waits until the status is as wanted; fails with the last one and the last of the log otherwise. */
+export async function untilStatus({ what, good, seconds, look, log }: Wish): Promise<Status> {
+  const end = Date.now() + seconds * 1000;
+  let last: Status | undefined;
+  while (Date.now() < end) {
+    last = await look().catch(() => undefined);
+    if (last && good(last)) return last;
+    await sleep(50);
+  }
+  const items = last?.items.map(({ ref, sync, health, reason }) => `  ${ref} ${sync} ${health} ${reason}`).join('\n');
+  const messages = [...(last?.messages ?? []), ...(last?.held ?? [])].join('\n');
+  throw new Error(
+    `not ${what} after ${String(seconds)} s: ${String(last?.sync)} ${String(last?.health)}\n${items ?? ''}\n${messages}\n${log().slice(-3000)}`,
+  );
+}
+
 /** A view whose place may change. */
 function movable(view: () => LocalView): LocalView {
   return {
@@ -133,20 +158,8 @@ export async function setStage(name: string, files: Readonly<Record<string, stri
     one.kill(signal);
     await ended;
   };
-  const until: Stage['until'] = async (what, good, seconds = 60) => {
-    const end = Date.now() + seconds * 1000;
-    let last: Status | undefined;
-    while (Date.now() < end) {
-      last = await view.status().catch(() => undefined);
-      if (last && good(last)) return last;
-      await sleep(50);
-    }
-    const items = last?.items.map(({ ref, sync, health, reason }) => `  ${ref} ${sync} ${health} ${reason}`).join('\n');
-    const messages = [...(last?.messages ?? []), ...(last?.held ?? [])].join('\n');
-    throw new Error(
-      `not ${what} after ${String(seconds)} s: ${String(last?.sync)} ${String(last?.health)}\n${items ?? ''}\n${messages}\n${log.slice(-3000)}`,
-    );
-  };
+  const until: Stage['until'] = (what, good, seconds = 60) =>
+    untilStatus({ what, good, seconds, look: () => view.status(), log: () => log });
 
   return {
     lab,
