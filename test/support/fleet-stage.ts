@@ -131,7 +131,7 @@ export async function setFleetStage(name: string, files: Readonly<Record<string,
     return viewOf(controller ?? '').status();
   };
   const until: FleetStage['until'] = (what, good, seconds = 90) =>
-    untilStatus({ what, good, seconds, look: status, log: parts.log });
+    untilStatus({ what, good, seconds, look: status, log: () => parts.log() });
 
   return {
     lab,
