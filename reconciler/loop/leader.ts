@@ -24,8 +24,9 @@ export interface Leader {
   run(signal: AbortSignal): Promise<void>;
 }
 
-/** Renewed so often within its time. */
+/** Renewed so often within its time, and wanted so often: who stands by must not add much to the time that it still runs. */
 const RENEWALS = 4;
+const ATTEMPTS = 8;
 /** A store that does not answer keeps nobody from stopping for longer, milliseconds. */
 const GOODBYE = 2_000;
 /** Part of the time after which a holder that could not renew no longer acts on it. */
@@ -63,7 +64,7 @@ export function createLeader(options: LeaderOptions): Leader {
     async run(signal) {
       while (!signal.aborted) {
         await renew();
-        await pause(ttl / RENEWALS, signal);
+        await pause(ttl / (lease ? RENEWALS : ATTEMPTS), signal);
         tell();
       }
       const held = lease;

@@ -86,4 +86,34 @@ describe('a leader', () => {
     stop.abort();
     await run;
   });
+  it('takes over soon after the lease of a dead one is over', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const world = table();
+    const stop = new AbortController();
+    const leader = createLeader({
+      leases: world.leases,
+      name: 'controller',
+      holder: 'b',
+      ttl: 8000,
+      clock: () => world.now,
+      log,
+      onChange: () => undefined,
+    });
+    await world.leases.acquire('controller', 'a', 8000);
+    const run = leader.run(stop.signal);
+    const pass = async (ms: number): Promise<void> => {
+      for (const end = world.now + ms; world.now < end; world.now += 100) {
+        t.mock.timers.tick(100);
+        await new Promise(setImmediate);
+      }
+    };
+    await pass(100);
+    await world.leases.acquire('controller', 'a', 8000);
+    await pass(7900);
+    assert.equal(leader.leads(), false);
+    await pass(1200);
+    assert.equal(leader.leads(), true);
+    stop.abort();
+    await run;
+  });
 });
