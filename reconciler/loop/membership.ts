@@ -34,6 +34,11 @@ const POLL = 10_000;
 /** Pauses after failures: the first, doubling up to the longest; each is taken with jitter, so that a fleet does not come back as one. */
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 30_000;
+/** Of heartbeats: a host must be heard of before a store that is back takes it for lost. */
+const LONGEST_SILENCE = HOST_TTL;
+
+/** Something that is done again and again; it says when it was answered. */
+type Work = (signal: AbortSignal, well: () => void) => Promise<void>;
 
 export function createMembership(options: MembershipOptions): Membership {
   const { host, holder, far, near, random, log } = options;
@@ -47,37 +52,47 @@ export function createMembership(options: MembershipOptions): Membership {
 
   /** What does not work now: each outage is told once, and once its end. */
   const away = new Set<string>();
+  /** Aborts when the store answers again. */
+  let back = new AbortController();
 
-  function tell(what: string, error?: unknown): void {
-    if (error === undefined) {
-      if (away.delete(what) && away.size === 0) log.info({}, "the fleet's store answers again");
-      return;
-    }
+  function tellAway(what: string, error: unknown): void {
     const { code, message } = asPlumbError(error);
     if (away.size === 0) log.warn({ code }, `the fleet's store does not answer, what runs goes on: ${message}`);
     else log.debug({ code, what }, message);
     away.add(what);
   }
 
+  /** The first that works again ends the outage for all: nothing else waits any longer. */
+  function tellWell(what: string): void {
+    if (!away.has(what)) return;
+    away.clear();
+    back.abort();
+    back = new AbortController();
+    log.info({}, "the fleet's store answers again");
+  }
+
   /** Does something again and again until the signal aborts, and then waits for nothing; after a failure with growing pauses. */
-  async function always(what: string, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  async function always(what: string, signal: AbortSignal, work: Work, longest = LONGEST_PAUSE): Promise<void> {
     const over = aborted(signal);
-    for (let wait = FIRST_PAUSE; !signal.aborted;) {
+    let wait = FIRST_PAUSE;
+    const well = (): void => {
+      tellWell(what);
+      wait = FIRST_PAUSE;
+    };
+    while (!signal.aborted)
       try {
-        await Promise.race([work(), over]);
-        tell(what);
-        wait = FIRST_PAUSE;
+        await Promise.race([work(signal, well), over]);
       } catch (error) {
         if (error instanceof PlumbError && error.code === 'STORE_LOCKED') throw error;
         if (isOver(signal)) return;
-        tell(what, error);
-        await pause(wait * (0.5 + random()), signal);
-        wait = Math.min(wait * 2, LONGEST_PAUSE);
+        tellAway(what, error);
+        const answers = back.signal;
+        await pause(wait * (0.5 + random()), AbortSignal.any([signal, answers]));
+        wait = answers.aborted ? FIRST_PAUSE : Math.min(wait * 2, longest);
       }
-    }
   }
 
-  async function beat(signal: AbortSignal): Promise<void> {
+  async function beat(signal: AbortSignal, well: () => void): Promise<void> {
     const lease = await far.leases.acquire(`${HOST_LEASE}${host}`, holder, HOST_TTL);
     if (!lease) {
       const other = (await far.leases.get(`${HOST_LEASE}${host}`))?.holder ?? 'another';
@@ -87,24 +102,31 @@ export function createMembership(options: MembershipOptions): Membership {
         { host, holder: other },
       );
     }
+    well();
     await pause(HEARTBEAT, signal);
   }
 
-  async function fetch(signal: AbortSignal): Promise<void> {
+  async function fetch(signal: AbortSignal, well: () => void): Promise<void> {
     const assignment = await far.mailbox.assignment(host);
+    well();
     if (assignment && !(await near.assign(assignment)))
       log.warn({ generation: assignment.generation }, 'an Assignment older than the one in hand was left');
     if (kept && assignment) resend();
     await toFetch.wait(POLL * (0.9 + 0.2 * random()), signal);
   }
 
-  async function hear(signal: AbortSignal): Promise<void> {
-    for await (const news of far.mailbox.follow(signal))
-      if (news.host === host && news.what === 'assignment') toFetch.ring();
+  async function hear(signal: AbortSignal, well: () => void): Promise<void> {
+    const news = far.mailbox.follow(signal);
+    // what was assigned while nobody listened is no news
+    toFetch.ring();
+    for await (const { host: to, what } of news) {
+      well();
+      if (to === host && what === 'assignment') toFetch.ring();
+    }
     if (!isOver(signal)) throw new PlumbError('STORE_UNAVAILABLE', 'news of assignments broke off');
   }
 
-  async function send(signal: AbortSignal): Promise<void> {
+  async function send(signal: AbortSignal, well: () => void): Promise<void> {
     // before anybody hears of this host at all, so that an emptied store never takes it for one that runs nothing
     if (!compared) kept = (await far.mailbox.assignment(host)) ? undefined : await near.assignment(host);
     compared = true;
@@ -113,6 +135,7 @@ export function createMembership(options: MembershipOptions): Membership {
       await far.mailbox.report(kept ? { ...report, kept } : report);
       if (unsent === report) unsent = undefined;
     }
+    well();
     if (!unsent) await toSend.wait(POLL, signal);
   }
 
@@ -138,10 +161,10 @@ export function createMembership(options: MembershipOptions): Membership {
       const over = AbortSignal.any([signal, end.signal]);
       try {
         await Promise.all([
-          always('heartbeat', over, () => beat(over)),
-          always('assignments', over, () => fetch(over)),
-          always('news of assignments', over, () => hear(over)),
-          always('reports', over, () => send(over)),
+          always('heartbeat', over, beat, LONGEST_SILENCE),
+          always('assignments', over, fetch),
+          always('news of assignments', over, hear),
+          always('reports', over, send),
         ]);
       } finally {
         end.abort();

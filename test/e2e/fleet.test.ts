@@ -249,7 +249,8 @@ describe('a fleet of three hosts in two racks', { skip: NEEDS_ROOT || NO_REDIS }
     await isSo(after, 1);
   });
 
-  it('a rack cut off is told as Lost and runs on, nothing is placed there; healed, all is as it was', async () => {
+  it('a rack cut off is told as Lost and runs on, nothing is placed there; healed, all is as it was', async (t) => {
+    t.after(() => stage.lab.heal());
     const [before, running] = [await stage.status(), await containers()];
     await stage.lab.cut('r2');
     const lost = await stage.until('lost', ({ messages }) =>

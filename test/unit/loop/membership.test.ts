@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { createBell } from '../../../reconciler/store/bell.ts';
+import { createMembership } from '../../../reconciler/loop/membership.ts';
+import type { Assignment } from '../../../reconciler/model/replica.ts';
+import type { Leases, Mailbox } from '../../../reconciler/model/store.ts';
+
+const assignment = (generation: number): Assignment => ({
+  host: 'h1',
+  fleet: 'f',
+  generation,
+  revision: 'r',
+  author: 'Ann',
+  resync: 1000,
+  replicas: [],
+  networks: [],
+  tuning: [],
+  keep: { apps: [], owners: [] },
+});
+
+/** A member of a fleet whose store, or only its news, can be away; time passes when it is told to. */
+function rig(t: TestContext, random = 0.5): Rig {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const stop = new AbortController();
+  const bell = createBell();
+  const self: Rig = {
+    silent: false,
+    told: 1,
+    beats: 0,
+    follows: 0,
+    known: 0,
+    lines: [],
+    breakOff: () => {
+      bell.ring();
+    },
+    pass: async (ms) => {
+      for (let left = ms; left > 0; left -= 100) {
+        t.mock.timers.tick(100);
+        for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
+      }
+    },
+    stop: async () => {
+      stop.abort();
+      await run;
+    },
+  };
+  const ask = <T>(answer: () => T): Promise<T> =>
+    self.silent ? Promise.reject(new Error('silent')) : Promise.resolve(answer());
+  const mailbox: Mailbox = {
+    assign: () => Promise.resolve(true),
+    assignment: () => ask(() => assignment(self.told)),
+    report: () => ask(() => undefined),
+    reports: () => Promise.resolve([]),
+    async *follow(signal) {
+      self.follows += 1;
+      await ask(() => undefined);
+      await bell.next(signal);
+      yield* [];
+    },
+  };
+  const leases: Pick<Leases, 'acquire' | 'get'> = {
+    acquire: (name, holder) =>
+      ask(() => {
+        self.beats += 1;
+        return { name, holder, fence: 1, expires: 0 };
+      }),
+    get: () => Promise.resolve(undefined),
+  };
+  const near: Mailbox = {
+    ...mailbox,
+    assign: ({ generation }) => {
+      self.known = generation;
+      return Promise.resolve(true);
+    },
+    report: () => Promise.resolve(),
+  };
+  const say = (level: string) => (): void => void self.lines.push(level);
+  const membership = createMembership({
+    host: 'h1',
+    holder: 'one',
+    far: { mailbox, leases: leases as Leases },
+    near,
+    random: () => random,
+    log: { debug: () => undefined, info: say('info'), warn: say('warn') },
+  });
+  const run = membership.run(stop.signal);
+  return self;
+}
+
+interface Rig {
+  silent: boolean;
+  /** Generation of the Assignment in the store, and on this machine. */
+  told: number;
+  known: number;
+  beats: number;
+  follows: number;
+  readonly lines: string[];
+  breakOff(): void;
+  pass(ms: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+describe('membership', () => {
+  it('is heard of again before it is taken for lost, however long the store was away', async (t) => {
+    const one = rig(t, 1);
+    await one.pass(1000);
+    one.silent = true;
+    one.breakOff();
+    await one.pass(300_000);
+    one.silent = false;
+    const { beats } = one;
+    await one.pass(13_000);
+    assert.ok(one.beats > beats, 'no heartbeat');
+    await one.stop();
+  });
+  it('listens and fetches again as soon as anything is answered, and tells an outage once', async (t) => {
+    const one = rig(t);
+    await one.pass(1000);
+    one.silent = true;
+    one.breakOff();
+    await one.pass(100_000);
+    one.silent = false;
+    one.told = 2;
+    const { beats, follows } = one;
+    for (let n = 0; n < 130 && one.beats === beats; n += 1) await one.pass(100);
+    await one.pass(100);
+    assert.deepEqual([one.follows, one.known, one.lines], [follows + 1, 2, ['warn', 'info']]);
+    await one.stop();
+  });
+  it('fetches what was assigned while its news were broken off', async (t) => {
+    const one = rig(t);
+    await one.pass(2500);
+    one.breakOff();
+    one.told = 2;
+    await one.pass(1500);
+    assert.equal(one.known, 2);
+    await one.stop();
+  });
+});
