@@ -9,11 +9,12 @@ import { app, itemOf, NEEDS_ROOT } from '../support/stage.ts';
 import { askingAll, mostAway, readAsked, type Asked } from '../support/traffic.ts';
 
 const HOSTS = ['h1', 'h2', 'h3'];
+/** Whose replicas are away for a second at least when they are made anew, long enough for every client to see. */
 const web = (replicas: number, image = 1, limit = 32): Record<string, string> => ({
   'web.yaml': app(
     'web',
     `  image: plumbline/busybox:${String(image)}
-  command: [/bin/serve]
+  command: [sh, -c, sleep 1; exec serve]
   replicas: ${String(replicas)}
   resources: { cpu: { cores: 10m }, memory: { limit: ${String(limit)}Mi } }
   update: { maxUnavailable: 1 }
@@ -27,7 +28,7 @@ const client = {
     `  command: [sh, -c]
   args:
     - |
-${askingAll(Array.from({ length: 8 }, (_, n) => `10.1.0.${String(10 + n)}`))}  hosts: { matchLabels: { role: client } }`,
+${askingAll(Array.from({ length: 10 }, (_, n) => `10.1.0.${String(10 + n)}`))}  hosts: { matchLabels: { role: client } }`,
   ),
 };
 
@@ -139,11 +140,20 @@ describe('a fleet of three hosts in two racks', { skip: NEEDS_ROOT || NO_REDIS }
     );
     assert.deepEqual(new Set(webs(six).map(({ host }) => host)).size, 3, homes(six).join());
     await isSo(six, 1);
+    stage.commit(web(2));
+    const again = await stage.converged();
+    assert.deepEqual(homes(again), homes(two));
+    await isSo(again, 1);
     stage.commit(web(4));
     const four = await stage.converged();
+    const added = webs(four).slice(2);
+    assert.ok(
+      added.every(({ address }) => webs(six).every((one) => one.address !== address)),
+      'released addresses rest',
+    );
     assert.deepEqual(
-      homes(four),
-      homes(six).filter((home) => !/web-[45]/.test(home)),
+      homes(four).filter((home) => homes(two).includes(home)),
+      homes(two),
     );
     assert.deepEqual(
       (await containers()).filter((line) => first.includes(line)),
