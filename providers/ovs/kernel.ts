@@ -6,6 +6,8 @@ export interface Seen {
   readonly gateway?: boolean;
   readonly mac?: string;
   readonly mtu?: number;
+  /** False: the namespace has no eth0 at all. Looked for only where the address is missing. */
+  readonly device?: false;
 }
 
 /** What the kernel says about links: files of /sys and /proc, some hundredths of a millisecond each, so they are read synchronously. */
@@ -75,8 +77,11 @@ export function systemKernel(sysRoot: string, procRoot: string): Kernel {
       const same = peer !== undefined && read(`${own}/ifindex`) === peer;
       const mac = same ? read(`${own}/address`)?.trim() : undefined;
       const mtu = same ? read(`${own}/mtu`)?.trim() : undefined;
+      const local = trie === undefined ? undefined : isLocal(trie, address);
+      const none = local === false && /^ *eth0:/m.exec(read(`${proc}/net/dev`) ?? 'eth0:') === null;
       return {
-        ...(trie === undefined ? {} : { address: isLocal(trie, address) }),
+        ...(local === undefined ? {} : { address: local }),
+        ...(none ? { device: false } : {}),
         ...(routes === undefined ? {} : { gateway: routesBy(routes, gateway) }),
         ...(mac === undefined ? {} : { mac }),
         ...(mtu === undefined ? {} : { mtu: Number(mtu) }),

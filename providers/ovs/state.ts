@@ -126,6 +126,8 @@ export function portState(all: readonly [PortRows, ...PortRows[]], facts: Facts)
     sandbox && broken === undefined && address !== undefined && address !== ''
       ? facts.kernel.inside(sandbox.pid, first.row.name, address, gateway)
       : {};
+  // a sandbox that was restarted has another namespace, and what still runs in the old one keeps eth0 there
+  const astray = seen.device === false ? 'its eth0 is in another network namespace' : undefined;
   const there = address !== '' && seen.address !== false;
   return defined<PortSeen>({
     device: first.row.name,
@@ -143,7 +145,7 @@ export function portState(all: readonly [PortRows, ...PortRows[]], facts: Facts)
     ingress: ingressOf(first),
     antiSpoofing: ids[MARKS.antiSpoofing] === 'on' && facts.flows,
     fingerprint: ids[MARKS.spec],
-    broken,
+    broken: broken ?? astray,
   });
 }
 

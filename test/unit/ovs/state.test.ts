@@ -95,6 +95,11 @@ describe('judging a port', () => {
     assert.deepEqual([state.mac, state.mtu], ['02:00:00:00:00:01', 900]);
   });
 
+  it('is broken when its sandbox was restarted and has no eth0 any more', () => {
+    const state = judged({ sandbox: 's1', inside: { address: false, device: false } });
+    assert.match(state.broken ?? '', /another network namespace/);
+  });
+
   it('has no VLAN when it is a trunk', () => {
     assert.equal(judged({ port: { trunks: [1] } }).vlan, undefined);
     assert.equal(judged({ port: { vlan_mode: 'native-tagged' } }).vlan, undefined);
