@@ -63,7 +63,7 @@ describe('kill -9 at any instant, then start again', { skip: NEEDS_ROOT }, () =>
       'external_ids:plumbline-fleet=stage',
     );
     assert.equal((await lines('ovs-vsctl', 'list-ports', 'br-int')).filter((name) => ports.includes(name)).length, 4);
-    const veths = (await lines('ip', '-o', 'link', 'show', 'type', 'veth')).filter((line) => !line.includes(' up0@'));
+    const veths = (await lines('ip', '-o', 'link', 'show', 'type', 'veth')).filter((line) => !/ (up0|mg0)@/.test(line));
     assert.equal(veths.length, 4, veths.join('\n'));
     const addresses = (await stage.status()).items.map(({ address }) => address);
     assert.equal(new Set(addresses).size, 4);
