@@ -1,5 +1,5 @@
 import { addressKey, draftOf, SPREAD_LEVELS } from './book.ts';
-import type { Book, Draft } from './book.ts';
+import type { Book, Ledger } from './book.ts';
 import { canonical } from './fingerprint.ts';
 import type { Demand, Placement } from './replica.ts';
 import type { CommitRequest, ConflictReason, Delta, HostRecord, Proposal, Verdict } from './reservations.ts';
@@ -11,7 +11,8 @@ export interface Decision {
   readonly deltas: readonly Delta[];
 }
 
-type Answer = { readonly deltas: readonly Delta[] } | { readonly reason: ConflictReason; readonly current?: unknown };
+/** What one proposal changes, or why it is refused. */
+export type Answer = { readonly deltas: readonly Delta[] } | { readonly reason: ConflictReason; readonly current?: unknown };
 
 const NO_CHANGE: Answer = { deltas: [] };
 
@@ -20,36 +21,36 @@ function same(a: unknown, b: unknown): boolean {
 }
 
 /** A record replaces the last one; its epoch may not fall. Shrinking below what is placed is a fact, not a conflict. */
-function decideHost(draft: Draft, record: HostRecord): Answer {
-  const before = draft.host(record.host);
+function decideHost(ledger: Ledger, record: HostRecord): Answer {
+  const before = ledger.host(record.host);
   if (!before) return { deltas: [{ type: 'host', host: record.host, record }] };
   if (record.epoch < before.epoch) return { reason: 'epoch', current: before.epoch };
   return same(before, record) ? NO_CHANGE : { deltas: [{ type: 'host', host: record.host, record }] };
 }
 
 /** A host is forgotten once nothing is placed on it: its record tells where its replicas count. */
-function decideForget(draft: Draft, host: string): Answer {
-  if (!draft.host(host)) return NO_CHANGE;
-  const residents = draft.residents(host);
+function decideForget(ledger: Ledger, host: string): Answer {
+  if (!ledger.host(host)) return NO_CHANGE;
+  const residents = ledger.residents(host);
   if (residents.size > 0) return { reason: 'host-in-use', current: Object.fromEntries(residents) };
   return { deltas: [{ type: 'host', host, record: undefined }] };
 }
 
 /** The first resource of which `have → want` asks for more than the host has left. */
-function overflow(draft: Draft, record: HostRecord, have: Demand, want: Demand): keyof Demand | undefined {
-  const used = draft.used(record.host);
+function overflow(ledger: Ledger, record: HostRecord, have: Demand, want: Demand): keyof Demand | undefined {
+  const used = ledger.used(record.host);
   return (['cpu', 'memory', 'pids'] as const).find(
     (key) => want[key] > have[key] && used[key] - have[key] + want[key] > record.allocatable[key],
   );
 }
 
-function full(draft: Draft, record: HostRecord, resource: keyof Demand): Answer {
-  const used = draft.used(record.host)[resource];
+function full(ledger: Ledger, record: HostRecord, resource: keyof Demand): Answer {
+  const used = ledger.used(record.host)[resource];
   return { reason: 'capacity', current: { resource, used, allocatable: record.allocatable[resource] } };
 }
 
-function addressConflict(draft: Draft, key: string, now: number): Answer | undefined {
-  const record = draft.address(key);
+function addressConflict(ledger: Ledger, key: string, now: number): Answer | undefined {
+  const record = ledger.address(key);
   if (!record) return undefined;
   if ('replica' in record) return { reason: 'address-owned', current: record.replica };
   return record.until > now ? { reason: 'address-resting', current: record.until } : undefined;
@@ -57,24 +58,24 @@ function addressConflict(draft: Draft, key: string, now: number): Answer | undef
 
 const NOTHING: Demand = { cpu: 0, memory: 0, pids: 0 };
 
-function decidePlace(draft: Draft, proposal: Proposal & { op: 'place' }, now: number): Answer {
+function decidePlace(ledger: Ledger, proposal: Proposal & { op: 'place' }, now: number): Answer {
   const { placement, hostEpoch, spread } = proposal;
   const { replica, app, demand } = placement;
-  const before = draft.placement(replica);
+  const before = ledger.placement(replica);
   if (before) return same(before, placement) ? NO_CHANGE : { reason: 'placed-elsewhere', current: before };
-  const record = draft.host(placement.host);
+  const record = ledger.host(placement.host);
   if (!record) return { reason: 'no-host' };
   if (record.state !== 'open') return { reason: 'host-closed', current: record.state };
   if (record.zone !== placement.zone) return { reason: 'wrong-zone', current: record.zone };
   if (record.epoch !== hostEpoch) return { reason: 'epoch', current: record.epoch };
-  const lacking = overflow(draft, record, NOTHING, demand);
-  if (lacking) return full(draft, record, lacking);
+  const lacking = overflow(ledger, record, NOTHING, demand);
+  if (lacking) return full(ledger, record, lacking);
   const key = addressKey(placement.network, placement.address);
-  const taken = addressConflict(draft, key, now);
+  const taken = addressConflict(ledger, key, now);
   if (taken) return taken;
   for (const level of SPREAD_LEVELS) {
     const limit = spread[level];
-    const count = draft.count(app, level, record[level]);
+    const count = ledger.count(app, level, record[level]);
     if (limit !== undefined && count >= limit) return { reason: 'spread', current: { level, count, limit } };
   }
   return {
@@ -86,20 +87,20 @@ function decidePlace(draft: Draft, proposal: Proposal & { op: 'place' }, now: nu
 }
 
 /** Only what grows must fit: less may always be asked for, also of a host that has shrunk. */
-function decideResize(draft: Draft, replica: string, demand: Demand): Answer {
-  const before = draft.placement(replica);
+function decideResize(ledger: Ledger, replica: string, demand: Demand): Answer {
+  const before = ledger.placement(replica);
   if (!before) return { reason: 'not-placed' };
-  const record = draft.host(before.host);
+  const record = ledger.host(before.host);
   if (!record) return { reason: 'no-host' };
   if (same(before.demand, demand)) return NO_CHANGE;
-  const lacking = overflow(draft, record, before.demand, demand);
-  if (lacking) return full(draft, record, lacking);
+  const lacking = overflow(ledger, record, before.demand, demand);
+  if (lacking) return full(ledger, record, lacking);
   const placement: Placement = { ...before, demand };
   return { deltas: [{ type: 'placement', replica, placement }] };
 }
 
-function decideRelease(draft: Draft, replica: string, until: number, now: number): Answer {
-  const before = draft.placement(replica);
+function decideRelease(ledger: Ledger, replica: string, until: number, now: number): Answer {
+  const before = ledger.placement(replica);
   if (!before) return { reason: 'not-placed' };
   const key = addressKey(before.network, before.address);
   return {
@@ -110,18 +111,19 @@ function decideRelease(draft: Draft, replica: string, until: number, now: number
   };
 }
 
-function answer(draft: Draft, proposal: Proposal, now: number): Answer {
+/** What becomes of one proposal; nothing is changed. */
+export function decideOne(ledger: Ledger, proposal: Proposal, now: number): Answer {
   switch (proposal.op) {
     case 'host':
-      return decideHost(draft, proposal.record);
+      return decideHost(ledger, proposal.record);
     case 'forget-host':
-      return decideForget(draft, proposal.host);
+      return decideForget(ledger, proposal.host);
     case 'place':
-      return decidePlace(draft, proposal, now);
+      return decidePlace(ledger, proposal, now);
     case 'resize':
-      return decideResize(draft, proposal.replica, proposal.demand);
+      return decideResize(ledger, proposal.replica, proposal.demand);
     case 'release':
-      return decideRelease(draft, proposal.replica, proposal.quarantineUntil, now);
+      return decideRelease(ledger, proposal.replica, proposal.quarantineUntil, now);
   }
 }
 
@@ -134,7 +136,7 @@ export function decide(book: Book, request: CommitRequest): Decision {
   const verdicts: Verdict[] = [];
   const deltas: Delta[] = [];
   for (const proposal of request.proposals) {
-    const result = answer(draft, proposal, request.now);
+    const result = decideOne(draft, proposal, request.now);
     if ('reason' in result) {
       verdicts.push({ accepted: false, ...result });
       continue;

@@ -2,7 +2,7 @@ import type { AppSpec } from '../model/catalog.ts';
 import type { Demand, Placement } from '../model/replica.ts';
 import type { FilterName } from './filters.ts';
 import { take } from './table.ts';
-import type { HostTable } from './table.ts';
+import type { Cell, HostTable } from './table.ts';
 
 /** How many replicas of one demand would fit on a host, in a rack, behind a switch if nothing else were there. */
 export interface Weights {
@@ -15,6 +15,9 @@ export interface Weights {
 export interface Group {
   readonly demand: Demand;
   readonly rows: Int32Array;
+  /** The same rows by switch and rack, and of each such cell the row that is best now. */
+  readonly cells: readonly Cell[];
+  readonly bests: Int32Array;
   readonly limits: { readonly switch: number; readonly rack: number; readonly host: number };
   readonly pack: boolean;
   readonly weights: Weights;
@@ -26,9 +29,11 @@ export interface Group {
   readonly switchLoad: Float64Array;
   readonly rackLoad: Float64Array;
   readonly hostLoad: Float64Array;
-  /** How full each host would be with one replica more: the larger share of CPU and memory, negative when packing. */
-  readonly fill: Float64Array;
 }
+
+/** In `bests`: no row of the cell can take a replica; or it has to be looked for. */
+const NONE = -1;
+const UNKNOWN = -2;
 
 const at = (column: Float64Array | Int32Array, row: number): number => column[row] ?? 0;
 
@@ -69,7 +74,7 @@ export function demandOf({ resources }: Pick<AppSpec, 'resources'>): Demand {
 export function groupOf(
   table: HostTable,
   app: AppSpec,
-  rows: Int32Array,
+  { rows, cells }: Pick<Group, 'rows' | 'cells'>,
   weights: Weights,
   placed: readonly Placement[],
   pack: boolean,
@@ -78,6 +83,8 @@ export function groupOf(
   const group: Group = {
     demand: demandOf(app),
     rows,
+    cells,
+    bests: new Int32Array(table.cells).fill(UNKNOWN),
     limits: { switch: spread.switch ?? Infinity, rack: spread.rack ?? Infinity, host: spread.host ?? Infinity },
     pack,
     weights,
@@ -87,9 +94,7 @@ export function groupOf(
     switchLoad: new Float64Array(table.switches),
     rackLoad: new Float64Array(table.racks),
     hostLoad: new Float64Array(table.views.length),
-    fill: new Float64Array(table.views.length),
   };
-  for (const row of rows) group.fill[row] = fillOf(table, group, row);
   for (const { host } of placed) {
     const row = table.rows.get(host);
     if (row !== undefined) count(table, group, row, 1);
@@ -113,7 +118,7 @@ function count(table: HostTable, group: Group, row: number, step: 1 | -1): void 
   group.hostLoad[row] = at(onHost, row) / at(weights.host, row);
   group.rackLoad[rack] = at(inRack, rack) / at(weights.rack, rack);
   group.switchLoad[behind] = at(onSwitch, behind) / at(weights.switch, behind);
-  group.fill[row] = fillOf(table, group, row);
+  group.bests[at(table.cellOf, row)] = UNKNOWN;
 }
 
 /** The first filter that removes a candidate as things stand now. */
@@ -127,6 +132,16 @@ export function obstacle(table: HostTable, group: Group, row: number): FilterNam
   if (at(group.inRack, at(rackOf, row)) >= limits.rack) return 'spread.rack';
   if (at(group.onHost, row) >= limits.host) return 'spread.host';
   return undefined;
+}
+
+/** The part of it that the host alone decides. */
+function hasRoom({ free }: HostTable, { demand, limits, onHost }: Group, row: number): boolean {
+  return (
+    at(free.cpu, row) >= demand.cpu &&
+    at(free.memory, row) >= demand.memory &&
+    at(free.pids, row) >= demand.pids &&
+    at(onHost, row) < limits.host
+  );
 }
 
 /**
@@ -146,10 +161,11 @@ export function scoreOf(table: HostTable, group: Group, row: number): Score {
     switch: at(group.switchLoad, at(table.switchOf, row)),
     rack: at(group.rackLoad, at(table.rackOf, row)),
     host: at(group.hostLoad, row),
-    fill: at(group.fill, row),
+    fill: fillOf(table, group, row),
   };
 }
 
+/** How full a host would be with one replica more: the larger share of CPU and memory, negative when packing. */
 function fillOf(table: HostTable, group: Pick<Group, 'demand' | 'pack'>, row: number): number {
   const fill = Math.max(share(table, row, 'cpu', group.demand), share(table, row, 'memory', group.demand));
   return group.pack ? -fill : fill;
@@ -165,34 +181,53 @@ export function compareScores(a: Score, b: Score): number {
   return a.switch - b.switch || a.rack - b.rack || a.host - b.host || a.fill - b.fill;
 }
 
-/**
- * The candidate with the least score; the first by name among equals. Undefined when no host can take a replica. This is
- * the loop that placing spends its time in: no objects, and the filters only for hosts that would win.
- */
-export function choose(table: HostTable, group: Group): number | undefined {
-  const { switchOf, rackOf } = table;
-  const { rows, switchLoad, rackLoad, hostLoad, fill } = group;
-  let onSwitch = Infinity;
-  let inRack = Infinity;
+/** The row of a cell with the least score, all of one switch and rack, that no filter removes; the first by name among equals. */
+function bestIn(table: HostTable, group: Group, { rows }: Cell): number {
+  const { hostLoad } = group;
   let onHost = Infinity;
   let least = Infinity;
-  let chosen: number | undefined;
+  let best = NONE;
   for (const row of rows) {
-    const a = at(switchLoad, at(switchOf, row));
-    if (a > onSwitch) continue;
-    const b = at(rackLoad, at(rackOf, row));
-    const c = at(hostLoad, row);
-    const d = at(fill, row);
-    if (a === onSwitch) {
-      if (b > inRack) continue;
-      if (b === inRack && (c > onHost || (c === onHost && d >= least))) continue;
-    }
-    if (obstacle(table, group, row) !== undefined) continue;
+    const load = at(hostLoad, row);
+    if (load > onHost) continue;
+    const fill = fillOf(table, group, row);
+    if ((load === onHost && fill >= least) || !hasRoom(table, group, row)) continue;
+    onHost = load;
+    least = fill;
+    best = row;
+  }
+  return best;
+}
+
+/** Whether a row beats another where switch and rack are equally loaded. */
+function wins(table: HostTable, group: Group, row: number, other: number): boolean {
+  const loads = at(group.hostLoad, row) - at(group.hostLoad, other);
+  if (loads !== 0) return loads < 0;
+  const fills = fillOf(table, group, row) - fillOf(table, group, other);
+  return fills < 0 || (fills === 0 && row < other);
+}
+
+/**
+ * The candidate with the least score; the first by name among equals. Undefined when no host can take a replica. This is
+ * the loop that placing spends its time in. Seating a replica changes the scores within one cell only, so that the best
+ * of each other cell is still known, and it is looked for only where switch and rack do not already lose.
+ */
+export function choose(table: HostTable, group: Group): number | undefined {
+  const { cells, bests, limits, switchLoad, rackLoad } = group;
+  let onSwitch = Infinity;
+  let inRack = Infinity;
+  let chosen = NONE;
+  for (const cell of cells) {
+    const a = at(switchLoad, cell.switch);
+    const b = at(rackLoad, cell.rack);
+    if (a > onSwitch || (a === onSwitch && b > inRack)) continue;
+    if (at(group.onSwitch, cell.switch) >= limits.switch || at(group.inRack, cell.rack) >= limits.rack) continue;
+    if (at(bests, cell.index) === UNKNOWN) bests[cell.index] = bestIn(table, group, cell);
+    const row = at(bests, cell.index);
+    if (row === NONE || (a === onSwitch && b === inRack && !wins(table, group, row, chosen))) continue;
     onSwitch = a;
     inRack = b;
-    onHost = c;
-    least = d;
     chosen = row;
   }
-  return chosen;
+  return chosen === NONE ? undefined : chosen;
 }

@@ -1,7 +1,7 @@
 import { createBook } from '../model/book.ts';
 import type { Book } from '../model/book.ts';
 import type { AppSpec, Resource } from '../model/catalog.ts';
-import { decide } from '../model/decide.ts';
+import { decideOne } from '../model/decide.ts';
 import type { Demand, Placement } from '../model/replica.ts';
 import type { Proposal } from '../model/reservations.ts';
 import { addressPool } from './addresses.ts';
@@ -47,9 +47,9 @@ export function propose(
   { book, input, proposals }: Pick<Run, 'book' | 'input' | 'proposals'>,
   proposal: Proposal,
 ): boolean {
-  const { verdicts, deltas } = decide(book, { id: '', now: input.now, proposals: [proposal] });
-  if (verdicts[0]?.accepted !== true) return false;
-  book.apply(deltas);
+  const answer = decideOne(book, proposal, input.now);
+  if ('reason' in answer) return false;
+  book.apply(answer.deltas);
   proposals.push(proposal);
   return true;
 }
@@ -109,5 +109,5 @@ export function groupIn(run: Run, app: Resource<AppSpec>): Group {
   const weights = weightsIn(run, candidates, demandOf(app.spec));
   const pack = input.catalog.zones.get(app.spec.zone)?.spec.strategy === 'pack';
   const placed = (found.replicas.get(app.name) ?? []).flatMap((replica) => book.placements.get(replica) ?? []);
-  return groupOf(table, app.spec, candidates.rows, weights, placed, pack);
+  return groupOf(table, app.spec, candidates, weights, placed, pack);
 }

@@ -4,6 +4,14 @@ import type { HostView } from './hosts.ts';
 
 type Amounts = Readonly<Record<keyof Demand, Float64Array>>;
 
+/** Rows that share switch and rack, in order, and the number of that pair in the table. */
+export interface Cell {
+  readonly index: number;
+  readonly switch: number;
+  readonly rack: number;
+  readonly rows: Int32Array;
+}
+
 /** The hosts as columns of numbers, in order of name. Row numbers are meant wherever a host is a number. */
 export interface HostTable {
   readonly views: readonly HostView[];
@@ -16,6 +24,9 @@ export interface HostTable {
   readonly rackOf: Int32Array;
   readonly switches: number;
   readonly racks: number;
+  /** Row → number of its pair of switch and rack. */
+  readonly cellOf: Int32Array;
+  readonly cells: number;
 }
 
 function numbered(names: readonly string[]): { readonly of: Int32Array; readonly count: number } {
@@ -40,6 +51,7 @@ export function hostTable(unordered: readonly HostView[], book: Book): HostTable
     column(views, ({ record }) => record.allocatable[key] - book.used(record.host)[key]);
   const switches = numbered(views.map(({ record }) => record.switch));
   const racks = numbered(views.map(({ record }) => record.rack));
+  const cells = numbered(views.map((_, row) => `${String(switches.of[row])} ${String(racks.of[row])}`));
   return {
     views,
     rows: new Map(views.map(({ record }, row) => [record.host, row])),
@@ -49,7 +61,25 @@ export function hostTable(unordered: readonly HostView[], book: Book): HostTable
     rackOf: racks.of,
     switches: switches.count,
     racks: racks.count,
+    cellOf: cells.of,
+    cells: cells.count,
   };
+}
+
+/** Some rows by switch and rack. */
+export function cellsOf({ cellOf, switchOf, rackOf }: HostTable, rows: Int32Array): readonly Cell[] {
+  const byCell = new Map<number, number[]>();
+  for (const row of rows) {
+    const cell = byCell.get(cellOf[row] ?? 0);
+    if (cell) cell.push(row);
+    else byCell.set(cellOf[row] ?? 0, [row]);
+  }
+  return [...byCell].map(([index, some]) => ({
+    index,
+    switch: switchOf[some[0] ?? 0] ?? 0,
+    rack: rackOf[some[0] ?? 0] ?? 0,
+    rows: Int32Array.from(some),
+  }));
 }
 
 /** Name of the host in a row. */
