@@ -166,14 +166,11 @@ export function scoreOf(table: HostTable, group: Group, row: number): Score {
 }
 
 /** How full a host would be with one replica more: the larger share of CPU and memory, negative when packing. */
-function fillOf(table: HostTable, group: Pick<Group, 'demand' | 'pack'>, row: number): number {
-  const fill = Math.max(share(table, row, 'cpu', group.demand), share(table, row, 'memory', group.demand));
-  return group.pack ? -fill : fill;
-}
-
-function share(table: HostTable, row: number, key: 'cpu' | 'memory', demand: Demand): number {
-  const all = at(table.all[key], row);
-  return all === 0 ? 0 : (all - at(table.free[key], row) + demand[key]) / all;
+function fillOf({ all, free, part }: HostTable, { demand, pack }: Pick<Group, 'demand' | 'pack'>, row: number): number {
+  const cpu = (at(all.cpu, row) - at(free.cpu, row) + demand.cpu) * at(part.cpu, row);
+  const memory = (at(all.memory, row) - at(free.memory, row) + demand.memory) * at(part.memory, row);
+  const fill = cpu > memory ? cpu : memory;
+  return pack ? -fill : fill;
 }
 
 /** Negative when the first score is better. */
@@ -187,7 +184,8 @@ function bestIn(table: HostTable, group: Group, { rows }: Cell): number {
   let onHost = Infinity;
   let least = Infinity;
   let best = NONE;
-  for (const row of rows) {
+  for (let index = 0; index < rows.length; index += 1) {
+    const row = at(rows, index);
     const load = at(hostLoad, row);
     if (load > onHost) continue;
     const fill = fillOf(table, group, row);

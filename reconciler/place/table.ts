@@ -19,6 +19,8 @@ export interface HostTable {
   readonly rows: ReadonlyMap<string, number>;
   readonly all: Amounts;
   readonly free: Amounts;
+  /** One over `all`: what a thousandth of a core and a byte are of the host. */
+  readonly part: { readonly cpu: Float64Array; readonly memory: Float64Array };
   /** Row → number of its switch and rack, counted from 0. */
   readonly switchOf: Int32Array;
   readonly rackOf: Int32Array;
@@ -49,6 +51,8 @@ export function hostTable(unordered: readonly HostView[], book: Book): HostTable
   const all = (key: keyof Demand): Float64Array => column(views, ({ record }) => record.allocatable[key]);
   const free = (key: keyof Demand): Float64Array =>
     column(views, ({ record }) => record.allocatable[key] - book.used(record.host)[key]);
+  const part = (key: 'cpu' | 'memory'): Float64Array =>
+    column(views, ({ record }) => (record.allocatable[key] === 0 ? 0 : 1 / record.allocatable[key]));
   const switches = numbered(views.map(({ record }) => record.switch));
   const racks = numbered(views.map(({ record }) => record.rack));
   const cells = numbered(views.map((_, row) => `${String(switches.of[row])} ${String(racks.of[row])}`));
@@ -57,6 +61,7 @@ export function hostTable(unordered: readonly HostView[], book: Book): HostTable
     rows: new Map(views.map(({ record }, row) => [record.host, row])),
     all: { cpu: all('cpu'), memory: all('memory'), pids: all('pids') },
     free: { cpu: free('cpu'), memory: free('memory'), pids: free('pids') },
+    part: { cpu: part('cpu'), memory: part('memory') },
     switchOf: switches.of,
     rackOf: racks.of,
     switches: switches.count,
