@@ -23,6 +23,9 @@ export interface Layout {
   readonly heldOwners?: readonly string[];
 }
 
+/** A fleet whose Apps ask for all that it has, less 2 %: with what large replicas leave over, it is 97 % full and more. */
+export const CROWDED: Layout = { fill: 0.98, strategy: 'spread', hard: true };
+
 /** Sizes of Apps that fall as 1/rank (Zipf), the largest cut off, and sum up to the replicas that there are. */
 function sizes(): readonly number[] {
   const all = (scale: number): number[] =>

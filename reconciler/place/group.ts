@@ -9,11 +9,14 @@ export interface Weights {
   readonly switch: Float64Array;
   readonly rack: Float64Array;
   readonly host: Float64Array;
+  readonly all: number;
 }
 
 /** One App while its replicas are being placed: the hosts that may take them, and how many each already has. */
 export interface Group {
   readonly demand: Demand;
+  /** How many replicas it is to have. */
+  readonly replicas: number;
   readonly rows: Int32Array;
   /** The same rows by switch and rack, and of each such cell the row that is best now. */
   readonly cells: readonly Cell[];
@@ -25,7 +28,7 @@ export interface Group {
   readonly onSwitch: Int32Array;
   readonly inRack: Int32Array;
   readonly onHost: Int32Array;
-  /** The same over the weights. */
+  /** How much of its share each has by that; 0 when packing. */
   readonly switchLoad: Float64Array;
   readonly rackLoad: Float64Array;
   readonly hostLoad: Float64Array;
@@ -41,16 +44,18 @@ function add(column: Float64Array | Int32Array, row: number, value: number): voi
   column[row] = at(column, row) + value;
 }
 
-/** How many replicas of this demand an empty host could take. */
+/** How many replicas of this demand an empty host could take, in parts too, so that all are weighted alike; 0 if not one. */
 function slots(table: HostTable, row: number, demand: Demand): number {
   let most = Infinity;
   for (const key of ['cpu', 'memory', 'pids'] as const)
-    if (demand[key] > 0) most = Math.min(most, Math.floor(at(table.all[key], row) / demand[key]));
-  return most === Infinity ? 1 : most;
+    if (demand[key] > 0) most = Math.min(most, at(table.all[key], row) / demand[key]);
+  if (most === Infinity) return 1;
+  return most < 1 ? 0 : most;
 }
 
 /** The weights of these rows for a demand. */
 export function weightsOf(table: HostTable, rows: Int32Array, demand: Demand): Weights {
+  let all = 0;
   const weights = {
     switch: new Float64Array(table.switches),
     rack: new Float64Array(table.racks),
@@ -61,8 +66,9 @@ export function weightsOf(table: HostTable, rows: Int32Array, demand: Demand): W
     weights.host[row] = weight;
     add(weights.rack, at(table.rackOf, row), weight);
     add(weights.switch, at(table.switchOf, row), weight);
+    all += weight;
   }
-  return weights;
+  return { ...weights, all };
 }
 
 /** What a spec reserves of a host. */
@@ -82,6 +88,7 @@ export function groupOf(
   const { spread } = app;
   const group: Group = {
     demand: demandOf(app),
+    replicas: app.replicas,
     rows,
     cells,
     bests: new Int32Array(table.cells).fill(UNKNOWN),
@@ -91,9 +98,9 @@ export function groupOf(
     onSwitch: new Int32Array(table.switches),
     inRack: new Int32Array(table.racks),
     onHost: new Int32Array(table.views.length),
-    switchLoad: new Float64Array(table.switches),
-    rackLoad: new Float64Array(table.racks),
-    hostLoad: new Float64Array(table.views.length),
+    switchLoad: emptyLoads(app, weights.switch, weights.all, pack),
+    rackLoad: emptyLoads(app, weights.rack, weights.all, pack),
+    hostLoad: emptyLoads(app, weights.host, weights.all, pack),
   };
   for (const { host } of placed) {
     const row = table.rows.get(host);
@@ -108,6 +115,23 @@ export function seat(table: HostTable, group: Group, row: number, demand: Demand
   count(table, group, row, step);
 }
 
+/**
+ * How much of its share a domain has of `replicas` over all weights. The half more is that of Webster's and Sainte-Laguë's method of
+ * handing out seats in proportion, by which unlike domains come closest to their shares. Of those whose share is less than a
+ * half none comes before the other, so that small Apps do not all go to the largest.
+ */
+function loadOf(there: number, weight: number, replicas: number, all: number): number {
+  const load = (there + 0.5) / weight;
+  return there === 0 ? Math.min(load, replicas / all) : load;
+}
+
+/** The loads before anything is placed; all equal when packing, where the fullest host comes before any spread. */
+function emptyLoads({ replicas }: AppSpec, weights: Float64Array, all: number, pack: boolean): Float64Array {
+  const loads = new Float64Array(weights.length);
+  if (!pack) for (let at = 0; at < loads.length; at += 1) loads[at] = loadOf(0, weights[at] ?? 0, replicas, all);
+  return loads;
+}
+
 function count(table: HostTable, group: Group, row: number, step: 1 | -1): void {
   const { onHost, inRack, onSwitch, weights } = group;
   const rack = at(table.rackOf, row);
@@ -115,9 +139,11 @@ function count(table: HostTable, group: Group, row: number, step: 1 | -1): void 
   add(onHost, row, step);
   add(inRack, rack, step);
   add(onSwitch, behind, step);
-  group.hostLoad[row] = at(onHost, row) / at(weights.host, row);
-  group.rackLoad[rack] = at(inRack, rack) / at(weights.rack, rack);
-  group.switchLoad[behind] = at(onSwitch, behind) / at(weights.switch, behind);
+  if (!group.pack) {
+    group.hostLoad[row] = loadOf(at(onHost, row), at(weights.host, row), group.replicas, weights.all);
+    group.rackLoad[rack] = loadOf(at(inRack, rack), at(weights.rack, rack), group.replicas, weights.all);
+    group.switchLoad[behind] = loadOf(at(onSwitch, behind), at(weights.switch, behind), group.replicas, weights.all);
+  }
   group.bests[at(table.cellOf, row)] = UNKNOWN;
 }
 

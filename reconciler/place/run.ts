@@ -79,7 +79,7 @@ export function startRun(input: PlaceInput): Run {
   const pools = new Map<string, AddressPool>();
   const pool = (name: string): AddressPool | undefined => {
     const network = input.catalog.networks.get(name);
-    const made = pools.get(name) ?? (network && addressPool(name, network.spec, book, input.now));
+    const made = pools.get(name) ?? (network && addressPool(name, network.spec, book, input.now, input.begin));
     if (made) pools.set(name, made);
     return made;
   };

@@ -24,6 +24,8 @@ export interface PlaceInput {
   readonly assignments: readonly Assignment[];
   /** Milliseconds since 1970. */
   readonly now: number;
+  /** Where in each pool the search for an address begins, 0 to 1: schedulers that work side by side begin apart. 0 when absent. */
+  readonly begin?: number;
 }
 
 /** A placement that could not be made anew as it stands. It is left alone; status shows why. */

@@ -1,0 +1,64 @@
+import { once } from 'node:events';
+import { createBook } from '../reconciler/model/book.ts';
+import type { AppSpec, Resource } from '../reconciler/model/catalog.ts';
+import type { Store } from '../reconciler/model/store.ts';
+import { commitAll } from '../reconciler/loop/commits.ts';
+import { hostViews } from '../reconciler/place/hosts.ts';
+import { place } from '../reconciler/place/place.ts';
+import { openRedis } from '../reconciler/store/redis/redis.ts';
+import { CROWDED } from './fabric.ts';
+import { fabric } from './fabric.ts';
+
+/** Rounds in which nothing more is placed before it is given up. */
+const PATIENCE = 3;
+
+/** One of the schedulers of `contention`: `URL PART OF`. Places every OF-th App, says what came of it, and ends. */
+const [url = '', part = '0', of = '1'] = process.argv.slice(2);
+const [mine, all] = [Number(part), Number(of)];
+const { catalog, reports } = fabric({ ...CROWDED, heldOwners: ['*'] });
+const hosts = hostViews(catalog, reports, createBook());
+const apps = [...catalog.apps.values()]
+  .filter((_, at) => at % all === mine)
+  .sort((a, b) => b.spec.resources.cpu - a.spec.resources.cpu);
+const size = (list: readonly Resource<AppSpec>[]): number => list.reduce((sum, { spec }) => sum + spec.replicas, 0);
+
+/** The fleet's book, kept up to date with what the others commit. */
+async function follow({ reservations }: Store): Promise<ReturnType<typeof createBook>> {
+  const { cursor, ...state } = await reservations.snapshot();
+  const book = createBook(state);
+  const read = async (): Promise<void> => {
+    for await (const { deltas } of reservations.follow(cursor, new AbortController().signal)) book.apply(deltas);
+  };
+  read().catch((error: unknown) => {
+    throw error;
+  });
+  return book;
+}
+
+const store = await openRedis(url, { clock: Date.now, writer: `scheduler-${part}`, keep: { commits: 20_000 } });
+const book = await follow(store);
+process.send?.('ready');
+await once(process, 'message');
+
+/** Each round takes on half of what is left: the fuller the fleet, the less is decided without knowing of the others. */
+let taken = 0;
+let conflicts = 0;
+let proposed = 0;
+let placed = 0;
+for (let round = 0, idle = 0; idle < PATIENCE && placed < size(apps); round += 1) {
+  const goal = (size(apps) + size(apps.slice(0, taken))) / 2;
+  while (taken < apps.length && size(apps.slice(0, taken + 1)) <= Math.max(goal, size(apps) - 100)) taken += 1;
+  const known = { ...catalog, apps: new Map(apps.slice(0, taken).map((app) => [app.name, app])) };
+  const { proposals } = place({ catalog: known, snapshot: book, hosts, reports, assignments: [], now: Date.now(), begin: mine / all });
+  const verdicts = await commitAll(store.reservations, { id: `${part}-${String(round)}`, now: Date.now(), proposals });
+  const refused = verdicts.filter(({ accepted }) => !accepted).length;
+  proposed += proposals.length;
+  conflicts += refused;
+  placed += proposals.length - refused;
+  if (proposals.length === refused && taken === apps.length) idle += 1;
+  // what was just committed comes back as deltas
+  await new Promise((resolve) => setTimeout(resolve, 20));
+}
+process.send?.({ proposed, conflicts, placed });
+await store.close();
+process.exit(0);
