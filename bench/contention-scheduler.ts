@@ -4,10 +4,9 @@ import type { AppSpec, Resource } from '../reconciler/model/catalog.ts';
 import type { Store } from '../reconciler/model/store.ts';
 import { commitAll } from '../reconciler/loop/commits.ts';
 import { hostViews } from '../reconciler/place/hosts.ts';
-import { place } from '../reconciler/place/place.ts';
+import { placing } from '../reconciler/place/place.ts';
 import { openRedis } from '../reconciler/store/redis/redis.ts';
-import { CROWDED } from './fabric.ts';
-import { fabric } from './fabric.ts';
+import { CROWDED, fabric } from './fabric.ts';
 
 /** Rounds in which nothing more is placed before it is given up. */
 const PATIENCE = 3;
@@ -35,7 +34,9 @@ async function follow({ reservations }: Store): Promise<ReturnType<typeof create
   return book;
 }
 
-const store = await openRedis(url, { clock: Date.now, writer: `scheduler-${part}`, keep: { commits: 20_000 } });
+// eight of them on few cores: a reply waits until its process gets its turn
+const patience = { attempt: 60_000, total: 120_000 };
+const store = await openRedis(url, { clock: Date.now, writer: `scheduler-${part}`, patience });
 const book = await follow(store);
 process.send?.('ready');
 await once(process, 'message');
@@ -49,16 +50,24 @@ for (let round = 0, idle = 0; idle < PATIENCE && placed < size(apps); round += 1
   const goal = (size(apps) + size(apps.slice(0, taken))) / 2;
   while (taken < apps.length && size(apps.slice(0, taken + 1)) <= Math.max(goal, size(apps) - 100)) taken += 1;
   const known = { ...catalog, apps: new Map(apps.slice(0, taken).map((app) => [app.name, app])) };
-  const { proposals } = place({ catalog: known, snapshot: book, hosts, reports, assignments: [], now: Date.now(), begin: mine / all });
-  const verdicts = await commitAll(store.reservations, { id: `${part}-${String(round)}`, now: Date.now(), proposals });
-  const refused = verdicts.filter(({ accepted }) => !accepted).length;
-  proposed += proposals.length;
-  conflicts += refused;
-  placed += proposals.length - refused;
-  if (proposals.length === refused && taken === apps.length) idle += 1;
+  const now = Date.now();
+  const proposals = placing({
+    catalog: known,
+    snapshot: book,
+    hosts,
+    reports,
+    assignments: [],
+    now,
+    begin: mine / all,
+  });
+  const verdicts = await commitAll(store.reservations, { id: `${part}-${String(round)}`, now, proposals });
+  const accepted = verdicts.filter((verdict) => verdict.accepted).length;
+  proposed += verdicts.length;
+  conflicts += verdicts.length - accepted;
+  placed += accepted;
+  if (accepted === 0 && taken === apps.length) idle += 1;
   // what was just committed comes back as deltas
   await new Promise((resolve) => setTimeout(resolve, 20));
 }
-process.send?.({ proposed, conflicts, placed });
 await store.close();
-process.exit(0);
+process.send?.({ proposed, conflicts, placed }, () => process.exit(0));

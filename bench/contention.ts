@@ -42,7 +42,9 @@ function counter(): { readonly add: (key: string, by?: number) => void; readonly
 async function check({ admin }: Server, { catalog, reports }: Fleet): Promise<Found> {
   const keys = keysOf('default');
   const texts = Object.values(await admin.hgetall(keys.placements));
-  const placements = texts.map((text) => JSON.parse(text) as Record<'replica' | 'app' | 'host' | 'network' | 'address', string>);
+  const placements = texts.map(
+    (text) => JSON.parse(text) as Record<'replica' | 'app' | 'host' | 'network' | 'address', string>,
+  );
   const owners = await admin.hgetall(keys.addresses);
   const [cpu, memory, addresses, domains] = [counter(), counter(), counter(), counter()];
   for (const { app, host, network, address } of placements) {
@@ -75,9 +77,13 @@ async function check({ admin }: Server, { catalog, reports }: Fleet): Promise<Fo
 }
 
 async function message(child: ChildProcess): Promise<unknown> {
-  const ended = once(child, 'exit').then(() => Promise.reject(new Error('a scheduler ended early')));
-  const [said] = (await Promise.race([once(child, 'message'), ended])) as [unknown];
-  return said;
+  const stop = new AbortController();
+  const ended = once(child, 'exit', { signal: stop.signal }).then(() => undefined);
+  ended.catch(() => undefined); // it has answered before
+  const said = (await Promise.race([once(child, 'message'), ended])) as readonly unknown[] | undefined;
+  stop.abort();
+  if (!said) throw new Error('a scheduler ended early');
+  return said[0];
 }
 
 interface Round extends Told, Found {
@@ -95,7 +101,8 @@ async function contend(fleet: Fleet): Promise<Round> {
     const proposals = hostProposals(hostViews(fleet.catalog, fleet.reports, empty), empty, fleet.catalog);
     await commitAll(store.reservations, { id: 'hosts', now: Date.now(), proposals });
     await store.close();
-    for (let part = 0; part < SCHEDULERS; part += 1) children.push(fork(SCRIPT, [url, String(part), String(SCHEDULERS)]));
+    for (let part = 0; part < SCHEDULERS; part += 1)
+      children.push(fork(SCRIPT, [url, String(part), String(SCHEDULERS)]));
     await Promise.all(children.map(message));
     const began = performance.now();
     const told = (await Promise.all(
@@ -127,12 +134,41 @@ export async function run({ signal, rounds = 1, log }: BenchOptions): Promise<Be
   return {
     name: 'contention',
     measures: [
-      measure('placements', 'a second', each(({ placed, ms }) => (placed / ms) * 1000)),
-      measure('conflicts', '% of proposals', each(({ conflicts, proposed }) => (conflicts / proposed) * 100), { limit: 2 }),
-      measure('CPU given out', '%', each(({ full }) => full), { least: 97 }),
-      measure('hosts over-committed', 'hosts', each(({ overcommitted }) => overcommitted), { limit: 0 }),
-      measure('addresses given out twice', 'addresses', each(({ shared }) => shared), { limit: 0 }),
-      measure('hard spread broken', 'places', each(({ unspread }) => unspread), { limit: 0 }),
+      measure(
+        'placements',
+        'a second',
+        each(({ placed, ms }) => (placed / ms) * 1000),
+      ),
+      measure(
+        'conflicts',
+        '% of proposals',
+        each(({ conflicts, proposed }) => (conflicts / proposed) * 100),
+        { limit: 2 },
+      ),
+      measure(
+        'CPU given out',
+        '%',
+        each(({ full }) => full),
+        { least: 97 },
+      ),
+      measure(
+        'hosts over-committed',
+        'hosts',
+        each(({ overcommitted }) => overcommitted),
+        { limit: 0 },
+      ),
+      measure(
+        'addresses given out twice',
+        'addresses',
+        each(({ shared }) => shared),
+        { limit: 0 },
+      ),
+      measure(
+        'hard spread broken',
+        'places',
+        each(({ unspread }) => unspread),
+        { limit: 0 },
+      ),
     ],
     notes: [
       `${String(SCHEDULERS)} processes; ${String(REPLICAS)} replicas wanted, ${String(done[0]?.placed ?? 0)} placed, ${String(done[0]?.conflicts ?? 0)} conflicts in the first round`,

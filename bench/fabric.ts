@@ -38,7 +38,8 @@ function sizes(): readonly number[] {
     else high = middle;
   }
   const list = all(low);
-  for (let rank = 0, rest = REPLICAS - sum(list); rest > 0; rank += 1, rest -= 1) list[MOST + rank] = (list[MOST + rank] ?? 0) + 1;
+  for (let rank = 0, rest = REPLICAS - sum(list); rest > 0; rank += 1, rest -= 1)
+    list[MOST + rank] = (list[MOST + rank] ?? 0) + 1;
   return list;
 }
 

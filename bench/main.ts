@@ -30,15 +30,18 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     load: () => import('./validate.ts'),
   },
   placements: {
-    summary: '150,000 replicas onto 6,000 hosts, committed to Redis with fsync always (≥ 10,000/s, ≥ 0.7× the bare commits)',
+    summary:
+      '150,000 replicas onto 6,000 hosts, committed to Redis with fsync always (≥ 10,000/s, ≥ 0.7× the bare commits)',
     load: () => import('./placements.ts'),
   },
   contention: {
-    summary: 'eight schedulers on one Redis at 97 % full: no host, address or hard spread given out twice, conflicts < 2 %',
+    summary:
+      'eight schedulers on one Redis at 97 % full: no host, address or hard spread given out twice, conflicts < 2 %',
     load: () => import('./contention.ts'),
   },
   quality: {
-    summary: 'deviation from the share of each switch, rack and host, and waste of packing, beside samples of 13 and 300 hosts',
+    summary:
+      'deviation from the share of each switch, rack and host, and waste of packing, beside samples of 13 and 300 hosts',
     load: () => import('./quality.ts'),
   },
 };

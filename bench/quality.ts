@@ -41,7 +41,11 @@ function ours(views: readonly HostView[], { catalog, reports }: ReturnType<typeo
 }
 
 /** For each App and domain, how far its replicas are from the share of the domain's capacity. */
-function deviations({ hosts, apps }: Field, level: (typeof LEVELS)[number], where: Sampled): { readonly share: number; readonly most: number } {
+function deviations(
+  { hosts, apps }: Field,
+  level: (typeof LEVELS)[number],
+  where: Sampled,
+): { readonly share: number; readonly most: number } {
   const domain = (host: number): number => (level === 'host' ? host : (hosts[host]?.[level] ?? 0));
   const capacity: number[] = [];
   for (const [at, { cpu }] of hosts.entries()) capacity[domain(at)] = (capacity[domain(at)] ?? 0) + cpu;
@@ -91,7 +95,12 @@ function contest(strategy: 'spread' | 'pack'): Contest & { readonly field: Field
 }
 
 /** One figure of ours beside the same of each sampler; the better of those is the yardstick. */
-function compare(what: string, unit: string, { ours: mine, samples }: Contest, figure: (where: Sampled) => number): readonly Measure[] {
+function compare(
+  what: string,
+  unit: string,
+  { ours: mine, samples }: Contest,
+  figure: (where: Sampled) => number,
+): readonly Measure[] {
   const theirs = samples.map(({ name, where }) => ({ name, samples: [figure(where)] }));
   const [yardstick] = theirs.toSorted((a, b) => (a.samples[0] ?? 0) - (b.samples[0] ?? 0));
   return [
@@ -110,7 +119,9 @@ export async function run({ log }: BenchOptions): Promise<BenchResult> {
     ...compare(`${level}, away`, '% of replicas', spread, (where) => deviations(spread.field, level, where).share),
     ...compare(`${level}, most`, 'replicas', spread, (where) => deviations(spread.field, level, where).most),
   ]);
-  const unplaced = [spread, pack].flatMap(({ ours: mine, samples }) => [mine, ...samples.map(({ where }) => where)]).map(lost);
+  const unplaced = [spread, pack]
+    .flatMap(({ ours: mine, samples }) => [mine, ...samples.map(({ where }) => where)])
+    .map(lost);
   return Promise.resolve({
     name: 'quality',
     measures: [...measures, ...compare('packed, waste', '%', pack, (where) => waste(pack.field, where))],

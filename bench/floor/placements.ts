@@ -48,7 +48,7 @@ export async function sendCommits(port: number, commits: readonly ScriptCall[]):
       try {
         done += count(piece);
       } catch (error) {
-        reject(error as Error);
+        reject(error instanceof Error ? error : new Error(String(error)));
       }
       if (done === buffers.length) resolve();
       else send();

@@ -133,7 +133,10 @@ export function sampled(
   sampler: Sampler,
   spread: boolean,
 ): Sampled {
-  const free = { cpu: Float64Array.from(hosts, ({ cpu }) => cpu), memory: Float64Array.from(hosts, ({ memory }) => memory) };
+  const free = {
+    cpu: Float64Array.from(hosts, ({ cpu }) => cpu),
+    memory: Float64Array.from(hosts, ({ memory }) => memory),
+  };
   const counters = loads(hosts);
   return apps.map((app) => {
     counters.clear();

@@ -1,4 +1,4 @@
-import type { CommitRequest, Verdict } from '../model/reservations.ts';
+import type { CommitRequest, Proposal, Verdict } from '../model/reservations.ts';
 import type { Reservations } from '../model/store.ts';
 
 /** Proposals of one request: a store decides it in some milliseconds, and nobody else waits for longer. */
@@ -8,26 +8,32 @@ const AT_ONCE = 8;
 
 /**
  * Commits any number of proposals, in order, as requests of about a hundred, and gives the verdicts. It is the proposals
- * that are atomic, not all of them together. Throws what the store throws; some may then be committed, and others not.
+ * that are atomic, not all of them together. They are asked for no faster than they are committed. Throws what the store
+ * throws; some may then be committed, and others not.
  */
 export async function commitAll(
   reservations: Pick<Reservations, 'commit'>,
-  { id, now, proposals }: CommitRequest,
+  { id, now, proposals }: Omit<CommitRequest, 'proposals'> & { readonly proposals: Iterable<Proposal> },
 ): Promise<readonly Verdict[]> {
-  const batches = Array.from({ length: Math.ceil(proposals.length / BATCH) }, (_, at) => ({
-    id: `${id}.${String(at)}`,
-    now,
-    proposals: proposals.slice(at * BATCH, (at + 1) * BATCH),
-  }));
+  const source = proposals[Symbol.iterator]();
   const verdicts: (readonly Verdict[])[] = [];
-  let next = 0;
+  let failed = false;
+  const nextBatch = (): readonly Proposal[] => {
+    const batch: Proposal[] = [];
+    while (batch.length < BATCH && !failed) {
+      const { done, value } = source.next();
+      if (done === true) break;
+      batch.push(value);
+    }
+    return batch;
+  };
   const lane = async (): Promise<void> => {
-    for (let batch = batches[next]; batch; batch = batches[next]) {
-      const at = next++;
+    for (let batch = nextBatch(); batch.length > 0; batch = nextBatch()) {
+      const at = verdicts.push([]) - 1;
       try {
-        verdicts[at] = (await reservations.commit(batch)).verdicts;
+        verdicts[at] = (await reservations.commit({ id: `${id}.${String(at)}`, now, proposals: batch })).verdicts;
       } catch (error) {
-        next = batches.length;
+        failed = true;
         throw error;
       }
     }

@@ -12,7 +12,8 @@ export interface Decision {
 }
 
 /** What one proposal changes, or why it is refused. */
-export type Answer = { readonly deltas: readonly Delta[] } | { readonly reason: ConflictReason; readonly current?: unknown };
+export type Answer =
+  { readonly deltas: readonly Delta[] } | { readonly reason: ConflictReason; readonly current?: unknown };
 
 const NO_CHANGE: Answer = { deltas: [] };
 
