@@ -1,6 +1,8 @@
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createBook } from '../reconciler/model/book.ts';
 import type { AppSpec, Resource } from '../reconciler/model/catalog.ts';
+import type { CommitReply, CommitRequest, ConflictReason } from '../reconciler/model/reservations.ts';
 import type { Store } from '../reconciler/model/store.ts';
 import { commitAll } from '../reconciler/loop/commits.ts';
 import { hostViews } from '../reconciler/place/hosts.ts';
@@ -9,7 +11,9 @@ import { openRedis } from '../reconciler/store/redis/redis.ts';
 import { CROWDED, fabric } from './fabric.ts';
 
 /** Rounds in which nothing more is placed before it is given up. */
-const PATIENCE = 3;
+const PATIENCE = 2;
+/** So few replicas are taken on at once. */
+const FEW = 300;
 
 /** One of the schedulers of `contention`: `URL PART OF`. Places every OF-th App, says what came of it, and ends. */
 const [url = '', part = '0', of = '1'] = process.argv.slice(2);
@@ -21,23 +25,37 @@ const apps = [...catalog.apps.values()]
   .sort((a, b) => b.spec.resources.cpu - a.spec.resources.cpu);
 const size = (list: readonly Resource<AppSpec>[]): number => list.reduce((sum, { spec }) => sum + spec.replicas, 0);
 
-/** The fleet's book, kept up to date with what the others commit. */
-async function follow({ reservations }: Store): Promise<ReturnType<typeof createBook>> {
+/** The fleet's book, kept up to date with what the others commit, and how far that is. */
+interface Followed {
+  readonly book: ReturnType<typeof createBook>;
+  cursor: number;
+}
+
+async function follow({ reservations }: Store): Promise<Followed> {
   const { cursor, ...state } = await reservations.snapshot();
-  const book = createBook(state);
+  const followed = { book: createBook(state), cursor };
   const read = async (): Promise<void> => {
-    for await (const { deltas } of reservations.follow(cursor, new AbortController().signal)) book.apply(deltas);
+    for await (const commit of reservations.follow(cursor, new AbortController().signal)) {
+      followed.book.apply(commit.deltas);
+      followed.cursor = commit.cursor;
+    }
   };
   read().catch((error: unknown) => {
     throw error;
   });
-  return book;
+  return followed;
 }
 
 // eight of them on few cores: a reply waits until its process gets its turn
 const patience = { attempt: 60_000, total: 120_000 };
 const store = await openRedis(url, { clock: Date.now, writer: `scheduler-${part}`, patience });
-const book = await follow(store);
+const followed = await follow(store);
+let own = 0;
+const commit = async (request: CommitRequest): Promise<CommitReply> => {
+  const reply = await store.reservations.commit(request);
+  own = Math.max(own, reply.cursor);
+  return reply;
+};
 process.send?.('ready');
 await once(process, 'message');
 
@@ -46,28 +64,31 @@ let taken = 0;
 let conflicts = 0;
 let proposed = 0;
 let placed = 0;
+const reasons: Partial<Record<ConflictReason, number>> = {};
 for (let round = 0, idle = 0; idle < PATIENCE && placed < size(apps); round += 1) {
-  const goal = (size(apps) + size(apps.slice(0, taken))) / 2;
-  while (taken < apps.length && size(apps.slice(0, taken + 1)) <= Math.max(goal, size(apps) - 100)) taken += 1;
+  const left = size(apps.slice(taken));
+  const goal = left <= FEW ? 0 : left / 2;
+  while (taken < apps.length && size(apps.slice(taken)) > goal) taken += 1;
   const known = { ...catalog, apps: new Map(apps.slice(0, taken).map((app) => [app.name, app])) };
   const now = Date.now();
   const proposals = placing({
     catalog: known,
-    snapshot: book,
+    snapshot: followed.book,
     hosts,
     reports,
     assignments: [],
     now,
-    begin: mine / all,
+    side: { part: mine, of: all },
   });
-  const verdicts = await commitAll(store.reservations, { id: `${part}-${String(round)}`, now, proposals });
+  const verdicts = await commitAll({ commit }, { id: `${part}-${String(round)}`, now, proposals });
   const accepted = verdicts.filter((verdict) => verdict.accepted).length;
+  for (const verdict of verdicts) if (!verdict.accepted) reasons[verdict.reason] = (reasons[verdict.reason] ?? 0) + 1;
   proposed += verdicts.length;
   conflicts += verdicts.length - accepted;
   placed += accepted;
   if (accepted === 0 && taken === apps.length) idle += 1;
   // what was just committed comes back as deltas
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  while (followed.cursor < own) await sleep(5);
 }
 await store.close();
-process.send?.({ proposed, conflicts, placed }, () => process.exit(0));
+process.send?.({ proposed, conflicts, placed, reasons }, () => process.exit(0));

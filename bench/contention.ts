@@ -20,6 +20,8 @@ interface Told {
   readonly proposed: number;
   readonly conflicts: number;
   readonly placed: number;
+  /** Conflicts by their reason. */
+  readonly reasons: Readonly<Record<string, number>>;
 }
 
 interface Found {
@@ -86,7 +88,8 @@ async function message(child: ChildProcess): Promise<unknown> {
   return said[0];
 }
 
-interface Round extends Told, Found {
+interface Round extends Omit<Told, 'reasons'>, Found {
+  readonly reasons: string;
   readonly ms: number;
 }
 
@@ -113,8 +116,17 @@ async function contend(fleet: Fleet): Promise<Round> {
       }),
     )) as readonly Told[];
     const ms = performance.now() - began;
-    const sum = (key: keyof Told): number => told.reduce((total, one) => total + one[key], 0);
-    return { proposed: sum('proposed'), conflicts: sum('conflicts'), ...(await check(server, fleet)), ms };
+    const sum = (key: 'proposed' | 'conflicts'): number => told.reduce((total, one) => total + one[key], 0);
+    const reasons = counter();
+    for (const one of told) for (const [reason, count] of Object.entries(one.reasons)) reasons.add(reason, count);
+    const listed = [...reasons.all].map(([reason, count]) => `${String(count)} ${reason}`).join(', ');
+    return {
+      reasons: listed,
+      proposed: sum('proposed'),
+      conflicts: sum('conflicts'),
+      ...(await check(server, fleet)),
+      ms,
+    };
   } finally {
     for (const child of children) child.kill('SIGKILL');
     await home.close();
@@ -171,7 +183,7 @@ export async function run({ signal, rounds = 1, log }: BenchOptions): Promise<Be
       ),
     ],
     notes: [
-      `${String(SCHEDULERS)} processes; ${String(REPLICAS)} replicas wanted, ${String(done[0]?.placed ?? 0)} placed, ${String(done[0]?.conflicts ?? 0)} conflicts in the first round`,
+      `${String(SCHEDULERS)} processes; ${String(REPLICAS)} replicas wanted, ${String(done[0]?.placed ?? 0)} placed; conflicts: ${done[0]?.reasons ?? ''} (first round)`,
     ],
   };
 }

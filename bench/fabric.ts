@@ -23,8 +23,8 @@ export interface Layout {
   readonly heldOwners?: readonly string[];
 }
 
-/** A fleet whose Apps ask for all that it has, less 2 %: with what large replicas leave over, it is 97 % full and more. */
-export const CROWDED: Layout = { fill: 0.98, strategy: 'spread', hard: true };
+/** A fleet whose Apps ask for more than it has, so that it gets full although large replicas leave some over. */
+export const CROWDED: Layout = { fill: 1.03, strategy: 'spread', hard: true };
 
 /** Sizes of Apps that fall as 1/rank (Zipf), the largest cut off, and sum up to the replicas that there are. */
 function sizes(): readonly number[] {

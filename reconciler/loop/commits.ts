@@ -21,9 +21,9 @@ export async function commitAll(
   const nextBatch = (): readonly Proposal[] => {
     const batch: Proposal[] = [];
     while (batch.length < BATCH && !failed) {
-      const { done, value } = source.next();
-      if (done === true) break;
-      batch.push(value);
+      const next = source.next();
+      if (next.done === true) break;
+      batch.push(next.value);
     }
     return batch;
   };

@@ -191,12 +191,19 @@ export function scoreOf(table: HostTable, group: Group, row: number): Score {
   };
 }
 
-/** How full a host would be with one replica more: the larger share of CPU and memory, negative when packing. */
-function fillOf({ all, free, part }: HostTable, { demand, pack }: Pick<Group, 'demand' | 'pack'>, row: number): number {
+/**
+ * How full a host would be with one replica more: the larger share of CPU and memory, negative when packing; one more where another
+ * scheduler comes first.
+ */
+function fillOf(
+  { all, free, part, aside }: HostTable,
+  { demand, pack }: Pick<Group, 'demand' | 'pack'>,
+  row: number,
+): number {
   const cpu = (at(all.cpu, row) - at(free.cpu, row) + demand.cpu) * at(part.cpu, row);
   const memory = (at(all.memory, row) - at(free.memory, row) + demand.memory) * at(part.memory, row);
   const fill = cpu > memory ? cpu : memory;
-  return pack ? -fill : fill;
+  return (pack ? -fill : fill) + (aside[row] ?? 0);
 }
 
 /** Negative when the first score is better. */

@@ -75,11 +75,13 @@ export function startRun(input: PlaceInput): Run {
   const early = { input, book, proposals: [] as Proposal[] };
   for (const proposal of hostProposals(input.hosts, input.snapshot, input.catalog)) propose(early, proposal);
   for (const placement of found.releases) propose(early, release(early, placement));
-  const table = hostTable([...input.hosts, ...absent(input.hosts, book)], book);
+  const { side = { part: 0, of: 1 } } = input;
+  const table = hostTable([...input.hosts, ...absent(input.hosts, book)], book, side);
+  const begin = side.part / side.of;
   const pools = new Map<string, AddressPool>();
   const pool = (name: string): AddressPool | undefined => {
     const network = input.catalog.networks.get(name);
-    const made = pools.get(name) ?? (network && addressPool(name, network.spec, book, input.now, input.begin));
+    const made = pools.get(name) ?? (network && addressPool(name, network.spec, book, input.now, begin));
     if (made) pools.set(name, made);
     return made;
   };

@@ -4,6 +4,15 @@ import type { HostView } from './hosts.ts';
 
 type Amounts = Readonly<Record<keyof Demand, Float64Array>>;
 
+/**
+ * Schedulers that work side by side would all want the emptiest hosts and the lowest addresses, and refuse each other. So each takes
+ * its own part of the hosts of a rack first, where hosts are as good as each other, and begins in its own part of each pool.
+ */
+export interface Side {
+  readonly part: number;
+  readonly of: number;
+}
+
 /** Rows that share switch and rack, in order, and the number of that pair in the table. */
 export interface Cell {
   readonly index: number;
@@ -21,6 +30,8 @@ export interface HostTable {
   readonly free: Amounts;
   /** One over `all`: what a thousandth of a core and a byte are of the host. */
   readonly part: { readonly cpu: Float64Array; readonly memory: Float64Array };
+  /** Row → 1 for a host that another scheduler takes first, else 0. */
+  readonly aside: Uint8Array;
   /** Row → number of its switch and rack, counted from 0. */
   readonly switchOf: Int32Array;
   readonly rackOf: Int32Array;
@@ -45,8 +56,18 @@ function column(views: readonly HostView[], value: (view: HostView) => number): 
   return Float64Array.from(views, value);
 }
 
+/** Counts the rows of each cell, and leaves every OF-th to this scheduler. */
+function asideIn(cellOf: Int32Array, { part, of }: Side): Uint8Array {
+  const seen = new Map<number, number>();
+  return Uint8Array.from(cellOf, (cell) => {
+    const before = seen.get(cell) ?? 0;
+    seen.set(cell, before + 1);
+    return before % of === part ? 0 : 1;
+  });
+}
+
 /** The table of these hosts with what the book says is used. */
-export function hostTable(unordered: readonly HostView[], book: Book): HostTable {
+export function hostTable(unordered: readonly HostView[], book: Book, side: Side): HostTable {
   const views = [...unordered].sort((a, b) => (a.record.host < b.record.host ? -1 : 1));
   const all = (key: keyof Demand): Float64Array => column(views, ({ record }) => record.allocatable[key]);
   const free = (key: keyof Demand): Float64Array =>
@@ -62,6 +83,7 @@ export function hostTable(unordered: readonly HostView[], book: Book): HostTable
     all: { cpu: all('cpu'), memory: all('memory'), pids: all('pids') },
     free: { cpu: free('cpu'), memory: free('memory'), pids: free('pids') },
     part: { cpu: part('cpu'), memory: part('memory') },
+    aside: asideIn(cells.of, side),
     switchOf: switches.of,
     rackOf: racks.of,
     switches: switches.count,
