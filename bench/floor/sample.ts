@@ -124,8 +124,9 @@ function loads(hosts: readonly SampledHost[]): {
 }
 
 /**
- * Places Apps as they come. The sampler says which hosts are looked at, and the best of those is taken: with `spread` by the same
- * score that Plumbline compares all hosts by, so that only the sampling differs; else by the fullest that fits.
+ * Places Apps as they come. The sampler says which hosts are looked at, and the best of those is taken: with `spread` the one with
+ * the fewest replicas of the App for its capacity behind the switch, then in the rack, then on the host, then the emptiest; else the
+ * fullest that fits.
  */
 export function sampled(
   hosts: readonly SampledHost[],
