@@ -192,8 +192,8 @@ export function scoreOf(table: HostTable, group: Group, row: number): Score {
 }
 
 /**
- * How full a host would be with one replica more: the larger share of CPU and memory, negative when packing; one more for each
- * scheduler that comes first there.
+ * How full a host would be with one replica more: the larger share of CPU and memory, negative when packing; one more where another
+ * scheduler comes first.
  */
 function fillOf(
   { all, free, part, aside }: HostTable,

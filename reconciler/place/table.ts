@@ -30,7 +30,7 @@ export interface HostTable {
   readonly free: Amounts;
   /** One over `all`: what a thousandth of a core and a byte are of the host. */
   readonly part: { readonly cpu: Float64Array; readonly memory: Float64Array };
-  /** Row → how many schedulers come first on that host; 0 for one's own. */
+  /** Row → 1 for a host that another scheduler takes first, else 0. */
   readonly aside: Uint8Array;
   /** Row → number of its switch and rack, counted from 0. */
   readonly switchOf: Int32Array;
@@ -56,13 +56,13 @@ function column(views: readonly HostView[], value: (view: HostView) => number): 
   return Float64Array.from(views, value);
 }
 
-/** Deals out the rows of each cell in turn; a scheduler without room of its own goes on to the next one's, each to another. */
+/** Counts the rows of each cell, and leaves every OF-th to this scheduler. */
 function asideIn(cellOf: Int32Array, { part, of }: Side): Uint8Array {
   const seen = new Map<number, number>();
   return Uint8Array.from(cellOf, (cell) => {
     const before = seen.get(cell) ?? 0;
     seen.set(cell, before + 1);
-    return (before + of - part) % of;
+    return before % of === part ? 0 : 1;
   });
 }
 
