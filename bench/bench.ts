@@ -26,6 +26,9 @@ export interface Measure {
   /** Largest median that is promised, in the unit; or largest ratio. */
   readonly limit?: number;
   readonly ratioLimit?: number;
+  /** Smallest median that is promised, in the unit; or smallest ratio: of what is better when it is more. */
+  readonly least?: number;
+  readonly ratioLeast?: number;
 }
 
 export interface BenchResult {
@@ -52,6 +55,8 @@ export function measure(
   more: {
     readonly limit?: number;
     readonly ratioLimit?: number;
+    readonly least?: number;
+    readonly ratioLeast?: number;
     readonly yardstick?: { readonly name: string; readonly samples: readonly number[] };
   } = {},
 ): Measure {
@@ -71,9 +76,14 @@ export function measure(
 }
 
 /** Whether a figure is within what is promised; undefined when nothing is. */
-export function holds({ median, limit, ratio, ratioLimit }: Measure): boolean | undefined {
-  if (limit === undefined && ratioLimit === undefined) return undefined;
-  return (limit === undefined || median <= limit) && (ratioLimit === undefined || (ratio ?? Infinity) <= ratioLimit);
+export function holds({ median, limit, least, ratio, ratioLimit, ratioLeast }: Measure): boolean | undefined {
+  if ([limit, least, ratioLimit, ratioLeast].every((promise) => promise === undefined)) return undefined;
+  return (
+    median <= (limit ?? Infinity) &&
+    median >= (least ?? -Infinity) &&
+    (ratioLimit === undefined || (ratio ?? Infinity) <= ratioLimit) &&
+    (ratioLeast === undefined || (ratio ?? -Infinity) >= ratioLeast)
+  );
 }
 
 /** The machine that figures were taken on. */

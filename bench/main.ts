@@ -29,6 +29,21 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     summary: '5,000 App files: cold, with 10 changed, unchanged; and plumb --help',
     load: () => import('./validate.ts'),
   },
+  placements: {
+    summary:
+      '150,000 replicas onto 6,000 hosts, committed to Redis with fsync always (≥ 10,000/s, ≥ 0.7× the bare commits)',
+    load: () => import('./placements.ts'),
+  },
+  contention: {
+    summary:
+      'eight schedulers on one Redis at 97 % full: no host, address or hard spread given out twice, conflicts < 2 %',
+    load: () => import('./contention.ts'),
+  },
+  quality: {
+    summary:
+      'deviation from the share of each switch, rack and host, and waste of packing, beside samples of 13 and 300 hosts',
+    load: () => import('./quality.ts'),
+  },
 };
 
 const USAGE = 'usage: npm run bench -- NAME [--json] [--rounds N]';
@@ -44,11 +59,13 @@ function number(value: number): string {
 }
 
 function row(each: Measure): string {
-  const { name, unit, median, p10, p90, samples, yardstick, ratio, limit, ratioLimit } = each;
+  const { name, unit, median, p10, p90, samples, yardstick, ratio, limit, ratioLimit, least, ratioLeast } = each;
   const kept = holds(each);
   const promises = [
     ...(limit === undefined ? [] : [`≤ ${String(limit)} ${unit}`]),
+    ...(least === undefined ? [] : [`≥ ${String(least)} ${unit}`]),
     ...(ratioLimit === undefined ? [] : [`≤ ${String(ratioLimit)}×`]),
+    ...(ratioLeast === undefined ? [] : [`≥ ${String(ratioLeast)}×`]),
   ];
   return [
     `  ${name.padEnd(28)} ${number(median).padStart(8)} ${unit}  (${number(p10)}–${number(p90)}, ${String(samples)} rounds)`,

@@ -8,6 +8,7 @@ import type { Snapshot } from '../model/reservations.ts';
 import type { Store } from '../model/store.ts';
 import { counted } from '../model/words.ts';
 import { hostViews } from '../place/hosts.ts';
+import { commitAll } from './commits.ts';
 import { keptBy, rebuildProposals, unheard } from '../place/rebuild.ts';
 import { place, type PlaceResult } from '../place/place.ts';
 import { overBudget } from '../plan/budget.ts';
@@ -207,7 +208,7 @@ export function createController(options: ControllerOptions): Controller {
       }
       if (placed.proposals.length > 0) {
         mustLead();
-        await store.reservations.commit({
+        await commitAll(store.reservations, {
           id: `${aim.revision}-${String(seen.snapshot.cursor)}`,
           now: clock(),
           proposals: placed.proposals,
@@ -269,7 +270,7 @@ export function createController(options: ControllerOptions): Controller {
     const proposals = rebuildProposals(hostViews(catalog, reports, empty), kept);
     if (proposals.length === 0) return [];
     mustLead();
-    const { verdicts } = await store.reservations.commit({
+    const verdicts = await commitAll(store.reservations, {
       id: `rebuild-${String(emptySince)}`,
       now: clock(),
       proposals,

@@ -6,14 +6,21 @@ export type SpreadLevel = 'switch' | 'rack' | 'host';
 
 export const SPREAD_LEVELS: readonly SpreadLevel[] = ['switch', 'rack', 'host'];
 
-/** All that is reserved, with the sums that `decide` asks for kept up to date. One is kept by each writer of reservations. */
-export interface Book extends ReservationState {
+/** What `decide` reads. */
+export interface Ledger {
+  host(name: string): HostRecord | undefined;
+  placement(replica: string): Placement | undefined;
+  address(key: string): AddressRecord | undefined;
   /** What the placements on a host take in all; zero for a host without any. */
   used(host: string): Demand;
   /** How many placements each App has on a host. */
   residents(host: string): ReadonlyMap<string, number>;
   /** How many placements an App has behind a switch, in a rack or on a host. */
   count(app: string, level: SpreadLevel, domain: string): number;
+}
+
+/** All that is reserved, with the sums that `decide` asks for kept up to date. One is kept by each writer of reservations. */
+export interface Book extends ReservationState, Ledger {
   /** Takes over what a commit changed. The cost grows with the deltas only. */
   apply(deltas: readonly Delta[]): void;
 }
@@ -105,8 +112,11 @@ function applyDelta(tables: Tables, delta: Delta): void {
   }
 }
 
-function sums(tables: Tables): Pick<Book, 'used' | 'residents' | 'count' | 'apply'> {
+function ledger(tables: Tables): Draft {
   return {
+    host: (name) => tables.hosts.get(name),
+    placement: (replica) => tables.placements.get(replica),
+    address: (key) => tables.addresses.get(key),
     used: (host) => tables.used.get(host) ?? NOTHING,
     residents: (host) => tables.residents.get(host) ?? NOBODY,
     count: (app, level, domain) =>
@@ -128,7 +138,7 @@ export function createBook(initial?: ReservationState): Book {
   for (const [host, record] of initial?.hosts ?? []) applyDelta(tables, { type: 'host', host, record });
   for (const [replica, placement] of initial?.placements ?? [])
     applyDelta(tables, { type: 'placement', replica, placement });
-  return { hosts, placements, addresses, ...sums(tables) };
+  return { hosts, placements, addresses, ...ledger(tables) };
 }
 
 function layer<V>(read: (key: string) => V | undefined): Table<V> {
@@ -141,11 +151,7 @@ function layer<V>(read: (key: string) => V | undefined): Table<V> {
 }
 
 /** What `decide` reads and writes while it goes through a request: single records, no iteration. */
-export interface Draft extends Pick<Book, 'used' | 'residents' | 'count' | 'apply'> {
-  host(name: string): HostRecord | undefined;
-  placement(replica: string): Placement | undefined;
-  address(key: string): AddressRecord | undefined;
-}
+export type Draft = Ledger & Pick<Book, 'apply'>;
 
 /** A draft over a book: deltas applied to it are seen in it and leave the book as it is. */
 export function draftOf(book: Book): Draft {
@@ -157,12 +163,7 @@ export function draftOf(book: Book): Draft {
     residents: layer((key) => book.residents(key)),
     counts: layer((key) => countIn(book, key)),
   };
-  return {
-    host: (name) => tables.hosts.get(name),
-    placement: (replica) => tables.placements.get(replica),
-    address: (key) => tables.addresses.get(key),
-    ...sums(tables),
-  };
+  return ledger(tables);
 }
 
 function countIn(book: Book, key: string): number {

@@ -1,5 +1,5 @@
 import { addressKey, draftOf, SPREAD_LEVELS } from './book.ts';
-import type { Book, Draft } from './book.ts';
+import type { Book, Ledger } from './book.ts';
 import { canonical } from './fingerprint.ts';
 import type { Demand, Placement } from './replica.ts';
 import type { CommitRequest, ConflictReason, Delta, HostRecord, Proposal, Verdict } from './reservations.ts';
@@ -11,7 +11,9 @@ export interface Decision {
   readonly deltas: readonly Delta[];
 }
 
-type Answer = { readonly deltas: readonly Delta[] } | { readonly reason: ConflictReason; readonly current?: unknown };
+/** What one proposal changes, or why it is refused. */
+export type Answer =
+  { readonly deltas: readonly Delta[] } | { readonly reason: ConflictReason; readonly current?: unknown };
 
 const NO_CHANGE: Answer = { deltas: [] };
 
@@ -20,36 +22,36 @@ function same(a: unknown, b: unknown): boolean {
 }
 
 /** A record replaces the last one; its epoch may not fall. Shrinking below what is placed is a fact, not a conflict. */
-function decideHost(draft: Draft, record: HostRecord): Answer {
-  const before = draft.host(record.host);
+function decideHost(ledger: Ledger, record: HostRecord): Answer {
+  const before = ledger.host(record.host);
   if (!before) return { deltas: [{ type: 'host', host: record.host, record }] };
   if (record.epoch < before.epoch) return { reason: 'epoch', current: before.epoch };
   return same(before, record) ? NO_CHANGE : { deltas: [{ type: 'host', host: record.host, record }] };
 }
 
 /** A host is forgotten once nothing is placed on it: its record tells where its replicas count. */
-function decideForget(draft: Draft, host: string): Answer {
-  if (!draft.host(host)) return NO_CHANGE;
-  const residents = draft.residents(host);
+function decideForget(ledger: Ledger, host: string): Answer {
+  if (!ledger.host(host)) return NO_CHANGE;
+  const residents = ledger.residents(host);
   if (residents.size > 0) return { reason: 'host-in-use', current: Object.fromEntries(residents) };
   return { deltas: [{ type: 'host', host, record: undefined }] };
 }
 
 /** The first resource of which `have → want` asks for more than the host has left. */
-function overflow(draft: Draft, record: HostRecord, have: Demand, want: Demand): keyof Demand | undefined {
-  const used = draft.used(record.host);
+function overflow(ledger: Ledger, record: HostRecord, have: Demand, want: Demand): keyof Demand | undefined {
+  const used = ledger.used(record.host);
   return (['cpu', 'memory', 'pids'] as const).find(
     (key) => want[key] > have[key] && used[key] - have[key] + want[key] > record.allocatable[key],
   );
 }
 
-function full(draft: Draft, record: HostRecord, resource: keyof Demand): Answer {
-  const used = draft.used(record.host)[resource];
+function full(ledger: Ledger, record: HostRecord, resource: keyof Demand): Answer {
+  const used = ledger.used(record.host)[resource];
   return { reason: 'capacity', current: { resource, used, allocatable: record.allocatable[resource] } };
 }
 
-function addressConflict(draft: Draft, key: string, now: number): Answer | undefined {
-  const record = draft.address(key);
+function addressConflict(ledger: Ledger, key: string, now: number): Answer | undefined {
+  const record = ledger.address(key);
   if (!record) return undefined;
   if ('replica' in record) return { reason: 'address-owned', current: record.replica };
   return record.until > now ? { reason: 'address-resting', current: record.until } : undefined;
@@ -61,46 +63,46 @@ type NewHome = Proposal & { readonly op: 'place' | 'move' };
 
 /** Why a host does not take a replica, which takes with it what it has at `before`. */
 function hostConflict(
-  draft: Draft,
+  ledger: Ledger,
   { placement, hostEpoch }: NewHome,
   before: Placement | undefined,
 ): Answer | undefined {
-  const record = draft.host(placement.host);
+  const record = ledger.host(placement.host);
   if (!record) return { reason: 'no-host' };
   if (record.state !== 'open') return { reason: 'host-closed', current: record.state };
   if (record.zone !== placement.zone) return { reason: 'wrong-zone', current: record.zone };
   if (record.epoch !== hostEpoch) return { reason: 'epoch', current: record.epoch };
   const have = before?.host === placement.host ? before.demand : NOTHING;
-  const lacking = overflow(draft, record, have, placement.demand);
-  return lacking && full(draft, record, lacking);
+  const lacking = overflow(ledger, record, have, placement.demand);
+  return lacking && full(ledger, record, lacking);
 }
 
 function spreadConflict(
-  draft: Draft,
+  ledger: Ledger,
   { placement, spread }: NewHome,
   before: Placement | undefined,
 ): Answer | undefined {
-  const record = draft.host(placement.host);
-  const left = before && draft.host(before.host);
+  const record = ledger.host(placement.host);
+  const left = before && ledger.host(before.host);
   for (const level of SPREAD_LEVELS) {
     const domain = record?.[level] ?? '';
     const limit = spread[level];
-    const count = draft.count(placement.app, level, domain) - (left?.[level] === domain ? 1 : 0);
+    const count = ledger.count(placement.app, level, domain) - (left?.[level] === domain ? 1 : 0);
     if (limit !== undefined && count >= limit) return { reason: 'spread', current: { level, count, limit } };
   }
   return undefined;
 }
 
-function decidePlace(draft: Draft, proposal: NewHome, now: number): Answer {
+function decidePlace(ledger: Ledger, proposal: NewHome, now: number): Answer {
   const { placement } = proposal;
   const { replica } = placement;
-  const before = draft.placement(replica);
+  const before = ledger.placement(replica);
   if (before) return same(before, placement) ? NO_CHANGE : { reason: 'placed-elsewhere', current: before };
   const key = addressKey(placement.network, placement.address);
   const refused =
-    hostConflict(draft, proposal, undefined) ??
-    addressConflict(draft, key, now) ??
-    spreadConflict(draft, proposal, undefined);
+    hostConflict(ledger, proposal, undefined) ??
+    addressConflict(ledger, key, now) ??
+    spreadConflict(ledger, proposal, undefined);
   if (refused) return refused;
   return {
     deltas: [
@@ -111,34 +113,34 @@ function decidePlace(draft: Draft, proposal: NewHome, now: number): Answer {
 }
 
 /** The address stays the replica's throughout: there is no instant at which another could take it. */
-function decideMove(draft: Draft, proposal: NewHome): Answer {
+function decideMove(ledger: Ledger, proposal: NewHome): Answer {
   const { placement } = proposal;
   const { replica, app, network, address, epoch } = placement;
-  const before = draft.placement(replica);
+  const before = ledger.placement(replica);
   if (!before) return { reason: 'not-placed' };
   if (same(before, placement)) return NO_CHANGE;
   const follows =
     before.epoch + 1 === epoch && before.app === app && before.network === network && before.address === address;
   if (!follows) return { reason: 'placed-elsewhere', current: before };
-  const refused = hostConflict(draft, proposal, before) ?? spreadConflict(draft, proposal, before);
+  const refused = hostConflict(ledger, proposal, before) ?? spreadConflict(ledger, proposal, before);
   return refused ?? { deltas: [{ type: 'placement', replica, placement }] };
 }
 
 /** Only what grows must fit: less may always be asked for, also of a host that has shrunk. */
-function decideResize(draft: Draft, replica: string, demand: Demand): Answer {
-  const before = draft.placement(replica);
+function decideResize(ledger: Ledger, replica: string, demand: Demand): Answer {
+  const before = ledger.placement(replica);
   if (!before) return { reason: 'not-placed' };
-  const record = draft.host(before.host);
+  const record = ledger.host(before.host);
   if (!record) return { reason: 'no-host' };
   if (same(before.demand, demand)) return NO_CHANGE;
-  const lacking = overflow(draft, record, before.demand, demand);
-  if (lacking) return full(draft, record, lacking);
+  const lacking = overflow(ledger, record, before.demand, demand);
+  if (lacking) return full(ledger, record, lacking);
   const placement: Placement = { ...before, demand };
   return { deltas: [{ type: 'placement', replica, placement }] };
 }
 
-function decideRelease(draft: Draft, replica: string, until: number, now: number): Answer {
-  const before = draft.placement(replica);
+function decideRelease(ledger: Ledger, replica: string, until: number, now: number): Answer {
+  const before = ledger.placement(replica);
   if (!before) return { reason: 'not-placed' };
   const key = addressKey(before.network, before.address);
   return {
@@ -149,20 +151,21 @@ function decideRelease(draft: Draft, replica: string, until: number, now: number
   };
 }
 
-function answer(draft: Draft, proposal: Proposal, now: number): Answer {
+/** What becomes of one proposal; nothing is changed. */
+export function decideOne(ledger: Ledger, proposal: Proposal, now: number): Answer {
   switch (proposal.op) {
     case 'host':
-      return decideHost(draft, proposal.record);
+      return decideHost(ledger, proposal.record);
     case 'forget-host':
-      return decideForget(draft, proposal.host);
+      return decideForget(ledger, proposal.host);
     case 'place':
-      return decidePlace(draft, proposal, now);
+      return decidePlace(ledger, proposal, now);
     case 'move':
-      return decideMove(draft, proposal);
+      return decideMove(ledger, proposal);
     case 'resize':
-      return decideResize(draft, proposal.replica, proposal.demand);
+      return decideResize(ledger, proposal.replica, proposal.demand);
     case 'release':
-      return decideRelease(draft, proposal.replica, proposal.quarantineUntil, now);
+      return decideRelease(ledger, proposal.replica, proposal.quarantineUntil, now);
   }
 }
 
@@ -175,7 +178,7 @@ export function decide(book: Book, request: CommitRequest): Decision {
   const verdicts: Verdict[] = [];
   const deltas: Delta[] = [];
   for (const proposal of request.proposals) {
-    const result = answer(draft, proposal, request.now);
+    const result = decideOne(draft, proposal, request.now);
     if ('reason' in result) {
       verdicts.push({ accepted: false, ...result });
       continue;

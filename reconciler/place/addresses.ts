@@ -25,29 +25,43 @@ export interface PoolCount {
   readonly nextAt?: number;
 }
 
-/** Gives out the addresses of one Network, lowest first. Quick reuse is kept off by the quarantine, not by the order. */
+/** Gives out the addresses of one Network, lowest first from where it begins. Quick reuse is kept off by the quarantine, not by the order. */
 export interface AddressPool {
-  /** The lowest free address; the same again until the book says that it is owned. */
+  /** The next free address; the same again until the book says that it is owned. */
   next(): string | undefined;
   count(): PoolCount;
 }
 
-/** `book` is asked anew at each call; addresses once passed over are not looked at again. */
-export function addressPool(name: string, network: NetworkSpec, book: Book, now: number): AddressPool {
+const sizeOf = (ranges: readonly (readonly [number, number])[]): number =>
+  ranges.reduce((sum, [first, last]) => sum + last - first + 1, 0);
+
+/**
+ * `book` is asked anew at each call; addresses once passed over are not looked at again. `from` is the part of the pool, 0 to 1,
+ * behind which it begins; from its end it goes on at its start.
+ */
+export function addressPool(name: string, network: NetworkSpec, book: Book, now: number, from = 0): AddressPool {
   const ranges = rangesOf(network);
-  let range = 0;
-  let at = ranges[0]?.[0] ?? 0;
+  const total = sizeOf(ranges);
   const free = (address: string): boolean => {
-    const record = book.addresses.get(addressKey(name, address));
+    const record = book.address(addressKey(name, address));
     return record === undefined || ('until' in record && record.until <= now);
   };
+  let range = 0;
+  let at = ranges[0]?.[0] ?? 0;
+  const forward = (steps: number): void => {
+    at += steps;
+    for (let last = ranges[range]?.[1]; last !== undefined && at > last; last = ranges[range]?.[1]) {
+      range = (range + 1) % ranges.length;
+      at = (ranges[range]?.[0] ?? 0) + at - last - 1;
+    }
+  };
+  let passed = 0;
+  forward(Math.floor(total * from));
   return {
     next: () => {
-      for (; range < ranges.length; range += 1, at = ranges[range]?.[0] ?? 0) {
-        for (const last = ranges[range]?.[1] ?? -1; at <= last; at += 1) {
-          const address = formatIpv4(at);
-          if (free(address)) return address;
-        }
+      for (; passed < total; passed += 1, forward(1)) {
+        const address = formatIpv4(at);
+        if (free(address)) return address;
       }
       return undefined;
     },
@@ -74,6 +88,5 @@ function countPool(
       nextAt = Math.min(nextAt ?? Infinity, record.until);
     }
   }
-  const total = ranges.reduce((sum, [first, last]) => sum + last - first + 1, 0);
-  return { total, owned, resting, ...(nextAt === undefined ? {} : { nextAt }) };
+  return { total: sizeOf(ranges), owned, resting, ...(nextAt === undefined ? {} : { nextAt }) };
 }

@@ -3,7 +3,7 @@ import { ordinalOf } from '../model/replica.ts';
 import type { Removal } from './filters.ts';
 import { compareScores, obstacle, scoreOf, seat } from './group.ts';
 import type { Group, Score } from './group.ts';
-import { finishRun } from './place.ts';
+import { turnsOf } from './place.ts';
 import { groupIn, startRun } from './run.ts';
 import type { Run } from './run.ts';
 import { settleApp } from './seat.ts';
@@ -105,11 +105,6 @@ export function explain(input: PlaceInput, replica: string): Explanation | undef
   const app = input.catalog.apps.get(replica.slice(0, cut));
   const ordinal = ordinalOf(replica);
   if (cut < 1 || !app || !Number.isInteger(ordinal) || ordinal >= app.spec.replicas) return undefined;
-  let explanation: Explanation | undefined;
-  finishRun(startRun(input), (run, next) => {
-    if (next.name !== app.name) return false;
-    explanation = explainIn(run, app, replica);
-    return true;
-  });
-  return explanation;
+  for (const turn of turnsOf(startRun(input))) if (turn.app.name === app.name) return explainIn(turn.run, app, replica);
+  return undefined;
 }

@@ -1,8 +1,8 @@
 import { selects } from '../model/catalog.ts';
 import type { AppSpec, Catalog } from '../model/catalog.ts';
 import { canonical } from '../model/fingerprint.ts';
-import { hostName } from './table.ts';
-import type { HostTable } from './table.ts';
+import { cellsOf, hostName } from './table.ts';
+import type { Cell, HostTable } from './table.ts';
 
 /** Why a host, or with `address` all of them, cannot take a replica. In the order in which they are asked. */
 export type FilterName =
@@ -67,6 +67,7 @@ export function tally(): Tally {
 /** The rows that pass what does not depend on other replicas, and what removed the rest. */
 export interface Candidates {
   readonly rows: Int32Array;
+  readonly cells: readonly Cell[];
   readonly removals: readonly Removal[];
 }
 
@@ -97,7 +98,8 @@ export function candidateFinder(catalog: Catalog, table: HostTable): (app: AppSp
       if (filter === undefined) rows.push(row);
       else removed.add(filter, hostName(table, row));
     }
-    const found = { rows: Int32Array.from(rows), removals: removed.list() };
+    const passed = Int32Array.from(rows);
+    const found = { rows: passed, cells: cellsOf(table, passed), removals: removed.list() };
     known.set(key, found);
     return found;
   };

@@ -2,19 +2,25 @@ import type { AppSpec } from '../model/catalog.ts';
 import type { Demand, Placement } from '../model/replica.ts';
 import type { FilterName } from './filters.ts';
 import { take } from './table.ts';
-import type { HostTable } from './table.ts';
+import type { Cell, HostTable } from './table.ts';
 
 /** How many replicas of one demand would fit on a host, in a rack, behind a switch if nothing else were there. */
 export interface Weights {
   readonly switch: Float64Array;
   readonly rack: Float64Array;
   readonly host: Float64Array;
+  readonly all: number;
 }
 
 /** One App while its replicas are being placed: the hosts that may take them, and how many each already has. */
 export interface Group {
   readonly demand: Demand;
+  /** How many replicas it is to have. */
+  readonly replicas: number;
   readonly rows: Int32Array;
+  /** The same rows by switch and rack, and of each such cell the row that is best now. */
+  readonly cells: readonly Cell[];
+  readonly bests: Int32Array;
   readonly limits: { readonly switch: number; readonly rack: number; readonly host: number };
   readonly pack: boolean;
   readonly weights: Weights;
@@ -22,13 +28,15 @@ export interface Group {
   readonly onSwitch: Int32Array;
   readonly inRack: Int32Array;
   readonly onHost: Int32Array;
-  /** The same over the weights. */
+  /** How much of its share each has by that; 0 when packing. */
   readonly switchLoad: Float64Array;
   readonly rackLoad: Float64Array;
   readonly hostLoad: Float64Array;
-  /** How full each host would be with one replica more: the larger share of CPU and memory, negative when packing. */
-  readonly fill: Float64Array;
 }
+
+/** In `bests`: no row of the cell can take a replica; or it has to be looked for. */
+const NONE = -1;
+const UNKNOWN = -2;
 
 const at = (column: Float64Array | Int32Array, row: number): number => column[row] ?? 0;
 
@@ -36,16 +44,18 @@ function add(column: Float64Array | Int32Array, row: number, value: number): voi
   column[row] = at(column, row) + value;
 }
 
-/** How many replicas of this demand an empty host could take. */
+/** How many replicas of this demand an empty host could take, in parts too, so that all are weighted alike; 0 if not one. */
 function slots(table: HostTable, row: number, demand: Demand): number {
   let most = Infinity;
   for (const key of ['cpu', 'memory', 'pids'] as const)
-    if (demand[key] > 0) most = Math.min(most, Math.floor(at(table.all[key], row) / demand[key]));
-  return most === Infinity ? 1 : most;
+    if (demand[key] > 0) most = Math.min(most, at(table.all[key], row) / demand[key]);
+  if (most === Infinity) return 1;
+  return most < 1 ? 0 : most;
 }
 
 /** The weights of these rows for a demand. */
 export function weightsOf(table: HostTable, rows: Int32Array, demand: Demand): Weights {
+  let all = 0;
   const weights = {
     switch: new Float64Array(table.switches),
     rack: new Float64Array(table.racks),
@@ -56,8 +66,9 @@ export function weightsOf(table: HostTable, rows: Int32Array, demand: Demand): W
     weights.host[row] = weight;
     add(weights.rack, at(table.rackOf, row), weight);
     add(weights.switch, at(table.switchOf, row), weight);
+    all += weight;
   }
-  return weights;
+  return { ...weights, all };
 }
 
 /** What a spec reserves of a host. */
@@ -69,7 +80,7 @@ export function demandOf({ resources }: Pick<AppSpec, 'resources'>): Demand {
 export function groupOf(
   table: HostTable,
   app: AppSpec,
-  rows: Int32Array,
+  { rows, cells }: Pick<Group, 'rows' | 'cells'>,
   weights: Weights,
   placed: readonly Placement[],
   pack: boolean,
@@ -77,19 +88,20 @@ export function groupOf(
   const { spread } = app;
   const group: Group = {
     demand: demandOf(app),
+    replicas: app.replicas,
     rows,
+    cells,
+    bests: new Int32Array(table.cells).fill(UNKNOWN),
     limits: { switch: spread.switch ?? Infinity, rack: spread.rack ?? Infinity, host: spread.host ?? Infinity },
     pack,
     weights,
     onSwitch: new Int32Array(table.switches),
     inRack: new Int32Array(table.racks),
     onHost: new Int32Array(table.views.length),
-    switchLoad: new Float64Array(table.switches),
-    rackLoad: new Float64Array(table.racks),
-    hostLoad: new Float64Array(table.views.length),
-    fill: new Float64Array(table.views.length),
+    switchLoad: emptyLoads(app, weights.switch, weights.all, pack),
+    rackLoad: emptyLoads(app, weights.rack, weights.all, pack),
+    hostLoad: emptyLoads(app, weights.host, weights.all, pack),
   };
-  for (const row of rows) group.fill[row] = fillOf(table, group, row);
   for (const { host } of placed) {
     const row = table.rows.get(host);
     if (row !== undefined) count(table, group, row, 1);
@@ -103,6 +115,23 @@ export function seat(table: HostTable, group: Group, row: number, demand: Demand
   count(table, group, row, step);
 }
 
+/**
+ * How much of its share a domain has of `replicas` over all weights. The half more is that of Webster's and Sainte-Laguë's method of
+ * handing out seats in proportion, by which unlike domains come closest to their shares. Of those whose share is less than a
+ * half none comes before the other, so that small Apps do not all go to the largest.
+ */
+function loadOf(there: number, weight: number, replicas: number, all: number): number {
+  const load = (there + 0.5) / weight;
+  return there === 0 ? Math.min(load, replicas / all) : load;
+}
+
+/** The loads before anything is placed; all equal when packing, where the fullest host comes before any spread. */
+function emptyLoads({ replicas }: AppSpec, weights: Float64Array, all: number, pack: boolean): Float64Array {
+  const loads = new Float64Array(weights.length);
+  if (!pack) for (let at = 0; at < loads.length; at += 1) loads[at] = loadOf(0, weights[at] ?? 0, replicas, all);
+  return loads;
+}
+
 function count(table: HostTable, group: Group, row: number, step: 1 | -1): void {
   const { onHost, inRack, onSwitch, weights } = group;
   const rack = at(table.rackOf, row);
@@ -110,10 +139,12 @@ function count(table: HostTable, group: Group, row: number, step: 1 | -1): void 
   add(onHost, row, step);
   add(inRack, rack, step);
   add(onSwitch, behind, step);
-  group.hostLoad[row] = at(onHost, row) / at(weights.host, row);
-  group.rackLoad[rack] = at(inRack, rack) / at(weights.rack, rack);
-  group.switchLoad[behind] = at(onSwitch, behind) / at(weights.switch, behind);
-  group.fill[row] = fillOf(table, group, row);
+  if (!group.pack) {
+    group.hostLoad[row] = loadOf(at(onHost, row), at(weights.host, row), group.replicas, weights.all);
+    group.rackLoad[rack] = loadOf(at(inRack, rack), at(weights.rack, rack), group.replicas, weights.all);
+    group.switchLoad[behind] = loadOf(at(onSwitch, behind), at(weights.switch, behind), group.replicas, weights.all);
+  }
+  group.bests[at(table.cellOf, row)] = UNKNOWN;
 }
 
 /** The first filter that removes a candidate as things stand now. */
@@ -127,6 +158,16 @@ export function obstacle(table: HostTable, group: Group, row: number): FilterNam
   if (at(group.inRack, at(rackOf, row)) >= limits.rack) return 'spread.rack';
   if (at(group.onHost, row) >= limits.host) return 'spread.host';
   return undefined;
+}
+
+/** The part of it that the host alone decides. */
+function hasRoom({ free }: HostTable, { demand, limits, onHost }: Group, row: number): boolean {
+  return (
+    at(free.cpu, row) >= demand.cpu &&
+    at(free.memory, row) >= demand.memory &&
+    at(free.pids, row) >= demand.pids &&
+    at(onHost, row) < limits.host
+  );
 }
 
 /**
@@ -146,18 +187,23 @@ export function scoreOf(table: HostTable, group: Group, row: number): Score {
     switch: at(group.switchLoad, at(table.switchOf, row)),
     rack: at(group.rackLoad, at(table.rackOf, row)),
     host: at(group.hostLoad, row),
-    fill: at(group.fill, row),
+    fill: fillOf(table, group, row),
   };
 }
 
-function fillOf(table: HostTable, group: Pick<Group, 'demand' | 'pack'>, row: number): number {
-  const fill = Math.max(share(table, row, 'cpu', group.demand), share(table, row, 'memory', group.demand));
-  return group.pack ? -fill : fill;
-}
-
-function share(table: HostTable, row: number, key: 'cpu' | 'memory', demand: Demand): number {
-  const all = at(table.all[key], row);
-  return all === 0 ? 0 : (all - at(table.free[key], row) + demand[key]) / all;
+/**
+ * How full a host would be with one replica more: the larger share of CPU and memory, negative when packing; one more where another
+ * scheduler comes first.
+ */
+function fillOf(
+  { all, free, part, aside }: HostTable,
+  { demand, pack }: Pick<Group, 'demand' | 'pack'>,
+  row: number,
+): number {
+  const cpu = (at(all.cpu, row) - at(free.cpu, row) + demand.cpu) * at(part.cpu, row);
+  const memory = (at(all.memory, row) - at(free.memory, row) + demand.memory) * at(part.memory, row);
+  const fill = cpu > memory ? cpu : memory;
+  return (pack ? -fill : fill) + (aside[row] ?? 0);
 }
 
 /** Negative when the first score is better. */
@@ -165,34 +211,54 @@ export function compareScores(a: Score, b: Score): number {
   return a.switch - b.switch || a.rack - b.rack || a.host - b.host || a.fill - b.fill;
 }
 
-/**
- * The candidate with the least score; the first by name among equals. Undefined when no host can take a replica. This is
- * the loop that placing spends its time in: no objects, and the filters only for hosts that would win.
- */
-export function choose(table: HostTable, group: Group): number | undefined {
-  const { switchOf, rackOf } = table;
-  const { rows, switchLoad, rackLoad, hostLoad, fill } = group;
-  let onSwitch = Infinity;
-  let inRack = Infinity;
+/** The row of a cell with the least score, all of one switch and rack, that no filter removes; the first by name among equals. */
+function bestIn(table: HostTable, group: Group, { rows }: Cell): number {
+  const { hostLoad } = group;
   let onHost = Infinity;
   let least = Infinity;
-  let chosen: number | undefined;
-  for (const row of rows) {
-    const a = at(switchLoad, at(switchOf, row));
-    if (a > onSwitch) continue;
-    const b = at(rackLoad, at(rackOf, row));
-    const c = at(hostLoad, row);
-    const d = at(fill, row);
-    if (a === onSwitch) {
-      if (b > inRack) continue;
-      if (b === inRack && (c > onHost || (c === onHost && d >= least))) continue;
-    }
-    if (obstacle(table, group, row) !== undefined) continue;
+  let best = NONE;
+  for (let index = 0; index < rows.length; index += 1) {
+    const row = at(rows, index);
+    const load = at(hostLoad, row);
+    if (load > onHost) continue;
+    const fill = fillOf(table, group, row);
+    if ((load === onHost && fill >= least) || !hasRoom(table, group, row)) continue;
+    onHost = load;
+    least = fill;
+    best = row;
+  }
+  return best;
+}
+
+/** Whether a row beats another where switch and rack are equally loaded. */
+function wins(table: HostTable, group: Group, row: number, other: number): boolean {
+  const loads = at(group.hostLoad, row) - at(group.hostLoad, other);
+  if (loads !== 0) return loads < 0;
+  const fills = fillOf(table, group, row) - fillOf(table, group, other);
+  return fills < 0 || (fills === 0 && row < other);
+}
+
+/**
+ * The candidate with the least score; the first by name among equals. Undefined when no host can take a replica. This is
+ * the loop that placing spends its time in. Seating a replica changes the scores within one cell only, so that the best
+ * of each other cell is still known, and it is looked for only where switch and rack do not already lose.
+ */
+export function choose(table: HostTable, group: Group): number | undefined {
+  const { cells, bests, limits, switchLoad, rackLoad } = group;
+  let onSwitch = Infinity;
+  let inRack = Infinity;
+  let chosen = NONE;
+  for (const cell of cells) {
+    const a = at(switchLoad, cell.switch);
+    const b = at(rackLoad, cell.rack);
+    if (a > onSwitch || (a === onSwitch && b > inRack)) continue;
+    if (at(group.onSwitch, cell.switch) >= limits.switch || at(group.inRack, cell.rack) >= limits.rack) continue;
+    if (at(bests, cell.index) === UNKNOWN) bests[cell.index] = bestIn(table, group, cell);
+    const row = at(bests, cell.index);
+    if (row === NONE || (a === onSwitch && b === inRack && !wins(table, group, row, chosen))) continue;
     onSwitch = a;
     inRack = b;
-    onHost = c;
-    least = d;
     chosen = row;
   }
-  return chosen;
+  return chosen === NONE ? undefined : chosen;
 }

@@ -52,15 +52,17 @@ function inOrder({ input, table }: Run): readonly Resource<AppSpec>[] {
   return [...input.catalog.apps.values()].sort(order);
 }
 
-/** Told before each App's turn; ends the run by returning true. */
-type Until = (run: Run, app: Resource<AppSpec>) => boolean;
+/** A run just before an App's turn. */
+export interface Turn {
+  readonly run: Run;
+  readonly app: Resource<AppSpec>;
+}
 
 interface Pass {
   readonly left: Pending;
   readonly unplaceable: readonly Unplaceable[];
   /** Something gave room back, so that what found none may find some now. */
   readonly freed: boolean;
-  readonly ended: boolean;
 }
 
 function resizePass(run: Run, { resizes }: Pending): Pick<Pass, 'freed' | 'unplaceable'> & { left: Survey['resizes'] } {
@@ -73,13 +75,13 @@ function resizePass(run: Run, { resizes }: Pending): Pick<Pass, 'freed' | 'unpla
   return { left, freed, unplaceable: left.map(({ placement, demand }) => noGrowth(run.book, placement, demand)) };
 }
 
-function pass(run: Run, apps: readonly Resource<AppSpec>[], pending: Pending, until: Until): Pass {
+function* pass(run: Run, apps: readonly Resource<AppSpec>[], pending: Pending): Generator<Turn, Pass> {
   const resized = resizePass(run, pending);
   const unplaceable = [...resized.unplaceable];
   const wanted = new Map<string, readonly Wish[]>();
   let { freed } = resized;
   for (const app of apps) {
-    if (until(run, app)) return { left: pending, unplaceable, freed: false, ended: true };
+    yield { run, app };
     const wishes = pending.wanted.get(app.name) ?? [];
     if (wishes.length === 0) continue;
     const { failed, waiting } = settleApp(run, app, wishes, groupIn(run, app));
@@ -92,28 +94,45 @@ function pass(run: Run, apps: readonly Resource<AppSpec>[], pending: Pending, un
       );
     unplaceable.push(...failed);
   }
-  return { left: { resizes: resized.left, wanted }, unplaceable, freed, ended: false };
+  return { left: { resizes: resized.left, wanted }, unplaceable, freed };
 }
 
 /**
  * Places in passes: what found no room is tried again while moves and smaller demands give some back, so that the result
- * is at rest. `until` may end it before an App's turn.
+ * is at rest. Whoever asks for no more turns ends it there.
  */
-export function finishRun(run: Run, until: Until = () => false): readonly Unplaceable[] {
+export function* turnsOf(run: Run): Generator<Turn, readonly Unplaceable[]> {
   const apps = inOrder(run);
-  let last = pass(run, apps, run.survey, until);
-  while (last.freed && last.unplaceable.length > 0 && !last.ended) last = pass(run, apps, last.left, until);
+  let last = yield* pass(run, apps, run.survey);
+  while (last.freed && last.unplaceable.length > 0) last = yield* pass(run, apps, last.left);
   return last.unplaceable;
+}
+
+/** Lets a run come to rest; gives what found no room. */
+export function finishRun(run: Run): readonly Unplaceable[] {
+  const turns = turnsOf(run);
+  let turn = turns.next();
+  while (turn.done !== true) turn = turns.next();
+  return turn.value;
 }
 
 /**
  * Proposes a host and an address for every replica that wants one, gives up what nobody wants, and moves nothing that need
- * not move. Equal input gives equal output; once all is committed, the same input proposes nothing.
+ * not move. Equal input gives equal output; once all is committed, the same input proposes nothing. The proposals come
+ * as they are found, App by App, so that the first may be committed while the next are looked for; the result comes last.
  */
-export function place(input: PlaceInput): PlaceResult {
+export function* placing(input: PlaceInput): Generator<Proposal, PlaceResult> {
   const run = startRun(input);
-  const unplaceable = finishRun(run);
+  const turns = turnsOf(run);
+  let told = 0;
+  let turn = turns.next();
+  for (; turn.done !== true; turn = turns.next()) {
+    for (const more of run.proposals.slice(told)) yield more;
+    told = run.proposals.length;
+  }
+  const unplaceable = turn.value;
   for (const proposal of forgetProposals(input.hosts, run.book, input.catalog)) propose(run, proposal);
+  for (const more of run.proposals.slice(told)) yield more;
   const { releases, leaving, kept, misplaced } = run.survey;
   const moving = new Set([...run.survey.wanted.values()].flat().flatMap((wish) => (wish.moves ? [wish.replica] : [])));
   const ids = (placements: readonly Placement[]): readonly string[] => placements.map(({ replica }) => replica);
@@ -128,4 +147,12 @@ export function place(input: PlaceInput): PlaceResult {
     misplaced,
     draining: drainsOf(run, unplaceable, wordsOf(input)),
   };
+}
+
+/** The same at once. */
+export function place(input: PlaceInput): PlaceResult {
+  const proposals = placing(input);
+  let next = proposals.next();
+  while (next.done !== true) next = proposals.next();
+  return next.value;
 }

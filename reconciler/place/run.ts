@@ -1,7 +1,7 @@
 import { createBook } from '../model/book.ts';
 import type { Book } from '../model/book.ts';
 import type { AppSpec, Resource } from '../model/catalog.ts';
-import { decide } from '../model/decide.ts';
+import { decideOne } from '../model/decide.ts';
 import type { Demand, Placement } from '../model/replica.ts';
 import type { Proposal } from '../model/reservations.ts';
 import { addressPool } from './addresses.ts';
@@ -49,9 +49,9 @@ export function propose(
   { book, input, proposals }: Pick<Run, 'book' | 'input' | 'proposals'>,
   proposal: Proposal,
 ): boolean {
-  const { verdicts, deltas } = decide(book, { id: '', now: input.now, proposals: [proposal] });
-  if (verdicts[0]?.accepted !== true) return false;
-  book.apply(deltas);
+  const answer = decideOne(book, proposal, input.now);
+  if ('reason' in answer) return false;
+  book.apply(answer.deltas);
   proposals.push(proposal);
   return true;
 }
@@ -72,11 +72,13 @@ function absent(views: readonly HostView[], book: Book): readonly HostView[] {
 
 /** A run over a book: what is free is what the book says. */
 export function runOver(input: PlaceInput, book: Book, found: Survey, proposals: Proposal[] = []): Run {
-  const table = hostTable([...input.hosts, ...absent(input.hosts, book)], book);
+  const { side = { part: 0, of: 1 } } = input;
+  const table = hostTable([...input.hosts, ...absent(input.hosts, book)], book, side);
+  const begin = side.part / side.of;
   const pools = new Map<string, AddressPool>();
   const pool = (name: string): AddressPool | undefined => {
     const network = input.catalog.networks.get(name);
-    const made = pools.get(name) ?? (network && addressPool(name, network.spec, book, input.now));
+    const made = pools.get(name) ?? (network && addressPool(name, network.spec, book, input.now, begin));
     if (made) pools.set(name, made);
     return made;
   };
@@ -111,5 +113,5 @@ export function groupIn(run: Run, app: Resource<AppSpec>): Group {
   const weights = weightsIn(run, candidates, demandOf(app.spec));
   const pack = input.catalog.zones.get(app.spec.zone)?.spec.strategy === 'pack';
   const placed = (found.replicas.get(app.name) ?? []).flatMap((replica) => book.placements.get(replica) ?? []);
-  return groupOf(table, app.spec, candidates.rows, weights, placed, pack);
+  return groupOf(table, app.spec, candidates, weights, placed, pack);
 }

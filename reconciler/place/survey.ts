@@ -13,6 +13,7 @@ import { healthOf, mayLeave } from '../model/rollout.ts';
 import { inPool } from './addresses.ts';
 import { demandOf } from './group.ts';
 import type { HostView } from './hosts.ts';
+import type { Side } from './table.ts';
 
 /** All that placing looks at. Nothing else decides. */
 export interface PlaceInput {
@@ -26,6 +27,8 @@ export interface PlaceInput {
   readonly assignments: readonly Assignment[];
   /** Milliseconds since 1970. */
   readonly now: number;
+  /** Which of several schedulers this is that work side by side, from 0; absent when it is the only one. */
+  readonly side?: Side;
 }
 
 /** A placement that could not be made anew as it stands. It is left alone; status shows why. */

@@ -23,9 +23,15 @@ const AT_ONCE = 64;
 
 type Word = string | number;
 
-/** A command, or a script with its keys and arguments. Each must be one that may be repeated. */
-export type Command =
-  readonly Word[] | { readonly script: Script; readonly keys: readonly string[]; readonly args: readonly Word[] };
+/** A script with its keys and arguments. */
+export interface ScriptCall {
+  readonly script: Script;
+  readonly keys: readonly string[];
+  readonly args: readonly Word[];
+}
+
+/** A command, or a script. Each must be one that may be repeated. */
+export type Command = readonly Word[] | ScriptCall;
 
 export interface Calls {
   /**

@@ -33,7 +33,13 @@ export interface RedisOptions {
 }
 
 /** A reply must be kept for longer than its request is tried: at a thousand commits a second that is 15 s. */
-const KEEP: Keep = { replies: 15_000, replyAge: 24 * 3600 * 1000, commits: 2000, mails: 20_000, entries: 10_000 };
+export const KEEP: Keep = {
+  replies: 15_000,
+  replyAge: 24 * 3600 * 1000,
+  commits: 2000,
+  mails: 20_000,
+  entries: 10_000,
+};
 const PATIENCE: Patience = { attempt: 2000, total: 12_000 };
 
 /** Which life of the store this is: a random name that is made when there is none, and goes when Redis is emptied. */

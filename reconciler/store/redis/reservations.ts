@@ -2,6 +2,7 @@ import { canonical } from '../../model/fingerprint.ts';
 import type { CommitReply, CommitRequest, ConflictReason, Proposal, Verdict } from '../../model/reservations.ts';
 import type { Reservations } from '../../model/store.ts';
 import { isOver } from '../bell.ts';
+import type { ScriptCall } from './calls.ts';
 import { readCommits } from './commitlog.ts';
 import type { Context } from './context.ts';
 import { emptied } from './failures.ts';
@@ -36,11 +37,23 @@ function replyOf(json: string): CommitReply {
   return { verdicts: told, cursor };
 }
 
+/** A commit as it is sent: the script, the keys that it touches, the request in words. */
+export function commitCommand(
+  { keys, keep, scripts, incarnation }: Pick<Context, 'keys' | 'keep' | 'scripts' | 'incarnation'>,
+  { id, now, proposals }: CommitRequest,
+): ScriptCall {
+  const { cursor, hosts, placements, addresses, loads, counts, replies, replied, log } = keys;
+  const kept = [keep.replies, keep.replyAge, keep.commits];
+  return {
+    script: scripts.commit,
+    keys: [keys.incarnation, cursor, hosts, placements, addresses, loads, counts, replies, replied, log],
+    args: [incarnation, id, canonical(now), ...kept, keys.onCommit, ...proposals.flatMap(argumentsOf)],
+  };
+}
+
 /** Reservations on Redis: the script `commit.lua` says what a commit does, in one round trip. */
 export function createReservations(context: Context): Reservations {
-  const { calls, ears, keys, keep, scripts, incarnation, shown } = context;
-  const { cursor, hosts, placements, addresses, loads, counts, replies, replied, log } = keys;
-  const touched = [keys.incarnation, cursor, hosts, placements, addresses, loads, counts, replies, replied, log];
+  const { calls, ears, keys, shown } = context;
   const stamps = new Map<number, string>();
 
   function remember(at: number, stamp: string | undefined): void {
@@ -50,10 +63,8 @@ export function createReservations(context: Context): Reservations {
   }
 
   return {
-    commit: async ({ id, now, proposals }: CommitRequest) => {
-      const kept = [keep.replies, keep.replyAge, keep.commits];
-      const args = [incarnation, id, canonical(now), ...kept, keys.onCommit, ...proposals.flatMap(argumentsOf)];
-      const [reply] = await calls.write({ script: scripts.commit, keys: touched, args });
+    commit: async (request) => {
+      const [reply] = await calls.write(commitCommand(context, request));
       if (typeof reply !== 'string') throw emptied(shown);
       return replyOf(reply);
     },

@@ -36,7 +36,7 @@ describe('explain', () => {
       candidates.map(({ host }) => host),
       ['h2', 'h3', 'h5'],
     );
-    assert.deepEqual(candidates[0]?.score, { switch: 0, rack: 0, host: 0, fill: 0.025 });
+    assert.deepEqual(candidates[0]?.score, { switch: 0.5 / 120, rack: 0.5 / 80, host: 0.5 / 80, fill: 0.025 });
     assert.equal(best, 'h2');
     assert.equal(
       message,
