@@ -1,13 +1,11 @@
-import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 import { createFleetAgent } from '../reconciler/loop/fleet-agent.ts';
 import { openEmbedded } from '../reconciler/store/embedded/embedded.ts';
 import { lockHost } from '../reconciler/store/embedded/lock.ts';
 import { createReopening } from '../reconciler/store/reopening.ts';
 import { healthOf, operationalLog, runtimeOptions, type LogFlags } from './compose.ts';
 import { fleetStore, storeOptions, type StoreFlags } from './fleet-store.ts';
+import { identityOf } from './identity.ts';
 import type { Io } from './io.ts';
 import { command, outputOption, parse } from './options.ts';
 import { pathsOf, stateOptions, type StateOptions } from './paths.ts';
@@ -47,7 +45,7 @@ export async function agentCommand(argv: readonly string[], io: Io): Promise<num
     try {
       const agent = createFleetAgent({
         host,
-        holder: identity(state),
+        holder: identityOf(state, 'agent', hostname()),
         facts: await factsOf(options.simulated === true),
         far,
         near,
@@ -69,14 +67,4 @@ export async function agentCommand(argv: readonly string[], io: Io): Promise<num
     await lock.release();
   }
   return 0;
-}
-
-/** Who speaks for the host: the same after each restart on this state directory. */
-function identity(state: string): string {
-  const file = join(state, 'agent-id');
-  if (existsSync(file)) return readFileSync(file, 'utf8').trim();
-  const made = `${hostname()}/${randomUUID().slice(0, 8)}`;
-  mkdirSync(state, { recursive: true, mode: 0o700 });
-  writeFileSync(file, `${made}\n`, { mode: 0o600 });
-  return made;
 }

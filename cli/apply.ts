@@ -75,7 +75,7 @@ async function asked(parsed: Command, io: Io, signal: AbortSignal): Promise<Stat
     throw error;
   }
   refuseOthers(parsed, io);
-  io.err('asking the running plumb up\n');
+  io.err('asking what runs here to do it\n');
   return view.settle(signal, options.allowDeletions);
 }
 

@@ -11,7 +11,7 @@ import { openCatalogs } from './catalogs.ts';
 import { lookOptions, type UpFlags } from './compose.ts';
 import { storeOptions, type StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
-import { lookAround } from './look.ts';
+import { lookAround, lostOf } from './look.ts';
 import { command, outputOption, parse, wholeNumber } from './options.ts';
 import { pathsOf, stateOptions } from './paths.ts';
 
@@ -52,7 +52,7 @@ export async function capacityCommand(argv: readonly string[], io: Io): Promise<
   const now = Date.now();
   // what the deletion budget keeps keeps its room
   const { catalog } = decidePlacing(wanted, seen, now, false);
-  const hosts = hostViews(catalog, seen.reports, seen.snapshot);
+  const hosts = hostViews(catalog, seen.reports, seen.snapshot, lostOf(seen));
   const scaling = scale({ catalog, hosts, now, ...seen }, replicas);
   const told = capacity(scaling.input, { apps });
   const fits = replicas.size > 0 ? scaling.fits : told.homeless.length === 0;

@@ -7,8 +7,11 @@ import { createUp, type Up } from '../reconciler/loop/up.ts';
 import type { Catalog, HostSpec, Resource } from '../reconciler/model/catalog.ts';
 import type { Journal } from '../reconciler/model/store.ts';
 import { selects } from '../reconciler/model/catalog.ts';
+import { PlumbError } from '../reconciler/model/errors.ts';
 import { openEmbedded } from '../reconciler/store/embedded/embedded.ts';
 import { lockHost } from '../reconciler/store/embedded/lock.ts';
+import { storeUrl } from './fleet-store.ts';
+import { isAgents } from './identity.ts';
 import type { Io } from './io.ts';
 import { pathsOf, type StateOptions } from './paths.ts';
 import { openRepository, rememberSource, type RepositoryFlags } from './repository.ts';
@@ -123,6 +126,14 @@ function startingFrom(repository: Repository, first: Fetched): Repository {
 /** Everything of a running `up`, from flags: repository, host, runtime, lock, store. Throws STORE_LOCKED when another runs here. */
 export async function openUp(flags: UpFlags, io: Io): Promise<OpenUp> {
   const { state } = pathsOf(flags, io);
+  // a machine of a fleet is told what to run: one that places for itself would give out what others have
+  if (storeUrl({}, io) !== undefined || isAgents(state))
+    throw new PlumbError(
+      'USAGE',
+      isAgents(state)
+        ? `${state} is a fleet agent's: plumb up and apply work on one machine alone; give another --state-dir`
+        : 'PLUMB_STORE is set, and plumb up and apply work on one machine alone: ask a controller by its --socket, or unset it',
+    );
   const repository = await openRepository(flags, state, io);
   rememberSource(state, { ...flags, repo: repository.url });
   // the providers are loaded while git works

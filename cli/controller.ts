@@ -3,6 +3,7 @@ import { createFleetController } from '../reconciler/loop/fleet-controller.ts';
 import { createReopening } from '../reconciler/store/reopening.ts';
 import { operationalLog, repositoryOptions, type LogFlags } from './compose.ts';
 import { fleetStore, storeOptions, type StoreFlags } from './fleet-store.ts';
+import { identityOf } from './identity.ts';
 import type { Io } from './io.ts';
 import { command, outputOption, parse } from './options.ts';
 import { pathsOf, stateOptions, type StateOptions } from './paths.ts';
@@ -40,7 +41,7 @@ export async function controllerCommand(argv: readonly string[], io: Io): Promis
   rememberSource(state, { ...options, repo: repository.url });
   const store = createReopening(open);
   const controller = createFleetController({
-    holder: name,
+    holder: identityOf(state, 'controller', name),
     repository,
     store,
     allowDeletions: options.allowDeletions === true,
@@ -51,7 +52,7 @@ export async function controllerCommand(argv: readonly string[], io: Io): Promis
   io.signal.addEventListener('abort', () => setTimeout(() => void store.close(), 3000).unref(), { once: true });
   try {
     // said now, not with the first pass
-    await store.leases.get('controller');
+    await controller.claim();
     await serveView(`plumb controller ${name}`, controller, store.journal, socket, options, io);
   } finally {
     await store.close();

@@ -9,7 +9,7 @@ import { openCatalogs } from './catalogs.ts';
 import { lookOptions, type UpFlags } from './compose.ts';
 import { storeOptions, type StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
-import { lookAround } from './look.ts';
+import { lookAround, lostOf } from './look.ts';
 import { command, outputOption, parse } from './options.ts';
 import { pathsOf, stateOptions } from './paths.ts';
 import { table, tint } from './table.ts';
@@ -59,7 +59,7 @@ export async function drainCommand(argv: readonly string[], io: Io): Promise<num
     return 0;
   }
   const { known } = await lookAround(options, catalog, io);
-  const views = hostViews(catalog, known.reports, known.snapshot);
+  const views = hostViews(catalog, known.reports, known.snapshot, lostOf(known));
   const seen = foreseeDrain({ catalog, hosts: views, now: Date.now(), ...known }, name);
   io.out(options.output === 'json' ? json(seen) : foreseenText(name, edit, seen, io));
   return seen.staying.length === 0 ? 0 : 2;
@@ -125,11 +125,15 @@ function isEmpty({ staying, leaving }: Draining): boolean {
   return staying.length + leaving.length === 0;
 }
 
+/** How long a commit that drains may take to be heard of, milliseconds. */
+const UNHEARD = 60_000;
+
 /** Until nothing is left (0), the drain is undone or somebody interrupts (2). What Git says may take a while to be heard. */
 async function watch(name: string, options: Options, io: Io): Promise<number> {
   const opened = await openView(options, io);
   try {
     let last = '';
+    const until = Date.now() + UNHEARD;
     for (let begun = false; ; await new Promise((resolve) => setTimeout(resolve, 500))) {
       const draining = (await opened.view.status()).draining.find(({ host }) => host === name);
       const json = { version: 1, host: name, drained: draining !== undefined, staying: [], leaving: [], ...draining };
@@ -137,6 +141,11 @@ async function watch(name: string, options: Options, io: Io): Promise<number> {
       if (next !== last) io.out(io.isTTY && options.output === 'text' ? `\u001b[H\u001b[2J${next}` : next);
       last = next;
       if (draining && isEmpty(draining)) return 0;
+      if (!begun && !draining && Date.now() > until)
+        throw new PlumbError(
+          'USAGE',
+          `Git does not drain ${name}, as far as its controller knows: plumb drain ${name} says what to commit`,
+        );
       if ((begun && !draining) || io.signal.aborted) return 2;
       begun = draining !== undefined;
     }

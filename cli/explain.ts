@@ -7,7 +7,7 @@ import { openCatalogs } from './catalogs.ts';
 import { lookOptions, type UpFlags } from './compose.ts';
 import { storeOptions, type StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
-import { lookAround } from './look.ts';
+import { lookAround, lostOf } from './look.ts';
 import { command, outputOption, parse } from './options.ts';
 import { pathsOf, stateOptions } from './paths.ts';
 import { table, tint } from './table.ts';
@@ -32,7 +32,7 @@ export async function explainCommand(argv: readonly string[], io: Io): Promise<n
   const replica = (parsed.args[0] ?? '').replace(/^[a-z]+\//, '');
   const catalog = await (await openCatalogs(options, pathsOf(options, io).state, io)).at(undefined);
   const { known } = await lookAround(options, catalog, io);
-  const hosts = hostViews(catalog, known.reports, known.snapshot);
+  const hosts = hostViews(catalog, known.reports, known.snapshot, lostOf(known));
   const found = explain({ catalog, hosts, now: Date.now(), ...known }, replica);
   if (!found) {
     throw new PlumbError('USAGE', `no App in Git has a replica ${replica}${otherwise(catalog, replica)}`);

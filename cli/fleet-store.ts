@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import type { FleetStore } from '../reconciler/model/store.ts';
+import { parseTarget } from '../reconciler/store/redis/target.ts';
 import type { Io } from './io.ts';
 
 /** Options that say which fleet. */
@@ -37,6 +38,8 @@ export function fleetStore(flags: StoreFlags, part: Part, io: Pick<Io, 'env'>): 
   if (url === undefined)
     throw new PlumbError('USAGE', 'which store? give --store redis://HOST:PORT, or set PLUMB_STORE');
   const fleet = flags.fleet ?? io.env['PLUMB_FLEET'] ?? 'default';
+  // a wrong address is said at once, not tried for ever
+  parseTarget(url);
   return async () => {
     const { openRedis } = await import('../reconciler/store/redis/redis.ts');
     return openRedis(url, { clock: Date.now, fleet, ...part });

@@ -22,10 +22,10 @@ export async function hostCommand(argv: readonly string[], io: Io): Promise<numb
     .addOption(outputOption('text', 'json'))
     .option('--print', 'only print the line for an ACL file: Redis is not asked');
   storeOptions(enroll);
-  cmd.addCommand(enroll.name('enroll'));
   if (argv[0] !== 'enroll') {
-    parse(cmd, argv);
     if (argv.length === 0) throw new PlumbError('USAGE', 'plumb host enroll NAME (plumb host --help explains)');
+    cmd.addCommand(enroll.name('enroll'));
+    parse(cmd, argv);
     return 0;
   }
   const parsed = parse(enroll, argv.slice(1));

@@ -1,6 +1,6 @@
 import { request, type IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
-import { PlumbError, ERRORS, type ErrorCode } from '../reconciler/model/errors.ts';
+import { asPlumbError, PlumbError, ERRORS, type ErrorCode } from '../reconciler/model/errors.ts';
 import type { Entry, EntryQuery } from '../reconciler/model/journal.ts';
 import type { Status } from '../reconciler/loop/status.ts';
 import { snapshotFromJson, type Known, type LocalView, type SnapshotJson } from '../reconciler/loop/view.ts';
@@ -9,12 +9,12 @@ function call(socketPath: string, method: string, path: string, signal: AbortSig
   return new Promise((resolve, reject) => {
     const outgoing = request({ socketPath, method, path, signal }, resolve);
     outgoing.on('error', (error: NodeJS.ErrnoException) => {
-      const silent = error.code === 'ENOENT' || error.code === 'ECONNREFUSED';
+      const silent = error.code === 'ENOENT' || error.code === 'ECONNREFUSED' || error.code === 'ECONNRESET';
       reject(
         silent
           ? new PlumbError(
               'NOT_RUNNING',
-              `no plumb up answers at ${socketPath}; start one, or see what is there with plumb plan`,
+              `no plumb up answers at ${socketPath}; start one (or a controller or agent), ask a fleet with --store, or see what is there with plumb plan`,
             )
           : error,
       );
@@ -61,7 +61,9 @@ export function remoteView(socketPath: string): LocalView {
       try {
         for await (const line of createInterface({ input: reply })) yield JSON.parse(line) as Entry;
       } catch (error) {
-        if (!signal.aborted) throw error;
+        if (signal.aborted) return;
+        const { message } = asPlumbError(error);
+        throw new PlumbError('NOT_RUNNING', `who answered at ${socketPath} went away (${message})`, {}, error);
       }
     },
     settle: async (signal, allowDeletions = false) =>

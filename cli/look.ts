@@ -121,3 +121,8 @@ async function knownOfRunning(options: UpFlags, io: Io): Promise<Known | undefin
     await opened.close();
   }
 }
+
+/** Names of the hosts that are not heard of: nothing new goes there. */
+export function lostOf({ lost = [] }: Known): ReadonlySet<string> {
+  return new Set(lost.map(({ host }) => host));
+}

@@ -1,6 +1,8 @@
-import { knownOf, statusFrom } from '../reconciler/loop/control.ts';
+import { knownOf } from '../reconciler/loop/control.ts';
+import { fleetStatus } from '../reconciler/loop/fleet-status.ts';
 import { readJournals, type LocalView } from '../reconciler/loop/view.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
+import { createReopening } from '../reconciler/store/reopening.ts';
 import { fleetStore, storeUrl, type StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
 import { remoteView } from './local.ts';
@@ -19,15 +21,12 @@ export interface OpenView {
 export async function openView(flags: Looking, io: Io): Promise<OpenView> {
   if (storeUrl(flags, io) === undefined)
     return { view: remoteView(pathsOf(flags, io).socket), close: () => Promise.resolve() };
-  const store = await fleetStore(flags, { writer: 'reader' }, io)();
+  const store = createReopening(fleetStore(flags, { writer: 'reader' }, io));
   const elsewhere = (): PlumbError =>
     new PlumbError('USAGE', 'the store has no answer to that: ask a plumb controller or agent by its --socket');
   return {
     view: {
-      status: async () => {
-        const notice = await store.bulletin.read();
-        return statusFrom(await knownOf(store), notice);
-      },
+      status: () => fleetStatus(store, Date.now()),
       known: () => knownOf(store),
       journal: (...asked) => readJournals(store.journals, ...asked),
       settle: () => Promise.reject(elsewhere()),

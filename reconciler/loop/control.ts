@@ -1,3 +1,4 @@
+import { asPlumbError } from '../model/errors.ts';
 import type { Notice } from '../model/notice.ts';
 import type { Assignment, Report } from '../model/replica.ts';
 import type { Store } from '../model/store.ts';
@@ -53,8 +54,14 @@ export async function knownOf(store: Pick<Store, 'reservations' | 'mailbox' | 'b
   const { reservations, mailbox, bulletin } = store;
   const [snapshot, reports] = await Promise.all([reservations.snapshot(), mailbox.reports()]);
   const assignments = await Promise.all(reports.map((report) => mailbox.assignment(report.host)));
-  const rollouts = (await bulletin.read())?.rollouts ?? [];
-  return { snapshot, reports, assignments: assignments.filter((assignment) => assignment !== undefined), rollouts };
+  const { rollouts = [], lost = [] } = (await bulletin.read()) ?? {};
+  return {
+    snapshot,
+    reports,
+    assignments: assignments.filter((assignment) => assignment !== undefined),
+    rollouts,
+    lost,
+  };
 }
 
 /** The status of what is known, by what the controller says of the whole. */
@@ -95,7 +102,9 @@ export function createControl(options: ControlOptions): Control {
       if (look) lookAt = clock() + (controller.view().catalog?.fleet.spec.poll ?? AFTER_FAILURE);
       wait = Math.min(lookAt, ...dueTimes(controller.view().notice, clock())) - clock();
     } catch (error) {
-      log.warn({ err: error }, 'controller pass failed');
+      const { code, message } = asPlumbError(error);
+      log.warn({ code }, `controller pass failed: ${message}`);
+      log.debug({ err: error }, 'controller pass failed');
       lookAt = 0;
     }
     if (look) answered = upTo;
@@ -128,7 +137,7 @@ export function createControl(options: ControlOptions): Control {
       try {
         for await (const { what } of store.mailbox.follow(signal)) if (what === 'report') doorbell.ring();
       } catch (error) {
-        log.warn({ err: error }, 'news of reports broke off');
+        log.warn({ code: asPlumbError(error).code }, `news of reports broke off: ${asPlumbError(error).message}`);
       }
       await pause(HEARTBEAT, signal);
       doorbell.ring();

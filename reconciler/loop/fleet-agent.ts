@@ -1,4 +1,5 @@
-import type { HostFacts } from '../model/replica.ts';
+import type { Notice } from '../model/notice.ts';
+import type { Assignment, HostFacts } from '../model/replica.ts';
 import type { FleetStore, Store } from '../model/store.ts';
 import { createAgent } from './agent.ts';
 import type { AgentOptions, Log } from './agent-state.ts';
@@ -14,7 +15,7 @@ export interface FleetAgentOptions {
   readonly holder: string;
   readonly facts: HostFacts;
   /** The store of the fleet. */
-  readonly far: Pick<FleetStore, 'mailbox' | 'leases' | 'bulletin' | 'journals'>;
+  readonly far: Pick<FleetStore, 'mailbox' | 'leases' | 'journals'>;
   /** What this machine keeps: last Assignment, last Report, journal. */
   readonly near: Store;
   readonly agent: Pick<AgentOptions, 'providers' | 'health'>;
@@ -56,7 +57,9 @@ export function createFleetAgent(options: FleetAgentOptions): FleetAgent {
         const placements = new Map(
           known.assignments.flatMap(({ replicas }) => replicas.map(({ id, placement }) => [id, placement] as const)),
         );
-        const notice = await far.bulletin.read().catch(() => undefined);
+        const [mine] = known.assignments;
+        // least rights do not let it read the bulletin: of itself it knows by what it was told
+        const notice = mine && ownNotice(mine);
         return statusFrom({ ...known, snapshot: { ...known.snapshot, placements } }, notice);
       },
       known: () => knownOf(near),
@@ -76,4 +79,10 @@ export function createFleetAgent(options: FleetAgentOptions): FleetAgent {
       }
     },
   };
+}
+
+/** What an Assignment says of the whole, for a host that looks at itself alone. */
+function ownNotice({ revision }: Assignment): Notice {
+  const source = { url: '', ref: '', revision, fetchedAt: 0 };
+  return { source, published: revision, problems: 0, unplaceable: [], held: [], waiting: 0, lost: [], awaited: [] };
 }

@@ -2,13 +2,15 @@ import type { FleetStore } from '../model/store.ts';
 import { PlumbError } from '../model/errors.ts';
 import type { Log } from './agent-state.ts';
 import { createControl } from './control.ts';
+import { fleetStatus } from './fleet-status.ts';
 import { createController, type Repository } from './controller.ts';
+import { CONTROLLER_LEASE } from './hearing.ts';
 import { createLeader } from './leader.ts';
 import { pause } from './pause.ts';
 import { readJournals, type LocalView } from './view.ts';
 
 export interface FleetControllerOptions {
-  /** Who this is, among the controllers of the fleet. */
+  /** Who this is, among the controllers of the fleet: its name, and after a slash what no other has. */
   readonly holder: string;
   readonly repository: Repository;
   readonly store: FleetStore;
@@ -18,13 +20,14 @@ export interface FleetControllerOptions {
 }
 
 export interface FleetController {
+  /** Takes the name; to be done before `run`, which keeps it. Throws STORE_LOCKED when another controller has it. */
+  claim(): Promise<void>;
   /** Competes to lead, and leads, until the signal aborts. */
   run(signal: AbortSignal): Promise<void>;
   readonly view: LocalView;
 }
 
-/** The lease of the controller that leads, and how long it lasts without being renewed: milliseconds. */
-const CONTROLLER_LEASE = 'controller';
+/** How long a controller's leases last without being renewed, milliseconds. */
 const CONTROLLER_TTL = 8_000;
 
 /** One of any number of controllers of a fleet: one leads, the others stand by and take over when its lease runs out. */
@@ -41,18 +44,37 @@ export function createFleetController(options: FleetControllerOptions): FleetCon
       log.info({ holder }, leads ? 'leads' : 'stands by');
       if (!leads) return;
       control.ring();
-      const message = `${holder} leads`;
+      const message = `${holder.split('/')[0] ?? ''} leads`;
       store.journal
         .append([{ type: 'event', host: '', level: 'info', reason: 'Leading', message }])
         .catch((error: unknown) => log.warn({ err: error }, 'event not journaled'));
     },
   });
+  const [name = holder] = holder.split('/');
+  const title = `${CONTROLLER_LEASE}/${name}`;
+  const named = createLeader({
+    leases: store.leases,
+    name: title,
+    holder,
+    ttl: CONTROLLER_TTL,
+    clock,
+    log,
+    onChange: () => undefined,
+  });
   const leads = (): boolean => leader.leads();
   const controller = createController({ repository, store, allowDeletions, clock, log, fleet: { leads } });
   const control = createControl({ controller, store, host: '', leads, clock, log });
   return {
+    claim: async () => {
+      if (await store.leases.acquire(title, holder, CONTROLLER_TTL)) return;
+      const other = (await store.leases.get(title))?.holder ?? 'another';
+      throw new PlumbError(
+        'STORE_LOCKED',
+        `a controller ${name} (${other}) runs already: it names a journal; stop it, or give this one another --name`,
+      );
+    },
     view: {
-      status: () => control.status(),
+      status: () => (leads() ? control.status() : fleetStatus(store, clock())),
       known: () => control.known(),
       journal: (...asked) => readJournals(store.journals, ...asked),
       settle: async (signal, allow) => {
@@ -65,7 +87,7 @@ export function createFleetController(options: FleetControllerOptions): FleetCon
       },
     },
     run: async (signal) => {
-      await Promise.all([leader.run(signal), control.run(signal)]);
+      await Promise.all([named.run(signal), leader.run(signal), control.run(signal)]);
     },
   };
 }

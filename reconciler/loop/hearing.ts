@@ -3,6 +3,8 @@ import type { Leases } from '../model/store.ts';
 
 /** What the name of a host's lease begins with. */
 export const HOST_LEASE = 'host/';
+/** The lease of the controller that leads. */
+export const CONTROLLER_LEASE = 'controller';
 /** A host renews its lease this often, and is not heard of any more when it runs out: milliseconds. */
 export const HEARTBEAT = 2_000;
 export const HOST_TTL = 8_000;

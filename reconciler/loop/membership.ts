@@ -49,6 +49,11 @@ export function createMembership(options: MembershipOptions): Membership {
   /** What this host was told and the store does not know. */
   let kept: Assignment | undefined;
   let compared = false;
+  /** Resolves when this agent speaks for the host: until then it tells the fleet nothing, and hears nothing of it. */
+  let speak = (): void => undefined;
+  const speaks = new Promise<void>((resolve) => {
+    speak = resolve;
+  });
 
   /** What does not work now: each outage is told once, and once its end. */
   const away = new Set<string>();
@@ -57,7 +62,8 @@ export function createMembership(options: MembershipOptions): Membership {
 
   function tellAway(what: string, error: unknown): void {
     const { code, message } = asPlumbError(error);
-    if (away.size === 0) log.warn({ code }, `the fleet's store does not answer, what runs goes on: ${message}`);
+    const trouble = code === 'STORE_REFUSED' ? 'refuses this agent' : 'does not answer';
+    if (away.size === 0) log.warn({ code }, `the fleet's store ${trouble}, what runs goes on: ${message}`);
     else log.debug({ code, what }, message);
     away.add(what);
   }
@@ -102,11 +108,13 @@ export function createMembership(options: MembershipOptions): Membership {
         { host, holder: other },
       );
     }
+    speak();
     well();
     await pause(HEARTBEAT, signal);
   }
 
   async function fetch(signal: AbortSignal, well: () => void): Promise<void> {
+    await speaks;
     const assignment = await far.mailbox.assignment(host);
     well();
     if (assignment && !(await near.assign(assignment)))
@@ -127,6 +135,7 @@ export function createMembership(options: MembershipOptions): Membership {
   }
 
   async function send(signal: AbortSignal, well: () => void): Promise<void> {
+    await speaks;
     // before anybody hears of this host at all, so that an emptied store never takes it for one that runs nothing
     if (!compared) kept = (await far.mailbox.assignment(host)) ? undefined : await near.assignment(host);
     compared = true;

@@ -1,7 +1,9 @@
 import type { Entry, EntryQuery } from '../model/journal.ts';
+import type { LostHost } from '../model/notice.ts';
 import type { RolloutRecord } from '../model/release.ts';
 import type { Journal, Journals } from '../model/store.ts';
 import { createDoorbell } from './doorbell.ts';
+import { pause } from './pause.ts';
 import type { Assignment, Report } from '../model/replica.ts';
 import type { Snapshot } from '../model/reservations.ts';
 import type { Status } from './status.ts';
@@ -13,6 +15,8 @@ export interface Known {
   readonly reports: readonly Report[];
   /** What is remembered of changes under way. */
   readonly rollouts?: readonly RolloutRecord[];
+  /** Hosts of a fleet that are not heard of. */
+  readonly lost?: readonly LostHost[];
 }
 
 /** What a running `up` tells and does for other commands, through its socket or in the same process. */
@@ -75,45 +79,83 @@ export async function* readJournals(
   follow: boolean,
   signal: AbortSignal,
 ): AsyncIterable<Entry> {
-  const writers = (await journals.writers()).filter((writer) => query.host === undefined || writer === query.host);
-  const readers = writers.map((writer) => journals.of(writer));
+  const began = Date.now();
   const all: Entry[] = [];
-  const nexts = new Map<Readable, number>();
-  for (const reader of readers)
-    for await (const entry of reader.read()) {
-      nexts.set(reader, entry.seq + 1);
+  const lasts = new Map<string, Mark>();
+  for (const writer of await writersOf(journals, query))
+    for await (const entry of journals.of(writer).read()) {
+      lasts.set(writer, entry);
       if (asked(entry, query)) all.push(entry);
     }
   all.sort((a, b) => a.at - b.at);
   yield* query.last === undefined ? all : query.last === 0 ? [] : all.slice(-query.last);
-  if (follow) yield* together(readers, nexts, query, signal);
+  if (follow) yield* together(journals, query, lasts, began, signal);
 }
 
-/** What all write from now on, as it comes. */
+async function writersOf(journals: Journals, { host }: EntryQuery): Promise<readonly string[]> {
+  return (await journals.writers()).filter((writer) => host === undefined || writer === host);
+}
+
+/** The entry of a writer that was seen last. */
+type Mark = Pick<Entry, 'at' | 'seq'>;
+
+/** Whether an entry comes after a mark. By time first: an emptied store begins to count anew. */
+function isAfter(entry: Entry, mark: Mark): boolean {
+  return entry.at > mark.at || (entry.at === mark.at && entry.seq > mark.seq);
+}
+
+/** What all write from now on, as it comes: who begins to write later, and what was written while the store was away, too. */
 async function* together(
-  readers: readonly Readable[],
-  nexts: ReadonlyMap<Readable, number>,
+  journals: Journals,
   query: EntryQuery,
+  lasts: ReadonlyMap<string, Mark>,
+  began: number,
   signal: AbortSignal,
 ): AsyncIterable<Entry> {
   const come: Entry[] = [];
   const bell = createDoorbell();
-  for (const reader of readers)
-    void (async () => {
-      for await (const entry of reader.follow(signal)) {
-        if (entry.seq < (nexts.get(reader) ?? 0) || !asked(entry, query)) continue;
-        come.push(entry);
-        bell.ring();
-      }
-    })().catch(() => undefined); // its writer is told of a store that is away
+  const heard = new Set<string>();
+  const hear = (entry: Entry): void => {
+    if (!asked(entry, query)) return;
+    come.push(entry);
+    bell.ring();
+  };
   while (!signal.aborted) {
+    for (const writer of await writersOf(journals, query).catch(() => [])) {
+      if (heard.has(writer)) continue;
+      heard.add(writer);
+      void tail(journals.of(writer), lasts.get(writer) ?? { at: began, seq: 0 }, hear, signal);
+    }
     yield* come.splice(0).sort((a, b) => a.at - b.at);
-    await bell.wait(QUIET, signal);
+    await bell.wait(AGAIN, signal);
   }
 }
 
-/** Longest wait for news before the signal is looked at again, milliseconds. */
-const QUIET = 10_000;
+/** Hears one writer for ever: what breaks off is taken up again where it was. */
+async function tail(reader: Readable, from: Mark, hear: (entry: Entry) => void, signal: AbortSignal): Promise<void> {
+  let last = from;
+  const take = (entry: Entry): void => {
+    if (!isAfter(entry, last)) return;
+    last = entry;
+    hear(entry);
+  };
+  while (!signal.aborted) {
+    try {
+      // listening begins before the look back, so that nothing falls between them
+      const news = reader.follow(signal)[Symbol.asyncIterator]();
+      const first = news.next();
+      first.catch(() => undefined);
+      for await (const entry of reader.read()) take(entry);
+      for (let item = await first; item.done !== true; item = await news.next()) take(item.value);
+    } catch {
+      // it is tried again
+    }
+    await pause(AGAIN, signal);
+  }
+}
+
+/** New writers are looked for, and what broke off is taken up, this often, milliseconds. */
+const AGAIN = 2_000;
 
 type Pairs<T> = readonly (readonly [string, T])[];
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -194,6 +194,44 @@ describe('a fleet over Redis, its controllers and agents as processes', { skip: 
       [],
     );
     agent('h3');
+    await converged(git('rev-parse', 'HEAD'));
+  });
+
+  it('a second agent for a host, and a second controller of a name, end and leave everything as it is', async () => {
+    const before = await redis.admin.get('plumb:{default}:report:h2');
+    for (const [argv, words] of [
+      [['agent', '--simulated', '--host', 'h2'], /speaks for host h2 already.*\[STORE_LOCKED\]/],
+      [['controller', '--name', 'c2', '--repo', repo], /a controller c2 \(c2\/.*\) runs already.*\[STORE_LOCKED\]/],
+      [['agent', '--store', 'redis://127.0.0.1:99999'], /is no host and port.*\[USAGE\]/],
+    ] as const) {
+      const flags = ['--state-dir', join(dir, 'twin'), ...(argv.includes('--store' as never) ? [] : ['--store', url])];
+      const twin = spawnSync(process.execPath, [PLUMB, ...argv, ...flags], { encoding: 'utf8', timeout: 60_000 });
+      assert.equal(twin.status, 1);
+      assert.match(twin.stderr, words);
+    }
+    assert.equal(await redis.admin.get('plumb:{default}:report:h2'), before);
+    const up = spawnSync(process.execPath, [PLUMB, 'apply', '--simulated', '--host', 'h1', '--repo', repo], {
+      encoding: 'utf8',
+      env: { ...process.env, PLUMB_STORE: url, PLUMB_STATE_DIR: join(dir, 'alone') },
+    });
+    assert.match(up.stderr, /PLUMB_STORE is set.*\[USAGE\]/);
+  });
+
+  it('who follows hears a controller that comes later; without any, status says so', async () => {
+    const follower = spawn(process.execPath, [PLUMB, 'events', '-f', '-n', '0', '--store', url]);
+    children.set('follower', follower);
+    let heard = '';
+    follower.stdout.on('data', (chunk) => (heard += String(chunk)));
+    await sleep(2000);
+    await stop('c2', 'SIGKILL');
+    await sleep(9000);
+    const argv = [PLUMB, 'status', '--store', url];
+    const alone = spawnSync(process.execPath, argv, { encoding: 'utf8' });
+    assert.equal(alone.status, 2);
+    assert.match(alone.stdout, /Unknown, Degraded[^]*no controller leads/);
+    controller('c9');
+    for (const end = Date.now() + 60_000; !/Leading c9 leads/.test(heard); await sleep(200))
+      assert.ok(Date.now() < end, heard);
     await converged(git('rev-parse', 'HEAD'));
   });
 });

@@ -97,7 +97,6 @@ describe('a fleet of two hosts over one store', () => {
       far: {
         mailbox: guarded(far.mailbox),
         leases: guarded(far.leases),
-        bulletin: guarded(far.bulletin),
         journals: NO_COPIES,
       },
       near,

@@ -94,7 +94,7 @@ function pathOf(form: Target['form'], path: string, shown: string): { readonly d
 
 /** Reads a store's URL and the certificates that it names. Throws USAGE, without the password in the message. */
 export function parseTarget(url: string): Target {
-  const shown = url.replace(/^([a-z+]*:\/\/[^:@/]*:)[^@]*@/, '$1***@');
+  const shown = url.replace(/^([a-z+]*:\/\/[^:@/]*:)[^@]*@/, '$1***@').replace(/\?.*$/, '');
   const [, scheme, suffix = '', login, hosts = '', path = '', search = ''] = SHAPE.exec(url) ?? [];
   if (scheme === undefined) throw usage(shown, 'it does not begin with redis:// or rediss://, or is not a URL');
   if (!Object.hasOwn(FORMS, suffix)) throw usage(shown, `${scheme}${suffix}:// is unknown`);

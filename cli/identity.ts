@@ -1,0 +1,18 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Who works on a state directory: a name and a random part, the same after each restart. */
+export function identityOf(state: string, role: 'agent' | 'controller', name: string): string {
+  const file = join(state, `${role}-id`);
+  if (existsSync(file)) return `${name}/${readFileSync(file, 'utf8').trim()}`;
+  const made = randomUUID().slice(0, 8);
+  mkdirSync(state, { recursive: true, mode: 0o700 });
+  writeFileSync(file, `${made}\n`, { mode: 0o600 });
+  return `${name}/${made}`;
+}
+
+/** Whether an agent of a fleet has worked on the state directory. */
+export function isAgents(state: string): boolean {
+  return existsSync(join(state, 'agent-id'));
+}
