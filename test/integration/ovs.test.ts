@@ -189,6 +189,7 @@ describe('ports on a real Open vSwitch', { skip }, () => {
     const other = '02:00:00:00:00:99';
     await r.sandbox('x-0');
     await r.converge(wantPort('x-0', '10.9.0.77', { mac: other }));
+    assert.ok(r.pings('a-0', '10.9.0.77'), 'it answers before it is asked for');
     await r.sandbox('a-2');
     await assert.rejects(r.converge(wantPort('a-2', '10.9.0.77')), (error: unknown) => {
       assert.ok(error instanceof PlumbError);
