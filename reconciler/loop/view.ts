@@ -79,7 +79,6 @@ export async function* readJournals(
   follow: boolean,
   signal: AbortSignal,
 ): AsyncIterable<Entry> {
-  const began = Date.now();
   const all: Entry[] = [];
   const lasts = new Map<string, Mark>();
   for (const writer of await writersOf(journals, query))
@@ -89,7 +88,7 @@ export async function* readJournals(
     }
   all.sort((a, b) => a.at - b.at);
   yield* query.last === undefined ? all : query.last === 0 ? [] : all.slice(-query.last);
-  if (follow) yield* together(journals, query, lasts, began, signal);
+  if (follow) yield* together(journals, query, lasts, signal);
 }
 
 async function writersOf(journals: Journals, { host }: EntryQuery): Promise<readonly string[]> {
@@ -98,6 +97,9 @@ async function writersOf(journals: Journals, { host }: EntryQuery): Promise<read
 
 /** The entry of a writer that was seen last. */
 type Mark = Pick<Entry, 'at' | 'seq'>;
+
+/** Of a writer that had written nothing. */
+const NOTHING: Mark = { at: 0, seq: 0 };
 
 /** Whether an entry comes after a mark. By time first: an emptied store begins to count anew. */
 function isAfter(entry: Entry, mark: Mark): boolean {
@@ -109,7 +111,6 @@ async function* together(
   journals: Journals,
   query: EntryQuery,
   lasts: ReadonlyMap<string, Mark>,
-  began: number,
   signal: AbortSignal,
 ): AsyncIterable<Entry> {
   const come: Entry[] = [];
@@ -124,7 +125,7 @@ async function* together(
     for (const writer of await writersOf(journals, query).catch(() => [])) {
       if (heard.has(writer)) continue;
       heard.add(writer);
-      void tail(journals.of(writer), lasts.get(writer) ?? { at: began, seq: 0 }, hear, signal);
+      void tail(journals.of(writer), lasts.get(writer) ?? NOTHING, hear, signal);
     }
     yield* come.splice(0).sort((a, b) => a.at - b.at);
     await bell.wait(AGAIN, signal);
