@@ -4,7 +4,7 @@ import { pause } from './pause.ts';
 
 /** What a lease is kept with. */
 export interface LeaderOptions {
-  readonly leases: Leases;
+  readonly leases: Pick<Leases, 'acquire' | 'release'>;
   /** The lease that all candidates want. */
   readonly name: string;
   /** Who this is, for people and for the store. */

@@ -49,6 +49,8 @@ export function createMembership(options: MembershipOptions): Membership {
   /** What this host was told and the store does not know. */
   let kept: Assignment | undefined;
   let compared = false;
+  /** There is word of another Assignment. */
+  let news = true;
   /** Resolves when this agent speaks for the host: until then it tells the fleet nothing, and hears nothing of it. */
   let speak = (): void => undefined;
   const speaks = new Promise<void>((resolve) => {
@@ -115,12 +117,14 @@ export function createMembership(options: MembershipOptions): Membership {
 
   async function fetch(signal: AbortSignal, well: () => void): Promise<void> {
     await speaks;
-    const assignment = await far.mailbox.assignment(host);
+    // who only looks again is mostly told nothing new: then a number is read, and not all that the host runs
+    const known = news || kept ? undefined : (await near.assignment(host))?.generation;
+    const assignment = await far.mailbox.assignment(host, known);
     well();
     if (assignment && !(await near.assign(assignment)))
       log.warn({ generation: assignment.generation }, 'an Assignment older than the one in hand was left');
     if (kept && assignment) resend();
-    await toFetch.wait(POLL * (0.9 + 0.2 * random()), signal);
+    news = await toFetch.wait(POLL * (0.9 + 0.2 * random()), signal);
   }
 
   async function hear(signal: AbortSignal, well: () => void): Promise<void> {

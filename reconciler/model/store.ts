@@ -26,6 +26,8 @@ export interface Lease {
 export interface Leases {
   /** The lease, or undefined while another holds it. The holder's own call renews it and keeps the fence. */
   acquire(name: string, holder: string, ttl: number): Promise<Lease | undefined>;
+  /** The same for many names, in one go: the leases in order of the names, undefined where another holder has one. */
+  acquireAll(names: readonly string[], holder: string, ttl: number): Promise<readonly (Lease | undefined)[]>;
   /** Gives it up, if it is still held with that fence. */
   release(lease: Lease): Promise<void>;
   get(name: string): Promise<Lease | undefined>;
@@ -37,7 +39,8 @@ export interface Leases {
 export interface Mailbox {
   /** Stores it unless a newer generation is there, or another content of the same; false then, and nothing was done. */
   assign(assignment: Assignment): Promise<boolean>;
-  assignment(host: string): Promise<Assignment | undefined>;
+  /** What the host was last told. `known`, where given, is a generation that need not be read again: undefined when it is that one. */
+  assignment(host: string, known?: number): Promise<Assignment | undefined>;
   report(report: Report): Promise<void>;
   reports(): Promise<readonly Report[]>;
   /** Hosts whose assignment or report changed, until the signal aborts. */

@@ -69,13 +69,14 @@ export function createReopening(open: () => Promise<FleetStore>): Reopening {
     },
     leases: {
       acquire: (...args) => ask(({ leases }) => leases.acquire(...args)),
+      acquireAll: (...args) => ask(({ leases }) => leases.acquireAll(...args)),
       release: (lease) => ask(({ leases }) => leases.release(lease)),
       get: (name) => ask(({ leases }) => leases.get(name)),
       held: (names) => ask(({ leases }) => leases.held(names)),
     },
     mailbox: {
       assign: (assignment) => ask(({ mailbox }) => mailbox.assign(assignment)),
-      assignment: (host) => ask(({ mailbox }) => mailbox.assignment(host)),
+      assignment: (...args) => ask(({ mailbox }) => mailbox.assignment(...args)),
       report: (report) => ask(({ mailbox }) => mailbox.report(report)),
       reports: () => ask(({ mailbox }) => mailbox.reports()),
       follow: (signal) => hear(({ mailbox }) => mailbox.follow(signal)),

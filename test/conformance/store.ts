@@ -239,6 +239,21 @@ export function storeConforms(name: string, open: (clock: () => number) => Promi
       });
     });
 
+    it('gives many leases at once, each as if it were asked for alone', async () => {
+      const { leases } = store;
+      await leases.acquire('host/b', 'other', 100);
+      const fences = async (): Promise<readonly (number | undefined)[]> =>
+        (await leases.acquireAll(['host/a', 'host/b', 'host/c'], 'x', 8000)).map((lease) => lease?.fence);
+      assert.deepEqual(await fences(), [1, undefined, 1]);
+      now += 100;
+      assert.deepEqual(await fences(), [1, 2, 1]);
+      assert.deepEqual(
+        (await leases.held(['host/c', 'host/a', 'host/b'])).map(({ name, holder, expires }) => [name, holder, expires]),
+        ['host/c', 'host/a', 'host/b'].map((name) => [name, 'x', now + 8000]),
+      );
+      assert.deepEqual(await leases.acquireAll([], 'x', 8000), []);
+    });
+
     it('tells which of many leases are held', async () => {
       for (const [name, ttl] of [
         ['host/a', 8000],
@@ -271,6 +286,9 @@ export function storeConforms(name: string, open: (clock: () => number) => Promi
         assert.equal(await mailbox.assign(assignment('h1', 3, 'other')), false, 'of two the first stays');
         await reopen();
         assert.deepEqual(await store.mailbox.assignment('h1'), assignment('h1', 3));
+        assert.equal(await store.mailbox.assignment('h1', 3), undefined, 'known already');
+        assert.deepEqual(await store.mailbox.assignment('h1', 2), assignment('h1', 3));
+        assert.equal(await store.mailbox.assignment('h2', 3), undefined);
         assert.equal(await store.mailbox.assignment('h2'), undefined);
       });
 

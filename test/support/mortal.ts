@@ -140,7 +140,7 @@ export function mortal(
             wrong(`${String(gone)} of ${String(placements.size)} replicas go at once`);
           return mailbox.assign(assignment);
         }),
-      assignment: (host) => ask(() => mailbox.assignment(host)),
+      assignment: (...args) => ask(() => mailbox.assignment(...args)),
       report: (report) => write('store', () => mailbox.report(report)),
       reports: () => ask(() => mailbox.reports()),
       follow: (signal) => hear(signal, (until) => mailbox.follow(until)),

@@ -55,17 +55,19 @@ export function createReservations(ledger: Ledger, clock: () => number): Reserva
 
 /** Leases over a ledger. Time is the store's clock. */
 export function createLeases(ledger: Ledger, clock: () => number): Leases {
+  const acquire: Leases['acquire'] = (name, holder, ttl) =>
+    ledger.write<Lease | undefined>(({ leases, fences }) => {
+      const now = clock();
+      const held = leases.get(name);
+      const alive = held !== undefined && held.expires > now;
+      if (alive && held.holder !== holder) return { answer: undefined, records: [] };
+      const fence = alive ? held.fence : (fences.get(name) ?? 0) + 1;
+      const lease = { name, holder, fence, expires: now + ttl };
+      return { answer: lease, records: [{ type: 'lease', lease }] };
+    });
   return {
-    acquire: (name, holder, ttl) =>
-      ledger.write<Lease | undefined>(({ leases, fences }) => {
-        const now = clock();
-        const held = leases.get(name);
-        const alive = held !== undefined && held.expires > now;
-        if (alive && held.holder !== holder) return { answer: undefined, records: [] };
-        const fence = alive ? held.fence : (fences.get(name) ?? 0) + 1;
-        const lease = { name, holder, fence, expires: now + ttl };
-        return { answer: lease, records: [{ type: 'lease', lease }] };
-      }),
+    acquire,
+    acquireAll: (names, holder, ttl) => Promise.all(names.map((name) => acquire(name, holder, ttl))),
     release: ({ name, holder, fence }) =>
       ledger.write(({ leases }) => {
         const held = leases.get(name);
@@ -131,7 +133,11 @@ export function createMailbox(ledger: Ledger, memory: Memory): Mailbox {
         if (before?.generation === assignment.generation) return { answer: false, records: [] };
         return { answer: true, records: [{ type: 'assignment', assignment }] };
       }),
-    assignment: (host) => ledger.read(({ assignments }) => assignments.get(host)),
+    assignment: (host, known) =>
+      ledger.read(({ assignments }) => {
+        const found = assignments.get(host);
+        return found?.generation === known ? undefined : found;
+      }),
     report: (report) =>
       ledger.write(({ reports }) => {
         const before = reports.get(report.host);

@@ -17,6 +17,10 @@ export function createLeases({ calls, keys, scripts }: Context, now: (() => numb
       const [reply] = await calls.write(command(name, 'acquire', holder, ttl));
       return leaseOf(name, reply);
     },
+    acquireAll: async (names, holder, ttl) => {
+      const replies = await calls.write(...names.map((name) => command(name, 'acquire', holder, ttl)));
+      return names.map((name, at) => leaseOf(name, replies[at]));
+    },
     release: async ({ name, holder, fence }) => {
       await calls.write(command(name, 'release', holder, fence));
     },

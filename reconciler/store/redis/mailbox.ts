@@ -70,6 +70,11 @@ async function versionOf({ calls, keys }: Context, host: string): Promise<unknow
   return version;
 }
 
+async function generationOf({ calls, keys }: Context, host: string): Promise<number> {
+  const [generation] = await calls.ask(['hget', keys.assignment(host), 'generation']);
+  return Number(generation ?? Number.NaN);
+}
+
 /** The Assignments of one host, without a look at anybody else's mail. */
 async function* followOne(
   context: Context,
@@ -104,8 +109,11 @@ export function createMailbox(context: Context, host: string | undefined): Mailb
       if (reply === -1) throw emptied(shown);
       return reply === 1;
     },
-    assignment: async (host) => {
-      const [body] = await calls.ask(['hget', keys.assignment(host), 'body']);
+    assignment: async (host, known) => {
+      const key = keys.assignment(host);
+      // a number for who knows it already: a fleet that asks now and then for nothing new must not be sent it all
+      if (known !== undefined && (await generationOf(context, host)) === known) return undefined;
+      const [body] = await calls.ask(['hget', key, 'body']);
       return typeof body === 'string' ? (JSON.parse(body) as Assignment) : undefined;
     },
     report: async (report) => {

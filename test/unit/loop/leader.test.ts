@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createLeader, type Leader } from '../../../reconciler/loop/leader.ts';
-import type { Lease, Leases } from '../../../reconciler/model/store.ts';
+import { createLeader, type Leader, type LeaderOptions } from '../../../reconciler/loop/leader.ts';
+import type { Lease } from '../../../reconciler/model/store.ts';
 
 const log = { debug: () => undefined, info: () => undefined, warn: () => undefined };
 
 /** One lease in memory, on a clock of its own. */
-function table(): { now: number; silent: boolean; leases: Leases; holder: () => string | undefined } {
+function table(): { now: number; silent: boolean; leases: LeaderOptions['leases']; holder: () => string | undefined } {
   let held: Lease | undefined;
   let fence = 0;
   const self = {
@@ -26,8 +26,6 @@ function table(): { now: number; silent: boolean; leases: Leases; holder: () => 
         if (held?.holder === lease.holder) held = undefined;
         return Promise.resolve();
       },
-      get: () => Promise.resolve(held),
-      held: () => Promise.resolve([]),
     },
   };
   return self;

@@ -29,6 +29,7 @@ function rig(t: TestContext, random = 0.5): Rig {
     beats: 0,
     follows: 0,
     known: 0,
+    asked: [],
     lines: [],
     breakOff: () => {
       bell.ring();
@@ -48,7 +49,11 @@ function rig(t: TestContext, random = 0.5): Rig {
     self.silent ? Promise.reject(new Error('silent')) : Promise.resolve(answer());
   const mailbox: Mailbox = {
     assign: () => Promise.resolve(true),
-    assignment: () => ask(() => assignment(self.told)),
+    assignment: (_host, known) =>
+      ask(() => {
+        self.asked.push(known);
+        return known === self.told ? undefined : assignment(self.told);
+      }),
     report: () => ask(() => undefined),
     reports: () => Promise.resolve([]),
     async *follow(signal) {
@@ -68,6 +73,7 @@ function rig(t: TestContext, random = 0.5): Rig {
   };
   const near: Mailbox = {
     ...mailbox,
+    assignment: () => Promise.resolve(self.known === 0 ? undefined : assignment(self.known)),
     assign: ({ generation }) => {
       self.known = generation;
       return Promise.resolve(true);
@@ -92,6 +98,8 @@ interface Rig {
   /** Generation of the Assignment in the store, and on this machine. */
   told: number;
   known: number;
+  /** The generations that were known when the store was asked. */
+  readonly asked: (number | undefined)[];
   beats: number;
   follows: number;
   readonly lines: string[];
@@ -125,6 +133,17 @@ describe('membership', () => {
     for (let n = 0; n < 130 && one.beats === beats; n += 1) await one.pass(100);
     await one.pass(100);
     assert.deepEqual([one.follows, one.known, one.lines], [follows + 1, 2, ['warn', 'info']]);
+    await one.stop();
+  });
+  it('reads an Assignment that it knows only once, and hears of another without any news by looking', async (t) => {
+    const one = rig(t);
+    await one.pass(2500);
+    one.asked.length = 0;
+    await one.pass(30_000);
+    assert.deepEqual(one.asked, [1, 1, 1]);
+    one.told = 2;
+    await one.pass(10_000);
+    assert.equal(one.known, 2);
     await one.stop();
   });
   it('fetches what was assigned while its news were broken off', async (t) => {
