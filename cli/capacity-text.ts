@@ -65,8 +65,9 @@ function lossRow(zone: string, loss: Loss): readonly string[] {
   ];
 }
 
-function networkRow({ network, total, owned, resting, left }: NetworkCapacity): readonly string[] {
-  return [network, ...[total, owned, resting, left].map(String)];
+function networkRow({ network, total, owned, resting, left, leased }: NetworkCapacity): readonly string[] {
+  const part = leased === undefined ? '' : ` (${String(leased)} in blocks of Zones)`;
+  return [network, ...[total, owned, resting].map(String), `${String(left)}${part}`];
 }
 
 function missingText({ missing }: ScaleAnswer): string {

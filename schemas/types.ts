@@ -723,6 +723,10 @@ export interface Network {
      */
     quarantine?: string;
     /**
+     * Leases addresses to Zones in blocks of this prefix length: one prefix tells the Zone, as firewalls and routes like it. A block is a Zone's for as long as an address of it is in use or rests. If absent, Zones share the addresses one by one.
+     */
+    blockSize?: number;
+    /**
      * Hosts that have this VLAN; all if absent.
      */
     hosts?: Selector;

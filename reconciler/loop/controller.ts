@@ -267,7 +267,7 @@ export function createController(options: ControllerOptions): Controller {
     const missing = unheard(catalog, reports);
     if (missing.length > 0 && clock() - emptySince < REOPEN) return missing;
     const empty = { cursor: 0, hosts: new Map(), placements: new Map(), addresses: new Map() };
-    const proposals = rebuildProposals(hostViews(catalog, reports, empty), kept);
+    const proposals = rebuildProposals(catalog, hostViews(catalog, reports, empty), kept);
     if (proposals.length === 0) return [];
     mustLead();
     const verdicts = await commitAll(store.reservations, {

@@ -110,6 +110,8 @@ export interface NetworkSpec {
   /** Inclusive pairs of first and last address to give out: ranges less exclusions, gateway, network and broadcast address. */
   readonly pool: readonly (readonly [string, string])[];
   readonly quarantine: number;
+  /** Prefix length of the blocks that are leased to zones; absent when all zones share the addresses one by one. */
+  readonly blockSize?: number;
   readonly hosts: Selector;
   readonly bridge: string;
   readonly datapath: 'system' | 'netdev';

@@ -1,6 +1,7 @@
 import { addressKey, draftOf, SPREAD_LEVELS } from './book.ts';
 import type { Book, Ledger } from './book.ts';
 import { canonical } from './fingerprint.ts';
+import { addressesIn } from './ipv4.ts';
 import type { Demand, Placement } from './replica.ts';
 import type { CommitRequest, ConflictReason, Delta, HostRecord, Proposal, Verdict } from './reservations.ts';
 
@@ -50,11 +51,38 @@ function full(ledger: Ledger, record: HostRecord, resource: keyof Demand): Answe
   return { reason: 'capacity', current: { resource, used, allocatable: record.allocatable[resource] } };
 }
 
-function addressConflict(ledger: Ledger, key: string, now: number): Answer | undefined {
+function addressConflict(ledger: Pick<Ledger, 'address'>, key: string, now: number): Answer | undefined {
   const record = ledger.address(key);
-  if (!record) return undefined;
+  if (!record || 'zone' in record) return undefined;
   if ('replica' in record) return { reason: 'address-owned', current: record.replica };
   return record.until > now ? { reason: 'address-resting', current: record.until } : undefined;
+}
+
+/** The zone that holds a block of addresses; none where all of them are free. */
+export function blockHolder(
+  ledger: Pick<Ledger, 'address'>,
+  network: string,
+  block: string,
+  now: number,
+): string | undefined {
+  const record = ledger.address(addressKey(network, block));
+  if (!record || !('zone' in record)) return undefined;
+  const taken = addressesIn(block).some((address) => addressConflict(ledger, addressKey(network, address), now));
+  return taken ? record.zone : undefined;
+}
+
+type Placing = Proposal & { readonly op: 'place' };
+
+function blockConflict(ledger: Ledger, { placement, block }: Placing, now: number): Answer | undefined {
+  const { network, zone } = placement;
+  if (block === undefined || isLeased(ledger, placement, block)) return undefined;
+  const holder = blockHolder(ledger, network, block, now);
+  return holder === undefined || holder === zone ? undefined : { reason: 'block-leased', current: holder };
+}
+
+function isLeased(ledger: Ledger, { network, zone }: Placement, block: string): boolean {
+  const record = ledger.address(addressKey(network, block));
+  return record !== undefined && 'zone' in record && record.zone === zone;
 }
 
 const NOTHING: Demand = { cpu: 0, memory: 0, pids: 0 };
@@ -93,8 +121,8 @@ function spreadConflict(
   return undefined;
 }
 
-function decidePlace(ledger: Ledger, proposal: NewHome, now: number): Answer {
-  const { placement } = proposal;
+function decidePlace(ledger: Ledger, proposal: Placing, now: number): Answer {
+  const { placement, block } = proposal;
   const { replica } = placement;
   const before = ledger.placement(replica);
   if (before) return same(before, placement) ? NO_CHANGE : { reason: 'placed-elsewhere', current: before };
@@ -102,25 +130,31 @@ function decidePlace(ledger: Ledger, proposal: NewHome, now: number): Answer {
   const refused =
     hostConflict(ledger, proposal, undefined) ??
     addressConflict(ledger, key, now) ??
+    blockConflict(ledger, proposal, now) ??
     spreadConflict(ledger, proposal, undefined);
   if (refused) return refused;
+  const lease: readonly Delta[] =
+    block === undefined || isLeased(ledger, placement, block)
+      ? []
+      : [{ type: 'address', key: addressKey(placement.network, block), record: { zone: placement.zone } }];
   return {
-    deltas: [
-      { type: 'placement', replica, placement },
-      { type: 'address', key, record: { replica } },
-    ],
+    deltas: [{ type: 'placement', replica, placement }, { type: 'address', key, record: { replica } }, ...lease],
   };
 }
 
 /** The address stays the replica's throughout: there is no instant at which another could take it. */
 function decideMove(ledger: Ledger, proposal: NewHome): Answer {
   const { placement } = proposal;
-  const { replica, app, network, address, epoch } = placement;
+  const { replica, app, zone, network, address, epoch } = placement;
   const before = ledger.placement(replica);
   if (!before) return { reason: 'not-placed' };
   if (same(before, placement)) return NO_CHANGE;
   const follows =
-    before.epoch + 1 === epoch && before.app === app && before.network === network && before.address === address;
+    before.epoch + 1 === epoch &&
+    before.app === app &&
+    before.zone === zone &&
+    before.network === network &&
+    before.address === address;
   if (!follows) return { reason: 'placed-elsewhere', current: before };
   const refused = hostConflict(ledger, proposal, before) ?? spreadConflict(ledger, proposal, before);
   return refused ?? { deltas: [{ type: 'placement', replica, placement }] };

@@ -15,6 +15,12 @@ export function formatIpv4(value: number): string {
   return [24, 16, 8, 0].map((shift) => String(Math.floor(value / 2 ** shift) % 256)).join('.');
 }
 
+/** The addresses of a network of at most a few hundred, in order; none when it is not one. */
+export function addressesIn(cidr: string): readonly string[] {
+  const { first = 0, last = -1 } = parseCidr(cidr) ?? {};
+  return Array.from({ length: last - first + 1 }, (_, at) => formatIpv4(first + at));
+}
+
 /** An IPv4 network; first and last include the network's and the broadcast address. */
 export interface Cidr {
   readonly first: number;

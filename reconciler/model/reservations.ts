@@ -13,8 +13,11 @@ export interface HostRecord {
   readonly switch: string;
 }
 
-/** An address that is not free: owned by a replica, or resting until `until` (milliseconds since 1970). */
-export type AddressRecord = { readonly replica: string } | { readonly until: number };
+/**
+ * An address that is not free: owned by a replica, or resting until `until` (milliseconds since 1970). Or, where the key names
+ * a block of addresses, the zone that it is leased to: for as long as an address of it is not free.
+ */
+export type AddressRecord = { readonly replica: string } | { readonly until: number } | { readonly zone: string };
 
 /** Hard limits of an App, checked again when committing. */
 export interface SpreadLimits {
@@ -27,9 +30,16 @@ export interface SpreadLimits {
 export type Proposal =
   | { readonly op: 'host'; readonly record: HostRecord }
   | { readonly op: 'forget-host'; readonly host: string }
-  | { readonly op: 'place'; readonly placement: Placement; readonly hostEpoch: number; readonly spread: SpreadLimits }
+  /** `block` is the block of addresses, as 10.1.0.16/28, in which the address is, where its Network leases blocks to zones. */
+  | {
+      readonly op: 'place';
+      readonly placement: Placement;
+      readonly hostEpoch: number;
+      readonly spread: SpreadLimits;
+      readonly block?: string;
+    }
   /**
-   * A placed replica gets another host and keeps its address, in one step: `placement` is the one that it has with the new
+   * A placed replica gets another host of its zone and keeps its address, in one step: `placement` is the one that it has with the new
    * host and an epoch that is one more. Refused as `placed-elsewhere` when it is not that any more.
    */
   | { readonly op: 'move'; readonly placement: Placement; readonly hostEpoch: number; readonly spread: SpreadLimits }
@@ -52,6 +62,7 @@ export type ConflictReason =
   | 'capacity'
   | 'address-owned'
   | 'address-resting'
+  | 'block-leased'
   | 'spread'
   | 'placed-elsewhere'
   | 'not-placed';
@@ -73,7 +84,7 @@ export type Delta =
   | { readonly type: 'placement'; readonly replica: string; readonly placement: Placement | undefined }
   | { readonly type: 'address'; readonly key: string; readonly record: AddressRecord | undefined };
 
-/** All that is reserved. Address keys are `network/address`. */
+/** All that is reserved. Address keys are `network/address`, or `network/block`. */
 export interface ReservationState {
   readonly hosts: ReadonlyMap<string, HostRecord>;
   readonly placements: ReadonlyMap<string, Placement>;

@@ -37,9 +37,11 @@ export interface ZoneCapacity {
   readonly losses: readonly Loss[];
 }
 
-export interface NetworkCapacity extends PoolCount {
+export interface NetworkCapacity extends Omit<PoolCount, 'elsewhere'> {
   readonly network: string;
   readonly left: number;
+  /** Those of them that are in blocks which a Zone holds, where the Network leases blocks. */
+  readonly leased?: number;
 }
 
 export interface Capacity {
@@ -131,8 +133,10 @@ function zoneCapacity(at: Trial, zone: string, { apps: named }: CapacityQuestion
 
 function networkCapacities({ input, run }: Trial): readonly NetworkCapacity[] {
   return [...input.catalog.networks.values()].sort(byName).map(({ name, spec }) => {
-    const count = addressPool(name, spec, run.book, input.now).count();
-    return { network: name, ...count, left: count.total - count.owned - count.resting };
+    const pool = addressPool({ name, network: spec, book: run.book, now: input.now, zone: '' });
+    const { elsewhere: leased, ...count } = pool.count();
+    const left = count.total - count.owned - count.resting;
+    return { network: name, ...count, left, ...(leased === undefined ? {} : { leased }) };
   });
 }
 

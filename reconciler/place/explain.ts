@@ -79,7 +79,7 @@ function explainIn(run: Run, app: Resource<AppSpec>, replica: string): Explanati
   const removals = removalsNow(table, group, before);
   const list = candidates(run, group);
   const best = list[0]?.host;
-  const pool = run.pool(app.spec.network);
+  const pool = run.pool(app.spec.network, app.spec.zone);
   const dry = !placement && best !== undefined && pool !== undefined && pool.next() === undefined;
   const base = {
     replica,

@@ -119,9 +119,10 @@ export function noAddress(catalog: Catalog, network: string, count: PoolCount, t
     count.nextAt === undefined
       ? ''
       : `, ${String(count.resting)} resting, the first until ${new Date(count.nextAt).toISOString()}`;
+  const held = count.elsewhere ? `, ${String(count.elsewhere)} free in blocks that other Zones hold` : '';
   const message =
     `Network ${network} has no address left: ${String(wanted)} wanted, ${String(count.total)} there, ` +
-    `${String(count.owned)} in use${rest}. Widen its ranges or ask for fewer replicas`;
+    `${String(count.owned)} in use${rest}${held}. Widen its ranges or ask for fewer replicas`;
   return { reasons: [{ filter: 'address', removed: table.views.length }], message };
 }
 

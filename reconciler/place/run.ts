@@ -35,7 +35,8 @@ export interface Run {
   readonly candidates: (app: AppSpec) => Candidates;
   /** By candidates and demand: Apps of one size share them. */
   readonly weights: Map<Candidates, Map<string, Weights>>;
-  readonly pool: (network: string) => AddressPool | undefined;
+  /** The addresses of a Network for a zone. */
+  readonly pool: (network: string, zone: string) => AddressPool | undefined;
   readonly proposals: Proposal[];
   /** App → how many more of its replicas that serve may be moved. */
   readonly turns: Map<string, number>;
@@ -76,10 +77,12 @@ export function runOver(input: PlaceInput, book: Book, found: Survey, proposals:
   const table = hostTable([...input.hosts, ...absent(input.hosts, book)], book, side);
   const begin = side.part / side.of;
   const pools = new Map<string, AddressPool>();
-  const pool = (name: string): AddressPool | undefined => {
-    const network = input.catalog.networks.get(name);
-    const made = pools.get(name) ?? (network && addressPool(name, network.spec, book, input.now, begin));
-    if (made) pools.set(name, made);
+  const pool = (name: string, zone: string): AddressPool | undefined => {
+    const network = input.catalog.networks.get(name)?.spec;
+    if (!network) return undefined;
+    const key = network.blockSize === undefined ? name : `${name} ${zone}`;
+    const made = pools.get(key) ?? addressPool({ name, network, book, now: input.now, zone, from: begin });
+    pools.set(key, made);
     return made;
   };
   const candidates = candidateFinder(input.catalog, table);

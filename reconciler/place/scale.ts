@@ -57,7 +57,7 @@ function roomMissing({ run }: Trial, { spec }: Resource<AppSpec>, rest: number):
 /** How many addresses there are too few for all that is wanted in the App's Network. */
 function addressesMissing(after: Trial, { spec }: Resource<AppSpec>): number {
   const { run, input } = after;
-  const count = run.pool(spec.network)?.count();
+  const count = run.pool(spec.network, spec.zone)?.count();
   if (!count) return 0;
   const homeless = [...input.catalog.apps.values()]
     .filter((other) => other.spec.network === spec.network)

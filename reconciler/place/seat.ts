@@ -1,5 +1,6 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
 import type { Demand, Placement } from '../model/replica.ts';
+import type { Proposal } from '../model/reservations.ts';
 import { choose, obstacle, seat } from './group.ts';
 import type { Group } from './group.ts';
 import { noAddress, nowhere } from './reasons.ts';
@@ -27,8 +28,8 @@ function settle(run: Run, app: Resource<AppSpec>, group: Group, wish: Wish): boo
   const { replica, from, moves } = wish;
   if (from) lift(run, group, from, -1);
   const row = rowFor(run, group, wish);
-  const address = moves ? from?.address : run.pool(app.spec.network)?.next();
-  if (row === undefined || address === undefined) {
+  const offer = moves ? from && { address: from.address } : run.pool(app.spec.network, app.spec.zone)?.next();
+  if (row === undefined || !offer) {
     if (from) lift(run, group, from, 1);
     return false;
   }
@@ -36,17 +37,21 @@ function settle(run: Run, app: Resource<AppSpec>, group: Group, wish: Wish): boo
   const { zone, network, spread } = app.spec;
   const { demand } = group;
   const epoch = (from?.epoch ?? 0) + 1;
+  const { address, ...block } = offer;
   const home = { zone, host: hostName(table, row), network, address, demand, epoch };
   const placement = { replica, app: app.name, ...home, ...(from && moves ? { from: from.host } : {}) };
   const hostEpoch = table.views[row]?.record.epoch ?? 0;
-  if (!propose(run, { op: moves ? 'move' : 'place', placement, hostEpoch, spread })) return false;
+  const proposal: Proposal = moves
+    ? { op: 'move', placement, hostEpoch, spread }
+    : { op: 'place', placement, hostEpoch, spread, ...block };
+  if (!propose(run, proposal)) return false;
   seat(table, group, row, demand, 1);
   return true;
 }
 
 function failure(run: Run, app: Resource<AppSpec>, group: Group): Omit<Unplaceable, 'replica'> {
   const { table, input } = run;
-  const pool = run.pool(app.spec.network);
+  const pool = run.pool(app.spec.network, app.spec.zone);
   const dry = pool !== undefined && pool.next() === undefined && choose(table, group) !== undefined;
   const why = dry
     ? noAddress(input.catalog, app.spec.network, pool.count(), table)

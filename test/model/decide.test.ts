@@ -6,7 +6,7 @@ import type { Book } from '../../reconciler/model/book.ts';
 import { decide } from '../../reconciler/model/decide.ts';
 import type { Placement } from '../../reconciler/model/replica.ts';
 import type { AddressRecord, CommitRequest, Delta, HostRecord, Proposal } from '../../reconciler/model/reservations.ts';
-import { LIMITS, request, TOPOLOGY } from '../support/requests.ts';
+import { homeZone, leaseOf, LIMITS, request, TOPOLOGY } from '../support/requests.ts';
 
 type Decide = typeof decide;
 
@@ -97,6 +97,15 @@ function rightHosts(before: Plain, after: Plain): void {
     assert.ok((after.hosts.get(host)?.epoch ?? Infinity) >= record.epoch, `the epoch of ${host} fell`);
 }
 
+/** What was placed out of a block is in a block of its zone. */
+function blocksKept({ placements, addresses }: Plain): void {
+  for (const { app, zone, network, address } of placements.values()) {
+    const { block } = leaseOf(app, address);
+    if (block !== undefined)
+      assert.deepEqual(addresses.get(addressKey(network, block)), { zone }, `${block} of ${zone}`);
+  }
+}
+
 function sumsAgree(book: Book, state: Plain): void {
   for (const [host] of TOPOLOGY)
     for (const key of RESOURCES) assert.equal(book.used(host)[key], usedOn(state, host, key));
@@ -115,7 +124,8 @@ function holds(by: Decide, requests: readonly (readonly [readonly Proposal[], nu
   let state: Plain = { hosts: new Map(), placements: new Map(), addresses: new Map() };
   const openAll = TOPOLOGY.map(([host, rack, behind]): Proposal => {
     const allocatable = { cpu: 100, memory: 100, pids: 100 };
-    return { op: 'host', record: { host, zone: 'main', state: 'open', epoch: 1, allocatable, rack, switch: behind } };
+    const where = { zone: homeZone(host), rack, switch: behind };
+    return { op: 'host', record: { host, state: 'open', epoch: 1, allocatable, ...where } };
   });
   let now = 0;
   for (const [proposals, later] of [[openAll, 0] as const, ...requests]) {
@@ -128,6 +138,7 @@ function holds(by: Decide, requests: readonly (readonly [readonly Proposal[], nu
     oneOwner(next);
     restRespected(state, next, now);
     spreadKept(next);
+    blocksKept(next);
     rightHosts(state, next);
     sumsAgree(book, next);
     state = next;
@@ -183,10 +194,10 @@ describe('any sequence of commits', () => {
       fc.property(run, (requests) => {
         holds(spy, requests);
       }),
-      { numRuns: 1000, seed: 1 },
+      { numRuns: 3000, seed: 1 },
     );
     const refusals = ['host-closed', 'wrong-zone', 'epoch', 'capacity', 'spread', 'placed-elsewhere'];
-    const expected = [...refusals, 'no-host', 'address-owned', 'address-resting', 'accepted'].map(
+    const expected = [...refusals, 'no-host', 'address-owned', 'address-resting', 'block-leased', 'accepted'].map(
       (word) => `place ${word}`,
     );
     for (const word of [
@@ -210,6 +221,12 @@ const broken: Readonly<Record<string, Decide>> = {
   'lets addresses rest too short': (book, asked) => {
     const owned = [...book.addresses].filter(([, record]) => 'replica' in record);
     return decide({ ...book, addresses: new Map(owned) }, asked);
+  },
+  'leases a block to two zones': (book, asked) => {
+    const address = (key: string): AddressRecord | undefined =>
+      key.includes('/10.0.0.0/') ? undefined : book.address(key);
+    const unleased = [...book.addresses].filter(([key]) => address(key) !== undefined);
+    return decide({ ...book, address, addresses: new Map(unleased) }, asked);
   },
   'does not check spread': (book, asked) => decide({ ...book, count: () => 0, residents: () => new Map() }, asked),
   'places a replica twice': (book, asked) => decide({ ...book, placements: new Map() }, asked),

@@ -9,6 +9,8 @@ export const TOPOLOGY: readonly (readonly [string, string, string])[] = [
   ['h3', 'r2', 's1'],
 ];
 export const LIMITS: Readonly<Record<string, SpreadLimits>> = { a: { host: 1 }, b: { rack: 2, switch: 3 }, c: {} };
+/** One host is in a zone of its own, as long as nothing else is said. */
+export const homeZone = (host: string): string => (host === 'h3' ? 'aux' : 'main');
 const hostIndex = fc.nat(TOPOLOGY.length - 1);
 const replica = fc
   .tuple(fc.constantFrom('a', 'b', 'c'), fc.nat(3))
@@ -22,31 +24,37 @@ const demand = fc.record({
 const hostOp: fc.Arbitrary<Proposal> = fc
   .tuple(
     hostIndex,
-    fc.constantFrom('main', 'main', 'main', 'aux'),
+    fc.constantFrom(false, false, false, true),
     fc.constantFrom('open', 'open', 'open', 'closed'),
     fc.integer({ min: 1, max: 2 }),
     fc.constantFrom(40, 100, 100, 100),
   )
-  .map(([index, zone, state, epoch, size]): Proposal => {
+  .map(([index, swapped, state, epoch, size]): Proposal => {
     const [host = '', rack = '', behind = ''] = TOPOLOGY[index] ?? [];
     const allocatable = { cpu: size, memory: size, pids: size };
+    const zone = swapped === (homeZone(host) === 'aux') ? 'main' : 'aux';
     return { op: 'host', record: { host, zone, state, epoch, allocatable, rack, switch: behind } };
   });
 const forgetOp = hostIndex.map((index): Proposal => ({ op: 'forget-host', host: `h${String(index)}` }));
-const home = fc.tuple(replica, hostIndex, fc.nat(7), demand, fc.constantFrom(1, 1, 1, 2));
-const placeOp = home.map(([id, host, address, wants, hostEpoch]): Proposal => {
+/** The block of four that an address of the test's Network is in, where App c asks for its Network's blocks. */
+export function leaseOf(app: string, address: string): { readonly block?: string } {
+  const last = Number(address.split('.')[3]);
+  return app === 'c' ? { block: `10.0.0.${String(last - (last % 4))}/30` } : {};
+}
+const home = fc.tuple(replica, hostIndex, fc.nat(7), demand, fc.constantFrom(1, 1, 1, 2), fc.boolean());
+const placeOp = home.map(([id, host, address, wants, hostEpoch, other]): Proposal => {
   const app = id.slice(0, 1);
   const placement = {
     replica: id,
     app,
-    zone: 'main',
+    zone: app === 'c' && other ? 'aux' : 'main',
     host: `h${String(host)}`,
     network: 'net',
     address: `10.0.0.${String(address)}`,
     demand: wants,
     epoch: 1,
   };
-  return { op: 'place', placement, hostEpoch, spread: LIMITS[app] ?? {} };
+  return { op: 'place', placement, hostEpoch, spread: LIMITS[app] ?? {}, ...leaseOf(app, placement.address) };
 });
 const moveOp = fc.tuple(placeOp, fc.constantFrom(2, 2, 2, 3)).map(([place, epoch]): Proposal => {
   const { placement, hostEpoch, spread } = place as Proposal & { op: 'place' };

@@ -8,7 +8,7 @@ import { canonical } from '../../reconciler/model/fingerprint.ts';
 import type { CommitReply, CommitRequest, Proposal, ReservationState } from '../../reconciler/model/reservations.ts';
 import type { Lease, Store } from '../../reconciler/model/store.ts';
 import type { OpenStore } from '../conformance/store.ts';
-import { LIMITS, request, TOPOLOGY } from './requests.ts';
+import { homeZone, leaseOf, LIMITS, request, TOPOLOGY } from './requests.ts';
 import { draftOf } from './store-writer.ts';
 
 /** What the store should be, as simply as it can be said. */
@@ -240,9 +240,14 @@ const demand = fc.constantFrom(
 const replica = fc.tuple(fc.constantFrom('a', 'b', 'b', 'c'), fc.nat(3)).map(([app, at]) => `${app}-${String(at)}`);
 const placing = fc.tuple(replica, fc.nat(3), fc.nat(7), demand).map(([id, host, at, wants]): Proposal => {
   const app = id.slice(0, 1);
-  const there = { zone: 'main', host: `h${String(host)}`, network: 'net', address: `10.0.0.${String(at)}` };
+  const there = {
+    zone: homeZone(`h${String(host)}`),
+    host: `h${String(host)}`,
+    network: 'net',
+    address: `10.0.0.${String(at)}`,
+  };
   const placement = { replica: id, app, ...there, demand: wants, epoch: 1 };
-  return { op: 'place', placement, hostEpoch: 1, spread: LIMITS[app] ?? {} };
+  return { op: 'place', placement, hostEpoch: 1, spread: LIMITS[app] ?? {}, ...leaseOf(app, there.address) };
 });
 const rehoming = fc.tuple(placing, fc.constantFrom(2, 2, 3)).map(([place, epoch]): Proposal => {
   const { placement, hostEpoch, spread } = place as Proposal & { op: 'place' };
@@ -261,7 +266,14 @@ const moving = fc
     const place = { rack: `r${String(rack)}`, switch: `s${String(behind)}` };
     return {
       op: 'host',
-      record: { host: `h${String(host)}`, zone: 'main', state: 'open', epoch: 1, allocatable, ...place },
+      record: {
+        host: `h${String(host)}`,
+        zone: homeZone(`h${String(host)}`),
+        state: 'open',
+        epoch: 1,
+        allocatable,
+        ...place,
+      },
     };
   });
 const proposals = fc.oneof(
@@ -274,7 +286,8 @@ const proposals = fc.oneof(
 );
 const openAll = TOPOLOGY.map(([host, rack, behind]): Proposal => {
   const allocatable = { cpu: 1000.1, memory: 2 ** 51 + 2, pids: 20 };
-  return { op: 'host', record: { host, zone: 'main', state: 'open', epoch: 1, allocatable, rack, switch: behind } };
+  const where = { zone: homeZone(host), rack, switch: behind };
+  return { op: 'host', record: { host, state: 'open', epoch: 1, allocatable, ...where } };
 });
 const name = fc.constantFrom('a', 'b');
 

@@ -38,8 +38,9 @@ export function networkSpec({ spec }: Network, say: Say): NetworkSpec {
     mtu: filled(spec.mtu),
     antiSpoofing: filled(spec.antiSpoofing),
     dns: { servers, search: spec.dns?.search ?? [] },
-    ...defined<Pick<NetworkSpec, 'gateway' | 'uplink' | 'egress' | 'ingress'>>({
+    ...defined<Pick<NetworkSpec, 'gateway' | 'blockSize' | 'uplink' | 'egress' | 'ingress'>>({
       gateway: spec.gateway,
+      blockSize: blockSizeOf(spec, cidr, say),
       uplink: spec.uplink,
       egress: rateOf(spec.egress, '/spec/egress', say),
       ingress: rateOf(spec.ingress, '/spec/ingress', say),
@@ -81,6 +82,18 @@ function edges({ first, last, prefix }: Cidr): readonly Range[] {
         [first, first],
         [last, last],
       ];
+}
+
+/** A block may be as large as the Network, not larger. */
+function blockSizeOf({ blockSize, cidr: text }: Network['spec'], cidr: Cidr | undefined, say: Say): number | undefined {
+  if (blockSize !== undefined && cidr !== undefined && blockSize < cidr.prefix)
+    say(
+      '/spec/blockSize',
+      'BAD_VALUE',
+      `a block of /${String(blockSize)} is larger than ${text}`,
+      `from ${String(cidr.prefix)} to 30`,
+    );
+  return blockSize;
 }
 
 function gatewayOf({ gateway, cidr: text }: Network['spec'], cidr: Cidr, say: Say): number | undefined {

@@ -3,11 +3,11 @@
 -- first and written last, so that an error on the way leaves nothing half done.
 --
 -- KEYS [1] incarnation  [2] cursor "NUMBER STAMP"  [3] hosts (host -> record)  [4] placements (replica -> placement)
---      [5] addresses (network/address -> record)  [6] loads (host -> CPU MEMORY PIDS ,"APP":PLACEMENTS…)
+--      [5] addresses (network/address or block -> record)  [6] loads (host -> CPU MEMORY PIDS ,"APP":PLACEMENTS…)
 --      [7] counts (level/app/domain -> placements)  [8] replies (request -> reply)  [9] replied (requests by time)  [10] log (stream)
 -- ARGV [1] incarnation  [2] request id  [3] now, ms  [4] replies kept  [5] ms they are kept  [6] commits kept in the log  [7] channel,
 --      then for each proposal, as canonical JSON where it is not a name:
---      host NAME RECORD | forget-host NAME | place PLACEMENT HOST-EPOCH SPREAD | move PLACEMENT HOST-EPOCH SPREAD |
+--      host NAME RECORD | forget-host NAME | place PLACEMENT HOST-EPOCH SPREAD BLOCK | move PLACEMENT HOST-EPOCH SPREAD |
 --      resize REPLICA DEMAND | release REPLICA UNTIL
 -- Reply: JSON {"cursor": N, "verdicts": [1 | {"reason": …, "current": …}, …]}, or -1 when the store has another incarnation.
 -- Idempotent: a request id that is still kept gets its first reply and changes nothing. The stamp hashes all commits so far.
@@ -177,9 +177,21 @@ end
 
 local function addressConflict(key)
   local record = decoded(addresses.get(key))
-  if not record then return nil end
+  if not record or record.zone then return nil end
   if record.replica then return conflict('address-owned', cjson.encode(record.replica)) end
   if record['until'] > now then return conflict('address-resting', number(record['until'])) end
+end
+
+-- a block of addresses stays with the zone that it is leased to for as long as one of them is not free
+local function blockConflict(network, block, record, zone)
+  if not record or record.zone == zone then return nil end
+  local a, b, c, d, prefix = string.match(block, '^(%d+)%.(%d+)%.(%d+)%.(%d+)/(%d+)$')
+  local first = ((a * 256 + b) * 256 + c) * 256 + d
+  for address = first, first + 2 ^ (32 - prefix) - 1 do
+    local function byte(shift) return math.floor(address / shift) % 256 end
+    local text = string.format('%d.%d.%d.%d', byte(16777216), byte(65536), byte(256), byte(1))
+    if addressConflict(network .. '/' .. text) then return conflict('block-leased', cjson.encode(record.zone)) end
+  end
 end
 
 local NOTHING = { cpu = 0, memory = 0, pids = 0 }
@@ -228,16 +240,22 @@ local function spreadConflict(placement, limits, old)
   end
 end
 
-decide['place'] = function(json, epoch, limits)
+decide['place'] = function(json, epoch, limits, block)
   local placement = decoded(json)
   local replica = placement.replica
   local old = placements.get(replica)
   if old then return old == json and ACCEPTED or conflict('placed-elsewhere', old) end
   local key = placement.network .. '/' .. placement.address
-  local refused = hostConflict(placement, epoch) or addressConflict(key) or spreadConflict(placement, limits)
+  local range = block ~= '' and placement.network .. '/' .. block
+  local lease = range and decoded(addresses.get(range))
+  local refused = hostConflict(placement, epoch) or addressConflict(key)
+    or range and blockConflict(placement.network, block, lease, placement.zone) or spreadConflict(placement, limits)
   if refused then return refused end
   setPlacement(replica, json)
   setAddress(key, '{"replica":' .. cjson.encode(replica) .. '}')
+  if range and (lease and lease.zone) ~= placement.zone then
+    setAddress(range, '{"zone":' .. cjson.encode(placement.zone) .. '}')
+  end
   return ACCEPTED
 end
 
@@ -248,7 +266,8 @@ decide['move'] = function(json, epoch, limits)
   if not before then return conflict('not-placed') end
   if before == json then return ACCEPTED end
   local old = decoded(before)
-  if old.epoch + 1 ~= placement.epoch or old.app ~= placement.app or old.network ~= placement.network or old.address ~= placement.address then
+  if old.epoch + 1 ~= placement.epoch or old.app ~= placement.app or old.zone ~= placement.zone
+    or old.network ~= placement.network or old.address ~= placement.address then
     return conflict('placed-elsewhere', before)
   end
   local refused = hostConflict(placement, epoch, old) or spreadConflict(placement, limits, old)
@@ -281,7 +300,7 @@ decide['release'] = function(replica, rest)
   return ACCEPTED
 end
 
-local ARGUMENTS = { ['host'] = 2, ['forget-host'] = 1, ['place'] = 3, ['move'] = 3, ['resize'] = 2, ['release'] = 2 }
+local ARGUMENTS = { ['host'] = 2, ['forget-host'] = 1, ['place'] = 4, ['move'] = 3, ['resize'] = 2, ['release'] = 2 }
 
 -- what the placings will ask for, in a few calls instead of some for each
 do
@@ -295,6 +314,9 @@ do
       replicas[#replicas + 1] = placement.replica
       names[#names + 1] = placement.host
       keys[#keys + 1] = placement.network .. '/' .. placement.address
+      if ARGV[at] == 'place' and ARGV[at + 4] ~= '' then
+        keys[#keys + 1] = placement.network .. '/' .. ARGV[at + 4]
+      end
     end
     at = at + 1 + ARGUMENTS[ARGV[at]]
   end
@@ -316,7 +338,7 @@ local verdicts = {}
 local at = 8
 while at <= #ARGV do
   local op = ARGV[at]
-  verdicts[#verdicts + 1] = decide[op](ARGV[at + 1], ARGV[at + 2], ARGV[at + 3])
+  verdicts[#verdicts + 1] = decide[op](ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4])
   at = at + 1 + ARGUMENTS[op]
 end
 

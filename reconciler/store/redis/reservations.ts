@@ -11,6 +11,10 @@ import { readSnapshot } from './snapshot.ts';
 /** Snapshots whose stamps are remembered for those who follow from them. */
 const REMEMBERED = 64;
 
+function homeOf({ placement, hostEpoch, spread }: Proposal & { readonly op: 'place' | 'move' }): readonly string[] {
+  return [canonical(placement), canonical(hostEpoch), canonical(spread)];
+}
+
 function argumentsOf(proposal: Proposal): readonly string[] {
   switch (proposal.op) {
     case 'host':
@@ -18,8 +22,9 @@ function argumentsOf(proposal: Proposal): readonly string[] {
     case 'forget-host':
       return ['forget-host', proposal.host];
     case 'place':
+      return ['place', ...homeOf(proposal), proposal.block ?? ''];
     case 'move':
-      return [proposal.op, canonical(proposal.placement), canonical(proposal.hostEpoch), canonical(proposal.spread)];
+      return ['move', ...homeOf(proposal)];
     case 'resize':
       return ['resize', proposal.replica, canonical(proposal.demand)];
     case 'release':

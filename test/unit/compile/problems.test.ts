@@ -172,7 +172,7 @@ const CASES: readonly Case[] = [
         'b',
         'vlan: 2\ncidr: 10.8.0.0/24\ngateway: 10.9.0.1\nranges: [10.8.0.10-10.8.1.10, 10.8.0.9-10.8.0.3, 10.8.0.300]\nexclude: [10.7.0.1]\ndns:\n  servers: [1.1.1]',
       ),
-      'z.yaml': network('c', 'vlan: 3\ncidr: 10.6.0.0/24\ngateway: 10.6.0.255'),
+      'z.yaml': network('c', 'vlan: 3\ncidr: 10.6.0.0/25\nblockSize: 24\ngateway: 10.6.0.127'),
     },
     codes: [
       'BAD_VALUE',
@@ -181,6 +181,7 @@ const CASES: readonly Case[] = [
       'BAD_VALUE',
       'BAD_VALUE',
       'RANGE_OUTSIDE',
+      'BAD_VALUE',
       'BAD_VALUE',
       'GATEWAY_OUTSIDE',
     ],

@@ -53,6 +53,16 @@ function commit(book: Book, proposals: readonly Proposal[], now = NOW): readonly
   return verdicts.map((verdict) => (verdict.accepted ? 'ok' : verdict.reason));
 }
 
+/** In a zone, with an address, out of a block of the Network. */
+function leased(replica: string, zone: string, address: number, block = '10.0.0.8/30'): Proposal {
+  const on = zone === 'main' ? 'h1' : 'h2';
+  return {
+    ...(place(replica, on, { zone, address: `10.0.0.${String(address)}` }) as Proposal & { op: 'place' }),
+    block,
+  };
+}
+const ZONES: readonly Proposal[] = [host('h1'), host('h2', { zone: 'edge' })];
+
 interface Case {
   readonly name: string;
   readonly proposals: readonly Proposal[];
@@ -102,6 +112,50 @@ const cases: readonly Case[] = [
   {
     name: 'a released address without quarantine is free',
     proposals: [host('h1'), place('a-0', 'h1'), release('a-0', NOW), place('b-0', 'h1')],
+    answers: ['ok', 'ok', 'ok', 'ok'],
+  },
+  {
+    name: 'a block is one zone’s, and another block another’s',
+    proposals: [
+      ...ZONES,
+      leased('a-0', 'main', 8),
+      leased('b-0', 'edge', 9),
+      leased('b-0', 'edge', 12, '10.0.0.12/30'),
+    ],
+    answers: ['ok', 'ok', 'ok', 'block-leased', 'ok'],
+  },
+  {
+    name: 'a block stays leased while an address of it rests',
+    proposals: [
+      ...ZONES,
+      leased('a-0', 'main', 11),
+      release('a-0'),
+      leased('b-0', 'edge', 8),
+      leased('a-1', 'main', 8),
+    ],
+    answers: ['ok', 'ok', 'ok', 'ok', 'block-leased', 'ok'],
+  },
+  {
+    name: 'a block of which all addresses are free is anybody’s, and then the next one’s',
+    proposals: [
+      ...ZONES,
+      leased('a-0', 'main', 11),
+      release('a-0', NOW),
+      leased('b-0', 'edge', 8),
+      leased('a-1', 'main', 9),
+    ],
+    answers: ['ok', 'ok', 'ok', 'ok', 'ok', 'block-leased'],
+  },
+  {
+    name: 'the same block of another Network is another block',
+    proposals: [
+      ...ZONES,
+      leased('a-0', 'main', 8),
+      {
+        ...(place('b-0', 'h2', { zone: 'edge', network: 'other' }) as Proposal & { op: 'place' }),
+        block: '10.0.0.8/30',
+      },
+    ],
     answers: ['ok', 'ok', 'ok', 'ok'],
   },
   {

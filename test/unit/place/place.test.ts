@@ -173,6 +173,32 @@ describe('place', () => {
     assert.match(unplaceable[0]?.message ?? '', /Network net has no address left: 5 wanted, 2 there, 2 in use/);
   });
 
+  it('leases blocks of addresses to zones: own blocks first, then those that nobody holds', () => {
+    const book = createBook();
+    const zones = { main: { hosts: { matchLabels: { z: 'm' } } }, edge: { hosts: { matchLabels: { z: 'e' } } } };
+    const hosts = { h1: { labels: { z: 'm' } }, h2: { labels: { z: 'e' } } };
+    const networks = { net: { blockSize: 30, pool: [['10.1.0.8', '10.1.0.17']] as const } };
+    const sketch = (web: number, api: number): Sketch => ({
+      ...{ zones, hosts, networks },
+      apps: { web: { replicas: web }, api: { replicas: api, zone: 'edge' } },
+    });
+    step(sketch(1, 1), { book });
+    const first = step(sketch(5, 2), { book });
+    assert.deepEqual(where(first), [
+      ...['api-0@h2 10.1.0.8', 'api-1@h2 10.1.0.9'],
+      ...['web-0@h1 10.1.0.12', 'web-1@h1 10.1.0.13', 'web-2@h1 10.1.0.14', 'web-3@h1 10.1.0.15', 'web-4@h1 10.1.0.16'],
+    ]);
+    const full = step(sketch(7, 2), { book });
+    assert.match(
+      full.unplaceable[0]?.message ?? '',
+      /10 there, 8 in use, 2 free in blocks that other Zones hold\. Widen/,
+    );
+    step(sketch(6, 0), { book });
+    const rested = step(sketch(7, 0), { book, now: NOW + 600_000 });
+    assert.deepEqual(rested.unplaceable, [], 'the block of edge is anybody’s once its addresses have rested');
+    assert.ok(where(rested).includes('web-6@h1 10.1.0.8'));
+  });
+
   it('says what would make room', () => {
     const { unplaceable } = step(
       { hosts: hostsOf(2), apps: { web: { resources: resources(4500) } } },

@@ -31,7 +31,7 @@ describe('an emptied store', () => {
   it('learns who is where, and of two that claim one address believes the one that was told more', () => {
     const reports = ['h1', 'h2', 'h3'].map((host) => reportOf(host));
     const rival = told('h2', 9, ['web-1', '10.1.0.17'], ['web-2', '10.1.0.18']);
-    const proposals = rebuildProposals(hostViews(catalog, reports, createBook()), [kept, rival]);
+    const proposals = rebuildProposals(catalog, hostViews(catalog, reports, createBook()), [kept, rival]);
     const book = createBook();
     book.apply(decide(book, { id: 'a', now: 0, proposals }).deltas);
     assert.deepEqual(
@@ -39,5 +39,13 @@ describe('an emptied store', () => {
       ['web-1 h2 10.1.0.17', 'web-2 h2 10.1.0.18'],
     );
     assert.equal(book.hosts.size, 3);
+  });
+
+  it('leases the blocks of a Network again to the zones whose replicas are in them', () => {
+    const leasing = catalogOf({ hosts: hostsOf(1), networks: { net: { blockSize: 28 } } });
+    const proposals = rebuildProposals(leasing, hostViews(leasing, [reportOf('h1')], createBook()), [kept]);
+    const book = createBook();
+    book.apply(decide(book, { id: 'a', now: 0, proposals }).deltas);
+    assert.deepEqual(book.addresses.get('net/10.1.0.16/28'), { zone: 'main' });
   });
 });
