@@ -3,7 +3,7 @@ import type { Known } from '../reconciler/loop/view.ts';
 import type { Io } from './io.ts';
 import { pathsOf } from './paths.ts';
 import { storedKnown } from './stored.ts';
-import { openView, type Looking } from './view.ts';
+import { withView, type Looking } from './view.ts';
 
 /** The refs (for `explain` the replicas, for `capacity` the Apps, for `drain` the hosts) that a word of a command line may name; none when nothing can be read. */
 export async function candidatesOf(verb: string, words: readonly string[], io: Io): Promise<readonly string[]> {
@@ -22,8 +22,7 @@ export async function candidatesOf(verb: string, words: readonly string[], io: I
 async function knownOf(words: readonly string[], io: Io): Promise<Known> {
   const flags = stateOf(words);
   try {
-    const opened = await openView(flags, io);
-    return await opened.view.known().finally(() => opened.close());
+    return await withView(flags, io, (view) => view.known());
   } catch {
     return await storedKnown(pathsOf(flags, io).state);
   }

@@ -4,16 +4,13 @@ import { decidePlacing } from '../reconciler/loop/controller.ts';
 import type { Catalog } from '../reconciler/model/catalog.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import { capacity } from '../reconciler/place/capacity.ts';
-import { hostViews } from '../reconciler/place/hosts.ts';
 import { scale } from '../reconciler/place/scale.ts';
 import { capacityText, type CapacityFound } from './capacity-text.ts';
-import { openCatalogs } from './catalogs.ts';
-import { lookOptions, type UpFlags } from './compose.ts';
-import { storeOptions, type StoreFlags } from './fleet-store.ts';
+import type { UpFlags } from './compose.ts';
+import type { StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
-import { lookAround, lostOf } from './look.ts';
 import { command, outputOption, parse, wholeNumber } from './options.ts';
-import { pathsOf, stateOptions } from './paths.ts';
+import { openQuestion, questionOptions, viewsOf } from './question.ts';
 
 interface Options extends UpFlags, StoreFlags {
   readonly output: 'text' | 'json';
@@ -39,21 +36,19 @@ export async function capacityCommand(argv: readonly string[], io: Io): Promise<
         .argParser((text: string, before: readonly string[]) => [...before, text])
         .default([] as readonly string[], 'none'),
     );
-  lookOptions(cmd);
-  stateOptions(cmd);
-  storeOptions(cmd);
+  questionOptions(cmd);
   const parsed = parse(cmd, argv);
   if (!parsed) return 0;
   const options = parsed.opts<Options>();
-  const wanted = await (await openCatalogs(options, pathsOf(options, io).state, io)).at(undefined);
+  const { catalogs, look } = await openQuestion(options, io);
+  const wanted = await catalogs.at(undefined);
   const replicas = replicasOf(options.scale, wanted);
   const apps = parsed.args.map((name) => known(name, wanted));
-  const { known: seen } = await lookAround(options, wanted, io);
+  const { known: seen } = await look(wanted);
   const now = Date.now();
   // what the deletion budget keeps keeps its room
   const { catalog } = decidePlacing(wanted, seen, now, false);
-  const hosts = hostViews(catalog, seen.reports, seen.snapshot, lostOf(seen));
-  const scaling = scale({ catalog, hosts, now, ...seen }, replicas);
+  const scaling = scale({ catalog, hosts: viewsOf(catalog, seen), now, ...seen }, replicas);
   const told = capacity(scaling.input, { apps });
   const fits = replicas.size > 0 ? scaling.fits : told.homeless.length === 0;
   const found: CapacityFound = { revision: wanted.revision, fits, scale: scaling.apps, ...told };

@@ -60,7 +60,7 @@ export function repositoryOptions(cmd: Command): void {
   cmd
     .option(
       '-r, --repo <url>',
-      'Git repository: a path, or a file, http(s), ssh or git address (default: this directory)',
+      'Git repository: a path, or a file, http(s), ssh or git address (default: this directory, or else the one that is followed)',
     )
     .option('--ref <branch>', "branch (default: the repository's HEAD)")
     .option('--tag <tag>', 'tag instead of a branch')

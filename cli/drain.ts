@@ -2,18 +2,16 @@ import { nearest } from '../reconciler/compile/suggest.ts';
 import type { Catalog, HostSpec, Resource } from '../reconciler/model/catalog.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import type { Draining } from '../reconciler/model/notice.ts';
+import type { LocalView } from '../reconciler/loop/view.ts';
 import { counted } from '../reconciler/model/words.ts';
 import { foreseeDrain, type Foreseen } from '../reconciler/place/foresee.ts';
-import { hostViews } from '../reconciler/place/hosts.ts';
-import { openCatalogs } from './catalogs.ts';
-import { lookOptions, type UpFlags } from './compose.ts';
-import { storeOptions, type StoreFlags } from './fleet-store.ts';
+import type { UpFlags } from './compose.ts';
+import type { StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
-import { lookAround, lostOf } from './look.ts';
 import { command, outputOption, parse } from './options.ts';
-import { pathsOf, stateOptions } from './paths.ts';
+import { openQuestion, questionOptions, viewsOf } from './question.ts';
 import { table, tint } from './table.ts';
-import { openView } from './view.ts';
+import { withView } from './view.ts';
 
 interface Options extends UpFlags, StoreFlags {
   readonly output: 'text' | 'json';
@@ -41,15 +39,14 @@ export async function drainCommand(argv: readonly string[], io: Io): Promise<num
     .addOption(outputOption('text', 'json'))
     .option('--undo', 'say which line takes it back')
     .option('-w, --watch', 'show how far it is whenever that changes, until nothing is left or interrupted');
-  lookOptions(cmd);
-  stateOptions(cmd);
-  storeOptions(cmd);
+  questionOptions(cmd);
   const parsed = parse(cmd, argv);
   if (!parsed) return 0;
   const options = parsed.opts<Options>();
   const name = (parsed.args[0] ?? '').replace(/^host\//i, '');
-  if (options.watch === true) return watch(name, options, io);
-  const catalog = await (await openCatalogs(options, pathsOf(options, io).state, io)).at(undefined);
+  if (options.watch === true) return withView(options, io, (view) => watch(name, view, options, io));
+  const { catalogs, look } = await openQuestion(options, io);
+  const catalog = await catalogs.at(undefined);
   const host = hostIn(catalog, name);
   const edit = editOf(host, options.undo === true);
   const json = (more: object): string =>
@@ -58,9 +55,8 @@ export async function drainCommand(argv: readonly string[], io: Io): Promise<num
     io.out(options.output === 'json' ? json({}) : `${undoText(name, edit)}\n`);
     return 0;
   }
-  const { known } = await lookAround(options, catalog, io);
-  const views = hostViews(catalog, known.reports, known.snapshot, lostOf(known));
-  const seen = foreseeDrain({ catalog, hosts: views, now: Date.now(), ...known }, name);
+  const { known } = await look(catalog);
+  const seen = foreseeDrain({ catalog, hosts: viewsOf(catalog, known), now: Date.now(), ...known }, name);
   io.out(options.output === 'json' ? json(seen) : foreseenText(name, edit, seen, io));
   return seen.staying.length === 0 ? 0 : 2;
 }
@@ -129,27 +125,22 @@ function isEmpty({ staying, leaving }: Draining): boolean {
 const UNHEARD = 60_000;
 
 /** Until nothing is left (0), the drain is undone or somebody interrupts (2). What Git says may take a while to be heard. */
-async function watch(name: string, options: Options, io: Io): Promise<number> {
-  const opened = await openView(options, io);
-  try {
-    let last = '';
-    const until = Date.now() + UNHEARD;
-    for (let begun = false; ; await new Promise((resolve) => setTimeout(resolve, 500))) {
-      const draining = (await opened.view.status()).draining.find(({ host }) => host === name);
-      const json = { version: 1, host: name, drained: draining !== undefined, staying: [], leaving: [], ...draining };
-      const next = options.output === 'json' ? `${JSON.stringify(json)}\n` : drainText(name, draining, io);
-      if (next !== last) io.out(io.isTTY && options.output === 'text' ? `\u001b[H\u001b[2J${next}` : next);
-      last = next;
-      if (draining && isEmpty(draining)) return 0;
-      if (!begun && !draining && Date.now() > until)
-        throw new PlumbError(
-          'USAGE',
-          `Git does not drain ${name}, as far as its controller knows: plumb drain ${name} says what to commit`,
-        );
-      if ((begun && !draining) || io.signal.aborted) return 2;
-      begun = draining !== undefined;
-    }
-  } finally {
-    await opened.close();
+async function watch(name: string, view: LocalView, options: Options, io: Io): Promise<number> {
+  let last = '';
+  const until = Date.now() + UNHEARD;
+  for (let begun = false; ; await new Promise((resolve) => setTimeout(resolve, 500))) {
+    const draining = (await view.status()).draining.find(({ host }) => host === name);
+    const json = { version: 1, host: name, drained: draining !== undefined, staying: [], leaving: [], ...draining };
+    const next = options.output === 'json' ? `${JSON.stringify(json)}\n` : drainText(name, draining, io);
+    if (next !== last) io.out(io.isTTY && options.output === 'text' ? `\u001b[H\u001b[2J${next}` : next);
+    last = next;
+    if (draining && isEmpty(draining)) return 0;
+    if (!begun && !draining && Date.now() > until)
+      throw new PlumbError(
+        'USAGE',
+        `Git does not drain ${name}, as far as its controller knows: plumb drain ${name} says what to commit`,
+      );
+    if ((begun && !draining) || io.signal.aborted) return 2;
+    begun = draining !== undefined;
   }
 }

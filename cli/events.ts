@@ -2,13 +2,11 @@ import type { Entry, EntryQuery } from '../reconciler/model/journal.ts';
 import { isRef } from '../reconciler/model/ref.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import { formatValue, symbolOf } from '../reconciler/plan/render.ts';
-import { storeOptions } from './fleet-store.ts';
 import type { Io } from './io.ts';
 import { journalOf } from './journal.ts';
 import { command, outputOption, parse, wholeNumber } from './options.ts';
-import { stateOptions } from './paths.ts';
 import { tint } from './table.ts';
-import type { Looking } from './view.ts';
+import { viewOptions, type Looking } from './view.ts';
 
 interface Options extends Looking {
   readonly output: 'text' | 'json';
@@ -30,8 +28,7 @@ export async function eventsCommand(argv: readonly string[], io: Io): Promise<nu
     .option('-f, --follow', 'then show events as they come')
     .option('-n, --last <count>', 'how many of the past', '50')
     .option('--host <name>', 'of a fleet only what this host (or controller) did');
-  stateOptions(cmd);
-  storeOptions(cmd);
+  viewOptions(cmd);
   const parsed = parse(cmd, argv);
   if (!parsed) return 0;
   const options = parsed.opts<Options>();

@@ -1,15 +1,12 @@
 import { PlumbError } from '../reconciler/model/errors.ts';
 import { explain, type Explanation } from '../reconciler/place/explain.ts';
-import { hostViews } from '../reconciler/place/hosts.ts';
 import { nearest } from '../reconciler/compile/suggest.ts';
 import type { Catalog } from '../reconciler/model/catalog.ts';
-import { openCatalogs } from './catalogs.ts';
-import { lookOptions, type UpFlags } from './compose.ts';
-import { storeOptions, type StoreFlags } from './fleet-store.ts';
+import type { UpFlags } from './compose.ts';
+import type { StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
-import { lookAround, lostOf } from './look.ts';
 import { command, outputOption, parse } from './options.ts';
-import { pathsOf, stateOptions } from './paths.ts';
+import { openQuestion, questionOptions, viewsOf } from './question.ts';
 import { table, tint } from './table.ts';
 
 interface Options extends UpFlags, StoreFlags {
@@ -23,17 +20,15 @@ export async function explainCommand(argv: readonly string[], io: Io): Promise<n
   const cmd = command('explain', description, 'plumb explain web-3\nplumb explain web-3 --repo /srv/fleet.git', io)
     .argument('<replica>', 'as web-3')
     .addOption(outputOption('text', 'json'));
-  lookOptions(cmd);
-  stateOptions(cmd);
-  storeOptions(cmd);
+  questionOptions(cmd);
   const parsed = parse(cmd, argv);
   if (!parsed) return 0;
   const options = parsed.opts<Options>();
   const replica = (parsed.args[0] ?? '').replace(/^[a-z]+\//, '');
-  const catalog = await (await openCatalogs(options, pathsOf(options, io).state, io)).at(undefined);
-  const { known } = await lookAround(options, catalog, io);
-  const hosts = hostViews(catalog, known.reports, known.snapshot, lostOf(known));
-  const found = explain({ catalog, hosts, now: Date.now(), ...known }, replica);
+  const { catalogs, look } = await openQuestion(options, io);
+  const catalog = await catalogs.at(undefined);
+  const { known } = await look(catalog);
+  const found = explain({ catalog, hosts: viewsOf(catalog, known), now: Date.now(), ...known }, replica);
   if (!found) {
     throw new PlumbError('USAGE', `no App in Git has a replica ${replica}${otherwise(catalog, replica)}`);
   }

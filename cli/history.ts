@@ -1,11 +1,9 @@
 import { createHistory, type RevisionRow } from '../reconciler/record/history.ts';
-import { storeOptions } from './fleet-store.ts';
 import type { Io } from './io.ts';
 import { journalOf } from './journal.ts';
 import { command, outputOption, parse, wholeNumber } from './options.ts';
-import { stateOptions } from './paths.ts';
 import { table, tint } from './table.ts';
-import type { Looking } from './view.ts';
+import { viewOptions, type Looking } from './view.ts';
 
 interface Options extends Looking {
   readonly output: 'text' | 'json';
@@ -18,8 +16,7 @@ export async function historyCommand(argv: readonly string[], io: Io): Promise<n
   const cmd = command('history', 'Show the revisions and what each changed.', example, io)
     .addOption(outputOption('text', 'json'))
     .option('-n, --last <count>', 'how many revisions', '20');
-  stateOptions(cmd);
-  storeOptions(cmd);
+  viewOptions(cmd);
   const options = parse(cmd, argv)?.opts<Options>();
   if (!options) return 0;
   const last = wholeNumber('--last', options.last, 1);

@@ -11,7 +11,7 @@ import { pathsOf } from './paths.ts';
 import { storeUrl, type StoreFlags } from './fleet-store.ts';
 import { dockerRuntime, factsOf, type Runtime } from './runtime.ts';
 import { storedKnown } from './stored.ts';
-import { openView } from './view.ts';
+import { withView, type Looking } from './view.ts';
 
 /** The world as plan and explain need it. */
 export interface Look {
@@ -20,14 +20,21 @@ export interface Look {
   readonly differs: Runtime['providers'];
 }
 
-/** What is there: told by a running `up`; else what the state directory remembers, and a live look at this machine. */
-export async function lookAround(options: UpFlags & StoreFlags, catalog: Catalog, io: Io): Promise<Look> {
+/**
+ * What is there: told by what was asked, a fleet's store or a running `up`; else what the state directory remembers, and a live
+ * look at this machine.
+ */
+export async function lookAround(
+  options: UpFlags & StoreFlags,
+  catalog: Catalog,
+  running: Known | undefined,
+  io: Io,
+): Promise<Look> {
   const { state } = pathsOf(options, io);
-  if (storeUrl(options, io) !== undefined) return lookAtFleet(options, state, io);
+  if (running && storeUrl(options, io) !== undefined) return lookAtFleet(running, state);
   const facts = await factsOf(options.simulated === true);
-  const running = await knownOfRunning(options, io);
   const known = running ?? (await storedKnown(state));
-  const observed = new Map<string, readonly Observed[]>(known.reports.map((report) => [report.host, report.observed]));
+  const observed = observedOf(known);
   // what a running up knows needs no machine of ours: it may be asked from elsewhere
   const reporting = running
     ? known.reports[0]
@@ -97,28 +104,23 @@ function wantedKnobs({ tunings }: Catalog): readonly `${string}/${string}`[] {
 }
 
 /** The fleet as its store has it: no host is asked. */
-async function lookAtFleet(options: UpFlags & StoreFlags, state: string, io: Io): Promise<Look> {
-  const opened = await openView(options, io);
+function lookAtFleet(known: Known, state: string): Look {
   const runtime = dockerRuntime({}, state);
-  try {
-    const known = await opened.view.known();
-    const observed = new Map(known.reports.map((report) => [report.host, report.observed]));
-    return { known, observed, differs: runtime.providers };
-  } finally {
-    runtime.close();
-    await opened.close();
-  }
+  runtime.close();
+  return { known, observed: observedOf(known), differs: runtime.providers };
 }
 
-async function knownOfRunning(options: UpFlags, io: Io): Promise<Known | undefined> {
-  const opened = await openView(options, io);
+function observedOf({ reports }: Known): Map<string, readonly Observed[]> {
+  return new Map(reports.map((report) => [report.host, report.observed]));
+}
+
+/** What the fleet's store or a running `up` knows; undefined when none runs. */
+export async function knownOfRunning(options: Looking, io: Io): Promise<Known | undefined> {
   try {
-    return await opened.view.known();
+    return await withView(options, io, (view) => view.known());
   } catch (error) {
     if (error instanceof PlumbError && error.code === 'NOT_RUNNING') return undefined;
     throw error;
-  } finally {
-    await opened.close();
   }
 }
 

@@ -12,12 +12,10 @@ import {
   PLAIN,
 } from '../reconciler/plan/render.ts';
 import { upOptions, type UpFlags } from './compose.ts';
-import { storeOptions, type StoreFlags } from './fleet-store.ts';
+import type { StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
-import { lookAround } from './look.ts';
 import { command, outputOption, parse } from './options.ts';
-import { pathsOf, stateOptions } from './paths.ts';
-import { openCatalogs } from './catalogs.ts';
+import { openQuestion, questionOptions } from './question.ts';
 import { tint } from './table.ts';
 
 interface Options extends UpFlags, StoreFlags {
@@ -37,15 +35,12 @@ export async function planCommand(argv: readonly string[], io: Io): Promise<numb
       "a branch, tag or commit, or two of them as A..B (default: the repository's HEAD, or the folder as it is)",
     )
     .addOption(outputOption('text', 'json', 'markdown'));
-  upOptions(cmd);
-  stateOptions(cmd);
-  storeOptions(cmd);
+  questionOptions(cmd, upOptions);
   const parsed = parse(cmd, argv);
   if (!parsed) return 0;
   const options = parsed.opts<Options>();
   const [from, to] = revisionsOf(parsed.args[0]);
-  const { state } = pathsOf(options, io);
-  const catalogs = await openCatalogs(options, state, io);
+  const { catalogs, look } = await openQuestion(options, io);
   const target = await catalogs.at(to);
   for (const { file, line, column, message } of target.problems.slice(0, 5))
     io.err(`${file}:${String(line)}:${String(column)}: ${message}\n`);
@@ -53,9 +48,9 @@ export async function planCommand(argv: readonly string[], io: Io): Promise<numb
     io.err(
       `${counted(target.problems.length, 'problem')}; what they touch is left as it is (plumb validate shows all)\n`,
     );
-  const look = await lookAround(options, target, io);
+  const world = await look(target);
   const planned = (catalog: Catalog): FleetPlan =>
-    preview({ catalog, ...look, allowDeletions: options.allowDeletions === true, now: Date.now() });
+    preview({ catalog, ...world, allowDeletions: options.allowDeletions === true, now: Date.now() });
   const after = planned(target);
   const plan = from === undefined ? after : difference(planned(await catalogs.at(from)), after);
   io.out(show(plan, options.output, io));

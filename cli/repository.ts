@@ -5,6 +5,7 @@ import type { ParseCache } from '../reconciler/compile/file.ts';
 import type { Fetched, Repository } from '../reconciler/loop/controller.ts';
 import type { Catalog } from '../reconciler/model/catalog.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
+import type { SourceStatus } from '../reconciler/model/notice.ts';
 import type { WantedRef } from '../reconciler/source/address.ts';
 import type { FetchResult } from '../reconciler/source/fetch.ts';
 import { openSource, type Source } from '../reconciler/source/source.ts';
@@ -37,6 +38,12 @@ function wantedOf({ ref, tag, commit }: RepositoryFlags): WantedRef | undefined 
   return ref === undefined ? undefined : { branch: ref };
 }
 
+function kindOf({ ref, tag, commit }: RepositoryFlags): Pick<SourceStatus, 'kind'> {
+  if (commit !== undefined) return { kind: 'commit' };
+  if (tag !== undefined) return { kind: 'tag' };
+  return ref === undefined ? {} : { kind: 'ref' };
+}
+
 function notesOf({ forced, vanished }: FetchResult, what: string): Fetched['notes'] {
   const notes = [];
   if (forced)
@@ -61,8 +68,8 @@ async function sourceOf(flags: RepositoryFlags & { readonly repo: string }, stat
   });
 }
 
-/** What `up` of a state directory works from. */
-interface Remembered extends RepositoryFlags {
+/** What an `up` or a controller works from. */
+export interface Followed extends RepositoryFlags {
   readonly repo: string;
 }
 
@@ -71,7 +78,7 @@ function memoryOf(state: string): string {
 }
 
 /** Notes for other commands which repository `up` works from. */
-export function rememberSource(state: string, { repo, ref, tag, commit, path }: Remembered): void {
+export function rememberSource(state: string, { repo, ref, tag, commit, path }: Followed): void {
   try {
     mkdirSync(state, { recursive: true, mode: 0o700 });
     const draft = `${memoryOf(state)}.${String(process.pid)}`;
@@ -91,19 +98,23 @@ export function rememberSource(state: string, { repo, ref, tag, commit, path }: 
 }
 
 /** The repository that the last `up` of a state directory worked from. */
-export function rememberedSource(state: string): Remembered | undefined {
+export function rememberedSource(state: string): Followed | undefined {
   if (!existsSync(memoryOf(state))) return undefined;
   try {
-    return JSON.parse(readFileSync(memoryOf(state), 'utf8')) as Remembered;
+    return JSON.parse(readFileSync(memoryOf(state), 'utf8')) as Followed;
   } catch {
     return undefined;
   }
 }
 
-/** Its source, as far as it is mirrored already: nothing is fetched. */
-export async function openMirrorOf(state: string, io: Io): Promise<Source | undefined> {
-  const remembered = rememberedSource(state);
-  return remembered && sourceOf(remembered, state, io);
+/** The same, as who works from it says. One of an older version does not say what is a tag. */
+export function followedIn({ url, ref, kind = ref === 'HEAD' ? undefined : 'ref', path }: SourceStatus): Followed {
+  return { repo: url, ...(kind === undefined ? {} : { [kind]: ref }), ...(path === undefined ? {} : { path }) };
+}
+
+/** Its source, as far as it is mirrored already: nothing is fetched yet. */
+export async function openFollowed(followed: Followed, state: string, io: Io): Promise<Source> {
+  return sourceOf(followed, state, io);
 }
 
 /** The address of the repository that the flags name: a folder by its whole path. */
@@ -129,6 +140,8 @@ export async function openRepository(flags: RepositoryFlags, state: string, io: 
       return {
         url,
         ref: name,
+        ...kindOf(flags),
+        ...(flags.path === undefined ? {} : { path: flags.path }),
         revision: result.revision,
         fetchedAt: result.lastSuccess ?? 0,
         ...(result.error ? { error: result.error.message } : {}),

@@ -3,11 +3,9 @@ import { counted } from '../reconciler/model/words.ts';
 import type { LocalView } from '../reconciler/loop/view.ts';
 import type { Io } from './io.ts';
 import { command, outputOption, parse } from './options.ts';
-import { storeOptions } from './fleet-store.ts';
-import { stateOptions } from './paths.ts';
 import { table, tint } from './table.ts';
 import { scoped, type Scoped } from './status-scope.ts';
-import { openView, type Looking } from './view.ts';
+import { viewOptions, withView, type Looking } from './view.ts';
 
 interface Options extends Looking {
   readonly output: 'text' | 'json';
@@ -27,17 +25,11 @@ export async function statusCommand(argv: readonly string[], io: Io): Promise<nu
     .addOption(outputOption('text', 'json'))
     .option('-a, --all', 'every replica, also where they are many and well')
     .option('-w, --watch', 'show it again whenever it changes, until interrupted');
-  stateOptions(cmd);
-  storeOptions(cmd);
+  viewOptions(cmd);
   const parsed = parse(cmd, argv);
   if (!parsed) return 0;
   const options = parsed.opts<Options>();
-  const opened = await openView(options, io);
-  try {
-    return await watched(opened.view, parsed.args[0], options, io);
-  } finally {
-    await opened.close();
-  }
+  return withView(options, io, (view) => watched(view, parsed.args[0], options, io));
 }
 
 /** Shows the status, once or again and again; gives the exit status of the last. */

@@ -1,15 +1,22 @@
+import type { Command } from 'commander';
 import { knownOf } from '../reconciler/loop/control.ts';
 import { fleetStatus } from '../reconciler/loop/fleet-status.ts';
 import { readJournals, type LocalView } from '../reconciler/loop/view.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import { createReopening } from '../reconciler/store/reopening.ts';
-import { fleetStore, storeUrl, type StoreFlags } from './fleet-store.ts';
+import { fleetStore, storeOptions, storeUrl, type StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
 import { remoteView } from './local.ts';
-import { pathsOf, type StateOptions } from './paths.ts';
+import { pathsOf, stateOptions, type StateOptions } from './paths.ts';
 
 /** Whom a verb that only looks asks. */
 export interface Looking extends StateOptions, StoreFlags {}
+
+/** Adds the options that say whom a verb asks. */
+export function viewOptions(cmd: Command): void {
+  stateOptions(cmd);
+  storeOptions(cmd);
+}
 
 /** A view that has to be closed. */
 export interface OpenView {
@@ -33,4 +40,14 @@ export async function openView(flags: Looking, io: Io): Promise<OpenView> {
     },
     close: () => store.close(),
   };
+}
+
+/** Asks a view, and closes it. */
+export async function withView<T>(flags: Looking, io: Io, ask: (view: LocalView) => Promise<T>): Promise<T> {
+  const opened = await openView(flags, io);
+  try {
+    return await ask(opened.view);
+  } finally {
+    await opened.close();
+  }
 }

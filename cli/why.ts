@@ -2,25 +2,26 @@ import { suggestion } from '../reconciler/compile/suggest.ts';
 import { expand } from '../reconciler/plan/expand.ts';
 import { canonical } from '../reconciler/model/fingerprint.ts';
 import { formatValue } from '../reconciler/plan/render.ts';
-import type { Desired, Origin } from '../reconciler/model/change.ts';
+import type { Desired } from '../reconciler/model/change.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
-import type { Entry } from '../reconciler/model/journal.ts';
+import type { Entry, EntryQuery } from '../reconciler/model/journal.ts';
 import { isRef, kindOf, nameOf, refOf, type Ref } from '../reconciler/model/ref.ts';
 import { liveValue } from '../reconciler/record/live.ts';
 import { lastTouch } from '../reconciler/record/touch.ts';
 import type { Known } from '../reconciler/loop/view.ts';
+import { createBlame, type Blame } from './blame.ts';
 import type { Io } from './io.ts';
 import { journalOf, type ReadJournal } from './journal.ts';
+import { knownOfRunning } from './look.ts';
 import { command, outputOption, parse } from './options.ts';
-import { storeOptions } from './fleet-store.ts';
-import { pathsOf, stateOptions, type Paths } from './paths.ts';
-import { openMirrorOf } from './repository.ts';
+import { pathsOf } from './paths.ts';
 import { storedKnown } from './stored.ts';
 import { tint } from './table.ts';
-import { openView, type Looking } from './view.ts';
+import { viewOptions, type Looking } from './view.ts';
 
 interface Options extends Looking {
   readonly output: 'text' | 'json';
+  readonly host?: string;
 }
 
 /** One value, with what stands behind it. */
@@ -37,152 +38,189 @@ interface Answer {
   readonly author?: string;
   readonly date?: string;
   readonly subject?: string;
+  /** Why commit and author are not known here. */
+  readonly unread?: string;
   /** The last time that Plumbline touched the ref. */
   readonly last?: { readonly at: string; readonly verb: string; readonly because: string; readonly result: string };
 }
 
-/** `plumb why REF [FIELD]`: from a live value to its line, commit and author. */
+/** `plumb why REF [FIELD]`: from a live value to its line, commit and author; on each host that is to have it. */
 export async function whyCommand(argv: readonly string[], io: Io): Promise<number> {
   const cmd = command(
     'why',
     'Lead from a live value to its file, line, commit and author.',
-    'plumb why container/web-0 memory\nplumb why port/web-0',
+    'plumb why container/web-0 memory\nplumb why port/web-0\nplumb why sysctl/net.core.somaxconn --host h1',
     io,
   )
     .argument('<ref>', 'the thing, as container/web-0 or sysctl/net.core.somaxconn')
     .argument('[field]', 'one of its fields; all of them if absent')
-    .addOption(outputOption('text', 'json'));
-  stateOptions(cmd);
-  storeOptions(cmd);
+    .addOption(outputOption('text', 'json'))
+    .option('--host <name>', 'only on this host');
+  viewOptions(cmd);
   const parsed = parse(cmd, argv);
   if (!parsed) return 0;
   const options = parsed.opts<Options>();
   const [ref = '', field] = parsed.args;
   if (!isRef(ref)) throw new PlumbError('USAGE', `${ref} is no ref; write kind/name, as container/web-0`);
-  const paths = pathsOf(options, io);
-  const known = await knownOf(options, io);
-  const journal = journalOf(options, io);
-  const { want, host } = find(known, ref);
-  const fields = field === undefined ? listed(want) : [resolved(known, want, field.replace(/^\//, ''))];
+  const { state } = pathsOf(options, io);
+  const known = (await knownOfRunning(options, io)) ?? (await storedKnown(state));
+  const found = find(known, ref, options.host);
+  const asked = found.flatMap((one) => (field === undefined ? listed(one) : [resolved(one, field.replace(/^\//, ''))]));
+  const touches = await touchesOf(journalOf(options, io), asked, io);
+  const blame = createBlame(known, state, io);
   const answers: Answer[] = [];
-  for (const one of fields) answers.push(await answer(one, host, known, { paths, journal, io }));
+  for (const one of asked) answers.push(await answer(one, known, touches, blame));
   io.out(
     options.output === 'json'
       ? `${JSON.stringify({ version: 1, answers }, null, 2)}\n`
-      : answers.map((a) => text(a, io)).join('\n'),
+      : grouped(answers)
+          .map((group) => text(group, io))
+          .join('\n'),
   );
   return 0;
 }
 
-/** Where an answer is looked up. */
-interface Sources {
-  readonly paths: Paths;
-  readonly journal: ReadJournal;
-  readonly io: Io;
-}
-
-async function knownOf(options: Options, io: Io): Promise<Known> {
-  const opened = await openView(options, io);
-  try {
-    return await opened.view.known();
-  } catch (error) {
-    if (error instanceof PlumbError && error.code === 'NOT_RUNNING')
-      return await storedKnown(pathsOf(options, io).state);
-    throw error;
-  } finally {
-    await opened.close();
-  }
-}
-
+/** A thing as it is to be on a host, among all that is to be there. */
 interface Found {
   readonly want: Desired;
   readonly host: string;
+  readonly all: readonly Desired[];
 }
 
-function find({ assignments }: Known, ref: Ref): Found {
-  const all: string[] = [];
-  for (const assignment of assignments)
-    for (const want of expand(assignment)) {
-      if (want.ref === ref) return { want, host: assignment.host };
-      if (kindOf(want.ref) === kindOf(ref)) all.push(want.ref);
-    }
-  const hint = suggestion(ref, all, `of ${kindOf(ref)} there are`);
+function find({ assignments }: Known, ref: Ref, only: string | undefined): readonly Found[] {
+  const expanded = assignments.map((assignment) => ({ host: assignment.host, all: expand(assignment) }));
+  const everywhere = expanded.flatMap(({ host, all }): readonly Found[] => {
+    const want = all.find((one) => one.ref === ref);
+    return want ? [{ want, host, all }] : [];
+  });
+  const found = everywhere.filter(({ host }) => only === undefined || host === only);
+  if (found.length > 0) return found;
+  if (everywhere.length > 0) {
+    const hosts = listing(everywhere.map(({ host }) => host));
+    throw new PlumbError('USAGE', `nothing in Git asks for ${ref} on ${only ?? ''}; it is to be on ${hosts}`);
+  }
+  const same = expanded.flatMap(({ all }) => all.map((want) => want.ref)).filter((one) => kindOf(one) === kindOf(ref));
+  const hint = suggestion(ref, [...new Set(same)], `of ${kindOf(ref)} there are`);
   throw new PlumbError('USAGE', `nothing in Git asks for ${ref}${hint === undefined ? '' : `; ${hint}`}`);
+}
+
+/** More hosts than these are counted, not named. */
+const NAMED = 5;
+
+function listing(hosts: readonly string[]): string {
+  const some = hosts.slice(0, NAMED).join(', ');
+  return hosts.length > NAMED ? `${some} and ${String(hosts.length - NAMED)} more` : some;
 }
 
 interface Field {
   readonly want: Desired;
   readonly field: string;
+  readonly host: string;
 }
 
 /** The fields that a manifest sets. */
-function listed(want: Desired): Field[] {
-  const fields = Object.keys(want.fields ?? {}).map((path) => ({ want, field: path.slice(1) }));
-  return fields.length > 0 ? fields : Object.keys(want.spec as object).map((field) => ({ want, field }));
+function listed({ want, host }: Found): Field[] {
+  const fields = Object.keys(want.fields ?? {}).map((path) => ({ want, host, field: path.slice(1) }));
+  return fields.length > 0 ? fields : Object.keys(want.spec as object).map((field) => ({ want, host, field }));
 }
 
 /** A field of the ref, or of the cgroup or port of the same replica: to its user a container has memory and an address. */
-function resolved({ assignments }: Known, want: Desired, field: string): Field {
-  if (field in (want.spec as object)) return { want, field };
+function resolved({ want, host, all }: Found, field: string): Field {
+  if (field in (want.spec as object)) return { want, host, field };
   const refs = ['cgroup', 'port', 'sandbox', 'container'].map((kind) => refOf(kind, nameOf(want.ref)));
-  const siblings = assignments.flatMap((assignment) => expand(assignment)).filter(({ ref }) => refs.includes(ref));
+  const siblings = all.filter(({ ref }) => refs.includes(ref));
   const other = siblings.find(({ spec }) => field in (spec as object));
-  if (other) return { want: other, field };
+  if (other) return { want: other, host, field };
   const fields = [want, ...siblings].flatMap(({ spec }) => Object.keys(spec as object));
   const hint = suggestion(field, [...new Set(fields)], 'it has');
   throw new PlumbError('USAGE', `${want.ref} has no field ${field}${hint === undefined ? '' : `; ${hint}`}`);
 }
 
 async function answer(
-  { want, field }: Field,
-  host: string,
+  { want, field, host }: Field,
   known: Known,
-  { paths, journal, io }: Sources,
+  touches: ReadonlyMap<string, readonly Entry[]>,
+  blame: Blame,
 ): Promise<Answer> {
   const observed = known.reports.find((report) => report.host === host)?.observed.find(({ ref }) => ref === want.ref);
   const have = observed?.known === true ? liveValue(observed.state as object, field) : undefined;
   const origin = want.fields?.[`/${field}`];
   const base = { ref: want.ref, field, host, want: (want.spec as Readonly<Record<string, unknown>>)[field], have };
-  const last = await lastOf(journal, { ref: want.ref, host }, field, io);
-  return { ...base, ...(origin ? await blamed(origin, paths, io) : {}), ...(last ? { last } : {}) };
+  const last = lastOf(touches.get(`${host} ${want.ref}`) ?? [], field);
+  return { ...base, ...(origin ? await blame(origin) : {}), ...(last ? { last } : {}) };
 }
 
-async function blamed(origin: Origin, { state }: Paths, io: Io): Promise<Partial<Answer>> {
-  const { revision, file, line, column } = origin;
-  const place = { file, line, column };
-  const source = await openMirrorOf(state, io);
-  if (!source) return place;
-  const { revision: id, author, email, time, subject } = await source.blame(revision, file, line);
-  return { ...place, commit: id, author: `${author} <${email}>`, date: new Date(time).toISOString(), subject };
+/** The journals of more hosts than these are not read. */
+const READ_HOSTS = 50;
+
+/** The changes of what is asked about, by host and ref, oldest first. */
+async function touchesOf(
+  journal: ReadJournal,
+  asked: readonly Field[],
+  io: Io,
+): Promise<ReadonlyMap<string, readonly Entry[]>> {
+  const touches = new Map<string, Entry[]>();
+  const hosts = [...new Set(asked.map(({ host }) => host))];
+  if (hosts.length > READ_HOSTS) {
+    io.err(`what each of ${String(hosts.length)} hosts did last is left out: ask for one with --host\n`);
+    return touches;
+  }
+  const [host = ''] = hosts;
+  for (const ref of new Set(asked.map(({ want }) => want.ref))) {
+    const query: EntryQuery = { ref, types: ['intent', 'outcome'], ...(hosts.length === 1 ? { host } : {}) };
+    for await (const entry of journal(query, false, io.signal)) {
+      const key = `${entry.host} ${ref}`;
+      const some = touches.get(key);
+      if (some) some.push(entry);
+      else touches.set(key, [entry]);
+    }
+  }
+  return touches;
 }
 
 /** The last change that set the field. */
-async function lastOf(
-  journal: ReadJournal,
-  about: { readonly ref: Ref; readonly host: string },
-  field: string,
-  io: Io,
-): Promise<Answer['last']> {
-  const entries: Entry[] = [];
-  for await (const entry of journal({ ...about, types: ['intent', 'outcome'] }, false, io.signal)) entries.push(entry);
+function lastOf(entries: readonly Entry[], field: string): Answer['last'] {
   const touch = lastTouch(entries, field) ?? lastTouch(entries);
   if (!touch) return undefined;
   const { at, verb, because } = touch.intent;
   return { at: new Date(at).toISOString(), verb, because, result: touch.outcome?.result ?? 'running' };
 }
 
-function text(answer: Answer, io: Io): string {
-  const { ref, field, host, want, have, file, line, commit, author, date, subject, last } = answer;
+/** Answers that differ in nothing but their host, and in when it was made so there. */
+function grouped(answers: readonly Answer[]): readonly (readonly Answer[])[] {
+  const groups = new Map<string, Answer[]>();
+  for (const answer of answers) {
+    const { host: _host, last: _last, ...rest } = answer;
+    const key = canonical(rest);
+    const group = groups.get(key);
+    if (group) group.push(answer);
+    else groups.set(key, [answer]);
+  }
+  return [...groups.values()];
+}
+
+/** One answer, for all hosts that it is the same on. */
+function text(group: readonly Answer[], io: Io): string {
+  const [first] = group;
+  if (!first) return '';
+  const { ref, field, want, have, file, line, commit, author, date, subject, unread } = first;
   const differs = have !== undefined && canonical(have) !== canonical(want);
   const seen = differs ? `, but ${formatValue(field, have)} there now` : '';
+  const hosts = listing(group.map(({ host }) => host));
   const lines = [
-    `${tint(io, 'bold', `${ref} ${field}`)} is ${differs ? 'to be ' : ''}${formatValue(field, want)} on ${host}${seen}`,
+    `${tint(io, 'bold', `${ref} ${field}`)} is ${differs ? 'to be ' : ''}${formatValue(field, want)} on ${hosts}${seen}`,
   ];
   lines.push(file === undefined ? '  set by   no line: it is a default' : `  set by   ${file}:${String(line)}`);
   if (commit !== undefined)
     lines.push(`  commit   ${commit.slice(0, 7)}  ${subject ?? ''}`, `  author   ${author ?? ''}, ${date ?? ''}`);
+  if (unread !== undefined) lines.push(`  commit   not known here: ${unread}`);
+  const [latest] = group.filter(({ last }) => last).sort((a, b) => ((a.last?.at ?? '') < (b.last?.at ?? '') ? 1 : -1));
   // what the last change set is not what is wanted now, where the host has something else
   const label = differs ? 'last set' : 'applied ';
-  if (last) lines.push(`  ${label} ${last.at}: ${last.verb} (${last.because}) ${last.result}`);
+  const where = group.length > 1 ? ` on ${latest?.host ?? ''}` : '';
+  if (latest?.last) {
+    const { at, verb, because, result } = latest.last;
+    lines.push(`  ${label} ${at}${where}: ${verb} (${because}) ${result}`);
+  }
   return `${lines.join('\n')}\n`;
 }

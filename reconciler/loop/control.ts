@@ -54,13 +54,14 @@ export async function knownOf(store: Pick<Store, 'reservations' | 'mailbox' | 'b
   const { reservations, mailbox, bulletin } = store;
   const [snapshot, reports] = await Promise.all([reservations.snapshot(), mailbox.reports()]);
   const assignments = await Promise.all(reports.map((report) => mailbox.assignment(report.host)));
-  const { rollouts = [], lost = [] } = (await bulletin.read()) ?? {};
+  const { rollouts = [], lost = [], source } = (await bulletin.read()) ?? {};
   return {
     snapshot,
     reports,
     assignments: assignments.filter((assignment) => assignment !== undefined),
     rollouts,
     lost,
+    ...(source ? { source } : {}),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Entry, EntryQuery } from '../model/journal.ts';
-import type { LostHost } from '../model/notice.ts';
+import type { LostHost, SourceStatus } from '../model/notice.ts';
 import type { RolloutRecord } from '../model/release.ts';
 import type { Journal, Journals } from '../model/store.ts';
 import { createDoorbell } from './doorbell.ts';
@@ -17,6 +17,8 @@ export interface Known {
   readonly rollouts?: readonly RolloutRecord[];
   /** Hosts of a fleet that are not heard of. */
   readonly lost?: readonly LostHost[];
+  /** Where its manifests come from, once a controller has said so. */
+  readonly source?: SourceStatus;
 }
 
 /** What a running `up` tells and does for other commands, through its socket or in the same process. */

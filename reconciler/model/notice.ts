@@ -4,6 +4,10 @@ import type { RolloutRecord } from './release.ts';
 export interface SourceStatus {
   readonly url: string;
   readonly ref: string;
+  /** Which option named it; absent for the repository's own HEAD, and in the words of an older version. */
+  readonly kind?: 'ref' | 'tag' | 'commit';
+  /** Folder inside the repository. */
+  readonly path?: string;
   readonly revision: string;
   /** Milliseconds since 1970 of the last fetch that worked. */
   readonly fetchedAt: number;

@@ -118,12 +118,14 @@ function totalOf({ hosts }: FleetPlan): Summary {
 export function isEmpty(fleet: FleetPlan): boolean {
   return (
     fleet.unplaceable.length === 0 &&
-    fleet.rollouts.length === 0 &&
+    fleet.rollouts.every(({ givenUp }) => givenUp !== undefined) &&
     fleet.hosts.every(({ plan }) => plan.waves.length === 0 && plan.held.length === 0)
   );
 }
 
-function nothing(problems: number): string {
+function nothing({ problems, rollouts }: FleetPlan): string {
+  if (problems === 0 && rollouts.length > 0)
+    return 'Nothing to do: what was given up stays as it is until Git says something else.';
   if (problems === 0) return 'Nothing to do: everything is as Git says.';
   return `Nothing to do with what can be read; the manifests have ${problems === 1 ? 'an error' : `${String(problems)} errors`}.`;
 }
@@ -144,7 +146,7 @@ export function renderText(fleet: FleetPlan, paint: Paint = PLAIN): string {
   }
   for (const { host, why } of fleet.unknown) lines.push(`host ${host} is not known now: ${why}`);
   for (const { replica, message } of fleet.unplaceable) lines.push(paint.destroy(`  ! ${replica}  ${message}`));
-  if (isEmpty(fleet) && fleet.unknown.length === 0) lines.push(nothing(fleet.problems));
+  if (isEmpty(fleet) && fleet.unknown.length === 0) lines.push(nothing(fleet));
   lines.push(footer(totalOf(fleet)));
   return `${lines.join('\n')}\n`;
 }

@@ -38,6 +38,11 @@ describe('what the verbs take, and refuse', () => {
     { verb: planCommand, argv: ['--repo', 'x', '--ref', 'a', '--tag', 'b'], message: /give one of --ref and --tag/ },
     { verb: planCommand, argv: ['--repo', '.', '--tag', 'v1'], message: /is no Git repository; it has no revision v1/ },
     { verb: planCommand, argv: ['--repo', '.', '--path', 'no/such'], message: /has no folder no\/such/ },
+    {
+      verb: planCommand,
+      argv: ['--host', 'h1', '--store', 'redis://127.0.0.1:1'],
+      message: /a store is asked, not this/,
+    },
     { verb: explainCommand, argv: ['web-0', '--allow-empty'], message: /unknown option/ },
     { verb: explainCommand, argv: ['web-0', '--allow-deletions'], message: /unknown option/ },
   ];

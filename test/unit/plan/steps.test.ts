@@ -4,7 +4,7 @@ import type { AppSpec, RolloutSpec } from '../../../reconciler/model/catalog.ts'
 import { attemptOf, versionOf, type RolloutRecord } from '../../../reconciler/model/release.ts';
 import { replicaId } from '../../../reconciler/model/replica.ts';
 import type { AssignedReplica, Placement } from '../../../reconciler/model/replica.ts';
-import { renderMarkdown, renderText } from '../../../reconciler/plan/render.ts';
+import { isEmpty, renderMarkdown, renderText } from '../../../reconciler/plan/render.ts';
 import { stepLines, stepsOf, type RolloutPlan } from '../../../reconciler/plan/steps.ts';
 import { appSpec, catalogOf, resources, type Sketch } from '../../support/catalog.ts';
 
@@ -126,6 +126,9 @@ describe('steps of a rollout', () => {
     };
     const [plan] = plans({ web: spec }, [], [record]);
     assert.deepEqual([plan?.steps, plan?.givenUp], [[], 'web: r1 was given up']);
+    const told = { revision: 'r', hosts: [], unplaceable: [], unknown: [], problems: 0, rollouts: plan ? [plan] : [] };
+    assert.equal(isEmpty(told), true);
+    assert.match(renderText(told), /web: r1 was given up\nNothing to do: what was given up stays/);
     const { failed: _failed, ...going } = { ...record, stage: 'paused' as const, message: 'web: waits' };
     assert.match(
       plans({ web: spec }, ['web-0'], [going]).flatMap(stepLines).join('\n'),
