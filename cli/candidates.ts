@@ -1,30 +1,81 @@
+import { refOf } from '../reconciler/model/ref.ts';
+import type { Assignment } from '../reconciler/model/replica.ts';
+import type { Snapshot } from '../reconciler/model/reservations.ts';
 import { expand } from '../reconciler/plan/expand.ts';
-import type { Known } from '../reconciler/loop/view.ts';
+import { fleetStore, storeUrl } from './fleet-store.ts';
 import type { Io } from './io.ts';
 import { pathsOf } from './paths.ts';
 import { storedKnown } from './stored.ts';
 import { withView, type Looking } from './view.ts';
 
-/** The refs (for `explain` the replicas, for `capacity` the Apps, for `drain` the hosts) that a word of a command line may name; none when nothing can be read. */
+/** What names are taken from. Of a fleet one Assignment will do: replicas are in the snapshot, and hosts share their knobs. */
+interface Names {
+  readonly snapshot: Snapshot;
+  readonly assignments: readonly Assignment[];
+}
+
+/** Who presses Tab waits no longer, milliseconds. */
+const DEADLINE = 2_000;
+
+/**
+ * The refs (for `explain` the replicas, for `capacity` the Apps, for `drain` the hosts, for `status` the parts) that a word of a
+ * command line may name; none when nothing can be read in time.
+ */
 export async function candidatesOf(verb: string, words: readonly string[], io: Io): Promise<readonly string[]> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), DEADLINE);
+  });
   try {
-    const { assignments, snapshot } = await knownOf(words, io);
-    if (verb === 'explain') return [...snapshot.placements.keys()];
-    if (verb === 'drain') return [...snapshot.hosts.keys()];
-    if (verb === 'capacity') return [...new Set([...snapshot.placements.values()].map(({ app }) => app))];
-    return assignments.flatMap((assignment) => expand(assignment).map(({ ref }) => ref));
+    // a completion never complains
+    const names = await Promise.race([namesOf(words, { ...io, err: () => undefined }), late]);
+    return names === undefined ? [] : wordsOf(verb, names);
   } catch {
-    return []; // a completion never complains
+    return [];
+  } finally {
+    clearTimeout(timer);
   }
 }
 
-/** What a running `up` knows, else what its state directory remembers. */
-async function knownOf(words: readonly string[], io: Io): Promise<Known> {
+function wordsOf(verb: string, { snapshot, assignments }: Names): readonly string[] {
+  const placements = [...snapshot.placements.values()];
+  const hosts = [...snapshot.hosts.values()];
+  const apps = [...new Set(placements.map(({ app }) => app))];
+  if (verb === 'explain') return placements.map(({ replica }) => replica);
+  if (verb === 'drain') return hosts.map(({ host }) => host);
+  if (verb === 'capacity') return apps;
+  if (verb === 'status') {
+    const parts = (['host', 'rack', 'switch', 'zone'] as const).flatMap((kind) =>
+      hosts.map((record) => `${kind}/${record[kind]}`),
+    );
+    return [...new Set([...apps.map((app) => `app/${app}`), ...parts])];
+  }
+  const own = placements.flatMap(({ replica }) =>
+    ['container', 'port', 'sandbox', 'cgroup'].map((kind) => refOf(kind, replica)),
+  );
+  return [...new Set([...own, ...assignments.flatMap((assignment) => expand(assignment).map(({ ref }) => ref))])];
+}
+
+/** What a fleet's store or a running `up` knows, else what its state directory remembers. */
+async function namesOf(words: readonly string[], io: Io): Promise<Names> {
   const flags = stateOf(words);
+  if (storeUrl(flags, io) !== undefined) return namesOfFleet(flags, io);
   try {
     return await withView(flags, io, (view) => view.known());
   } catch {
     return await storedKnown(pathsOf(flags, io).state);
+  }
+}
+
+async function namesOfFleet(flags: Looking, io: Io): Promise<Names> {
+  const store = await fleetStore(flags, { writer: 'reader', patience: DEADLINE }, io)();
+  try {
+    const snapshot = await store.reservations.snapshot();
+    const [host] = snapshot.hosts.keys();
+    const assignment = host === undefined ? undefined : await store.mailbox.assignment(host);
+    return { snapshot, assignments: assignment ? [assignment] : [] };
+  } finally {
+    await store.close();
   }
 }
 

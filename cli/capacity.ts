@@ -66,12 +66,16 @@ function known(name: string, { apps }: Catalog): string {
 
 /** App → replicas of `web=40` and `web=20x`, a part of one rounded up. */
 function replicasOf(asked: readonly string[], catalog: Catalog): ReadonlyMap<string, number> {
+  const named = new Set<string>();
   return new Map(
     asked.map((text) => {
       const [, name, count = '', times] = /^([^=]+)=(?:(\d+)|(\d+(?:\.\d+)?)x)$/.exec(text) ?? [];
       if (name === undefined)
         throw new PlumbError('USAGE', `--scale takes APP=40 or APP=20x, not ${text}`, { option: text });
       const app = known(name, catalog);
+      if (named.has(app))
+        throw new PlumbError('USAGE', `--scale names App ${app} twice: give it once`, { option: text });
+      named.add(app);
       const replicas = catalog.apps.get(app)?.spec.replicas ?? 0;
       const wanted = times === undefined ? wholeNumber('--scale', count, 0) : Math.ceil(replicas * Number(times));
       if (wanted > MOST_REPLICAS)

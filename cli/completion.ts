@@ -7,7 +7,7 @@ import type { Verb } from './verb.ts';
 
 const SHELLS = ['bash', 'zsh', 'fish', 'powershell'];
 /** Verbs whose first word names something of the state. */
-const NAMING = ['why', 'events', 'explain', 'capacity', 'drain'];
+const NAMING = ['why', 'events', 'explain', 'capacity', 'drain', 'status'];
 
 /** `plumb completion SHELL`: prints the script that the shell sources. */
 export async function completionCommand(argv: readonly string[], io: Io): Promise<number> {
@@ -21,7 +21,9 @@ export async function completionCommand(argv: readonly string[], io: Io): Promis
     throw new PlumbError('USAGE', `no completion for ${shell}; there is one for ${SHELLS.join(', ')}`);
   const script = printed(() => {
     tab.setup('plumb', 'plumb', shell);
-  });
+  })
+    // it may be sourced again, and beside another program's of the same make
+    .replace(/^readonly (?=ShellCompDirective)/gm, '');
   const json = parsed.opts<{ readonly output: 'text' | 'json' }>().output === 'json';
   io.out(json ? `${JSON.stringify({ version: 1, shell, script })}\n` : script);
   return Promise.resolve(0);

@@ -14,6 +14,8 @@ export interface StoreFlags {
 export interface Part {
   readonly writer: string;
   readonly host?: string;
+  /** How long a call is tried, milliseconds; as long as what runs on waits, if absent. */
+  readonly patience?: number;
 }
 
 /** Adds `--store` and `--fleet`. */
@@ -33,7 +35,11 @@ export function storeUrl({ store }: StoreFlags, { env }: Pick<Io, 'env'>): strin
 }
 
 /** How to open the store of the fleet. Throws USAGE when none was named. */
-export function fleetStore(flags: StoreFlags, part: Part, io: Pick<Io, 'env'>): () => Promise<FleetStore> {
+export function fleetStore(
+  flags: StoreFlags,
+  { patience, ...part }: Part,
+  io: Pick<Io, 'env'>,
+): () => Promise<FleetStore> {
   const url = storeUrl(flags, io);
   if (url === undefined)
     throw new PlumbError('USAGE', 'which store? give --store redis://HOST:PORT, or set PLUMB_STORE');
@@ -42,6 +48,7 @@ export function fleetStore(flags: StoreFlags, part: Part, io: Pick<Io, 'env'>): 
   parseTarget(url);
   return async () => {
     const { openRedis } = await import('../reconciler/store/redis/redis.ts');
-    return openRedis(url, { clock: Date.now, fleet, ...part });
+    const tried = patience === undefined ? {} : { patience: { total: patience } };
+    return openRedis(url, { clock: Date.now, fleet, ...part, ...tried });
   };
 }

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { asPlumbError, type PlumbError } from '../reconciler/model/errors.ts';
+import { asPlumbError, PlumbError } from '../reconciler/model/errors.ts';
 import type { Io } from './io.ts';
 import { VERBS } from './verbs.ts';
 
@@ -15,7 +15,7 @@ Usage: plumb VERB [OPTIONS]
 
 ${verbs}
 
-Each verb explains itself: plumb VERB --help. Data goes to standard output, messages to standard error;
+Each verb explains itself: plumb help VERB. Data goes to standard output, messages to standard error;
 -o json gives every verb's result to programs. Example:
 
   plumb validate examples/manifests/shop
@@ -25,6 +25,7 @@ Each verb explains itself: plumb VERB --help. Data goes to standard output, mess
 /** Runs one command line (without `node` and the script) and gives its exit status. */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   const [name, ...rest] = argv;
+  if (name === 'help' && rest[0] !== undefined && !rest[0].startsWith('-')) return main([...rest, '--help'], io);
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     io.out(overview());
     return name === undefined ? 1 : 0;
@@ -34,21 +35,22 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     return 0;
   }
   if (name === 'complete') return (await import('./completion.ts')).completeCommand(VERBS, rest, io);
-  const verb = VERBS.find((candidate) => candidate.name === name);
-  if (!verb) {
-    const near = VERBS.find((candidate) => candidate.name.startsWith(name.slice(0, 2)));
-    io.err(`plumb: no verb ${name}${near ? `; did you mean ${near.name}?` : ''} (plumb --help lists them)\n`);
-    return verbErrorCode(name);
-  }
   try {
+    const verb = VERBS.find((candidate) => candidate.name === name) ?? noVerb(name);
     const run = await verb.load();
     return await run(rest, io);
   } catch (error) {
     const known = asPlumbError(error);
     if (io.signal.aborted && known.code !== 'STORE_LOCKED') return 130;
-    reportError(known, io);
+    await reportError(known, [name, ...rest], io);
     return verbErrorCode(name);
   }
+}
+
+function noVerb(name: string): never {
+  const near = VERBS.find((candidate) => candidate.name.startsWith(name.slice(0, 2)));
+  const hint = near ? `; did you mean ${near.name}?` : '';
+  throw new PlumbError('USAGE', `no verb ${name}${hint} (plumb --help lists them)`);
 }
 
 /** 1 for errors, but `validate` keeps 1 for "invalid" and says 2. */
@@ -56,8 +58,11 @@ function verbErrorCode(name: string): number {
   return name === 'validate' ? 2 : 1;
 }
 
-function reportError(error: PlumbError, io: Io): void {
-  io.err(`plumb: ${error.message} [${error.code}]\n`);
+async function reportError(error: PlumbError, words: readonly string[], io: Io): Promise<void> {
+  const { failureOf, asksForJson } = await import('./failure.ts');
+  if (asksForJson(words))
+    io.err(`${JSON.stringify({ version: 1, error: failureOf(error, `plumb ${words[0] ?? ''}`) })}\n`);
+  else io.err(`plumb: ${error.message} [${error.code}]\n`);
   if (error.code === 'INTERNAL' && io.env['PLUMB_DEBUG'] !== undefined)
     io.err(`${(error.cause as Error | undefined)?.stack ?? error.stack ?? ''}\n`);
 }

@@ -9,7 +9,7 @@ import { pointerTo } from '../reconciler/compile/tree.ts';
 import type { Catalog } from '../reconciler/model/catalog.ts';
 import type { Io } from './io.ts';
 import { command, outputOption, parse } from './options.ts';
-import { problemsText } from './problems.ts';
+import { problemsJson, problemsText } from './problems.ts';
 import { readTarget } from './target.ts';
 
 interface Options {
@@ -38,7 +38,7 @@ export async function renderCommand(argv: readonly string[], io: Io): Promise<nu
   const catalog = compile(files, revision, cache);
   if (catalog.problems.length > 0) {
     const problems = catalog.problems.map((problem) => ({ ...problem, file: root + problem.file }));
-    io.err(problemsText(problems, false));
+    io.err(options.output === 'json' ? problemsJson(problems) : problemsText(problems, false));
     return 1;
   }
   const manifests = ordered(readFiles(files, revision, cache).manifests);

@@ -3,6 +3,7 @@ import { knownOf } from '../reconciler/loop/control.ts';
 import { fleetStatus } from '../reconciler/loop/fleet-status.ts';
 import { readJournals, type LocalView } from '../reconciler/loop/view.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
+import { parseTarget } from '../reconciler/store/redis/target.ts';
 import { createReopening } from '../reconciler/store/reopening.ts';
 import { fleetStore, storeOptions, storeUrl, type StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
@@ -18,6 +19,22 @@ export function viewOptions(cmd: Command): void {
   storeOptions(cmd);
 }
 
+/** Who only looks waits no longer for a store, milliseconds: a failover, or a store that starts, takes less. */
+const PATIENCE = 5_000;
+/** After so many milliseconds without an answer a person is told what is waited for. */
+const SILENCE = 700;
+
+/** Says what is waited for when it takes long. */
+async function announced<T>(opening: Promise<T>, url: string, io: Io): Promise<T> {
+  const text = `${parseTarget(url).shown} does not answer yet; asking for ${String(PATIENCE / 1000)} s\n`;
+  const timer = setTimeout(() => io.err(text), SILENCE);
+  try {
+    return await opening;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** A view that has to be closed. */
 export interface OpenView {
   readonly view: LocalView;
@@ -26,9 +43,10 @@ export interface OpenView {
 
 /** The fleet as its store has it, where one is named; else what runs on this machine, through its socket. */
 export async function openView(flags: Looking, io: Io): Promise<OpenView> {
-  if (storeUrl(flags, io) === undefined)
-    return { view: remoteView(pathsOf(flags, io).socket), close: () => Promise.resolve() };
-  const store = createReopening(fleetStore(flags, { writer: 'reader' }, io));
+  const url = storeUrl(flags, io);
+  if (url === undefined) return { view: remoteView(pathsOf(flags, io).socket), close: () => Promise.resolve() };
+  const open = fleetStore(flags, { writer: 'reader', patience: PATIENCE }, io);
+  const store = createReopening(() => announced(open(), url, io));
   const elsewhere = (): PlumbError =>
     new PlumbError('USAGE', 'the store has no answer to that: ask a plumb controller or agent by its --socket');
   return {

@@ -54,6 +54,7 @@ describe('capacity', () => {
     { argv: ['--scale', 'web'], says: /--scale takes APP=40 or APP=20x, not web/ },
     { argv: ['--scale', 'web=many'], says: /--scale takes APP=40 or APP=20x/ },
     { argv: ['--scale', 'web=-1'], says: /--scale takes APP=40 or APP=20x/ },
+    { argv: ['--scale', 'web=2', '--scale', 'web=3'], says: /--scale names App web twice/ },
     { argv: ['--scale', 'web=100001'], says: /more than an App may have \(100000\)/ },
     { argv: ['--scale', 'wbe=4'], says: /no App wbe in Git; did you mean web\?/ },
     { argv: ['wbe'], says: /no App wbe in Git; did you mean web\?/ },

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { completeCommand, completionCommand } from '../../../cli/completion.ts';
@@ -36,6 +38,8 @@ describe('completion', () => {
     { words: ['completion', '-o', ''], has: [] },
     { words: ['plan', '--'], has: ['--repo', '--output'] },
     { words: ['explain', ''], has: ['web-0'] },
+    { words: ['why', ''], has: ['container/web-0', 'port/web-0'] },
+    { words: ['status', ''], has: ['app/web'] },
     { words: ['capacity', ''], has: ['web'] },
     { words: ['drain', 'h1', '--'], has: ['--undo', '--watch', '--output'] },
     { words: ['capacity', '--'], has: ['--repo', '--output', '--scale'] },
@@ -47,12 +51,24 @@ describe('completion', () => {
       assert.ok(!all.includes('help'));
     });
 
+  it('gives up in time on a store that does not answer', async () => {
+    const silent = createServer();
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const { port } = silent.address() as AddressInfo;
+    const since = performance.now();
+    assert.deepEqual(await offered('drain', '--store', `redis://127.0.0.1:${String(port)}`, ''), [':4', '']);
+    assert.ok(performance.now() - since < 4_000);
+    silent.close();
+  });
+
   it('offers no name when there is no state to read', async () => {
     assert.deepEqual(await offered('why', '--state-dir', join(dir, 'none'), ''), [':4', '']);
   });
 
   it('prints the script of a shell, also for programs, and refuses others', async () => {
     const { out } = await speak(completionCommand, dir, 'bash');
+    const twice = spawnSync('bash', ['-ec', `${out}\n${out}\necho twice`], { encoding: 'utf8' });
+    assert.deepEqual([twice.stdout, twice.stderr], ['twice\n', '']);
     const json: unknown = JSON.parse((await speak(completionCommand, dir, 'bash', '-o', 'json')).out);
     assert.deepEqual(json, { version: 1, shell: 'bash', script: out });
     await assert.rejects(speak(completionCommand, dir, 'csh'), { code: 'USAGE', message: /one for bash/ });

@@ -1,0 +1,31 @@
+import type { ErrorCode, PlumbError } from '../reconciler/model/errors.ts';
+import { NEXT_STEPS } from './next-steps.ts';
+
+/** An error of a verb, for programs. */
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** What it is about: a store, a file, a repository, a thing; or else the command line. */
+  readonly place: string;
+  /** What to do about an error of this code. */
+  readonly next: string;
+}
+
+/** Members of an error's details that say where it is, the narrowest first. */
+const PLACES = ['ref', 'where', 'file', 'path', 'target', 'host', 'store', 'state', 'writer', 'url', 'what'];
+
+/** Whether the words ask for JSON, also where they cannot be parsed. */
+export function asksForJson(argv: readonly string[]): boolean {
+  return argv.some(
+    (word, at) =>
+      word === '-ojson' ||
+      word === '--output=json' ||
+      (word === 'json' && ['-o', '--output'].includes(argv[at - 1] ?? '')),
+  );
+}
+
+/** The one shape of errors under `-o json`. */
+export function failureOf({ code, message, details }: PlumbError, command: string): Failure {
+  const place = PLACES.map((name) => details[name]).find((value) => typeof value === 'string' && value !== '');
+  return { code, message, place: typeof place === 'string' ? place : command, next: NEXT_STEPS[code] };
+}
