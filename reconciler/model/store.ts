@@ -3,15 +3,20 @@ import type { CommitReply, CommitRequest, Delta, Snapshot } from './reservations
 import type { Entry, EntryDraft, EntryFilter } from './journal.ts';
 import type { Notice } from './notice.ts';
 
+/** What one commit changed, and the cursor behind it. */
+export interface Committed {
+  readonly cursor: number;
+  readonly deltas: readonly Delta[];
+}
+
 /** Who is where: decided atomically by `decide`. */
 export interface Reservations {
   commit(request: CommitRequest): Promise<CommitReply>;
   snapshot(): Promise<Snapshot>;
+  /** What was committed after the cursor, none at the end. Throws CONFLICT when that is not kept any more: take a snapshot. */
+  since(cursor: number): Promise<readonly Committed[]>;
   /** Deltas after the cursor, as they come, until the signal aborts. */
-  follow(
-    cursor: number,
-    signal: AbortSignal,
-  ): AsyncIterable<{ readonly cursor: number; readonly deltas: readonly Delta[] }>;
+  follow(cursor: number, signal: AbortSignal): AsyncIterable<Committed>;
 }
 
 /** The right to act for a while. The fencing number rises with every new holder. */
@@ -35,6 +40,19 @@ export interface Leases {
   held(names: readonly string[]): Promise<readonly Lease[]>;
 }
 
+/** Of which host something is new. */
+export interface Mail {
+  readonly host: string;
+  readonly what: 'assignment' | 'report';
+}
+
+/** What is new in the mailbox, up to a mark that only the store can read. */
+export interface News {
+  readonly mark: string;
+  /** Each host's once; undefined when not all is kept: look at every host. */
+  readonly mails: readonly Mail[] | undefined;
+}
+
 /** What controllers and agents tell each other; the last word of each counts. */
 export interface Mailbox {
   /** Stores it unless a newer generation is there, or another content of the same; false then, and nothing was done. */
@@ -42,9 +60,12 @@ export interface Mailbox {
   /** What the host was last told. `known`, where given, is a generation that need not be read again: undefined when it is that one. */
   assignment(host: string, known?: number): Promise<Assignment | undefined>;
   report(report: Report): Promise<void>;
-  reports(): Promise<readonly Report[]>;
+  /** The last reports of these hosts, of all when none are named. */
+  reports(hosts?: readonly string[]): Promise<readonly Report[]>;
+  /** What is new since a mark; without one only the mark, to be asked for before all is read. */
+  news(since?: string): Promise<News>;
   /** Hosts whose assignment or report changed, until the signal aborts. */
-  follow(signal: AbortSignal): AsyncIterable<{ readonly host: string; readonly what: 'assignment' | 'report' }>;
+  follow(signal: AbortSignal): AsyncIterable<Mail>;
 }
 
 /** What the controller says of the whole; the last word counts. */

@@ -65,6 +65,7 @@ export function createReopening(open: () => Promise<FleetStore>): Reopening {
     reservations: {
       commit: (request) => ask(({ reservations }) => reservations.commit(request)),
       snapshot: () => ask(({ reservations }) => reservations.snapshot()),
+      since: (cursor) => ask(({ reservations }) => reservations.since(cursor)),
       follow: (cursor, signal) => hear(({ reservations }) => reservations.follow(cursor, signal)),
     },
     leases: {
@@ -78,7 +79,8 @@ export function createReopening(open: () => Promise<FleetStore>): Reopening {
       assign: (assignment) => ask(({ mailbox }) => mailbox.assign(assignment)),
       assignment: (...args) => ask(({ mailbox }) => mailbox.assignment(...args)),
       report: (report) => ask(({ mailbox }) => mailbox.report(report)),
-      reports: () => ask(({ mailbox }) => mailbox.reports()),
+      reports: (hosts) => ask(({ mailbox }) => mailbox.reports(hosts)),
+      news: (since) => ask(({ mailbox }) => mailbox.news(since)),
       follow: (signal) => hear(({ mailbox }) => mailbox.follow(signal)),
     },
     bulletin: {

@@ -195,6 +195,28 @@ export function storeConforms(name: string, open: (clock: () => number) => Promi
         );
       });
 
+      it('tell what was committed since a cursor, and when that is not known', async () => {
+        await commit(host('h0'));
+        const { cursor } = await store.reservations.snapshot();
+        assert.deepEqual(await store.reservations.since(cursor), []);
+        await commit(host('h1'));
+        await commit(host('h1'));
+        await commit(place('web-0', 'h1', '10.0.0.2'));
+        const news = await store.reservations.since(cursor);
+        assert.deepEqual(
+          news.map((one) => [one.cursor, one.deltas.map(({ type }) => type)]),
+          [
+            [cursor + 1, ['host']],
+            [cursor + 2, ['placement', 'address']],
+          ],
+        );
+        assert.deepEqual(await store.reservations.since(cursor + 2), []);
+        await assert.rejects(
+          () => store.reservations.since(1000),
+          (error) => error instanceof PlumbError && error.code === 'CONFLICT',
+        );
+      });
+
       it('give a snapshot that later commits leave alone', async () => {
         await commit(host('h1'));
         const before = await store.reservations.snapshot();
@@ -310,6 +332,32 @@ export function storeConforms(name: string, open: (clock: () => number) => Promi
           (await store.mailbox.reports()).find((one) => one.host === 'h1'),
           report('h1', 4, 2),
         );
+      });
+
+      it('gives the reports of some hosts', async () => {
+        for (const name of ['h1', 'h2', 'h3']) await store.mailbox.report(report(name, 1));
+        const some = await store.mailbox.reports(['h3', 'h9', 'h1']);
+        assert.deepEqual(
+          some.map((one) => one.host),
+          ['h3', 'h1'],
+        );
+        assert.deepEqual(await store.mailbox.reports([]), []);
+      });
+
+      it('tells what is new since a mark, of each host once', async () => {
+        const { mailbox } = store;
+        await mailbox.report(report('h1', 1));
+        const first = await mailbox.news();
+        assert.deepEqual(first.mails, []);
+        await mailbox.assign(assignment('h2', 1));
+        await mailbox.report(report('h1', 2, 2));
+        await mailbox.report(report('h1', 3, 3));
+        const second = await mailbox.news(first.mark);
+        const told = second.mails?.map(({ host: name, what }) => `${what} ${name}`).sort();
+        assert.deepEqual(told, ['assignment h2', 'report h1']);
+        assert.deepEqual((await mailbox.news(second.mark)).mails, []);
+        await mailbox.report(report('h3', 1));
+        assert.deepEqual((await mailbox.news(second.mark)).mails, [{ host: 'h3', what: 'report' }]);
       });
 
       it('tells followers whose assignment or report changed', async () => {

@@ -126,6 +126,7 @@ export function mortal(
     reservations: {
       commit: (request) => write('store', () => reservations.commit(request)),
       snapshot: () => ask(() => reservations.snapshot()),
+      since: (cursor) => ask(() => reservations.since(cursor)),
       follow: (cursor, signal) => hear(signal, (until) => reservations.follow(cursor, until)),
     },
     leases,
@@ -142,7 +143,8 @@ export function mortal(
         }),
       assignment: (...args) => ask(() => mailbox.assignment(...args)),
       report: (report) => write('store', () => mailbox.report(report)),
-      reports: () => ask(() => mailbox.reports()),
+      reports: (hosts) => ask(() => mailbox.reports(hosts)),
+      news: (since) => ask(() => mailbox.news(since)),
       follow: (signal) => hear(signal, (until) => mailbox.follow(until)),
     },
     bulletin: {

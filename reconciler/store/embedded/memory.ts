@@ -3,7 +3,7 @@ import type { Book } from '../../model/book.ts';
 import type { Notice } from '../../model/notice.ts';
 import type { Assignment, Report } from '../../model/replica.ts';
 import type { Delta } from '../../model/reservations.ts';
-import type { Lease } from '../../model/store.ts';
+import type { Lease, Mail } from '../../model/store.ts';
 import type { Base, StoredReply, StoreRecord } from './records.ts';
 
 /** How many replies are kept for repeated requests, and for how long (milliseconds). */
@@ -31,6 +31,9 @@ export interface Memory {
   readonly assignments: Map<string, Assignment>;
   readonly reports: Map<string, Report>;
   notice: Notice | undefined;
+  /** How many mails there were, and which was the last of each host; counted anew by each process. */
+  mails: number;
+  readonly lastMails: Map<string, { readonly number: number; readonly mail: Mail }>;
 }
 
 /** An empty store, or what a base says. */
@@ -49,6 +52,8 @@ export function createMemory(base?: Base): Memory {
     assignments: new Map(base?.assignments.map((assignment) => [assignment.host, assignment])),
     reports: new Map(base?.reports.map((report) => [report.host, report])),
     notice: base?.notice,
+    mails: 0,
+    lastMails: new Map(),
   };
 }
 
@@ -111,6 +116,12 @@ function applyCommit(memory: Memory, reply: StoredReply, deltas: readonly Delta[
   };
 }
 
+/** One that is taken back was news of nothing, which harms nobody. */
+function post(memory: Memory, mail: Mail): void {
+  memory.mails += 1;
+  memory.lastMails.set(`${mail.what}/${mail.host}`, { number: memory.mails, mail });
+}
+
 /** Applies a record; the function given back takes it back, if it is called before any other is applied. */
 export function applyRecord(memory: Memory, record: Exclude<StoreRecord, Base>): () => void {
   switch (record.type) {
@@ -127,8 +138,10 @@ export function applyRecord(memory: Memory, record: Exclude<StoreRecord, Base>):
     case 'release':
       return setOrDelete(memory.leases, record.name, undefined);
     case 'assignment':
+      post(memory, { host: record.assignment.host, what: 'assignment' });
       return setOrDelete(memory.assignments, record.assignment.host, record.assignment);
     case 'report':
+      post(memory, { host: record.report.host, what: 'report' });
       return setOrDelete(memory.reports, record.report.host, record.report);
     case 'notice': {
       const before = memory.notice;

@@ -2,7 +2,7 @@ import { decide } from '../../model/decide.ts';
 import { PlumbError } from '../../model/errors.ts';
 import type { Assignment, Report } from '../../model/replica.ts';
 import type { CommitReply, Snapshot } from '../../model/reservations.ts';
-import type { Bulletin, Lease, Leases, Mailbox, Reservations } from '../../model/store.ts';
+import type { Bulletin, Lease, Leases, Mailbox, News, Reservations } from '../../model/store.ts';
 import { isOver } from '../bell.ts';
 import type { Ledger } from './ledger.ts';
 import type { LoggedDeltas, Memory } from './memory.ts';
@@ -17,6 +17,7 @@ function snapshotOf({ book, cursor }: Memory): Snapshot {
 }
 
 function deltasAfter({ log, cursor: head }: Memory, cursor: number): readonly LoggedDeltas[] {
+  if (cursor === head) return [];
   const oldest = log[0]?.cursor ?? head + 1;
   if (cursor > head || cursor < oldest - 1)
     throw new PlumbError('CONFLICT', `The delta log does not reach back to ${String(cursor)}; take a snapshot`, {
@@ -39,6 +40,7 @@ export function createReservations(ledger: Ledger, clock: () => number): Reserva
         return { answer: { verdicts, cursor }, records: [{ type: 'commit', reply, deltas }] };
       }),
     snapshot: () => ledger.read(snapshotOf),
+    since: (cursor) => ledger.read((memory) => deltasAfter(memory, cursor)),
     async *follow(cursor, signal) {
       for (let at = cursor; !isOver(signal);) {
         const rung = ledger.bell.next(signal);
@@ -100,6 +102,12 @@ function* differing<W extends 'assignment' | 'report'>(
   for (const [host, value] of now) if (seen.get(host) !== value) yield { host, what };
 }
 
+function newsSince({ mails, lastMails }: Memory, since: string | undefined): News {
+  const from = since === undefined ? mails : Number(since);
+  const some = [...lastMails.values()].filter(({ number }) => number > from);
+  return { mark: String(mails), mails: from > mails ? undefined : some.map(({ mail }) => mail) };
+}
+
 /** The mailbox over a ledger. A report that says nothing new is not written to disk. */
 export function createMailbox(ledger: Ledger, memory: Memory): Mailbox {
   async function* following(
@@ -144,7 +152,9 @@ export function createMailbox(ledger: Ledger, memory: Memory): Mailbox {
         const fleeting = before !== undefined && same({ ...before, at: 0 }, { ...report, at: 0 });
         return { answer: undefined, records: [{ type: 'report', report }], fleeting };
       }),
-    reports: () => ledger.read(({ reports }) => [...reports.values()]),
+    reports: (hosts) =>
+      ledger.read(({ reports }) => (hosts ? hosts.flatMap((host) => reports.get(host) ?? []) : [...reports.values()])),
+    news: (since) => ledger.read((durable) => newsSince(durable, since)),
     follow: (signal) =>
       following({ assignments: new Map(memory.assignments), reports: new Map(memory.reports) }, signal),
   };

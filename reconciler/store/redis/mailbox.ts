@@ -1,11 +1,9 @@
 import type { Assignment, Report } from '../../model/replica.ts';
-import type { Mailbox } from '../../model/store.ts';
+import type { Mail, Mailbox, News } from '../../model/store.ts';
 import { isOver } from '../bell.ts';
 import { fieldsOf } from './context.ts';
 import type { Context, StreamReply } from './context.ts';
 import { emptied } from './failures.ts';
-
-type Mail = Mailbox extends { follow(signal: AbortSignal): AsyncIterable<infer M> } ? M : never;
 
 /** Reports, and hints, read at once. */
 const REPORTS = 100;
@@ -16,8 +14,7 @@ async function hostsOf({ calls, keys }: Context): Promise<readonly string[]> {
   return (hosts as string[]).sort();
 }
 
-async function readReports(context: Context): Promise<readonly Report[]> {
-  const hosts = await hostsOf(context);
+async function readReports(context: Context, hosts: readonly string[]): Promise<readonly Report[]> {
   const reports: Report[] = [];
   for (let at = 0; at < hosts.length; at += REPORTS) {
     const some = hosts.slice(at, at + REPORTS).map((host) => context.keys.report(host));
@@ -36,6 +33,26 @@ async function readHints({ calls, keys }: Context, at: string): Promise<StreamRe
   return first?.[0] === at ? rest : undefined;
 }
 
+/** The hints' mails, each once. */
+function mailsOf(hints: StreamReply, mails: Map<string, Mail>): void {
+  for (const [, list] of hints) {
+    const { host = '', what } = fieldsOf(list);
+    mails.set(`${String(what)}/${host}`, { host, what: what === 'report' ? what : 'assignment' });
+  }
+}
+
+async function newsSince(context: Context, since: string | undefined): Promise<News> {
+  if (since === undefined) return { mark: await lastHint(context), mails: [] };
+  const mails = new Map<string, Mail>();
+  for (let mark = since; ;) {
+    const hints = await readHints(context, mark);
+    if (!hints) return { mark: await lastHint(context), mails: undefined };
+    mailsOf(hints, mails);
+    mark = hints.at(-1)?.[0] ?? mark;
+    if (hints.length < HINTS - 1) return { mark, mails: [...mails.values()] };
+  }
+}
+
 /** All hosts' mail. Whoever missed hints is told of every host. */
 async function* followAll(context: Context, start: Promise<string>, signal: AbortSignal): AsyncGenerator<Mail> {
   const ear = context.ears.on(context.keys.onMail);
@@ -44,11 +61,8 @@ async function* followAll(context: Context, start: Promise<string>, signal: Abor
     ear.check();
     const hints = await readHints(context, at);
     const mails = new Map<string, Mail>();
-    for (const [, list] of hints ?? []) {
-      const { host = '', what } = fieldsOf(list);
-      mails.set(`${String(what)}/${host}`, { host, what: what === 'report' ? what : 'assignment' });
-    }
-    if (!hints)
+    if (hints) mailsOf(hints, mails);
+    else
       for (const host of await hostsOf(context))
         for (const what of ['assignment', 'report'] as const) mails.set(`${what}/${host}`, { host, what });
     at = hints ? (hints.at(-1)?.[0] ?? at) : await lastHint(context);
@@ -125,7 +139,8 @@ export function createMailbox(context: Context, host: string | undefined): Mailb
         ['publish', keys.onMail, report.host],
       );
     },
-    reports: () => readReports(context),
+    reports: async (hosts) => readReports(context, hosts ?? (await hostsOf(context))),
+    news: (since) => newsSince(context, since),
     // where it starts is asked now, not when somebody begins to iterate
     follow: (signal) => {
       if (host !== undefined) return followOne(context, host, held(versionOf(context, host)), signal);

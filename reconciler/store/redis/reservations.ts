@@ -4,6 +4,7 @@ import type { Reservations } from '../../model/store.ts';
 import { isOver } from '../bell.ts';
 import type { ScriptCall } from './calls.ts';
 import { readCommits } from './commitlog.ts';
+import type { LoggedCommit, Position } from './commitlog.ts';
 import type { Context } from './context.ts';
 import { emptied } from './failures.ts';
 import { readSnapshot } from './snapshot.ts';
@@ -77,6 +78,17 @@ export function createReservations(context: Context): Reservations {
       const { stamp, ...snapshot } = await readSnapshot(context);
       remember(snapshot.cursor, stamp);
       return snapshot;
+    },
+    since: async (from) => {
+      const all: LoggedCommit[] = [];
+      for (let at: Position = { cursor: from, stamp: stamps.get(from) }; ;) {
+        const commits = await readCommits(context, at);
+        all.push(...commits);
+        at = commits.at(-1) ?? at;
+        if (commits.length > 0) continue;
+        if (all.length > 0) remember(at.cursor, at.stamp);
+        return all;
+      }
     },
     async *follow(from, signal) {
       const ear = ears.on(keys.onCommit);

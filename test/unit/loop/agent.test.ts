@@ -84,6 +84,7 @@ function rig(more: Partial<Provider> = {}, append?: () => Promise<never>): Rig {
         assignment: () => Promise.resolve(assignment),
         report: () => Promise.resolve(),
         reports: () => Promise.resolve([]),
+        news: () => Promise.resolve({ mark: '', mails: [] }),
 
         follow: async function* (signal) {
           await new Promise((resolve) => {

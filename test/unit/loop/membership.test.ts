@@ -56,6 +56,7 @@ function rig(t: TestContext, random = 0.5): Rig {
       }),
     report: () => ask(() => undefined),
     reports: () => Promise.resolve([]),
+    news: () => Promise.resolve({ mark: '', mails: [] }),
     async *follow(signal) {
       self.follows += 1;
       await ask(() => undefined);
