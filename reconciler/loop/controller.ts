@@ -112,7 +112,16 @@ const REOPEN = 60_000;
 /** Nothing is placed: hosts that may run something have not said so yet. */
 function waitingFor({ snapshot, awaited }: FleetSeen, catalog: Catalog, until: number): Decided & { catalog: Catalog } {
   const { placements } = snapshot;
-  const nothing = { proposals: [], unplaceable: [], releases: [], leaving: [], kept: [], misplaced: [], draining: [] };
+  const nothing = {
+    proposals: [],
+    unplaceable: [],
+    releases: [],
+    leaving: [],
+    kept: [],
+    misplaced: [],
+    draining: [],
+    busy: new Set<string>(),
+  };
   const some = awaited.slice(0, 3).join(', ') + (awaited.length > 3 ? ', …' : '');
   const held = `the store knows no host: nothing is placed before ${counted(awaited.length, 'host')} (${some}) reported, or ${new Date(until).toISOString()}`;
   return { placed: { ...nothing, placements }, held, catalog };

@@ -112,7 +112,7 @@ function applyDelta(tables: Tables, delta: Delta): void {
   }
 }
 
-function ledger(tables: Tables): Draft {
+function ledger(tables: Tables): Ledger & Pick<Book, 'apply'> {
   return {
     host: (name) => tables.hosts.get(name),
     placement: (replica) => tables.placements.get(replica),
@@ -150,20 +150,55 @@ function layer<V>(read: (key: string) => V | undefined): Table<V> {
   };
 }
 
-/** What `decide` reads and writes while it goes through a request: single records, no iteration. */
-export type Draft = Ledger & Pick<Book, 'apply'>;
+/** A map over another: what is written stays in the layer. What is changed comes last in its order. */
+function layered<V>(base: ReadonlyMap<string, V>): ReadonlyMap<string, V> & Table<V> {
+  const changed = new Map<string, V | undefined>();
+  let size = base.size;
+  const has = (key: string): boolean => (changed.has(key) ? changed.get(key) !== undefined : base.has(key));
+  const write = (key: string, value: V | undefined): void => {
+    size += (value === undefined ? 0 : 1) - (has(key) ? 1 : 0);
+    changed.set(key, value);
+  };
+  function* each<T>(pick: (key: string, value: V) => T): Generator<T, undefined> {
+    for (const [key, value] of base) if (!changed.has(key)) yield pick(key, value);
+    for (const [key, value] of changed) if (value !== undefined) yield pick(key, value);
+    return undefined;
+  }
+  const entries = (): Generator<[string, V], undefined> => each((key, value) => [key, value]);
+  return {
+    get size() {
+      return size;
+    },
+    has,
+    get: (key) => (changed.has(key) ? changed.get(key) : base.get(key)),
+    set: write,
+    delete: (key) => {
+      write(key, undefined);
+    },
+    entries,
+    keys: () => each((key) => key),
+    values: () => each((_key, value) => value),
+    forEach(call) {
+      for (const [key, value] of entries()) call(value, key, this);
+    },
+    [Symbol.iterator]: entries,
+  };
+}
 
-/** A draft over a book: deltas applied to it are seen in it and leave the book as it is. */
-export function draftOf(book: Book): Draft {
+/** A draft over a book: deltas applied to it are seen in it and leave the book as it is. It costs nothing to begin. */
+export function draftOf(book: Book): Book {
+  const hosts = layered(book.hosts);
+  const placements = layered(book.placements);
+  const addresses = layered(book.addresses);
   const tables: Tables = {
-    hosts: layer((key) => book.hosts.get(key)),
-    placements: layer((key) => book.placements.get(key)),
-    addresses: layer((key) => book.addresses.get(key)),
+    hosts,
+    placements,
+    addresses,
     used: layer((key) => book.used(key)),
     residents: layer((key) => book.residents(key)),
     counts: layer((key) => countIn(book, key)),
   };
-  return ledger(tables);
+  return { hosts, placements, addresses, ...ledger(tables) };
 }
 
 function countIn(book: Book, key: string): number {

@@ -16,7 +16,7 @@ function ownerHeld(catalog: Catalog, owner: string | undefined): boolean {
 export function fateOf(
   { replica, app }: Pick<Placement, 'replica' | 'app'>,
   catalog: Catalog,
-  owners: ReadonlyMap<string, string>,
+  owners: { readonly get: (app: string) => string | undefined },
 ): Fate {
   const resource = catalog.apps.get(app);
   if (resource && ordinalOf(replica) < resource.spec.replicas) return 'wanted';

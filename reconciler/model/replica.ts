@@ -136,6 +136,11 @@ export function replicaId(app: string, ordinal: number): string {
   return `${app}-${String(ordinal)}`;
 }
 
+/** The App of a replica id. */
+export function appOf(replica: string): string {
+  return replica.slice(0, replica.lastIndexOf('-'));
+}
+
 /** The ordinal of a replica id. */
 export function ordinalOf(replica: string): number {
   return Number(replica.slice(replica.lastIndexOf('-') + 1));

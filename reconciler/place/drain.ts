@@ -27,13 +27,16 @@ export function drainsOf(run: Run, unplaceable: readonly Unplaceable[], words: H
   if (drained.length === 0) return [];
   const refused = new Map(unplaceable.map(({ replica, message }) => [replica, message]));
   const set = (list: readonly Placement[]): ReadonlySet<string> => new Set(list.map(({ replica }) => replica));
-  const ids = { kept: set(survey.kept), going: set(survey.leaving) };
-  const all = [...book.placements.values()].sort(byReplica);
+  const fates = { kept: set(survey.kept), going: set(survey.leaving) };
+  // all that is on a drained host, or comes from one, is being looked at
+  const ids = new Set([...survey.replicas.values()].flat());
+  for (const { replica } of [...survey.kept, ...survey.leaving]) ids.add(replica);
+  const all = [...ids].flatMap((replica) => book.placements.get(replica) ?? []).sort(byReplica);
   return drained.sort().map((host) => ({
     host,
     staying: all
       .filter((placement) => placement.host === host)
-      .map((placement) => ({ replica: placement.replica, why: why(run, placement, refused, ids) })),
+      .map((placement) => ({ replica: placement.replica, why: why(run, placement, refused, fates) })),
     leaving: all
       .filter((placement) => placement.from === host && waitsFor(placement, words) === host)
       .map(({ replica }) => replica),

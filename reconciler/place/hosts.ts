@@ -77,14 +77,16 @@ function gone(views: readonly HostView[], known: ReservationState['hosts'], cata
     .sort((a, b) => (a.host < b.host ? -1 : 1));
 }
 
-/** What brings the store's hosts to the views: changed records, and hosts that are gone, closed. */
+/** What brings the store's hosts to the views, of all or some of them: changed records, and hosts that are gone, closed. */
 export function hostProposals(
   views: readonly HostView[],
   snapshot: ReservationState,
   catalog: Catalog,
+  some?: ReadonlySet<string>,
 ): readonly Proposal[] {
   const changed = views
     .map(({ record }) => record)
+    .filter(({ host }) => some?.has(host) ?? true)
     .filter((record) => canonical(record) !== canonical(snapshot.hosts.get(record.host)));
   const closed = gone(views, snapshot.hosts, catalog)
     .filter(({ state }) => state === 'open')

@@ -1,5 +1,6 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
 import type { Draining } from '../model/notice.ts';
+import { appOf } from '../model/replica.ts';
 import type { Placement } from '../model/replica.ts';
 import type { Proposal } from '../model/reservations.ts';
 import { demandOf } from './group.ts';
@@ -26,12 +27,19 @@ export interface PlaceResult {
   readonly kept: readonly string[];
   readonly misplaced: readonly Misplaced[];
   readonly draining: readonly Draining[];
+  /** Apps of which something is to be done, or is waited for: they are looked at again. */
+  readonly busy: ReadonlySet<string>;
 }
 
 /** What is still to be done in a run. */
 interface Pending {
   readonly resizes: Survey['resizes'];
   readonly wanted: Survey['wanted'];
+}
+
+/** Whether an App is looked at. */
+function inScope({ scope }: PlaceInput, app: string): boolean {
+  return scope?.apps.has(app) ?? true;
 }
 
 /** Most critical level first, then the App whose replicas are largest, then by name. */
@@ -49,7 +57,7 @@ function inOrder({ input, table }: Run): readonly Resource<AppSpec>[] {
   };
   const order = (a: Resource<AppSpec>, b: Resource<AppSpec>): number =>
     a.spec.level - b.spec.level || size(b) - size(a) || (a.name < b.name ? -1 : 1);
-  return [...input.catalog.apps.values()].sort(order);
+  return [...input.catalog.apps.values()].filter(({ name }) => inScope(input, name)).sort(order);
 }
 
 /** A run just before an App's turn. */
@@ -116,6 +124,17 @@ export function finishRun(run: Run): readonly Unplaceable[] {
   return turn.value;
 }
 
+/** Whether a host is to be looked for, or more room on one. */
+function isPending({ resizes, wanted }: Pending): boolean {
+  return resizes.length > 0 || [...wanted.values()].some((wishes) => wishes.length > 0);
+}
+
+function busyIn({ releases, leaving, kept, resizes, wanted, stuck }: Survey): ReadonlySet<string> {
+  const placements = [...releases, ...leaving, ...kept, ...resizes.map(({ placement }) => placement)];
+  const wishing = [...wanted].flatMap(([app, wishes]) => (wishes.length > 0 ? [app] : []));
+  return new Set([...placements.map(({ app }) => app), ...wishing, ...[...stuck.keys()].map(appOf)]);
+}
+
 /**
  * Proposes a host and an address for every replica that wants one, gives up what nobody wants, and moves nothing that need
  * not move. Equal input gives equal output; once all is committed, the same input proposes nothing. The proposals come
@@ -123,14 +142,17 @@ export function finishRun(run: Run): readonly Unplaceable[] {
  */
 export function* placing(input: PlaceInput): Generator<Proposal, PlaceResult> {
   const run = startRun(input);
-  const turns = turnsOf(run);
   let told = 0;
-  let turn = turns.next();
-  for (; turn.done !== true; turn = turns.next()) {
-    for (const more of run.proposals.slice(told)) yield more;
-    told = run.proposals.length;
+  let unplaceable: readonly Unplaceable[] = [];
+  if (isPending(run.survey)) {
+    const turns = turnsOf(run);
+    let turn = turns.next();
+    for (; turn.done !== true; turn = turns.next()) {
+      for (const more of run.proposals.slice(told)) yield more;
+      told = run.proposals.length;
+    }
+    unplaceable = turn.value;
   }
-  const unplaceable = turn.value;
   for (const proposal of forgetProposals(input.hosts, run.book, input.catalog)) propose(run, proposal);
   for (const more of run.proposals.slice(told)) yield more;
   const { releases, leaving, kept, misplaced } = run.survey;
@@ -146,6 +168,7 @@ export function* placing(input: PlaceInput): Generator<Proposal, PlaceResult> {
     kept: ids(kept),
     misplaced,
     draining: drainsOf(run, unplaceable, wordsOf(input)),
+    busy: busyIn(run.survey),
   };
 }
 

@@ -1,4 +1,4 @@
-import { createBook } from '../model/book.ts';
+import { createBook, draftOf } from '../model/book.ts';
 import type { Book } from '../model/book.ts';
 import type { AppSpec, Resource } from '../model/catalog.ts';
 import { decideOne } from '../model/decide.ts';
@@ -74,28 +74,42 @@ function absent(views: readonly HostView[], book: Book): readonly HostView[] {
 /** A run over a book: what is free is what the book says. */
 export function runOver(input: PlaceInput, book: Book, found: Survey, proposals: Proposal[] = []): Run {
   const { side = { part: 0, of: 1 } } = input;
-  const table = hostTable([...input.hosts, ...absent(input.hosts, book)], book, side);
+  let made: HostTable | undefined;
+  // where nothing is to be placed nobody asks for it; who places asks before the first proposal
+  const table = (): HostTable => (made ??= hostTable([...input.hosts, ...absent(input.hosts, book)], book, side));
   const begin = side.part / side.of;
   const pools = new Map<string, AddressPool>();
   const pool = (name: string, zone: string): AddressPool | undefined => {
     const network = input.catalog.networks.get(name)?.spec;
     if (!network) return undefined;
     const key = network.blockSize === undefined ? name : `${name} ${zone}`;
-    const made = pools.get(key) ?? addressPool({ name, network, book, now: input.now, zone, from: begin });
-    pools.set(key, made);
-    return made;
+    const known = pools.get(key) ?? addressPool({ name, network, book, now: input.now, zone, from: begin });
+    pools.set(key, known);
+    return known;
   };
-  const candidates = candidateFinder(input.catalog, table);
-  const turns = new Map(found.turns);
-  return { input, book, proposals, survey: found, table, candidates, weights: new Map(), pool, turns };
+  let finder: Run['candidates'] | undefined;
+  return {
+    input,
+    book,
+    proposals,
+    survey: found,
+    get table() {
+      return table();
+    },
+    candidates: (app) => (finder ??= candidateFinder(input.catalog, table()))(app),
+    weights: new Map(),
+    pool,
+    turns: new Map(found.turns),
+  };
 }
 
 /** A run after what needs no choice: the hosts as they are now, and the releases. */
 export function startRun(input: PlaceInput): Run {
-  const book = createBook(input.snapshot);
+  const { hosts, snapshot, catalog, kept, scope } = input;
+  const book = kept ? draftOf(kept.book) : createBook(snapshot);
   const found = survey(input);
   const early = { input, book, proposals: [] as Proposal[] };
-  for (const proposal of hostProposals(input.hosts, input.snapshot, input.catalog)) propose(early, proposal);
+  for (const proposal of hostProposals(hosts, snapshot, catalog, scope?.hosts)) propose(early, proposal);
   for (const placement of found.releases) propose(early, release(early, placement));
   return runOver(input, book, found, early.proposals);
 }

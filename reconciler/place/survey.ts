@@ -1,3 +1,4 @@
+import type { Book } from '../model/book.ts';
 import { selects } from '../model/catalog.ts';
 import type { AppSpec, Catalog, Resource } from '../model/catalog.ts';
 import type { Known } from '../model/change.ts';
@@ -6,11 +7,13 @@ import { lingersIn, waitsFor } from '../model/handover.ts';
 import type { HostWords } from '../model/handover.ts';
 import { refOf } from '../model/ref.ts';
 import { ordinalOf, replicaId } from '../model/replica.ts';
-import type { AssignedReplica, Assignment, Demand, Placement, ReplicaReport, Report } from '../model/replica.ts';
+import type { Assignment, Demand, Placement, Report } from '../model/replica.ts';
 import type { ReservationState } from '../model/reservations.ts';
 import type { CgroupState } from '../model/resources.ts';
 import { healthOf, mayLeave } from '../model/rollout.ts';
 import { inPool } from './addresses.ts';
+import { createWhereabouts, ownerTold, saidOf } from '../model/whereabouts.ts';
+import type { Scope, Whereabouts } from '../model/whereabouts.ts';
 import { demandOf } from './group.ts';
 import type { HostView } from './hosts.ts';
 import type { Side } from './table.ts';
@@ -27,6 +30,10 @@ export interface PlaceInput {
   readonly assignments: readonly Assignment[];
   /** Milliseconds since 1970. */
   readonly now: number;
+  /** Absent, all is looked at. */
+  readonly scope?: Scope;
+  /** The snapshot as a book, and all of the above by App and host, where somebody keeps them; else they are made for this. */
+  readonly kept?: { readonly book: Book; readonly whereabouts: Whereabouts };
   /** Which of several schedulers this is that work side by side, from 0; absent when it is the only one. */
   readonly side?: Side;
 }
@@ -70,9 +77,11 @@ export interface Survey {
 /** What the hosts said and were told, by name. */
 export function wordsOf({
   catalog,
+  kept,
   reports,
   assignments,
-}: Pick<PlaceInput, 'catalog' | 'reports' | 'assignments'>): HostWords {
+}: Pick<PlaceInput, 'catalog' | 'kept' | 'reports' | 'assignments'>): HostWords {
+  if (kept) return { catalog, reports: kept.whereabouts.reports, assignments: kept.whereabouts.assignments };
   return {
     catalog,
     reports: new Map(reports.map((report) => [report.host, report])),
@@ -82,24 +91,12 @@ export function wordsOf({
 
 /** What the hosts said and were told, by replica too. */
 interface Witness extends HostWords {
-  readonly owners: ReadonlyMap<string, string>;
-  readonly assigned: ReadonlyMap<string, AssignedReplica>;
-  /** `host/replica` → report. */
-  readonly reported: ReadonlyMap<string, ReplicaReport>;
+  readonly whereabouts: Whereabouts;
 }
 
-function witness({ catalog, reports, assignments }: PlaceInput): Witness {
-  const assigned = new Map<string, AssignedReplica>();
-  const owners = new Map<string, string>();
-  for (const { replicas } of assignments)
-    for (const replica of replicas) {
-      assigned.set(replica.id, replica);
-      owners.set(replica.app, replica.owner);
-    }
-  const reported = new Map<string, ReplicaReport>();
-  for (const { host, replicas } of reports)
-    for (const replica of replicas) reported.set(`${host}/${replica.id}`, replica);
-  return { owners, assigned, reported, ...wordsOf({ catalog, reports, assignments }) };
+function witness({ catalog, kept, snapshot, reports, assignments }: PlaceInput): Witness {
+  const whereabouts = kept?.whereabouts ?? createWhereabouts(snapshot.placements, assignments, reports);
+  return { catalog, whereabouts, reports: whereabouts.reports, assignments: whereabouts.assignments };
 }
 
 /** Whether something of a replica may still be on its host: then host and address are not yet anybody else's. */
@@ -185,7 +182,7 @@ function askedBy(
   const standing = ids.map((id, i) => ({
     id,
     stale: stale[i] === true,
-    ...healthOf(places[i], seen.assigned.get(id), seen.reported.get(`${places[i]?.host ?? ''}/${id}`)),
+    ...healthOf(places[i], seen.whereabouts.toldOf(id), saidOf(seen.whereabouts, places[i]?.host ?? '', id)),
   }));
   const leaving = mayLeave(standing, spec.maxUnavailable);
   const away = standing.filter((one) => one.away || leaving.has(one.id)).length;
@@ -207,9 +204,14 @@ function askedBy(
 export const byReplica = (a: Placement, b: Placement): number =>
   a.app === b.app ? ordinalOf(a.replica) - ordinalOf(b.replica) : a.app < b.app ? -1 : 1;
 
+/** The Apps that are looked at, in order of name. */
+function namesOf({ catalog, scope }: PlaceInput, { whereabouts }: Witness): readonly string[] {
+  return scope ? [...scope.apps].sort() : [...new Set([...catalog.apps.keys(), ...whereabouts.apps()])].sort();
+}
+
 /** Compares what is wanted with what is placed. Placements that need not change are sticky. */
 export function survey(input: PlaceInput): Survey {
-  const { catalog, snapshot } = input;
+  const { catalog } = input;
   const seen = witness(input);
   const views = new Map(input.hosts.map((view) => [view.record.host, view]));
   const releases: Placement[] = [];
@@ -217,16 +219,20 @@ export function survey(input: PlaceInput): Survey {
   const kept: Placement[] = [];
   const resizes: { placement: Placement; demand: Demand }[] = [];
   const misplaced: Misplaced[] = [];
-  const asked = [...catalog.apps.values()].map((app) => [app.name, askedBy(input, seen, views, app)] as const);
+  const names = namesOf(input, seen);
+  const apps = names.flatMap((name) => catalog.apps.get(name) ?? []);
+  const asked = apps.map((app) => [app.name, askedBy(input, seen, views, app)] as const);
   const wanted = new Map(asked.map(([app, { wishes }]) => [app, wishes]));
   const turns = new Map(asked.map(([app, { turns: left }]) => [app, left]));
   const stuck = new Map(asked.flatMap(([, one]) => one.stuck));
   const moving = new Set([...wanted.values()].flat().map(({ replica }) => replica));
   const replicas = new Map([...wanted].map(([app, wishes]) => [app, wishes.map(({ replica }) => replica)]));
-  for (const placement of [...snapshot.placements.values()].sort(byReplica)) {
+  const owners = { get: (app: string) => ownerTold(seen.whereabouts, app) };
+  const placed = names.flatMap((app) => [...seen.whereabouts.placed(app).values()].sort(byReplica));
+  for (const placement of placed) {
     const { replica, app, host } = placement;
     if (!moving.has(replica)) replicas.get(app)?.push(replica);
-    const fate = fateOf(placement, catalog, seen.owners);
+    const fate = fateOf(placement, catalog, owners);
     if (fate === 'kept') kept.push(placement);
     else if (fate === 'unwanted') (lingers(input, seen, placement) ? leaving : releases).push(placement);
     const spec = catalog.apps.get(app)?.spec;

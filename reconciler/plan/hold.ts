@@ -1,6 +1,7 @@
 import type { Change, Desired, HeldChange } from '../model/change.ts';
 import { kindOf, nameOf, type Ref } from '../model/ref.ts';
 import type { World } from '../model/provider.ts';
+import { appOf } from '../model/replica.ts';
 
 /** Not before `at` (milliseconds since 1970), and why. */
 export interface Pause {
@@ -35,7 +36,7 @@ const REPLICA_KINDS = new Set(['sandbox', 'port', 'container']);
 function kept(change: Change, keep: HoldInput['keep']): string | undefined {
   if (change.verb !== 'delete' || !REPLICA_KINDS.has(kindOf(change.ref))) return undefined;
   const replica = nameOf(change.ref);
-  const app = replica.slice(0, replica.lastIndexOf('-'));
+  const app = appOf(replica);
   if (keep.apps.includes(app)) return `App/${app} has errors in Git; it is kept as it runs`;
   return keep.owners.includes('*')
     ? 'a file with errors has no known owner; nothing is removed until it is mended'

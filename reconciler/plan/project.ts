@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { selects } from '../model/catalog.ts';
-import type { Catalog } from '../model/catalog.ts';
+import type { AppSpec, Catalog, NetworkSpec, Resource } from '../model/catalog.ts';
 import { fateOf } from '../model/fate.ts';
 import { hostHeld, waitsFor } from '../model/handover.ts';
 import type { HostWords } from '../model/handover.ts';
@@ -15,6 +15,9 @@ import type {
   ReplicaReport,
   Report,
 } from '../model/replica.ts';
+import { sameItem, sameItems } from '../model/same.ts';
+import { createWhereabouts, ownerTold, saidOf } from '../model/whereabouts.ts';
+import type { Scope, Whereabouts } from '../model/whereabouts.ts';
 import { rollout } from './rollout.ts';
 import type { Progress, Rollout, RolloutInput } from './rollout.ts';
 
@@ -33,12 +36,18 @@ export interface ProjectInput {
   readonly records?: readonly RolloutRecord[];
   /** Milliseconds since 1970. */
   readonly now: number;
+  /** Absent, all is looked at. */
+  readonly scope?: Scope;
+  /** All of the above by App and host, where somebody keeps it; else it is made for this. */
+  readonly kept?: Whereabouts;
 }
 
 export interface Projection {
-  /** One for each host of the catalog, and for those that have left it; the same object as before where nothing changed. */
+  /** One for each host of the catalog, and for those that have left it, as far as looked at; the same object as before where nothing changed. */
   readonly assignments: readonly Assignment[];
-  /** How far each App is, by name. */
+  /** Apps that another look may find otherwise although nothing happens: what they are to be is new, waits, or is remembered. */
+  readonly unsettled: ReadonlySet<string>;
+  /** How far each App that was looked at is, by name. */
   readonly rollouts: readonly Progress[];
   /** What to remember of changes under way, by name of the App. */
   readonly records: readonly RolloutRecord[];
@@ -50,40 +59,25 @@ function sorted<T extends { readonly name: string }>(items: ReadonlyMap<string, 
   return [...items.values()].sort(byName);
 }
 
-/** What was assigned and reported, by replica; a report counts only from the host where the replica is placed. */
-interface Before {
-  readonly assigned: ReadonlyMap<string, AssignedReplica>;
-  readonly owners: ReadonlyMap<string, string>;
-  readonly reports: ReadonlyMap<string, ReplicaReport>;
-  /** The same without those of lost hosts. */
-  readonly heard: ReadonlyMap<string, ReplicaReport>;
-  /** Replicas on hosts that have not spoken since they were last told something. */
-  readonly late: ReadonlySet<string>;
-}
+/** What is known of the replicas of one App, by replica; a report counts only from the host where the replica is placed. */
+type Before = Pick<RolloutInput, 'placements' | 'current' | 'reports' | 'late'>;
 
-function lookBack({ previous, reports, placements, lost }: ProjectInput): Before {
-  const all = [...previous.values()].flatMap(({ replicas }) => replicas);
-  // during a move two hosts may have been assigned it: the one where it is placed counts
-  const here = (replica: AssignedReplica): boolean => placements.get(replica.id)?.host === replica.placement.host;
-  const ordered = [...all.filter((replica) => !here(replica)), ...all.filter(here)];
-  const toldBy = ({ host, replicas }: Report): readonly (readonly [string, ReplicaReport])[] =>
-    replicas.filter(({ id }) => placements.get(id)?.host === host).map((report) => [report.id, report]);
-  const said = new Map(reports.flatMap(toldBy));
-  const heard =
-    lost === undefined || lost.size === 0
-      ? said
-      : new Map(reports.filter(({ host }) => !lost.has(host)).flatMap(toldBy));
-  const late = reports.flatMap(({ host, generation }) => {
-    const assignment = previous.get(host);
-    return assignment && generation < assignment.generation ? assignment.replicas.map(({ id }) => id) : [];
-  });
-  return {
-    assigned: new Map(ordered.map((replica) => [replica.id, replica])),
-    owners: new Map(all.map(({ app, owner }) => [app, owner])),
-    reports: said,
-    heard,
-    late: new Set(late),
-  };
+function lookBack({ lost }: ProjectInput, at: Whereabouts, app: Resource<AppSpec>, mine: Before['placements']): Before {
+  const current = new Map<string, AssignedReplica>();
+  for (const { id } of at.told(app.name)) {
+    const told = at.toldOf(id);
+    if (told) current.set(id, told);
+  }
+  const reports = new Map<string, ReplicaReport>();
+  const late = new Set<string>();
+  for (const { replica, host } of mine.values()) {
+    const said = app.spec.rollout && lost?.has(host) ? undefined : saidOf(at, host, replica);
+    if (said) reports.set(replica, said);
+    // its host has not spoken since it was last told something
+    const report = at.reports.get(host);
+    if (report && report.generation < (at.assignments.get(host)?.generation ?? 0)) late.add(replica);
+  }
+  return { placements: mine, current, reports, late };
 }
 
 /**
@@ -91,14 +85,17 @@ function lookBack({ previous, reports, placements, lost }: ProjectInput): Before
  * with one revision: what breaks them all shows where it hurts least, and a change of its own waits for nobody.
  */
 function rolloutsOf(
-  { catalog, records = [], now }: ProjectInput,
-  { assigned, reports: all, heard, late }: Before,
+  input: ProjectInput,
+  at: Whereabouts,
   placed: ReadonlyMap<string, ReadonlyMap<string, Placement>>,
 ): ReadonlyMap<string, Rollout> {
+  const { catalog, records = [], now } = input;
   const known = new Map(records.map((record) => [record.app, record]));
   const network: RolloutInput['network'] = (name) => catalog.networks.get(name)?.spec;
   const unfinished = new Map<string, { readonly app: string; readonly level: number }>();
-  const made = sorted(catalog.apps)
+  const made = [...placed.keys()]
+    .sort()
+    .flatMap((name) => catalog.apps.get(name) ?? [])
     .toSorted((a, b) => b.spec.level - a.spec.level)
     .map((app) => {
       const { zone, level } = app.spec;
@@ -106,11 +103,9 @@ function rolloutsOf(
         const first = unfinished.get(`${zone} ${revision}`);
         return first && first.level > level ? first.app : undefined;
       };
-      const placements = placed.get(app.name) ?? new Map<string, Placement>();
+      const before = lookBack(input, at, app, placed.get(app.name) ?? new Map<string, Placement>());
       const record = known.get(app.name);
-      const { revision } = catalog;
-      const reports = app.spec.rollout ? heard : all;
-      const one = rollout({ app, placements, current: assigned, reports, late, network, record, revision, now, ahead });
+      const one = rollout({ app, ...before, network, record, revision: catalog.revision, now, ahead });
       const key = one.record && `${zone} ${one.record.revision}`;
       if (key !== undefined && !unfinished.has(key)) unfinished.set(key, { app: app.name, level });
       return [app.name, one] as const;
@@ -129,46 +124,78 @@ function recordsOf(
   return [...made, ...kept].sort((a, b) => (a.app < b.app ? -1 : 1));
 }
 
-interface ByHost {
+interface Shared {
   readonly byHost: ReadonlyMap<string, readonly AssignedReplica[]>;
   readonly rollouts: ReadonlyMap<string, Rollout>;
+  readonly unsettled: ReadonlySet<string>;
 }
 
-/** The replicas of each host, in order of name: those of understood Apps as their rollout says, kept ones as they were. */
-function replicasByHost(input: ProjectInput, before: Before): ByHost {
-  const { catalog, placements } = input;
-  const { assigned, owners } = before;
-  const byApp = new Map<string, Map<string, Placement>>();
+/** What each replica that is looked at is to be now: those of understood Apps as their rollout says, kept ones as they were. */
+function replicasOf(input: ProjectInput, at: Whereabouts, names: readonly string[]): Shared {
+  const { catalog } = input;
+  const owners = { get: (app: string) => ownerTold(at, app) };
+  const placed = new Map<string, Map<string, Placement>>();
   const found: AssignedReplica[] = [];
-  for (const placement of placements.values()) {
-    const fate = fateOf(placement, catalog, owners);
-    const as = assigned.get(placement.replica);
-    if (fate === 'kept' && as) found.push({ ...as, placement });
-    if (fate !== 'wanted') continue;
-    const mine = byApp.get(placement.app) ?? new Map<string, Placement>();
-    byApp.set(placement.app, mine.set(placement.replica, placement));
+  for (const name of names) {
+    const mine = new Map<string, Placement>();
+    if (catalog.apps.has(name)) placed.set(name, mine);
+    for (const placement of at.placed(name).values()) {
+      const fate = fateOf(placement, catalog, owners);
+      const as = fate === 'kept' ? at.toldOf(placement.replica) : undefined;
+      if (as) found.push({ ...as, placement });
+      if (fate === 'wanted') mine.set(placement.replica, placement);
+    }
   }
-  const rollouts = rolloutsOf(input, before, byApp);
+  const rollouts = rolloutsOf(input, at, placed);
   for (const { replicas } of rollouts.values()) for (const replica of replicas) found.push(replica);
+  // one that has moved goes to its new host only when the old one has let it go: no address is live twice
+  const words: HostWords = { catalog, assignments: at.assignments, reports: at.reports };
+  const here = found.filter(({ placement }) => waitsFor(placement, words) === undefined);
   const byHost = new Map<string, AssignedReplica[]>();
-  const words = wordsOf(input);
-  for (const replica of found.sort(byReplica)) {
-    // one that has moved goes to its new host only when the old one has let it go: no address is live twice
-    if (waitsFor(replica.placement, words) !== undefined) continue;
-    const list = byHost.get(replica.placement.host);
-    if (list) list.push(replica);
-    else byHost.set(replica.placement.host, [replica]);
-  }
-  return { byHost, rollouts };
+  for (const replica of here) listIn(byHost, replica.placement.host).push(replica);
+  return { byHost, rollouts, unsettled: unsettledOf(catalog, at, names, here, rollouts) };
 }
 
-function wordsOf({ catalog, previous, reports }: ProjectInput): HostWords {
-  return { catalog, assignments: previous, reports: new Map(reports.map((report) => [report.host, report])) };
+function listIn<T>(lists: Map<string, T[]>, key: string): T[] {
+  const list = lists.get(key) ?? [];
+  lists.set(key, list);
+  return list;
+}
+
+function unsettledOf(
+  catalog: Catalog,
+  at: Whereabouts,
+  names: readonly string[],
+  here: readonly AssignedReplica[],
+  rollouts: ReadonlyMap<string, Rollout>,
+): ReadonlySet<string> {
+  const byApp = new Map<string, AssignedReplica[]>();
+  for (const replica of here) listIn(byApp, replica.app).push(replica);
+  const settled = (name: string): boolean => {
+    const { record, progress } = rollouts.get(name) ?? {};
+    const mine = byApp.get(name) ?? [];
+    if (record || (progress?.waiting.length ?? 0) > 0) return false;
+    if (mine.length !== (catalog.apps.get(name)?.spec.replicas ?? 0) || mine.length !== at.placed(name).size)
+      return false;
+    const told = [...at.told(name)];
+    return told.length === mine.length && mine.every((replica) => sameItem(at.toldOf(replica.id) ?? {}, replica));
+  };
+  return new Set(names.filter((name) => !settled(name)));
 }
 
 function byReplica(a: AssignedReplica, b: AssignedReplica): number {
   if (a.app !== b.app) return a.app < b.app ? -1 : 1;
   return a.id.length - b.id.length || (a.id < b.id ? -1 : 1);
+}
+
+const networks = new WeakMap<Resource<NetworkSpec>, AssignedNetwork>();
+
+/** One object for all hosts. */
+function assigned(network: Resource<NetworkSpec>): AssignedNetwork {
+  const { name, spec, origin, fields } = network;
+  const known = networks.get(network) ?? { name, spec, origin, fields };
+  networks.set(network, known);
+  return known;
 }
 
 /** The Networks that the replicas are plugged into; one that cannot be read stays as it was. */
@@ -180,7 +207,7 @@ function networksOf(
   const names = [...new Set(replicas.map(({ placement }) => placement.network))].sort();
   return names.flatMap((name): readonly AssignedNetwork[] => {
     const resource = catalog.networks.get(name);
-    if (resource) return [{ name, spec: resource.spec, origin: resource.origin, fields: resource.fields }];
+    if (resource) return [assigned(resource)];
     return previous?.networks.filter((network) => network.name === name) ?? [];
   });
 }
@@ -203,40 +230,49 @@ function tuningOf(catalog: Catalog, host: string, previous: Assignment | undefin
   return [...knobs].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, knob]) => knob);
 }
 
-/** What an Assignment asks for: without its number, and without the lines and revisions that say so. */
-function contentOf(assignment: Assignment): object {
-  const bare = (items: readonly object[]): readonly object[] =>
-    items.map((item) => ({ ...item, origin: undefined, fields: undefined }));
-  const { replicas, networks, tuning } = assignment;
-  return {
-    ...assignment,
-    generation: undefined,
-    revision: undefined,
-    author: undefined,
-    replicas: bare(replicas),
-    networks: bare(networks),
-    tuning: bare(tuning),
-  };
+/** Whether two Assignments ask for the same, whatever their numbers and whichever revisions say so. */
+function sameContent(a: Assignment, b: Assignment): boolean {
+  if (!sameItems(a.replicas, b.replicas) || !sameItems(a.networks, b.networks) || !sameItems(a.tuning, b.tuning))
+    return false;
+  const rest = ({
+    replicas: _1,
+    networks: _2,
+    tuning: _3,
+    generation: _4,
+    revision: _5,
+    author: _6,
+    ...more
+  }: Assignment) => more;
+  return isDeepStrictEqual(rest(a), rest(b));
 }
 
 /** A store that was emptied gives the next number after what the host says it has. */
 function numbered(next: Assignment, previous: Assignment | undefined, reported: number): Assignment {
   if (!previous) return { ...next, generation: reported + 1 };
-  const same = isDeepStrictEqual(contentOf(next), contentOf(previous));
-  return same ? previous : { ...next, generation: previous.generation + 1 };
+  return sameContent(next, previous) ? previous : { ...next, generation: previous.generation + 1 };
+}
+
+/** The hosts that are looked at: where something of the Apps is, was told or is to be, and those that are looked at anyway. */
+function hostsOf({ catalog, scope }: ProjectInput, at: Whereabouts, { byHost }: Shared): readonly string[] {
+  if (!scope) return [...new Set([...catalog.hosts.keys(), ...byHost.keys(), ...at.assignments.keys()])].sort();
+  const asked = [...scope.hosts].filter((host) => catalog.hosts.has(host) || at.assignments.has(host));
+  const told = [...scope.apps].flatMap((app) => [...at.told(app)].map(({ placement }) => placement.host));
+  return [...new Set([...asked, ...told, ...byHost.keys()])].sort();
 }
 
 /** What each host is to be: its replicas with their specs, the Networks these need, and its knobs. */
 export function project(input: ProjectInput): Projection {
-  const { catalog, previous } = input;
-  const { byHost, rollouts } = replicasByHost(input, lookBack(input));
+  const { catalog, scope } = input;
+  const at = input.kept ?? createWhereabouts(input.placements, input.previous.values(), input.reports);
+  const names = [...(scope?.apps ?? new Set([...catalog.apps.keys(), ...at.apps()]))];
+  const shared = replicasOf(input, at, names);
+  const { byHost, rollouts, unsettled } = shared;
   const apps = [...catalog.heldObjects].filter((name) => name.startsWith('App/')).map((name) => name.slice(4));
   const keep = { apps: apps.sort(), owners: [...catalog.heldOwners].sort() };
-  const reported = new Map(input.reports.map((report) => [report.host, report.generation]));
-  const hosts = [...new Set([...catalog.hosts.keys(), ...byHost.keys(), ...previous.keys()])].sort();
-  const assignments = hosts.map((host) => {
-    const before = previous.get(host);
-    const replicas = byHost.get(host) ?? [];
+  const assignments = hostsOf(input, at, shared).map((host) => {
+    const before = at.assignments.get(host);
+    const others = scope ? (before?.replicas.filter(({ app }) => !scope.apps.has(app)) ?? []) : [];
+    const replicas = [...others, ...(byHost.get(host) ?? [])].sort(byReplica);
     const next: Assignment = {
       host,
       fleet: catalog.fleet.name,
@@ -249,8 +285,8 @@ export function project(input: ProjectInput): Projection {
       tuning: tuningOf(catalog, host, before),
       keep,
     };
-    return numbered(next, before, reported.get(host) ?? 0);
+    return numbered(next, before, at.reports.get(host)?.generation ?? 0);
   });
-  const progress = sorted(catalog.apps).flatMap(({ name }) => rollouts.get(name)?.progress ?? []);
-  return { assignments, rollouts: progress, records: recordsOf(input, rollouts) };
+  const progress = [...rollouts.keys()].sort().flatMap((name) => rollouts.get(name)?.progress ?? []);
+  return { assignments, unsettled, rollouts: progress, records: recordsOf(input, rollouts) };
 }

@@ -6,6 +6,7 @@ import { replicaId } from '../model/replica.ts';
 import type { AssignedReplica, Demand, Placement, ReplicaReport } from '../model/replica.ts';
 import { healthOf, RECREATE_FIELDS, recreateSpec, sameHome } from '../model/rollout.ts';
 import type { Health, RecreateSpec } from '../model/rollout.ts';
+import { oncePerPair } from '../model/same.ts';
 
 export interface TurnsInput {
   readonly app: Resource<AppSpec>;
@@ -95,35 +96,62 @@ function reservedResources(
   };
 }
 
+interface Made {
+  readonly from: AppSpec['resources'];
+  readonly spec: AppSpec;
+}
+
+const made = new WeakMap<AppSpec, Made[]>();
+/** So many variants of one App's spec are known again. */
+const VARIANTS = 8;
+
+/** The App's spec with what differs from replica to replica: one object for all that are alike. */
+function variantOf(
+  app: AppSpec,
+  own: Pick<AppSpec, 'network' | 'resources'> & {
+    readonly egress: number | undefined;
+    readonly ingress: number | undefined;
+  },
+): AppSpec {
+  const list = made.get(app) ?? [];
+  const { network, resources, egress, ingress } = own;
+  const known = list.find(
+    ({ from, spec }) =>
+      from === resources && spec.network === network && spec.egress === egress && spec.ingress === ingress,
+  );
+  if (known) return known.spec;
+  const spec: AppSpec = {
+    ...app,
+    network,
+    resources,
+    ...(egress === undefined ? {} : { egress }),
+    ...(ingress === undefined ? {} : { ingress }),
+  };
+  made.set(app, [{ from: resources, spec }, ...list.slice(0, VARIANTS - 1)]);
+  return spec;
+}
+
 /** The replica as Git says, at its placement, with what it takes over from its Network. */
 export function wantedReplica({ app, current, network }: TurnsInput, placement: Placement): AssignedReplica {
   const { spec, owner, origin, fields, name } = app;
   const rates = network(placement.network);
-  const egress = spec.egress ?? rates?.egress;
-  const ingress = spec.ingress ?? rates?.ingress;
-  const resources = reservedResources(spec, placement, current.get(placement.replica));
-  return {
-    id: placement.replica,
-    app: name,
-    owner,
-    spec: {
-      ...spec,
-      network: placement.network, // its new Network comes with its new placement
-      resources,
-      ...(egress === undefined ? {} : { egress }),
-      ...(ingress === undefined ? {} : { ingress }),
-    },
-    placement,
-    origin,
-    fields,
+  const own = {
+    network: placement.network, // its new Network comes with its new placement
+    resources: reservedResources(spec, placement, current.get(placement.replica)),
+    egress: spec.egress ?? rates?.egress,
+    ingress: spec.ingress ?? rates?.ingress,
   };
+  return { id: placement.replica, app: name, owner, spec: variantOf(spec, own), placement, origin, fields };
 }
+
+const outdatedOnce = oncePerPair<AppSpec>((have, want) => {
+  if (want.rollout && !isDeepStrictEqual(have.probes, want.probes)) return true;
+  return !isDeepStrictEqual(recreateSpec(have), recreateSpec(want));
+});
 
 /** Whether one spec takes a new container to become the other, or new probes where these roll out too. */
 export function outdated(have: AppSpec, want: AppSpec): boolean {
-  if (have === want) return false;
-  if (want.rollout && !isDeepStrictEqual(have.probes, want.probes)) return true;
-  return !isDeepStrictEqual(recreateSpec(have), recreateSpec(want));
+  return have !== want && outdatedOnce(have, want);
 }
 
 /** Every replica that the App is to have, by ordinal. */

@@ -1,0 +1,37 @@
+import { isDeepStrictEqual } from 'node:util';
+
+/** A rule over two values that never change, asked once for each pair. */
+export function oncePerPair<T extends object>(rule: (a: T, b: T) => boolean): (a: T, b: T) => boolean {
+  const known = new WeakMap<T, WeakMap<T, boolean>>();
+  return (a, b) => {
+    const mine = known.get(a) ?? new WeakMap<T, boolean>();
+    known.set(a, mine);
+    const answer = mine.get(b) ?? rule(a, b);
+    mine.set(b, answer);
+    return answer;
+  };
+}
+
+const sameSpec = oncePerPair<object>(isDeepStrictEqual);
+
+/** What a part of an Assignment says only of where it is written. */
+const ABOUT: ReadonlySet<string> = new Set(['origin', 'fields']);
+
+/** Whether two parts of an Assignment (replicas, Networks, knobs) ask for the same, whichever lines and revisions say so. */
+export function sameItem(a: object, b: object): boolean {
+  if (a === b) return true;
+  const [one, other] = [a, b] as readonly Readonly<Record<string, unknown>>[];
+  if (!one || !other) return false;
+  const keys = Object.keys(one).filter((key) => !ABOUT.has(key));
+  if (keys.length !== Object.keys(other).filter((key) => !ABOUT.has(key)).length) return false;
+  return keys.every((key) => {
+    const [have, want] = [one[key], other[key]];
+    if (have === want) return true;
+    return key === 'spec' ? sameSpec(have as object, want as object) : isDeepStrictEqual(have, want);
+  });
+}
+
+/** The same of lists of them, one by one. */
+export function sameItems(a: readonly object[], b: readonly object[]): boolean {
+  return a.length === b.length && a.every((one, at) => sameItem(one, b[at] ?? {}));
+}

@@ -1,0 +1,119 @@
+import { appOf } from './replica.ts';
+import type { AssignedReplica, Assignment, Placement, Report } from './replica.ts';
+import type { Delta } from './reservations.ts';
+
+/** Who is where, was told what and said what, looked up by App and by host. */
+export interface Whereabouts {
+  readonly assignments: ReadonlyMap<string, Assignment>;
+  readonly reports: ReadonlyMap<string, Report>;
+  /** Apps of which something is placed or was told. */
+  apps(): Iterable<string>;
+  /** The placements of an App, by replica. */
+  placed(app: string): ReadonlyMap<string, Placement>;
+  /** What hosts were last told to run of an App: more than one entry of a replica during a move. */
+  told(app: string): Iterable<AssignedReplica>;
+  /** What a replica was last told to be: where it is placed, if it was told there. */
+  toldOf(replica: string): AssignedReplica | undefined;
+}
+
+/** What is looked at again. All else is at rest: looked at, it would stay as it is. */
+export interface Scope {
+  readonly apps: ReadonlySet<string>;
+  /** Hosts whose own part of it may be another: what they are, and their knobs. */
+  readonly hosts: ReadonlySet<string>;
+}
+
+/** Whereabouts that are kept up to date; the cost grows with what changes. */
+export interface LiveWhereabouts extends Whereabouts {
+  place(deltas: Iterable<Delta>): void;
+  assign(assignment: Assignment): void;
+  report(report: Report): void;
+}
+
+const NOWHERE: ReadonlyMap<string, never> = new Map<string, never>();
+
+/** Of several entries of one replica the one that counts comes first: where it is placed, else the latest. */
+function first(list: readonly AssignedReplica[], home: string | undefined): AssignedReplica | undefined {
+  const rank = ({ placement }: AssignedReplica): number => (placement.host === home ? Infinity : placement.epoch);
+  let best = list[0];
+  for (const one of list) {
+    if (!best || one === best) continue;
+    const more = rank(one) - rank(best);
+    if (more > 0 || (more === 0 && one.placement.host < best.placement.host)) best = one;
+  }
+  return best;
+}
+
+type Shelf<V> = Map<string, Map<string, V>>;
+
+/** An App without any is not there. */
+function put<V>(shelf: Shelf<V>, app: string, replica: string, value: V | undefined): void {
+  const mine = shelf.get(app) ?? new Map<string, V>();
+  if (value === undefined) mine.delete(replica);
+  else mine.set(replica, value);
+  if (mine.size === 0) shelf.delete(app);
+  else shelf.set(app, mine);
+}
+
+/** Whereabouts of these; more may be told of later. */
+export function createWhereabouts(
+  placements: Iterable<readonly [string, Placement]> = [],
+  assignments: Iterable<Assignment> = [],
+  reports: Iterable<Report> = [],
+): LiveWhereabouts {
+  const placed: Shelf<Placement> = new Map();
+  const told: Shelf<readonly AssignedReplica[]> = new Map();
+  const lastAssignments = new Map<string, Assignment>();
+  const lastReports = new Map<string, Report>();
+
+  const entries = (app: string, id: string): readonly AssignedReplica[] => told.get(app)?.get(id) ?? [];
+  const assign = (assignment: Assignment): void => {
+    const { host } = assignment;
+    for (const { id, app } of lastAssignments.get(host)?.replicas ?? []) {
+      const others = entries(app, id).filter(({ placement }) => placement.host !== host);
+      put(told, app, id, others.length === 0 ? undefined : others);
+    }
+    for (const replica of assignment.replicas)
+      put(told, replica.app, replica.id, [...entries(replica.app, replica.id), replica]);
+    lastAssignments.set(host, assignment);
+  };
+
+  for (const [replica, placement] of placements) put(placed, placement.app, replica, placement);
+  for (const assignment of assignments) assign(assignment);
+  for (const report of reports) lastReports.set(report.host, report);
+  return {
+    assignments: lastAssignments,
+    reports: lastReports,
+    apps: () => new Set([...placed.keys(), ...told.keys()]),
+    placed: (app) => placed.get(app) ?? NOWHERE,
+    told: (app) => [...(told.get(app)?.values() ?? [])].flat(),
+    toldOf: (replica) => {
+      const app = appOf(replica);
+      return first(entries(app, replica), placed.get(app)?.get(replica)?.host);
+    },
+    place: (deltas) => {
+      for (const delta of deltas)
+        if (delta.type === 'placement') put(placed, appOf(delta.replica), delta.replica, delta.placement);
+    },
+    assign,
+    report: (report) => {
+      lastReports.set(report.host, report);
+    },
+  };
+}
+
+/** The owner of an App as it was last told, for one that has left the catalog. */
+export function ownerTold(whereabouts: Whereabouts, app: string): string | undefined {
+  let least: string | undefined;
+  for (const { owner } of whereabouts.told(app)) if (least === undefined || owner < least) least = owner;
+  return least;
+}
+
+/** What a host says of a replica. */
+export function saidOf(
+  { reports }: Whereabouts,
+  host: string,
+  replica: string,
+): Report['replicas'][number] | undefined {
+  return reports.get(host)?.replicas.find(({ id }) => id === replica);
+}
