@@ -15,7 +15,7 @@ import type {
   ReplicaReport,
   Report,
 } from '../model/replica.ts';
-import { sameItem, sameItems } from '../model/same.ts';
+import { sameItem, sameItems } from './same.ts';
 import { createWhereabouts, ownerTold, saidOf } from '../model/whereabouts.ts';
 import type { Scope, Whereabouts } from '../model/whereabouts.ts';
 import { rollout } from './rollout.ts';

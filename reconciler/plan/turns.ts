@@ -6,7 +6,7 @@ import { replicaId } from '../model/replica.ts';
 import type { AssignedReplica, Demand, Placement, ReplicaReport } from '../model/replica.ts';
 import { healthOf, RECREATE_FIELDS, recreateSpec, sameHome } from '../model/rollout.ts';
 import type { Health, RecreateSpec } from '../model/rollout.ts';
-import { oncePerPair } from '../model/same.ts';
+import { oncePerPair } from './same.ts';
 
 export interface TurnsInput {
   readonly app: Resource<AppSpec>;

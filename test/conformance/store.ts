@@ -3,9 +3,9 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import type { Entry, EntryDraft } from '../../reconciler/model/journal.ts';
 import type { Notice } from '../../reconciler/model/notice.ts';
-import type { Assignment, Report } from '../../reconciler/model/replica.ts';
 import type { Store } from '../../reconciler/model/store.ts';
 import { hostRecord, place } from '../support/reservations.ts';
+import { mailboxConforms, take } from './mailbox.ts';
 
 /** A store under test. Its clock is the test's. */
 export interface OpenStore {
@@ -14,42 +14,6 @@ export interface OpenStore {
   reopen(): Promise<Store>;
   /** Ends it and removes what it kept. */
   close(): Promise<void>;
-}
-
-function assignment(host: string, generation: number, revision = 'r'): Assignment {
-  return {
-    host,
-    fleet: 'f',
-    generation,
-    revision,
-    author: 'Ann',
-    resync: 10,
-    replicas: [],
-    networks: [],
-    tuning: [],
-    keep: { apps: [], owners: [] },
-  };
-}
-
-function report(host: string, at: number, generation = 1): Report {
-  return {
-    host,
-    generation,
-    revision: 'r',
-    at,
-    facts: {
-      hostname: host,
-      machineId: 'm',
-      addresses: [],
-      capacity: { cpu: 1, memory: 1, pids: 1 },
-      kernel: '6',
-      cgroup: 'v2',
-    },
-    replicas: [],
-    observed: [],
-    limitations: [],
-    conditions: [],
-  } as unknown as Report;
 }
 
 function notice(revision: string): Notice {
@@ -66,15 +30,6 @@ const event = (message: string, more: Partial<EntryDraft & { type: 'event' }> = 
   message,
   ...more,
 });
-
-async function take<T>(from: AsyncIterable<T>, count: number, stop: AbortController): Promise<T[]> {
-  const taken: T[] = [];
-  for await (const one of from) {
-    taken.push(one);
-    if (taken.length === count) stop.abort();
-  }
-  return taken;
-}
 
 async function all(entries: AsyncIterable<Entry>): Promise<Entry[]> {
   const list: Entry[] = [];
@@ -298,80 +253,7 @@ export function storeConforms(name: string, open: (clock: () => number) => Promi
       assert.deepEqual(await store.bulletin.read(), notice('r2'));
     });
 
-    describe('mailbox', () => {
-      it('keeps the newest generation of an assignment', async () => {
-        const { mailbox } = store;
-        assert.equal(await mailbox.assignment('h1'), undefined);
-        assert.equal(await mailbox.assign(assignment('h1', 3)), true);
-        assert.equal(await mailbox.assign(assignment('h1', 2)), false);
-        assert.equal(await mailbox.assign(assignment('h1', 3)), true, 'told again');
-        assert.equal(await mailbox.assign(assignment('h1', 3, 'other')), false, 'of two the first stays');
-        await reopen();
-        assert.deepEqual(await store.mailbox.assignment('h1'), assignment('h1', 3));
-        assert.equal(await store.mailbox.assignment('h1', 3), undefined, 'known already');
-        assert.deepEqual(await store.mailbox.assignment('h1', 2), assignment('h1', 3));
-        assert.equal(await store.mailbox.assignment('h2', 3), undefined);
-        assert.equal(await store.mailbox.assignment('h2'), undefined);
-      });
-
-      it('keeps the last report of each host', async () => {
-        await store.mailbox.report(report('h1', 1));
-        await store.mailbox.report(report('h2', 2));
-        await store.mailbox.report(report('h1', 3));
-        const reports = await store.mailbox.reports();
-        assert.deepEqual(
-          reports.map((one) => [one.host, one.at]),
-          [
-            ['h1', 3],
-            ['h2', 2],
-          ],
-        );
-        await store.mailbox.report(report('h1', 4, 2));
-        await reopen();
-        assert.deepEqual(
-          (await store.mailbox.reports()).find((one) => one.host === 'h1'),
-          report('h1', 4, 2),
-        );
-      });
-
-      it('gives the reports of some hosts', async () => {
-        for (const name of ['h1', 'h2', 'h3']) await store.mailbox.report(report(name, 1));
-        const some = await store.mailbox.reports(['h3', 'h9', 'h1']);
-        assert.deepEqual(
-          some.map((one) => one.host),
-          ['h3', 'h1'],
-        );
-        assert.deepEqual(await store.mailbox.reports([]), []);
-      });
-
-      it('tells what is new since a mark, of each host once', async () => {
-        const { mailbox } = store;
-        await mailbox.report(report('h1', 1));
-        const first = await mailbox.news();
-        assert.deepEqual(first.mails, []);
-        await mailbox.assign(assignment('h2', 1));
-        await mailbox.report(report('h1', 2, 2));
-        await mailbox.report(report('h1', 3, 3));
-        const second = await mailbox.news(first.mark);
-        const told = second.mails?.map(({ host: name, what }) => `${what} ${name}`).sort();
-        assert.deepEqual(told, ['assignment h2', 'report h1']);
-        assert.deepEqual((await mailbox.news(second.mark)).mails, []);
-        await mailbox.report(report('h3', 1));
-        assert.deepEqual((await mailbox.news(second.mark)).mails, [{ host: 'h3', what: 'report' }]);
-      });
-
-      it('tells followers whose assignment or report changed', async () => {
-        await store.mailbox.report(report('h1', 1));
-        const stop = new AbortController();
-        const seen = take(store.mailbox.follow(stop.signal), 2, stop);
-        await store.mailbox.assign(assignment('h2', 1));
-        await store.mailbox.report(report('h1', 2, 2));
-        assert.deepEqual(await seen, [
-          { host: 'h2', what: 'assignment' },
-          { host: 'h1', what: 'report' },
-        ]);
-      });
-    });
+    mailboxConforms(() => store, reopen);
 
     describe('journal', () => {
       it('chains entries from the first one on, over a restart', async () => {
