@@ -1,20 +1,20 @@
 import { converge, type Steps } from '../converge.ts';
 import type { Catalog } from '../model/catalog.ts';
 import { asPlumbError, PlumbError } from '../model/errors.ts';
-import type { LostHost, Notice, SourceStatus } from '../model/notice.ts';
+import type { LostHost, Notice, Reopening, SourceStatus } from '../model/notice.ts';
 import type { RolloutRecord } from '../model/release.ts';
 import type { Assignment, Report } from '../model/replica.ts';
 import type { Snapshot } from '../model/reservations.ts';
 import type { Store } from '../model/store.ts';
-import { counted } from '../model/words.ts';
 import { hostViews } from '../place/hosts.ts';
 import { commitAll } from './commits.ts';
-import { keptBy, rebuildProposals, unheard } from '../place/rebuild.ts';
+import { openPart, untold, type Remains } from '../place/rebuild.ts';
 import { place, type PlaceResult } from '../place/place.ts';
 import { overBudget } from '../plan/budget.ts';
 import { project } from '../plan/project.ts';
 import type { Log } from './agent-state.ts';
 import { createHearing } from './hearing.ts';
+import { heldBy, teach } from './rebuilding.ts';
 import { rolloutEvents } from './rollouts.ts';
 import { createTelling, type CommitInfo } from './telling.ts';
 
@@ -75,8 +75,11 @@ interface Seen {
   readonly records: readonly RolloutRecord[];
 }
 
-/** The same in a fleet whose store may have been emptied: hosts that must be heard before anything is placed. */
+/** The same in a fleet whose store may have been emptied. */
 interface FleetSeen extends Seen {
+  /** How far it is on its way back; undefined when it is open. */
+  readonly reopening: Reopening | undefined;
+  /** Hosts that must be heard before their Zones open. */
   readonly awaited: readonly string[];
 }
 
@@ -106,27 +109,6 @@ export function decidePlacing(
   return { placed: place({ catalog: careful, ...seen, hosts, now }), held: over.message, catalog: careful };
 }
 
-/** A store that knows no host stays closed until all hosts of Git have reported, or this long, milliseconds. */
-const REOPEN = 60_000;
-
-/** Nothing is placed: hosts that may run something have not said so yet. */
-function waitingFor({ snapshot, awaited }: FleetSeen, catalog: Catalog, until: number): Decided & { catalog: Catalog } {
-  const { placements } = snapshot;
-  const nothing = {
-    proposals: [],
-    unplaceable: [],
-    releases: [],
-    leaving: [],
-    kept: [],
-    misplaced: [],
-    draining: [],
-    busy: new Set<string>(),
-  };
-  const some = awaited.slice(0, 3).join(', ') + (awaited.length > 3 ? ', …' : '');
-  const held = `the store knows no host: nothing is placed before ${counted(awaited.length, 'host')} (${some}) reported, or ${new Date(until).toISOString()}`;
-  return { placed: { ...nothing, placements }, held, catalog };
-}
-
 /** What is worth posting: not that Git was looked at once more. */
 function contentOf(notice: Notice): string {
   const { fetchedAt, ...rest } = notice.source;
@@ -139,7 +121,10 @@ export function createController(options: ControllerOptions): Controller {
   let catalog: Catalog | undefined;
   let source: Fetched | undefined;
   let author = '';
-  let decided: Pick<Notice, 'unplaceable' | 'held' | 'published' | 'waiting' | 'awaited' | 'draining' | 'rollouts'> = {
+  let decided: Pick<
+    Notice,
+    'unplaceable' | 'held' | 'published' | 'waiting' | 'awaited' | 'reopening' | 'draining' | 'rollouts'
+  > = {
     unplaceable: [],
     held: [],
     published: '',
@@ -151,8 +136,6 @@ export function createController(options: ControllerOptions): Controller {
   let adopted = false;
   let posted = '';
   const telling = createTelling(store.journal, options.log);
-  /** When the store was found to know no host. */
-  let emptySince: number | undefined;
   /** The revision that may take away any number of replicas. */
   let allowed: string | undefined;
 
@@ -187,34 +170,24 @@ export function createController(options: ControllerOptions): Controller {
       ]);
       const assignments = await Promise.all([...hosts].map((host) => store.mailbox.assignment(host)));
       const stored = assignments.filter((assignment) => assignment !== undefined);
-      const kept = keptBy(reports, stored);
-      const awaited = fleet && snapshot.hosts.size === 0 ? await rebuild(reports, kept) : undefined;
-      if (awaited === undefined) emptySince = undefined;
-      if (awaited?.length === 0) snapshot = await store.reservations.snapshot();
       const bulletin = await store.bulletin.read();
       posted = bulletin ? contentOf(bulletin) : '';
+      const { kept, ...taught } = await learn({ reports, snapshot, stored, reopening: bulletin?.reopening });
+      if (taught.learned) snapshot = await store.reservations.snapshot();
       const known = { reports, snapshot, assignments: [...stored, ...kept], lost: hearing.lost() };
-      return { ...known, awaited: awaited ?? [], records: bulletin?.rollouts ?? [] };
+      return { ...known, ...taught, records: bulletin?.rollouts ?? [] };
     },
     place: (_specs, seen) => {
       if (!catalog) throw new Error('no catalog');
-      if (seen.awaited.length > 0) return waitingFor(seen, catalog, (emptySince ?? 0) + REOPEN);
       const allow = options.allowDeletions || catalog.revision === allowed;
-      return decidePlacing(catalog, seen, clock(), allow);
+      const { reopening, assignments } = seen;
+      const open = reopening ? openPart(catalog, reopening, assignments) : catalog;
+      const made = decidePlacing(open, seen, clock(), allow);
+      const { budgetKeeps } = made.catalog;
+      return { ...made, catalog: budgetKeeps ? { ...catalog, budgetKeeps } : catalog };
     },
     plan: (_specs, seen, decided) => ({ ...decided, catalog: (decided as Planned).catalog, seen }),
     apply: async ({ catalog: aim, placed, seen, held }) => {
-      if (seen.awaited.length > 0) {
-        decided = {
-          ...decided,
-          unplaceable: [],
-          held: held === undefined ? [] : [held],
-          waiting: 0,
-          awaited: seen.awaited,
-        };
-        await post();
-        return [];
-      }
       if (placed.proposals.length > 0) {
         mustLead();
         await commitAll(store.reservations, {
@@ -224,7 +197,9 @@ export function createController(options: ControllerOptions): Controller {
         });
       }
       const { placements } = await store.reservations.snapshot();
-      const previous = new Map(seen.assignments.map((assignment) => [assignment.host, assignment]));
+      const silent = seen.reopening ? untold(aim, seen.reopening) : new Set<string>();
+      const told = seen.assignments.filter(({ host }) => !silent.has(host));
+      const previous = new Map(told.map((assignment) => [assignment.host, assignment]));
       const lost = new Set(seen.lost?.map(({ host }) => host));
       const { reports, records: known } = seen;
       const input = { catalog: aim, author, placements, previous, reports, lost, records: known, now: clock() };
@@ -233,10 +208,13 @@ export function createController(options: ControllerOptions): Controller {
       const waiting = rollouts.reduce((sum, one) => sum + one.waiting.length, 0);
       const before = decided;
       const { draining } = placed;
-      const now = { unplaceable, held: held === undefined ? [] : [held], awaited: [], draining };
-      const { rollouts: _old, ...rest } = { ...before, ...now };
+      const { reopening, awaited } = seen;
+      const closed = reopening ? [heldBy(aim, reopening, awaited)] : [];
+      const now = { unplaceable, held: [...closed, ...(held === undefined ? [] : [held])], awaited, draining };
+      const { rollouts: _old, reopening: _before, ...rest } = { ...before, ...now };
       decided = {
         ...rest,
+        ...(reopening ? { reopening } : {}),
         waiting: Math.max(before.waiting, waiting),
         ...(records.length > 0 ? { rollouts: records } : {}),
       };
@@ -244,6 +222,7 @@ export function createController(options: ControllerOptions): Controller {
       // remember is kept before it takes a step
       if (before.published !== aim.revision || records.length + (before.rollouts?.length ?? 0) > 0) await post();
       for (const assignment of assignments) {
+        if (silent.has(assignment.host)) continue;
         mustLead();
         await store.mailbox.assign(assignment);
       }
@@ -269,29 +248,22 @@ export function createController(options: ControllerOptions): Controller {
     if (fleet && !fleet.leads()) throw new PlumbError('CONFLICT', 'another controller leads by now');
   }
 
-  /** Teaches a store that knows no host what the hosts know. Gives the hosts that it still waits for; none once it is done. */
-  async function rebuild(reports: readonly Report[], kept: readonly Assignment[]): Promise<readonly string[]> {
-    if (!catalog) return [];
-    emptySince ??= clock();
-    const missing = unheard(catalog, reports);
-    if (missing.length > 0 && clock() - emptySince < REOPEN) return missing;
-    const empty = { cursor: 0, hosts: new Map(), placements: new Map(), addresses: new Map() };
-    const proposals = rebuildProposals(catalog, hostViews(catalog, reports, empty), kept);
-    if (proposals.length === 0) return [];
-    mustLead();
-    const verdicts = await commitAll(store.reservations, {
-      id: `rebuild-${String(emptySince)}`,
-      now: clock(),
-      proposals,
-    });
-    const placed = verdicts.filter(({ accepted }, at) => accepted && proposals[at]?.op === 'place').length;
-    if (kept.length > 0)
-      await telling.tell({
-        level: 'warn',
-        reason: 'StoreRebuilt',
-        message: `the store knew no host; ${counted(kept.length, 'host')} told it of ${counted(placed, 'replica')}`,
-      });
-    return [];
+  /** Has the store of a fleet learn from the hosts what it does not know. */
+  async function learn(
+    remains: Omit<Remains, 'catalog' | 'now'> & { readonly snapshot: Snapshot },
+  ): Promise<Pick<FleetSeen, 'reopening' | 'awaited'> & { kept: readonly Assignment[]; learned: boolean }> {
+    if (!fleet || !catalog) return { reopening: undefined, awaited: [], kept: [], learned: false };
+    const { cursor } = remains.snapshot;
+    const begin = async (reopening: Reopening): Promise<void> => {
+      decided = { ...decided, reopening };
+      await post();
+    };
+    const found = await teach(
+      { ...remains, catalog, cursor, now: clock() },
+      { reservations: store.reservations, telling, mustLead, begin },
+    );
+    const { reopening, awaited, kept, proposals } = found;
+    return { reopening, awaited, kept, learned: proposals.length > 0 };
   }
 
   function notice(): Notice | undefined {
@@ -318,7 +290,7 @@ export function createController(options: ControllerOptions): Controller {
     const before = names();
     const changed = await hearing.listen(heardOf);
     await telling.hosts(before, names());
-    return changed || emptySince !== undefined;
+    return changed || decided.reopening !== undefined;
   }
 
   return {

@@ -36,6 +36,14 @@ export interface Draining {
   readonly leaving: readonly string[];
 }
 
+/** A store that knew no host, on its way back. Zones of Git that are not open yet are closed: nothing is placed there, and their hosts are told nothing. */
+export interface Reopening {
+  /** Milliseconds since 1970: when it was found empty. */
+  readonly since: number;
+  /** Zones that are open again. */
+  readonly open: readonly string[];
+}
+
 /** What the controller says of the whole fleet, for who looks at the store and not at the controller. */
 export interface Notice {
   readonly source: SourceStatus;
@@ -49,8 +57,10 @@ export interface Notice {
   /** Replicas whose turn in a rollout has not come. */
   readonly waiting: number;
   readonly lost: readonly LostHost[];
-  /** Hosts that must be heard before anything is placed: the store knew none. */
+  /** Hosts that must be heard before their Zones open: the store knew none. */
   readonly awaited: readonly string[];
+  /** How far a store is that knew no host; absent when all of it is open. */
+  readonly reopening?: Reopening;
   /** Hosts that are drained; absent when an older controller says it. */
   readonly draining?: readonly Draining[];
   /** Changes of Apps with a `rollout` block that are under way or were given up; absent when there are none. */

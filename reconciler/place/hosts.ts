@@ -18,6 +18,18 @@ function zoneOf(host: Resource<HostSpec>, zones: readonly Resource<ZoneSpec>[]):
   return zones.find((zone) => selects(zone.spec.hosts, host.labels));
 }
 
+/** The Zones in the order in which they are asked whether a host is theirs. */
+const zonesOf = ({ zones }: Catalog): readonly Resource<ZoneSpec>[] =>
+  [...zones.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+
+/** The hosts of each Zone of the catalog, by name. */
+export function byZone(catalog: Catalog): ReadonlyMap<string, readonly string[]> {
+  const zones = zonesOf(catalog);
+  const found = new Map<string, string[]>(zones.map(({ name }) => [name, []]));
+  for (const host of catalog.hosts.values()) found.get(zoneOf(host, zones)?.name ?? '')?.push(host.name);
+  return found;
+}
+
 /** (capacity − reserve) × overcommit, in whole units, never below zero. Processes are neither reserved nor overcommitted. */
 export function allocatable(capacity: Demand, { reserve, overcommit }: ZoneSpec): Demand {
   const rest = (have: number, kept: number, factor: number): number => Math.floor(Math.max(0, have - kept) * factor);
@@ -39,7 +51,7 @@ export function hostViews(
   lost: ReadonlySet<string> = new Set(),
 ): readonly HostView[] {
   const facts = new Map(reports.map((report) => [report.host, report.facts]));
-  const zones = [...catalog.zones.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const zones = zonesOf(catalog);
   const views: HostView[] = [];
   for (const host of [...catalog.hosts.values()].sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const zone = zoneOf(host, zones);

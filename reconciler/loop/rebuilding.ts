@@ -1,0 +1,52 @@
+import type { Catalog } from '../model/catalog.ts';
+import type { Reopening } from '../model/notice.ts';
+import type { Store } from '../model/store.ts';
+import { counted } from '../model/words.ts';
+import { closedZones, rebuild, REOPEN } from '../place/rebuild.ts';
+import type { Rebuild, Remains } from '../place/rebuild.ts';
+import { commitAll } from './commits.ts';
+import type { Telling } from './telling.ts';
+
+export interface RebuildingOptions {
+  readonly reservations: Pick<Store['reservations'], 'commit' | 'snapshot'>;
+  readonly telling: Pick<Telling, 'tell'>;
+  /** Throws when another leads by now. */
+  readonly mustLead: () => void;
+  /** Makes it known to who takes over that the store is on its way back. */
+  readonly begin: (reopening: Reopening) => Promise<void>;
+}
+
+/**
+ * Teaches a store what the hosts know and it does not. That it reopens is posted before anything is committed: who takes
+ * over in between must not take what is there for all there is.
+ */
+export async function teach(
+  remains: Remains & { readonly cursor: number },
+  { reservations, telling, mustLead, begin }: RebuildingOptions,
+): Promise<Rebuild> {
+  const { now, cursor, snapshot } = remains;
+  const found = rebuild(remains);
+  if (!remains.reopening && snapshot.hosts.size === 0) await begin({ since: now, open: [] });
+  if (found.proposals.length === 0) return found;
+  mustLead();
+  const id = `rebuild-${found.opens[0] ?? ''}-${String(cursor)}`;
+  const verdicts = await commitAll(reservations, { id, now, proposals: found.proposals });
+  const places = found.proposals.flatMap((proposal, at) => (proposal.op === 'place' ? [{ proposal, at }] : []));
+  const placed = places.filter(({ at }) => verdicts[at]?.accepted === true);
+  const hosts = new Set(placed.map(({ proposal }) => proposal.placement.host));
+  if (places.length > 0)
+    await telling.tell({
+      level: 'warn',
+      reason: 'StoreRebuilt',
+      message: `the store did not know what the hosts know: ${counted(hosts.size, 'host')} told it of ${counted(placed.length, 'replica')}`,
+    });
+  return found;
+}
+
+/** What is held while Zones are closed, for people. */
+export function heldBy(catalog: Catalog, reopening: Reopening, awaited: readonly string[]): string {
+  const closed = [...closedZones(catalog, reopening)].sort();
+  const some = (names: readonly string[]): string => names.slice(0, 3).join(', ') + (names.length > 3 ? ', …' : '');
+  const until = new Date(reopening.since + REOPEN).toISOString();
+  return `the store knew no host: nothing is placed in ${counted(closed.length, 'Zone')} (${some(closed)}) before ${counted(awaited.length, 'host')} (${some(awaited)}) reported, or ${until}`;
+}

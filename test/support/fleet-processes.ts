@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { knownOf, statusFrom } from '../../reconciler/loop/control.ts';
+import type { Status } from '../../reconciler/loop/status.ts';
+import type { FleetStore } from '../../reconciler/model/store.ts';
+import { openRedis } from '../../reconciler/store/redis/redis.ts';
+import { createReopening } from '../../reconciler/store/reopening.ts';
+import { Servers, type Server } from './redis.ts';
+
+export const PLUMB: string = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'bin', 'plumb');
+
+/** A fleet over a real Redis whose controllers and simulated agents are processes, and a Git repository. */
+export interface FleetProcesses {
+  readonly dir: string;
+  readonly repo: string;
+  readonly redis: Server;
+  readonly url: string;
+  readonly store: FleetStore;
+  git(...argv: readonly string[]): string;
+  /** Writes a file and commits all; gives the revision. */
+  commit(file: string, text: string): string;
+  agent(name: string, plumb?: string): void;
+  controller(name: string, plumb?: string): void;
+  /** Keeps a process, to be ended at the latest with the fleet. */
+  add(name: string, child: ChildProcess): void;
+  stop(name: string, signal?: NodeJS.Signals): Promise<void>;
+  /** What `plumb status --store` shows, without a process for each look. */
+  status(): Promise<Status>;
+  until(what: string, good: (now: Status) => boolean, seconds?: number): Promise<Status>;
+  converged(revision: string): Promise<Status>;
+  /** The containers that run on a host, each with the time it was made. */
+  containers(name: string): readonly string[];
+  close(): Promise<void>;
+}
+
+/** Replica, host and address of all. */
+export function homes({ items }: Status): readonly string[] {
+  return items.map(({ ref, host: on, address }) => `${ref} ${on} ${String(address)}`);
+}
+
+/** Starts Redis and makes an empty repository; nothing of Plumbline runs yet. */
+export async function fleetProcesses(): Promise<FleetProcesses> {
+  const dir = mkdtempSync(join(tmpdir(), 'plumb-fleet-'));
+  const repo = join(dir, 'repo');
+  const servers = new Servers();
+  const children = new Map<string, ChildProcess>();
+  execFileSync('git', ['init', '-q', '-b', 'main', repo]);
+  const redis = await servers.start();
+  const url = `redis://127.0.0.1:${String(redis.port)}`;
+  const store = createReopening(() => openRedis(url, { clock: Date.now, writer: 'test' }));
+
+  const git: FleetProcesses['git'] = (...argv) =>
+    execFileSync('git', ['-C', repo, ...argv], { encoding: 'utf8' }).trim();
+  const start = (name: string, plumb: string, ...argv: readonly string[]): void => {
+    const flags = ['--store', url, '--state-dir', join(dir, name), '--quiet'];
+    const child = spawn(process.execPath, [plumb, ...argv, ...flags], { stdio: ['ignore', 'ignore', 'pipe'] });
+    child.stderr.resume();
+    children.set(name, child);
+  };
+  const stop: FleetProcesses['stop'] = async (name, signal = 'SIGTERM') => {
+    const child = children.get(name);
+    children.delete(name);
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    await ended;
+  };
+  const status = async (): Promise<Status> => statusFrom(await knownOf(store), await store.bulletin.read());
+  const until: FleetProcesses['until'] = async (what, good, seconds = 90) => {
+    let now: Status | undefined;
+    for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(200)) {
+      now = await status().catch(() => undefined);
+      if (now && good(now)) return now;
+    }
+    return assert.fail(`${what}: not within ${String(seconds)} s: ${JSON.stringify(now, null, 1)}`);
+  };
+
+  return {
+    dir,
+    repo,
+    redis,
+    url,
+    store,
+    git,
+    stop,
+    status,
+    until,
+    commit: (file, text) => {
+      writeFileSync(join(repo, file), text);
+      git('add', '-A');
+      git('-c', 'user.name=Ann', '-c', 'user.email=ann@example.com', 'commit', '-qm', 'Change');
+      return git('rev-parse', 'HEAD');
+    },
+    agent: (name, plumb = PLUMB) => {
+      start(name, plumb, 'agent', '--simulated', '--host', name);
+    },
+    controller: (name, plumb = PLUMB) => {
+      start(name, plumb, 'controller', '--name', name, '--repo', repo);
+    },
+    add: (name, child) => void children.set(name, child),
+    converged: (revision) =>
+      until(
+        'converged',
+        ({ sync, health, ...now }) => sync === 'Synced' && health === 'Healthy' && now.revision === revision,
+      ),
+    containers: (name) => {
+      const folder = join(dir, name, 'simulated', 'container');
+      return readdirSync(folder).map((file) => {
+        const { state } = JSON.parse(readFileSync(join(folder, file), 'utf8')) as {
+          readonly state: { readonly id: string };
+        };
+        return `${file} ${state.id}`;
+      });
+    },
+    close: async () => {
+      await Promise.all([...children.keys()].map((name) => stop(name, 'SIGKILL')));
+      await store.close();
+      await servers.close();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
