@@ -3,18 +3,20 @@ import { createFleetAgent } from '../reconciler/loop/fleet-agent.ts';
 import { openEmbedded } from '../reconciler/store/embedded/embedded.ts';
 import { lockHost } from '../reconciler/store/embedded/lock.ts';
 import { createReopening } from '../reconciler/store/reopening.ts';
-import { healthOf, operationalLog, runtimeOptions, type LogFlags } from './compose.ts';
+import { daemonOptions, healthOf, operationalLog, type LogFlags } from './compose.ts';
 import { fleetStore, storeOptions, type StoreFlags } from './fleet-store.ts';
 import { identityOf } from './identity.ts';
 import type { Io } from './io.ts';
 import { command, outputOption, parse } from './options.ts';
+import { refuseRehearsal, rehearsalOptions, type RehearsalFlags } from './rehearsal-options.ts';
 import { pathsOf, stateOptions, type StateOptions } from './paths.ts';
 import type { RuntimeFlags } from './runtime.ts';
 import { serveView, type ServeFlags } from './serve.ts';
 
-interface Options extends StateOptions, StoreFlags, RuntimeFlags, LogFlags, ServeFlags {
+interface Options extends StateOptions, StoreFlags, RuntimeFlags, RehearsalFlags, LogFlags, ServeFlags {
   readonly host?: string;
-  readonly simulated?: boolean;
+  /** True, or how many hosts. */
+  readonly simulated?: true | string;
 }
 
 /** `plumb agent`: until SIGINT or SIGTERM; 0 after a graceful stop, 1 when another speaks for the host. */
@@ -22,17 +24,21 @@ export async function agentCommand(argv: readonly string[], io: Io): Promise<num
   const cmd = command(
     'agent',
     'Keep this machine as its fleet tells it. Without store and controller it keeps to what it was last told.',
-    'plumb agent --store redis://10.0.0.5 --host h1',
+    'plumb agent --store redis://10.0.0.5 --host h1\nplumb agent --store redis://10.0.0.5 --simulated 6000 --latency 200ms..2s --failures 1% --silent 0.5%',
     io,
   )
     .addOption(outputOption('text', 'json'))
     .option('-q, --quiet', 'do not show what happens')
     .option('--host <name>', 'which Host of Git this machine is (default: its hostname)');
   storeOptions(cmd);
-  runtimeOptions(cmd);
+  daemonOptions(cmd);
   stateOptions(cmd);
+  rehearsalOptions(cmd);
   const options = parse(cmd, argv)?.opts<Options>();
   if (!options) return 0;
+  if (typeof options.simulated === 'string')
+    return (await import('./rehearsal.ts')).rehearse(options.simulated, options, io);
+  refuseRehearsal(options);
   const { state, socket } = pathsOf(options, io);
   const host = options.host ?? hostname();
   const open = fleetStore(options, { writer: host, host }, io);

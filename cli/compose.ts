@@ -47,9 +47,14 @@ export function lookOptions(cmd: Command): void {
 }
 
 /** Adds the options that say what runs replicas on this machine. */
-export function runtimeOptions(cmd: Command): void {
+function runtimeOptions(cmd: Command): void {
+  cmd.option('--simulated', 'keep containers, ports and cgroups as files below the state directory; needs no root');
+  daemonOptions(cmd);
+}
+
+/** Adds the options that say where the daemons are, and how much is told of them. */
+export function daemonOptions(cmd: Command): void {
   cmd
-    .option('--simulated', 'keep containers, ports and cgroups as files below the state directory; needs no root')
     .option('--docker-socket <path>', 'socket of dockerd', '/var/run/docker.sock')
     .option('--ovs-dir <dir>', 'directory of the sockets of Open vSwitch', '/run/openvswitch')
     .option('--log-level <level>', 'debug, info, warn or error: operational log on standard error', 'warn');

@@ -4,7 +4,8 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import type { Io } from './io.ts';
-import { command, outputOption, parse } from './options.ts';
+import { rehearsalFiles, type RehearsalSize } from './init-rehearsal.ts';
+import { command, outputOption, parse, wholeNumber } from './options.ts';
 
 /** The schemas lie beside the compiled code. */
 const SCHEMAS = fileURLToPath(new URL('../schemas/', import.meta.url));
@@ -17,22 +18,26 @@ export async function initCommand(argv: readonly string[], io: Io): Promise<numb
   const cmd = command(
     'init',
     'Write a small repository to start from: a Fleet, a Zone, a Network, this machine as a Host, and one App. Nothing that exists is overwritten.',
-    'plumb init\nplumb init ~/fleet --host web-7',
+    'plumb init\nplumb init ~/fleet --host web-7\nplumb init ~/rehearsal --simulated 6000 --apps 6000',
     io,
   )
     .argument('[dir]', 'where; it is made when it does not exist', '.')
     .option('--host <name>', 'name of the Host document', hostName(hostname()))
+    .option('--simulated <hosts>', 'a fleet of so many simulated hosts instead, for plumb agent --simulated')
+    .option('--apps <count>', 'with --simulated: how many Apps (default: as many as hosts)')
+    .option('--replicas <count>', 'with --simulated: how many replicas each App has (default: 1)')
     .addOption(outputOption('text', 'json'));
   const parsed = parse(cmd, argv);
   if (!parsed) return Promise.resolve(0);
-  const options = parsed.opts<{ readonly host: string; readonly output: 'text' | 'json' }>();
+  const options = parsed.opts<Options>();
   if (hostName(options.host) !== options.host)
     throw new PlumbError(
       'USAGE',
       `${options.host} is no name of a Host: small letters, digits and hyphens, as ${hostName(options.host)}`,
     );
   const folder = resolve(io.cwd, String(parsed.processedArgs[0]));
-  const files = starter(options.host, hostname());
+  const rehearsal = rehearsalSize(options);
+  const files = rehearsal ? rehearsalFiles(rehearsal) : starter(options.host, hostname());
   const there = [...Object.keys(files), SCHEMA_FOLDER].filter((file) => existsSync(join(folder, file)));
   if (there.length > 0) throw new PlumbError('USAGE', `${folder} already has ${there.join(', ')}; nothing was written`);
   for (const [file, text] of Object.entries(files)) {
@@ -43,18 +48,43 @@ export async function initCommand(argv: readonly string[], io: Io): Promise<numb
     cpSync(join(SCHEMAS, `${name}.json`), join(folder, SCHEMA_FOLDER, `${name}.json`), { errorOnExist: true });
   const shown = relative(io.cwd, folder) || '.';
   if (options.output === 'json') io.out(`${JSON.stringify({ version: 1, folder, files: Object.keys(files) })}\n`);
-  else
-    io.out(
-      `${Object.keys(files)
-        .map((file) => `wrote ${join(shown, file)}`)
-        .join('\n')}\n\nnext:\n${next(shown)}`,
-    );
+  else io.out(`${wrote(Object.keys(files), shown)}\n\nnext:\n${next(shown, rehearsal?.hosts)}`);
   return Promise.resolve(0);
 }
 
-function next(folder: string): string {
+interface Options {
+  readonly host: string;
+  readonly output: 'text' | 'json';
+  readonly simulated?: string;
+  readonly apps?: string;
+  readonly replicas?: string;
+}
+
+function rehearsalSize({ simulated, apps, replicas }: Options): RehearsalSize | undefined {
+  if (simulated === undefined && (apps ?? replicas) !== undefined)
+    throw new PlumbError('USAGE', '--apps and --replicas go with --simulated HOSTS');
+  if (simulated === undefined) return undefined;
+  return {
+    hosts: wholeNumber('--simulated', simulated, 1),
+    apps: wholeNumber('--apps', apps ?? simulated, 0),
+    replicas: wholeNumber('--replicas', replicas ?? '1', 1),
+  };
+}
+
+/** More files than a screen takes are counted. */
+const SHOWN = 20;
+
+function wrote(files: readonly string[], folder: string): string {
+  if (files.length > SHOWN) return `wrote ${String(files.length)} files below ${folder}`;
+  return files.map((file) => `wrote ${join(folder, file)}`).join('\n');
+}
+
+function next(folder: string, simulated: number | undefined): string {
   const enter = folder === '.' ? '' : `  cd ${folder}\n`;
-  return `${enter}  plumb validate\n  git init -b main && git add -A && git commit -m 'plumbline: first manifests'\n  plumb plan\n  sudo plumb up\n`;
+  const commit = `  git init -b main && git add -A && git commit -qm 'plumbline: first manifests'\n`;
+  if (simulated === undefined) return `${enter}  plumb validate\n${commit}  plumb plan\n  sudo plumb up\n`;
+  const store = '--store redis://127.0.0.1';
+  return `${enter}${commit}  redis-server &\n  plumb controller ${store} --repo . --state-dir /tmp/rehearsal &\n  plumb agent ${store} --simulated ${String(simulated)} &\n  plumb status ${store}\n`;
 }
 
 /** A DNS label made from a hostname. */

@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import type { Change, Evidence, Known, Observed } from '../../reconciler/model/change.ts';
+import type { Change, Evidence, Observed } from '../../reconciler/model/change.ts';
 import { PlumbError, type ErrorCode } from '../../reconciler/model/errors.ts';
 import { createHints } from '../../reconciler/model/hints.ts';
 import type { Context, Provider } from '../../reconciler/model/provider.ts';
@@ -8,6 +8,7 @@ import type { ContainerSpec } from '../../reconciler/model/resources.ts';
 import {
   BOOT_VALUE,
   implicitOf,
+  knownOf,
   limitsOf,
   madeOf,
   originalOf,
@@ -72,7 +73,7 @@ export function simulated(options: SimulatedOptions): Provider {
     if (thing && 'why' in thing) return { known: false, ref, why: thing.why };
     if (kindOf(ref) === 'cgroup' && !runs(ref, look)) return undefined;
     const state = thing?.state ?? implicitOf(ref, look);
-    return state && known(ref, shown(ref, state), thing?.owner === fleet || kindOf(ref) === 'cgroup');
+    return state && knownOf(ref, shown(ref, state), thing?.owner === fleet || kindOf(ref) === 'cgroup');
   }
 
   function make(change: Change, ctx: Context): string {
@@ -196,11 +197,6 @@ function hasId(ref: Ref): boolean {
 
 function short(state: State): string {
   return typeof state['id'] === 'string' ? state['id'].slice(0, 12) : 'it';
-}
-
-function known(ref: Ref, state: State, owned: boolean): Known {
-  const id = state['id'];
-  return { known: true, ref, state, owned, ...(typeof id === 'string' ? { version: id } : {}) };
 }
 
 /** All that has a file, and what is there without one: cgroups of containers, sysctls that are wanted. */

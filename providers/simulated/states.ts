@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { canonical, fingerprint } from '../../reconciler/model/fingerprint.ts';
+import type { Known } from '../../reconciler/model/change.ts';
 import { kindOf, nameOf, refOf, type Ref } from '../../reconciler/model/ref.ts';
 import type {
   BridgeSpec,
@@ -24,7 +25,10 @@ export type Look = (ref: Ref) => Thing | undefined;
 /** What an untouched sysctl of the simulated machine says. */
 export const BOOT_VALUE = 'default';
 
-const newId = (): string => randomBytes(32).toString('hex');
+/** What names a container or sandbox that is made, given its ref. */
+export type NewId = (ref: Ref) => string;
+
+const randomId: NewId = () => randomBytes(32).toString('hex');
 
 /** The limits in a cgroup of which a spec tells. */
 export function limitsOf({
@@ -40,7 +44,14 @@ export function limitsOf({
 }
 
 /** The wanted state of a thing that is made, replaced or changed. `original` is what was there before our first write, of knobs. */
-export function madeOf(ref: Ref, want: unknown, original: unknown, look: Look, fixed: FixedParts): State {
+export function madeOf(
+  ref: Ref,
+  want: unknown,
+  original: unknown,
+  look: Look,
+  fixed: FixedParts,
+  newId: NewId = randomId,
+): State {
   const replica = nameOf(ref);
   const idOf = (kind: string): unknown => look(refOf(kind, replica))?.state['id'];
   const made = (): State => {
@@ -51,12 +62,12 @@ export function madeOf(ref: Ref, want: unknown, original: unknown, look: Look, f
     case 'image':
       return { id: `sha256:${fingerprint((want as ImageSpec).reference).repeat(4)}` };
     case 'sandbox':
-      return { id: newId(), status: 'running', ...made() };
+      return { id: newId(ref), status: 'running', ...made() };
     case 'container': {
       const { image, stop } = want as ContainerSpec;
       const imageId = look(refOf('image', image))?.state['id'];
       const how = { sandbox: idOf('sandbox'), stop: `${stop.signal} ${String(stop.grace)}` };
-      return { id: newId(), status: 'running', image: imageId, ...how, ...made() };
+      return { id: newId(ref), status: 'running', image: imageId, ...how, ...made() };
     }
     case 'port': {
       const { replica: _name, ...wanted } = want as PortSpec;
@@ -135,4 +146,10 @@ function isAlive(sandbox: State | undefined): boolean {
 /** No process has it: it is above the highest that Linux gives. */
 function pidOf(id: string): number {
   return 2 ** 22 + 1 + (Number.parseInt(id.slice(0, 5), 16) || 0);
+}
+
+/** A thing as a provider says that it saw it. */
+export function knownOf(ref: Ref, state: State, owned: boolean): Known {
+  const id = state['id'];
+  return { known: true, ref, state, owned, ...(typeof id === 'string' ? { version: id } : {}) };
 }

@@ -30,12 +30,12 @@ export interface Membership {
 }
 
 /** Assignments are asked for this often even if no news of them came, milliseconds. */
-const POLL = 10_000;
+export const POLL = 10_000;
 /** Pauses after failures: the first, doubling up to the longest; each is taken with jitter, so that a fleet does not come back as one. */
-const FIRST_PAUSE = 500;
-const LONGEST_PAUSE = 30_000;
+export const FIRST_PAUSE = 500;
+export const LONGEST_PAUSE = 30_000;
 /** Of heartbeats: a host must be heard of before a store that is back takes it for lost. */
-const LONGEST_SILENCE = HOST_TTL;
+export const LONGEST_SILENCE: number = HOST_TTL;
 
 /** Something that is done again and again; it says when it was answered. */
 type Work = (signal: AbortSignal, well: () => void) => Promise<void>;

@@ -41,6 +41,7 @@ describe('completion', () => {
     { words: ['why', ''], has: ['container/web-0', 'port/web-0'] },
     { words: ['status', ''], has: ['app/web'] },
     { words: ['capacity', ''], has: ['web'] },
+    { words: ['agent', '--'], has: ['--simulated', '--latency', '--silent', '--store'] },
     { words: ['drain', 'h1', '--'], has: ['--undo', '--watch', '--output'] },
     { words: ['capacity', '--'], has: ['--repo', '--output', '--scale'] },
     { words: ['explain', '--state-dir', join(dir, 'state'), 'w'], has: ['web-0'] },

@@ -3,10 +3,12 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { agentCommand } from '../../../cli/agent.ts';
 import { applyCommand } from '../../../cli/apply.ts';
 import { capacityCommand } from '../../../cli/capacity.ts';
 import { drainCommand } from '../../../cli/drain.ts';
 import { explainCommand } from '../../../cli/explain.ts';
+import { initCommand } from '../../../cli/init.ts';
 import { planCommand } from '../../../cli/plan.ts';
 import { statusCommand } from '../../../cli/status.ts';
 import { table } from '../../../cli/table.ts';
@@ -45,6 +47,28 @@ describe('what the verbs take, and refuse', () => {
     },
     { verb: explainCommand, argv: ['web-0', '--allow-empty'], message: /unknown option/ },
     { verb: explainCommand, argv: ['web-0', '--allow-deletions'], message: /unknown option/ },
+    { verb: agentCommand, argv: ['--simulated', 'many'], message: /--simulated takes a whole number, 1 or more/ },
+    { verb: agentCommand, argv: ['--simulated', '5', '--latency', '2s..1s'], message: /--latency takes the shorter/ },
+    {
+      verb: agentCommand,
+      argv: ['--simulated', '5', '--latency', 'slow'],
+      message: /--latency takes a duration or two/,
+    },
+    {
+      verb: agentCommand,
+      argv: ['--simulated', '5', '--failures', '0.1'],
+      message: /--failures takes a share from 0%/,
+    },
+    {
+      verb: agentCommand,
+      argv: ['--simulated', '5', '--capacity', '64'],
+      message: /--capacity takes cores and memory/,
+    },
+    { verb: agentCommand, argv: ['--simulated', '5', '--name', 'sim'], message: /--name takes .* as sim-\{0000\}/ },
+    { verb: agentCommand, argv: ['--simulated', '5'], message: /which store\? give --store/ },
+    { verb: agentCommand, argv: ['--simulated', '--latency', '1s'], message: /--latency is for a rehearsal/ },
+    { verb: initCommand, argv: ['x', '--apps', '5'], message: /--apps and --replicas go with --simulated/ },
+    { verb: initCommand, argv: ['x', '--simulated', '0'], message: /--simulated takes a whole number, 1 or more/ },
   ];
   for (const { verb, argv, message } of refused)
     it(`${verb.name} ${argv.join(' ')}`, async () => {

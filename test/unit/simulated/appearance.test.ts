@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { diffCgroup } from '../../../providers/cgroups/diff.ts';
+import { diff as diffContainers } from '../../../providers/containers/diff.ts';
+import { fixedPart, fixedSandboxPart } from '../../../providers/containers/spec.ts';
+import { diffSysctl } from '../../../providers/host/diff.ts';
+import { diffOvs } from '../../../providers/ovs/diff.ts';
+import { appearanceOf } from '../../../providers/simulated/appearance.ts';
+import type { Change, Desired, Observed } from '../../../reconciler/model/change.ts';
+import { diffByRef, type Provider } from '../../../reconciler/model/provider.ts';
+import { kindOf } from '../../../reconciler/model/ref.ts';
+import { expand } from '../../../reconciler/plan/expand.ts';
+import { assignmentOf } from '../../support/assigned.ts';
+
+const RULES = [
+  { kinds: ['image', 'sandbox', 'container'], diff: diffContainers },
+  { kinds: ['bridge', 'port', 'ovs-config'], diff: diffOvs },
+  { kinds: ['cgroup'], diff: diffByRef(diffCgroup) },
+  { kinds: ['sysctl'], diff: diffByRef(diffSysctl) },
+] as unknown as readonly Pick<Provider, 'kinds' | 'diff'>[];
+const fixed = { container: fixedPart, sandbox: fixedSandboxPart };
+const desired = expand(assignmentOf('h1', 1, 3));
+
+/** What the real providers would change. */
+function changes(wanted: readonly Desired[], observed: readonly Observed[]): readonly Change[] {
+  return RULES.flatMap(({ kinds, diff }) => {
+    const mine = ({ ref }: { readonly ref: Desired['ref'] }): boolean => kinds.includes(kindOf(ref));
+    return diff(wanted.filter(mine), observed.filter(mine));
+  });
+}
+
+describe('the appearance of a simulated host', () => {
+  const look = (containers: ReadonlyMap<string, 'running' | 'exited'>): readonly Observed[] =>
+    appearanceOf({ host: 'h1', fleet: 'f', desired, containers, fixed });
+
+  it('leaves the real providers nothing to do where its containers run', () => {
+    const seen = look(new Map(['web-0', 'web-1', 'web-2'].map((id) => [id, 'running'])));
+    assert.deepEqual(changes(desired, seen), []);
+    assert.equal(seen.length, desired.length);
+  });
+
+  it('shows nothing of replicas that are not there, and what has ended as ended', () => {
+    const seen = look(
+      new Map([
+        ['web-0', 'running'],
+        ['web-1', 'exited'],
+      ]),
+    );
+    const todo = changes(desired, seen).map(({ ref, verb }) => `${verb} ${ref}`);
+    assert.deepEqual(
+      todo.filter((text) => text.includes('web-0')),
+      [],
+    );
+    assert.deepEqual(
+      todo.filter((text) => text.includes('container/')),
+      ['update container/web-1', 'create container/web-2'],
+    );
+    assert.ok(todo.includes('create sandbox/web-2') && todo.includes('create port/web-2'), todo.join());
+  });
+
+  it('gives the same ids for the same wish, and others on another host', () => {
+    const all = new Map([['web-0', 'running' as const]]);
+    assert.deepEqual(look(all), look(all));
+    const elsewhere = appearanceOf({ host: 'h2', fleet: 'f', desired, containers: all, fixed });
+    const id = (seen: readonly Observed[]): unknown =>
+      seen.find((item) => item.known && item.ref === 'container/web-0');
+    assert.notDeepEqual(id(look(all)), id(elsewhere));
+  });
+});
