@@ -64,11 +64,12 @@ function firstOf(name: string, replicas: number): readonly string[] {
 /** The scores as columns, in the order in which they are compared. */
 function scores(candidates: Explanation['candidates']): string {
   const number = (value: number): string => String(Math.round(value * 1000) / 1000);
-  const rows = candidates.map(({ host, score }) => [
+  const wishes = candidates.some(({ score }) => score.affinity > 0);
+  const rows = candidates.map(({ host, score: { affinity, ...score } }) => [
     host,
-    ...[score.switch, score.rack, score.host, score.fill].map(number),
+    ...[...(wishes ? [affinity] : []), score.switch, score.rack, score.host, score.fill].map(number),
   ]);
-  return table(['CANDIDATE', 'SWITCH', 'RACK', 'HOST', 'FILL'], rows);
+  return table(['CANDIDATE', ...(wishes ? ['AFFINITY'] : []), 'SWITCH', 'RACK', 'HOST', 'FILL'], rows);
 }
 
 function text({ message, removals, candidates, address }: Explanation, io: Io): string {

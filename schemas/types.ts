@@ -148,6 +148,14 @@ export interface App {
       host?: number;
     };
     /**
+     * Other Apps that its replicas are placed near to. Looked at when a replica is placed: what is placed stays.
+     */
+    affinity?: Companion[];
+    /**
+     * Other Apps that its replicas are kept apart from; they are kept apart from it as well.
+     */
+    antiAffinity?: Companion[];
+    /**
      * How its replicas are plugged in.
      */
     network: {
@@ -623,6 +631,23 @@ export interface App {
  */
 export interface Selector {
   matchLabels?: Labels;
+}
+/**
+ * Another App.
+ */
+export interface Companion {
+  /**
+   * The other App.
+   */
+  app: string;
+  /**
+   * Where they count as together: behind one switch, in one rack or on one host.
+   */
+  within: 'switch' | 'rack' | 'host';
+  /**
+   * Whether a replica waits rather than go anywhere else. Otherwise it is a wish, which comes before even spread.
+   */
+  required?: boolean;
 }
 /**
  * A set of hosts with one purpose: which levels it takes, how densely it is packed, what its Apps may mount.

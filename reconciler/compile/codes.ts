@@ -40,6 +40,7 @@ export const COMPILE_CODES = {
   APP_TOO_LARGE: { title: 'A replica is larger than any host that may run it' },
   LEVEL_NOT_IN_ZONE: { title: 'The Zone does not take Apps of that level' },
   VOLUME_NOT_ALLOWED: { title: 'A host volume is outside the paths that the Zone allows' },
+  AFFINITY_CLASH: { title: 'Apps must be near to each other and cannot' },
   TUNING_CONFLICT: { title: 'A knob is given two different values on one host' },
 } as const;
 

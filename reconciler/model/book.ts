@@ -1,10 +1,6 @@
 import type { Demand, Placement } from './replica.ts';
 import type { AddressRecord, Delta, HostRecord, ReservationState } from './reservations.ts';
-
-/** A part of the fabric over which replicas are spread. */
-export type SpreadLevel = 'switch' | 'rack' | 'host';
-
-export const SPREAD_LEVELS: readonly SpreadLevel[] = ['switch', 'rack', 'host'];
+import type { SpreadLevel } from './topology.ts';
 
 /** What `decide` reads. */
 export interface Ledger {

@@ -1,5 +1,6 @@
 import type { Labels } from '../../schemas/types.ts';
 import type { Origin } from './change.ts';
+import type { SpreadLevel } from './topology.ts';
 
 /** The specs below are the manifests' with defaults filled in and quantities parsed: cpu in thousandths of a core, bytes, bits a second, milliseconds. */
 
@@ -65,6 +66,15 @@ export interface RolloutSpec {
   readonly autoRevert: boolean;
 }
 
+/** Another App that an App wants to be near, or away from. */
+export interface Companion {
+  readonly app: string;
+  /** Where the two count as together. */
+  readonly within: SpreadLevel;
+  /** Else it is a wish, which a place may go without. */
+  readonly required: boolean;
+}
+
 export interface AppSpec {
   readonly image: string;
   readonly command?: readonly string[];
@@ -77,6 +87,8 @@ export interface AppSpec {
   readonly zone: string;
   readonly hosts: Selector;
   readonly spread: { readonly switch?: number; readonly rack?: number; readonly host?: number };
+  readonly affinity?: readonly Companion[];
+  readonly antiAffinity?: readonly Companion[];
   readonly network: string;
   /** Bits a second; the App's, else the Network's. */
   readonly egress?: number;

@@ -1,9 +1,10 @@
-import { addressKey, draftOf, SPREAD_LEVELS } from './book.ts';
+import { addressKey, draftOf } from './book.ts';
 import type { Book, Ledger } from './book.ts';
 import { canonical } from './fingerprint.ts';
 import { addressesIn } from './ipv4.ts';
 import type { Demand, Placement } from './replica.ts';
-import type { CommitRequest, ConflictReason, Delta, HostRecord, Proposal, Verdict } from './reservations.ts';
+import type { CommitRequest, ConflictReason, Delta, HostRecord, Neighbour, Proposal, Verdict } from './reservations.ts';
+import { SPREAD_LEVELS } from './topology.ts';
 
 export interface Decision {
   /** One for each proposal, in order. */
@@ -121,6 +122,17 @@ function spreadConflict(
   return undefined;
 }
 
+/** Other Apps whose replicas must, or must not, be where this one goes. */
+function neighbourConflict(ledger: Ledger, { placement, beside }: NewHome): Answer | undefined {
+  const record = ledger.host(placement.host);
+  if (!beside || !record) return undefined;
+  const count = ({ app, within }: Neighbour): number => ledger.count(app, within, record[within]);
+  const lonely = beside.near?.find((one) => count(one) === 0);
+  if (lonely) return { reason: 'affinity', current: lonely };
+  const crowded = beside.apart?.find((one) => count(one) > 0);
+  return crowded && { reason: 'anti-affinity', current: crowded };
+}
+
 function decidePlace(ledger: Ledger, proposal: Placing, now: number): Answer {
   const { placement, block } = proposal;
   const { replica } = placement;
@@ -131,7 +143,8 @@ function decidePlace(ledger: Ledger, proposal: Placing, now: number): Answer {
     hostConflict(ledger, proposal, undefined) ??
     addressConflict(ledger, key, now) ??
     blockConflict(ledger, proposal, now) ??
-    spreadConflict(ledger, proposal, undefined);
+    spreadConflict(ledger, proposal, undefined) ??
+    neighbourConflict(ledger, proposal);
   if (refused) return refused;
   const lease: readonly Delta[] =
     block === undefined || isLeased(ledger, placement, block)
@@ -156,7 +169,10 @@ function decideMove(ledger: Ledger, proposal: NewHome): Answer {
     before.network === network &&
     before.address === address;
   if (!follows) return { reason: 'placed-elsewhere', current: before };
-  const refused = hostConflict(ledger, proposal, before) ?? spreadConflict(ledger, proposal, before);
+  const refused =
+    hostConflict(ledger, proposal, before) ??
+    spreadConflict(ledger, proposal, before) ??
+    neighbourConflict(ledger, proposal);
   return refused ?? { deltas: [{ type: 'placement', replica, placement }] };
 }
 

@@ -58,7 +58,16 @@ export function versionOf(spec: AppSpec): string {
 }
 
 /** What says how many replicas there are and where: nothing of that can mend what failed. */
-const PLACING: readonly (keyof AppSpec)[] = ['replicas', 'level', 'zone', 'hosts', 'spread', 'network'];
+const PLACING: readonly (keyof AppSpec)[] = [
+  'replicas',
+  'level',
+  'zone',
+  'hosts',
+  'spread',
+  'affinity',
+  'antiAffinity',
+  'network',
+];
 
 /** Names one try: more memory or a longer deadline for a version that failed is another try, another number of replicas is not. */
 export function attemptOf(spec: AppSpec): string {

@@ -1,4 +1,5 @@
 import type { Demand, Placement } from './replica.ts';
+import type { SpreadLevel } from './topology.ts';
 
 /** A host as the scheduler and the commit know it. */
 export interface HostRecord {
@@ -26,23 +27,37 @@ export interface SpreadLimits {
   readonly host?: number;
 }
 
+/** Another App, and the part of the fabric that is looked at. */
+export interface Neighbour {
+  readonly app: string;
+  readonly within: SpreadLevel;
+}
+
+/** Other Apps of which there must be a replica where one goes, or must be none; checked again when committing. */
+export interface Neighbours {
+  readonly near?: readonly Neighbour[];
+  readonly apart?: readonly Neighbour[];
+}
+
+/** A replica, its host, and what must hold there. */
+interface Homing {
+  readonly placement: Placement;
+  readonly hostEpoch: number;
+  readonly spread: SpreadLimits;
+  readonly beside?: Neighbours;
+}
+
 /** One thing that a scheduler or controller asks the store to decide. */
 export type Proposal =
   | { readonly op: 'host'; readonly record: HostRecord }
   | { readonly op: 'forget-host'; readonly host: string }
   /** `block` is the block of addresses, as 10.1.0.16/28, in which the address is, where its Network leases blocks to zones. */
-  | {
-      readonly op: 'place';
-      readonly placement: Placement;
-      readonly hostEpoch: number;
-      readonly spread: SpreadLimits;
-      readonly block?: string;
-    }
+  | ({ readonly op: 'place'; readonly block?: string } & Homing)
   /**
    * A placed replica gets another host of its zone and keeps its address, in one step: `placement` is the one that it has with the new
    * host and an epoch that is one more. Refused as `placed-elsewhere` when it is not that any more.
    */
-  | { readonly op: 'move'; readonly placement: Placement; readonly hostEpoch: number; readonly spread: SpreadLimits }
+  | ({ readonly op: 'move' } & Homing)
   | { readonly op: 'resize'; readonly replica: string; readonly demand: Demand }
   | { readonly op: 'release'; readonly replica: string; readonly quarantineUntil: number };
 
@@ -64,6 +79,8 @@ export type ConflictReason =
   | 'address-resting'
   | 'block-leased'
   | 'spread'
+  | 'affinity'
+  | 'anti-affinity'
   | 'placed-elsewhere'
   | 'not-placed';
 

@@ -45,13 +45,14 @@ function candidates(run: Run, group: Group): readonly Candidate[] {
 function summary(
   replica: string,
   app: AppSpec,
+  group: Group,
   host: string | undefined,
   best: string,
   removals: readonly Removal[],
   left: number,
   drained: boolean,
 ): string {
-  const removed = removals.map((removal) => removalText(app, removal)).join(', ');
+  const removed = removals.map((removal) => removalText(app, removal, group)).join(', ');
   const choice = `${String(left)} ${left === 1 ? 'host is' : 'hosts are'} left${removed === '' ? '' : ` (${removed})`}`;
   if (host === undefined) return `${replica} goes to ${best}: ${choice}, and it scores best`;
   if (drained)
@@ -91,7 +92,11 @@ function explainIn(run: Run, app: Resource<AppSpec>, replica: string): Explanati
   if (best === undefined)
     return { ...base, ...message(nowhere(input.catalog, table, group, app, before).message, placement?.host, drained) };
   if (dry) return { ...base, message: noAddress(input.catalog, app.spec.network, pool.count(), table).message };
-  return { ...base, best, message: summary(replica, app.spec, placement?.host, best, removals, list.length, drained) };
+  return {
+    ...base,
+    best,
+    message: summary(replica, app.spec, group, placement?.host, best, removals, list.length, drained),
+  };
 }
 
 function message(text: string, host: string | undefined, drained: boolean): { readonly message: string } {

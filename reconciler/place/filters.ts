@@ -11,6 +11,8 @@ export type FilterName =
   | 'closed'
   | 'labels'
   | 'network'
+  | 'affinity'
+  | 'antiAffinity'
   | 'cpu'
   | 'memory'
   | 'pids'
@@ -38,6 +40,8 @@ const ORDER: readonly FilterName[] = [
   'closed',
   'labels',
   'network',
+  'affinity',
+  'antiAffinity',
   'cpu',
   'memory',
   'pids',

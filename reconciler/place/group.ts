@@ -1,5 +1,7 @@
 import type { AppSpec } from '../model/catalog.ts';
 import type { Demand, Placement } from '../model/replica.ts';
+import { ruleAgainst } from './affinity.ts';
+import type { Neighbourhood } from './affinity.ts';
 import type { FilterName } from './filters.ts';
 import { take } from './table.ts';
 import type { Cell, HostTable } from './table.ts';
@@ -23,6 +25,8 @@ export interface Group {
   readonly bests: Int32Array;
   readonly limits: { readonly switch: number; readonly rack: number; readonly host: number };
   readonly pack: boolean;
+  /** What other Apps make of the hosts; undefined when none concerns it. */
+  readonly around: Neighbourhood | undefined;
   readonly weights: Weights;
   /** How many of its replicas are behind a switch, in a rack, on a host. */
   readonly onSwitch: Int32Array;
@@ -76,25 +80,19 @@ export function demandOf({ resources }: Pick<AppSpec, 'resources'>): Demand {
   return { cpu: resources.cpu, memory: resources.memory, pids: resources.pids };
 }
 
+/** What the group of an App stands on. */
+export type Ground = Pick<Group, 'rows' | 'cells' | 'weights' | 'pack' | 'around'>;
+
 /** The group of an App with the placements that it has. */
-export function groupOf(
-  table: HostTable,
-  app: AppSpec,
-  { rows, cells }: Pick<Group, 'rows' | 'cells'>,
-  weights: Weights,
-  placed: readonly Placement[],
-  pack: boolean,
-): Group {
+export function groupOf(table: HostTable, app: AppSpec, ground: Ground, placed: readonly Placement[]): Group {
   const { spread } = app;
+  const { weights, pack } = ground;
   const group: Group = {
     demand: demandOf(app),
     replicas: app.replicas,
-    rows,
-    cells,
+    ...ground,
     bests: new Int32Array(table.cells).fill(UNKNOWN),
     limits: { switch: spread.switch ?? Infinity, rack: spread.rack ?? Infinity, host: spread.host ?? Infinity },
-    pack,
-    weights,
     onSwitch: new Int32Array(table.switches),
     inRack: new Int32Array(table.racks),
     onHost: new Int32Array(table.views.length),
@@ -151,6 +149,8 @@ function count(table: HostTable, group: Group, row: number, step: 1 | -1): void 
 export function obstacle(table: HostTable, group: Group, row: number): FilterName | undefined {
   const { free, switchOf, rackOf } = table;
   const { demand, limits } = group;
+  const against = ruleAgainst(group.around, row);
+  if (against) return against.apart ? 'antiAffinity' : 'affinity';
   if (at(free.cpu, row) < demand.cpu) return 'cpu';
   if (at(free.memory, row) < demand.memory) return 'memory';
   if (at(free.pids, row) < demand.pids) return 'pids';
@@ -161,8 +161,9 @@ export function obstacle(table: HostTable, group: Group, row: number): FilterNam
 }
 
 /** The part of it that the host alone decides. */
-function hasRoom({ free }: HostTable, { demand, limits, onHost }: Group, row: number): boolean {
+function hasRoom({ free }: HostTable, { demand, limits, onHost, around }: Group, row: number): boolean {
   return (
+    (around === undefined || around.barredBy[row] === 0) &&
     at(free.cpu, row) >= demand.cpu &&
     at(free.memory, row) >= demand.memory &&
     at(free.pids, row) >= demand.pids &&
@@ -171,10 +172,12 @@ function hasRoom({ free }: HostTable, { demand, limits, onHost }: Group, row: nu
 }
 
 /**
- * How good a candidate is; compared member by member, less is better: replicas of the App behind its switch, in its rack
- * and on it, each over what fits there, then how full the host will be (negative when packing).
+ * How good a candidate is; compared member by member, less is better: wishes for the company of other Apps that are not met,
+ * replicas of the App behind its switch, in its rack and on it, each over what fits there, then how full the host will be
+ * (negative when packing).
  */
 export interface Score {
+  readonly affinity: number;
   readonly switch: number;
   readonly rack: number;
   readonly host: number;
@@ -184,6 +187,7 @@ export interface Score {
 /** The score of a candidate as things stand now. */
 export function scoreOf(table: HostTable, group: Group, row: number): Score {
   return {
+    affinity: group.around?.unmet[row] ?? 0,
     switch: at(group.switchLoad, at(table.switchOf, row)),
     rack: at(group.rackLoad, at(table.rackOf, row)),
     host: at(group.hostLoad, row),
@@ -208,21 +212,25 @@ function fillOf(
 
 /** Negative when the first score is better. */
 export function compareScores(a: Score, b: Score): number {
-  return a.switch - b.switch || a.rack - b.rack || a.host - b.host || a.fill - b.fill;
+  return a.affinity - b.affinity || a.switch - b.switch || a.rack - b.rack || a.host - b.host || a.fill - b.fill;
 }
 
 /** The row of a cell with the least score, all of one switch and rack, that no filter removes; the first by name among equals. */
 function bestIn(table: HostTable, group: Group, { rows }: Cell): number {
-  const { hostLoad } = group;
+  const { hostLoad, around } = group;
+  let unmet = Infinity;
   let onHost = Infinity;
   let least = Infinity;
   let best = NONE;
   for (let index = 0; index < rows.length; index += 1) {
     const row = at(rows, index);
+    const lacks = around === undefined ? 0 : (around.unmet[row] ?? 0);
+    if (lacks > unmet) continue;
     const load = at(hostLoad, row);
-    if (load > onHost) continue;
+    if (lacks === unmet && load > onHost) continue;
     const fill = fillOf(table, group, row);
-    if ((load === onHost && fill >= least) || !hasRoom(table, group, row)) continue;
+    if ((lacks === unmet && load === onHost && fill >= least) || !hasRoom(table, group, row)) continue;
+    unmet = lacks;
     onHost = load;
     least = fill;
     best = row;
@@ -244,6 +252,28 @@ function wins(table: HostTable, group: Group, row: number, other: number): boole
  * of each other cell is still known, and it is looked for only where switch and rack do not already lose.
  */
 export function choose(table: HostTable, group: Group): number | undefined {
+  return group.around?.rules.some(({ required }) => !required) === true
+    ? choosePleased(table, group)
+    : chooseSpread(table, group);
+}
+
+/** The same where wishes for the company of other Apps come first: the best of each cell is looked at. */
+function choosePleased(table: HostTable, group: Group): number | undefined {
+  const { cells, bests, limits } = group;
+  let best: { readonly row: number; readonly score: Score } | undefined;
+  for (const cell of cells) {
+    if (at(group.onSwitch, cell.switch) >= limits.switch || at(group.inRack, cell.rack) >= limits.rack) continue;
+    if (at(bests, cell.index) === UNKNOWN) bests[cell.index] = bestIn(table, group, cell);
+    const row = at(bests, cell.index);
+    if (row === NONE) continue;
+    const score = scoreOf(table, group, row);
+    const order = best ? compareScores(score, best.score) : -1;
+    if (!best || order < 0 || (order === 0 && row < best.row)) best = { row, score };
+  }
+  return best?.row;
+}
+
+function chooseSpread(table: HostTable, group: Group): number | undefined {
   const { cells, bests, limits, switchLoad, rackLoad } = group;
   let onSwitch = Infinity;
   let inRack = Infinity;

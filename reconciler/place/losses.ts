@@ -1,6 +1,6 @@
-import { SPREAD_LEVELS } from '../model/book.ts';
-import type { SpreadLevel } from '../model/book.ts';
 import type { Placement } from '../model/replica.ts';
+import { SPREAD_LEVELS } from '../model/topology.ts';
+import type { SpreadLevel } from '../model/topology.ts';
 import { byReplica } from './survey.ts';
 import { suppose } from './trial.ts';
 import type { Trial } from './trial.ts';

@@ -3,6 +3,7 @@ import type { Draining } from '../model/notice.ts';
 import { appOf } from '../model/replica.ts';
 import type { Placement } from '../model/replica.ts';
 import type { Proposal } from '../model/reservations.ts';
+import { inOrderOfNeed } from './affinity.ts';
 import { demandOf } from './group.ts';
 import { forgetProposals } from './hosts.ts';
 import { noGrowth } from './reasons.ts';
@@ -42,7 +43,7 @@ function inScope({ scope }: PlaceInput, app: string): boolean {
   return scope?.apps.has(app) ?? true;
 }
 
-/** Most critical level first, then the App whose replicas are largest, then by name. */
+/** Most critical level first, then the App whose replicas are largest, then by name; none before those that it is to be near to. */
 function inOrder({ input, table }: Run): readonly Resource<AppSpec>[] {
   const sum = (column: Float64Array): number =>
     Math.max(
@@ -55,9 +56,8 @@ function inOrder({ input, table }: Run): readonly Resource<AppSpec>[] {
     const demand = demandOf(spec);
     return demand.cpu / cpu + demand.memory / memory;
   };
-  const order = (a: Resource<AppSpec>, b: Resource<AppSpec>): number =>
-    a.spec.level - b.spec.level || size(b) - size(a) || (a.name < b.name ? -1 : 1);
-  return [...input.catalog.apps.values()].filter(({ name }) => inScope(input, name)).sort(order);
+  const order = (a: Resource<AppSpec>, b: Resource<AppSpec>): number => size(b) - size(a) || (a.name < b.name ? -1 : 1);
+  return inOrderOfNeed(input.catalog.apps, order).filter(({ name }) => inScope(input, name));
 }
 
 /** A run just before an App's turn. */

@@ -2,6 +2,8 @@ import type { Book } from '../model/book.ts';
 import type { AppSpec, Catalog, Resource } from '../model/catalog.ts';
 import type { Demand, Placement } from '../model/replica.ts';
 import { formatBytes, formatCpu } from '../model/units.ts';
+import { ruleAgainst, ruleText } from './affinity.ts';
+import type { Rule } from './affinity.ts';
 import type { PoolCount } from './addresses.ts';
 import { tally } from './filters.ts';
 import type { FilterName, Removal } from './filters.ts';
@@ -16,12 +18,20 @@ export interface Why {
   readonly message: string;
 }
 
-const WORDS: Readonly<Record<FilterName, (app: AppSpec) => string>> = {
+/** The Apps that rules name: `cache or web`. */
+function named(rules: readonly Rule[], apart: boolean): string {
+  const names = rules.filter((rule) => rule.required && rule.apart === apart).map(({ app }) => app);
+  return [...new Set(names)].join(' or ');
+}
+
+const WORDS: Readonly<Record<FilterName, (app: AppSpec, rules: readonly Rule[]) => string>> = {
   zone: ({ zone }) => `not in zone ${zone}`,
   level: ({ zone, level }) => `zone ${zone} does not take level ${String(level)}`,
   closed: () => 'not schedulable',
   labels: ({ hosts }) => `without ${labelText(hosts.matchLabels)}`,
   network: ({ network }) => `without Network ${network}`,
+  affinity: (_app, rules) => `not near ${named(rules, false)}`,
+  antiAffinity: (_app, rules) => `beside ${named(rules, true)}`,
   cpu: () => 'too little CPU left',
   memory: () => 'too little memory left',
   pids: () => 'too few processes left',
@@ -38,8 +48,12 @@ function labelText(labels: Readonly<Record<string, string>>): string {
 }
 
 /** One removal in words: `2 too little CPU left (h1)`. */
-export function removalText(app: AppSpec, { filter, removed, example }: Removal): string {
-  return `${String(removed)} ${WORDS[filter](app)}${example === undefined ? '' : ` (${example})`}`;
+export function removalText(
+  app: AppSpec,
+  { filter, removed, example }: Removal,
+  { around }: Pick<Group, 'around'>,
+): string {
+  return `${String(removed)} ${WORDS[filter](app, around?.rules ?? [])}${example === undefined ? '' : ` (${example})`}`;
 }
 
 /** An amount of a resource as a person reads it. */
@@ -73,14 +87,17 @@ function lacking(table: HostTable, { demand }: Group, row: number): string {
 }
 
 /** The host that comes nearest to taking a replica, and what would make room. */
-function nearestMiss(table: HostTable, group: Group): string | undefined {
+function nearestMiss(table: HostTable, group: Group, app: string): string | undefined {
   let nearest: number | undefined;
-  for (const row of group.rows)
+  const open = group.rows.filter((row) => ruleAgainst(group.around, row) === undefined);
+  for (const row of open.length > 0 ? open : group.rows)
     if (nearest === undefined || shortfall(table, group, row) < shortfall(table, group, nearest)) nearest = row;
   if (nearest === undefined) return undefined;
   const name = hostName(table, nearest);
   const filter = obstacle(table, group, nearest);
   if (filter === undefined) return undefined;
+  const rule = ruleAgainst(group.around, nearest);
+  if (rule) return `${name} is out: App ${app} must ${rule.apart ? 'not ' : ''}be ${ruleText(rule)}`;
   if (filter.startsWith('spread.'))
     return `${name} has the room: raise ${filter} or add hosts in another ${filter.slice('spread.'.length)}`;
   return `${name} comes nearest and lacks ${lacking(table, group, nearest)}: free or add as much, or ask for less`;
@@ -104,8 +121,8 @@ export function nowhere(
   if (unread !== undefined) return { reasons, message: `App ${app.name} waits: ${unread} is missing or has errors` };
   if (table.views.length === 0)
     return { reasons, message: `App ${app.name} finds no host: no Host in a Zone has reported yet` };
-  const removed = reasons.map((removal) => removalText(app.spec, removal)).join(', ');
-  const near = nearestMiss(table, group);
+  const removed = reasons.map((removal) => removalText(app.spec, removal, group)).join(', ');
+  const near = nearestMiss(table, group, app.name);
   const end = near === undefined ? '' : `. ${near}`;
   return { reasons, message: `App ${app.name} finds no host among ${String(table.views.length)}: ${removed}${end}` };
 }

@@ -6,6 +6,8 @@ import type { Demand, Placement } from '../model/replica.ts';
 import type { Proposal } from '../model/reservations.ts';
 import { addressPool } from './addresses.ts';
 import type { AddressPool } from './addresses.ts';
+import { neighbourhood, rulesOf } from './affinity.ts';
+import type { Rule } from './affinity.ts';
 import { candidateFinder } from './filters.ts';
 import type { Candidates, Removal } from './filters.ts';
 import { demandOf, groupOf, weightsOf } from './group.ts';
@@ -33,6 +35,8 @@ export interface Run {
   readonly survey: Survey;
   readonly table: HostTable;
   readonly candidates: (app: AppSpec) => Candidates;
+  /** What each App asks of others, and they of it. */
+  readonly rules: (app: string) => readonly Rule[];
   /** By candidates and demand: Apps of one size share them. */
   readonly weights: Map<Candidates, Map<string, Weights>>;
   /** The addresses of a Network for a zone. */
@@ -72,7 +76,13 @@ function absent(views: readonly HostView[], book: Book): readonly HostView[] {
 }
 
 /** A run over a book: what is free is what the book says. */
-export function runOver(input: PlaceInput, book: Book, found: Survey, proposals: Proposal[] = []): Run {
+export function runOver(
+  input: PlaceInput,
+  book: Book,
+  found: Survey,
+  proposals: Proposal[] = [],
+  rules?: Run['rules'],
+): Run {
   const { side = { part: 0, of: 1 } } = input;
   let made: HostTable | undefined;
   // where nothing is to be placed nobody asks for it; who places asks before the first proposal
@@ -88,6 +98,7 @@ export function runOver(input: PlaceInput, book: Book, found: Survey, proposals:
     return known;
   };
   let finder: Run['candidates'] | undefined;
+  let asked = rules;
   return {
     input,
     book,
@@ -97,6 +108,7 @@ export function runOver(input: PlaceInput, book: Book, found: Survey, proposals:
       return table();
     },
     candidates: (app) => (finder ??= candidateFinder(input.catalog, table()))(app),
+    rules: (app) => (asked ??= rulesOf(input.catalog))(app),
     weights: new Map(),
     pool,
     turns: new Map(found.turns),
@@ -127,8 +139,16 @@ function weightsIn({ table, weights }: Run, candidates: Candidates, demand: Dema
 export function groupIn(run: Run, app: Resource<AppSpec>): Group {
   const { table, input, book, survey: found } = run;
   const candidates = run.candidates(app.spec);
-  const weights = weightsIn(run, candidates, demandOf(app.spec));
+  const { rows, cells } = candidates;
+  const around = neighbourhood(table, book, rows, run.rules(app.name));
+  const weights = around
+    ? weightsOf(
+        table,
+        rows.filter((row) => around.barredBy[row] === 0),
+        demandOf(app.spec),
+      )
+    : weightsIn(run, candidates, demandOf(app.spec));
   const pack = input.catalog.zones.get(app.spec.zone)?.spec.strategy === 'pack';
   const placed = (found.replicas.get(app.name) ?? []).flatMap((replica) => book.placements.get(replica) ?? []);
-  return groupOf(table, app.spec, candidates, weights, placed, pack);
+  return groupOf(table, app.spec, { rows, cells, weights, pack, around }, placed);
 }

@@ -1,6 +1,7 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
 import type { Demand, Placement } from '../model/replica.ts';
 import type { Proposal } from '../model/reservations.ts';
+import { neighboursOf } from './affinity.ts';
 import { choose, obstacle, seat } from './group.ts';
 import type { Group } from './group.ts';
 import { noAddress, nowhere } from './reasons.ts';
@@ -41,9 +42,9 @@ function settle(run: Run, app: Resource<AppSpec>, group: Group, wish: Wish): boo
   const home = { zone, host: hostName(table, row), network, address, demand, epoch };
   const placement = { replica, app: app.name, ...home, ...(from && moves ? { from: from.host } : {}) };
   const hostEpoch = table.views[row]?.record.epoch ?? 0;
-  const proposal: Proposal = moves
-    ? { op: 'move', placement, hostEpoch, spread }
-    : { op: 'place', placement, hostEpoch, spread, ...block };
+  const beside = neighboursOf(group.around?.rules ?? []);
+  const homing = { placement, hostEpoch, spread, ...(beside ? { beside } : {}) };
+  const proposal: Proposal = moves ? { op: 'move', ...homing } : { op: 'place', ...homing, ...block };
   if (!propose(run, proposal)) return false;
   seat(table, group, row, demand, 1);
   return true;

@@ -100,7 +100,7 @@ export function suppose<T>(at: Trial, { lost, wanted }: Supposition, look: (afte
   const input = { ...at.input, catalog: { ...at.input.catalog, apps }, hosts };
   try {
     if (lost) book.apply(lossOf(book, lost));
-    const run = runOver(input, book, surveyOf(at, wanted));
+    const run = runOver(input, book, surveyOf(at, wanted), [], at.run.rules);
     const unplaceable = finishRun(run);
     return look({ input, run, unplaceable });
   } finally {

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { addressKey, createBook, SPREAD_LEVELS } from '../../reconciler/model/book.ts';
+import { addressKey, createBook } from '../../reconciler/model/book.ts';
 import type { Book } from '../../reconciler/model/book.ts';
 import { decide } from '../../reconciler/model/decide.ts';
 import type { Placement } from '../../reconciler/model/replica.ts';
 import type { AddressRecord, CommitRequest, Delta, HostRecord, Proposal } from '../../reconciler/model/reservations.ts';
-import { homeZone, leaseOf, LIMITS, request, TOPOLOGY } from '../support/requests.ts';
+import { SPREAD_LEVELS } from '../../reconciler/model/topology.ts';
+import type { SpreadLevel } from '../../reconciler/model/topology.ts';
+import { BESIDE, homeZone, leaseOf, LIMITS, request, TOPOLOGY } from '../support/requests.ts';
 
 type Decide = typeof decide;
 
@@ -86,6 +88,23 @@ function spreadKept({ placements, hosts }: Plain): void {
     }
 }
 
+function inDomain({ placements, hosts }: Plain, app: string, level: SpreadLevel, domain: string | undefined): boolean {
+  return [...placements.values()].some((p) => p.app === app && hosts.get(p.host)?.[level] === domain);
+}
+
+/** Apps that are to be apart are so; one that is to be near to another came there while that was there. */
+function neighboursKept(before: Plain, after: Plain, proposals: readonly Proposal[]): void {
+  for (const { replica, app, host } of after.placements.values()) {
+    const { near = [], apart = [] } = BESIDE[app] ?? {};
+    for (const { app: other, within } of apart)
+      assert.ok(!inDomain(after, other, within, after.hosts.get(host)?.[within]), `${replica} is beside ${other}`);
+    const leaves = proposals.some(({ op }) => op === 'release' || op === 'move');
+    if (leaves || before.placements.get(replica)?.host === host) continue;
+    for (const { app: other, within } of near)
+      assert.ok(inDomain(after, other, within, after.hosts.get(host)?.[within]), `${replica} is not near ${other}`);
+  }
+}
+
 function rightHosts(before: Plain, after: Plain): void {
   for (const [id, placement] of after.placements) {
     const record = after.hosts.get(placement.host);
@@ -139,6 +158,7 @@ function holds(by: Decide, requests: readonly (readonly [readonly Proposal[], nu
     restRespected(state, next, now);
     spreadKept(next);
     blocksKept(next);
+    neighboursKept(state, next, proposals);
     rightHosts(state, next);
     sumsAgree(book, next);
     state = next;
@@ -196,15 +216,28 @@ describe('any sequence of commits', () => {
       }),
       { numRuns: 3000, seed: 1 },
     );
-    const refusals = ['host-closed', 'wrong-zone', 'epoch', 'capacity', 'spread', 'placed-elsewhere'];
-    const expected = [...refusals, 'no-host', 'address-owned', 'address-resting', 'block-leased', 'accepted'].map(
-      (word) => `place ${word}`,
-    );
+    const refusals = ['host-closed', 'wrong-zone', 'epoch', 'capacity', 'spread', 'placed-elsewhere', 'affinity'];
+    const expected = [
+      ...refusals,
+      'no-host',
+      'anti-affinity',
+      'address-owned',
+      'address-resting',
+      'block-leased',
+      'accepted',
+    ].map((word) => `place ${word}`);
     for (const word of [
       ...expected,
-      ...['not-placed', 'placed-elsewhere', 'capacity', 'spread', 'host-closed', 'accepted'].map(
-        (word) => `move ${word}`,
-      ),
+      ...[
+        'not-placed',
+        'placed-elsewhere',
+        'capacity',
+        'spread',
+        'affinity',
+        'anti-affinity',
+        'host-closed',
+        'accepted',
+      ].map((word) => `move ${word}`),
       'resize capacity',
       'resize accepted',
       'release accepted',
@@ -229,6 +262,10 @@ const broken: Readonly<Record<string, Decide>> = {
     return decide({ ...book, address, addresses: new Map(unleased) }, asked);
   },
   'does not check spread': (book, asked) => decide({ ...book, count: () => 0, residents: () => new Map() }, asked),
+  'does not check who is near': (book, asked) =>
+    decide({ ...book, count: (app, level, domain) => (app === 'a' ? 1 : book.count(app, level, domain)) }, asked),
+  'does not check who is to be apart': (book, asked) =>
+    decide({ ...book, residents: (host) => new Map([...book.residents(host)].filter(([app]) => app !== 'c')) }, asked),
   'places a replica twice': (book, asked) => decide({ ...book, placements: new Map() }, asked),
   'does not look at the zone or the state': (book, asked) => {
     const open = [...book.hosts].map(([name, record]): [string, HostRecord] => [

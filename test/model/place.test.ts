@@ -5,8 +5,10 @@ import { addressKey, createBook } from '../../reconciler/model/book.ts';
 import type { Book } from '../../reconciler/model/book.ts';
 import { selects } from '../../reconciler/model/catalog.ts';
 import type { AppSpec, Catalog } from '../../reconciler/model/catalog.ts';
+import { decide } from '../../reconciler/model/decide.ts';
 import { fateOf } from '../../reconciler/model/fate.ts';
 import type { Placement } from '../../reconciler/model/replica.ts';
+import type { SpreadLevel } from '../../reconciler/model/topology.ts';
 import { explain } from '../../reconciler/place/explain.ts';
 import { hostViews } from '../../reconciler/place/hosts.ts';
 import type { HostView } from '../../reconciler/place/hosts.ts';
@@ -66,6 +68,32 @@ function fits(catalog: Catalog, book: Book, view: HostView, spec: AppSpec, name:
   );
 }
 
+/** Whether what Apps ask of each other lets a replica go to a host, written down once more. */
+function welcome(catalog: Catalog, book: Book, { record }: HostView, name: string): boolean {
+  const there = (app: string, within: SpreadLevel): boolean => book.count(app, within, record[within]) > 0;
+  return [...catalog.apps.values()].every(({ name: by, spec: { affinity = [], antiAffinity = [] } }) => {
+    const near = by !== name || affinity.every(({ app, within, required }) => !required || there(app, within));
+    const apart = antiAffinity.every(({ app, within, required }) => {
+      const other = by === name ? app : app === name ? by : undefined;
+      return !required || other === undefined || !there(other, within);
+    });
+    return near && apart;
+  });
+}
+
+/** Whoever gets a new home may be there, by all that is there at that moment. */
+function allWelcome({ catalog, views, result }: Step, before: Book, now: number): void {
+  const book = createBook(before);
+  for (const proposal of result.proposals) {
+    if (proposal.op === 'place') {
+      const { replica, app, host } = proposal.placement;
+      const view = views.find(({ record }) => record.host === host) ?? assert.fail();
+      assert.ok(welcome(catalog, book, view, app), `${replica} may not be on ${host}`);
+    }
+    book.apply(decide(book, { id: '', now, proposals: [proposal] }).deltas);
+  }
+}
+
 function freeAddress(catalog: Catalog, book: Book, network: string, now: number): boolean {
   if (network !== 'tiny') return true;
   return [10, 11, 12, 13, 14].some((byte) => {
@@ -82,7 +110,7 @@ function complete({ catalog, views, result }: Step, book: Book, now: number): vo
       const id = `${name}-${String(ordinal)}`;
       if (book.placements.has(id)) continue;
       assert.ok(told.has(id), `${id} is neither placed nor told about`);
-      const open = views.filter((view) => fits(catalog, book, view, spec, name));
+      const open = views.filter((view) => fits(catalog, book, view, spec, name) && welcome(catalog, book, view, name));
       assert.ok(
         open.length === 0 || !freeAddress(catalog, book, spec.network, now),
         `${id} would fit on ${open.map(({ record }) => record.host).join()}`,
@@ -106,6 +134,7 @@ describe('any history of catalogs', () => {
             done.result.proposals,
             'equal input, equal output',
           );
+          allWelcome(done, book, now);
           commitAll(book, done.result.proposals, now);
           assert.deepEqual(new Map([...done.result.placements]), new Map([...book.placements]), 'as foreseen');
           sticky(before, done, book);

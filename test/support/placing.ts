@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createBook } from '../../reconciler/model/book.ts';
 import type { Book } from '../../reconciler/model/book.ts';
 import { decide } from '../../reconciler/model/decide.ts';
 import type { Assignment, Demand, Report } from '../../reconciler/model/replica.ts';
@@ -59,4 +60,28 @@ export function where({ placements }: PlaceResult): readonly string[] {
 /** Hosts of the placements, sorted. */
 export function hostsUsed(result: PlaceResult): readonly string[] {
   return [...result.placements.values()].map(({ host }) => host).sort();
+}
+
+/** What becomes of a sketch where nothing was placed before. */
+export interface Case {
+  readonly name: string;
+  readonly sketch: Sketch;
+  readonly capacity?: Partial<Demand>;
+  /** Hosts of the placements, sorted. */
+  readonly hosts: readonly string[];
+  /** Filters of the unplaceable, one text each: `web-1: cpu 2 h1`. */
+  readonly reasons?: readonly string[];
+}
+
+/** Places the sketch of a case, twice: the second time there must be nothing to propose. */
+export function holds({ sketch, capacity, hosts, reasons = [] }: Case): void {
+  const world = { book: createBook(), ...(capacity ? { capacity } : {}) };
+  const result = step(sketch, world);
+  assert.deepEqual(hostsUsed(result), hosts);
+  const told = result.unplaceable.map(
+    ({ replica, reasons: list }) =>
+      `${replica}: ${list.map((r) => `${r.filter} ${String(r.removed)} ${String(r.example)}`).join('; ')}`,
+  );
+  assert.deepEqual(told, reasons);
+  assert.deepEqual(step(sketch, world).proposals, [], 'a second time there is nothing to propose');
 }

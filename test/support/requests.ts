@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Proposal, SpreadLimits } from '../../reconciler/model/reservations.ts';
+import type { Neighbours, Proposal, SpreadLimits } from '../../reconciler/model/reservations.ts';
 
 /** Two switches, three racks, four hosts; the limits of each App stay the same for the whole run. */
 export const TOPOLOGY: readonly (readonly [string, string, string])[] = [
@@ -9,6 +9,12 @@ export const TOPOLOGY: readonly (readonly [string, string, string])[] = [
   ['h3', 'r2', 's1'],
 ];
 export const LIMITS: Readonly<Record<string, SpreadLimits>> = { a: { host: 1 }, b: { rack: 2, switch: 3 }, c: {} };
+/** What each App asks of others, likewise. */
+export const BESIDE: Readonly<Record<string, Neighbours>> = {
+  a: { apart: [{ app: 'c', within: 'host' }] },
+  b: { near: [{ app: 'a', within: 'switch' }] },
+  c: { apart: [{ app: 'a', within: 'host' }] },
+};
 /** One host is in a zone of its own, as long as nothing else is said. */
 export const homeZone = (host: string): string => (host === 'h3' ? 'aux' : 'main');
 const hostIndex = fc.nat(TOPOLOGY.length - 1);
@@ -54,11 +60,18 @@ const placeOp = home.map(([id, host, address, wants, hostEpoch, other]): Proposa
     demand: wants,
     epoch: 1,
   };
-  return { op: 'place', placement, hostEpoch, spread: LIMITS[app] ?? {}, ...leaseOf(app, placement.address) };
+  return {
+    op: 'place',
+    placement,
+    hostEpoch,
+    spread: LIMITS[app] ?? {},
+    beside: BESIDE[app] ?? {},
+    ...leaseOf(app, placement.address),
+  };
 });
 const moveOp = fc.tuple(placeOp, fc.constantFrom(2, 2, 2, 3)).map(([place, epoch]): Proposal => {
-  const { placement, hostEpoch, spread } = place as Proposal & { op: 'place' };
-  return { op: 'move', placement: { ...placement, epoch, from: 'h0' }, hostEpoch, spread };
+  const { placement, block: _none, ...rest } = place as Proposal & { op: 'place' };
+  return { ...rest, op: 'move', placement: { ...placement, epoch, from: 'h0' } };
 });
 const resizeOp = fc
   .tuple(replica, demand)

@@ -1,4 +1,6 @@
 import fc from 'fast-check';
+import type { AppSpec } from '../../reconciler/model/catalog.ts';
+import type { SpreadLevel } from '../../reconciler/model/topology.ts';
 import { resources } from './catalog.ts';
 import type { Sketch } from './catalog.ts';
 
@@ -23,15 +25,38 @@ const app = fc.record({
   spread: fc.constantFrom({}, {}, { host: 1 }, { rack: 2 }, { switch: 3, host: 2 }),
   maxUnavailable: fc.integer({ min: 1, max: 3 }),
 });
+const companion = fc.record({
+  field: fc.constantFrom('affinity' as const, 'antiAffinity' as const, 'antiAffinity' as const),
+  within: fc.constantFrom('switch' as const, 'rack' as const, 'host' as const),
+  required: fc.boolean(),
+  of: fc.nat(3),
+});
+
+/** Apps with what they ask of those before them by name, so that none wait for each other. */
+function accompanied(
+  apps: Readonly<Record<string, Partial<AppSpec>>>,
+  asked: readonly { field: 'affinity' | 'antiAffinity'; within: SpreadLevel; required: boolean; of: number }[],
+): Readonly<Record<string, Partial<AppSpec>>> {
+  const names = Object.keys(apps).sort();
+  const of = (name: string): Partial<AppSpec> => {
+    const before = names.filter((other) => other < name);
+    const one = asked['abcd'.indexOf(name)];
+    const app = one && before[one.of];
+    return one && app !== undefined ? { [one.field]: [{ app, within: one.within, required: one.required }] } : {};
+  };
+  return Object.fromEntries(names.map((name) => [name, { ...apps[name], ...of(name) }]));
+}
+
 /** Catalogs of up to eight hosts in two zones, four Apps, and a Network with five addresses. */
 export const sketch: fc.Arbitrary<Sketch> = fc
   .record({
     hosts: fc.array(host, { maxLength: 8 }),
     apps: fc.dictionary(fc.constantFrom('a', 'b', 'c', 'd'), app, { noNullPrototype: true }),
+    asked: fc.array(companion, { minLength: 4, maxLength: 4 }),
     strategy: fc.constantFrom('spread' as const, 'pack' as const),
     held: fc.constantFrom({}, {}, {}, { heldOwners: ['*'] }, { heldOwners: ['team'] }, { heldObjects: ['App/a'] }),
   })
-  .map(({ hosts, apps, strategy, held }): Sketch => {
+  .map(({ hosts, apps: bare, asked, strategy, held }): Sketch => {
     const named = hosts.map(({ pool, disk, rack, behind, schedulable, cpu }, i) => [
       `h${String(i)}`,
       {
@@ -41,6 +66,7 @@ export const sketch: fc.Arbitrary<Sketch> = fc
         capacity: { cpu },
       },
     ]);
+    const apps = accompanied(bare, asked);
     const readable = Object.entries(apps).filter(([name]) => !('heldObjects' in held && name === 'a'));
     return {
       hosts: Object.fromEntries(named) as NonNullable<Sketch['hosts']>,

@@ -8,7 +8,7 @@ import { canonical } from '../../reconciler/model/fingerprint.ts';
 import type { CommitReply, CommitRequest, Proposal, ReservationState } from '../../reconciler/model/reservations.ts';
 import type { Lease, Store } from '../../reconciler/model/store.ts';
 import type { OpenStore } from '../conformance/store.ts';
-import { homeZone, leaseOf, LIMITS, request, TOPOLOGY } from './requests.ts';
+import { BESIDE, homeZone, leaseOf, LIMITS, request, TOPOLOGY } from './requests.ts';
 import { draftOf } from './store-writer.ts';
 
 /** What the store should be, as simply as it can be said. */
@@ -247,11 +247,18 @@ const placing = fc.tuple(replica, fc.nat(3), fc.nat(7), demand).map(([id, host, 
     address: `10.0.0.${String(at)}`,
   };
   const placement = { replica: id, app, ...there, demand: wants, epoch: 1 };
-  return { op: 'place', placement, hostEpoch: 1, spread: LIMITS[app] ?? {}, ...leaseOf(app, there.address) };
+  return {
+    op: 'place',
+    placement,
+    hostEpoch: 1,
+    spread: LIMITS[app] ?? {},
+    beside: BESIDE[app] ?? {},
+    ...leaseOf(app, there.address),
+  };
 });
 const rehoming = fc.tuple(placing, fc.constantFrom(2, 2, 3)).map(([place, epoch]): Proposal => {
-  const { placement, hostEpoch, spread } = place as Proposal & { op: 'place' };
-  return { op: 'move', placement: { ...placement, epoch, from: 'h0' }, hostEpoch, spread };
+  const { placement, block: _none, ...rest } = place as Proposal & { op: 'place' };
+  return { ...rest, op: 'move', placement: { ...placement, epoch, from: 'h0' } };
 });
 const resizing = fc
   .tuple(replica, demand)

@@ -14,15 +14,23 @@ export interface Dangling extends Clash {
   readonly target: ObjectId;
 }
 
-/** References of Apps to Zones and Networks that are not there. */
+/** References of Apps to Zones, Networks and other Apps that are not there. */
 export function danglingReferences(tables: Tables): readonly Dangling[] {
   const zones = [...tables.Zone.keys()];
   const networks = [...tables.Network.keys()];
+  const apps = [...tables.App.keys()];
   return byName(tables.App).flatMap(([name, app]) => {
     const { zone, network } = app.spec;
     return [
       ...(tables.Zone.has(zone) ? [] : [dangling(name, app, 'Zone', zone, '/spec/zone', zones)]),
       ...(tables.Network.has(network) ? [] : [dangling(name, app, 'Network', network, '/spec/network/name', networks)]),
+      ...(['affinity', 'antiAffinity'] as const).flatMap((field) =>
+        (app.spec[field] ?? []).flatMap((one, at) =>
+          tables.App.has(one.app)
+            ? []
+            : [dangling(name, app, 'App', one.app, `/spec/${field}/${String(at)}/app`, apps)],
+        ),
+      ),
     ];
   });
 }
@@ -30,7 +38,7 @@ export function danglingReferences(tables: Tables): readonly Dangling[] {
 function dangling(
   name: string,
   app: AppResource,
-  kind: 'Zone' | 'Network',
+  kind: 'Zone' | 'Network' | 'App',
   target: string,
   pointer: string,
   known: readonly string[],

@@ -1,5 +1,5 @@
 import type { App } from '../../../schemas/types.ts';
-import type { AppSpec, ProbeSpec, Probes, Resources, RolloutSpec, Volume } from '../../model/catalog.ts';
+import type { AppSpec, Companion, ProbeSpec, Probes, Resources, RolloutSpec, Volume } from '../../model/catalog.ts';
 import { parseBytes, parseCpu, parseDuration } from '../../model/units.ts';
 import { rateOf } from './network.ts';
 import { pathProblem } from './paths.ts';
@@ -12,8 +12,20 @@ const LEAST_MEMORY = 6 * 1024 * 1024;
 
 type Manifest = App['spec'];
 
+type OptionalField =
+  | 'command'
+  | 'args'
+  | 'user'
+  | 'workdir'
+  | 'openFiles'
+  | 'affinity'
+  | 'antiAffinity'
+  | 'egress'
+  | 'ingress'
+  | 'rollout';
+
 /** The App's spec in plain units. */
-export function appSpec({ spec }: App, say: Say): AppSpec {
+export function appSpec({ metadata, spec }: App, say: Say): AppSpec {
   const restart = filled(spec.restart);
   const backoff = positive(filled(restart.backoff), '/spec/restart/backoff', say);
   const maxBackoff = positive(filled(restart.maxBackoff), '/spec/restart/maxBackoff', say);
@@ -42,19 +54,37 @@ export function appSpec({ spec }: App, say: Say): AppSpec {
     stop: { signal: filled(stop.signal), grace: parseDuration(filled(stop.grace)) },
     restart: { backoff, maxBackoff, resetAfter: parseDuration(filled(restart.resetAfter)) },
     maxUnavailable: filled(spec.update?.maxUnavailable),
-    ...defined<Pick<AppSpec, 'command' | 'args' | 'user' | 'workdir' | 'openFiles' | 'egress' | 'ingress' | 'rollout'>>(
-      {
-        command: spec.command,
-        args: spec.args,
-        user: spec.user,
-        workdir: spec.workdir,
-        openFiles: spec.openFiles,
-        egress: rateOf(spec.network.egress, '/spec/network/egress', say),
-        ingress: rateOf(spec.network.ingress, '/spec/network/ingress', say),
-        rollout: rolloutOf(spec, say),
-      },
-    ),
+    ...defined<Pick<AppSpec, OptionalField>>({
+      command: spec.command,
+      args: spec.args,
+      user: spec.user,
+      workdir: spec.workdir,
+      openFiles: spec.openFiles,
+      affinity: companionsOf(metadata.name, spec.affinity, '/spec/affinity', say),
+      antiAffinity: companionsOf(metadata.name, spec.antiAffinity, '/spec/antiAffinity', say),
+      egress: rateOf(spec.network.egress, '/spec/network/egress', say),
+      ingress: rateOf(spec.network.ingress, '/spec/network/ingress', say),
+      rollout: rolloutOf(spec, say),
+    }),
   };
+}
+
+function companionsOf(
+  own: string,
+  companions: Manifest['affinity'],
+  pointer: string,
+  say: Say,
+): readonly Companion[] | undefined {
+  return companions?.map(({ app, within, required }, at) => {
+    if (app === own)
+      say(
+        `${pointer}/${String(at)}/app`,
+        'BAD_VALUE',
+        `App ${own} names itself`,
+        'spec.spread says how many of its own replicas may share a switch, rack or host',
+      );
+    return { app, within, required: filled(required) };
+  });
 }
 
 function rolloutOf({ rollout, replicas }: Manifest, say: Say): RolloutSpec | undefined {

@@ -7,8 +7,9 @@
 --      [7] counts (level/app/domain -> placements)  [8] replies (request -> reply)  [9] replied (requests by time)  [10] log (stream)
 -- ARGV [1] incarnation  [2] request id  [3] now, ms  [4] replies kept  [5] ms they are kept  [6] commits kept in the log  [7] channel,
 --      then for each proposal, as canonical JSON where it is not a name:
---      host NAME RECORD | forget-host NAME | place PLACEMENT HOST-EPOCH SPREAD BLOCK | move PLACEMENT HOST-EPOCH SPREAD |
+--      host NAME RECORD | forget-host NAME | place PLACEMENT HOST-EPOCH LIMITS BLOCK | move PLACEMENT HOST-EPOCH LIMITS |
 --      resize REPLICA DEMAND | release REPLICA UNTIL
+--      LIMITS {"switch": N, "rack": N, "host": N, "near": [{"app", "within"}, …], "apart": [the same]}, each of them where there is one
 -- Reply: JSON {"cursor": N, "verdicts": [1 | {"reason": …, "current": …}, …]}, or -1 when the store has another incarnation.
 -- Idempotent: a request id that is still kept gets its first reply and changes nothing. The stamp hashes all commits so far.
 
@@ -240,6 +241,20 @@ local function spreadConflict(placement, limits, old)
   end
 end
 
+-- the conflict when other Apps must, or must not, be where a replica goes
+local function neighbourConflict(placement, limits)
+  local record, beside = hostOf(placement.host), decoded(limits)
+  local function told(reason, one)
+    return conflict(reason, '{"app":' .. cjson.encode(one.app) .. ',"within":"' .. one.within .. '"}')
+  end
+  for _, one in ipairs(beside.near or {}) do
+    if countOf(one.app, one.within, record[one.within]) == 0 then return told('affinity', one) end
+  end
+  for _, one in ipairs(beside.apart or {}) do
+    if countOf(one.app, one.within, record[one.within]) > 0 then return told('anti-affinity', one) end
+  end
+end
+
 decide['place'] = function(json, epoch, limits, block)
   local placement = decoded(json)
   local replica = placement.replica
@@ -250,6 +265,7 @@ decide['place'] = function(json, epoch, limits, block)
   local lease = range and decoded(addresses.get(range))
   local refused = hostConflict(placement, epoch) or addressConflict(key)
     or range and blockConflict(placement.network, block, lease, placement.zone) or spreadConflict(placement, limits)
+    or neighbourConflict(placement, limits)
   if refused then return refused end
   setPlacement(replica, json)
   setAddress(key, '{"replica":' .. cjson.encode(replica) .. '}')
@@ -270,7 +286,7 @@ decide['move'] = function(json, epoch, limits)
     or old.network ~= placement.network or old.address ~= placement.address then
     return conflict('placed-elsewhere', before)
   end
-  local refused = hostConflict(placement, epoch, old) or spreadConflict(placement, limits, old)
+  local refused = hostConflict(placement, epoch, old) or spreadConflict(placement, limits, old) or neighbourConflict(placement, limits)
   if refused then return refused end
   setPlacement(placement.replica, json)
   return ACCEPTED

@@ -12,8 +12,13 @@ import { readSnapshot } from './snapshot.ts';
 /** Snapshots whose stamps are remembered for those who follow from them. */
 const REMEMBERED = 64;
 
-function homeOf({ placement, hostEpoch, spread }: Proposal & { readonly op: 'place' | 'move' }): readonly string[] {
-  return [canonical(placement), canonical(hostEpoch), canonical(spread)];
+function homeOf({
+  placement,
+  hostEpoch,
+  spread,
+  beside,
+}: Proposal & { readonly op: 'place' | 'move' }): readonly string[] {
+  return [canonical(placement), canonical(hostEpoch), canonical({ ...spread, ...beside })];
 }
 
 function argumentsOf(proposal: Proposal): readonly string[] {

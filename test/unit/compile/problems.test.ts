@@ -16,7 +16,8 @@ interface Case {
   readonly codes: readonly string[];
 }
 
-const app = (spec: string): string => manifest('App', 'x', `image: a:1\nzone: main\nnetwork:\n  name: net\n${spec}`);
+const app = (spec: string, name = 'x'): string =>
+  manifest('App', name, `image: a:1\nzone: main\nnetwork:\n  name: net\n${spec}`);
 const network = (name: string, spec: string): string => manifest('Network', name, spec);
 
 const CASES: readonly Case[] = [
@@ -261,6 +262,19 @@ const CASES: readonly Case[] = [
       ),
     },
     codes: ['LEVEL_NOT_IN_ZONE', 'LEVEL_NOT_IN_ZONE', 'VOLUME_NOT_ALLOWED'],
+  },
+  {
+    name: 'affinity',
+    files: {
+      'x.yaml': app('affinity:\n  - { app: b, within: host }\n  - { app: none, within: rack }', 'a'),
+      'y.yaml': app('affinity:\n  - { app: a, within: rack }\n  - { app: b, within: host }', 'b'),
+      'z.yaml': app('affinity:\n  - { app: web, within: host }\nantiAffinity:\n  - { app: web, within: rack }', 'c'),
+      't.yaml': app('affinity:\n  - { app: f, within: rack }', 'e'),
+      'u.yaml': app('affinity:\n  - { app: e, within: host }', 'f'),
+      'v.yaml': manifest('Zone', 'far', 'hosts:\n  matchLabels: { pool: far }'),
+      'w.yaml': app('affinity:\n  - { app: web, within: host }', 'd').replace('zone: main', 'zone: far'),
+    },
+    codes: ['AFFINITY_CLASH', 'AFFINITY_CLASH', 'DANGLING_REFERENCE', 'BAD_VALUE', 'AFFINITY_CLASH'],
   },
   {
     name: 'tuning conflict',

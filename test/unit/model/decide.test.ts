@@ -4,7 +4,7 @@ import { createBook } from '../../../reconciler/model/book.ts';
 import type { Book } from '../../../reconciler/model/book.ts';
 import { decide } from '../../../reconciler/model/decide.ts';
 import type { Placement } from '../../../reconciler/model/replica.ts';
-import type { HostRecord, Proposal, SpreadLimits } from '../../../reconciler/model/reservations.ts';
+import type { HostRecord, Neighbours, Proposal, SpreadLimits } from '../../../reconciler/model/reservations.ts';
 
 const NOW = 1_000;
 
@@ -38,6 +38,10 @@ function place(
 const move = (replica: string, on: string, change: Partial<Placement> = {}, spread: SpreadLimits = {}): Proposal => ({
   ...(place(replica, on, { epoch: 2, from: 'h1', ...change }, spread) as Proposal & { op: 'place' }),
   op: 'move',
+});
+const beside = (proposal: Proposal, neighbours: Neighbours): Proposal => ({
+  ...(proposal as Proposal & { op: 'place' | 'move' }),
+  beside: neighbours,
 });
 const resize = (replica: string, cpu: number): Proposal => ({
   op: 'resize',
@@ -83,6 +87,35 @@ const cases: readonly Case[] = [
     name: 'a falling host epoch',
     proposals: [host('h1', { epoch: 2 }), host('h1', { epoch: 1 })],
     answers: ['ok', 'epoch'],
+  },
+  {
+    name: 'nobody there of an App that must be near',
+    proposals: [
+      host('h1'),
+      host('h2', { rack: 'r2' }),
+      beside(place('a-1', 'h1'), { near: [{ app: 'b', within: 'rack' }] }),
+      place('b-0', 'h2'),
+      beside(place('a-1', 'h1'), { near: [{ app: 'b', within: 'rack' }] }),
+      beside(place('a-1', 'h1'), { near: [{ app: 'b', within: 'switch' }] }),
+    ],
+    answers: ['ok', 'ok', 'affinity', 'ok', 'affinity', 'ok'],
+  },
+  {
+    name: 'somebody there of an App that must be apart, where it is placed and where it moves to',
+    proposals: [
+      host('h1'),
+      host('h2', { rack: 'r2' }),
+      place('b-0', 'h2'),
+      beside(place('a-1', 'h2'), {
+        apart: [
+          { app: 'c', within: 'host' },
+          { app: 'b', within: 'host' },
+        ],
+      }),
+      beside(place('a-1', 'h1'), { apart: [{ app: 'b', within: 'rack' }] }),
+      beside(move('a-1', 'h2'), { apart: [{ app: 'b', within: 'rack' }] }),
+    ],
+    answers: ['ok', 'ok', 'ok', 'anti-affinity', 'ok', 'anti-affinity'],
   },
   {
     name: 'later proposals see the capacity that earlier ones took',

@@ -36,7 +36,13 @@ describe('explain', () => {
       candidates.map(({ host }) => host),
       ['h2', 'h3', 'h5'],
     );
-    assert.deepEqual(candidates[0]?.score, { switch: 0.5 / 120, rack: 0.5 / 80, host: 0.5 / 80, fill: 0.025 });
+    assert.deepEqual(candidates[0]?.score, {
+      affinity: 0,
+      switch: 0.5 / 120,
+      rack: 0.5 / 80,
+      host: 0.5 / 80,
+      fill: 0.025,
+    });
     assert.equal(best, 'h2');
     assert.equal(
       message,
@@ -72,6 +78,25 @@ describe('explain', () => {
       name: 'the spread limit that stands in the way',
       sketch: { hosts: hostsOf(1), apps: { web: { replicas: 2, spread: { host: 1 } } } },
       message: /1 spread\.host 1 reached \(h1\)\. h1 has the room: raise spread\.host or add hosts in another host/,
+    },
+    {
+      name: 'the App that it must be near to',
+      sketch: {
+        hosts: hostsOf(3),
+        apps: {
+          cache: { resources: resources(3950) },
+          web: { affinity: [{ app: 'cache', within: 'host', required: true }] },
+        },
+      },
+      message: /2 not near cache \(h2\), 1 too little CPU left \(h1\)\. h1 comes nearest and lacks 50m CPU/,
+    },
+    {
+      name: 'the App that it must be kept apart from, whichever of them says so',
+      sketch: {
+        hosts: hostsOf(2),
+        apps: { db: { level: 0, antiAffinity: [{ app: 'web', within: 'rack', required: true }] }, web: {} },
+      },
+      message: /2 beside db \(h1\)\. h1 is out: App web must not be in one rack with db/,
     },
     {
       name: 'that no host has reported',

@@ -1,22 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createBook } from '../../../reconciler/model/book.ts';
-import type { Demand, Report } from '../../../reconciler/model/replica.ts';
+import type { Report } from '../../../reconciler/model/replica.ts';
 import { incarnationOf } from '../../../reconciler/model/rollout.ts';
 import { project } from '../../../reconciler/plan/project.ts';
 import { catalogOf, hostsOf, reportOf, resources } from '../../support/catalog.ts';
 import type { Sketch } from '../../support/catalog.ts';
-import { hostsUsed, NOW, step, where } from '../../support/placing.ts';
-
-interface Case {
-  readonly name: string;
-  readonly sketch: Sketch;
-  readonly capacity?: Partial<Demand>;
-  /** Hosts of the placements, sorted. */
-  readonly hosts: readonly string[];
-  /** Filters of the unplaceable, one text each: `web-1: cpu 2 h1`. */
-  readonly reasons?: readonly string[];
-}
+import { holds, hostsUsed, NOW, step, where } from '../../support/placing.ts';
+import type { Case } from '../../support/placing.ts';
 
 const four = hostsOf(4);
 const cases: readonly Case[] = [
@@ -141,19 +132,10 @@ const cases: readonly Case[] = [
 ];
 
 describe('place', () => {
-  for (const { name, sketch, capacity, hosts, reasons = [] } of cases) {
-    it(name, () => {
-      const world = { book: createBook(), ...(capacity ? { capacity } : {}) };
-      const result = step(sketch, world);
-      assert.deepEqual(hostsUsed(result), hosts);
-      const told = result.unplaceable.map(
-        ({ replica, reasons: list }) =>
-          `${replica}: ${list.map((r) => `${r.filter} ${String(r.removed)} ${String(r.example)}`).join('; ')}`,
-      );
-      assert.deepEqual(told, reasons);
-      assert.deepEqual(step(sketch, world).proposals, [], 'a second time there is nothing to propose');
+  for (const one of cases)
+    it(one.name, () => {
+      holds(one);
     });
-  }
 
   it('gives out the lowest free address, and not those that rest', () => {
     const book = createBook();
