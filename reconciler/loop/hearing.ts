@@ -27,6 +27,7 @@ export function createHearing(leases: Leases, clock: () => number): Hearing {
   return {
     async listen(hosts) {
       let held: ReadonlySet<string>;
+      const asked = clock();
       try {
         const found = await leases.held(hosts.map((host) => HOST_LEASE + host));
         held = new Set(found.map(({ name }) => name.slice(HOST_LEASE.length)));
@@ -35,6 +36,8 @@ export function createHearing(leases: Leases, clock: () => number): Hearing {
         throw error;
       }
       const now = clock();
+      // an answer that was long in coming had an outage before it
+      if (now - asked > HEARTBEAT) since = undefined;
       since ??= now;
       const before = [...lost.keys()].join();
       for (const host of [...lost.keys()]) if (held.has(host) || !hosts.includes(host)) lost.delete(host);

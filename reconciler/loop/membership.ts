@@ -80,12 +80,17 @@ export function createMembership(options: MembershipOptions): Membership {
   }
 
   /** Does something again and again until the signal aborts, and then waits for nothing; after a failure with growing pauses. */
-  async function always(what: string, signal: AbortSignal, work: Work, longest = LONGEST_PAUSE): Promise<void> {
+  async function always(
+    what: string,
+    signal: AbortSignal,
+    work: Work,
+    [first, longest]: readonly [number, number] = [FIRST_PAUSE, LONGEST_PAUSE],
+  ): Promise<void> {
     const over = aborted(signal);
-    let wait = FIRST_PAUSE;
+    let wait = first;
     const well = (): void => {
       tellWell(what);
-      wait = FIRST_PAUSE;
+      wait = first;
     };
     while (!signal.aborted)
       try {
@@ -96,7 +101,7 @@ export function createMembership(options: MembershipOptions): Membership {
         tellAway(what, error);
         const answers = back.signal;
         await pause(wait * (0.5 + random()), AbortSignal.any([signal, answers]));
-        wait = answers.aborted ? FIRST_PAUSE : Math.min(wait * 2, longest);
+        wait = answers.aborted ? first : Math.min(wait * 2, longest);
       }
   }
 
@@ -112,7 +117,8 @@ export function createMembership(options: MembershipOptions): Membership {
     }
     speak();
     well();
-    await pause(HEARTBEAT, signal);
+    // the hosts of a fleet that were cut off at one moment fall out of step again
+    await pause(HEARTBEAT * (0.9 + 0.2 * random()), signal);
   }
 
   async function fetch(signal: AbortSignal, well: () => void): Promise<void> {
@@ -174,7 +180,7 @@ export function createMembership(options: MembershipOptions): Membership {
       const over = AbortSignal.any([signal, end.signal]);
       try {
         await Promise.all([
-          always('heartbeat', over, beat, LONGEST_SILENCE),
+          always('heartbeat', over, beat, [HEARTBEAT, LONGEST_SILENCE]),
           always('assignments', over, fetch),
           always('news of assignments', over, hear),
           always('reports', over, send),

@@ -81,8 +81,8 @@ export function createRehearsal(options: RehearsalOptions): Rehearsal {
   const jittered = (ms: number): number => ms * (1 - JITTER + 2 * JITTER * random());
 
   /** The pause after one failure more, as a real host has it: growing, and never the same for two. */
-  function pauseOf(failures: number, longest = LONGEST_PAUSE): number {
-    return Math.min(FIRST_PAUSE * 2 ** failures, longest) * (0.5 + random());
+  function pauseOf(failures: number, first = FIRST_PAUSE, longest = LONGEST_PAUSE): number {
+    return Math.min(first * 2 ** failures, longest) * (0.5 + random());
   }
 
   function tellAway(error: unknown): void {
@@ -135,7 +135,7 @@ export function createRehearsal(options: RehearsalOptions): Rehearsal {
       if (error instanceof PlumbError && error.code === 'STORE_LOCKED') throw error;
       tellAway(error);
       for (const member of some) {
-        member.beatAt = clock() + pauseOf(member.failures.beat, LONGEST_SILENCE);
+        member.beatAt = clock() + pauseOf(member.failures.beat, HEARTBEAT, LONGEST_SILENCE);
         member.failures.beat += 1;
       }
     }

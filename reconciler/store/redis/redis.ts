@@ -4,7 +4,7 @@ import type { FleetStore } from '../../model/store.ts';
 import { createBulletin } from './bulletin.ts';
 import { createCalls } from './calls.ts';
 import type { Calls, Patience } from './calls.ts';
-import { connect } from './connect.ts';
+import { connect, soon, spread } from './connect.ts';
 import type { Context, Keep } from './context.ts';
 import { createEars } from './ears.ts';
 import { createJournal } from './journal.ts';
@@ -80,8 +80,9 @@ export async function openRedis(url: string, options: RedisOptions): Promise<Fle
   nameOf('journal', writer);
   const patience = { ...PATIENCE, ...options.patience };
   const keep = { ...KEEP, ...options.keep };
-  const client = connect(target);
-  const ears = createEars(() => connect(target), shown);
+  const retry = host === undefined ? soon : spread;
+  const client = connect(target, retry);
+  const ears = createEars(() => connect(target, retry), shown);
   try {
     const incarnation = await enter(createCalls(client, { shown, acks, patience }), keys, shown);
     const calls = createCalls(client, { shown, acks, patience, incarnation: [keys.incarnation, incarnation] });

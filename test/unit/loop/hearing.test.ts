@@ -7,18 +7,24 @@ interface Rig {
   now: number;
   held: readonly string[];
   silent: boolean;
+  /** How long the store takes to answer. */
+  takes: number;
   readonly hearing: Hearing;
 }
 
 function rig(): Rig {
   const lease = (host: string): Lease => ({ name: `host/${host}`, holder: host, fence: 1, expires: 0 });
   const leases: Pick<Leases, 'held'> = {
-    held: () => (self.silent ? Promise.reject(new Error('silent')) : Promise.resolve(self.held.map(lease))),
+    held: () => {
+      self.now += self.takes;
+      return self.silent ? Promise.reject(new Error('silent')) : Promise.resolve(self.held.map(lease));
+    },
   };
   const self: Rig = {
     now: 1_000_000,
     held: ['a', 'b'],
     silent: false,
+    takes: 0,
     hearing: createHearing(leases as Leases, () => self.now),
   };
   return self;
@@ -60,6 +66,20 @@ describe('hearing', () => {
     one.now += 16_000;
     await one.hearing.listen(['a', 'b']);
     assert.equal(names(one), 'a,b');
+  });
+  it('loses nobody after an outage that only made an answer late', async () => {
+    const one = rig();
+    await one.hearing.listen(['a', 'b']);
+    one.now += 60_000;
+    [one.held, one.takes] = [['a'], 9000];
+    await one.hearing.listen(['a', 'b']);
+    one.takes = 10;
+    one.now += 15_000;
+    await one.hearing.listen(['a', 'b']);
+    assert.equal(names(one), '');
+    one.now += 1000;
+    await one.hearing.listen(['a', 'b']);
+    assert.equal(names(one), 'b');
   });
   it('goes on from what another controller knew, and forgets a host that never reported', async () => {
     const one = rig();

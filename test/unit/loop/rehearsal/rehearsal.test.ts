@@ -27,6 +27,8 @@ describe('a rehearsal', () => {
   let ended: Promise<void> | undefined;
   /** A store in memory, which can be away. Each renewal and each Report with its time. */
   let away = false;
+  /** It takes calls and answers none, until this fails them all at once. */
+  let cut: AbortController | undefined;
   const told = new Map<string, Assignment>();
   const held = new Map<string, string>();
   const reports: Report[] = [];
@@ -36,7 +38,11 @@ describe('a rehearsal', () => {
   let mails: string[] = [];
 
   const ask = <T>(answer: () => T): Promise<T> =>
-    away ? Promise.reject(new PlumbError('STORE_UNAVAILABLE', 'away')) : Promise.resolve(answer());
+    cut
+      ? new Promise((_, reject) => cut?.signal.addEventListener('abort', () => reject(new Error('cut'))))
+      : away
+        ? Promise.reject(new PlumbError('STORE_UNAVAILABLE', 'away'))
+        : Promise.resolve(answer());
   const mailbox: RehearsalOptions['far']['mailbox'] = {
     assignment: (host, known) =>
       ask(() => {
@@ -193,6 +199,20 @@ describe('a rehearsal', () => {
     assert.ok(Math.max(...first.values()) < 13_000);
     // on a usual day there are 150 in a tenth of a second
     assert.ok(Math.max(...counts(back, time.now(), 100)) < 300, String(counts(back, time.now(), 100)));
+  });
+
+  it('hosts that were cut off at one moment do not come back at one moment, and fall out of step', async () => {
+    begin(3000);
+    await time.pass(10_000);
+    const hanging = (cut = new AbortController());
+    await time.pass(12_000);
+    cut = undefined;
+    const back = time.now();
+    hanging.abort();
+    await time.pass(30_000);
+    const peak = Math.max(...counts(back, time.now(), 100));
+    // on a usual day there are 150 in a tenth of a second
+    assert.ok(peak < 300, String(counts(back, time.now(), 100)));
   });
 
   it('tells an emptied store what it keeps, until that tells it anew', async () => {
