@@ -3,6 +3,7 @@ import type { Book } from '../model/book.ts';
 import type { NetworkSpec } from '../model/catalog.ts';
 import { blockHolder } from '../model/decide.ts';
 import { formatIpv4, parseIpv4 } from '../model/ipv4.ts';
+import type { AddressRecord } from '../model/reservations.ts';
 
 /** The pool's ranges as numbers, lowest first. Compile has made sure that they are addresses. */
 function rangesOf(network: NetworkSpec): readonly (readonly [number, number])[] {
@@ -51,10 +52,71 @@ export interface AddressPool {
   /** The next free address; the same again until the book says that it is owned. */
   next(): Offer | undefined;
   count(): PoolCount;
+  /**
+   * To be told when the book says something else of one of its addresses or blocks, which may be free again. False when the pool cannot
+   * follow and is to be made anew.
+   */
+  changed(name: string): boolean;
 }
 
-const sizeOf = (ranges: readonly (readonly [number, number])[]): number =>
-  ranges.reduce((sum, [first, last]) => sum + last - first + 1, 0);
+/** The addresses of a pool by their place in the order in which they are given out, from 0. */
+interface Order {
+  readonly total: number;
+  at(place: number): string;
+  /** Undefined for what is not in the pool. */
+  place(address: string): number | undefined;
+}
+
+function orderOf(network: NetworkSpec, from: number): Order {
+  const ranges = rangesOf(network);
+  const begins: number[] = [];
+  let total = 0;
+  for (const [first, last] of ranges) {
+    begins.push(total);
+    total += last - first + 1;
+  }
+  const numberAt = (offset: number): number => {
+    const range = lowerBound(begins.length, (index) => (begins[index] ?? 0) <= offset) - 1;
+    return (ranges[range]?.[0] ?? 0) + offset - (begins[range] ?? 0);
+  };
+  const blockAt = (offset: number): string | undefined => blockOf(network, formatIpv4(numberAt(offset)));
+  let begin = Math.floor(total * from);
+  // not in the middle of a block: its first addresses would come last
+  while (network.blockSize !== undefined && begin > 0 && blockAt(begin - 1) === blockAt(begin)) begin -= 1;
+  return {
+    total,
+    at: (place) => formatIpv4(numberAt((place + begin) % total)),
+    place: (address) => {
+      const number = parseIpv4(address) ?? -1;
+      const range = lowerBound(ranges.length, (index) => (ranges[index]?.[0] ?? 0) <= number) - 1;
+      const [first = 0, last = -1] = ranges[range] ?? [];
+      return number > last ? undefined : ((begins[range] ?? 0) + number - first - begin + total) % total;
+    },
+  };
+}
+
+/** How many of the first indexes are `before`, where those that are come first. */
+function lowerBound(count: number, before: (index: number) => boolean): number {
+  let [low, high] = [0, count];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (before(middle)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Inserts behind those whose key is not higher. */
+function insert<T>(list: T[], item: T, key: (item: T) => number): void {
+  const value = key(item);
+  const behind = lowerBound(list.length, (index) => key(list[index] ?? item) <= value);
+  list.splice(behind, 0, item);
+}
+
+interface Resting {
+  readonly place: number;
+  readonly until: number;
+}
 
 /** What a pool is of. */
 export interface PoolOptions {
@@ -62,102 +124,128 @@ export interface PoolOptions {
   readonly network: NetworkSpec;
   /** Asked anew at each call. */
   readonly book: Book;
-  /** Milliseconds since 1970. */
-  readonly now: number;
+  /** Milliseconds since 1970; they never go back. */
+  readonly clock: { readonly now: number };
   /** Whose blocks are given out, where the Network leases them. */
   readonly zone: string;
   /** Part of the pool, 0 to 1, behind which it begins; from its end it goes on at its start. */
   readonly from?: number;
 }
 
-interface Walk {
-  readonly at: () => number;
-  readonly forward: (steps: number) => void;
-}
-
-/** Walks through ranges from a place in them, over their end back to their start. */
-function walker(ranges: readonly (readonly [number, number])[], skip: number): Walk {
-  let range = 0;
-  let at = ranges[0]?.[0] ?? 0;
-  const forward = (steps: number): void => {
-    at += steps;
-    for (let last = ranges[range]?.[1]; last !== undefined && at > last; last = ranges[range]?.[1]) {
-      range = (range + 1) % ranges.length;
-      at = (ranges[range]?.[0] ?? 0) + at - last - 1;
-    }
-  };
-  forward(skip);
-  return { at: () => at, forward };
+interface Leasing {
+  readonly may: (block: string, own: boolean) => boolean;
+  /** To be called when the book has changed: the last answer is remembered. */
+  readonly forget: () => void;
 }
 
 /** Which blocks the zone may take addresses from: first its own, then those that nobody holds too. */
-function leasing({ name, book, now, zone }: PoolOptions): (block: string, own: boolean) => boolean {
+function leasing({ name, book, clock, zone }: PoolOptions): Leasing {
   let last: { readonly block: string; readonly own: boolean; readonly open: boolean } | undefined;
-  return (block, own) => {
+  const may: Leasing['may'] = (block, own) => {
     if (last?.block === block && last.own === own) return last.open;
     const record = book.address(addressKey(name, block));
     const mine = record !== undefined && 'zone' in record && record.zone === zone;
-    const open = mine || (!own && (blockHolder(book, name, block, now) ?? zone) === zone);
+    const open = mine || (!own && (blockHolder(book, name, block, clock.now) ?? zone) === zone);
     last = { block, own, open };
     return open;
   };
+  return { may, forget: () => (last = undefined) };
 }
 
-/** Addresses once passed over are not looked at again. */
-export function addressPool(options: PoolOptions): AddressPool {
-  const { name, network, book, now, from = 0 } = options;
-  const ranges = rangesOf(network);
-  const total = sizeOf(ranges);
-  const may = leasing(options);
-  const walk = walker(ranges, Math.floor(total * from));
-  const rounds = network.blockSize === undefined ? 1 : 2;
+/** The addresses of a Network that leases no blocks: what becomes free behind the place that was reached is remembered. */
+function plainPool({ name, network, book, clock, from = 0 }: PoolOptions): AddressPool {
+  const order = orderOf(network, from);
   let passed = 0;
+  const freed: number[] = [];
+  const resting: Resting[] = [];
+
+  function isFree(place: number): boolean {
+    const record = book.address(addressKey(name, order.at(place)));
+    if (!record || !isTaken(record, clock.now)) return true;
+    if ('until' in record) insert(resting, { place, until: record.until }, ({ until }) => until);
+    return false;
+  }
+
+  function look(place: number): void {
+    if (isFree(place)) insert(freed, place, (one) => one);
+  }
+
   return {
     next: () => {
-      for (; passed < total * rounds; passed += 1, walk.forward(1)) {
-        const address = formatIpv4(walk.at());
-        const block = blockOf(network, address);
-        if (block !== undefined && !may(block, passed < total)) continue;
-        if (!isTaken(book, addressKey(name, address), now))
-          return { address, ...(block === undefined ? {} : { block }) };
+      for (let first = resting[0]; first && first.until <= clock.now; first = resting[0]) {
+        resting.shift();
+        look(first.place);
       }
+      for (let first = freed[0]; first !== undefined; first = freed[0]) {
+        if (isFree(first)) return { address: order.at(first) };
+        freed.shift();
+      }
+      for (; passed < order.total; passed += 1) if (isFree(passed)) return { address: order.at(passed) };
       return undefined;
     },
-    count: () => ({ ...countPool(name, network, book, now, ranges), ...elsewhere(options, ranges) }),
+    count: () => countPool(name, network, book, clock.now, order.total),
+    changed: (address) => {
+      const place = order.place(address);
+      if (place !== undefined && place < passed) look(place);
+      return true;
+    },
   };
 }
 
+/** The same where blocks are leased: first all of the zone's own, then those that nobody holds too. Follows only what it gave out itself. */
+function blockPool(options: PoolOptions): AddressPool {
+  const { name, network, book, clock, zone, from = 0 } = options;
+  const order = orderOf(network, from);
+  const { may, forget } = leasing(options);
+  const made = clock.now;
+  let passed = 0;
+  const current = (): string => blockOf(network, order.at(passed)) ?? '';
+  return {
+    next: () => {
+      for (; passed < order.total * 2; passed += 1) {
+        const address = order.at(passed);
+        const block = current();
+        if (!may(block, passed < order.total)) continue;
+        if (!isTaken(book.address(addressKey(name, address)), clock.now)) return { address, block };
+      }
+      return undefined;
+    },
+    count: () => ({ ...countPool(name, network, book, clock.now, order.total), ...elsewhere(options) }),
+    changed: (key) => {
+      const record = book.address(addressKey(name, key));
+      if (clock.now !== made || !record) return false;
+      forget();
+      return 'replica' in record || ('zone' in record && record.zone === zone && key === current());
+    },
+  };
+}
+
+/** The pool of a Network for a zone. */
+export function addressPool(options: PoolOptions): AddressPool {
+  return options.network.blockSize === undefined ? plainPool(options) : blockPool(options);
+}
+
 /** Free addresses that only other zones may give out. */
-function elsewhere(
-  { name, network, book, now, zone }: PoolOptions,
-  ranges: readonly (readonly [number, number])[],
-): Pick<PoolCount, 'elsewhere'> {
+function elsewhere({ name, network, book, clock: { now }, zone }: PoolOptions): Pick<PoolCount, 'elsewhere'> {
   const { blockSize } = network;
   if (blockSize === undefined) return {};
   const size = 2 ** (32 - blockSize);
   let count = 0;
-  for (const [first, last] of ranges)
+  for (const [first, last] of rangesOf(network))
     for (let start = first - (first % size); start <= last; start += size) {
       const block = `${formatIpv4(start)}/${String(blockSize)}`;
       if ((blockHolder(book, name, block, now) ?? zone) === zone) continue;
       for (let at = Math.max(first, start); at <= Math.min(last, start + size - 1); at += 1)
-        if (!isTaken(book, addressKey(name, formatIpv4(at)), now)) count += 1;
+        if (!isTaken(book.address(addressKey(name, formatIpv4(at))), now)) count += 1;
     }
   return { elsewhere: count };
 }
 
-function isTaken(book: Book, key: string, now: number): boolean {
-  const record = book.address(key);
+function isTaken(record: AddressRecord | undefined, now: number): boolean {
   return record !== undefined && ('replica' in record || ('until' in record && record.until > now));
 }
 
-function countPool(
-  name: string,
-  network: NetworkSpec,
-  book: Book,
-  now: number,
-  ranges: readonly (readonly [number, number])[],
-): PoolCount {
+function countPool(name: string, network: NetworkSpec, book: Book, now: number, total: number): PoolCount {
   let owned = 0;
   let resting = 0;
   let nextAt: number | undefined;
@@ -170,5 +258,5 @@ function countPool(
       nextAt = Math.min(nextAt ?? Infinity, record.until);
     }
   }
-  return { total: sizeOf(ranges), owned, resting, ...(nextAt === undefined ? {} : { nextAt }) };
+  return { total, owned, resting, ...(nextAt === undefined ? {} : { nextAt }) };
 }

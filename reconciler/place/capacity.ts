@@ -133,7 +133,7 @@ function zoneCapacity(at: Trial, zone: string, { apps: named }: CapacityQuestion
 
 function networkCapacities({ input, run }: Trial): readonly NetworkCapacity[] {
   return [...input.catalog.networks.values()].sort(byName).map(({ name, spec }) => {
-    const pool = addressPool({ name, network: spec, book: run.book, now: input.now, zone: '' });
+    const pool = addressPool({ name, network: spec, book: run.book, clock: input, zone: '' });
     const { elsewhere: leased, ...count } = pool.count();
     const left = count.total - count.owned - count.resting;
     return { network: name, ...count, left, ...(leased === undefined ? {} : { leased }) };

@@ -64,20 +64,16 @@ function summary(
 /** Explains within a run that has seated all that comes before. */
 function explainIn(run: Run, app: Resource<AppSpec>, replica: string): Explanation {
   const { table, book, input } = run;
-  const group = groupIn(run, app);
   const wishes = run.survey.wanted.get(app.name) ?? [];
-  settleApp(
-    run,
-    app,
-    wishes.filter((wish) => ordinalOf(wish.replica) < ordinalOf(replica)),
-    group,
-  );
+  const before = wishes.filter((wish) => ordinalOf(wish.replica) < ordinalOf(replica));
+  for (const turns = settleApp(run, app, before); turns.next().done !== true;);
+  const group = groupIn(run, app);
   const placement = book.placements.get(replica);
   const drained = placement !== undefined && input.catalog.hosts.get(placement.host)?.spec.drain === true;
   const row = placement && table.rows.get(placement.host);
   if (placement && row !== undefined) seat(table, group, row, placement.demand, -1);
-  const before = run.candidates(app.spec).removals;
-  const removals = removalsNow(table, group, before);
+  const fixed = run.candidates(app.spec).removals;
+  const removals = removalsNow(table, group, fixed);
   const list = candidates(run, group);
   const best = list[0]?.host;
   const pool = run.pool(app.spec.network, app.spec.zone);
@@ -90,7 +86,7 @@ function explainIn(run: Run, app: Resource<AppSpec>, replica: string): Explanati
     candidates: list,
   };
   if (best === undefined)
-    return { ...base, ...message(nowhere(input.catalog, table, group, app, before).message, placement?.host, drained) };
+    return { ...base, ...message(nowhere(input.catalog, table, group, app, fixed).message, placement?.host, drained) };
   if (dry) return { ...base, message: noAddress(input.catalog, app.spec.network, pool.count(), table).message };
   return {
     ...base,

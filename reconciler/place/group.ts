@@ -81,16 +81,16 @@ export function demandOf({ resources }: Pick<AppSpec, 'resources'>): Demand {
 }
 
 /** What the group of an App stands on. */
-export type Ground = Pick<Group, 'rows' | 'cells' | 'weights' | 'pack' | 'around'>;
+export type Footing = Pick<Group, 'rows' | 'cells' | 'weights' | 'pack' | 'around'>;
 
 /** The group of an App with the placements that it has. */
-export function groupOf(table: HostTable, app: AppSpec, ground: Ground, placed: readonly Placement[]): Group {
+export function groupOf(table: HostTable, app: AppSpec, footing: Footing, placed: readonly Placement[]): Group {
   const { spread } = app;
-  const { weights, pack } = ground;
+  const { weights, pack } = footing;
   const group: Group = {
     demand: demandOf(app),
     replicas: app.replicas,
-    ...ground,
+    ...footing,
     bests: new Int32Array(table.cells).fill(UNKNOWN),
     limits: { switch: spread.switch ?? Infinity, rack: spread.rack ?? Infinity, host: spread.host ?? Infinity },
     onSwitch: new Int32Array(table.switches),
@@ -107,7 +107,7 @@ export function groupOf(table: HostTable, app: AppSpec, ground: Ground, placed: 
   return group;
 }
 
-/** Seats a replica of the group on a host, or with −1 takes it away: room and counters. */
+/** Supposes a replica of the group on a host, or with −1 that it is away: room and counters. */
 export function seat(table: HostTable, group: Group, row: number, demand: Demand, step: 1 | -1): void {
   take(table, row, demand, step);
   count(table, group, row, step);
@@ -130,7 +130,8 @@ function emptyLoads({ replicas }: AppSpec, weights: Float64Array, all: number, p
   return loads;
 }
 
-function count(table: HostTable, group: Group, row: number, step: 1 | -1): void {
+/** Counts a replica of the group on a host, or with −1 no longer. */
+export function count(table: HostTable, group: Group, row: number, step: 1 | -1): void {
   const { onHost, inRack, onSwitch, weights } = group;
   const rack = at(table.rackOf, row);
   const behind = at(table.switchOf, row);
@@ -142,7 +143,12 @@ function count(table: HostTable, group: Group, row: number, step: 1 | -1): void 
     group.rackLoad[rack] = loadOf(at(inRack, rack), at(weights.rack, rack), group.replicas, weights.all);
     group.switchLoad[behind] = loadOf(at(onSwitch, behind), at(weights.switch, behind), group.replicas, weights.all);
   }
-  group.bests[at(table.cellOf, row)] = UNKNOWN;
+  forgetBest(table, group, row);
+}
+
+/** To be told when there is more or less room on a host than before. */
+export function forgetBest({ cellOf }: HostTable, { bests }: Group, row: number): void {
+  bests[at(cellOf, row)] = UNKNOWN;
 }
 
 /** The first filter that removes a candidate as things stand now. */

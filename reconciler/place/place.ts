@@ -6,9 +6,10 @@ import type { Proposal } from '../model/reservations.ts';
 import { inOrderOfNeed } from './affinity.ts';
 import { demandOf } from './group.ts';
 import { forgetProposals } from './hosts.ts';
+import type { Ground } from './ground.ts';
 import { noGrowth } from './reasons.ts';
 import { drainsOf } from './drain.ts';
-import { groupIn, propose, startRun } from './run.ts';
+import { proposeAll, startRun } from './run.ts';
 import type { Run, Unplaceable } from './run.ts';
 import { resize, settleApp } from './seat.ts';
 import { wordsOf } from './survey.ts';
@@ -60,7 +61,7 @@ function inOrder({ input, table }: Run): readonly Resource<AppSpec>[] {
   return inOrderOfNeed(input.catalog.apps, order).filter(({ name }) => inScope(input, name));
 }
 
-/** A run just before an App's turn. */
+/** A run just before the turn of an App, and before that of each of its replicas. */
 export interface Turn {
   readonly run: Run;
   readonly app: Resource<AppSpec>;
@@ -92,7 +93,7 @@ function* pass(run: Run, apps: readonly Resource<AppSpec>[], pending: Pending): 
     yield { run, app };
     const wishes = pending.wanted.get(app.name) ?? [];
     if (wishes.length === 0) continue;
-    const { failed, waiting } = settleApp(run, app, wishes, groupIn(run, app));
+    const { failed, waiting } = yield* settleApp(run, app, wishes);
     const without = new Set(failed.map(({ replica }) => replica));
     freed ||= wishes.some(({ replica, from }) => from && !without.has(replica) && !waiting.has(replica));
     if (failed.length > 0)
@@ -135,25 +136,51 @@ function busyIn({ releases, leaving, kept, resizes, wanted, stuck }: Survey): Re
   return new Set([...placements.map(({ app }) => app), ...wishing, ...[...stuck.keys()].map(appOf)]);
 }
 
+/** What a replica wants whose proposal was refused. Undefined when it has what it needs by now. */
+function wishAgain({ book }: Run, { op, placement }: Proposal & { readonly op: 'place' | 'move' }): Wish | undefined {
+  const { replica } = placement;
+  const from = book.placements.get(replica);
+  if (op === 'place') return from ? undefined : { replica };
+  return from && { replica, from, moves: 'free' }; // its turn was taken before
+}
+
+/**
+ * Proposes anew, on the ground as it stands after `absorb` and `takeBack`, for the replicas of which a proposal was refused; gives
+ * what finds no room now. What else was refused is for the next run.
+ */
+export function proposeAgain(run: Run, refused: readonly Proposal[]): readonly Unplaceable[] {
+  const unplaceable: Unplaceable[] = [];
+  for (const proposal of refused) {
+    if (proposal.op !== 'place' && proposal.op !== 'move') continue;
+    const app = run.input.catalog.apps.get(proposal.placement.app);
+    const wish = wishAgain(run, proposal);
+    if (!app || !wish) continue;
+    const turns = settleApp(run, app, [wish]);
+    let turn = turns.next();
+    while (turn.done !== true) turn = turns.next();
+    unplaceable.push(...turn.value.failed);
+  }
+  return unplaceable;
+}
+
 /**
  * Proposes a host and an address for every replica that wants one, gives up what nobody wants, and moves nothing that need
  * not move. Equal input gives equal output; once all is committed, the same input proposes nothing. The proposals come
- * as they are found, App by App, so that the first may be committed while the next are looked for; the result comes last.
+ * as they are found, so that the first may be committed while the next are looked for; the result comes last. On a ground that is kept,
+ * which must know what `input` says, the proposals stay tentative until their commits are absorbed, or they are taken back.
  */
-export function* placing(input: PlaceInput): Generator<Proposal, PlaceResult> {
-  const run = startRun(input);
+export function* placing(input: PlaceInput, ground?: Ground): Generator<Proposal, PlaceResult> {
+  const run = startRun(input, ground);
   let told = 0;
   let unplaceable: readonly Unplaceable[] = [];
   if (isPending(run.survey)) {
     const turns = turnsOf(run);
     let turn = turns.next();
-    for (; turn.done !== true; turn = turns.next()) {
-      for (const more of run.proposals.slice(told)) yield more;
-      told = run.proposals.length;
-    }
+    for (; turn.done !== true; turn = turns.next())
+      for (; told < run.proposals.length; told += 1) yield run.proposals[told] as Proposal;
     unplaceable = turn.value;
   }
-  for (const proposal of forgetProposals(input.hosts, run.book, input.catalog)) propose(run, proposal);
+  proposeAll(run, forgetProposals(input.hosts, run.book, input.catalog));
   for (const more of run.proposals.slice(told)) yield more;
   const { releases, leaving, kept, misplaced } = run.survey;
   const moving = new Set([...run.survey.wanted.values()].flat().flatMap((wish) => (wish.moves ? [wish.replica] : [])));
@@ -173,8 +200,8 @@ export function* placing(input: PlaceInput): Generator<Proposal, PlaceResult> {
 }
 
 /** The same at once. */
-export function place(input: PlaceInput): PlaceResult {
-  const proposals = placing(input);
+export function place(input: PlaceInput, ground?: Ground): PlaceResult {
+  const proposals = placing(input, ground);
   let next = proposals.next();
   while (next.done !== true) next = proposals.next();
   return next.value;

@@ -2,13 +2,13 @@ import type { AppSpec, Resource } from '../model/catalog.ts';
 import type { Demand, Placement } from '../model/replica.ts';
 import type { Proposal } from '../model/reservations.ts';
 import { neighboursOf } from './affinity.ts';
-import { choose, obstacle, seat } from './group.ts';
+import { choose, count, obstacle, seat } from './group.ts';
 import type { Group } from './group.ts';
 import { noAddress, nowhere } from './reasons.ts';
-import { propose, release } from './run.ts';
+import { groupIn, propose, release } from './run.ts';
 import type { Run, Unplaceable } from './run.ts';
 import type { Wish } from './survey.ts';
-import { hostName, take } from './table.ts';
+import { hostName } from './table.ts';
 
 /** Takes a replica out of its place, or puts it back, in table and counters. */
 function lift({ table }: Run, group: Group, from: Placement, sign: 1 | -1): void {
@@ -27,6 +27,8 @@ function rowFor({ table }: Run, group: Group, { from }: Wish): number | undefine
 function settle(run: Run, app: Resource<AppSpec>, group: Group, wish: Wish): boolean {
   const { table } = run;
   const { replica, from, moves } = wish;
+  // somebody else has placed it meanwhile: the next survey says what is to be done
+  if (run.book.placements.get(replica) !== from) return true;
   if (from) lift(run, group, from, -1);
   const row = rowFor(run, group, wish);
   const offer = moves ? from && { address: from.address } : run.pool(app.spec.network, app.spec.zone)?.next();
@@ -46,7 +48,7 @@ function settle(run: Run, app: Resource<AppSpec>, group: Group, wish: Wish): boo
   const homing = { placement, hostEpoch, spread, ...(beside ? { beside } : {}) };
   const proposal: Proposal = moves ? { op: 'move', ...homing } : { op: 'place', ...homing, ...block };
   if (!propose(run, proposal)) return false;
-  seat(table, group, row, demand, 1);
+  count(table, group, row, 1);
   return true;
 }
 
@@ -67,8 +69,12 @@ export interface Settled {
   readonly waiting: ReadonlySet<string>;
 }
 
-/** Places the replicas of one App in turn; tells of those that found nothing. */
-export function settleApp(run: Run, app: Resource<AppSpec>, wishes: readonly Wish[], group: Group): Settled {
+/** Places the replicas of one App, each at its turn; tells of those that found nothing. */
+export function* settleApp(
+  run: Run,
+  app: Resource<AppSpec>,
+  wishes: readonly Wish[],
+): Generator<{ readonly run: Run; readonly app: Resource<AppSpec> }, Settled> {
   const unplaceable: Unplaceable[] = [];
   const waiting = new Set<string>();
   let failed: Omit<Unplaceable, 'replica'> | undefined;
@@ -78,6 +84,8 @@ export function settleApp(run: Run, app: Resource<AppSpec>, wishes: readonly Wis
       waiting.add(wish.replica);
       continue;
     }
+    yield { run, app };
+    const group = groupIn(run, app);
     // once one finds nothing, the next would not either, unless it brings its own room
     if (!failed || wish.from) failed = settle(run, app, group, wish) ? undefined : failure(run, app, group);
     if (failed) unplaceable.push({ ...failed, replica: wish.replica });
@@ -87,11 +95,6 @@ export function settleApp(run: Run, app: Resource<AppSpec>, wishes: readonly Wis
 }
 
 /** Changes what a replica takes of its host; false when the host has no room for more. */
-export function resize(run: Run, placement: Placement, demand: Demand): boolean {
-  if (!propose(run, { op: 'resize', replica: placement.replica, demand })) return false;
-  const row = run.table.rows.get(placement.host);
-  if (row === undefined) return true;
-  take(run.table, row, placement.demand, -1);
-  take(run.table, row, demand, 1);
-  return true;
+export function resize(run: Run, { replica }: Placement, demand: Demand): boolean {
+  return propose(run, { op: 'resize', replica, demand });
 }

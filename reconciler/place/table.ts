@@ -1,5 +1,6 @@
 import type { Book } from '../model/book.ts';
 import type { Demand } from '../model/replica.ts';
+import type { HostRecord } from '../model/reservations.ts';
 import type { HostView } from './hosts.ts';
 
 type Amounts = Readonly<Record<keyof Demand, Float64Array>>;
@@ -23,7 +24,7 @@ export interface Cell {
 
 /** The hosts as columns of numbers, in order of name. Row numbers are meant wherever a host is a number. */
 export interface HostTable {
-  readonly views: readonly HostView[];
+  readonly views: HostView[];
   /** Host name → row. */
   readonly rows: ReadonlyMap<string, number>;
   readonly all: Amounts;
@@ -52,10 +53,6 @@ function numbered(names: readonly string[]): { readonly of: Int32Array; readonly
   return { of, count: numbers.size };
 }
 
-function column(views: readonly HostView[], value: (view: HostView) => number): Float64Array {
-  return Float64Array.from(views, value);
-}
-
 /** Counts the rows of each cell, and leaves every OF-th to this scheduler. */
 function asideIn(cellOf: Int32Array, { part, of }: Side): Uint8Array {
   const seen = new Map<number, number>();
@@ -66,23 +63,27 @@ function asideIn(cellOf: Int32Array, { part, of }: Side): Uint8Array {
   });
 }
 
-/** The table of these hosts with what the book says is used. */
-export function hostTable(unordered: readonly HostView[], book: Book, side: Side): HostTable {
-  const views = [...unordered].sort((a, b) => (a.record.host < b.record.host ? -1 : 1));
-  const all = (key: keyof Demand): Float64Array => column(views, ({ record }) => record.allocatable[key]);
-  const free = (key: keyof Demand): Float64Array =>
-    column(views, ({ record }) => record.allocatable[key] - book.used(record.host)[key]);
-  const part = (key: 'cpu' | 'memory'): Float64Array =>
-    column(views, ({ record }) => (record.allocatable[key] === 0 ? 0 : 1 / record.allocatable[key]));
-  const switches = numbered(views.map(({ record }) => record.switch));
-  const racks = numbered(views.map(({ record }) => record.rack));
-  const cells = numbered(views.map((_, row) => `${String(switches.of[row])} ${String(racks.of[row])}`));
-  return {
-    views,
-    rows: new Map(views.map(({ record }, row) => [record.host, row])),
-    all: { cpu: all('cpu'), memory: all('memory'), pids: all('pids') },
-    free: { cpu: free('cpu'), memory: free('memory'), pids: free('pids') },
-    part: { cpu: part('cpu'), memory: part('memory') },
+/** A host as it may be placed on: one that is not to be seen now takes nothing, but what is on it still counts for its rack and switch. */
+function viewOf(record: HostRecord, views: ReadonlyMap<string, HostView>): HostView {
+  const view = views.get(record.host);
+  return view ? { ...view, record } : { record: { ...record, state: 'closed' }, labels: {} };
+}
+
+/** The table of the hosts in the book; `views` say how those that are to be seen are labelled. */
+export function hostTable(book: Book, views: ReadonlyMap<string, HostView>, side: Side): HostTable {
+  const list = [...book.hosts.values()]
+    .sort((a, b) => (a.host < b.host ? -1 : 1))
+    .map((record) => viewOf(record, views));
+  const columns = (): Amounts => ({ cpu: zeros(list), memory: zeros(list), pids: zeros(list) });
+  const switches = numbered(list.map(({ record }) => record.switch));
+  const racks = numbered(list.map(({ record }) => record.rack));
+  const cells = numbered(list.map((_, row) => `${String(switches.of[row])} ${String(racks.of[row])}`));
+  const table = {
+    views: list,
+    rows: new Map(list.map(({ record }, row) => [record.host, row])),
+    all: columns(),
+    free: columns(),
+    part: { cpu: zeros(list), memory: zeros(list) },
     aside: asideIn(cells.of, side),
     switchOf: switches.of,
     rackOf: racks.of,
@@ -91,6 +92,34 @@ export function hostTable(unordered: readonly HostView[], book: Book, side: Side
     cellOf: cells.of,
     cells: cells.count,
   };
+  for (const { record } of list) setHost(table, book, views, record);
+  return table;
+}
+
+const zeros = (list: readonly unknown[]): Float64Array => new Float64Array(list.length);
+
+/** Writes what the book says of a host into its row. False when its row is another by that, or none: the table has to be made anew. */
+export function setHost(
+  table: HostTable,
+  book: Book,
+  views: ReadonlyMap<string, HostView>,
+  record: HostRecord,
+): boolean {
+  const row = table.rows.get(record.host);
+  const before = row === undefined ? undefined : table.views[row]?.record;
+  if (row === undefined || before?.rack !== record.rack || before.switch !== record.switch) return false;
+  table.views[row] = viewOf(record, views);
+  for (const key of ['cpu', 'memory', 'pids'] as const) table.all[key][row] = record.allocatable[key];
+  for (const key of ['cpu', 'memory'] as const)
+    table.part[key][row] = record.allocatable[key] === 0 ? 0 : 1 / record.allocatable[key];
+  setFree(table, book, row);
+  return true;
+}
+
+/** Writes what is left of a host, as the book says. */
+export function setFree(table: HostTable, book: Book, row: number): void {
+  const used = book.used(hostName(table, row));
+  for (const key of ['cpu', 'memory', 'pids'] as const) table.free[key][row] = (table.all[key][row] ?? 0) - used[key];
 }
 
 /** Some rows by switch and rack. */

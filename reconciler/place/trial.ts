@@ -3,7 +3,8 @@ import type { Book } from '../model/book.ts';
 import type { AppSpec, Catalog, Resource } from '../model/catalog.ts';
 import type { Delta } from '../model/reservations.ts';
 import { finishRun } from './place.ts';
-import { runOver, startRun } from './run.ts';
+import { groundOver } from './ground.ts';
+import { runOn, startRun } from './run.ts';
 import type { Run, Unplaceable } from './run.ts';
 import type { PlaceInput, Survey } from './survey.ts';
 
@@ -100,7 +101,7 @@ export function suppose<T>(at: Trial, { lost, wanted }: Supposition, look: (afte
   const input = { ...at.input, catalog: { ...at.input.catalog, apps }, hosts };
   try {
     if (lost) book.apply(lossOf(book, lost));
-    const run = runOver(input, book, surveyOf(at, wanted), [], at.run.rules);
+    const run = runOn(groundOver(input, book), input, surveyOf(at, wanted), at.run.rules);
     const unplaceable = finishRun(run);
     return look({ input, run, unplaceable });
   } finally {

@@ -1,0 +1,246 @@
+import type { Book } from '../model/book.ts';
+import type { AppSpec, Catalog, NetworkSpec } from '../model/catalog.ts';
+import { canonical } from '../model/fingerprint.ts';
+import type { Placement } from '../model/replica.ts';
+import type { Delta } from '../model/reservations.ts';
+import { addressPool } from './addresses.ts';
+import type { AddressPool } from './addresses.ts';
+import { candidateFinder } from './filters.ts';
+import type { Candidates } from './filters.ts';
+import { forgetBest } from './group.ts';
+import type { Group, Weights } from './group.ts';
+import type { HostView } from './hosts.ts';
+import type { PlaceInput } from './survey.ts';
+import { hostTable, setFree, setHost } from './table.ts';
+import type { HostTable } from './table.ts';
+
+/** What a ground is made of, beside the book. Hosts of the book that are not among `hosts` take nothing. */
+type Given = Pick<PlaceInput, 'catalog' | 'hosts' | 'now' | 'side'>;
+
+/**
+ * What placing stands on: the book, and what is reckoned from it. It may be kept: it follows what is committed (`absorb`) at a cost
+ * that grows with the deltas only, and equals a ground made anew. It is ahead of the store by what was proposed on it.
+ */
+export interface Ground {
+  readonly book: Book;
+  /** Made when it is first asked for; one object from then on, and what is in it follows the book. */
+  readonly table: HostTable;
+  /** The replicas of an App that are placed. */
+  readonly placed: (app: string) => ReadonlySet<string>;
+  /** By candidates and demand: Apps of one size share them. */
+  readonly weights: Map<Candidates, Map<string, Weights>>;
+  /** By the record that it changes: what takes back a change that was proposed here and that nobody has committed as far as is known. */
+  readonly tentative: Map<string, Delta>;
+  /** The App whose replicas are being placed. */
+  readonly turn: { app: string; group: Group | undefined };
+  readonly candidates: (app: AppSpec) => Candidates;
+  /** The addresses of a Network for a zone. */
+  readonly pool: (network: string, zone: string) => AddressPool | undefined;
+  /** Writes deltas into the book and what is reckoned from it. */
+  readonly apply: (deltas: readonly Delta[]) => void;
+  /** Takes over another catalog, other hosts and another time. What is the same by identity is not looked at. */
+  readonly renew: (given: Omit<Given, 'side'>) => void;
+}
+
+const same = (a: unknown, b: unknown): boolean => a === b || canonical(a) === canonical(b);
+
+/** A ground over a book, which it owns from now on. */
+export function groundOver({ side = { part: 0, of: 1 }, ...given }: Given, book: Book): Ground {
+  const clock = { now: given.now };
+  let { catalog, hosts } = given;
+  let views = byName(hosts);
+  let table: HostTable | undefined;
+  let finder: Ground['candidates'] | undefined;
+  let placed: Map<string, Set<string>> | undefined;
+  const weights: Ground['weights'] = new Map();
+  const turn: Ground['turn'] = { app: '', group: undefined };
+  const pools: Pools = new Map();
+  const made = (): HostTable => (table ??= hostTable(book, views, side));
+
+  /** What is reckoned from host records is reckoned anew when it is asked for. */
+  function forgetHosts(): void {
+    finder = undefined;
+    weights.clear();
+    turn.group = undefined;
+  }
+
+  function touch(host: string | undefined): void {
+    const row = host === undefined ? undefined : table?.rows.get(host);
+    if (!table || row === undefined) return;
+    setFree(table, book, row);
+    if (turn.group) forgetBest(table, turn.group, row);
+  }
+
+  function rewrite(names: ReadonlySet<string>): void {
+    if (!table) return;
+    for (const name of names) {
+      const record = book.hosts.get(name);
+      if (record && setHost(table, book, views, record)) continue;
+      Object.assign(table, hostTable(book, views, side));
+      break;
+    }
+    forgetHosts();
+  }
+
+  function moved(before: Placement | undefined, after: Placement | undefined): void {
+    if (placed && before) leave(placed, before);
+    if (placed && after) enter(placed, after);
+    touch(before?.host);
+    touch(after?.host);
+  }
+
+  return {
+    book,
+    get table() {
+      return made();
+    },
+    placed: (app) => (placed ??= byApp(book)).get(app) ?? NOBODY,
+    weights,
+    tentative: new Map(),
+    turn,
+    candidates: (app) => (finder ??= candidateFinder(catalog, made()))(app),
+    pool: (name, zone) => {
+      const network = catalog.networks.get(name)?.spec;
+      if (!network) return undefined;
+      const whose = network.blockSize === undefined ? '' : zone;
+      const ofNetwork = pools.get(name) ?? new Map<string, AddressPool>();
+      const from = side.part / side.of;
+      const pool = ofNetwork.get(whose) ?? addressPool({ name, network, book, clock, zone, from });
+      pools.set(name, ofNetwork.set(whose, pool));
+      return pool;
+    },
+    apply: (deltas) => {
+      const records = new Set<string>();
+      for (const delta of deltas) {
+        const before = delta.type === 'placement' ? book.placements.get(delta.replica) : undefined;
+        book.apply([delta]);
+        if (delta.type === 'host') records.add(delta.host);
+        else if (delta.type === 'address') told(pools, delta.key);
+        else moved(before, delta.placement);
+      }
+      if (records.size > 0) rewrite(records);
+    },
+    renew: (next) => {
+      const later = clock.now !== next.now;
+      clock.now = next.now;
+      const old = catalog;
+      catalog = next.catalog;
+      for (const name of pools.keys())
+        if (mustGo(old.networks.get(name)?.spec, catalog.networks.get(name)?.spec, later)) pools.delete(name);
+      if (!sameRules(old, catalog)) forgetHosts();
+      if (next.hosts === hosts) return;
+      const seen = views;
+      hosts = next.hosts;
+      views = byName(hosts);
+      const names = new Set([...seen.keys(), ...views.keys()]);
+      for (const name of names) if (sameView(seen.get(name), views.get(name))) names.delete(name);
+      if (names.size > 0) rewrite(names);
+    },
+  };
+}
+
+const byName = (hosts: readonly HostView[]): ReadonlyMap<string, HostView> =>
+  new Map(hosts.map((view) => [view.record.host, view]));
+
+const NOBODY: ReadonlySet<string> = new Set();
+
+function byApp(book: Book): Map<string, Set<string>> {
+  const placed = new Map<string, Set<string>>();
+  for (const placement of book.placements.values()) enter(placed, placement);
+  return placed;
+}
+
+function enter(placed: Map<string, Set<string>>, { app, replica }: Placement): void {
+  const replicas = placed.get(app);
+  if (replicas) replicas.add(replica);
+  else placed.set(app, new Set([replica]));
+}
+
+function leave(placed: Map<string, Set<string>>, { app, replica }: Placement): void {
+  const replicas = placed.get(app);
+  replicas?.delete(replica);
+  if (replicas?.size === 0) placed.delete(app);
+}
+
+/** Network → zone, or nothing where it leases no blocks → pool. */
+type Pools = Map<string, Map<string, AddressPool>>;
+
+function told(pools: Pools, key: string): void {
+  const cut = key.indexOf('/');
+  const ofNetwork = pools.get(key.slice(0, cut));
+  for (const [zone, pool] of ofNetwork ?? []) if (!pool.changed(key.slice(cut + 1))) ofNetwork?.delete(zone);
+}
+
+/** Whether the pools of a Network are to be made anew: leases of blocks end by themselves. */
+function mustGo(before: NetworkSpec | undefined, now: NetworkSpec | undefined, later: boolean): boolean {
+  return !same(before, now) || (later && now?.blockSize !== undefined);
+}
+
+/** Whether two catalogs let the same Apps on the same hosts. */
+function sameRules(a: Catalog, b: Catalog): boolean {
+  const alike = (kind: 'zones' | 'networks'): boolean =>
+    a[kind] === b[kind] ||
+    (a[kind].size === b[kind].size && [...a[kind]].every(([name, one]) => same(one.spec, b[kind].get(name)?.spec)));
+  return alike('zones') && alike('networks');
+}
+
+/** The record is the book's; what else a view says. */
+function sameView(a: HostView | undefined, b: HostView | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && a.lost === b.lost && same(a.labels, b.labels));
+}
+
+const keyOf = (delta: Delta): string =>
+  delta.type === 'host'
+    ? `host ${delta.host}`
+    : delta.type === 'address'
+      ? `address ${delta.key}`
+      : `placement ${delta.replica}`;
+
+/** The delta that leads back to what the book says now. */
+function inverse(book: Book, delta: Delta): Delta {
+  if (delta.type === 'host') return { ...delta, record: book.hosts.get(delta.host) };
+  if (delta.type === 'address') return { ...delta, record: book.addresses.get(delta.key) };
+  return { ...delta, placement: book.placements.get(delta.replica) };
+}
+
+/** Applies what is proposed, and remembers how to take it back. */
+export function tentatively(ground: Ground, deltas: readonly Delta[]): void {
+  for (const delta of deltas) {
+    const key = keyOf(delta);
+    if (!ground.tentative.has(key)) ground.tentative.set(key, inverse(ground.book, delta));
+  }
+  ground.apply(deltas);
+}
+
+/** What is counted for the App whose turn it is, of itself and its neighbours, is made anew when somebody else has changed it. */
+function endTurn({ turn, book }: Ground, deltas: readonly Delta[]): void {
+  const rules = turn.group?.around?.rules ?? [];
+  const apps = new Set([turn.app, ...rules.map(({ app }) => app)]);
+  const own = (placement: Placement | undefined): boolean => placement !== undefined && apps.has(placement.app);
+  const changed = deltas.some(
+    (delta) => delta.type === 'placement' && (own(delta.placement) || own(book.placements.get(delta.replica))),
+  );
+  if (changed) turn.group = undefined;
+}
+
+/**
+ * Takes over what was committed, by whom ever, in the order of the log: what the store says counts, whatever was proposed here. One's
+ * own commits are among the deltas, and are no longer tentative.
+ */
+export function absorb(ground: Ground, deltas: readonly Delta[]): void {
+  const { book, tentative } = ground;
+  const news = deltas.filter((delta) => !tentative.delete(keyOf(delta)) || !same(inverse(book, delta), delta));
+  endTurn(ground, news);
+  ground.apply(news);
+}
+
+/**
+ * Takes back what was proposed and not committed. Once all has been absorbed up to the cursor of the last reply, that is what was
+ * refused, and the book is the store's.
+ */
+export function takeBack(ground: Ground): void {
+  const back = [...ground.tentative.values()];
+  ground.tentative.clear();
+  endTurn(ground, back);
+  ground.apply(back);
+}
