@@ -173,7 +173,7 @@ export interface App {
       ingress?: number | string;
     };
     /**
-     * Limits; they change in place, without a restart.
+     * Limits; they change in place, without a restart, in turns as spec.update says.
      */
     resources?: {
       /**
@@ -590,12 +590,12 @@ export interface App {
      */
     update?: {
       /**
-       * Most replicas away at a time.
+       * Most replicas that are away, or being changed, at a time.
        */
       maxUnavailable?: number;
     };
     /**
-     * How careful a change that replaces containers is. With this block a change of probes goes replica by replica as well, and Apps of one Zone that change with one revision go one level after the other, the most critical last.
+     * How careful a change of image, limits, probes or Network is. With this block Apps of one Zone that change with one revision go one level after the other, the most critical last.
      */
     rollout?: {
       /**

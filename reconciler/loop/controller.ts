@@ -12,6 +12,7 @@ import { openPart, untold, type Remains } from '../place/rebuild.ts';
 import { place, type PlaceResult } from '../place/place.ts';
 import { overBudget } from '../plan/budget.ts';
 import { project } from '../plan/project.ts';
+import { reserving } from '../plan/reserve.ts';
 import type { Log } from './agent-state.ts';
 import { createHearing } from './hearing.ts';
 import { heldBy, teach } from './rebuilding.ts';
@@ -99,14 +100,16 @@ export function decidePlacing(
   seen: Omit<Seen, 'records'>,
   now: number,
   allowDeletions: boolean,
+  records: readonly RolloutRecord[] = [],
 ): Decided & { readonly catalog: Catalog } {
   const lost = new Set(seen.lost?.map(({ host }) => host));
   const hosts = hostViews(catalog, seen.reports, seen.snapshot, lost);
-  const attempt = place({ catalog, ...seen, hosts, now });
+  const placing = (by: Catalog): PlaceResult => place({ catalog: reserving(by, records), ...seen, hosts, now });
+  const attempt = placing(catalog);
   const over = overBudget(attempt, catalog.fleet.spec.deletions, seen.snapshot.placements.size, allowDeletions);
   if (!over) return { placed: attempt, catalog };
   const careful: Catalog = { ...catalog, budgetKeeps: over.kept };
-  return { placed: place({ catalog: careful, ...seen, hosts, now }), held: over.message, catalog: careful };
+  return { placed: placing(careful), held: over.message, catalog: careful };
 }
 
 /** What is worth posting: not that Git was looked at once more. */
@@ -182,7 +185,7 @@ export function createController(options: ControllerOptions): Controller {
       const allow = options.allowDeletions || catalog.revision === allowed;
       const { reopening, assignments } = seen;
       const open = reopening ? openPart(catalog, reopening, assignments) : catalog;
-      const made = decidePlacing(open, seen, clock(), allow);
+      const made = decidePlacing(open, seen, clock(), allow, seen.records);
       const { budgetKeeps } = made.catalog;
       return { ...made, catalog: budgetKeeps ? { ...catalog, budgetKeeps } : catalog };
     },

@@ -9,6 +9,7 @@ import type { RolloutRecord } from '../model/release.ts';
 import type { Assignment, Placement } from '../model/replica.ts';
 import { expand } from '../plan/expand.ts';
 import { planHost, type Differ } from '../plan/host.ts';
+import { networkIn, plugged, toldIn } from '../plan/plugging.ts';
 import { project } from '../plan/project.ts';
 import type { FleetPlan } from '../plan/render.ts';
 import { recordOf, stepsOf } from '../plan/steps.ts';
@@ -55,7 +56,7 @@ interface Sight extends Omit<FleetPlan, 'revision'> {
 function sight(input: PreviewInput, allowDeletions: boolean): Sight {
   const { known, now } = input;
   const records = known.rollouts ?? [];
-  const { placed, held, catalog } = decidePlacing(atOnce(input.catalog, records), known, now, allowDeletions);
+  const { placed, held, catalog } = decidePlacing(atOnce(input.catalog, records), known, now, allowDeletions, records);
   const book = createBook(known.snapshot);
   book.apply(decide(book, { id: 'preview', now, proposals: placed.proposals }).deltas);
   const previous = new Map(known.assignments.map((assignment) => [assignment.host, assignment]));
@@ -67,9 +68,12 @@ function sight(input: PreviewInput, allowDeletions: boolean): Sight {
     reports: known.reports,
     records,
     now,
+    whole: true,
   });
   const last = known.assignments.flatMap(({ replicas }) => replicas.map((replica) => [replica.id, replica] as const));
-  const current = new Map(last);
+  const told = toldIn(previous);
+  const current = new Map(last.map(([id, replica]) => [id, plugged(replica, told)]));
+  const network = networkIn(input.catalog, previous);
   const looked = assignments.map((assignment) => ({ assignment, seen: input.observed.get(assignment.host) }));
   return {
     catalog,
@@ -79,7 +83,7 @@ function sight(input: PreviewInput, allowDeletions: boolean): Sight {
     ),
     unplaceable: placed.unplaceable.map(({ replica, message }) => ({ replica, message })),
     problems: catalog.problems.length,
-    rollouts: stepsOf({ catalog: input.catalog, placements: book.placements, current, records }),
+    rollouts: stepsOf({ catalog: input.catalog, placements: book.placements, current, network, told, records }),
     unknown: looked
       .filter(({ seen }) => seen === undefined)
       .map(({ assignment: { host } }) => ({ host, why: 'it has not reported yet' })),

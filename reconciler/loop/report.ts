@@ -1,5 +1,6 @@
 import type { Limitation, Observed, Unknown } from '../model/change.ts';
 import { fingerprintOf } from '../model/fingerprint.ts';
+import { formOf } from '../model/form.ts';
 import { incarnationOf } from '../model/rollout.ts';
 import { kindOf, refOf, type Ref } from '../model/ref.ts';
 import type {
@@ -65,7 +66,8 @@ function replicaReport(input: ReportInput, replica: AssignedReplica): ReplicaRep
   const health = input.health(id);
   const ready = serves(input, replica, container, health);
   // until it is as assigned, it is still what it was
-  const incarnation = asAssigned(state, replica) ? incarnationOf(replica) : last?.incarnation;
+  const incarnation = asAssigned(state, replica, MADE) ? incarnationOf(replica) : last?.incarnation;
+  const form = asAssigned(state, replica, HELD) ? formOf(replica) : last?.form;
   const trouble = troubleOf(input, replica, container, health);
   const settlesAt = ready ? settledAt(replica, health) : 0;
   return {
@@ -78,6 +80,7 @@ function replicaReport(input: ReportInput, replica: AssignedReplica): ReplicaRep
     ...(trouble ? { reason: trouble.reason, message: trouble.message } : {}),
     ...(container ? { fingerprint: container.fingerprint, image: container.image } : {}),
     ...(incarnation === undefined ? {} : { incarnation }),
+    ...(form === undefined ? {} : { form }),
   };
 }
 
@@ -95,9 +98,13 @@ function isUnknown(item: Observed | undefined): item is Unknown {
   return item?.known === false;
 }
 
-/** Sandbox, port and container were last seen just as they are assigned. */
-function asAssigned({ settled, desired }: AgentState, { id }: AssignedReplica): boolean {
-  return ['sandbox', 'port', 'container'].every((kind) => {
+/** What is new when a replica is made anew, and what else holds it to its form. */
+const MADE = ['sandbox', 'port', 'container'];
+const HELD = [...MADE, 'cgroup'];
+
+/** These parts of it were last seen just as they are assigned. */
+function asAssigned({ settled, desired }: AgentState, { id }: AssignedReplica, kinds: readonly string[]): boolean {
+  return kinds.every((kind) => {
     const want = desired.get(refOf(kind, id));
     return want !== undefined && settled.get(want.ref) === fingerprintOf(want.spec as object);
   });

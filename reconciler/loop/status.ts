@@ -1,10 +1,11 @@
 import type { Limitation } from '../model/change.ts';
 import type { Draining, Notice, SourceStatus } from '../model/notice.ts';
+import { formOf } from '../model/form.ts';
 import type { RolloutRecord, Stage } from '../model/release.ts';
 import type { Ref } from '../model/ref.ts';
 import { refOf } from '../model/ref.ts';
 import { incarnationOf } from '../model/rollout.ts';
-import type { Assignment, Placement, ReplicaReport, Report } from '../model/replica.ts';
+import type { AssignedReplica, Assignment, Placement, ReplicaReport, Report } from '../model/replica.ts';
 
 export type Sync = 'Synced' | 'OutOfSync' | 'Unknown';
 export type HealthWord = 'Healthy' | 'Progressing' | 'Degraded' | 'Suspended' | 'Missing';
@@ -86,7 +87,7 @@ function replicaItem(input: StatusInput, placement: Placement): StatusItem {
   return {
     ...base,
     sync:
-      current && seen !== undefined && seen.incarnation === incarnationOf(assigned) && !waits(seen)
+      current && seen?.incarnation === incarnationOf(assigned) && isFormed(seen, assigned) && !waits(seen)
         ? 'Synced'
         : 'OutOfSync',
     health: healthOf(seen),
@@ -100,6 +101,11 @@ function replicaItem(input: StatusInput, placement: Placement): StatusItem {
 function reasonOf(seen: ReplicaReport | undefined): string {
   if (seen?.reason !== undefined) return `${seen.reason}: ${seen.message ?? ''}`;
   return seen?.settlesAt === undefined ? (seen?.phase ?? 'Pending') : `Ready, counts from ${timeOf(seen.settlesAt)}`;
+}
+
+/** An older agent does not say. */
+function isFormed({ form }: ReplicaReport, assigned: AssignedReplica): boolean {
+  return form === undefined || form === formOf(assigned);
 }
 
 function waits(seen: ReplicaReport): boolean {

@@ -1,10 +1,12 @@
 import type { AppSpec } from './catalog.ts';
 import { fingerprint } from './fingerprint.ts';
+import { formOf } from './form.ts';
+import type { Form } from './form.ts';
 import { recreateSpec } from './rollout.ts';
 import type { AssignedReplica } from './replica.ts';
 
-/** What a replica was made of, with the lines that said so. */
-export type Release = Pick<AssignedReplica, 'spec' | 'origin' | 'fields'>;
+/** What a replica was made of and held to, with the lines that said so. */
+export type Release = Pick<AssignedReplica, 'spec' | 'origin' | 'fields' | 'plug' | 'holds'>;
 
 /**
  * Where a change is: it waits for less critical Apps (`queued`), its first replicas do not serve yet (`canary`), they do and
@@ -48,12 +50,15 @@ export interface RolloutRecord {
 
 const versions = new WeakMap<object, string>();
 
-/** Names what a rollout brings: a fingerprint of what only a new container can change and of the probes. Where it is plugged in follows from its placement. */
-export function versionOf(spec: AppSpec): string {
-  const before = versions.get(spec);
+/**
+ * Names what a rollout brings: a fingerprint of what only a new container can change and of what changes in place. In which
+ * Network it is follows from its placement.
+ */
+export function versionOf(release: Form): string {
+  const before = versions.get(release);
   if (before !== undefined) return before;
-  const made = fingerprint([{ ...recreateSpec(spec), network: undefined }, spec.probes]);
-  versions.set(spec, made);
+  const made = fingerprint([{ ...recreateSpec(release.spec), network: undefined }, formOf(release)]);
+  versions.set(release, made);
   return made;
 }
 

@@ -37,6 +37,10 @@ export interface AssignedReplica {
   readonly origin: Origin;
   /** Lines of the App's manifest, by JSON pointer. */
   readonly fields: Readonly<Record<string, Origin>>;
+  /** `plugOf` the Network as it is to be plugged in; absent in what an older controller assigned. */
+  readonly plug?: string;
+  /** The Network as it was, as long as the replica keeps to that: its turn has not come, or the change was given up. */
+  readonly holds?: AssignedNetwork;
 }
 
 export interface AssignedNetwork {
@@ -101,6 +105,8 @@ export interface ReplicaReport {
    * incarnation is not yet made the last one stands; absent when it is not known.
    */
   readonly incarnation?: string;
+  /** `formOf` the replica as it was last assigned when its limits and its port, too, were as it said; absent when that is not known. */
+  readonly form?: string;
   /** Digest or id of the image that runs. */
   readonly image?: string;
 }

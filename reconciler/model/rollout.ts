@@ -1,5 +1,6 @@
 import type { AppSpec } from './catalog.ts';
 import { fingerprint } from './fingerprint.ts';
+import { formOf } from './form.ts';
 import type { AssignedReplica, Placement, ReplicaReport } from './replica.ts';
 
 /** Members of an AppSpec that only a new sandbox, port or container can change; all others reach a replica in place. */
@@ -66,7 +67,9 @@ export function healthOf(
   if (!report) return { away: true, down: false };
   const { ready, incarnation, reason, fingerprint: made } = report;
   const asAssigned = incarnation === incarnationOf(assigned);
-  if (ready && asAssigned) return { away: report.settlesAt !== undefined, down: false };
+  // one whose limits or port are being changed may serve, or may not any more: that is known when its host has made them so
+  const formed = report.form === undefined || report.form === formOf(assigned);
+  if (ready && asAssigned) return { away: report.settlesAt !== undefined || !formed, down: false };
   const replaced = incarnation !== undefined && !asAssigned;
   const failed = !ready && (made === undefined || (reason !== undefined && !NO_TROUBLE.has(reason)));
   return { away: true, down: replaced || failed };

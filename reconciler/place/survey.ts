@@ -133,20 +133,28 @@ function misfit(
   return levels?.includes(app.level) === false ? `zone ${zone} no longer takes level ${String(app.level)}` : undefined;
 }
 
-/** Less memory is given back only when the kernel holds the replica to less: until then the larger is reserved. */
-function resized({ reports }: Witness, { replica, host, demand }: Placement, want: Demand): Demand | undefined {
-  let memory = want.memory;
-  if (want.memory < demand.memory) {
+/**
+ * What a replica that is to take less gives back: no more than it has been told to do without, and of memory no more than the
+ * kernel holds it to. Until then the larger is reserved.
+ */
+function resized(
+  { reports, whereabouts }: Witness,
+  { replica, host, demand }: Placement,
+  want: Demand,
+): Demand | undefined {
+  const last = whereabouts.toldOf(replica);
+  const told = last?.placement.host === host ? last.spec.resources : want;
+  const keep = (key: keyof Demand, have: number): number => Math.max(want[key], Math.min(have, demand[key]));
+  let memory = keep('memory', told.memory);
+  if (memory < demand.memory) {
     const ref = refOf('cgroup', replica);
     const seen = reports.get(host)?.observed.find((item) => item.ref === ref);
     if (seen?.known === false) memory = demand.memory;
-    else if (seen) {
-      const held = (seen as Known<CgroupState>).state.memory ?? want.memory;
-      memory = Math.max(want.memory, Math.min(held, demand.memory));
-    }
+    else if (seen) memory = keep('memory', (seen as Known<CgroupState>).state.memory ?? memory);
   }
-  const same = want.cpu === demand.cpu && memory === demand.memory && want.pids === demand.pids;
-  return same ? undefined : { ...want, memory };
+  const next = { cpu: keep('cpu', told.cpu), memory, pids: keep('pids', told.pids) };
+  const same = next.cpu === demand.cpu && memory === demand.memory && next.pids === demand.pids;
+  return same ? undefined : { ...want, ...next };
 }
 
 /** What one App asks for. */

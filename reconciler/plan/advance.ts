@@ -3,12 +3,13 @@ import { attemptOf, versionOf } from '../model/release.ts';
 import type { Release, RolloutRecord } from '../model/release.ts';
 import type { AssignedReplica } from '../model/replica.ts';
 import { formatDuration } from '../model/units.ts';
-import { releaseOf, type Turn } from './turns.ts';
+import { givesMore } from './forms.ts';
+import { backTo, releaseOf, sameMake, wantedRelease, type Turn, type TurnsInput } from './turns.ts';
 
 /** A record before its stage is known and told. */
 export type Advanced = Omit<RolloutRecord, 'stage' | 'until' | 'message'>;
 
-export interface AdvanceInput {
+export interface AdvanceInput extends Pick<TurnsInput, 'network'> {
   readonly app: Resource<AppSpec>;
   /** Of the last pass; undefined unless a change was on its way, or given up. */
   readonly record: RolloutRecord | undefined;
@@ -25,9 +26,14 @@ function assigned(turns: readonly Turn[]): readonly Assigned[] {
   return turns.filter((turn): turn is Assigned => turn.last !== undefined);
 }
 
-/** Whether a replica was last given that version, wherever it was placed then. */
-export function runs({ last }: Turn, version: string): boolean {
-  return last !== undefined && versionOf(last.spec) === version;
+/** Whether a replica was last given what Git says, as far as its place has room for it, wherever it was placed then. */
+export function isNew({ last, want }: Turn, version: string): boolean {
+  return last !== undefined && versionOf(last) === (want ? versionOf(want) : version);
+}
+
+/** Whether it was last given what ran before a change. */
+export function isGood({ last, want }: Turn, good: Release): boolean {
+  return last !== undefined && versionOf(last) === versionOf(want ? backTo(want, good, last) : good);
 }
 
 /**
@@ -40,7 +46,7 @@ export function advance(input: AdvanceInput): Advanced | undefined {
   const begun = begin(input);
   if (!begun || isDone(begun, turns)) return undefined;
   const { version, good } = begun;
-  const given = turns.filter((turn) => runs(turn, version));
+  const given = turns.filter((turn) => isNew(turn, version));
   const served = given.filter(({ word }) => word === 'serves');
   const further = given.length > begun.given || served.length > begun.served;
   const { stuckSince = now, canaryAt: _before, ...rest } = begun;
@@ -53,15 +59,15 @@ export function advance(input: AdvanceInput): Advanced | undefined {
       ...(stuck ? { stuckSince: further ? now : stuckSince } : {}),
       ...canaryState(begun, canariesOf(app.spec, begun, turns), app.spec, now),
       ...(begun.failed
-        ? { failed: { ...begun.failed, back: begun.failed.back || allRun(versionOf(good.spec), turns) } }
+        ? { failed: { ...begun.failed, back: begun.failed.back || allRun((turn) => isGood(turn, good), turns) } }
         : {}),
     },
     input,
   );
 }
 
-function begin({ app, record, revision, turns }: AdvanceInput): Advanced | undefined {
-  const version = versionOf(app.spec);
+function begin({ app, network, record, revision, turns }: AdvanceInput): Advanced | undefined {
+  const version = versionOf(wantedRelease({ app, network }, app.spec.network));
   const attempt = attemptOf(app.spec);
   if (record?.version === version && record.attempt === attempt) return withoutWords(record);
   const fresh = { app: app.name, version, attempt, revision, given: 0, served: 0 };
@@ -70,7 +76,7 @@ function begin({ app, record, revision, turns }: AdvanceInput): Advanced | undef
     return { ...rest, attempt, given: 0, served: 0 };
   }
   if (record) return { ...fresh, good: record.good };
-  const other = assigned(turns).filter((turn) => !runs(turn, version));
+  const other = assigned(turns).filter((turn) => !isNew(turn, version));
   return other.length === 0 ? undefined : { ...fresh, good: bestOf(other) };
 }
 
@@ -80,11 +86,11 @@ function withoutWords({ stage: _stage, until: _until, message: _message, ...rest
 
 /** What most of them serve; where none serves, what most were given. */
 function bestOf(turns: readonly Assigned[]): Release {
-  const counts = new Map<string, { readonly first: AssignedReplica; count: number }>();
-  for (const { last, word } of turns) {
-    const version = versionOf(last.spec);
-    const one = counts.get(version) ?? { first: last, count: 0 };
-    one.count += word === 'serves' ? turns.length + 1 : 1;
+  const counts = new Map<string, { readonly first: Turn; count: number }>();
+  for (const turn of turns) {
+    const version = versionOf(turn.last);
+    const one = counts.get(version) ?? { first: turn, count: 0 };
+    one.count += turn.word === 'serves' ? turns.length + 1 : 1;
     counts.set(version, one);
   }
   const [best] = [...counts.values()].sort((a, b) => b.count - a.count);
@@ -92,15 +98,21 @@ function bestOf(turns: readonly Assigned[]): Release {
   return releaseOf(best.first);
 }
 
-/** Whether all that have a place were given the version and serve it, but for those of which nothing is heard. */
-function allRun(version: string, turns: readonly Turn[]): boolean {
+/** Whether all that have a place were given it and serve it, but for those of which nothing is heard. */
+function allRun(given: (turn: Turn) => boolean, turns: readonly Turn[]): boolean {
   const placed = turns.filter(({ placement }) => placement !== undefined);
-  const there = placed.every((turn) => runs(turn, version) && (turn.word === 'serves' || turn.word === 'silent'));
+  const there = placed.every((turn) => given(turn) && (turn.word === 'serves' || turn.word === 'silent'));
   return there && placed.some(({ word }) => word === 'serves');
 }
 
 function isDone({ version }: Advanced, turns: readonly Turn[]): boolean {
-  return allRun(version, turns);
+  return allRun((turn) => isNew(turn, version), turns);
+}
+
+/** Whether a change only lets replicas do more than before it. */
+function isGrowth({ good }: Advanced, turns: readonly Turn[]): boolean {
+  const want = turns.find((turn) => turn.want)?.want;
+  return want !== undefined && sameMake(good, want) && givesMore(good, want);
 }
 
 /** The replicas that go first: those that went already, then by ordinal. Undefined where all may go. */
@@ -110,10 +122,10 @@ export function canariesOf(
   turns: readonly Turn[],
 ): readonly Turn[] | undefined {
   const { version, good, canaryDone } = change;
-  // the way back to what ran before needs no trial
-  if (!rollout?.canary || canaryDone || versionOf(good.spec) === version) return undefined;
+  // the way back to what ran before needs no trial, nor does what only gives more
+  if (!rollout?.canary || canaryDone || versionOf(good) === version || isGrowth(change, turns)) return undefined;
   const placed = turns.filter(({ placement }) => placement !== undefined);
-  const went = placed.filter((turn) => runs(turn, version));
+  const went = placed.filter((turn) => isNew(turn, version));
   return [...went, ...placed.filter((turn) => !went.includes(turn))].slice(0, rollout.canary.replicas);
 }
 
@@ -124,7 +136,7 @@ function canaryState(
   now: number,
 ): Pick<RolloutRecord, 'canaryAt' | 'canaryDone'> {
   if (!canaries) return { ...(canaryAt === undefined ? {} : { canaryAt }), ...(canaryDone ? { canaryDone } : {}) };
-  const all = canaries.length > 0 && canaries.every((turn) => runs(turn, version) && turn.word === 'serves');
+  const all = canaries.length > 0 && canaries.every((turn) => isNew(turn, version) && turn.word === 'serves');
   if (!all) return {};
   const since = canaryAt ?? now;
   const pause = rollout?.canary?.pause ?? 'forever';
@@ -135,8 +147,8 @@ function giveUp(change: Advanced, { app, turns, now }: AdvanceInput): Advanced {
   const { progressDeadline } = app.spec.rollout ?? {};
   const { failed, stuckSince, version, good } = change;
   if (failed || progressDeadline === undefined || stuckSince === undefined) return change;
-  if (now - stuckSince < progressDeadline || versionOf(good.spec) === version) return change;
-  const culprit = turns.find((turn) => runs(turn, version) && turn.word === 'fails');
+  if (now - stuckSince < progressDeadline || versionOf(good) === version) return change;
+  const culprit = turns.find((turn) => isNew(turn, version) && turn.word === 'fails');
   const { reason, message = '' } = culprit?.report ?? {};
   const trouble = reason === undefined ? 'does not serve' : `${reason}${message === '' ? '' : `: ${message}`}`;
   const why = `no progress for ${formatDuration(progressDeadline)}: ${culprit?.id ?? ''} ${trouble}`;

@@ -104,8 +104,9 @@ export function expand(assignment: Assignment): readonly Desired[] {
     });
   for (const network of assignment.networks) add(bridge(network));
   for (const replica of assignment.replicas) {
-    const network = networks.get(replica.placement.network);
+    const network = replica.holds ?? networks.get(replica.placement.network);
     if (!network) continue;
+    if (replica.holds) add(bridge(replica.holds));
     const reference = replica.spec.image;
     const image: ImageSpec = { reference };
     add({

@@ -18,6 +18,7 @@ import type {
 import { sameItem, sameItems } from './same.ts';
 import { createWhereabouts, ownerTold, saidOf } from '../model/whereabouts.ts';
 import type { Scope, Whereabouts } from '../model/whereabouts.ts';
+import { networkIn, plugged, pluggingIn, toldIn } from './plugging.ts';
 import { rollout } from './rollout.ts';
 import type { Progress, Rollout, RolloutInput } from './rollout.ts';
 
@@ -40,6 +41,8 @@ export interface ProjectInput {
   readonly scope?: Scope;
   /** All of the above by App and host, where somebody keeps it; else it is made for this. */
   readonly kept?: Whereabouts;
+  /** Where it leads, not the next step: what other Apps have to try first is taken for tried. */
+  readonly whole?: boolean;
 }
 
 export interface Projection {
@@ -60,13 +63,14 @@ function sorted<T extends { readonly name: string }>(items: ReadonlyMap<string, 
 }
 
 /** What is known of the replicas of one App, by replica; a report counts only from the host where the replica is placed. */
-type Before = Pick<RolloutInput, 'placements' | 'current' | 'reports' | 'late'>;
+type Before = Pick<RolloutInput, 'placements' | 'current' | 'reports' | 'late' | 'told'>;
 
 function lookBack({ lost }: ProjectInput, at: Whereabouts, app: Resource<AppSpec>, mine: Before['placements']): Before {
   const current = new Map<string, AssignedReplica>();
+  const networkTold = toldIn(at.assignments);
   for (const { id } of at.told(app.name)) {
     const told = at.toldOf(id);
-    if (told) current.set(id, told);
+    if (told) current.set(id, plugged(told, networkTold));
   }
   const reports = new Map<string, ReplicaReport>();
   const late = new Set<string>();
@@ -77,7 +81,7 @@ function lookBack({ lost }: ProjectInput, at: Whereabouts, app: Resource<AppSpec
     const report = at.reports.get(host);
     if (report && report.generation < (at.assignments.get(host)?.generation ?? 0)) late.add(replica);
   }
-  return { placements: mine, current, reports, late };
+  return { placements: mine, current, reports, late, told: networkTold };
 }
 
 /**
@@ -89,9 +93,10 @@ function rolloutsOf(
   at: Whereabouts,
   placed: ReadonlyMap<string, ReadonlyMap<string, Placement>>,
 ): ReadonlyMap<string, Rollout> {
-  const { catalog, records = [], now } = input;
+  const { catalog, records = [], now, whole = false } = input;
   const known = new Map(records.map((record) => [record.app, record]));
-  const network: RolloutInput['network'] = (name) => catalog.networks.get(name)?.spec;
+  const network = networkIn(catalog, at.assignments);
+  const plugging = pluggingIn(at, network);
   const unfinished = new Map<string, { readonly app: string; readonly level: number }>();
   const made = [...placed.keys()]
     .sort()
@@ -105,7 +110,10 @@ function rolloutsOf(
       };
       const before = lookBack(input, at, app, placed.get(app.name) ?? new Map<string, Placement>());
       const record = known.get(app.name);
-      const one = rollout({ app, ...before, network, record, revision: catalog.revision, now, ahead });
+      const mayPlug = whole ? () => true : plugging.mayBy(app.name);
+      const seen = { ...before, network, mayPlug };
+      const one = rollout({ app, ...seen, record, revision: catalog.revision, now, ahead });
+      plugging.note(one.replicas);
       const key = one.record && `${zone} ${one.record.revision}`;
       if (key !== undefined && !unfinished.has(key)) unfinished.set(key, { app: app.name, level });
       return [app.name, one] as const;

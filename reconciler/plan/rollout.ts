@@ -1,17 +1,20 @@
-import { goesBack, versionOf } from '../model/release.ts';
+import { goesBack } from '../model/release.ts';
 import type { RolloutRecord } from '../model/release.ts';
 import { incarnationOf, mayLeave } from '../model/rollout.ts';
 import type { Standing } from '../model/rollout.ts';
 import type { AssignedReplica } from '../model/replica.ts';
-import { advance, canariesOf, runs } from './advance.ts';
+import { advance, canariesOf, isGood } from './advance.ts';
 import type { AdvanceInput, Advanced } from './advance.ts';
 import { tellChange } from './tell.ts';
-import { keeping, outdated, turnsOf, wantedReplica } from './turns.ts';
+import { givesMore } from './forms.ts';
+import { backTo, keeping, keepingNetwork, outdated, releaseOf, sameMake, turnsOf } from './turns.ts';
 import type { Turn, TurnsInput } from './turns.ts';
 
 export interface RolloutInput extends TurnsInput, Omit<AdvanceInput, 'turns'> {
   /** A less critical App of the same Zone that changes with that revision and is not done, if there is one. */
   readonly ahead: (revision: string) => string | undefined;
+  /** Whether replicas may be plugged in as a Network says by now: another App tries it first. */
+  readonly mayPlug: (network: string) => boolean;
 }
 
 /** How far an App is: for status. */
@@ -52,9 +55,10 @@ function gateOf(input: RolloutInput, change: Advanced | undefined, turns: readon
 }
 
 /**
- * What each replica of an App is to be now. A change that only a new container can bring reaches at most `maxUnavailable`
- * replicas at a time, counting all that are not known to serve; the next go when those are Ready again, so that an image
- * that never becomes Ready stays with those. All other changes reach all replicas at once.
+ * What each replica of an App is to be now. A change of what makes or holds a replica reaches at most `maxUnavailable` at a
+ * time, counting all that are not known to serve as they were last told; the next go when those do, so that an image that never
+ * becomes Ready, or a limit that no host can hold, stays with those. One that only gives more goes to all others once
+ * `maxUnavailable` of them serve with it. All other changes reach all replicas at once.
  *
  * With a `rollout` block some go first, and what does not get on is given up: then all are to be what they were before.
  */
@@ -71,7 +75,7 @@ export function rollout(input: RolloutInput): Rollout {
   const moves = ({ turn }: Course): boolean => turn.placement?.network !== app.spec.network;
   const waiting = courses.flatMap((course, at) => {
     const now = replicas[at];
-    const updated = now === course.want || (now !== undefined && !outdated(now.spec, course.want.spec));
+    const updated = now === course.want || (now !== undefined && !outdated(now, course.want));
     return updated && !moves(course) ? [] : [course.turn.id];
   });
   const progress: Progress = {
@@ -97,31 +101,48 @@ interface Course {
 }
 
 function courseOf(input: RolloutInput, { change, back }: Gate, turn: Turn): readonly Course[] {
-  const { placement, last, home } = turn;
-  if (!placement) return [];
-  const want = wantedReplica(input, placement);
-  const aim = back && change ? keeping(want, change.good) : want;
-  return [{ turn, want, aim, stale: home && last !== undefined && outdated(last.spec, aim.spec) }];
+  const { want, last, home } = turn;
+  if (!want) return [];
+  const aim = back && change ? backTo(want, change.good, last) : wired(input, turn, want);
+  return [{ turn, want, aim, stale: home && last !== undefined && outdated(last, aim) }];
 }
 
-/** The replicas that are taken away now for what they are to be. */
+/** As wanted, but plugged in as before while another App tries what its Network says now. */
+function wired({ mayPlug }: RolloutInput, turn: Turn, want: AssignedReplica): AssignedReplica {
+  const { last, home } = turn;
+  if (!last || !home || last.plug === want.plug || mayPlug(want.spec.network)) return want;
+  return keepingNetwork(want, releaseOf(turn));
+}
+
+/** The replicas that are changed now for what they are to be. */
 function leaving(
   { app }: RolloutInput,
   turns: readonly Turn[],
   courses: readonly Course[],
   { change, open }: Gate,
 ): ReadonlySet<string> {
-  const stale = new Set(courses.filter((course) => course.stale && open(course.turn)).map(({ turn }) => turn.id));
+  const due = courses.filter((course) => course.stale && open(course.turn));
+  const stale = new Set(due.map(({ turn }) => turn.id));
   if (stale.size === 0) return stale;
-  const good = change && versionOf(change.good.spec);
   const standing = turns.map((turn): Standing => {
     const { id, health } = turn;
-    const spent = good !== undefined && !runs(turn, good);
+    const spent = change !== undefined && !isGood(turn, change.good);
     const down = health.down || (spent && knownUnready(turn));
     return { id, away: health.away, down, stale: stale.has(id), spent };
   });
-  return mayLeave(standing, app.spec.maxUnavailable);
+  return mayLeave(standing, proven(courses, due, app.spec.maxUnavailable) ? Infinity : app.spec.maxUnavailable);
 }
+
+/** A change that only gives more has been tried on as many as may be away, or on all others: nothing is gained by going on slowly. */
+function proven(courses: readonly Course[], due: readonly Course[], maxUnavailable: number): boolean {
+  const grows = ({ turn: { last }, aim }: Course): boolean =>
+    last !== undefined && sameMake(last, aim) && givesMore(last, aim);
+  if (!due.every(grows)) return false;
+  const serve = courses.filter(({ turn, aim, stale }) => !stale && !turn.health.away && turn.home && isAs(turn, aim));
+  return serve.length >= maxUnavailable;
+}
+
+const isAs = ({ last }: Turn, aim: AssignedReplica): boolean => last !== undefined && !outdated(last, aim);
 
 /** Its host has asked it, as it was last assigned, and it is not ready. */
 function knownUnready({ word, report, last }: Turn): boolean {
@@ -132,6 +153,6 @@ function knownUnready({ word, report, last }: Turn): boolean {
 /** What a replica is now: its aim when its turn has come, else what it was with what needs no turn. */
 function given({ turn, aim, stale }: Course, going: ReadonlySet<string>, { change, open }: Gate): AssignedReplica {
   const { id, last, home } = turn;
-  if (stale && last && !going.has(id)) return keeping(aim, last);
-  return change && !home && !open(turn) ? keeping(aim, last ?? change.good) : aim;
+  if (stale && !going.has(id)) return keeping(aim, releaseOf(turn));
+  return change && !home && !open(turn) ? keeping(aim, last ? releaseOf(turn) : change.good) : aim;
 }

@@ -1,12 +1,13 @@
 import type { AppSpec, Catalog, Resource } from '../model/catalog.ts';
-import { attemptOf, versionOf } from '../model/release.ts';
+import { attemptOf } from '../model/release.ts';
 import type { RolloutRecord } from '../model/release.ts';
-import type { AssignedReplica, Placement } from '../model/replica.ts';
-import { ordinalOf } from '../model/replica.ts';
-import { sameHome } from '../model/rollout.ts';
+import type { AssignedReplica } from '../model/replica.ts';
 import { formatDuration } from '../model/units.ts';
 import { counted } from '../model/words.ts';
-import { outdated } from './turns.ts';
+import { isNew } from './advance.ts';
+import { givesMore } from './forms.ts';
+import { outdated, sameMake, turnsOf } from './turns.ts';
+import type { Turn, TurnsInput } from './turns.ts';
 
 /** Replicas that are changed together. */
 export interface Step {
@@ -16,7 +17,7 @@ export interface Step {
   readonly pause?: number | 'forever';
 }
 
-/** How a change of one App that replaces containers will go, if all goes well. */
+/** How a change of one App that takes turns will go, if all goes well. */
 export interface RolloutPlan {
   readonly app: string;
   readonly zone: string;
@@ -25,6 +26,8 @@ export interface RolloutPlan {
   readonly minReady: number;
   readonly progressDeadline?: number;
   readonly autoRevert?: boolean;
+  /** No container is replaced by it. */
+  readonly inPlace?: true;
   /** Apps that go before it. */
   readonly after: readonly string[];
   /** Empty where nothing more is done: see `givenUp`. */
@@ -35,11 +38,8 @@ export interface RolloutPlan {
   readonly givenUp?: string;
 }
 
-export interface StepsInput {
+export interface StepsInput extends Pick<TurnsInput, 'placements' | 'current' | 'network' | 'told'> {
   readonly catalog: Catalog;
-  readonly placements: ReadonlyMap<string, Placement>;
-  /** What replicas were last assigned. */
-  readonly current: ReadonlyMap<string, AssignedReplica>;
   readonly records: readonly RolloutRecord[];
 }
 
@@ -67,10 +67,11 @@ export function stepsOf(input: StepsInput): readonly RolloutPlan[] {
 function planOf(input: StepsInput, app: Resource<AppSpec>): RolloutPlan | undefined {
   const { name, spec } = app;
   const record = recordOf(app, input.records);
-  const due = staleOf(input, app);
-  if (due.length === 0) return undefined;
+  const turns = turnsOf({ ...input, app, reports: new Map(), late: new Set() });
+  const stale = staleOf(turns);
+  if (stale.length === 0) return undefined;
   const { rollout, zone, level, maxUnavailable } = spec;
-  const steps = record?.failed ? [] : stepsIn(input, app, due, record);
+  const steps = record?.failed ? [] : stepsIn(app, stale, turns, record);
   if (steps.length < 2 && !rollout) return undefined;
   return {
     app: name,
@@ -81,32 +82,39 @@ function planOf(input: StepsInput, app: Resource<AppSpec>): RolloutPlan | undefi
     ...(rollout?.progressDeadline === undefined
       ? {}
       : { progressDeadline: rollout.progressDeadline, autoRevert: rollout.autoRevert }),
+    ...(stale.every(({ last, want }) => sameMake(last, want)) ? { inPlace: true } : {}),
     after: [],
     steps,
     ...(record ? { [record.failed ? 'givenUp' : 'underWay']: record.message } : {}),
   };
 }
 
-/** The replicas that run something else where they are placed, by ordinal. */
-function staleOf({ placements, current }: StepsInput, { name, spec }: Resource<AppSpec>): readonly string[] {
-  const stale = [...placements.values()].filter((placement) => {
-    const last = placement.app === name ? current.get(placement.replica) : undefined;
-    if (!last || ordinalOf(placement.replica) >= spec.replicas || !sameHome(last.placement, placement)) return false;
-    return outdated(last.spec, { ...spec, network: placement.network });
-  });
-  return stale.map(({ replica }) => replica).sort((a, b) => ordinalOf(a) - ordinalOf(b));
+/** The replicas that are something else where they are placed, by ordinal. */
+function staleOf(turns: readonly Turn[]): readonly Stale[] {
+  return turns.flatMap(({ home, last, want }) =>
+    home && last && want && outdated(last, want) ? [{ last, want }] : [],
+  );
+}
+
+interface Stale {
+  readonly last: AssignedReplica;
+  readonly want: AssignedReplica;
 }
 
 function stepsIn(
-  { current }: StepsInput,
-  { name, spec }: Resource<AppSpec>,
-  due: readonly string[],
+  { spec }: Resource<AppSpec>,
+  stale: readonly Stale[],
+  turns: readonly Turn[],
   record: RolloutRecord | undefined,
 ): readonly Step[] {
   const { maxUnavailable, rollout } = spec;
-  const all = [...current.values()].filter(({ app }) => app === name);
-  const version = versionOf(spec);
-  const went = all.filter((one) => versionOf(one.spec) === version).length;
+  const due = stale.map(({ want }) => want.id);
+  const went = turns.filter((turn) => isNew(turn, '')).length;
+  // what only gives more is tried once, then it is everybody's
+  if (stale.every(({ last, want }) => sameMake(last, want) && givesMore(last, want))) {
+    const first = Math.max(0, maxUnavailable - went);
+    return [due.slice(0, first), due.slice(first)].filter(({ length }) => length > 0).map((replicas) => ({ replicas }));
+  }
   const first = rollout?.canary && record?.canaryDone !== true ? Math.max(0, rollout.canary.replicas - went) : 0;
   const canaries = inChunks(due.slice(0, first), maxUnavailable).map((replicas): Step => ({ replicas, canary: true }));
   const last = canaries.pop();
@@ -124,13 +132,13 @@ const NAMED = 5;
 
 /** A rollout as a person reads it. */
 export function stepLines(plan: RolloutPlan): readonly string[] {
-  const { app, zone, level, maxUnavailable, steps, after, givenUp, underWay, minReady, progressDeadline } = plan;
+  const { app, zone, level, steps, after, givenUp, underWay, minReady, progressDeadline } = plan;
   const head = `rollout ${app} (zone ${zone}, level ${String(level)})`;
   if (givenUp !== undefined) return [head, `      ${givenUp}`];
   const replicas = steps.reduce((sum, step) => sum + step.replicas.length, 0);
   const rest = steps.slice(NAMED).reduce((sum, step) => sum + step.replicas.length, 0);
   return [
-    `${head}: ${counted(replicas, 'replica')}, ${String(maxUnavailable)} at a time${after.length > 0 ? `, after ${after.join(', ')}` : ''}`,
+    `${head}: ${counted(replicas, 'replica')}${plan.inPlace ? ' in place' : ''}, ${pace(plan)}${after.length > 0 ? `, after ${after.join(', ')}` : ''}`,
     ...(underWay === undefined ? [] : [`      ${underWay}`]),
     ...steps.slice(0, NAMED).map((step, at) => `      ${String(at + 1)}. ${stepLine(step)}`),
     ...(rest > 0 ? [`      … ${counted(steps.length - NAMED, 'more step')}, ${counted(rest, 'replica')}`] : []),
@@ -141,6 +149,12 @@ export function stepLines(plan: RolloutPlan): readonly string[] {
           `      without progress for ${formatDuration(progressDeadline)} ${plan.autoRevert === true ? 'all go back to what they run now' : 'no more get it'}`,
         ]),
   ];
+}
+
+/** How many at a time; of what only gives more the others go together. */
+function pace({ steps, maxUnavailable }: RolloutPlan): string {
+  const more = steps.some(({ replicas }) => replicas.length > maxUnavailable);
+  return more ? `${String(maxUnavailable)} first, then all others` : `${String(maxUnavailable)} at a time`;
 }
 
 function stepLine({ replicas, canary, pause }: Step): string {

@@ -38,10 +38,11 @@ function short(revision: string): string {
 
 function words(stage: Stage, change: Advanced, seen: Seen): string {
   const { app, replicas, turns, ahead = '' } = seen;
-  const { version, good, failed } = change;
+  const { good, failed } = change;
   const what = `${short(change.revision)} (${app.spec.image})`;
   const before = `${short(good.origin.revision)} (${good.spec.image})`;
-  const have = replicas.filter(({ spec }) => versionOf(spec) === version).length;
+  const wants = new Map(turns.map(({ id, want }) => [id, want]));
+  const have = replicas.filter((one) => versionOf(one) === versionOf(wants.get(one.id) ?? one)).length;
   const some = `${String(have)} of ${counted(app.spec.replicas, 'replica')}`;
   const gaveUp = `${what} was given up, ${failed?.why ?? ''}`;
   const first = (canariesOf(app.spec, change, turns) ?? []).map(({ id }) => id).join(', ');
@@ -77,7 +78,7 @@ function untilWhen({ canaryAt = 0 }: Advanced, { rollout }: AppSpec): string {
 
 function dueAt(change: Advanced, stage: Stage, { rollout }: AppSpec): number | undefined {
   const { version, good, canaryAt, stuckSince, failed } = change;
-  if (failed || versionOf(good.spec) === version) return undefined;
+  if (failed || versionOf(good) === version) return undefined;
   const pause = rollout?.canary?.pause;
   const resumes = stage === 'paused' && typeof pause === 'number' ? (canaryAt ?? 0) + pause : Infinity;
   const givesUp = stuckSince === undefined ? Infinity : stuckSince + (rollout?.progressDeadline ?? Infinity);

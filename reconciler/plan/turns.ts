@@ -1,11 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AppSpec, NetworkSpec, Resource } from '../model/catalog.ts';
 import type { Origin } from '../model/change.ts';
+import { plugOf } from '../model/form.ts';
 import type { Release } from '../model/release.ts';
 import { replicaId } from '../model/replica.ts';
-import type { AssignedReplica, Demand, Placement, ReplicaReport } from '../model/replica.ts';
+import type { AssignedNetwork, AssignedReplica, Demand, Placement, ReplicaReport } from '../model/replica.ts';
 import { healthOf, RECREATE_FIELDS, recreateSpec, sameHome } from '../model/rollout.ts';
-import type { Health, RecreateSpec } from '../model/rollout.ts';
+import type { Health } from '../model/rollout.ts';
+import { sameForm } from './forms.ts';
 import { oncePerPair } from './same.ts';
 
 export interface TurnsInput {
@@ -18,7 +20,10 @@ export interface TurnsInput {
   readonly reports: ReadonlyMap<string, ReplicaReport>;
   /** Replicas whose hosts have yet to say something since they were last told something. */
   readonly late: ReadonlySet<string>;
+  /** A Network as Git says; one that cannot be read as it was. */
   readonly network: (name: string) => NetworkSpec | undefined;
+  /** A replica's Network as its host was last told of it. */
+  readonly told: (replica: AssignedReplica) => AssignedNetwork | undefined;
 }
 
 /** One replica of an App, as a rollout sees it. */
@@ -33,43 +38,82 @@ export interface Turn {
   /** `late`: its host has yet to speak of what it was told; `silent`: its host says nothing of it. */
   readonly word: 'serves' | 'fails' | 'late' | 'silent';
   readonly report: ReplicaReport | undefined;
+  /** As Git says, where it is placed. */
+  readonly want: AssignedReplica | undefined;
+  /** Its Network as its host was last told of it. */
+  readonly told: () => AssignedNetwork | undefined;
 }
 
-/** What waits with a replica: what recreates it, and what belongs to its image. */
-const WAITING_FIELDS: ReadonlySet<string> = new Set([...RECREATE_FIELDS, 'probes', 'stop']);
+/** What waits with a replica: what recreates it, what it is held to, and what belongs to its image. */
+const WAITING_FIELDS: ReadonlySet<string> = new Set([
+  ...RECREATE_FIELDS,
+  'resources',
+  'egress',
+  'ingress',
+  'probes',
+  'stop',
+]);
 
-function inPlace(spec: AppSpec): Omit<AppSpec, keyof RecreateSpec | 'probes' | 'stop'> {
-  return Object.fromEntries(Object.entries(spec).filter(([key]) => !WAITING_FIELDS.has(key))) as unknown as AppSpec;
+function partOf(spec: AppSpec, waits: boolean): Partial<AppSpec> {
+  return Object.fromEntries(Object.entries(spec).filter(([key]) => WAITING_FIELDS.has(key) === waits));
 }
 
-/** Whether a pointer into the manifest is of what waits; the rates beside the name of the Network do not. */
-function waitsAt(pointer: string): boolean {
-  const [, , field = '', member] = pointer.split('/');
-  return WAITING_FIELDS.has(field) && !(field === 'network' && (member === 'egress' || member === 'ingress'));
-}
-
+/** The lines of what waits, or of what does not. */
 function lines(from: Readonly<Record<string, Origin>>, waits: boolean): readonly (readonly [string, Origin])[] {
-  return Object.entries(from).filter(([pointer]) => waitsAt(pointer) === waits);
+  return Object.entries(from).filter(([pointer]) => WAITING_FIELDS.has(pointer.split('/')[2] ?? '') === waits);
+}
+
+/** A replica plugged in as before, where that was in the same Network. */
+function pluggedAs(next: AssignedReplica, { spec, plug, holds }: Release): AssignedReplica {
+  const { holds: _new, ...rest } = next;
+  if (spec.network !== next.spec.network || plug === undefined || plug === next.plug || !holds) return rest;
+  return { ...rest, plug, holds };
+}
+
+/** The same with the rates as before, which come from the Network as well. */
+export function keepingNetwork(next: AssignedReplica, before: Release): AssignedReplica {
+  const { egress: _egress, ingress: _ingress, ...spec } = next.spec;
+  const { egress, ingress } = before.spec;
+  const rates = { ...(egress === undefined ? {} : { egress }), ...(ingress === undefined ? {} : { ingress }) };
+  return pluggedAs({ ...next, spec: { ...spec, ...rates } }, before);
 }
 
 /**
- * A replica whose turn has not come: it keeps what only a new container can change, with the probes and the stop signal
- * that go with that image (new probes would fail the old one, and what fails may be taken away); the rest is new at once.
+ * A replica whose turn has not come: it keeps what only a new container can change, its limits and rates, how it is plugged in,
+ * and the probes and the stop signal that go with that image (new probes would fail the old one, and what fails may be taken
+ * away); the rest is new at once.
  */
 export function keeping(next: AssignedReplica, before: Release): AssignedReplica {
-  const { probes, stop } = before.spec;
-  const kept = { ...recreateSpec(before.spec), network: next.spec.network };
-  return {
-    ...next,
-    spec: { ...inPlace(next.spec), ...kept, probes, stop },
-    origin: before.origin,
-    fields: Object.fromEntries([...lines(next.fields, false), ...lines(before.fields, true)]),
-  };
+  const spec = { ...partOf(next.spec, false), ...partOf(before.spec, true), network: next.spec.network } as AppSpec;
+  return pluggedAs(
+    {
+      ...next,
+      spec,
+      origin: before.origin,
+      fields: Object.fromEntries([...lines(next.fields, false), ...lines(before.fields, true)]),
+    },
+    before,
+  );
+}
+
+/** The same of a change that was given up, as far as its place has room for it. */
+export function backTo(next: AssignedReplica, good: Release, last: AssignedReplica | undefined): AssignedReplica {
+  const back = keeping(next, good);
+  const resources = reservedResources(back.spec, back.placement, last);
+  return resources === back.spec.resources ? back : { ...back, spec: { ...back.spec, resources } };
 }
 
 /** What is kept of what a replica was made of: not the lines of what has changed since. */
-export function releaseOf({ spec, origin, fields }: AssignedReplica): Release {
-  return { spec, origin, fields: Object.fromEntries(lines(fields, true)) };
+export function releaseOf({ last, told }: Turn): Release {
+  if (!last) throw new RangeError('it was never assigned');
+  const { spec, origin, fields, plug, holds = told() } = last;
+  return {
+    spec,
+    origin,
+    fields: Object.fromEntries(lines(fields, true)),
+    ...(plug === undefined ? {} : { plug }),
+    ...(holds === undefined ? {} : { holds }),
+  };
 }
 
 function covers(reserved: Demand, { cpu, memory, pids }: Demand): boolean {
@@ -131,31 +175,44 @@ function variantOf(
   return spec;
 }
 
-/** The replica as Git says, at its placement, with what it takes over from its Network. */
-export function wantedReplica({ app, current, network }: TurnsInput, placement: Placement): AssignedReplica {
-  const { spec, owner, origin, fields, name } = app;
-  const rates = network(placement.network);
-  const own = {
-    network: placement.network, // its new Network comes with its new placement
-    resources: reservedResources(spec, placement, current.get(placement.replica)),
-    egress: spec.egress ?? rates?.egress,
-    ingress: spec.ingress ?? rates?.ingress,
-  };
-  return { id: placement.replica, app: name, owner, spec: variantOf(spec, own), placement, origin, fields };
+/** What Git says of an App, with what it takes over from its Network. */
+export function wantedRelease(
+  { app, network }: Pick<TurnsInput, 'app' | 'network'>,
+  name: string,
+  resources: AppSpec['resources'] = app.spec.resources,
+): Release {
+  const { spec, origin, fields } = app;
+  const plugged = network(name);
+  const rates = { egress: spec.egress ?? plugged?.egress, ingress: spec.ingress ?? plugged?.ingress };
+  const plug = plugged && plugOf(plugged);
+  const made = variantOf(spec, { network: name, resources, ...rates });
+  return { spec: made, origin, fields, ...(plug === undefined ? {} : { plug }) };
 }
 
-const outdatedOnce = oncePerPair<AppSpec>((have, want) => {
-  if (want.rollout && !isDeepStrictEqual(have.probes, want.probes)) return true;
-  return !isDeepStrictEqual(recreateSpec(have), recreateSpec(want));
-});
+/** The replica as Git says, at its placement: its new Network comes with its new placement. */
+function wantedReplica(input: TurnsInput, placement: Placement): AssignedReplica {
+  const { name, owner, spec } = input.app;
+  const { replica: id, network } = placement;
+  const resources = reservedResources(spec, placement, input.current.get(id));
+  return { id, app: name, owner, ...wantedRelease(input, network, resources), placement };
+}
 
-/** Whether one spec takes a new container to become the other, or new probes where these roll out too. */
-export function outdated(have: AppSpec, want: AppSpec): boolean {
-  return have !== want && outdatedOnce(have, want);
+const sameMaking = oncePerPair<AppSpec>((a, b) => isDeepStrictEqual(recreateSpec(a), recreateSpec(b)));
+const sameAll = oncePerPair<AppSpec>((a, b) => sameForm(a, b) && sameMaking(a, b));
+
+/** Whether one container can be both. */
+export function sameMake(a: Release, b: Release): boolean {
+  return sameMaking(a.spec, b.spec);
+}
+
+/** Whether it takes a turn for one to become the other: a new container, or other limits, rates, probes or wires. */
+export function outdated(have: Release, want: Release): boolean {
+  return have.plug !== want.plug || (have.spec !== want.spec && !sameAll(have.spec, want.spec));
 }
 
 /** Every replica that the App is to have, by ordinal. */
-export function turnsOf({ app, placements, current, reports, late }: TurnsInput): readonly Turn[] {
+export function turnsOf(input: TurnsInput): readonly Turn[] {
+  const { app, placements, current, reports, late } = input;
   const ids = Array.from({ length: app.spec.replicas }, (_, ordinal) => replicaId(app.name, ordinal));
   return ids.map((id): Turn => {
     const placement = placements.get(id);
@@ -172,6 +229,8 @@ export function turnsOf({ app, placements, current, reports, late }: TurnsInput)
       last,
       home,
       report,
+      want: placement && wantedReplica(input, placement),
+      told: () => last && input.told(last),
       // of an App with nothing to do nobody asks
       get health() {
         return (health ??= judge());

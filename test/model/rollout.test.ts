@@ -13,6 +13,7 @@ import {
   round,
   running,
   settle,
+  STARVED,
   story,
   stored,
   tale,
@@ -87,21 +88,22 @@ describe('any rollout with a rollout block', () => {
 
   it('ends with the last good version everywhere when what Git said last is bad', () => {
     const bad = fc.constantFrom(
-      { image: 'mute', probe: 80 },
-      { image: 'bad', probe: 80 },
-      { image: 'v3', probe: DEAF },
-      { image: 'v1', probe: DEAF },
+      { image: 'mute', probe: 80, cpu: 100 },
+      { image: 'bad', probe: 80, cpu: 200 },
+      { image: 'v3', probe: DEAF, cpu: 100 },
+      { image: 'v1', probe: DEAF, cpu: 100 },
+      { image: 'v1', probe: 80, cpu: STARVED },
     );
     fc.assert(
-      fc.property(careful, bad, ({ replicas, maxUnavailable, how, events }, { image, probe }) => {
+      fc.property(careful, bad, ({ replicas, maxUnavailable, how, events }, { image, probe, cpu }) => {
         const model = running(replicas, maxUnavailable, howOf(how));
         for (const step of events) tale(model, step);
-        act(model, { type: 'commit', image, cpu: 100, probe });
+        act(model, { type: 'commit', image, cpu, probe });
         rollOut(model);
         settle(model, () => model.record?.stage === 'reverted' && allServe(model));
-        const good = model.record && versionOf(model.record.good.spec);
+        const good = model.record && versionOf(model.record.good);
         assert.equal(model.record?.stage, 'reverted', model.record?.message);
-        for (const actor of model.actors) assert.ok(actor.assigned && versionOf(actor.assigned.spec) === good);
+        for (const actor of model.actors) assert.ok(actor.assigned && versionOf(actor.assigned) === good);
         const last = model.record;
         for (let rounds = 0; rounds < 10; rounds += 1) round(model);
         assert.deepEqual(model.record, last, 'and stays there');

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import type { AppSpec, RolloutSpec } from '../../reconciler/model/catalog.ts';
+import { formOf } from '../../reconciler/model/form.ts';
 import { versionOf } from '../../reconciler/model/release.ts';
 import type { RolloutRecord } from '../../reconciler/model/release.ts';
 import { replicaId } from '../../reconciler/model/replica.ts';
 import type { AssignedReplica, Placement, ReplicaReport } from '../../reconciler/model/replica.ts';
-import { incarnationOf } from '../../reconciler/model/rollout.ts';
+import { incarnationOf, recreateSpec } from '../../reconciler/model/rollout.ts';
+import { givesMore } from '../../reconciler/plan/forms.ts';
 import { rollout } from '../../reconciler/plan/rollout.ts';
 import { catalogOf, resources } from './catalog.ts';
 
@@ -42,6 +44,9 @@ interface How {
   readonly canary: RolloutSpec['canary'] | undefined;
 }
 
+/** Held to so little nothing serves. */
+export const STARVED = 10;
+
 /** One of them, or all. */
 const ordinal = fc.option(fc.nat(5), { nil: undefined });
 const event: fc.Arbitrary<Event> = fc.oneof(
@@ -50,7 +55,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
     arbitrary: fc.record({
       type: fc.constant('commit' as const),
       image: fc.constantFrom('v1', 'v2', 'bad'),
-      cpu: fc.constantFrom(100, 200),
+      cpu: fc.constantFrom(100, 100, 200, 50, STARVED),
     }),
   },
   { weight: 4, arbitrary: fc.record({ type: fc.constant('rollout' as const) }) },
@@ -89,8 +94,8 @@ function probesOf(port: number): AppSpec['probes'] {
 
 /** What it runs never becomes ready. */
 export function broken({ running }: Actor): boolean {
-  const { image, probes } = running?.spec ?? {};
-  return image === 'bad' || image === 'mute' || isDeepStrictEqual(probes, probesOf(DEAF));
+  const { image, probes, resources: held } = running?.spec ?? {};
+  return image === 'bad' || image === 'mute' || held?.cpu === STARVED || isDeepStrictEqual(probes, probesOf(DEAF));
 }
 
 function tell(actor: Actor, now = 0): void {
@@ -104,7 +109,7 @@ function tell(actor: Actor, now = 0): void {
     ready,
     restarts,
     ...(ready && settlesAt > now ? { settlesAt } : {}),
-    ...(running ? { incarnation: incarnationOf(running), fingerprint: running.spec.image } : {}),
+    ...(running ? { incarnation: incarnationOf(running), form: formOf(running), fingerprint: running.spec.image } : {}),
     ...(broken(actor) && running?.spec.image !== 'mute' ? { reason: 'ProbeFailed' } : {}),
   };
 }
@@ -122,10 +127,9 @@ function serves({ placed, now }: Model, { assigned, running, ready, readySince }
 /** Nobody is away. */
 export const allServe = (model: Model): boolean => model.actors.every((actor) => serves(model, actor));
 
-/** Nothing happens to a replica that goes from one to the other; where probes roll out, new ones have yet to pass. */
-function same(a: AssignedReplica, b: AssignedReplica): boolean {
-  if (a.spec.rollout && !isDeepStrictEqual(a.spec.probes, b.spec.probes)) return false;
-  return incarnationOf(a) === incarnationOf(b);
+/** Nothing happens to a replica that goes from one to the other: neither its container nor its probes, and no limit is lowered. */
+function same(to: AssignedReplica, from: AssignedReplica): boolean {
+  return incarnationOf(to) === incarnationOf(from) && (formOf(to) === formOf(from) || givesMore(from, to));
 }
 
 interface Model {
@@ -147,7 +151,7 @@ function start(replicas: number, maxUnavailable: number, how?: RolloutSpec, take
     const report: ReplicaReport = { id: replicaId('web', i), phase: 'Pending', ready: false, restarts: 0 };
     return { assigned: undefined, running: undefined, ready: false, readySince: 0, report, told: undefined };
   });
-  const spec = { image: 'v1', ...(how ? { probes: probesOf(80) } : {}) };
+  const spec = { image: 'v1', resources: resources(100), ...(how ? { probes: probesOf(80) } : {}) };
   const placed = placements(replicas);
   return { actors, maxUnavailable, placed, spec, how, record: undefined, since: new Map(), now: 0, takeover };
 }
@@ -175,6 +179,8 @@ export function rollOut(model: Model, crash = false): boolean {
     reports,
     late: new Set(late),
     network: () => undefined,
+    told: () => undefined,
+    mayPlug: () => true,
     record: model.record && kept(model.record),
     revision: '',
     now: at,
@@ -182,7 +188,7 @@ export function rollOut(model: Model, crash = false): boolean {
   });
   model.record = record;
   if (crash) return false;
-  const before = actors.filter(({ assigned }) => assigned && versionOf(assigned.spec) === record?.version).length;
+  const before = actors.filter(({ assigned }) => assigned && versionOf(assigned) === record?.version).length;
   for (const next of replicas) {
     const actor = actors.find(({ report }) => report.id === next.id);
     if (actor && !isDeepStrictEqual(actor.assigned, next)) actor.assigned = next;
@@ -193,18 +199,28 @@ export function rollOut(model: Model, crash = false): boolean {
     now <= Math.max(maxUnavailable, away),
     `${String(now)} away, ${String(away)} before, ${String(maxUnavailable)} allowed`,
   );
-  if (model.spec.resources)
-    for (const { assigned } of actors)
-      assert.equal(assigned?.spec.resources.cpu, model.spec.resources.cpu, 'in place, at once');
   return progress.updated === progress.total;
 }
 
+/** What Git says only gives more than there was: that takes no canary. */
+function grows({ spec, actors }: Model, { good }: RolloutRecord): boolean {
+  const want = { ...actors[0]?.assigned?.spec, ...spec } as AppSpec;
+  return isDeepStrictEqual(recreateSpec(good.spec), recreateSpec(want)) && givesMore(good, { spec: want });
+}
+
 /** More than the canaries have the new version only once these have had it for as long as the pause. */
-function heedsCanary({ actors, how, since, now }: Model, record: RolloutRecord, before: number): void {
+function heedsCanary(model: Model, record: RolloutRecord, before: number): void {
+  const { actors, how, since, now } = model;
   const { version, good } = record;
-  const have = actors.filter(({ assigned }) => assigned && versionOf(assigned.spec) === version).length;
+  const have = actors.filter(({ assigned }) => assigned && versionOf(assigned) === version).length;
   if (have > 0 && !since.has(version)) since.set(version, now);
-  if (!how?.canary || version === versionOf(good.spec) || have <= Math.max(how.canary.replicas, before)) return;
+  if (
+    !how?.canary ||
+    version === versionOf(good) ||
+    grows(model, record) ||
+    have <= Math.max(how.canary.replicas, before)
+  )
+    return;
   assert.notEqual(how.canary.pause, 'forever', `${String(have)} have it and its canaries wait for Git`);
   assert.ok(
     now >= (since.get(version) ?? now) + Number(how.canary.pause),
@@ -296,7 +312,7 @@ export const careful: fc.Arbitrary<Story & { readonly how: How }> = fc.record({
         arbitrary: fc.record({
           type: fc.constant('commit' as const),
           image: fc.constantFrom('v1', 'v2', 'bad', 'mute'),
-          cpu: fc.constant(100),
+          cpu: fc.constantFrom(100, 100, 200, STARVED),
           probe: fc.constantFrom(80, 81, DEAF),
         }),
       },

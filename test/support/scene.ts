@@ -81,7 +81,7 @@ export function run(scene: Scene): Rollout {
   );
   const blank = {
     app: 'web',
-    version: versionOf(spec),
+    version: versionOf({ spec }),
     attempt: attemptOf(spec),
     revision: 'r1',
     good: GOOD,
@@ -97,6 +97,8 @@ export function run(scene: Scene): Rollout {
     ),
     late: new Set(given.flatMap(({ assigned, sign }) => (sign === '?' ? [assigned.id] : []))),
     network: () => undefined,
+    told: () => undefined,
+    mayPlug: () => true,
     record: scene.record && { ...blank, stage: 'rolling', message: '', ...scene.record },
     revision: 'r1',
     now: scene.now ?? 1000,

@@ -5,9 +5,17 @@ import { reportOf } from '../../../reconciler/loop/report.ts';
 import type { RestartState } from '../../../reconciler/loop/restarts.ts';
 import type { RolloutSpec } from '../../../reconciler/model/catalog.ts';
 import type { Limitation } from '../../../reconciler/model/change.ts';
+import { fingerprint } from '../../../reconciler/model/fingerprint.ts';
+import { formOf } from '../../../reconciler/model/form.ts';
 import type { HealthState } from '../../../reconciler/model/health.ts';
 import type { Ref } from '../../../reconciler/model/ref.ts';
-import type { Assignment, HostFacts, ReplicaReport } from '../../../reconciler/model/replica.ts';
+import type {
+  AssignedReplica,
+  Assignment,
+  HostFacts,
+  ReplicaReport,
+  Report,
+} from '../../../reconciler/model/replica.ts';
 import type { ContainerState } from '../../../reconciler/model/resources.ts';
 
 const FACTS: HostFacts = {
@@ -41,6 +49,29 @@ it('a report tells of what cannot be held and is wanted, not of what nobody asks
     report.limitations.map(({ ref, path }) => `${ref} ${path}`),
     ['cgroup/a-0 /blockIoWeight', 'cgroup/a-0 /swap', 'cgroup/b-0 /swap'],
   );
+});
+
+it('a replica is told to be in its form once its limits, too, were seen as they are assigned', () => {
+  const origin = { revision: 'r', file: 'f', line: 1, column: 1 };
+  const state = emptyAgentState();
+  const refs = ['sandbox/a-0', 'port/a-0', 'container/a-0', 'cgroup/a-0'] as const;
+  state.desired = new Map(refs.map((ref) => [ref, { ref, spec: { of: ref }, dependsOn: [], origin }]));
+  const placement = { replica: 'a-0', host: 'h1', network: 'n', address: '10.0.0.1' };
+  const spec = { image: 'i', resources: { memory: 1 }, probes: {} };
+  const replica = { id: 'a-0', spec, placement, plug: 'p' };
+  const assignment = { host: 'h1', generation: 1, revision: 'r', replicas: [replica] } as unknown as Assignment;
+  const options = { host: 'h1', facts: FACTS, clock: () => 0 };
+  const look = (before?: Report): Report =>
+    reportOf({ options, state, assignment, busy: false, health: () => undefined, before });
+  for (const ref of refs) {
+    assert.equal(look().replicas[0]?.form, undefined);
+    state.settled.set(ref, fingerprint({ of: ref }));
+  }
+  const formed = look();
+  assert.equal(formed.replicas[0]?.form, formOf(replica as unknown as AssignedReplica));
+  state.settled.set('cgroup/a-0', 'of another');
+  assert.equal(look(formed).replicas[0]?.form, formed.replicas[0].form, 'what it was until it is as assigned');
+  assert.equal(look().replicas[0]?.form, undefined);
 });
 
 describe('a replica that ends again and again', () => {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createBook } from '../../../reconciler/model/book.ts';
-import type { Report } from '../../../reconciler/model/replica.ts';
 import { incarnationOf } from '../../../reconciler/model/rollout.ts';
 import { project } from '../../../reconciler/plan/project.ts';
 import { catalogOf, hostsOf, reportOf, resources } from '../../support/catalog.ts';
@@ -281,26 +280,6 @@ describe('place', () => {
       full.unplaceable[0]?.message ?? '',
       /web-0 keeps its old limits: h1 has no room .*2001m CPU wanted, 2 CPU there/,
     );
-  });
-
-  it('gives memory back only when the kernel holds the replica to less', () => {
-    const book = createBook();
-    const hosts = hostsOf(1);
-    const MI = 2 ** 20;
-    step({ hosts, apps: { web: { resources: resources(100, 512) } } }, { book });
-    const seen = (memory: number): Report =>
-      reportOf(
-        'h1',
-        {},
-        {
-          observed: [{ known: true, ref: 'cgroup/web-0', owned: true, state: { id: 'x', memory, unsupported: [] } }],
-        },
-      );
-    const apps = { web: { resources: resources(100, 128) } };
-    step({ hosts, apps }, { book, reports: [seen(512 * MI)] });
-    assert.equal(book.used('h1').memory, 512 * MI);
-    step({ hosts, apps }, { book, reports: [seen(128 * MI)] });
-    assert.equal(book.used('h1').memory, 128 * MI);
   });
 
   it('concludes nothing from a Zone that cannot be read', () => {

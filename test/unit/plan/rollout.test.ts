@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import type { AppSpec } from '../../../reconciler/model/catalog.ts';
+import { formOf, plugOf } from '../../../reconciler/model/form.ts';
 import { replicaId } from '../../../reconciler/model/replica.ts';
 import type { AssignedReplica, Placement, ReplicaReport } from '../../../reconciler/model/replica.ts';
 import { incarnationOf } from '../../../reconciler/model/rollout.ts';
@@ -25,7 +27,7 @@ function placementOf(ordinal: number, change: Partial<Placement> = {}): Placemen
 
 /**
  * One letter a replica: r ready as assigned, n not ready and failing, s starting, g without a container, o ready but still
- * the incarnation before, u ready in an incarnation that is not known, q not reported, x never assigned, - unplaced.
+ * the incarnation before, d ready as it is to be, i the same but not yet held to it, j the same but failing, u ready in an incarnation that is not known, q not reported, x never assigned, - unplaced.
  */
 function run(
   standing: string,
@@ -36,6 +38,8 @@ function run(
   const replicas = standing.length;
   const app = catalogOf({ apps: { web: { replicas, ...after } }, revision: 'new' }).apps.get('web');
   assert.ok(app);
+  const network = (name: string): ReturnType<Parameters<typeof rollout>[0]['network']> =>
+    catalogOf({ networks: { net: { egress: 5_000_000 } } }).networks.get(name)?.spec;
   const placements = new Map<string, Placement>();
   const current = new Map<string, AssignedReplica>();
   const reports = new Map<string, ReplicaReport>();
@@ -46,11 +50,14 @@ function run(
     if (letter === 'x') return;
     const origin = { revision: 'old', file: 'web.yaml', line: 1, column: 1 };
     const fields = { '/spec/image': { ...origin, line: 7 }, '/spec/level': { ...origin, line: 8 } };
-    const spec = appSpec({ replicas, ...before });
-    const assigned = { id, app: 'web', owner: 'team', spec, placement: placementOf(ordinal), origin, fields };
+    const done = 'dij'.includes(letter) ? after : {};
+    const spec = appSpec({ replicas, egress: 5_000_000, ...before, ...done });
+    const wired = network('net') ?? assert.fail();
+    const placement = placementOf(ordinal);
+    const assigned = { id, app: 'web', owner: 'team', spec, placement, origin, fields, plug: plugOf(wired) };
     current.set(id, assigned);
     if (letter === 'q') return;
-    const ready = 'rou'.includes(letter);
+    const ready = 'roudi'.includes(letter);
     const incarnation = letter === 'o' ? 'another' : incarnationOf(assigned);
     reports.set(id, {
       id,
@@ -59,11 +66,10 @@ function run(
       restarts: 0,
       ...(letter === 'u' ? {} : { incarnation }),
       ...(letter === 'g' ? {} : { fingerprint: 'f' }),
-      ...(letter === 'n' ? { reason: 'ProbeFailed' } : {}),
+      ...('dij'.includes(letter) ? { form: letter === 'i' ? 'another' : formOf(assigned) } : {}),
+      ...('nj'.includes(letter) ? { reason: 'ProbeFailed' } : {}),
     });
   });
-  const network = (name: string): ReturnType<Parameters<typeof rollout>[0]['network']> =>
-    catalogOf({ networks: { net: { egress: 5_000_000 } } }).networks.get(name)?.spec;
   return rollout({
     app,
     placements,
@@ -71,6 +77,8 @@ function run(
     reports,
     late: new Set(),
     network,
+    told: () => undefined,
+    mayPlug: () => true,
     record: undefined,
     revision: 'new',
     now: 0,
@@ -129,7 +137,9 @@ describe('rollout', () => {
     assert.deepEqual(run('rrn', {}, {}).progress, { app: 'web', updated: 3, total: 3, waiting: [], waitingFor: [] });
   });
 
-  const recreating: readonly (readonly [string, Partial<AppSpec>])[] = [
+  const check = { type: 'tcp', port: 80 } as const;
+  const probes = { readiness: { check, period: 1000, timeout: 1000, failures: 1, successes: 1 } };
+  const waving: readonly (readonly [string, Partial<AppSpec>])[] = [
     ['image', { image: 'new' }],
     ['command', { command: ['sh'] }],
     ['args', { args: ['-c'] }],
@@ -140,27 +150,24 @@ describe('rollout', () => {
     ['ulimits', { ulimits: { core: { soft: 0, hard: 0 } } }],
     ['sysctls', { sysctls: { 'net.core.somaxconn': '1024' } }],
     ['volumes', { volumes: [{ path: '/tmp', tmpfs: 4096 }] }],
+    ['probes', { probes }],
+    ['resources, more of one and less of another,', { resources: { ...resources(50), shares: 1 } }],
   ];
-  for (const [field, change] of recreating)
+  for (const [field, change] of waving)
     it(`${field} reaches one at a time, also when it is taken away again`, () => {
       assert.deepEqual(run('rrr', {}, change).progress.waiting, ['web-1', 'web-2']);
       const back = run('rrr', change, {});
       assert.deepEqual(back.progress.waiting, ['web-1', 'web-2']);
-      assert.deepEqual(back.replicas[0]?.spec, { ...appSpec({ replicas: 3 }), egress: 5_000_000 });
-      assert.deepEqual(back.replicas[1]?.spec, { ...appSpec({ replicas: 3, ...change }), egress: 5_000_000 });
+      assert.deepEqual(back.replicas[0]?.spec, appSpec({ replicas: 3, egress: 5_000_000 }));
+      assert.deepEqual(back.replicas[1]?.spec, appSpec({ replicas: 3, egress: 5_000_000, ...change }));
     });
 
-  const check = { type: 'tcp', port: 80 } as const;
-  const probes = { readiness: { check, period: 1000, timeout: 1000, failures: 1, successes: 1 } };
   const inPlace: readonly (readonly [string, Partial<AppSpec>])[] = [
-    ['resources', { resources: resources(200) }],
     ['level', { level: 0 }],
     ['spread', { spread: { host: 1 } }],
     ['hosts', { hosts: { matchLabels: { a: 'b' } } }],
-    ['egress', { egress: 1_000_000 }],
     ['restart', { restart: { backoff: 1, maxBackoff: 2, resetAfter: 3 } }],
     ['stop', { stop: { signal: 'SIGINT', grace: 1 } }],
-    ['probes', { probes }],
     ['maxUnavailable', { maxUnavailable: 3 }],
   ];
   for (const [field, change] of inPlace)
@@ -170,19 +177,47 @@ describe('rollout', () => {
       for (const { spec } of replicas) assert.deepEqual(spec, { ...spec, ...change });
     });
 
-  it('gives those that wait what can change in place, but not the probes and the stop signal of the new image', () => {
+  it('gives those that wait what takes no turn, but not the limits, probes and stop signal that go with the new image', () => {
     const stop = { signal: 'SIGINT', grace: 1 };
     const after = { image: 'new', probes, stop, resources: resources(200), level: 0 };
     const { replicas } = run('rr', { image: 'old' }, after);
     const [first, second] = replicas;
     assert.deepEqual(first?.spec, { ...first?.spec, ...after });
-    assert.deepEqual(second?.spec, {
-      ...appSpec({ replicas: 2, image: 'old', resources: resources(200), level: 0 }),
-      egress: 5_000_000,
-    });
+    assert.deepEqual(second?.spec, appSpec({ replicas: 2, image: 'old', egress: 5_000_000, level: 0 }));
     assert.equal(second.fields['/spec/image']?.revision, 'old');
     assert.equal(second.fields['/spec/level'], undefined);
   });
+
+  const less = { resources: resources(200) };
+  const more = { resources: { ...resources(300), quota: 900 } };
+  const most = { resources: resources(400, 128, 32) };
+  const forms: readonly (readonly [string, string, Partial<AppSpec>, Partial<AppSpec>, readonly number[]])[] = [
+    ['less goes one at a time', 'rrrr', more, less, [0]],
+    ['no more of it while one is not yet held to it', 'irrr', more, less, [0]],
+    ['less goes on one at a time', 'drrr', more, less, [0, 1]],
+    ['more goes to one first', 'rrrr', more, most, [0]],
+    ['and no further while that one is not held to it', 'irrr', more, most, [0]],
+    ['or does not serve with it', 'jrrr', more, most, [0]],
+    ['then to all others at once', 'drrr', more, most, [0, 1, 2, 3]],
+    ['a higher rate is more', 'drrr', {}, { egress: 9_000_000 }, [0, 1, 2, 3]],
+    ['a lower one is less', 'drrr', {}, { egress: 1_000_000 }, [0, 1]],
+    ['more of one and less of another is less', 'drrr', less, { resources: { ...resources(300), shares: 1 } }, [0, 1]],
+    ['more with another image is no mere growth', 'drrr', less, { ...most, image: 'new' }, [0, 1]],
+  ];
+  for (const [name, standing, before, after, have] of forms)
+    it(`in place: ${name}`, () => {
+      const { replicas, progress } = run(standing, before, after);
+      const want = { ...appSpec({ egress: 5_000_000 }), ...after };
+      const held = replicas.filter(
+        ({ spec }) =>
+          spec.egress === want.egress && spec.image === want.image && isDeepStrictEqual(spec.resources, want.resources),
+      );
+      assert.deepEqual(
+        held.map(({ id }) => Number(id.slice(4))),
+        have,
+      );
+      assert.equal(progress.waiting.length, standing.length - have.length);
+    });
 
   it('takes rates from the Network unless the App has its own', () => {
     assert.equal(run('r', {}, {}).replicas[0]?.spec.egress, 5_000_000);

@@ -11,7 +11,7 @@ import { appSpec, catalogOf, resources, type Sketch } from '../../support/catalo
 const ORIGIN = { revision: 'r0', file: 'web.yaml', line: 1, column: 1 };
 
 function placementOf(app: string, ordinal: number): Placement {
-  const { cpu, memory, pids } = resources(100);
+  const { cpu, memory, pids } = resources(1000);
   const where = { zone: 'main', host: 'h1', network: 'net', address: `10.1.0.${String(ordinal + 10)}` };
   return { replica: replicaId(app, ordinal), app, ...where, demand: { cpu, memory, pids }, epoch: 1 };
 }
@@ -40,7 +40,7 @@ function plans(
   );
   const current = new Map(all.map((replica) => [replica.id, replica]));
   const placements = new Map(all.map((replica) => [replica.id, replica.placement]));
-  return stepsOf({ catalog, placements, current, records });
+  return stepsOf({ catalog, placements, current, network: () => undefined, told: () => undefined, records });
 }
 
 const rollout: RolloutSpec = {
@@ -98,6 +98,16 @@ describe('steps of a rollout', () => {
   it('are no news of an App without a rollout block that changes at once', () => {
     assert.equal(text({ web: { image: 'new' }, api: { replicas: 3, maxUnavailable: 3, image: 'new' } }), '');
   });
+  it('of limits are in place; more of them goes to the others at once', () => {
+    const less = text({ web: { replicas: 4, image: 'old', resources: { ...resources(50), shares: 51 } } });
+    assert.match(less, /^rollout web .*: 4 replicas in place, 1 at a time\n.*web-0\n.*web-1\n.*web-2\n.*web-3$/);
+    const more = text({ web: { replicas: 4, image: 'old', resources: resources(200) } });
+    assert.match(more, /: 4 replicas in place, 1 first, then all others\n +1\. web-0\n +2\. web-1, web-2, web-3$/);
+    const rest = text({ web: { replicas: 4, image: 'old', resources: resources(200) } }, 'web-2');
+    assert.equal(rest, '', 'one step: the others together');
+    const careful = { replicas: 4, image: 'old', rollout, maxUnavailable: 2, resources: resources(200) };
+    assert.match(text({ web: careful }), /1\. web-0, web-1\n +2\. web-2, web-3\n/);
+  });
   it('go by level where Apps change together', () => {
     const change = { rollout: { minReady: 0, autoRevert: false }, image: 'new' };
     const made = plans({
@@ -114,7 +124,7 @@ describe('steps of a rollout', () => {
     const spec: AppSpec = appSpec({ replicas: 2, rollout, image: 'new' });
     const record: RolloutRecord = {
       app: 'web',
-      version: versionOf(spec),
+      version: versionOf({ spec }),
       attempt: attemptOf(spec),
       revision: 'r1',
       good: { spec: appSpec({ image: 'old' }), origin: ORIGIN, fields: {} },

@@ -1,0 +1,24 @@
+import type { AppSpec, Catalog, Resource, Resources } from '../model/catalog.ts';
+import type { RolloutRecord } from '../model/release.ts';
+
+/**
+ * The catalog by which room is reserved. While a change of an App with a `rollout` block is under way, or was given up, there is
+ * room for what ran before it as well as for what Git says: what others took meanwhile would block the way back.
+ */
+export function reserving(catalog: Catalog, records: readonly RolloutRecord[]): Catalog {
+  const roomy = records.flatMap(({ app: name, good }): readonly (readonly [string, Resource<AppSpec>])[] => {
+    const app = catalog.apps.get(name);
+    return app?.spec.rollout ? [[name, { ...app, spec: roomier(app.spec, good.spec.resources) }]] : [];
+  });
+  return roomy.length === 0 ? catalog : { ...catalog, apps: new Map([...catalog.apps, ...roomy]) };
+}
+
+function roomier(spec: AppSpec, { cpu, memory, pids }: Resources): AppSpec {
+  const { resources } = spec;
+  const most = {
+    cpu: Math.max(cpu, resources.cpu),
+    memory: Math.max(memory, resources.memory),
+    pids: Math.max(pids, resources.pids),
+  };
+  return { ...spec, resources: { ...resources, ...most } };
+}

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createBook } from '../../../reconciler/model/book.ts';
+import type { Report } from '../../../reconciler/model/replica.ts';
+import { project } from '../../../reconciler/plan/project.ts';
+import { catalogOf, hostsOf, reportOf, resources } from '../../support/catalog.ts';
+import type { Sketch } from '../../support/catalog.ts';
+import { NOW, step } from '../../support/placing.ts';
+
+describe('a replica that is to take less', () => {
+  it('gives memory back only when the kernel holds the replica to less', () => {
+    const book = createBook();
+    const hosts = hostsOf(1);
+    const MI = 2 ** 20;
+    step({ hosts, apps: { web: { resources: resources(100, 512) } } }, { book });
+    const seen = (memory: number): Report =>
+      reportOf(
+        'h1',
+        {},
+        {
+          observed: [{ known: true, ref: 'cgroup/web-0', owned: true, state: { id: 'x', memory, unsupported: [] } }],
+        },
+      );
+    const apps = { web: { resources: resources(100, 128) } };
+    step({ hosts, apps }, { book, reports: [seen(512 * MI)] });
+    assert.equal(book.used('h1').memory, 512 * MI);
+    step({ hosts, apps }, { book, reports: [seen(128 * MI)] });
+    assert.equal(book.used('h1').memory, 128 * MI);
+  });
+
+  it('gives back what a replica was told to do without, not what it is about to be told', () => {
+    const book = createBook();
+    const hosts = hostsOf(1);
+    const large = { hosts, apps: { web: { resources: resources(500, 64, 50) } } };
+    step(large, { book });
+    const small = { hosts, apps: { web: { resources: resources(100, 64, 16) } } };
+    const told = (sketch: Sketch): { readonly assignments: ReturnType<typeof project>['assignments'] } =>
+      project({
+        catalog: catalogOf(sketch),
+        author: '',
+        placements: book.placements,
+        previous: new Map(),
+        reports: [],
+        now: NOW,
+      });
+    step(small, { book, ...told(large) });
+    assert.deepEqual([book.used('h1').cpu, book.used('h1').pids], [500, 50]);
+    step(small, { book, ...told(small) });
+    assert.deepEqual([book.used('h1').cpu, book.used('h1').pids], [100, 16]);
+  });
+});
