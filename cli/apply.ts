@@ -4,9 +4,9 @@ import { remoteView } from './local.ts';
 import { command, outputOption, parse } from './options.ts';
 import { pathsOf, stateOptions } from './paths.ts';
 import { rememberedSource, urlOf } from './repository.ts';
-import { renderStatus } from './status.ts';
 import { statusCode, type Status } from '../reconciler/loop/status.ts';
-import { openUp, upOptions, type UpFlags } from './compose.ts';
+import { upOptions, type UpFlags } from './flags.ts';
+import { openUp } from './open-up.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 
 interface Options extends UpFlags {
@@ -33,6 +33,7 @@ export async function applyCommand(argv: readonly string[], io: Io): Promise<num
   if (!(seconds > 0)) throw new PlumbError('USAGE', `--timeout takes seconds, not ${options.timeout}`);
   const deadline = AbortSignal.any([io.signal, AbortSignal.timeout(seconds * 1000)]);
   const status = (await asked(parsed, io, deadline)) ?? (await converged(options, io, deadline));
+  const { renderStatus } = await import('./status.ts');
   io.out(options.output === 'json' ? `${JSON.stringify(status, null, 2)}\n` : renderStatus(status, io));
   return status.held.length > 0 ? 3 : statusCode(status) === 0 ? 0 : 1;
 }

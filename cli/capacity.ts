@@ -6,7 +6,7 @@ import { PlumbError } from '../reconciler/model/errors.ts';
 import { capacity } from '../reconciler/place/capacity.ts';
 import { scale } from '../reconciler/place/scale.ts';
 import { capacityText, type CapacityFound } from './capacity-text.ts';
-import type { UpFlags } from './compose.ts';
+import type { UpFlags } from './flags.ts';
 import type { StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
 import { command, outputOption, parse, wholeNumber } from './options.ts';

@@ -1,10 +1,11 @@
 import { hostname } from 'node:os';
 import { createFleetController } from '../reconciler/loop/fleet-controller.ts';
 import { createReopening } from '../reconciler/store/reopening.ts';
-import { operationalLog, repositoryOptions, type LogFlags } from './compose.ts';
+import { repositoryOptions, type LogFlags } from './flags.ts';
 import { fleetStore, storeOptions, type StoreFlags } from './fleet-store.ts';
 import { identityOf } from './identity.ts';
 import type { Io } from './io.ts';
+import { operationalLog } from './log.ts';
 import { command, outputOption, parse } from './options.ts';
 import { pathsOf, stateOptions, type StateOptions } from './paths.ts';
 import { openRepository, rememberSource, type RepositoryFlags } from './repository.ts';

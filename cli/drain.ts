@@ -5,7 +5,7 @@ import type { Draining } from '../reconciler/model/notice.ts';
 import type { LocalView } from '../reconciler/loop/view.ts';
 import { counted } from '../reconciler/model/words.ts';
 import { foreseeDrain, type Foreseen } from '../reconciler/place/foresee.ts';
-import type { UpFlags } from './compose.ts';
+import type { UpFlags } from './flags.ts';
 import type { StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
 import { command, outputOption, parse } from './options.ts';

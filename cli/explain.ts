@@ -2,7 +2,7 @@ import { PlumbError } from '../reconciler/model/errors.ts';
 import { explain, type Explanation } from '../reconciler/place/explain.ts';
 import { nearest } from '../reconciler/compile/suggest.ts';
 import type { Catalog } from '../reconciler/model/catalog.ts';
-import type { UpFlags } from './compose.ts';
+import type { UpFlags } from './flags.ts';
 import type { StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
 import { command, outputOption, parse } from './options.ts';

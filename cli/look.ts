@@ -5,8 +5,9 @@ import type { Observed } from '../reconciler/model/change.ts';
 import { asPlumbError, PlumbError } from '../reconciler/model/errors.ts';
 import type { Report } from '../reconciler/model/replica.ts';
 import { createWorld, observeInto } from '../reconciler/observe/observe.ts';
-import { runtimeOf, type UpFlags } from './compose.ts';
+import type { UpFlags } from './flags.ts';
 import type { Io } from './io.ts';
+import { runtimeOf } from './compose.ts';
 import { pathsOf } from './paths.ts';
 import { storeUrl, type StoreFlags } from './fleet-store.ts';
 import { dockerRuntime, factsOf, type Runtime } from './runtime.ts';
@@ -40,7 +41,7 @@ export async function lookAround(
     ? known.reports[0]
     : known.reports.find(({ facts: { machineId } }) => machineId === facts.machineId);
   const host = identify(catalog, facts, options.host ?? reporting?.host);
-  const runtime = await runtimeOf(options, catalog, host, state);
+  const runtime = runtimeOf(options, catalog, host, state);
   try {
     if (running) return { known, observed, differs: runtime.providers };
     const world = createWorld();

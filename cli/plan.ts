@@ -11,7 +11,7 @@ import {
   type Paint,
   PLAIN,
 } from '../reconciler/plan/render.ts';
-import { upOptions, type UpFlags } from './compose.ts';
+import { upOptions, type UpFlags } from './flags.ts';
 import type { StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
 import { command, outputOption, parse } from './options.ts';

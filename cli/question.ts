@@ -5,7 +5,7 @@ import type { HostView } from '../reconciler/place/hosts.ts';
 import { hostViews } from '../reconciler/place/hosts.ts';
 import type { Known } from '../reconciler/loop/view.ts';
 import { openCatalogs, type Catalogs } from './catalogs.ts';
-import { lookOptions, type UpFlags } from './compose.ts';
+import { lookOptions, type UpFlags } from './flags.ts';
 import { storeUrl, type StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
 import { knownOfRunning, lookAround, lostOf, type Look } from './look.ts';

@@ -1,6 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { compile } from '../reconciler/compile/compile.ts';
 import type { ParseCache } from '../reconciler/compile/file.ts';
 import type { Fetched, Repository } from '../reconciler/loop/controller.ts';
 import type { Catalog } from '../reconciler/model/catalog.ts';
@@ -53,6 +52,12 @@ function notesOf({ forced, vanished }: FetchResult, what: string): Fetched['note
     });
   if (vanished) notes.push({ reason: 'RefVanished', message: `${what} is gone; the last good revision stays` });
   return notes;
+}
+
+/** What parses and checks: half of what a start loads. */
+async function loadCompiler() {
+  const { compile } = await import('../reconciler/compile/compile.ts');
+  return compile;
 }
 
 async function sourceOf(flags: RepositoryFlags & { readonly repo: string }, state: string, io: Io): Promise<Source> {
@@ -134,7 +139,8 @@ export async function openRepository(flags: RepositoryFlags, state: string, io: 
     source,
     url,
     fetch: async () => {
-      const result = await source.fetch();
+      // loaded while git works
+      const [result] = await Promise.all([source.fetch(), loadCompiler()]);
       if (result.revision === undefined)
         throw result.error ?? new PlumbError('REVISION_NOT_FOUND', `${url} has no ${name}`);
       return {
@@ -154,6 +160,7 @@ export async function openRepository(flags: RepositoryFlags, state: string, io: 
         known: new Set(parsed.keys()),
         allowEmpty: flags.allowEmpty === true,
       });
+      const compile = await loadCompiler();
       previous = compile(files, revision, cache, previous);
       return previous;
     },

@@ -1,4 +1,5 @@
-import { openUp, upOptions, type UpFlags } from './compose.ts';
+import { upOptions, type UpFlags } from './flags.ts';
+import { openUp } from './open-up.ts';
 import type { Io } from './io.ts';
 import { command, outputOption, parse } from './options.ts';
 import { pathsOf, stateOptions } from './paths.ts';

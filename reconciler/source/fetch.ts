@@ -87,10 +87,12 @@ async function revisionOf(mirror: Mirror, wanted: WantedRef | undefined, listing
 
 /** Keeps the revision, and one that a force-push dropped, from being collected: history must stay explainable. */
 async function pin(mirror: Mirror, wanted: WantedRef | undefined, revision: string, dropped?: string): Promise<void> {
-  if (dropped !== undefined)
-    await mirror.git.text(['update-ref', `refs/plumbline/kept/${dropped}`, dropped], READ_DEADLINE);
   const name = createHash('sha256').update(wantedName(wanted)).digest('hex').slice(0, 16);
-  await mirror.git.text(['update-ref', `refs/plumbline/good/${name}`, revision], READ_DEADLINE);
+  const refs = [`refs/plumbline/good/${name} ${revision}`];
+  if (dropped !== undefined) refs.push(`refs/plumbline/kept/${dropped} ${dropped}`);
+  // a transaction says that it is done
+  const lines = ['start', ...refs.map((ref) => `update ${ref}`), 'commit', ''];
+  await mirror.git.text(['update-ref', '--stdin'], READ_DEADLINE, lines.join('\n'));
 }
 
 /** A fetcher that goes on where an earlier process stopped. */

@@ -8,8 +8,8 @@ const MAX_OUTPUT = 512 * 1024 * 1024;
 
 /** Runs git with fixed arguments on one bare repository. */
 export interface Git {
-  /** Standard output as text. `deadline` in milliseconds. Throws PlumbError. */
-  text(args: readonly string[], deadline: number): Promise<string>;
+  /** Standard output as text. `deadline` in milliseconds. A program that says nothing at all ends 50 ms late (simple-git waits for words). Throws PlumbError. */
+  text(args: readonly string[], deadline: number, input?: string): Promise<string>;
   /** `git cat-file ARGS` with that input. */
   objects(args: readonly string[], input: string, deadline: number): Promise<Buffer>;
 }
@@ -165,7 +165,7 @@ export function guardedGit(options: GitOptions): Git {
   }
 
   return {
-    text: (args, deadline) => run(args[0] ?? '', deadline, undefined, (git) => git.raw([...args])),
+    text: (args, deadline, input) => run(args[0] ?? '', deadline, input, (git) => git.raw([...args])),
     objects: (args, input, deadline) =>
       run('cat-file', deadline, input, (git) => git.binaryCatFile([...args]) as Promise<Buffer>),
   };

@@ -91,16 +91,9 @@ export async function openMirror(options: MirrorOptions): Promise<Mirror> {
 
   const fetchInto = (target: Git): Promise<string> =>
     target.text(
-      [
-        'fetch',
-        '--quiet',
-        '--prune',
-        '--no-tags',
-        '--no-recurse-submodules',
-        '--no-write-fetch-head',
-        '--',
-        address.url,
-      ].concat(REFSPECS),
+      ['fetch', '--prune', '--no-tags', '--no-recurse-submodules', '--no-write-fetch-head', '--', address.url].concat(
+        REFSPECS,
+      ),
       FETCH_DEADLINE,
     );
 
