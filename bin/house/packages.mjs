@@ -30,7 +30,7 @@ export const NEEDS = [
   },
   { program: 'redis-server', debian: ['redis-server'], why: 'is the store of a fleet' },
   { program: 'ethtool', debian: ['ethtool'], why: 'switches checksum offload off where it breaks TCP' },
-  { program: 'arping', debian: ['iputils-arping'], why: 'finds an address in use', fits: isIputils },
+  { program: 'arping', debian: ['iputils-arping'], why: 'speaks for a foreign address in tests', fits: isIputils },
   { program: 'ping', debian: ['iputils-ping'], why: 'shows that the network works' },
   { program: 'ip', debian: ['iproute2'], why: 'sets up links and addresses' },
   { program: 'tc', debian: ['iproute2'], why: 'shows whether a rate limit is really in the kernel' },

@@ -11,11 +11,12 @@ import { applyConfig } from './config.ts';
 import { PROVIDER, diffOvs, type OvsSpec, type OvsState } from './diff.ts';
 import { systemExec } from './exec.ts';
 import { systemFlows } from './flows.ts';
-import { systemInside, systemProbe } from './inside.ts';
+import { systemInside } from './inside.ts';
 import { systemKernel } from './kernel.ts';
 import { systemLinks } from './links.ts';
 import { observer } from './observe.ts';
 import { applyPort, type Hands } from './port.ts';
+import { systemProbe } from './probe.ts';
 import { watchOvs } from './watch.ts';
 
 export type { OvsSpec, OvsState } from './diff.ts';
@@ -35,9 +36,8 @@ export interface OvsOptions {
 }
 
 const KINDS = ['bridge', 'port', 'ovs-config'] as const;
-/** Programs at once: those that work, and those that mostly wait. */
+/** Programs at once. */
 const WORKING = 6;
-const WAITING = 256;
 
 /** Bridges, sandbox ports and other_config of this host's Open vSwitch. */
 export function ovs(options: OvsOptions = {}): Provider<OvsSpec, OvsState> {
@@ -53,7 +53,7 @@ export function ovs(options: OvsOptions = {}): Provider<OvsSpec, OvsState> {
     commits: groupCommits(client, limit),
     links,
     inside: systemInside(exec),
-    probe: systemProbe(systemExec(WAITING)),
+    probe: systemProbe(exec, limit),
     announce: systemAnnounce(exec, limit),
     flows,
     observer: seeing,

@@ -14,10 +14,10 @@ export interface Wiring {
   readonly mtu: number;
 }
 
-/** The inside of a sandbox's network namespace, named by a process in it; by ip, tc, ethtool and arping. All throw PORT_FAILED. */
+/** The inside of a sandbox's network namespace, named by a process in it; by ip, tc and ethtool. All throw PORT_FAILED. */
 export interface Inside {
-  /** Brings lo and eth0 up; `software`: its frames are switched in user space, so their checksums must be whole. Without a wiring it gets no address yet. */
-  open(pid: number, software: boolean, wiring: Wiring | undefined, signal: AbortSignal): Promise<void>;
+  /** Brings lo and eth0 up, with its address; `software`: its frames are switched in user space, so their checksums must be whole. */
+  open(pid: number, software: boolean, wiring: Wiring, signal: AbortSignal): Promise<void>;
   /** Deletes an eth0 that is there, and with it its other end. */
   clear(pid: number, signal: AbortSignal): Promise<void>;
   /** Gives eth0 this MAC, MTU, address and route; `flush` takes all others away. */
@@ -25,9 +25,6 @@ export interface Inside {
   /** Holds what eth0 sends to so many bits a second; undefined lifts that. False: the kernel has no such qdisc. */
   limit(pid: number, rate: number | undefined, signal: AbortSignal): Promise<boolean>;
 }
-
-/** The MAC that answers for the address on eth0's wire, if any does within the window (milliseconds). Throws PORT_FAILED. */
-export type Probe = (pid: number, address: string, window: number, signal: AbortSignal) => Promise<string | undefined>;
 
 function enter(pid: number): readonly string[] {
   return [`--net=/proc/${String(pid)}/ns/net`];
@@ -65,8 +62,7 @@ export function systemInside(exec: Exec): Inside {
     exec.run('nsenter', [...enter(pid), ...args], { signal, ...(input === undefined ? {} : { input }) });
   return {
     async open(pid, software, wiring, signal) {
-      const lines = ['link set lo up', `link set ${DEVICE} addrgenmode none`];
-      lines.push(...(wiring === undefined ? [`link set ${DEVICE} up`] : addressLines(wiring, false)));
+      const lines = ['link set lo up', `link set ${DEVICE} addrgenmode none`, ...addressLines(wiring, false)];
       const [up, plain] = await Promise.all([
         run(pid, ['ip', '-batch', '-'], lines.join('\n'), signal),
         software ? run(pid, ['ethtool', '-K', DEVICE, 'tx', 'off'], undefined, signal) : undefined,
@@ -102,21 +98,5 @@ export function systemInside(exec: Exec): Inside {
       if (/kind is unknown/.test(why)) return false;
       throw new PlumbError('PORT_FAILED', `the sending rate could not be set in the sandbox: ${why}`);
     },
-  };
-}
-
-/** Probes by iputils' arping. `exec` must be wide: its programs mostly wait. */
-export function systemProbe(exec: Exec): Probe {
-  return async (pid, address, window, signal) => {
-    const args = [...enter(pid), 'arping', '-D', '-I', DEVICE, '-c', '2', address];
-    // arping waits whole seconds for an answer; a wire answers in milliseconds, so it is asked to end sooner
-    for (const term of [window, window * 4]) {
-      const finished = await exec.run('nsenter', args, { signal, term });
-      const answer = /reply from \S+ \[([0-9A-Fa-f:]+)\]/.exec(finished.stdout);
-      if (answer?.[1] !== undefined) return answer[1].toLowerCase();
-      if (/Sent [1-9]/.test(finished.stdout)) return undefined;
-      if (finished.stderr !== '') throw new PlumbError('PORT_FAILED', `arping in the sandbox: ${finished.stderr}`);
-    }
-    throw new PlumbError('PORT_FAILED', `no ARP probe for ${address} could be sent from the sandbox`);
   };
 }

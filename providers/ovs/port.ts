@@ -8,11 +8,12 @@ import type { OvsdbClient } from './client.ts';
 import type { Commits } from './commit.ts';
 import { portFields } from './diff.ts';
 import type { Flows } from './flows.ts';
-import type { Inside, Probe } from './inside.ts';
+import type { Inside } from './inside.ts';
 import { freshDevice, type Links } from './links.ts';
 import { MARKS } from './marks.ts';
 import { guardedPorts, sandboxOf, type Observer } from './observe.ts';
-import { markOps, plugPortOps, removeOps, updatePortOps, type Owner } from './rowops.ts';
+import type { Probe } from './probe.ts';
+import { plugPortOps, removeOps, updatePortOps, type Owner } from './rowops.ts';
 import type { Tables } from './rows.ts';
 import { datapathOf, ownPorts, type PortRows, type PortSeen } from './state.ts';
 
@@ -41,6 +42,13 @@ interface Job {
 }
 type Sandbox = NonNullable<ReturnType<typeof sandboxOf>>;
 
+/** Milliseconds for which it counts that nobody answered for an address. */
+const FRESH = 5_000;
+
+function deadline(ctx: Context, { limit }: Hands): AbortSignal {
+  return AbortSignal.any([ctx.signal, AbortSignal.timeout(limit * 3)]);
+}
+
 function runningSandbox({ ctx, owner }: Job): Sandbox {
   const sandbox = sandboxOf(ctx.world, nameOf(owner.ref));
   if (sandbox) return sandbox;
@@ -66,13 +74,13 @@ function withFlows(rows: readonly PortRows[]): ReadonlySet<string> {
   return new Set(rows.filter(({ row }) => row.external_ids[MARKS.antiSpoofing] === 'on').map((one) => one.bridge.name));
 }
 
-/** The row that was plugged in, once Open vSwitch took it. */
-function pluggedIn(tables: Tables, { owner }: Job, device: string): PortRows {
+/** Throws PORT_FAILED where Open vSwitch took the row and not the device. */
+function checkPlugged(tables: Tables, { owner }: Job, device: string): void {
   const rows = ownPorts(tables, owner.fleet)
     .get(owner.ref)
     ?.find(({ row }) => row.name === device);
   const iface = rows?.interface;
-  if (rows && iface && iface.error === undefined && iface.ofport !== undefined && iface.ofport > 0) return rows;
+  if (iface?.error === undefined && (iface?.ofport ?? 0) > 0) return;
   const why = iface?.error ?? 'it has no port number; the log of ovs-vswitchd says why';
   throw new PlumbError('PORT_FAILED', `Open vSwitch did not plug in ${device}: ${why}`, { ref: owner.ref });
 }
@@ -85,8 +93,10 @@ function announce({ hands, owner }: Job, tables: Tables, device: string, bridge:
   hands.announce({ bridge, ofport, mac: spec.mac, address: spec.address });
 }
 
-async function probe({ hands, signal, owner }: Job, pid: number, spec: PortSpec): Promise<void> {
-  const mac = await hands.probe(pid, spec.address, hands.probeWindow, signal);
+async function probe({ hands, signal, owner, ctx }: Job, spec: PortSpec): Promise<void> {
+  const tables = await hands.client.tables(signal);
+  const guards = () => guardedPorts(tables, ctx.fleet, spec.bridge);
+  const mac = await hands.probe(spec, hands.probeWindow, guards, signal);
   if (mac === undefined) return;
   const text = `${spec.address} is in use on VLAN ${String(spec.vlan)}: ${mac} answers for it. Stop that machine, or exclude the address in the Network's ranges`;
   throw new PlumbError('ADDRESS_IN_USE', text, { ref: owner.ref, address: spec.address, mac });
@@ -100,48 +110,56 @@ async function makePair({ hands, signal }: Job, device: string, pid: number, mtu
   throw new PlumbError('PORT_FAILED', `the sandbox has an eth0 that cannot be deleted`);
 }
 
-/** Makes device, row and inside. A fresh device name each time: a veth made anew under its old name looks healthy and is deaf. */
-async function plug(job: Job, spec: PortSpec, asked: boolean): Promise<string> {
-  const { hands, owner, signal, rows } = job;
-  const { id, pid } = runningSandbox(job);
-  const device = freshDevice();
-  const old = rows.map(({ uuid }) => uuid);
-  const bridge = [...(await hands.client.tables(signal)).Bridge.values()].find((row) => row.name === spec.bridge);
+/** Waits until the sandbox is there, and makes sure meanwhile that nobody else has the address: an answer counts for a while. */
+async function prepare(job: Job, spec: PortSpec, asked: boolean): Promise<Job> {
+  const { hands, owner, rows, ctx } = job;
+  const bridge = [...(await hands.client.tables(job.signal)).Bridge.values()].find((row) => row.name === spec.bridge);
   if (!bridge) throw new PlumbError('PORT_FAILED', `${owner.ref} waits: bridge ${spec.bridge} is not there`);
-
+  // what a killed run left would answer for its own address
   await hands.links.unlink(rows.map(({ row }) => row.name));
+  if (asked) await probe(job, spec);
+  const told = performance.now();
+  await ctx.ready?.();
+  const ready = { ...job, signal: deadline(ctx, hands) };
+  if (asked && performance.now() - told > FRESH) await probe(ready, spec);
+  return ready;
+}
+
+/** Makes the device and what is inside the sandbox. Gives whether the sandbox holds the sending rate. */
+async function wire(job: Job, spec: PortSpec, device: string, pid: number): Promise<boolean> {
+  const { hands, signal } = job;
+  await makePair(job, device, pid, spec.mtu);
+  const tables = await hands.client.tables(signal);
+  const bridge = [...tables.Bridge.values()].find((row) => row.name === spec.bridge);
+  const [limited, opened] = await Promise.allSettled([
+    // the limit needs the device alone
+    spec.egress === undefined ? true : hands.inside.limit(pid, spec.egress, signal),
+    hands.inside.open(pid, bridge !== undefined && datapathOf(bridge) === 'netdev', spec, signal),
+  ]);
+  if (opened.status === 'rejected') throw opened.reason;
+  if (limited.status === 'rejected') throw limited.reason;
+  return limited.value;
+}
+
+/** Makes device, inside and row. A fresh device name each time: a veth made anew under its old name looks healthy and is deaf. */
+async function plug(early: Job, spec: PortSpec, asked: boolean): Promise<string> {
+  const device = freshDevice();
   try {
-    await makePair(job, device, pid, spec.mtu);
-    const software = datapathOf(bridge) === 'netdev';
-    const [opened, plugged, limited] = await Promise.allSettled([
-      hands.inside.open(pid, software, asked ? undefined : spec, signal),
-      hands.commits.commit(
-        { operations: (prefix) => plugPortOps(owner, spec, device, id, old, prefix), effective: true },
-        signal,
-      ),
-      // the limit needs the device alone, neither address nor port
-      spec.egress === undefined ? true : hands.inside.limit(pid, spec.egress, signal),
-    ]);
-    if (plugged.status === 'rejected') throw plugged.reason;
-    if (opened.status === 'rejected') throw opened.reason;
-    if (limited.status === 'rejected') throw limited.reason;
-    const fresh = pluggedIn(plugged.value, job, device);
-    if (asked) {
-      await probe(job, pid, spec);
-      await hands.inside.address(pid, spec, false, signal);
-    }
-    const enforced = limited.value;
-    await hands.commits.commit(
-      { operations: () => markOps(device, fresh.uuid, spec, enforced), effective: false },
-      signal,
-    );
+    const job = await prepare(early, spec, asked);
+    const { hands, owner, signal, rows } = job;
+    const { id, pid } = runningSandbox(job);
+    const enforced = await wire(job, spec, device, pid);
+    const old = rows.map(({ uuid }) => uuid);
+    const operations = (prefix: string) => plugPortOps(owner, spec, device, { id, enforced }, old, prefix);
+    const tables = await hands.commits.commit({ operations, effective: true }, signal);
+    checkPlugged(tables, job, device);
     await syncFlows(job, new Set([...withFlows(rows), ...(spec.antiSpoofing ? [spec.bridge] : [])]));
-    announce(job, plugged.value, device, spec.bridge, spec);
+    announce(job, tables, device, spec.bridge, spec);
   } catch (error) {
-    await undo(job, device);
-    throw asPlumbError(error, 'PORT_FAILED', owner.ref);
+    await undo(early, device);
+    throw asPlumbError(error, 'PORT_FAILED', early.owner.ref);
   }
-  hands.observer.forget();
+  early.hands.observer.forget();
   return device;
 }
 
@@ -169,7 +187,7 @@ async function update(job: Job, spec: PortSpec, rows: PortRows, fields: Readonly
   const wanted = `${spec.address}/${String(spec.prefix)}`;
   if (pid !== undefined && wiring) {
     const moved = ids[MARKS.address] !== undefined && ids[MARKS.address] !== wanted;
-    if (ids[MARKS.address]?.split('/')[0] !== spec.address) await probe(job, pid, spec);
+    if (ids[MARKS.address]?.split('/')[0] !== spec.address) await probe(job, spec);
     if (touches('mtu')) await hands.links.raise(rows.row.name, spec.mtu);
     await hands.inside.address(pid, spec, moved, signal);
   }
@@ -210,7 +228,7 @@ function conflict(ref: Ref): PlumbError {
 
 /** Makes one change of a port. Throws PORT_FAILED, ADDRESS_IN_USE, OVS_UNAVAILABLE, TIMEOUT, CONFLICT. */
 export async function applyPort(hands: Hands, change: Change<PortSpec>, ctx: Context): Promise<Evidence> {
-  const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(hands.limit * 3)]);
+  const signal = deadline(ctx, hands);
   const owner = { fleet: ctx.fleet, ref: change.ref };
   const tables = await hands.client.fresh(signal);
   const rows = ownPorts(tables, ctx.fleet).get(change.ref) ?? [];

@@ -77,17 +77,21 @@ function plug(bridge: string, device: string, port: Operation, prefix: string): 
   ];
 }
 
-/** Puts a sandbox's device into its bridge. What is true only once the inside is in place is not marked yet. */
+/** Puts a sandbox's device, whose inside is in place, into its bridge. `enforced`: the sandbox holds the sending rate. */
 export function plugPortOps(
   owner: Owner,
   spec: PortSpec,
   device: string,
-  sandbox: string,
+  sandbox: { readonly id: string; readonly enforced: boolean },
   old: readonly string[],
   prefix: string,
 ): readonly Operation[] {
   const { operations, qos } = shaping(owner, spec.ingress, `${prefix}q`);
-  const external_ids = map({ ...mark(owner), [EXTERNAL_IDS.sandbox]: sandbox });
+  const external_ids = map({
+    ...mark(owner),
+    [EXTERNAL_IDS.sandbox]: sandbox.id,
+    ...insideMarks(spec, sandbox.enforced),
+  });
   return [
     ...unplugOps(old),
     ...operations,
@@ -110,7 +114,7 @@ function insideMarks(spec: PortSpec, enforced: boolean): Readonly<Record<string,
 }
 
 /** Marks the port row as wired. Does not hold when the row is gone. */
-export function markOps(name: string, uuid: string, spec: PortSpec, enforced: boolean): readonly Operation[] {
+function markOps(name: string, uuid: string, spec: PortSpec, enforced: boolean): readonly Operation[] {
   const mutations = [
     ['external_ids', 'delete', ['set', Object.values(MARKS)]],
     ['external_ids', 'insert', map(insideMarks(spec, enforced))],

@@ -48,15 +48,18 @@ export async function applyPlan(plan: Plan, options: ApplyOptions): Promise<read
     const started = wave.map((change) => {
       const late = change.verb === 'create' ? (options.startsAfter?.(change.ref) ?? []) : [];
       const early = options.dependsOn(change.ref).filter((ref) => !late.includes(ref));
-      const barrier = late.map((ref) => barriers.get(ref)).find((one) => one !== undefined) ?? barriers.get(change.ref);
+      const own = before;
+      const barrier = late.map((ref) => barriers.get(ref)).find((one) => one !== undefined) ?? own;
       const ready = async (): Promise<void> => {
         const bad = await failedOf(options, ends, late);
         if (bad !== undefined) throw new PlumbError('CONFLICT', `${change.ref} does not start: ${bad} failed`);
+        // ports are wired together, a hundred in one transaction; containers start one by one
+        if (kindOf(change.ref) === 'port') await downOrIdle(own, options.linger ?? 5000);
       };
       const run = async (): Promise<Outcome> => {
         const bad = await failedOf(options, ends, early);
         if (bad !== undefined) return { change, result: 'skipped', error: `${bad} failed` };
-        if (barrier) await downOrIdle(barrier, options.linger ?? 5000);
+        await downOrIdle(barrier, options.linger ?? 5000);
         const slot = slots.get(change.provider);
         const one = (): Promise<Outcome> => applyOne(change, byName.get(change.provider), ready, options);
         return slot ? slot(one) : one();

@@ -19,9 +19,11 @@ import { exited, NEVER_RESTARTED, restartAt, running } from './restarts.ts';
 export type Scope = ReadonlySet<Ref> | undefined;
 
 type Specs = ReadonlyMap<Ref, Desired>;
-/** A change that has not ended by then is given up: an image may take long to pull, a container long to stop. */
+/** What may take long: an image to be pulled, a container to stop, a port to wait for its sandbox. */
+const SLOW: ReadonlySet<string> = new Set(['image', 'container', 'port']);
+/** A change that has not ended by then is given up, in milliseconds. */
 function deadlineOf({ ref }: Change): number {
-  return kindOf(ref) === 'image' || kindOf(ref) === 'container' ? 600_000 : 60_000;
+  return SLOW.has(kindOf(ref)) ? 600_000 : 60_000;
 }
 
 function contextOf({ state }: PassDeps, fleet: string, ms: number): Context {

@@ -77,7 +77,11 @@ function replicaRefs(replica: AssignedReplica, network: AssignedNetwork): Desire
   const image = refOf('image', replica.spec.image);
   return [
     one('sandbox', sandbox(replica, network), []),
-    one('port', port(replica, network), [refOf('bridge', network.spec.bridge), of('sandbox')]),
+    // its address is asked for while the sandbox is made, and it is wired when that is done
+    {
+      ...one('port', port(replica, network), [refOf('bridge', network.spec.bridge), of('sandbox')]),
+      startsAfter: [of('sandbox')],
+    },
     // made while its port is wired, started when that is done
     { ...one('container', container(replica), [image, of('sandbox'), of('port')]), startsAfter: [of('port')] },
     one('cgroup', cgroup, [of('container')]),

@@ -150,12 +150,17 @@ describe('anti-spoofing and restarts', { skip }, () => {
   });
   after(() => r.clear());
 
-  it('drops frames with another address or MAC, and only those', () => {
+  it('drops frames with another address or MAC, and only those', async () => {
     assert.ok(r.pings('a-0', '10.9.0.2'));
     r.inside('a-0', 'ip', 'addr', 'add', '10.9.0.66/24', 'dev', 'eth0');
     const at = `--net=/proc/${String(r.pid('a-0'))}/ns/net`;
     assert.ok(!ok('nsenter', at, 'ping', '-q', '-c', '2', '-i', '0.1', '-W', '1', '-I', '10.9.0.66', '10.9.0.2'));
     assert.ok(!ok('nsenter', at, 'arping', '-q', '-c', '1', '-w', '1', '-s', '10.9.0.66', '-I', 'eth0', '10.9.0.2'));
+    // nor is it believed when it claims that address
+    await r.sandbox('a-3');
+    await r.converge(wantPort('a-3', '10.9.0.66'));
+    await r.sandbox('a-4');
+    await assert.rejects(r.converge(wantPort('a-4', '10.9.0.1')), { code: 'ADDRESS_IN_USE' }, 'of its own it is');
     r.inside('a-0', 'ip', 'addr', 'del', '10.9.0.66/24', 'dev', 'eth0');
     r.inside('a-0', 'ip', 'link', 'set', 'eth0', 'address', '02:00:00:00:00:66');
     assert.ok(!r.pings('a-0', '10.9.0.2'));

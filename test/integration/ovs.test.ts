@@ -201,6 +201,32 @@ describe('ports on a real Open vSwitch', { skip }, () => {
     assert.ok(!ok('nsenter', `--net=/proc/${String(r.pid('a-2'))}/ns/net`, 'ip', 'link', 'show', 'eth0'));
   });
 
+  it('asks before the sandbox is there, and says no without it', async () => {
+    await r.sandbox('v-0');
+    await r.sandbox('v-1');
+    const taken = wantPort('v-0', '10.9.0.80', { vlan: 0, mac: '02:00:00:00:00:80' });
+    await r.converge(taken);
+    const [change] = await r.changes(wantPort('v-1', '10.9.0.80', { vlan: 0 }));
+    assert.ok(change);
+    const ready = (): Promise<void> => Promise.reject(new Error('it was to be known by now'));
+    await assert.rejects(r.provider.apply(change, { ...r.ctx, ready }), { code: 'ADDRESS_IN_USE' });
+  });
+
+  it('hears a machine behind an uplink, in its own VLAN only', async () => {
+    sh('ip', 'link', 'add', 'up-near', 'type', 'veth', 'peer', 'name', 'up-far');
+    for (const end of ['up-near', 'up-far']) sh('ip', 'link', 'set', end, 'up');
+    sh('ovs-vsctl', 'add-br', 'br-far', '--', 'set', 'bridge', 'br-far', 'datapath_type=netdev');
+    sh('ovs-vsctl', 'add-port', 'br-far', 'up-far', '--', 'add-port', 'br-test', 'up-near');
+    await r.sandbox('far-0');
+    await r.converge(wantPort('far-0', '10.9.0.81', { bridge: 'br-far' }));
+    assert.ok(r.pings('a-0', '10.9.0.81'), 'it answers before it is asked for');
+    await r.sandbox('near-0');
+    await assert.rejects(r.converge(wantPort('near-0', '10.9.0.81')), { code: 'ADDRESS_IN_USE' });
+    await r.converge(wantPort('near-0', '10.9.0.81', { vlan: 101 }));
+    sh('ovs-vsctl', 'del-port', 'up-near', '--', 'del-br', 'br-far');
+    sh('ip', 'link', 'del', 'up-near');
+  });
+
   it('finds its own address in use elsewhere although the MAC is the same', async () => {
     await r.sandbox('y-0');
     await r.sandbox('z-0');

@@ -105,6 +105,21 @@ describe('applyPlan', () => {
     assert.ok(!log.includes('started'));
     assert.equal(log.filter((line) => line === 'intent container/web-0').length, 1);
   });
+  it('lets a port begin before its sandbox is made, and go on when all of that wave are', async () => {
+    const changes = ['sandbox/web-0', 'sandbox/web-1', 'port/web-0'].map((ref) =>
+      change(ref as 'port/web-0', 'create'),
+    );
+    let asked = (): void => undefined;
+    const before = new Promise<void>((resolve) => (asked = resolve));
+    const work = async ({ ref }: Change, ctx: Context, log: string[]): Promise<void> => {
+      if (ref !== 'port/web-0') return before; // ends only once the port has begun
+      asked();
+      await ctx.ready?.();
+      log.push('wired');
+    };
+    const { log } = await run(changes, work, { startsAfter: () => ['sandbox/web-0'] });
+    assert.ok(log.indexOf('wired') > Math.max(log.indexOf('done sandbox/web-0'), log.indexOf('done sandbox/web-1')));
+  });
   it('takes nothing away for a new one before all is ready that this depends on', async () => {
     const { log } = await run(
       three.map((one) => ({ ...one, verb: 'replace' })),

@@ -4,6 +4,7 @@ import { announcementLines, gratuitousArp } from '../../../providers/ovs/announc
 import { bundleOf, cookieOf, wholeCookies } from '../../../providers/ovs/flows.ts';
 import { isLocal, routeHex, routesBy } from '../../../providers/ovs/kernel.ts';
 import { batchErrors, refusalOf } from '../../../providers/ovs/links.ts';
+import { answersOf, arpProbe, askerOf, questionLines } from '../../../providers/ovs/probe.ts';
 
 const port = { ofport: 3, mac: '02:64:0a:01:00:05', address: '10.1.0.5' };
 
@@ -50,6 +51,40 @@ describe('gratuitous ARP', () => {
     const { mac, address } = port;
     assert.equal(announcementLines({ bridge: 'b', ofport: () => 3, mac, address }).length, 2);
     assert.equal(announcementLines({ bridge: 'b', ofport: () => undefined, mac, address }).length, 0);
+  });
+});
+
+describe('an ARP probe', () => {
+  const asker = askerOf(Buffer.from('a1b2c3d4e5f6', 'hex'));
+  const mac = asker.mac(100);
+  const arp = (from: string): string => `08060001080006040001${from}000000000000000000000a010005`;
+
+  it('comes from a MAC that no replica has, in its VLAN, and names no sender', () => {
+    assert.equal(mac, 'a6:1b:2c:3d:40:64');
+    assert.equal(arpProbe(mac, 100, '10.1.0.5'), `ffffffffffffa61b2c3d406481000064${arp('a61b2c3d4064')}`);
+    assert.equal(arpProbe(mac, 0, '10.1.0.5'), `ffffffffffffa61b2c3d4064${arp('a61b2c3d4064')}`);
+  });
+
+  it('has answers noted in each VLAN, and asks for each address', () => {
+    const questions = [100, 100, 7].map((vlan, n) => ({ bridge: 'b', vlan, address: `10.1.0.${String(n)}` }));
+    const lines = questionLines(asker, questions);
+    assert.deepEqual(
+      lines.map((line) => line.split(' ')[0]),
+      ['flow', 'flow', 'packet-out', 'packet-out', 'packet-out'],
+    );
+    const life = 'hard_timeout=10,cookie=0x5051a1b2c3d4e5f6';
+    const note = 'eth_type=0x0806,NXM_OF_ETH_DST[],NXM_OF_ARP_SPA[],NXM_NX_ARP_SHA[],NXM_OF_IN_PORT[]';
+    assert.equal(
+      lines[0],
+      `flow add table=0,${life},priority=2200,arp,arp_op=2,dl_dst=${mac},actions=learn(table=253,${life},${note})`,
+    );
+  });
+
+  it('is answered by what the notes say', () => {
+    const dump = `OFPST_FLOW reply (OF1.4) (xid=0x2):
+ cookie=0x5051a1b2c3d4e5f6, duration=0.2s, table=253, n_packets=0, n_bytes=0, hard_timeout=10, arp,in_port=3,dl_dst=${mac},arp_spa=10.1.0.5,arp_sha=02:00:00:00:00:99 actions=drop
+`;
+    assert.deepEqual(answersOf(dump), [{ to: mac, address: '10.1.0.5', mac: '02:00:00:00:00:99', ofport: 3 }]);
   });
 });
 
