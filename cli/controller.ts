@@ -1,5 +1,9 @@
 import { hostname } from 'node:os';
-import { createFleetController } from '../reconciler/loop/fleet-controller.ts';
+import { claimName, createFleetController } from '../reconciler/loop/fleet-controller.ts';
+import type { JournalHead } from '../reconciler/model/store.ts';
+import { CONTROLLER_WRITER } from '../reconciler/loop/view.ts';
+import { journalDirectory } from '../reconciler/store/embedded/embedded.ts';
+import { openJournal } from '../reconciler/store/journal/journal.ts';
 import { createReopening } from '../reconciler/store/reopening.ts';
 import { repositoryOptions, type LogFlags } from './flags.ts';
 import { fleetStore, storeOptions, type StoreFlags } from './fleet-store.ts';
@@ -37,24 +41,34 @@ export async function controllerCommand(argv: readonly string[], io: Io): Promis
   if (!options) return 0;
   const { state, socket } = pathsOf(options, io);
   const name = options.name ?? hostname();
-  const open = fleetStore(options, { writer: `controller-${name}` }, io);
+  const writer = CONTROLLER_WRITER + name;
+  const open = fleetStore(options, { writer }, io);
   const repository = await openRepository(options, state, io);
   rememberSource(state, { ...options, repo: repository.url });
   const store = createReopening(open);
-  const controller = createFleetController({
-    holder: identityOf(state, 'controller', name),
-    repository,
-    store,
-    allowDeletions: options.allowDeletions === true,
-    clock: Date.now,
-    log: await operationalLog(options),
-  });
+  const holder = identityOf(state, 'controller', name);
   // what waits for a store that is away must not keep it from stopping
   io.signal.addEventListener('abort', () => setTimeout(() => void store.close(), 3000).unref(), { once: true });
   try {
     // said now, not with the first pass
-    await controller.claim();
-    await serveView(`plumb controller ${name}`, controller, store.journal, socket, options, io);
+    await claimName(store.leases, holder);
+    // on an empty disk it goes on behind the copy that its forerunner left
+    const behind = (): Promise<JournalHead> => store.journals.head();
+    const journal = await openJournal(journalDirectory(state, writer), { clock: Date.now, behind });
+    try {
+      const controller = createFleetController({
+        holder,
+        repository,
+        store,
+        journal,
+        allowDeletions: options.allowDeletions === true,
+        clock: Date.now,
+        log: await operationalLog(options),
+      });
+      await serveView(`plumb controller ${name}`, controller, journal, socket, options, io);
+    } finally {
+      await journal.close();
+    }
   } finally {
     await store.close();
   }

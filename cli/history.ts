@@ -43,15 +43,35 @@ const HEAD = [
   'ADDED',
   'CHANGED',
   'REPLACED',
+  'MOVED',
   'REMOVED',
   'REPAIRS',
   'FAILED',
   'AUTHOR',
 ];
-const COLORS = { converged: 'green', failing: 'red', working: 'yellow', held: 'yellow', superseded: 'dim' } as const;
+const COLORS = {
+  converged: 'green',
+  failing: 'red',
+  reverting: 'red',
+  reverted: 'red',
+  working: 'yellow',
+  held: 'yellow',
+  superseded: 'dim',
+  unknown: 'dim',
+} as const;
 
-function cells({ revision, author, from, counts, repairs, failed, result }: RevisionRow, io: Io): string[] {
-  const numbers = [counts.add, counts.change, counts.replace, counts.destroy, repairs, failed].map(String);
+/** The result in words: who went back, and to what. */
+function words({ result, back }: RevisionRow): string {
+  const [first] = back;
+  if (!first || (result !== 'reverted' && result !== 'reverting')) return result;
+  const who = back.length === 1 ? first.app : `${String(back.length)} Apps`;
+  const same = back.every(({ to }) => to === first.to);
+  return `${who} ${result}${same && first.to !== undefined ? ` to ${first.to.slice(0, 7)}` : ''}`;
+}
+
+function cells(row: RevisionRow, io: Io): string[] {
+  const { revision, author, from, counts, moved, repairs, failed, result } = row;
+  const numbers = [counts.add, counts.change, counts.replace, moved, counts.destroy, repairs, failed].map(String);
   const since = new Date(from).toISOString().slice(0, 19).replace('T', ' ');
-  return [revision.slice(0, 7), tint(io, COLORS[result], result), since, ...numbers, author];
+  return [revision.slice(0, 7), tint(io, COLORS[result], words(row)), since, ...numbers, author];
 }

@@ -1,7 +1,7 @@
 import { lastOf } from '../reconciler/loop/view.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
-import type { Entry, EntryQuery } from '../reconciler/model/journal.ts';
-import { journalDirectory } from '../reconciler/store/embedded/embedded.ts';
+import type { Entry, EntryFilter, EntryQuery } from '../reconciler/model/journal.ts';
+import { journalDirectories } from '../reconciler/store/embedded/embedded.ts';
 import { readJournal } from '../reconciler/store/journal/read.ts';
 import { storeUrl } from './fleet-store.ts';
 import type { Io } from './io.ts';
@@ -24,9 +24,22 @@ export function journalOf(flags: Looking, io: Io): ReadJournal {
       const away = error instanceof PlumbError && error.code === 'NOT_RUNNING' && storeUrl(flags, io) === undefined;
       if (follow || !away) throw error;
       const { last, host: _all, ...filter } = query;
-      yield* lastOf(readJournal(journalDirectory(pathsOf(flags, io).state), filter), last);
+      yield* lastOf(readKept(pathsOf(flags, io).state, filter), last);
     } finally {
       await opened.close();
     }
   };
+}
+
+/** What is kept in a state directory, by time: of an `up` or an agent, and of controllers. */
+async function* readKept(state: string, filter: EntryFilter): AsyncGenerator<Entry> {
+  const directories = journalDirectories(state);
+  const [only] = directories;
+  if (only !== undefined && directories.length === 1) {
+    yield* readJournal(only, filter);
+    return;
+  }
+  const all: Entry[] = [];
+  for (const directory of directories) for await (const entry of readJournal(directory, filter)) all.push(entry);
+  yield* all.sort((a, b) => a.at - b.at);
 }

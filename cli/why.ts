@@ -40,6 +40,8 @@ interface Answer {
   readonly subject?: string;
   /** Why commit and author are not known here. */
   readonly unread?: string;
+  /** What a controller last told of its replica: that it moved from a drained host, or why it stays. */
+  readonly told?: { readonly at: string; readonly reason: string; readonly message: string };
   /** The last time that Plumbline touched the ref. */
   readonly last?: { readonly at: string; readonly verb: string; readonly because: string; readonly result: string };
 }
@@ -67,9 +69,10 @@ export async function whyCommand(argv: readonly string[], io: Io): Promise<numbe
   const found = find(known, ref, options.host);
   const asked = found.flatMap((one) => (field === undefined ? listed(one) : [resolved(one, field.replace(/^\//, ''))]));
   const touches = await touchesOf(journalOf(options, io), asked, io);
+  const told = await toldOf(journalOf(options, io), asked, io);
   const blame = createBlame(known, state, io);
   const answers: Answer[] = [];
-  for (const one of asked) answers.push(await answer(one, known, touches, blame));
+  for (const one of asked) answers.push({ ...(await answer(one, known, touches, blame)), ...(told ? { told } : {}) });
   io.out(
     options.output === 'json'
       ? `${JSON.stringify({ version: 1, answers }, null, 2)}\n`
@@ -104,6 +107,9 @@ function find({ assignments }: Known, ref: Ref, only: string | undefined): reado
   throw new PlumbError('USAGE', `nothing in Git asks for ${ref}${hint === undefined ? '' : `; ${hint}`}`);
 }
 
+/** Kinds of the things of a replica, the ones that a field is looked for in first. */
+const OF_REPLICAS: readonly string[] = ['cgroup', 'port', 'sandbox', 'container'];
+
 /** More hosts than these are counted, not named. */
 const NAMED = 5;
 
@@ -127,7 +133,7 @@ function listed({ want, host }: Found): Field[] {
 /** A field of the ref, or of the cgroup or port of the same replica: to its user a container has memory and an address. */
 function resolved({ want, host, all }: Found, field: string): Field {
   if (field in (want.spec as object)) return { want, host, field };
-  const refs = ['cgroup', 'port', 'sandbox', 'container'].map((kind) => refOf(kind, nameOf(want.ref)));
+  const refs = OF_REPLICAS.map((kind) => refOf(kind, nameOf(want.ref)));
   const siblings = all.filter(({ ref }) => refs.includes(ref));
   const other = siblings.find(({ spec }) => field in (spec as object));
   if (other) return { want: other, host, field };
@@ -178,6 +184,17 @@ async function touchesOf(
   return touches;
 }
 
+/** What was last told of where the replica is, if it is a thing of one: that it moved, or why it does not. */
+async function toldOf(journal: ReadJournal, [first]: readonly Field[], io: Io): Promise<Answer['told']> {
+  if (!first || !OF_REPLICAS.includes(kindOf(first.want.ref))) return undefined;
+  let told: Answer['told'];
+  const query: EntryQuery = { ref: refOf('replica', nameOf(first.want.ref)), types: ['event'] };
+  for await (const entry of journal(query, false, io.signal))
+    if (entry.type === 'event')
+      told = { at: new Date(entry.at).toISOString(), reason: entry.reason, message: entry.message };
+  return told;
+}
+
 /** The last change that set the field. */
 function lastOf(entries: readonly Entry[], field: string): Answer['last'] {
   const touch = lastTouch(entries, field) ?? lastTouch(entries);
@@ -222,5 +239,6 @@ function text(group: readonly Answer[], io: Io): string {
     const { at, verb, because, result } = latest.last;
     lines.push(`  ${label} ${at}${where}: ${verb} (${because}) ${result}`);
   }
+  if (first.told) lines.push(`  told     ${first.told.at}: ${first.told.message}`);
   return `${lines.join('\n')}\n`;
 }

@@ -147,6 +147,8 @@ export function createControl(options: ControlOptions): Control {
 
   async function tellConverged(): Promise<void> {
     const now = await status();
+    // what was told to be held or failing since is told to be over
+    if (now.held.length > 0 || now.health === 'Degraded') convergedAt = '';
     if (!isGood(now) || now.revision === '' || convergedAt === now.revision) return;
     convergedAt = now.revision;
     const message = `${now.revision.slice(0, 7)}: ${counted(now.items.length, 'replica')} Synced and Healthy`;

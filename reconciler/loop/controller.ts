@@ -1,7 +1,7 @@
 import { converge, type Steps } from '../converge.ts';
 import type { Catalog } from '../model/catalog.ts';
 import { asPlumbError, PlumbError } from '../model/errors.ts';
-import type { LostHost, Notice, Reopening, SourceStatus } from '../model/notice.ts';
+import type { Draining, LostHost, Notice, Reopening, SourceStatus } from '../model/notice.ts';
 import type { RolloutRecord } from '../model/release.ts';
 import type { Assignment, Report } from '../model/replica.ts';
 import type { Snapshot } from '../model/reservations.ts';
@@ -14,6 +14,7 @@ import { overBudget } from '../plan/budget.ts';
 import { project } from '../plan/project.ts';
 import { reserving } from '../plan/reserve.ts';
 import type { Log } from './agent-state.ts';
+import { drainEvents } from './drains.ts';
 import { createHearing } from './hearing.ts';
 import { heldBy, teach } from './rebuilding.ts';
 import { rolloutEvents } from './rollouts.ts';
@@ -74,6 +75,8 @@ interface Seen {
   readonly lost?: readonly LostHost[];
   /** What is remembered of changes under way, whoever led then. */
   readonly records: readonly RolloutRecord[];
+  /** How far drains were after the last pass. */
+  readonly drains?: readonly Draining[];
 }
 
 /** The same in a fleet whose store may have been emptied. */
@@ -178,7 +181,8 @@ export function createController(options: ControllerOptions): Controller {
       const { kept, ...taught } = await learn({ reports, snapshot, stored, reopening: bulletin?.reopening });
       if (taught.learned) snapshot = await store.reservations.snapshot();
       const known = { reports, snapshot, assignments: [...stored, ...kept], lost: hearing.lost() };
-      return { ...known, ...taught, records: bulletin?.rollouts ?? [] };
+      const { rollouts: records = [], draining: drains = [] } = bulletin ?? {};
+      return { ...known, ...taught, records, drains };
     },
     place: (_specs, seen) => {
       if (!catalog) throw new Error('no catalog');
@@ -232,6 +236,8 @@ export function createController(options: ControllerOptions): Controller {
       decided = { ...decided, waiting, published: aim.revision };
       await post();
       for (const event of rolloutEvents(known, records)) await telling.tell(event);
+      for (const event of drainEvents(seen.drains ?? [], draining, placements))
+        await telling.tell({ ...event, revision: aim.revision, author });
       return assignments;
     },
     record: async ({ placed, held }) => {

@@ -1,4 +1,4 @@
-import type { FleetStore } from '../model/store.ts';
+import type { FleetStore, Journal, Leases } from '../model/store.ts';
 import { PlumbError } from '../model/errors.ts';
 import type { Log } from './agent-state.ts';
 import { createControl } from './control.ts';
@@ -7,6 +7,7 @@ import { createController, type Repository } from './controller.ts';
 import { CONTROLLER_LEASE } from './hearing.ts';
 import { createLeader } from './leader.ts';
 import { pause } from './pause.ts';
+import { shipJournal } from './shipping.ts';
 import { readJournals, type LocalView } from './view.ts';
 
 export interface FleetControllerOptions {
@@ -14,14 +15,14 @@ export interface FleetControllerOptions {
   readonly holder: string;
   readonly repository: Repository;
   readonly store: FleetStore;
+  /** What this controller tells, on its own disk, which is the one that counts; the store gets a copy. */
+  readonly journal: Journal;
   readonly allowDeletions: boolean;
   readonly clock: () => number;
   readonly log: Log;
 }
 
 export interface FleetController {
-  /** Takes the name; to be done before `run`, which keeps it. Throws STORE_LOCKED when another controller has it. */
-  claim(): Promise<void>;
   /** Competes to lead, and leads, until the signal aborts. */
   run(signal: AbortSignal): Promise<void>;
   readonly view: LocalView;
@@ -30,9 +31,28 @@ export interface FleetController {
 /** How long a controller's leases last without being renewed, milliseconds. */
 const CONTROLLER_TTL = 8_000;
 
+function nameIn(holder: string): string {
+  return holder.split('/')[0] ?? holder;
+}
+
+function titleOf(holder: string): string {
+  return `${CONTROLLER_LEASE}/${nameIn(holder)}`;
+}
+
+/** Takes the name of a controller, before its journal is touched; `run` keeps it. Throws STORE_LOCKED when another has it. */
+export async function claimName(leases: Leases, holder: string): Promise<void> {
+  if (await leases.acquire(titleOf(holder), holder, CONTROLLER_TTL)) return;
+  const other = (await leases.get(titleOf(holder)))?.holder ?? 'another';
+  throw new PlumbError(
+    'STORE_LOCKED',
+    `a controller ${nameIn(holder)} (${other}) runs already: it names a journal; stop it, or give this one another --name`,
+  );
+}
+
 /** One of any number of controllers of a fleet: one leads, the others stand by and take over when its lease runs out. */
 export function createFleetController(options: FleetControllerOptions): FleetController {
-  const { holder, repository, store, allowDeletions, clock, log } = options;
+  const { holder, repository, journal, allowDeletions, clock, log } = options;
+  const store: FleetStore = { ...options.store, journal };
   const leader = createLeader({
     leases: store.leases,
     name: CONTROLLER_LEASE,
@@ -44,17 +64,15 @@ export function createFleetController(options: FleetControllerOptions): FleetCon
       log.info({ holder }, leads ? 'leads' : 'stands by');
       if (!leads) return;
       control.ring();
-      const message = `${holder.split('/')[0] ?? ''} leads`;
-      store.journal
+      const message = `${nameIn(holder)} leads`;
+      journal
         .append([{ type: 'event', host: '', level: 'info', reason: 'Leading', message }])
         .catch((error: unknown) => log.warn({ err: error }, 'event not journaled'));
     },
   });
-  const [name = holder] = holder.split('/');
-  const title = `${CONTROLLER_LEASE}/${name}`;
   const named = createLeader({
     leases: store.leases,
-    name: title,
+    name: titleOf(holder),
     holder,
     ttl: CONTROLLER_TTL,
     clock,
@@ -65,14 +83,6 @@ export function createFleetController(options: FleetControllerOptions): FleetCon
   const controller = createController({ repository, store, allowDeletions, clock, log, fleet: { leads } });
   const control = createControl({ controller, store, host: '', leads, clock, log });
   return {
-    claim: async () => {
-      if (await store.leases.acquire(title, holder, CONTROLLER_TTL)) return;
-      const other = (await store.leases.get(title))?.holder ?? 'another';
-      throw new PlumbError(
-        'STORE_LOCKED',
-        `a controller ${name} (${other}) runs already: it names a journal; stop it, or give this one another --name`,
-      );
-    },
     view: {
       status: () => (leads() ? control.status() : fleetStatus(store, clock())),
       known: () => control.known(),
@@ -87,7 +97,8 @@ export function createFleetController(options: FleetControllerOptions): FleetCon
       },
     },
     run: async (signal) => {
-      await Promise.all([named.run(signal), leader.run(signal), control.run(signal)]);
+      const shipping = shipJournal({ near: journal, far: store.journals, log }, signal);
+      await Promise.all([named.run(signal), leader.run(signal), control.run(signal), shipping]);
     },
   };
 }

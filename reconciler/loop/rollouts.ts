@@ -31,13 +31,15 @@ export function rolloutEvents(
 }
 
 function stageEvents(last: RolloutRecord | undefined, record: RolloutRecord): readonly EventDraft[] {
-  const { app, stage, revision, message } = record;
+  const { app, stage, revision, message, good } = record;
   const ref = `app/${app}` as const;
   const another = last !== undefined && last.version !== record.version;
   const left = another ? `${app}: ${revision.slice(0, 7)} takes the place of ${last.revision.slice(0, 7)}` : '';
   const superseded: EventDraft = { level: 'info', reason: 'RolloutSuperseded', ref, revision, message: left };
+  const goesBack = stage === 'reverting' || stage === 'reverted';
+  const back = goesBack ? { back: good.origin.revision } : {};
   if (!another && last?.stage === stage && last.attempt === record.attempt) return [];
-  const told: EventDraft = { level: LEVELS[stage] ?? 'info', reason: REASONS[stage], ref, revision, message };
+  const told: EventDraft = { level: LEVELS[stage] ?? 'info', reason: REASONS[stage], ref, revision, message, ...back };
   return another && !last.failed ? [superseded, told] : [told];
 }
 

@@ -5,7 +5,7 @@ import { createDoorbell } from './doorbell.ts';
 import { pause } from './pause.ts';
 
 export interface ShippingOptions {
-  /** This host's own journal, which is the one that counts. */
+  /** One's own journal, which is the one that counts. */
   readonly near: Pick<Journal, 'read' | 'follow'>;
   /** Where the fleet reads it. */
   readonly far: Journals;
@@ -21,7 +21,7 @@ const FIRST_PAUSE = 1_000;
 const LONGEST_PAUSE = 30_000;
 
 /**
- * Copies a host's journal to the fleet's store, entry by entry as it is chained, for as long as the signal lets it: behind an
+ * Copies a journal of one's own to the fleet's store, entry by entry as it is chained, for as long as the signal lets it: behind an
  * outage it goes on where it was, and a store that was emptied gets all that is kept again.
  */
 export async function shipJournal({ near, far, log }: ShippingOptions, signal: AbortSignal): Promise<void> {
@@ -50,6 +50,11 @@ export async function shipJournal({ near, far, log }: ShippingOptions, signal: A
 
 class Diverged extends Error {}
 
+async function isNew(near: Pick<Journal, 'read'>): Promise<boolean> {
+  for await (const _entry of near.read()) return false;
+  return true;
+}
+
 /** Brings the copy up to what there is. */
 async function copy(near: Pick<Journal, 'read'>, far: Journals): Promise<void> {
   const head = await far.head();
@@ -74,9 +79,10 @@ async function copy(near: Pick<Journal, 'read'>, far: Journals): Promise<void> {
     batch.push(entry);
     if (batch.length >= BATCH) await send();
   }
-  if (!met)
+  // one that has nothing yet says nothing against what is there
+  if (!met && !(await isNew(near)))
     throw new Diverged(
-      'the journal of this host in the store belongs to another state directory; it is left as it is, and this one is kept here only',
+      'the copy of this journal in the store belongs to another state directory; it is left as it is, and this one is kept here only',
     );
   await send();
 }

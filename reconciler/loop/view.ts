@@ -2,6 +2,7 @@ import type { Entry, EntryQuery } from '../model/journal.ts';
 import type { LostHost, SourceStatus } from '../model/notice.ts';
 import type { RolloutRecord } from '../model/release.ts';
 import type { Journal, Journals } from '../model/store.ts';
+import { kindOf } from '../model/ref.ts';
 import { createDoorbell } from './doorbell.ts';
 import { pause } from './pause.ts';
 import type { Assignment, Report } from '../model/replica.ts';
@@ -32,6 +33,9 @@ export interface LocalView {
    */
   settle(signal: AbortSignal, allowDeletions?: boolean): Promise<Status>;
 }
+
+/** What the name of a controller's journal begins with. */
+export const CONTROLLER_WRITER = 'controller-';
 
 type Readable = Pick<Journal, 'read' | 'follow'>;
 
@@ -93,8 +97,13 @@ export async function* readJournals(
   if (follow) yield* together(journals, query, lasts, signal);
 }
 
-async function writersOf(journals: Journals, { host }: EntryQuery): Promise<readonly string[]> {
-  return (await journals.writers()).filter((writer) => host === undefined || writer === host);
+/** Kinds that controllers alone tell of: of a fleet's journals only theirs need to be read for them. */
+const OF_CONTROLLERS: readonly string[] = ['app', 'host', 'replica'];
+
+async function writersOf(journals: Journals, { host, ref }: EntryQuery): Promise<readonly string[]> {
+  const writers = (await journals.writers()).filter((writer) => host === undefined || writer === host);
+  const theirs = ref !== undefined && OF_CONTROLLERS.includes(kindOf(ref));
+  return theirs ? writers.filter((writer) => writer.startsWith(CONTROLLER_WRITER)) : writers;
 }
 
 /** The entry of a writer that was seen last. */

@@ -39,6 +39,8 @@ export type EntryDraft =
       readonly revision?: string;
       readonly author?: string;
       readonly ref?: Ref;
+      /** Of a change that was given up: the revision that its App goes back to. */
+      readonly back?: string;
     };
 
 /** A draft as kept: numbered, timed and chained. `hash` is SHA-256 over the canonical JSON of all other members. */

@@ -5,6 +5,9 @@ import type { Draining } from '../model/notice.ts';
 import type { Run, Unplaceable } from './run.ts';
 import { byReplica } from './survey.ts';
 
+/** What is said first of a replica that will go by itself. */
+export const WAITS_FOR_TURN = 'waits for its turn';
+
 /** What of a run keeps a replica on a host that is drained. */
 function why(
   { survey, input }: Run,
@@ -17,7 +20,7 @@ function why(
   const reason = survey.stuck.get(replica) ?? refused.get(replica);
   if (reason !== undefined) return reason;
   const most = input.catalog.apps.get(app)?.spec.maxUnavailable ?? 1;
-  return `waits for its turn: App ${app} lets ${String(most)} be away at a time`;
+  return `${WAITS_FOR_TURN}: App ${app} lets ${String(most)} be away at a time`;
 }
 
 /** How far each host is that is drained, after what the run proposes. */

@@ -1,5 +1,12 @@
 import type { Entry } from '../model/journal.ts';
 
+/** An App that went back, or goes back, to what it ran before. */
+export interface GoneBack {
+  readonly app: string;
+  /** The revision that it runs instead; absent in the journals of an older version. */
+  readonly to?: string;
+}
+
 /** What became of one revision, from its first entry to its last. A revision that came back later has a row for each time. */
 export interface RevisionRow {
   readonly revision: string;
@@ -14,16 +21,23 @@ export interface RevisionRow {
     readonly replace: number;
     readonly destroy: number;
   };
-  /** How many of them put drift back. */
+  /** Replicas that left a host which is drained. */
+  readonly moved: number;
+  /** How many of the changes put drift back. */
   readonly repairs: number;
   /** Changes that ended in failure, conflict or interruption. */
   readonly failed: number;
+  /** Apps whose change was given up, and what they run instead. */
+  readonly back: readonly GoneBack[];
   /**
    * `converged`: it was reached; `superseded`: another came first; `failing`: its last change failed; `held`: something of
-   * it waits for a person; else `working`.
+   * it waits for a person; `reverting` and `reverted`: a change of it was given up, and its App goes or went back; `unknown`: what the
+   * controllers told of it is not there; else `working`.
    */
-  readonly result: 'converged' | 'failing' | 'working' | 'held' | 'superseded';
+  readonly result: Result;
 }
+
+export type Result = 'converged' | 'failing' | 'working' | 'held' | 'superseded' | 'reverting' | 'reverted' | 'unknown';
 
 interface Row {
   readonly revision: string;
@@ -31,12 +45,17 @@ interface Row {
   readonly from: number;
   to: number;
   readonly counts: { add: number; change: number; replace: number; destroy: number };
+  moved: number;
   repairs: number;
   failed: number;
-  result: RevisionRow['result'];
+  readonly back: Map<string, GoneBack>;
+  result: Result;
+  /** A controller told when it began, so that what became of it would be told as well. */
+  told: boolean;
 }
 
 type Intent = Extract<Entry, { type: 'intent' }>;
+type Event = Extract<Entry, { type: 'event' }>;
 
 const COUNTED = { create: 'add', adopt: 'add', update: 'change', replace: 'replace', delete: 'destroy' } as const;
 
@@ -47,6 +66,13 @@ export interface HistoryFold {
   rows(): readonly RevisionRow[];
 }
 
+/** What a row is called once another revision began, or while nothing ends it. */
+function endOf({ result, told }: Row, current: boolean): Result {
+  if (result === 'converged' || result === 'reverted') return result;
+  if (!told && result === 'working') return 'unknown';
+  return current ? result : 'superseded';
+}
+
 /** A fold that has seen nothing. */
 export function createHistory(): HistoryFold {
   const rows: Row[] = [];
@@ -55,9 +81,10 @@ export function createHistory(): HistoryFold {
 
   function begin(revision: string, author: string, at: number): Row {
     const before = rows.at(-1);
-    if (before && before.result !== 'converged') before.result = 'superseded';
+    if (before) before.result = endOf(before, false);
     const counts = { add: 0, change: 0, replace: 0, destroy: 0 };
-    const row: Row = { revision, author, from: at, to: at, counts, repairs: 0, failed: 0, result: 'working' };
+    const none = { moved: 0, repairs: 0, failed: 0, back: new Map<string, GoneBack>() };
+    const row: Row = { revision, author, from: at, to: at, counts, ...none, result: 'working', told: false };
     rows.push(row);
     latest.set(revision, row);
     return row;
@@ -71,8 +98,9 @@ export function createHistory(): HistoryFold {
     return row;
   }
 
-  function settle(row: Row, result: 'converged' | 'failing' | 'held'): void {
-    if (row.result !== 'superseded' && (row.result !== 'converged' || row === rows.at(-1))) row.result = result;
+  function settle(row: Row, result: Result): void {
+    // what became of an earlier one is told already
+    if (row === rows.at(-1)) row.result = result;
   }
 
   function addOutcome(entry: Extract<Entry, { type: 'outcome' }>): void {
@@ -86,7 +114,34 @@ export function createHistory(): HistoryFold {
       if (intent.because !== 'new' && intent.because !== 'spec changed' && intent.because !== 'removed') row.repairs++;
     } else {
       row.failed++;
-      if (entry.result === 'failed') settle(row, 'failing');
+      // that it was given up says more
+      if (entry.result === 'failed' && row.back.size === 0) settle(row, 'failing');
+    }
+  }
+
+  function addEvent(entry: Event, revision: string): void {
+    const { author = '', at, reason, ref = '', back } = entry;
+    const synced = reason === 'RevisionSynced' && rows.at(-1)?.revision !== revision;
+    const row = synced ? begin(revision, author, at) : rowOf(revision, author, at);
+    if (reason === 'RevisionSynced') row.told = true;
+    const app = ref.slice('app/'.length);
+    switch (reason) {
+      case 'Converged':
+        return settle(row, 'converged');
+      case 'Held':
+        return settle(row, 'held');
+      case 'ReplicaMoved':
+        row.moved++;
+        return;
+      case 'RolloutFailed':
+      case 'RolloutReverted':
+        if (reason === 'RolloutFailed' && back === undefined) return settle(row, 'failing');
+        row.back.set(app, { app, ...(back === undefined ? {} : { to: back }) });
+        return settle(row, reason === 'RolloutFailed' ? 'reverting' : 'reverted');
+      case 'RolloutCanary':
+      case 'RolloutStarted':
+        // another try
+        if (row.back.delete(app)) settle(row, 'working');
     }
   }
 
@@ -95,18 +150,19 @@ export function createHistory(): HistoryFold {
       if (entry.type === 'intent')
         open.set(entry.trace, { row: rowOf(entry.revision, entry.author, entry.at), intent: entry });
       else if (entry.type === 'outcome') addOutcome(entry);
-      else if (entry.revision !== undefined) {
-        const { revision, author = '', at } = entry;
-        const synced = entry.reason === 'RevisionSynced' && rows.at(-1)?.revision !== revision;
-        const row = synced ? begin(revision, author, at) : rowOf(revision, author, at);
-        if (entry.reason === 'Converged') settle(row, 'converged');
-        else if (entry.reason === 'Held') settle(row, 'held');
-      } else if (entry.reason === 'Held') {
+      else if (entry.revision !== undefined) addEvent(entry, entry.revision);
+      else if (entry.reason === 'Held') {
         // it names no revision: it tells of the one that is being worked on
         const row = rows.at(-1);
         if (row) settle(row, 'held');
       }
     },
-    rows: () => rows.map((row) => ({ ...row, counts: { ...row.counts } })),
+    rows: () =>
+      rows.map(({ told, ...row }, at) => ({
+        ...row,
+        counts: { ...row.counts },
+        back: [...row.back.values()],
+        result: at === rows.length - 1 ? endOf({ ...row, told }, true) : row.result,
+      })),
   };
 }

@@ -34,6 +34,8 @@ describe('a fleet over Redis, its controllers and agents as processes', { skip: 
     fleet = await fleetProcesses();
   });
   after(() => fleet.close());
+  const plumb = (...argv: readonly string[]): string =>
+    execFileSync(process.execPath, [PLUMB, ...argv, '--store', fleet.url], { encoding: 'utf8' });
 
   it('converges on three hosts, and says where', async () => {
     writeFileSync(join(fleet.repo, 'base.yaml'), DOCUMENTS + ['h1', 'h2', 'h3'].map(host).join(''));
@@ -41,10 +43,7 @@ describe('a fleet over Redis, its controllers and agents as processes', { skip: 
     fleet.controller('c1');
     for (const name of ['h1', 'h2', 'h3']) fleet.agent(name);
     const now = await fleet.converged(fleet.git('rev-parse', 'HEAD'));
-    const shown = execFileSync(process.execPath, [PLUMB, 'status', '--store', fleet.url], { encoding: 'utf8' });
-    assert.match(shown, /Synced, Healthy/);
-    const plumb = (...argv: readonly string[]): string =>
-      execFileSync(process.execPath, [PLUMB, ...argv, '--store', fleet.url], { encoding: 'utf8' });
+    assert.match(plumb('status'), /Synced, Healthy/);
     const entries = plumb('events', '-n', '1000', '-o', 'json').trim().split('\n');
     const told = entries.map((line) => JSON.parse(line) as Entry);
     assert.deepEqual(
@@ -59,6 +58,19 @@ describe('a fleet over Redis, its controllers and agents as processes', { skip: 
     assert.deepEqual([...new Set(now.items.map((item) => item.host))].sort(), ['h1', 'h2', 'h3']);
   });
 
+  /** The revisions of `plumb history`, with what became of them. */
+  function told(): readonly string[] {
+    const { revisions } = JSON.parse(plumb('history', '-o', 'json')) as {
+      readonly revisions: readonly { readonly revision: string; readonly result: string }[];
+    };
+    return revisions.map(({ revision, result }) => `${revision} ${result}`);
+  }
+
+  async function known(revisions: readonly string[]): Promise<void> {
+    for (const end = Date.now() + 60_000; JSON.stringify(told()) !== JSON.stringify(revisions); await sleep(500))
+      assert.ok(Date.now() < end, `history is ${told().join(', ')} and was ${revisions.join(', ')}`);
+  }
+
   it('an emptied Redis learns from the hosts who is where: nothing moves, nothing is made anew', async () => {
     // addresses that placing from nothing would give to others
     await fleet.converged(fleet.commit('web.yaml', app(2)));
@@ -69,6 +81,7 @@ describe('a fleet over Redis, its controllers and agents as processes', { skip: 
       before.join(),
     );
     const running = ['h1', 'h2', 'h3'].flatMap((name) => fleet.containers(name));
+    const revisions = told();
     await fleet.redis.admin.flushall();
     await fleet.until('told again', ({ items }) => items.length > 0);
     assert.deepEqual(homes(await fleet.converged(fleet.git('rev-parse', 'HEAD'))), before);
@@ -76,6 +89,8 @@ describe('a fleet over Redis, its controllers and agents as processes', { skip: 
       ['h1', 'h2', 'h3'].flatMap((name) => fleet.containers(name)),
       running,
     );
+    // the copies of the journals come again, also of what controllers told before
+    await known(revisions);
     await fleet.converged(fleet.commit('web.yaml', app(6)));
   });
 

@@ -79,6 +79,7 @@ describe('a fleet of two hosts over one store', () => {
         commit: () => Promise.resolve({ author: 'Ann', subject: 'change' }),
       },
       store: { ...far, journals: NO_COPIES },
+      journal: far.journal,
       allowDeletions: false,
       clock: Date.now,
       log: quiet,

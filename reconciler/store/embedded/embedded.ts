@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PlumbError } from '../../model/errors.ts';
@@ -21,6 +22,12 @@ export function journalDirectory(state: string, writer = 'up'): string {
   if (!/^[a-z0-9][a-z0-9._-]{0,63}$/i.test(writer))
     throw new PlumbError('USAGE', `${JSON.stringify(writer)} cannot name a journal`);
   return join(state, 'journal', writer);
+}
+
+/** Where journals are kept in a state directory, each of one writer. */
+export function journalDirectories(state: string): readonly string[] {
+  const root = join(state, 'journal');
+  return existsSync(root) ? readdirSync(root).map((writer) => join(root, writer)) : [];
 }
 
 /**

@@ -1,15 +1,20 @@
+import { mkdir } from 'node:fs/promises';
 import { PlumbError } from '../../model/errors.ts';
 import type { Entry, EntryDraft } from '../../model/journal.ts';
 import type { Journal } from '../../model/store.ts';
 import { createBell, isOver } from '../bell.ts';
 import { createGroup } from '../group.ts';
-import { openIntents, readSegments, verifySegments } from './read.ts';
+import type { Head } from './chain.ts';
+import { keptSegments, openIntents, readSegments, verifySegments } from './read.ts';
+import { readStart, recordStart } from './segments.ts';
 import { openWriter } from './writer.ts';
 import type { ChainWriter, Limits } from './writer.ts';
 
 export interface JournalOptions extends Partial<Limits> {
   /** Milliseconds since 1970. */
   readonly clock: () => number;
+  /** What a journal that holds nothing yet goes on behind: the head of a copy of it that its disk has lost. */
+  readonly behind?: () => Promise<Head>;
 }
 
 /** A journal that its one writer keeps. */
@@ -42,6 +47,13 @@ async function closeIntents(writer: ChainWriter, at: number): Promise<void> {
   }
 }
 
+async function beginBehind(directory: string, behind: () => Promise<Head>): Promise<void> {
+  if ((await keptSegments(directory, await readStart(directory))).some(({ size }) => size > 0)) return;
+  const head = await behind();
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await recordStart(directory, head);
+}
+
 /** Verifies what is kept, again when retention removed a segment under it. */
 async function verifyKept(writer: ChainWriter): Promise<{ readonly entries: number; readonly head: string }> {
   for (;;) {
@@ -61,6 +73,7 @@ async function verifyKept(writer: ChainWriter): Promise<{ readonly entries: numb
  */
 export async function openJournal(directory: string, options: JournalOptions): Promise<OwnJournal> {
   const { clock, segmentBytes = SEGMENT_BYTES, totalBytes = TOTAL_BYTES } = options;
+  if (options.behind) await beginBehind(directory, options.behind);
   const writer = await openWriter(directory, { segmentBytes, totalBytes });
   await closeIntents(writer, clock());
   const recent: Entry[] = [];

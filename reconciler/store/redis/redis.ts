@@ -94,7 +94,7 @@ export async function openRedis(url: string, options: RedisOptions): Promise<Fle
       mailbox: createMailbox(context, host),
       bulletin: createBulletin(context),
       journal,
-      journals: createJournals(context, writer),
+      journals: createJournals(context, writer, host === undefined),
       close: async () => {
         await journal.close();
         calls.close();

@@ -122,6 +122,17 @@ describe('shipping a journal', () => {
       assert.deepEqual([one.copy, one.anew], [own.slice(6), 1]);
     }
   });
+  it('waits for the first entry of a journal that begins behind its copy', async () => {
+    const lost = chain(4);
+    const one = rig([], lost);
+    await one.run(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      one.own = chain(2, lost.at(-1), 'y');
+      one.ring();
+      await until(() => one.copy.length === 6);
+    });
+    assert.deepEqual([one.copy, one.warned], [[...lost, ...one.own], []]);
+  });
   it('leaves a copy of another journal alone, and says so', async () => {
     const other = chain(5, GENESIS, 'other');
     for (const own of [chain(10), chain(2)]) {

@@ -70,8 +70,10 @@ describe('history', () => {
       from: 10,
       to: 100,
       counts: { add: 1, change: 1, replace: 1, destroy: 0 },
+      moved: 0,
       repairs: 1,
       failed: 1,
+      back: [],
       result: 'converged',
     });
   });
@@ -101,7 +103,44 @@ describe('history', () => {
   });
 
   it('does not need the beginning', () => {
-    assert.deepEqual(brief(rows(outcome('0'), intent('1', 'a'), outcome('1'))), [['a', 'working']]);
+    assert.deepEqual(brief(rows(outcome('0'), intent('1', 'a'), outcome('1'))), [['a', 'unknown']]);
+  });
+
+  it('does not guess what became of a revision of which no controller told', () => {
+    const list = rows(intent('1', 'a'), outcome('1'), event('RevisionSynced', 'b'), event('RevisionSynced', 'c'));
+    assert.deepEqual(brief(list), [
+      ['a', 'unknown'],
+      ['b', 'superseded'],
+      ['c', 'working'],
+    ]);
+    assert.deepEqual(brief(rows(intent('1', 'a'), outcome('1', 'failed'))), [['a', 'failing']]);
+    assert.deepEqual(brief(rows(intent('1', 'a'), event('Converged', 'a'))), [['a', 'converged']]);
+  });
+
+  it('says what was reverted, and to what, whatever fails on the way and comes later', () => {
+    const rollout = (reason: string, app: string, back?: string): EntryDraft => ({
+      ...(event(reason, 'b') as Extract<EntryDraft, { type: 'event' }>),
+      ref: `app/${app}`,
+      ...(back === undefined ? {} : { back }),
+    });
+    const start = [event('RevisionSynced', 'b'), rollout('RolloutCanary', 'web'), intent('1', 'b')];
+    const failed = [...start, outcome('1', 'failed'), rollout('RolloutFailed', 'web', 'a')];
+    const more = [intent('2', 'b'), outcome('2', 'failed')];
+    const [reverting] = rows(...failed, ...more);
+    assert.deepEqual([reverting?.result, reverting?.back], ['reverting', [{ app: 'web', to: 'a' }]]);
+    const done = [...failed, ...more, rollout('RolloutReverted', 'web', 'a')];
+    const later = [event('RevisionSynced', 'c'), event('Converged', 'c')];
+    for (const list of [rows(...done), rows(...done, ...later)]) {
+      assert.deepEqual([list[0]?.result, list[0]?.back], ['reverted', [{ app: 'web', to: 'a' }]]);
+    }
+    const again = rows(...done, rollout('RolloutCanary', 'web'));
+    assert.deepEqual([again[0]?.result, again[0]?.back], ['working', []]);
+    assert.deepEqual(brief(rows(...start, rollout('RolloutFailed', 'web'))), [['b', 'failing']]);
+  });
+
+  it('counts replicas that left a drained host', () => {
+    const [row] = rows(event('RevisionSynced', 'a'), event('ReplicaMoved', 'a'), event('ReplicaMoved', 'a'));
+    assert.equal(row?.moved, 2);
   });
 });
 

@@ -49,6 +49,27 @@ async function all(entries: AsyncIterable<Entry>): Promise<Entry[]> {
 }
 
 describe('journal on disk', () => {
+  it('goes on behind the copy of what its disk has lost, and only then', async () => {
+    const root = mkdtempSync(join(tmpdir(), 'plumb-behind-'));
+    const head = { seq: 41, hash: 'a'.repeat(64) };
+    const open = (seq: number): Promise<OwnJournal> =>
+      openJournal(join(root, 'one'), { clock: () => 1, behind: () => Promise.resolve({ ...head, seq }) });
+    // a head that nothing was written behind is asked for again
+    await (await open(40)).close();
+    const first = await open(41);
+    const [entry] = await first.append([event('one')]);
+    assert.deepEqual([entry?.seq, entry?.prev], [42, head.hash]);
+    await first.close();
+    const second = await open(7);
+    assert.deepEqual(
+      (await second.append([event('two')])).map(({ seq }) => seq),
+      [43],
+    );
+    assert.equal((await second.verify()).entries, 2);
+    await second.close();
+    rmSync(root, { recursive: true });
+  });
+
   let directory: string;
   let journal: OwnJournal | undefined;
   beforeEach(() => {
