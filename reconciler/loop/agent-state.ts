@@ -68,6 +68,8 @@ export interface AgentState {
   readonly endedAs: Map<Ref, number>;
   readonly pauses: Map<Ref, Pause>;
   readonly failures: Map<Ref, Failure>;
+  /** How often in a row the removal of a ref was said to be done, while it was still there at the next look. */
+  readonly removals: Map<Ref, number>;
   readonly restarts: Map<string, RestartState>;
   /** Fingerprint of the spec that a ref was last converged to. */
   readonly settled: Map<Ref, string>;
@@ -93,6 +95,7 @@ export function emptyAgentState(): AgentState {
     endedAs: new Map(),
     pauses: new Map(),
     failures: new Map(),
+    removals: new Map(),
     restarts: new Map(),
     settled: new Map(),
     waiting: new Map(),

@@ -297,7 +297,7 @@ async function assigned(state: AgentState, signal: AbortSignal): Promise<void> {
 }
 
 function forget(state: AgentState, ref: Ref): void {
-  for (const map of [state.pauses, state.failures, state.waiting]) map.delete(ref);
+  for (const map of [state.pauses, state.failures, state.waiting, state.removals]) map.delete(ref);
   if (kindOf(ref) === 'container') state.restarts.delete(nameOf(ref));
 }
 

@@ -43,7 +43,9 @@ function noteDone(
   if (change.verb === 'delete') {
     state.world.forget(ref);
     state.settled.delete(ref);
+    noteRemoval(deps, ref);
   } else {
+    state.removals.delete(ref);
     state.settled.set(ref, fingerprint(specs.get(ref)?.spec));
   }
   if (evidence.observed) state.world.set(evidence.observed);
@@ -58,6 +60,18 @@ function noteDone(
     ref,
     message: `${ref}: ${text}; left alone for ${String(fight.pause / 1000)} s`,
   });
+}
+
+/** A removal that is said to be done and is wanted again has done nothing: it waits for longer and longer, as what fails does. */
+function noteRemoval({ state, clock, event }: PassDeps, ref: Ref): void {
+  const times = (state.removals.get(ref) ?? 0) + 1;
+  state.removals.set(ref, times);
+  if (times === 1) return;
+  const pause = Math.min(FIRST_PAUSE * 2 ** (times - 2), LONGEST_PAUSE);
+  const why = `${ref} was removed ${String(times)} times and comes again`;
+  state.pauses.set(ref, { at: clock() + pause, why });
+  if (times === 2)
+    event({ level: 'warn', reason: 'ComesAgain', ref, message: `${why}; tried again after pauses that double` });
 }
 
 function noteStart(deps: PassDeps, { replicas }: Assignment, ref: Ref, because: string): void {

@@ -87,7 +87,7 @@ export function runPass(deps: PassDeps, assignment: Assignment, specs: Specs, sc
 
 /** What the agent learns from a plan, at once, since changes may take minutes: what waits, and that all else is as it should be. */
 function notePlanned({ state }: PassDeps, specs: Specs, { waves, held }: Plan, looked: (ref: Ref) => boolean): void {
-  const { waiting, failures, pauses, settled, world } = state;
+  const { waiting, failures, pauses, removals, settled, world } = state;
   for (const ref of waiting.keys()) if (looked(ref)) waiting.delete(ref);
   for (const { change, reason } of held) waiting.set(change.ref, reason);
   const changed = new Set([...waves.flat(), ...held.map(({ change }) => change)].map(({ ref }) => ref));
@@ -96,6 +96,11 @@ function notePlanned({ state }: PassDeps, specs: Specs, { waves, held }: Plan, l
     return looked(ref) && !changed.has(ref) && (specs.has(ref) ? known === true : known !== false);
   };
   for (const [ref, { spec }] of specs) if (isRight(ref)) settled.set(ref, fingerprintOf(spec as object));
+  for (const ref of removals.keys())
+    if (looked(ref) && !changed.has(ref) && world.get(ref)?.known !== false) {
+      removals.delete(ref);
+      if (!failures.has(ref)) pauses.delete(ref);
+    }
   // a change that failed may have been made all the same, or by somebody else
   for (const ref of failures.keys())
     if (isRight(ref)) {

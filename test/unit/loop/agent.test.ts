@@ -195,6 +195,43 @@ describe('the agent', () => {
       });
     }
   });
+  it('waits for longer and longer with a removal that is done and does nothing, and no more once it is gone', async () => {
+    let there = true;
+    const one = rig({
+      observe: () =>
+        Promise.resolve(there ? [{ known: true, ref: 'sysctl/x.y', state: { value: '2' }, owned: true }] : []),
+      diff: (_desired, observed) =>
+        observed.map(({ ref }) => ({
+          ref,
+          provider: 'knob',
+          verb: 'delete',
+          fields: [],
+          disruption: 'none',
+          because: 'removed',
+        })),
+      apply: () => Promise.resolve({ did: 'removed' }),
+    });
+    const removals = (): number => one.drafts.filter(({ type }) => type === 'intent').length;
+    await during(one, async (agent) => {
+      for (let n = 0; n < 40; n += 1) {
+        agent.kick('*');
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      assert.equal(removals(), 2, 'the third waits a second');
+      const events = one.drafts.flatMap((draft) => (draft.type === 'event' ? [draft.reason] : []));
+      assert.deepEqual(events, ['ComesAgain']);
+      await until(() => removals() === 3);
+      there = false;
+      agent.kick('*');
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      there = true;
+      const since = performance.now();
+      agent.kick('*');
+      await until(() => removals() === 4);
+      assert.ok(performance.now() - since < 1_500, 'nothing is left of the pause once it was gone');
+    });
+  });
+
   it('does not tell of a look as of a change', async () => {
     const reports: Report[] = [];
     const one = rig({
