@@ -209,9 +209,30 @@ describe('the users of examples/redis/users.acl', { skip: NO_REDIS }, () => {
     assert.ok(await agent.leases.acquire('host/h7', 'me', 1000));
     await assert.rejects(agent.leases.acquire('host/h1', 'me', 1000), refused);
     await assert.rejects(agent.mailbox.assignment('h1'), refused);
-    const again = await speak(hostCommand, folder, ...argv);
+    await assert.rejects(speak(hostCommand, folder, ...argv), { code: 'USAGE', message: /enrolled already.*--rotate/ });
+    assert.ok(await agent.leases.acquire('host/h7', 'me', 1000), 'the old password goes on');
+    const again = await speak(hostCommand, folder, ...argv, '--rotate');
+    assert.deepEqual([again.code, again.err], [0, '']);
     assert.notEqual((JSON.parse(again.out) as { readonly store: string }).store, own, 'a new password');
     const options = { clock: () => 1000, patience: { attempt: 500, total: 500 } };
     await assert.rejects(openRedis(own, { ...options, host: 'h7', writer: 'h7' }), refused);
+  });
+
+  it('say when Redis does not keep who is enrolled, and what cannot be a host', async () => {
+    const { port: plain } = await home.start();
+    const argv = ['enroll', 'h8', '--store', `redis://127.0.0.1:${String(plain)}`];
+    const { code, err } = await speak(hostCommand, folder, ...argv);
+    assert.equal(code, 2);
+    assert.match(
+      err,
+      /^agent-h8 may sign in until Redis restarts: it did not save its users \(ERR .*ACL file.*--rotate/,
+    );
+    const json = await speak(hostCommand, folder, ...argv, '--rotate', '-o', 'json');
+    assert.deepEqual([json.code, (JSON.parse(json.out) as { readonly saved: boolean }).saved], [2, false]);
+    for (const name of ['H8', 'h.8', '8h', 'h8-', `h${'8'.repeat(40)}`])
+      await assert.rejects(speak(hostCommand, folder, 'enroll', name, '--print', '--store', 'redis://x'), {
+        code: 'USAGE',
+        message: /is no name of a Host/,
+      });
   });
 });

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { PlumbError } from '../../model/errors.ts';
 import { connect } from './connect.ts';
 import { storeError } from './failures.ts';
 import { keysOf, nameOf } from './keys.ts';
@@ -42,8 +43,22 @@ export function agentUrl(url: string, host: string, password: string): string {
   return url.replace(/^(rediss?(?:\+[a-z]+)?:\/\/)(?:[^@]*@)?/, `$1${agentUser(host)}:${password}@`);
 }
 
-/** Makes the user, or gives it a new password. Of a Cluster every node is told. Throws USAGE, STORE_REFUSED, STORE_UNAVAILABLE. */
-export async function enrollAgent(url: string, host: string, fleet: string, password: string): Promise<void> {
+/** What became of an enrolment. */
+export interface Enrolled {
+  /** Why Redis forgets the user when it restarts; absent when it keeps it in its ACL file. */
+  readonly unsaved?: string;
+}
+
+/**
+ * Makes the user; with `rotate` gives one that is there a new password, with which its agent has to be started again. Of a Cluster every
+ * node is told. Throws USAGE when the user is there already, STORE_REFUSED, STORE_UNAVAILABLE.
+ */
+export async function enrollAgent(
+  url: string,
+  host: string,
+  fleet: string,
+  { password, rotate }: { readonly password: string; readonly rotate: boolean },
+): Promise<Enrolled> {
   const target = parseTarget(url);
   const client = connect(target);
   try {
@@ -51,10 +66,21 @@ export async function enrollAgent(url: string, host: string, fleet: string, pass
       client.once('ready', resolve).once('error', reject);
     });
     const nodes = 'nodes' in client ? client.nodes('all') : [client];
+    const known = await Promise.all(nodes.map((node) => node.call('ACL', 'GETUSER', agentUser(host))));
+    if (!rotate && known.some((user) => user !== null))
+      throw new PlumbError(
+        'USAGE',
+        `${agentUser(host)} is enrolled already, and a new password locks its agent out until it is started with it: say --rotate if that is meant`,
+        { host },
+      );
     for (const node of nodes)
       await node.call('ACL', 'SETUSER', agentUser(host), 'reset', ...agentRules(host, fleet, password));
-    // kept over a restart where Redis has a file for it
-    for (const node of nodes) await node.call('ACL', 'SAVE').catch(() => undefined);
+    try {
+      for (const node of nodes) await node.call('ACL', 'SAVE');
+      return {};
+    } catch (error) {
+      return { unsaved: error instanceof Error ? error.message : String(error) };
+    }
   } catch (error) {
     throw storeError(error, target.shown);
   } finally {
