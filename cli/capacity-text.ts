@@ -2,7 +2,8 @@ import type { Capacity, Growth, NetworkCapacity, ZoneCapacity } from '../reconci
 import type { FilterName } from '../reconciler/place/filters.ts';
 import type { Loss } from '../reconciler/place/losses.ts';
 import type { ScaleAnswer } from '../reconciler/place/scale.ts';
-import type { Demand } from '../reconciler/model/replica.ts';
+import { amountOf, DIMENSIONS, told } from '../reconciler/model/demand.ts';
+import type { Dimension } from '../reconciler/model/demand.ts';
 import { formatCpu } from '../reconciler/model/units.ts';
 import { counted } from '../reconciler/model/words.ts';
 import type { Io } from './io.ts';
@@ -15,15 +16,20 @@ export interface CapacityFound extends Capacity {
   readonly scale: readonly ScaleAnswer[];
 }
 
-const KEYS = ['cpu', 'memory', 'pids'] as const;
-const NAMES: Readonly<Record<keyof Demand, string>> = { cpu: 'CPU', memory: 'memory', pids: 'processes' };
+const NAMES: Readonly<Record<Dimension, string>> = {
+  cpu: 'CPU',
+  memory: 'memory',
+  pids: 'processes',
+  disk: 'disk',
+  spindles: 'spindles',
+};
 const UNITS = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi'];
 
 /** With a decimal at most. What is there is rounded down, what is missing up. */
-function amount(key: keyof Demand, value: number, round: (value: number) => number = Math.floor): string {
+function amount(key: Dimension, value: number, round: (value: number) => number = Math.floor): string {
   const short = (number: number): string => String(round(number * 10) / 10);
   if (key === 'pids') return String(value);
-  if (key === 'cpu') return value < 10_000 ? formatCpu(value) : short(value / 1000);
+  if (key === 'cpu' || key === 'spindles') return value < 10_000 ? formatCpu(value) : short(value / 1000);
   const power = Math.min(UNITS.length - 1, Math.floor(Math.log2(Math.max(1, value)) / 10));
   return `${short(value / 2 ** (10 * power))}${UNITS[power] ?? ''}`;
 }
@@ -31,14 +37,14 @@ function amount(key: keyof Demand, value: number, round: (value: number) => numb
 function zoneRows(zone: ZoneCapacity): readonly (readonly string[])[] {
   const { largest, hosts, closed } = zone;
   const count = `${String(hosts)}${closed === 0 ? '' : ` (${String(closed)} closed)`}`;
-  return KEYS.map((key) => [
-    key === 'cpu' ? zone.zone : '',
-    key === 'cpu' ? count : '',
+  return told(zone.allocatable).map((key, at) => [
+    at === 0 ? zone.zone : '',
+    at === 0 ? count : '',
     NAMES[key],
-    amount(key, zone.allocatable[key]),
-    amount(key, zone.used[key]),
-    amount(key, zone.free[key]),
-    largest ? `${amount(key, largest[key])}${key === 'cpu' ? ` (${largest.host})` : ''}` : '-',
+    amount(key, amountOf(zone.allocatable, key)),
+    amount(key, amountOf(zone.used, key)),
+    amount(key, amountOf(zone.free, key)),
+    largest ? `${amount(key, amountOf(largest, key))}${at === 0 ? ` (${largest.host})` : ''}` : '-',
   ]);
 }
 
@@ -71,7 +77,7 @@ function networkRow({ network, total, owned, resting, left, leased }: NetworkCap
 }
 
 function missingText({ missing }: ScaleAnswer): string {
-  const room = KEYS.flatMap((key) => {
+  const room = DIMENSIONS.flatMap((key) => {
     const lacks = missing[key];
     return lacks === undefined ? [] : [`${amount(key, lacks, Math.ceil)} ${NAMES[key]}`];
   });

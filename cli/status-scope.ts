@@ -4,7 +4,9 @@ import type { Known } from '../reconciler/loop/view.ts';
 import { createBook } from '../reconciler/model/book.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import { kindOf, nameOf } from '../reconciler/model/ref.ts';
-import type { Demand, Placement } from '../reconciler/model/replica.ts';
+import { amountOf, NOTHING, plus, told } from '../reconciler/model/demand.ts';
+import type { Demand, Dimension } from '../reconciler/model/demand.ts';
+import type { Placement } from '../reconciler/model/replica.ts';
 import type { HostRecord } from '../reconciler/model/reservations.ts';
 import { formatBytes, formatCpu } from '../reconciler/model/units.ts';
 import { counted } from '../reconciler/model/words.ts';
@@ -57,13 +59,8 @@ function unknown(kind: Scope, name: string, { items }: Status, { snapshot }: Kno
   return new PlumbError('USAGE', `there is no ${kind} ${name}${hint === undefined ? '' : `; ${hint}`}`);
 }
 
-const NOTHING: Demand = { cpu: 0, memory: 0, pids: 0 };
-
 function sum(demands: readonly Demand[]): Demand {
-  return demands.reduce(
-    (a, b) => ({ cpu: a.cpu + b.cpu, memory: a.memory + b.memory, pids: a.pids + b.pids }),
-    NOTHING,
-  );
+  return demands.reduce((a, b) => plus(a, b), NOTHING);
 }
 
 /** What the hosts are, and how much of them is given out. */
@@ -76,9 +73,14 @@ function hostLines(records: readonly HostRecord[], { snapshot }: Known): readonl
   const who = only
     ? `host ${only.host} in zone ${only.zone}, rack ${only.rack}, switch ${only.switch}, ${only.state}`
     : `${counted(records.length, 'host')}${closed === 0 ? '' : `, ${String(closed)} of them closed`}`;
-  const share = (text: (value: number) => string, key: keyof Demand): string =>
-    `${text(used[key])} of ${text(all[key])}`;
-  return [
-    `${who}; reserved: cpu ${share(formatCpu, 'cpu')}, memory ${share(formatBytes, 'memory')}, pids ${share(String, 'pids')}`,
-  ];
+  const text: Readonly<Record<Dimension, (value: number) => string>> = {
+    cpu: formatCpu,
+    memory: formatBytes,
+    pids: String,
+    disk: formatBytes,
+    spindles: formatCpu,
+  };
+  const share = (key: Dimension): string =>
+    `${key} ${text[key](amountOf(used, key))} of ${text[key](amountOf(all, key))}`;
+  return [`${who}; reserved: ${told(all).map(share).join(', ')}`];
 }

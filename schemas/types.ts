@@ -131,6 +131,18 @@ export interface App {
      */
     hosts?: Selector;
     /**
+     * For what its image is built: only hosts that report it run it. Any host if absent.
+     */
+    platform?:
+      | 'linux/amd64'
+      | 'linux/arm64'
+      | 'linux/arm/v7'
+      | 'linux/arm/v6'
+      | 'linux/386'
+      | 'linux/ppc64le'
+      | 'linux/riscv64'
+      | 'linux/s390x';
+    /**
      * Most replicas of this App on one switch, rack or host (hard). Without a limit they are spread evenly as far as possible.
      */
     spread?: {
@@ -209,6 +221,19 @@ export interface App {
          * Swap it may use beside its memory.
          */
         swap?: (number | string) & number;
+      };
+      /**
+       * What it takes of the disks of its host. Reserved when placing; nothing holds it to that.
+       */
+      disk?: {
+        /**
+         * Room on the disks.
+         */
+        size?: number | string;
+        /**
+         * Spindles that it keeps busy: 1, or 250m for a quarter of one.
+         */
+        spindles?: number | string;
       };
       /**
        * Most processes and threads.
@@ -686,6 +711,14 @@ export interface Zone {
        * Of memory.
        */
       memory?: number;
+      /**
+       * Of room on disks.
+       */
+      disk?: number;
+      /**
+       * Of spindles: how many replicas that each keep one busy share one.
+       */
+      spindles?: number;
     };
     /**
      * Kept back on each host for the system.
@@ -699,6 +732,10 @@ export interface Zone {
        * Memory.
        */
       memory?: number | string;
+      /**
+       * Room on the disks.
+       */
+      disk?: number | string;
     };
     /**
      * spread fills the emptiest host first, pack the fullest.
@@ -865,7 +902,19 @@ export interface Host {
        * Processes and threads.
        */
       pids?: number;
+      /**
+       * Room for replicas on its disks; the machine reports the file system that holds Docker's data.
+       */
+      disk?: number | string;
+      /**
+       * Disks that work side by side; the machine reports its physical ones.
+       */
+      spindles?: number;
     };
+    /**
+     * What one of its cores does, in cores of the machines by which the cpu of Apps is measured: a core of 1.5 takes half as much again. Weights and quotas stay in cores of its own.
+     */
+    performance?: number;
     /**
      * Whether new replicas may be placed on it.
      */

@@ -1,24 +1,71 @@
-import { readFile, stat } from 'node:fs/promises';
-import { networkInterfaces } from 'node:os';
-import { join } from 'node:path';
+import { readdir, readFile, stat, statfs } from 'node:fs/promises';
+import { machine as uname, networkInterfaces } from 'node:os';
+import { dirname, join } from 'node:path';
 import type { HostFacts } from '../../reconciler/model/replica.ts';
 
 export interface FactsOptions {
   readonly procRoot?: string;
   readonly etcRoot?: string;
   readonly cgroupRoot?: string;
+  readonly sysRoot?: string;
+  /** Where Docker keeps its data; what holds it counts while it is not there. */
+  readonly dataRoot?: string;
+  /** As `uname -m` says it. */
+  readonly machine?: string;
   /** IPv4 addresses of the machine, loopback left out. */
   readonly addresses?: () => readonly string[];
 }
 
+/** What images call a machine, by what `uname -m` calls it. */
+const ARCHITECTURES: Readonly<Record<string, string>> = {
+  x86_64: 'amd64',
+  aarch64: 'arm64',
+  armv7l: 'arm/v7',
+  armv6l: 'arm/v6',
+  i686: '386',
+};
+
+/** Bytes that others than root may use in all of the file system that holds a path. */
+async function diskOf(path: string): Promise<number> {
+  try {
+    const { bsize, blocks, bfree, bavail } = await statfs(path);
+    return bsize * (blocks - (bfree - bavail));
+  } catch {
+    return path === dirname(path) ? 0 : diskOf(dirname(path));
+  }
+}
+
+/** Disks that are devices of their own and of some size: no partitions, memory, loops or combinations of others, nothing removable. */
+async function spindlesOf(sysRoot: string): Promise<number> {
+  const block = join(sysRoot, 'block');
+  const names = await readdir(block).catch(() => []);
+  const says = (name: string, what: string): Promise<string> =>
+    readFile(join(block, name, what), 'utf8').then(
+      (text) => text.trim(),
+      () => '0',
+    );
+  const disks = await Promise.all(
+    names.map(async (name) => {
+      const [device, size, removable] = await Promise.all([
+        stat(join(block, name, 'device')).catch(() => undefined),
+        says(name, 'size'),
+        says(name, 'removable'),
+      ]);
+      return device !== undefined && Number(size) > 0 && removable === '0';
+    }),
+  );
+  return disks.filter(Boolean).length;
+}
+
 /**
- * What this machine is. Its capacity is the machine's, whatever limits the agent itself runs under: cpus from /proc/stat, MemTotal, and
- * the lower of pid_max and threads-max.
+ * What this machine is. Its capacity is the machine's, whatever limits the agent itself runs under: cpus from /proc/stat, MemTotal, the
+ * lower of pid_max and threads-max, the file system of Docker's data, and its physical disks as spindles.
  */
 export async function facts(options: FactsOptions = {}): Promise<HostFacts> {
-  const { procRoot = '/proc', etcRoot = '/etc', cgroupRoot = '/sys/fs/cgroup', addresses = ipv4 } = options;
+  const { procRoot = '/proc', etcRoot = '/etc', cgroupRoot = '/sys/fs/cgroup', sysRoot = '/sys' } = options;
+  const { dataRoot = '/var/lib/docker', machine = uname(), addresses = ipv4 } = options;
   const proc = (name: string): Promise<string> => readFile(join(procRoot, name), 'utf8');
-  const [hostname, kernel, machineId, cpus, meminfo, pidMax, threadsMax, unified] = await Promise.all([
+  const [hostname, kernel, machineId, cpus, meminfo, pidMax, threadsMax, unified, disk, spindles] = await Promise.all([
     proc('sys/kernel/hostname'),
     proc('sys/kernel/osrelease'),
     readFile(join(etcRoot, 'machine-id'), 'utf8').catch(() => ''),
@@ -27,6 +74,8 @@ export async function facts(options: FactsOptions = {}): Promise<HostFacts> {
     proc('sys/kernel/pid_max'),
     proc('sys/kernel/threads-max'),
     stat(join(cgroupRoot, 'cgroup.controllers')).catch(() => undefined),
+    diskOf(dataRoot),
+    spindlesOf(sysRoot),
   ]);
   const kibibytes = Number(/^MemTotal:\s+([0-9]+) kB/m.exec(meminfo)?.[1] ?? 0);
   return {
@@ -37,9 +86,12 @@ export async function facts(options: FactsOptions = {}): Promise<HostFacts> {
       cpu: 1000 * (cpus.match(/^cpu[0-9]+ /gm)?.length ?? 0),
       memory: kibibytes * 1024,
       pids: Math.min(Number(pidMax), Number(threadsMax)),
+      disk,
+      spindles: spindles * 1000,
     },
     kernel: kernel.trim(),
     cgroup: unified ? 'v2' : 'v1',
+    platform: `linux/${ARCHITECTURES[machine] ?? machine}`,
   };
 }
 

@@ -1,4 +1,6 @@
-import type { Demand, Placement } from './replica.ts';
+import { NOTHING, plus } from './demand.ts';
+import type { Demand } from './demand.ts';
+import type { Placement } from './replica.ts';
 import type { AddressRecord, Delta, HostRecord, ReservationState } from './reservations.ts';
 import type { SpreadLevel } from './topology.ts';
 
@@ -26,7 +28,6 @@ export function addressKey(network: string, address: string): string {
   return `${network}/${address}`;
 }
 
-const NOTHING: Demand = { cpu: 0, memory: 0, pids: 0 };
 const NOBODY: ReadonlyMap<string, number> = new Map();
 
 /** What a book writes to: a Map, or a layer over one. */
@@ -69,11 +70,7 @@ function addDomains(tables: Tables, record: HostRecord | undefined, app: string,
 function addPlacement(tables: Tables, placement: Placement, sign: 1 | -1): void {
   const { host, app, demand } = placement;
   const used = tables.used.get(host) ?? NOTHING;
-  tables.used.set(host, {
-    cpu: used.cpu + sign * demand.cpu,
-    memory: used.memory + sign * demand.memory,
-    pids: used.pids + sign * demand.pids,
-  });
+  tables.used.set(host, plus(used, demand, sign));
   // values are replaced, never changed, so that a layer may share those of its base
   const residents = new Map(tables.residents.get(host));
   const left = (residents.get(app) ?? 0) + sign;

@@ -1,5 +1,6 @@
 import type { Labels } from '../../schemas/types.ts';
 import type { Origin } from './change.ts';
+import type { Demand } from './demand.ts';
 import type { SpreadLevel } from './topology.ts';
 
 /** The specs below are the manifests' with defaults filled in and quantities parsed: cpu in thousandths of a core, bytes, bits a second, milliseconds. */
@@ -31,6 +32,14 @@ export interface Resources {
   readonly swap: number;
   readonly pids: number;
   readonly blockIoWeight?: number;
+}
+
+/** What a replica takes of a host's disks. */
+export interface Storage {
+  /** Bytes. */
+  readonly disk?: number;
+  /** Thousandths of a spindle. */
+  readonly spindles?: number;
 }
 
 export interface ProbeSpec {
@@ -94,6 +103,9 @@ export interface AppSpec {
   readonly egress?: number;
   readonly ingress?: number;
   readonly resources: Resources;
+  readonly storage?: Storage;
+  /** What the host must be, as linux/amd64. */
+  readonly platform?: string;
   readonly openFiles?: number;
   readonly ulimits: Readonly<Record<string, { readonly soft: number; readonly hard: number }>>;
   readonly sysctls: Readonly<Record<string, string>>;
@@ -109,8 +121,9 @@ export interface ZoneSpec {
   readonly hosts: Selector;
   readonly levels: readonly number[];
   readonly runtime: 'docker' | 'simulated';
-  readonly overcommit: { readonly cpu: number; readonly memory: number };
-  readonly reserve: { readonly cpu: number; readonly memory: number };
+  /** What is not named is promised once. */
+  readonly overcommit: Partial<Demand>;
+  readonly reserve: Partial<Demand>;
   readonly strategy: 'spread' | 'pack';
   readonly allowedHostPaths: readonly string[];
 }
@@ -143,7 +156,9 @@ export interface HostSpec {
     readonly rack?: string;
     readonly switch?: string;
   };
-  readonly capacity: { readonly cpu?: number; readonly memory?: number; readonly pids?: number };
+  readonly capacity: Partial<Demand>;
+  /** What one of its cores does, in cores of the machines by which Apps are measured. */
+  readonly performance: number;
   readonly schedulable: boolean;
   /** What is on it moves elsewhere, and nothing new is placed on it. */
   readonly drain: boolean;

@@ -1,8 +1,10 @@
 import { addressKey, draftOf } from './book.ts';
 import type { Book, Ledger } from './book.ts';
+import { amountOf, DIMENSIONS, NOTHING } from './demand.ts';
+import type { Demand } from './demand.ts';
 import { canonical } from './fingerprint.ts';
 import { addressesIn } from './ipv4.ts';
-import type { Demand, Placement } from './replica.ts';
+import type { Placement } from './replica.ts';
 import type { CommitRequest, ConflictReason, Delta, HostRecord, Neighbour, Proposal, Verdict } from './reservations.ts';
 import { SPREAD_LEVELS } from './topology.ts';
 
@@ -42,14 +44,16 @@ function decideForget(ledger: Ledger, host: string): Answer {
 /** The first resource of which `have → want` asks for more than the host has left. */
 function overflow(ledger: Ledger, record: HostRecord, have: Demand, want: Demand): keyof Demand | undefined {
   const used = ledger.used(record.host);
-  return (['cpu', 'memory', 'pids'] as const).find(
-    (key) => want[key] > have[key] && used[key] - have[key] + want[key] > record.allocatable[key],
-  );
+  return DIMENSIONS.find((key) => {
+    const had = amountOf(have, key);
+    const wants = amountOf(want, key);
+    return wants > had && amountOf(used, key) - had + wants > amountOf(record.allocatable, key);
+  });
 }
 
 function full(ledger: Ledger, record: HostRecord, resource: keyof Demand): Answer {
-  const used = ledger.used(record.host)[resource];
-  return { reason: 'capacity', current: { resource, used, allocatable: record.allocatable[resource] } };
+  const used = amountOf(ledger.used(record.host), resource);
+  return { reason: 'capacity', current: { resource, used, allocatable: amountOf(record.allocatable, resource) } };
 }
 
 function addressConflict(ledger: Pick<Ledger, 'address'>, key: string, now: number): Answer | undefined {
@@ -85,8 +89,6 @@ function isLeased(ledger: Ledger, { network, zone }: Placement, block: string): 
   const record = ledger.address(addressKey(network, block));
   return record !== undefined && 'zone' in record && record.zone === zone;
 }
-
-const NOTHING: Demand = { cpu: 0, memory: 0, pids: 0 };
 
 type NewHome = Proposal & { readonly op: 'place' | 'move' };
 

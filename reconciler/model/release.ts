@@ -72,6 +72,8 @@ const PLACING: readonly (keyof AppSpec)[] = [
   'affinity',
   'antiAffinity',
   'network',
+  'storage',
+  'platform',
 ];
 
 /** Names one try: more memory or a longer deadline for a version that failed is another try, another number of replicas is not. */

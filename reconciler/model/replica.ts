@@ -1,16 +1,8 @@
 import type { AppSpec, NetworkSpec } from './catalog.ts';
 import type { Limitation, Observed, Origin } from './change.ts';
+import type { Demand } from './demand.ts';
 
 export type Phase = 'Pending' | 'Placed' | 'Starting' | 'Running' | 'Ready' | 'Draining' | 'Stopping' | 'Gone' | 'Lost';
-
-/** What one replica takes from a host. */
-export interface Demand {
-  /** Thousandths of a core. */
-  readonly cpu: number;
-  /** Bytes. */
-  readonly memory: number;
-  readonly pids: number;
-}
 
 /** Where a replica is, decided and committed. */
 export interface Placement {
@@ -84,6 +76,8 @@ export interface HostFacts {
   readonly capacity: Demand;
   readonly kernel: string;
   readonly cgroup: 'v1' | 'v2';
+  /** For what images must be built, as linux/amd64; absent when an older agent says it. */
+  readonly platform?: string;
 }
 
 export interface ReplicaReport {

@@ -1,4 +1,5 @@
-import type { Demand, Placement } from './replica.ts';
+import type { Demand } from './demand.ts';
+import type { Placement } from './replica.ts';
 import type { SpreadLevel } from './topology.ts';
 
 /** A host as the scheduler and the commit know it. */

@@ -1,6 +1,7 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
+import { amountOf, demandFrom, NOTHING, plus } from '../model/demand.ts';
+import type { Demand } from '../model/demand.ts';
 import { replicaId } from '../model/replica.ts';
-import type { Demand } from '../model/replica.ts';
 import type { HostRecord } from '../model/reservations.ts';
 import { addressPool } from './addresses.ts';
 import type { PoolCount } from './addresses.ts';
@@ -60,21 +61,16 @@ export interface CapacityQuestion {
 const MOST_MORE = 1000;
 const MOST_APPS = 12;
 
-const KEYS = ['cpu', 'memory', 'pids'] as const;
-
 const byName = <T extends { readonly name: string }>(a: T, b: T): number => (a.name < b.name ? -1 : 1);
 
 function sum(demands: readonly Demand[]): Demand {
-  const total = { cpu: 0, memory: 0, pids: 0 };
-  for (const demand of demands) for (const key of KEYS) total[key] += demand[key];
-  return total;
+  return demands.reduce((total, demand) => plus(total, demand), NOTHING);
 }
 
 /** What a host has left; it may have shrunk below what is placed on it. */
 function leftOf({ run }: Trial, { host, allocatable }: HostRecord): Demand {
   const used = run.book.used(host);
-  const left = (key: keyof Demand): number => Math.max(0, allocatable[key] - used[key]);
-  return { cpu: left('cpu'), memory: left('memory'), pids: left('pids') };
+  return demandFrom((key) => Math.max(0, amountOf(allocatable, key) - amountOf(used, key)));
 }
 
 /** Of CPU and memory together, as parts of what the zone has. */
@@ -83,7 +79,7 @@ function sizeIn(all: Demand): (demand: Demand) => number {
 }
 
 /** Filters that no room and no address would open. */
-const STATIC: ReadonlySet<FilterName> = new Set(['zone', 'level', 'closed', 'labels', 'network']);
+const STATIC: ReadonlySet<FilterName> = new Set(['zone', 'level', 'closed', 'platform', 'labels', 'network']);
 
 /** The filter that removed most hosts, of those that depend on what is there if any did. Where there is no host it is the zone's. */
 function mainOf(reasons: readonly Removal[]): FilterName {

@@ -1,5 +1,7 @@
 import { selects } from '../model/catalog.ts';
 import type { AppSpec, Catalog } from '../model/catalog.ts';
+import { DIMENSIONS } from '../model/demand.ts';
+import type { Dimension } from '../model/demand.ts';
 import { canonical } from '../model/fingerprint.ts';
 import { cellsOf, hostName } from './table.ts';
 import type { Cell, HostTable } from './table.ts';
@@ -9,13 +11,12 @@ export type FilterName =
   | 'zone'
   | 'level'
   | 'closed'
+  | 'platform'
   | 'labels'
   | 'network'
   | 'affinity'
   | 'antiAffinity'
-  | 'cpu'
-  | 'memory'
-  | 'pids'
+  | Dimension
   | 'spread.switch'
   | 'spread.rack'
   | 'spread.host'
@@ -38,13 +39,12 @@ const ORDER: readonly FilterName[] = [
   'zone',
   'level',
   'closed',
+  'platform',
   'labels',
   'network',
   'affinity',
   'antiAffinity',
-  'cpu',
-  'memory',
-  'pids',
+  ...DIMENSIONS,
   'spread.switch',
   'spread.rack',
   'spread.host',
@@ -83,6 +83,7 @@ function staticObstacle(catalog: Catalog, table: HostTable, app: AppSpec, row: n
   if (!zone || view?.record.zone !== app.zone) return 'zone';
   if (!zone.levels.includes(app.level)) return 'level';
   if (view.record.state !== 'open') return 'closed';
+  if (app.platform !== undefined && view.platform !== app.platform) return 'platform';
   if (!selects(app.hosts, view.labels)) return 'labels';
   if (!network || !selects(network.hosts, view.labels)) return 'network';
   return undefined;
@@ -92,7 +93,7 @@ function staticObstacle(catalog: Catalog, table: HostTable, app: AppSpec, row: n
 export function candidateFinder(catalog: Catalog, table: HostTable): (app: AppSpec) => Candidates {
   const known = new Map<string, Candidates>();
   return (app) => {
-    const key = canonical([app.zone, app.level, app.hosts, app.network]);
+    const key = canonical([app.zone, app.level, app.hosts, app.network, app.platform]);
     const before = known.get(key);
     if (before) return before;
     const removed = tally();

@@ -186,7 +186,10 @@ function sameRules(a: Catalog, b: Catalog): boolean {
 
 /** The record is the book's; what else a view says. */
 function sameView(a: HostView | undefined, b: HostView | undefined): boolean {
-  return a === b || (a !== undefined && b !== undefined && a.lost === b.lost && same(a.labels, b.labels));
+  return (
+    a === b ||
+    (a !== undefined && b !== undefined && a.lost === b.lost && a.platform === b.platform && same(a.labels, b.labels))
+  );
 }
 
 const keyOf = (delta: Delta): string =>

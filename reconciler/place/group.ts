@@ -1,5 +1,7 @@
 import type { AppSpec } from '../model/catalog.ts';
-import type { Demand, Placement } from '../model/replica.ts';
+import { amountOf, asked, demandFrom, DIMENSIONS } from '../model/demand.ts';
+import type { Demand } from '../model/demand.ts';
+import type { Placement } from '../model/replica.ts';
 import { ruleAgainst } from './affinity.ts';
 import type { Neighbourhood } from './affinity.ts';
 import type { FilterName } from './filters.ts';
@@ -17,6 +19,8 @@ export interface Weights {
 /** One App while its replicas are being placed: the hosts that may take them, and how many each already has. */
 export interface Group {
   readonly demand: Demand;
+  /** What there is of what it takes something of, by row, and how much a replica takes. */
+  readonly asks: readonly { readonly free: Float64Array; readonly amount: number }[];
   /** How many replicas it is to have. */
   readonly replicas: number;
   readonly rows: Int32Array;
@@ -51,8 +55,7 @@ function add(column: Float64Array | Int32Array, row: number, value: number): voi
 /** How many replicas of this demand an empty host could take, in parts too, so that all are weighted alike; 0 if not one. */
 function slots(table: HostTable, row: number, demand: Demand): number {
   let most = Infinity;
-  for (const key of ['cpu', 'memory', 'pids'] as const)
-    if (demand[key] > 0) most = Math.min(most, at(table.all[key], row) / demand[key]);
+  for (const key of asked(demand)) most = Math.min(most, at(table.all[key], row) / amountOf(demand, key));
   if (most === Infinity) return 1;
   return most < 1 ? 0 : most;
 }
@@ -76,8 +79,10 @@ export function weightsOf(table: HostTable, rows: Int32Array, demand: Demand): W
 }
 
 /** What a spec reserves of a host. */
-export function demandOf({ resources }: Pick<AppSpec, 'resources'>): Demand {
-  return { cpu: resources.cpu, memory: resources.memory, pids: resources.pids };
+export function demandOf({ resources, storage }: Pick<AppSpec, 'resources' | 'storage'>): Demand {
+  const { cpu, memory, pids } = resources;
+  const all: Demand = { cpu, memory, pids, ...storage };
+  return demandFrom((key) => amountOf(all, key));
 }
 
 /** What the group of an App stands on. */
@@ -87,8 +92,10 @@ export type Footing = Pick<Group, 'rows' | 'cells' | 'weights' | 'pack' | 'aroun
 export function groupOf(table: HostTable, app: AppSpec, footing: Footing, placed: readonly Placement[]): Group {
   const { spread } = app;
   const { weights, pack } = footing;
+  const demand = demandOf(app);
   const group: Group = {
-    demand: demandOf(app),
+    demand,
+    asks: asked(demand).map((key) => ({ free: table.free[key], amount: amountOf(demand, key) })),
     replicas: app.replicas,
     ...footing,
     bests: new Int32Array(table.cells).fill(UNKNOWN),
@@ -157,9 +164,8 @@ export function obstacle(table: HostTable, group: Group, row: number): FilterNam
   const { demand, limits } = group;
   const against = ruleAgainst(group.around, row);
   if (against) return against.apart ? 'antiAffinity' : 'affinity';
-  if (at(free.cpu, row) < demand.cpu) return 'cpu';
-  if (at(free.memory, row) < demand.memory) return 'memory';
-  if (at(free.pids, row) < demand.pids) return 'pids';
+  const lacking = DIMENSIONS.find((key) => at(free[key], row) < amountOf(demand, key));
+  if (lacking) return lacking;
   if (at(group.onSwitch, at(switchOf, row)) >= limits.switch) return 'spread.switch';
   if (at(group.inRack, at(rackOf, row)) >= limits.rack) return 'spread.rack';
   if (at(group.onHost, row) >= limits.host) return 'spread.host';
@@ -167,14 +173,10 @@ export function obstacle(table: HostTable, group: Group, row: number): FilterNam
 }
 
 /** The part of it that the host alone decides. */
-function hasRoom({ free }: HostTable, { demand, limits, onHost, around }: Group, row: number): boolean {
-  return (
-    (around === undefined || around.barredBy[row] === 0) &&
-    at(free.cpu, row) >= demand.cpu &&
-    at(free.memory, row) >= demand.memory &&
-    at(free.pids, row) >= demand.pids &&
-    at(onHost, row) < limits.host
-  );
+function hasRoom({ asks, limits, onHost, around }: Group, row: number): boolean {
+  if (around !== undefined && around.barredBy[row] !== 0) return false;
+  for (const { free, amount } of asks) if (at(free, row) < amount) return false;
+  return at(onHost, row) < limits.host;
 }
 
 /**
@@ -235,7 +237,7 @@ function bestIn(table: HostTable, group: Group, { rows }: Cell): number {
     const load = at(hostLoad, row);
     if (lacks === unmet && load > onHost) continue;
     const fill = fillOf(table, group, row);
-    if ((lacks === unmet && load === onHost && fill >= least) || !hasRoom(table, group, row)) continue;
+    if ((lacks === unmet && load === onHost && fill >= least) || !hasRoom(group, row)) continue;
     unmet = lacks;
     onHost = load;
     least = fill;

@@ -2,14 +2,18 @@ import type { Labels } from '../../schemas/types.ts';
 import type { Book } from '../model/book.ts';
 import { selects } from '../model/catalog.ts';
 import type { Catalog, HostSpec, Resource, ZoneSpec } from '../model/catalog.ts';
+import { amountOf, demandFrom, NOTHING } from '../model/demand.ts';
+import type { Demand } from '../model/demand.ts';
 import { canonical } from '../model/fingerprint.ts';
-import type { Demand, Report } from '../model/replica.ts';
+import type { Report } from '../model/replica.ts';
 import type { HostRecord, Proposal, ReservationState } from '../model/reservations.ts';
 
 /** A host as placing sees it: what the commit knows, and the labels that selectors ask for. */
 export interface HostView {
   readonly record: HostRecord;
   readonly labels: Labels;
+  /** As linux/amd64; absent when it has not said so. */
+  readonly platform?: string;
   /** It is not heard of. */
   readonly lost?: true;
 }
@@ -30,14 +34,19 @@ export function byZone(catalog: Catalog): ReadonlyMap<string, readonly string[]>
   return found;
 }
 
-/** (capacity − reserve) × overcommit, in whole units, never below zero. Processes are neither reserved nor overcommitted. */
-export function allocatable(capacity: Demand, { reserve, overcommit }: ZoneSpec): Demand {
-  const rest = (have: number, kept: number, factor: number): number => Math.floor(Math.max(0, have - kept) * factor);
-  return {
-    cpu: rest(capacity.cpu, reserve.cpu, overcommit.cpu),
-    memory: rest(capacity.memory, reserve.memory, overcommit.memory),
-    pids: capacity.pids,
-  };
+/**
+ * (capacity − reserve) × overcommit, in whole units, never below zero. CPU also × performance: a core of a faster machine counts
+ * for more than one of those by which Apps are measured.
+ */
+export function allocatable(
+  capacity: Demand,
+  { reserve, overcommit }: Pick<ZoneSpec, 'reserve' | 'overcommit'>,
+  performance = 1,
+): Demand {
+  return demandFrom((key) => {
+    const left = Math.max(0, amountOf(capacity, key) - (reserve[key] ?? 0));
+    return Math.floor(left * (overcommit[key] ?? 1) * (key === 'cpu' ? performance : 1));
+  });
 }
 
 /**
@@ -56,9 +65,9 @@ export function hostViews(
   for (const host of [...catalog.hosts.values()].sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const zone = zoneOf(host, zones);
     const before = snapshot.hosts.get(host.name);
-    const reported = facts.get(host.name)?.capacity;
+    const { capacity: reported, platform } = facts.get(host.name) ?? {};
     if (!zone || (!reported && !before)) continue;
-    const { capacity, topology, schedulable, drain } = host.spec;
+    const { capacity, topology, schedulable, drain, performance } = host.spec;
     const isLost = lost.has(host.name);
     const record: HostRecord = {
       host: host.name,
@@ -66,12 +75,13 @@ export function hostViews(
       state: schedulable && !drain && !isLost ? 'open' : 'closed',
       epoch: before?.epoch ?? 1,
       allocatable: reported
-        ? allocatable({ ...reported, ...capacity }, zone.spec)
-        : (before?.allocatable ?? { cpu: 0, memory: 0, pids: 0 }),
+        ? allocatable({ ...reported, ...capacity }, zone.spec, performance)
+        : (before?.allocatable ?? NOTHING),
       rack: topology.rack ?? host.name,
       switch: topology.switch ?? host.name,
     };
-    views.push({ record, labels: host.labels, ...(isLost ? { lost: true } : {}) });
+    const is = platform === undefined ? {} : { platform };
+    views.push({ record, labels: host.labels, ...is, ...(isLost ? { lost: true } : {}) });
   }
   return views;
 }

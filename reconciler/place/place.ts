@@ -1,4 +1,5 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
+import { amountOf, DIMENSIONS } from '../model/demand.ts';
 import type { Draining } from '../model/notice.ts';
 import { appOf } from '../model/replica.ts';
 import type { Placement } from '../model/replica.ts';
@@ -79,7 +80,7 @@ function resizePass(run: Run, { resizes }: Pending): Pick<Pass, 'freed' | 'unpla
   const freed = resizes.some(
     (item) =>
       !left.includes(item) &&
-      (['cpu', 'memory', 'pids'] as const).some((key) => item.demand[key] < item.placement.demand[key]),
+      DIMENSIONS.some((key) => amountOf(item.demand, key) < amountOf(item.placement.demand, key)),
   );
   return { left, freed, unplaceable: left.map(({ placement, demand }) => noGrowth(run.book, placement, demand)) };
 }

@@ -1,6 +1,8 @@
 import type { Book } from '../model/book.ts';
 import type { AppSpec, Catalog, Resource } from '../model/catalog.ts';
-import type { Demand, Placement } from '../model/replica.ts';
+import { amountOf, DIMENSIONS, NOTHING } from '../model/demand.ts';
+import type { Demand, Dimension } from '../model/demand.ts';
+import type { Placement } from '../model/replica.ts';
 import { formatBytes, formatCpu } from '../model/units.ts';
 import { ruleAgainst, ruleText } from './affinity.ts';
 import type { Rule } from './affinity.ts';
@@ -28,6 +30,7 @@ const WORDS: Readonly<Record<FilterName, (app: AppSpec, rules: readonly Rule[]) 
   zone: ({ zone }) => `not in zone ${zone}`,
   level: ({ zone, level }) => `zone ${zone} does not take level ${String(level)}`,
   closed: () => 'not schedulable',
+  platform: ({ platform }) => `not ${String(platform)}`,
   labels: ({ hosts }) => `without ${labelText(hosts.matchLabels)}`,
   network: ({ network }) => `without Network ${network}`,
   affinity: (_app, rules) => `not near ${named(rules, false)}`,
@@ -35,6 +38,8 @@ const WORDS: Readonly<Record<FilterName, (app: AppSpec, rules: readonly Rule[]) 
   cpu: () => 'too little CPU left',
   memory: () => 'too little memory left',
   pids: () => 'too few processes left',
+  disk: () => 'too little disk left',
+  spindles: () => 'too few spindles left',
   'spread.switch': ({ spread }) => `spread.switch ${String(spread.switch)} reached`,
   'spread.rack': ({ spread }) => `spread.rack ${String(spread.rack)} reached`,
   'spread.host': ({ spread }) => `spread.host ${String(spread.host)} reached`,
@@ -57,9 +62,18 @@ export function removalText(
 }
 
 /** An amount of a resource as a person reads it. */
-function amount(key: keyof Demand, value: number): string {
-  if (key === 'memory') return `${formatBytes(value)} of memory`;
-  return key === 'cpu' ? `${formatCpu(value)} CPU` : `${String(value)} processes`;
+function amount(key: Dimension, value: number): string {
+  switch (key) {
+    case 'memory':
+    case 'disk':
+      return `${formatBytes(value)} of ${key}`;
+    case 'cpu':
+      return `${formatCpu(value)} CPU`;
+    case 'spindles':
+      return `${formatCpu(value)} spindles`;
+    case 'pids':
+      return `${String(value)} processes`;
+  }
 }
 
 /** What removes the candidates of a group now, after what removed the rest of the hosts. */
@@ -74,15 +88,15 @@ export function removalsNow(table: HostTable, group: Group, before: readonly Rem
 
 /** What a host lacks for one more replica, as parts of what the replica asks for; 0 when it has the room. */
 function shortfall(table: HostTable, { demand }: Group, row: number): number {
-  const lack = (key: keyof Demand): number =>
-    Math.max(0, demand[key] - (table.free[key][row] ?? 0)) / Math.max(1, demand[key]);
-  return lack('cpu') + lack('memory') + lack('pids');
+  const lack = (key: Dimension): number =>
+    Math.max(0, amountOf(demand, key) - (table.free[key][row] ?? 0)) / Math.max(1, amountOf(demand, key));
+  return DIMENSIONS.reduce((sum, key) => sum + lack(key), 0);
 }
 
 function lacking(table: HostTable, { demand }: Group, row: number): string {
-  return (['cpu', 'memory', 'pids'] as const)
-    .filter((key) => demand[key] > (table.free[key][row] ?? 0))
-    .map((key) => `${amount(key, demand[key] - (table.free[key][row] ?? 0))} (wants ${amount(key, demand[key])})`)
+  const missing = (key: Dimension): number => amountOf(demand, key) - (table.free[key][row] ?? 0);
+  return DIMENSIONS.filter((key) => missing(key) > 0)
+    .map((key) => `${amount(key, missing(key))} (wants ${amount(key, amountOf(demand, key))})`)
     .join(' and ');
 }
 
@@ -151,14 +165,11 @@ export function noGrowth(
 ): Why & { readonly replica: string; readonly app: string } {
   const record = book.hosts.get(host);
   const used = book.used(host);
-  const key = (['cpu', 'memory', 'pids'] as const).find(
-    (name) => want[name] > have[name] && used[name] - have[name] + want[name] > (record?.allocatable[name] ?? 0),
-  );
-  const left =
-    key === undefined || !record
-      ? ''
-      : `, ${amount(key, record.allocatable[key] - used[key] + have[key])} there for it`;
-  const asks = key === undefined ? '' : ` (${amount(key, want[key])} wanted${left})`;
+  const left = (name: Dimension): number =>
+    amountOf(record?.allocatable ?? NOTHING, name) - amountOf(used, name) + amountOf(have, name);
+  const key = DIMENSIONS.find((name) => amountOf(want, name) > Math.max(amountOf(have, name), left(name)));
+  const there = key === undefined || !record ? '' : `, ${amount(key, left(key))} there for it`;
+  const asks = key === undefined ? '' : ` (${amount(key, amountOf(want, key))} wanted${there})`;
   const reasons = key === undefined ? [] : [{ filter: key, removed: 1, example: host }];
   return {
     replica,

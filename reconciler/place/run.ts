@@ -1,7 +1,9 @@
 import { createBook, draftOf } from '../model/book.ts';
 import type { AppSpec, Resource } from '../model/catalog.ts';
+import { amountOf, DIMENSIONS } from '../model/demand.ts';
+import type { Demand } from '../model/demand.ts';
 import { decideOne } from '../model/decide.ts';
-import type { Demand, Placement } from '../model/replica.ts';
+import type { Placement } from '../model/replica.ts';
 import type { Delta, Proposal } from '../model/reservations.ts';
 import { neighbourhood, rulesOf } from './affinity.ts';
 import type { Rule } from './affinity.ts';
@@ -95,7 +97,7 @@ export function startRun(input: PlaceInput, kept?: Ground): Run {
 function weightsIn({ table, weights }: Run, candidates: Candidates, demand: Demand): Weights {
   const sizes = weights.get(candidates) ?? new Map<string, Weights>();
   weights.set(candidates, sizes);
-  const key = `${String(demand.cpu)} ${String(demand.memory)} ${String(demand.pids)}`;
+  const key = DIMENSIONS.map((dimension) => amountOf(demand, dimension)).join(' ');
   const known = sizes.get(key) ?? weightsOf(table, candidates.rows, demand);
   sizes.set(key, known);
   return known;

@@ -1,5 +1,6 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
-import type { Demand } from '../model/replica.ts';
+import { amountOf, asked } from '../model/demand.ts';
+import type { Demand } from '../model/demand.ts';
 import { demandOf } from './group.ts';
 import type { PlaceInput } from './survey.ts';
 import { placedOf, refusal, scaled, trial } from './trial.ts';
@@ -31,26 +32,25 @@ export interface Scaling {
   readonly input: PlaceInput;
 }
 
-const KEYS = ['cpu', 'memory', 'pids'] as const;
-
 /**
  * What the rest of the replicas asks for beyond what the hosts that may take them have left of it, each resource by itself.
  * Where each would do by itself and yet no host has all: of those that some host lacks.
  */
 function roomMissing({ run }: Trial, { spec }: Resource<AppSpec>, rest: number): Partial<Demand> {
   const demand = demandOf(spec);
+  const keys = asked(demand);
   const { free } = run.table;
   const rows = [...run.candidates(spec).rows];
   const slots = (key: keyof Demand, row: number): number =>
-    demand[key] === 0 ? rest : Math.max(0, Math.floor((free[key][row] ?? 0) / demand[key]));
+    Math.max(0, Math.floor((free[key][row] ?? 0) / amountOf(demand, key)));
   const lacking = (key: keyof Demand): number =>
     Math.max(0, rest - rows.reduce((sum, row) => sum + Math.min(rest, slots(key, row)), 0));
-  const whole = rows.some((row) => KEYS.every((key) => slots(key, row) > 0));
-  const apart = !whole && KEYS.every((key) => lacking(key) === 0);
+  const whole = rows.some((row) => keys.every((key) => slots(key, row) > 0));
+  const apart = !whole && keys.every((key) => lacking(key) === 0);
   const lack = (key: keyof Demand): number =>
     apart && rows.some((row) => slots(key, row) === 0) ? rest : lacking(key);
   const missing: Partial<Record<keyof Demand, number>> = {};
-  for (const key of KEYS) if (lack(key) > 0) missing[key] = lack(key) * demand[key];
+  for (const key of keys) if (lack(key) > 0) missing[key] = lack(key) * amountOf(demand, key);
   return missing;
 }
 

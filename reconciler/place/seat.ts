@@ -1,5 +1,6 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
-import type { Demand, Placement } from '../model/replica.ts';
+import type { Demand } from '../model/demand.ts';
+import type { Placement } from '../model/replica.ts';
 import type { Proposal } from '../model/reservations.ts';
 import { neighboursOf } from './affinity.ts';
 import { choose, count, obstacle, seat } from './group.ts';

@@ -2,12 +2,14 @@ import type { Book } from '../model/book.ts';
 import { selects } from '../model/catalog.ts';
 import type { AppSpec, Catalog, Resource } from '../model/catalog.ts';
 import type { Known } from '../model/change.ts';
+import { sameDemand } from '../model/demand.ts';
+import type { Demand } from '../model/demand.ts';
 import { fateOf } from '../model/fate.ts';
 import { lingersIn, waitsFor } from '../model/handover.ts';
 import type { HostWords } from '../model/handover.ts';
 import { refOf } from '../model/ref.ts';
 import { ordinalOf, replicaId } from '../model/replica.ts';
-import type { Assignment, Demand, Placement, Report } from '../model/replica.ts';
+import type { Assignment, Placement, Report } from '../model/replica.ts';
 import type { ReservationState } from '../model/reservations.ts';
 import type { CgroupState } from '../model/resources.ts';
 import { healthOf, mayLeave } from '../model/rollout.ts';
@@ -126,6 +128,8 @@ function misfit(
   if (!catalog.zones.has(zone)) return undefined; // its document has errors: nothing is concluded from that
   if (!view) return snapshot.hosts.has(host) ? `host ${host} is in no zone` : `host ${host} has not reported`;
   if (view.record.zone !== zone) return `host ${host} is in zone ${view.record.zone} now, not in ${zone}`;
+  if (view.platform !== undefined && app.platform !== undefined && view.platform !== app.platform)
+    return `host ${host} is ${view.platform}, and the App asks for ${app.platform}`;
   if (!selects(app.hosts, view.labels)) return `host ${host} no longer has the labels that the App asks for`;
   const network = catalog.networks.get(app.network);
   if (network && !selects(network.spec.hosts, view.labels)) return `host ${host} no longer has Network ${app.network}`;
@@ -144,7 +148,8 @@ function resized(
 ): Demand | undefined {
   const last = whereabouts.toldOf(replica);
   const told = last?.placement.host === host ? last.spec.resources : want;
-  const keep = (key: keyof Demand, have: number): number => Math.max(want[key], Math.min(have, demand[key]));
+  const keep = (key: 'cpu' | 'memory' | 'pids', have: number): number =>
+    Math.max(want[key], Math.min(have, demand[key]));
   let memory = keep('memory', told.memory);
   if (memory < demand.memory) {
     const ref = refOf('cgroup', replica);
@@ -152,9 +157,8 @@ function resized(
     if (seen?.known === false) memory = demand.memory;
     else if (seen) memory = keep('memory', (seen as Known<CgroupState>).state.memory ?? memory);
   }
-  const next = { cpu: keep('cpu', told.cpu), memory, pids: keep('pids', told.pids) };
-  const same = next.cpu === demand.cpu && memory === demand.memory && next.pids === demand.pids;
-  return same ? undefined : { ...want, ...next };
+  const next = { ...want, cpu: keep('cpu', told.cpu), memory, pids: keep('pids', told.pids) };
+  return sameDemand(next, demand) ? undefined : next;
 }
 
 /** What one App asks for. */

@@ -1,9 +1,10 @@
 import type { Book } from '../model/book.ts';
-import type { Demand } from '../model/replica.ts';
+import { amountOf, DIMENSIONS } from '../model/demand.ts';
+import type { Demand, Dimension } from '../model/demand.ts';
 import type { HostRecord } from '../model/reservations.ts';
 import type { HostView } from './hosts.ts';
 
-type Amounts = Readonly<Record<keyof Demand, Float64Array>>;
+type Amounts = Readonly<Record<Dimension, Float64Array>>;
 
 /**
  * Schedulers that work side by side would all want the emptiest hosts and the lowest addresses, and refuse each other. So each takes
@@ -74,7 +75,7 @@ export function hostTable(book: Book, views: ReadonlyMap<string, HostView>, side
   const list = [...book.hosts.values()]
     .sort((a, b) => (a.host < b.host ? -1 : 1))
     .map((record) => viewOf(record, views));
-  const columns = (): Amounts => ({ cpu: zeros(list), memory: zeros(list), pids: zeros(list) });
+  const columns = (): Amounts => Object.fromEntries(DIMENSIONS.map((key) => [key, zeros(list)])) as unknown as Amounts;
   const switches = numbered(list.map(({ record }) => record.switch));
   const racks = numbered(list.map(({ record }) => record.rack));
   const cells = numbered(list.map((_, row) => `${String(switches.of[row])} ${String(racks.of[row])}`));
@@ -109,7 +110,7 @@ export function setHost(
   const before = row === undefined ? undefined : table.views[row]?.record;
   if (row === undefined || before?.rack !== record.rack || before.switch !== record.switch) return false;
   table.views[row] = viewOf(record, views);
-  for (const key of ['cpu', 'memory', 'pids'] as const) table.all[key][row] = record.allocatable[key];
+  for (const key of DIMENSIONS) table.all[key][row] = amountOf(record.allocatable, key);
   for (const key of ['cpu', 'memory'] as const)
     table.part[key][row] = record.allocatable[key] === 0 ? 0 : 1 / record.allocatable[key];
   setFree(table, book, row);
@@ -119,7 +120,7 @@ export function setHost(
 /** Writes what is left of a host, as the book says. */
 export function setFree(table: HostTable, book: Book, row: number): void {
   const used = book.used(hostName(table, row));
-  for (const key of ['cpu', 'memory', 'pids'] as const) table.free[key][row] = (table.all[key][row] ?? 0) - used[key];
+  for (const key of DIMENSIONS) table.free[key][row] = (table.all[key][row] ?? 0) - amountOf(used, key);
 }
 
 /** Some rows by switch and rack. */
@@ -145,8 +146,8 @@ export function hostName(table: HostTable, row: number): string {
 
 /** Takes what a replica wants from a host, or with sign −1 gives it back. */
 export function take(table: HostTable, row: number, demand: Demand, sign: 1 | -1): void {
-  for (const key of ['cpu', 'memory', 'pids'] as const) {
+  for (const key of DIMENSIONS) {
     const free = table.free[key];
-    free[row] = (free[row] ?? 0) - sign * demand[key];
+    free[row] = (free[row] ?? 0) - sign * amountOf(demand, key);
   }
 }

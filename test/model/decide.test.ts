@@ -12,7 +12,7 @@ import { BESIDE, homeZone, leaseOf, LIMITS, request, TOPOLOGY } from '../support
 
 type Decide = typeof decide;
 
-const RESOURCES = ['cpu', 'memory', 'pids'] as const;
+const RESOURCES = ['cpu', 'memory', 'pids', 'disk', 'spindles'] as const;
 
 const run = fc.array(fc.tuple(request, fc.nat(200)), { minLength: 1, maxLength: 12 });
 
@@ -43,14 +43,16 @@ function applyPlain(state: Plain, deltas: readonly Delta[]): Plain {
 }
 
 function usedOn(state: Plain, host: string, key: (typeof RESOURCES)[number]): number {
-  return [...state.placements.values()].filter((p) => p.host === host).reduce((sum, p) => sum + p.demand[key], 0);
+  return [...state.placements.values()]
+    .filter((p) => p.host === host)
+    .reduce((sum, p) => sum + (p.demand[key] ?? 0), 0);
 }
 
 function noOvercommit(before: Plain, after: Plain): void {
   for (const record of after.hosts.values())
     for (const key of RESOURCES) {
       const used = usedOn(after, record.host, key);
-      const bound = Math.max(record.allocatable[key], usedOn(before, record.host, key));
+      const bound = Math.max(record.allocatable[key] ?? 0, usedOn(before, record.host, key));
       assert.ok(used <= bound, `${record.host} holds ${String(used)} ${key}, at most ${String(bound)}`);
     }
 }
@@ -127,7 +129,7 @@ function blocksKept({ placements, addresses }: Plain): void {
 
 function sumsAgree(book: Book, state: Plain): void {
   for (const [host] of TOPOLOGY)
-    for (const key of RESOURCES) assert.equal(book.used(host)[key], usedOn(state, host, key));
+    for (const key of RESOURCES) assert.equal(book.used(host)[key] ?? 0, usedOn(state, host, key));
   for (const app of Object.keys(LIMITS))
     for (const level of SPREAD_LEVELS)
       for (const domain of ['h0', 'h1', 'h2', 'h3', 'r0', 'r1', 'r2', 's0', 's1']) {
@@ -142,7 +144,7 @@ function holds(by: Decide, requests: readonly (readonly [readonly Proposal[], nu
   const book = createBook();
   let state: Plain = { hosts: new Map(), placements: new Map(), addresses: new Map() };
   const openAll = TOPOLOGY.map(([host, rack, behind]): Proposal => {
-    const allocatable = { cpu: 100, memory: 100, pids: 100 };
+    const allocatable = { cpu: 100, memory: 100, pids: 100, disk: 100, spindles: 2000 };
     const where = { zone: homeZone(host), rack, switch: behind };
     return { op: 'host', record: { host, state: 'open', epoch: 1, allocatable, ...where } };
   });

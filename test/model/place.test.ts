@@ -62,6 +62,11 @@ function fits(catalog: Catalog, book: Book, view: HostView, spec: AppSpec, name:
     zone?.levels.includes(spec.level) === true &&
     selects(spec.hosts, labels) &&
     (['cpu', 'memory', 'pids'] as const).every((key) => used[key] + spec.resources[key] <= record.allocatable[key]) &&
+    (['disk', 'spindles'] as const).every(
+      (key) =>
+        (spec.storage?.[key] ?? 0) === 0 ||
+        (used[key] ?? 0) + (spec.storage?.[key] ?? 0) <= (record.allocatable[key] ?? 0),
+    ) &&
     (['switch', 'rack', 'host'] as const).every(
       (level) => book.count(name, level, record[level]) < (spec.spread[level] ?? Infinity),
     )

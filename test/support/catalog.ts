@@ -8,7 +8,8 @@ import type {
   TuningSpec,
   ZoneSpec,
 } from '../../reconciler/model/catalog.ts';
-import type { Demand, Report } from '../../reconciler/model/replica.ts';
+import type { Demand } from '../../reconciler/model/demand.ts';
+import type { Report } from '../../reconciler/model/replica.ts';
 
 /** What a small catalog is made of: name → the members that differ from the defaults. */
 export interface Sketch {
@@ -94,7 +95,7 @@ export function catalogOf(sketch: Sketch): Catalog {
   const all = <From, Spec>(kind: string, from: Readonly<Record<string, From>>, spec: (item: From) => Spec) =>
     new Map(Object.entries(from).map(([name, item]) => [name, resource(kind, name, spec(item))]));
   const hosts = Object.entries(sketch.hosts ?? {}).map(([name, { labels, ...spec }]) => {
-    const open = { schedulable: true, drain: false };
+    const open = { performance: 1, schedulable: true, drain: false };
     const full: HostSpec = { machine: { hostname: name }, topology: {}, capacity: {}, ...open, ...spec };
     return [name, resource('host', name, full, labels)] as const;
   });

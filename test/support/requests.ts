@@ -12,7 +12,7 @@ export const LIMITS: Readonly<Record<string, SpreadLimits>> = { a: { host: 1 }, 
 /** What each App asks of others, likewise. */
 export const BESIDE: Readonly<Record<string, Neighbours>> = {
   a: { apart: [{ app: 'c', within: 'host' }] },
-  b: { near: [{ app: 'a', within: 'switch' }] },
+  b: { near: [{ app: 'a', within: 'rack' }] },
   c: { apart: [{ app: 'a', within: 'host' }] },
 };
 /** One host is in a zone of its own, as long as nothing else is said. */
@@ -21,11 +21,14 @@ const hostIndex = fc.nat(TOPOLOGY.length - 1);
 const replica = fc
   .tuple(fc.constantFrom('a', 'b', 'c'), fc.nat(3))
   .map(([app, ordinal]) => `${app}-${String(ordinal)}`);
-const demand = fc.record({
+const size = fc.record({
   cpu: fc.integer({ min: 1, max: 60 }),
   memory: fc.integer({ min: 1, max: 60 }),
   pids: fc.integer({ min: 1, max: 60 }),
 });
+const demand = fc
+  .tuple(size, fc.constantFrom({}, {}, { disk: 30 }, { disk: 60, spindles: 1500 }))
+  .map(([some, more]) => ({ ...some, ...more }));
 
 const hostOp: fc.Arbitrary<Proposal> = fc
   .tuple(
@@ -37,7 +40,9 @@ const hostOp: fc.Arbitrary<Proposal> = fc
   )
   .map(([index, swapped, state, epoch, size]): Proposal => {
     const [host = '', rack = '', behind = ''] = TOPOLOGY[index] ?? [];
-    const allocatable = { cpu: size, memory: size, pids: size };
+    // one that was recorded before there were disks has none
+    const disks = epoch === 1 ? { disk: 100, spindles: 2000 } : {};
+    const allocatable = { cpu: size, memory: size, pids: size, ...disks };
     const zone = swapped === (homeZone(host) === 'aux') ? 'main' : 'aux';
     return { op: 'host', record: { host, zone, state, epoch, allocatable, rack, switch: behind } };
   });

@@ -12,6 +12,8 @@ const host = fc.record({
   behind: fc.nat(1),
   schedulable: fc.constantFrom(true, true, true, false),
   cpu: fc.constantFrom(2000, 4000),
+  disks: fc.constantFrom({}, { disk: 3 * 2 ** 30, spindles: 1000 }, { disk: 2 ** 32, spindles: 2000 }),
+  performance: fc.constantFrom(1, 1, 1.5),
 });
 const app = fc.record({
   replicas: fc.nat(6),
@@ -22,6 +24,7 @@ const app = fc.record({
   resources: fc
     .tuple(fc.constantFrom(100, 500, 1500), fc.constantFrom(64, 512))
     .map(([cpu, memory]) => resources(cpu, memory)),
+  storage: fc.constantFrom({}, {}, { disk: 2 ** 30 }, { spindles: 500 }),
   spread: fc.constantFrom({}, {}, { host: 1 }, { rack: 2 }, { switch: 3, host: 2 }),
   maxUnavailable: fc.integer({ min: 1, max: 3 }),
 });
@@ -57,13 +60,14 @@ export const sketch: fc.Arbitrary<Sketch> = fc
     held: fc.constantFrom({}, {}, {}, { heldOwners: ['*'] }, { heldOwners: ['team'] }, { heldObjects: ['App/a'] }),
   })
   .map(({ hosts, apps: bare, asked, strategy, held }): Sketch => {
-    const named = hosts.map(({ pool, disk, rack, behind, schedulable, cpu }, i) => [
+    const named = hosts.map(({ pool, disk, rack, behind, schedulable, cpu, disks, performance }, i) => [
       `h${String(i)}`,
       {
         labels: { pool, disk },
         topology: { rack: `r${String(rack)}`, switch: `s${String(behind)}` },
         schedulable,
-        capacity: { cpu },
+        capacity: { cpu, ...disks },
+        performance,
       },
     ]);
     const apps = accompanied(bare, asked);

@@ -236,6 +236,7 @@ const demand = fc.constantFrom(
   { cpu: 1, memory: 2 ** 50 + 1, pids: 7 },
   { cpu: 333, memory: 1, pids: 7 },
   { cpu: 500, memory: 2, pids: 1 },
+  { cpu: 1, memory: 1, pids: 1, disk: 2 ** 50, spindles: 700 },
 );
 const replica = fc.tuple(fc.constantFrom('a', 'b', 'b', 'c'), fc.nat(3)).map(([app, at]) => `${app}-${String(at)}`);
 const placing = fc.tuple(replica, fc.nat(3), fc.nat(7), demand).map(([id, host, at, wants]): Proposal => {
@@ -269,7 +270,12 @@ const releasing = fc
 const moving = fc
   .tuple(fc.nat(3), fc.nat(2), fc.nat(1), fc.constantFrom(20, 20, 6))
   .map(([host, rack, behind, pids]): Proposal => {
-    const allocatable = { cpu: 1000.1, memory: 2 ** 51 + 2, pids };
+    const allocatable = {
+      cpu: 1000.1,
+      memory: 2 ** 51 + 2,
+      pids,
+      ...(pids === 6 ? {} : { disk: 2 ** 50, spindles: 1400 }),
+    };
     const place = { rack: `r${String(rack)}`, switch: `s${String(behind)}` };
     return {
       op: 'host',
@@ -292,7 +298,7 @@ const proposals = fc.oneof(
   },
 );
 const openAll = TOPOLOGY.map(([host, rack, behind]): Proposal => {
-  const allocatable = { cpu: 1000.1, memory: 2 ** 51 + 2, pids: 20 };
+  const allocatable = { cpu: 1000.1, memory: 2 ** 51 + 2, pids: 20, disk: 2 ** 50, spindles: 1400 };
   const where = { zone: homeZone(host), rack, switch: behind };
   return { op: 'host', record: { host, state: 'open', epoch: 1, allocatable, ...where } };
 });

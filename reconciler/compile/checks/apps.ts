@@ -1,5 +1,7 @@
 import { selects } from '../../model/catalog.ts';
 import type { AppSpec, Resource, ZoneSpec } from '../../model/catalog.ts';
+import { amountOf, DIMENSIONS } from '../../model/demand.ts';
+import type { Demand, Dimension } from '../../model/demand.ts';
 import { formatBytes, formatCpu } from '../../model/units.ts';
 import { poolSize } from '../specs/network.ts';
 import { suggestion } from '../suggest.ts';
@@ -92,7 +94,7 @@ function isBelow(path: string, root: string): boolean {
   return path === root || path.startsWith(root === '/' ? '/' : `${root}/`);
 }
 
-type Room = Readonly<Record<'cpu' | 'memory' | 'pids', { readonly host: string; readonly most: number }>>;
+type Room = Readonly<Record<Dimension, { readonly host: string; readonly most: number }>>;
 
 /** A replica that fits on none of the hosts that may run it, where all of them declare what they have. */
 export function tooLarge(tables: Tables): readonly Clash[] {
@@ -116,36 +118,38 @@ function roomOf(tables: Tables, app: AppSpec): Room | undefined {
     selectors.every((selector) => selects(selector, labels)),
   );
   if (hosts.length === 0) return undefined;
-  const most = (what: keyof Room, reserve: number, overcommit: number): Room[typeof what] => {
+  const most = (what: Dimension): Room[typeof what] => {
     let best = { host: '', most: -Infinity };
     for (const [host, { spec }] of hosts) {
       const capacity = spec.capacity[what];
-      const room = capacity === undefined ? Infinity : Math.max(0, Math.floor((capacity - reserve) * overcommit));
+      const speed = what === 'cpu' ? spec.performance : 1;
+      const left = (capacity ?? Infinity) - (zone.reserve[what] ?? 0);
+      const room = Math.max(0, Math.floor(left * (zone.overcommit[what] ?? 1) * speed));
       if (room > best.most) best = { host, most: room };
     }
     return best;
   };
-  return {
-    cpu: most('cpu', zone.reserve.cpu, zone.overcommit.cpu),
-    memory: most('memory', zone.reserve.memory, zone.overcommit.memory),
-    pids: most('pids', 0, 1),
-  };
+  return Object.fromEntries(DIMENSIONS.map((what) => [what, most(what)])) as unknown as Room;
 }
 
+const SIZES: readonly (readonly [Dimension, string, (value: number) => string])[] = [
+  ['cpu', '/spec/resources/cpu/cores', formatCpu],
+  ['memory', '/spec/resources/memory/limit', formatBytes],
+  ['pids', '/spec/resources/pids', String],
+  ['disk', '/spec/resources/disk/size', formatBytes],
+  ['spindles', '/spec/resources/disk/spindles', formatCpu],
+];
+
 function sizeClashes(name: string, app: AppResource, room: Room): readonly Clash[] {
-  const { resources } = app.spec;
-  const rows = [
-    ['cpu', '/spec/resources/cpu/cores', formatCpu],
-    ['memory', '/spec/resources/memory/limit', formatBytes],
-    ['pids', '/spec/resources/pids', String],
-  ] as const;
-  return rows.flatMap(([what, pointer, format]) => {
+  const wants: Demand = { ...app.spec.resources, ...app.spec.storage };
+  return SIZES.flatMap(([what, pointer, format]) => {
     const { host, most } = room[what];
-    if (resources[what] <= most) return [];
+    const want = amountOf(wants, what);
+    if (want <= most) return [];
     return {
       code: 'APP_TOO_LARGE' as const,
       at: fieldOrigin(app, pointer),
-      message: `a replica of App ${name} wants ${format(resources[what])} ${what}, more than any host that may run it can give`,
+      message: `a replica of App ${name} wants ${format(want)} ${what}, more than any host that may run it can give`,
       hint: `the largest is ${host} with ${format(most)} after reserve and overcommit`,
       holds: [`App/${name}` as const],
     };

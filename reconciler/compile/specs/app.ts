@@ -1,5 +1,14 @@
 import type { App } from '../../../schemas/types.ts';
-import type { AppSpec, Companion, ProbeSpec, Probes, Resources, RolloutSpec, Volume } from '../../model/catalog.ts';
+import type {
+  AppSpec,
+  Companion,
+  ProbeSpec,
+  Probes,
+  Resources,
+  RolloutSpec,
+  Storage,
+  Volume,
+} from '../../model/catalog.ts';
 import { parseBytes, parseCpu, parseDuration } from '../../model/units.ts';
 import { rateOf } from './network.ts';
 import { pathProblem } from './paths.ts';
@@ -20,6 +29,8 @@ type OptionalField =
   | 'openFiles'
   | 'affinity'
   | 'antiAffinity'
+  | 'storage'
+  | 'platform'
   | 'egress'
   | 'ingress'
   | 'rollout';
@@ -61,6 +72,8 @@ export function appSpec({ metadata, spec }: App, say: Say): AppSpec {
       workdir: spec.workdir,
       openFiles: spec.openFiles,
       affinity: companionsOf(metadata.name, spec.affinity, '/spec/affinity', say),
+      storage: storageOf(spec, say),
+      platform: spec.platform,
       antiAffinity: companionsOf(metadata.name, spec.antiAffinity, '/spec/antiAffinity', say),
       egress: rateOf(spec.network.egress, '/spec/network/egress', say),
       ingress: rateOf(spec.network.ingress, '/spec/network/ingress', say),
@@ -166,6 +179,17 @@ function resourcesOf({ resources }: Manifest, say: Say): Resources {
     pids: filled(pids),
     ...defined<Pick<Resources, 'quota' | 'reservation' | 'blockIoWeight'>>({ quota, reservation, blockIoWeight }),
   };
+}
+
+function storageOf({ resources }: Manifest, say: Say): Storage | undefined {
+  const disk = resources?.disk;
+  if (disk === undefined) return undefined;
+  const size = disk.size === undefined ? undefined : parseBytes(disk.size);
+  const spindles = disk.spindles === undefined ? undefined : parseCpu(disk.spindles);
+  if (size === 0) say('/spec/resources/disk/size', 'BAD_VALUE', 'spec.resources.disk.size cannot be 0', 'at least 1');
+  if (spindles !== undefined && spindles < 1)
+    say('/spec/resources/disk/spindles', 'BAD_VALUE', 'spec.resources.disk.spindles cannot be 0', 'at least 1m');
+  return defined<Storage>({ disk: size, spindles });
 }
 
 function ulimitsOf({ ulimits = {} }: Manifest, say: Say): AppSpec['ulimits'] {

@@ -17,7 +17,10 @@ export function hostSpec({ spec }: Host, say: Say): HostSpec {
       cpu: capacity.cpu === undefined ? undefined : parseCpu(capacity.cpu),
       memory: capacity.memory === undefined ? undefined : parseBytes(capacity.memory),
       pids: capacity.pids,
+      disk: capacity.disk === undefined ? undefined : parseBytes(capacity.disk),
+      spindles: capacity.spindles === undefined ? undefined : capacity.spindles * 1000,
     }),
+    performance: filled(spec.performance),
     schedulable: filled(spec.schedulable),
     drain: filled(spec.drain),
   };

@@ -18,8 +18,17 @@ export function zoneSpec({ spec }: Zone, say: Say): ZoneSpec {
     hosts: selectorOf(spec.hosts),
     levels: filled(spec.levels),
     runtime: filled(spec.runtime),
-    overcommit: { cpu: filled(overcommit.cpu), memory: filled(overcommit.memory) },
-    reserve: { cpu: parseCpu(spec.reserve?.cpu ?? 0), memory: parseBytes(spec.reserve?.memory ?? 0) },
+    overcommit: {
+      cpu: filled(overcommit.cpu),
+      memory: filled(overcommit.memory),
+      disk: filled(overcommit.disk),
+      spindles: filled(overcommit.spindles),
+    },
+    reserve: {
+      cpu: parseCpu(spec.reserve?.cpu ?? 0),
+      memory: parseBytes(spec.reserve?.memory ?? 0),
+      disk: parseBytes(spec.reserve?.disk ?? 0),
+    },
     strategy: filled(spec.strategy),
     allowedHostPaths,
   };

@@ -3,7 +3,7 @@
 -- first and written last, so that an error on the way leaves nothing half done.
 --
 -- KEYS [1] incarnation  [2] cursor "NUMBER STAMP"  [3] hosts (host -> record)  [4] placements (replica -> placement)
---      [5] addresses (network/address or block -> record)  [6] loads (host -> CPU MEMORY PIDS ,"APP":PLACEMENTS…)
+--      [5] addresses (network/address or block -> record)  [6] loads (host -> sums in the order of RESOURCES, at least three, then ,"APP":PLACEMENTS…)
 --      [7] counts (level/app/domain -> placements)  [8] replies (request -> reply)  [9] replied (requests by time)  [10] log (stream)
 -- ARGV [1] incarnation  [2] request id  [3] now, ms  [4] replies kept  [5] ms they are kept  [6] commits kept in the log  [7] channel,
 --      then for each proposal, as canonical JSON where it is not a name:
@@ -19,7 +19,7 @@ local before = redis.call('HGET', KEYS[8], request)
 if before then return before end
 local now = tonumber(ARGV[3])
 
-local RESOURCES = { 'cpu', 'memory', 'pids' }
+local RESOURCES = { 'cpu', 'memory', 'pids', 'disk', 'spindles' }
 local LEVELS = { 'switch', 'rack', 'host' }
 
 -- all digits of a double, so that it comes back as the same number
@@ -91,14 +91,17 @@ local touched = {}
 local function loadOf(host)
   local load = touched[host]
   if not load then
-    local cpu, memory, pids, apps = string.match(loads.get(host) or '0 0 0 ', '^(%S+) (%S+) (%S+) (.*)$')
-    load = { tonumber(cpu), tonumber(memory), tonumber(pids), apps }
+    local sums, apps = string.match(loads.get(host) or '', '^([^,]*)(.*)$')
+    load = { apps = apps }
+    for sum in string.gmatch(sums, '%S+') do load[#load + 1] = tonumber(sum) end
+    -- a sum that is not there was none when it was written
+    for index = #load + 1, #RESOURCES do load[index] = 0 end
     touched[host] = load
   end
   return load
 end
 
-local function residentsOf(host) return '{' .. string.sub(loadOf(host)[4], 2) .. '}' end
+local function residentsOf(host) return '{' .. string.sub(loadOf(host).apps, 2) .. '}' end
 
 -- the count of an App, the words in front of it, and where both stand; a quote inside a name is escaped, so no other name fits
 local function findApp(apps, app)
@@ -110,7 +113,7 @@ local function findApp(apps, app)
 end
 
 local function countOf(app, level, domain)
-  if level == 'host' then return (findApp(loadOf(domain)[4], app)) end
+  if level == 'host' then return (findApp(loadOf(domain).apps, app)) end
   return tonumber(counts.get(level .. '/' .. app .. '/' .. domain) or 0)
 end
 
@@ -122,14 +125,21 @@ local function addDomains(record, app, step)
   end
 end
 
+-- sums at the end that are zero are left out, as a script that does not know them does
+local function loadText(load)
+  local last = #RESOURCES
+  while last > 3 and load[last] == 0 do last = last - 1 end
+  return string.format(string.rep('%.17g ', last), unpack(load, 1, last)) .. load.apps
+end
+
 local function addPlacement(placement, sign)
   local load = loadOf(placement.host)
-  for index, resource in ipairs(RESOURCES) do load[index] = load[index] + sign * placement.demand[resource] end
-  local count, key, from, to = findApp(load[4], placement.app)
+  for index, resource in ipairs(RESOURCES) do load[index] = load[index] + sign * (placement.demand[resource] or 0) end
+  local count, key, from, to = findApp(load.apps, placement.app)
   local entry = count + sign ~= 0 and key .. number(count + sign) or ''
-  load[4] = string.sub(load[4], 1, from - 1) .. entry .. string.sub(load[4], to + 1)
-  if load[4] == '' then load[1], load[2], load[3] = 0, 0, 0 end
-  loads.set(placement.host, load[4] ~= '' and string.format('%.17g %.17g %.17g %s', unpack(load)))
+  load.apps = string.sub(load.apps, 1, from - 1) .. entry .. string.sub(load.apps, to + 1)
+  if load.apps == '' then for index in ipairs(RESOURCES) do load[index] = 0 end end
+  loads.set(placement.host, load.apps ~= '' and loadText(load))
   addDomains(hostOf(placement.host), placement.app, sign)
 end
 
@@ -169,8 +179,9 @@ end
 local function overflow(record, have, want)
   local load = loadOf(record.host)
   for index, resource in ipairs(RESOURCES) do
-    local used, most = load[index], record.allocatable[resource]
-    if want[resource] > have[resource] and used - have[resource] + want[resource] > most then
+    local used, most = load[index], record.allocatable[resource] or 0
+    local had, wants = have[resource] or 0, want[resource] or 0
+    if wants > had and used - had + wants > most then
       return conflict('capacity', '{"resource":"' .. resource .. '","used":' .. number(used) .. ',"allocatable":' .. number(most) .. '}')
     end
   end
@@ -195,7 +206,7 @@ local function blockConflict(network, block, record, zone)
   end
 end
 
-local NOTHING = { cpu = 0, memory = 0, pids = 0 }
+local NOTHING = {}
 local DEMAND = '"demand":'
 
 local decide = {}
@@ -212,7 +223,7 @@ end
 
 decide['forget-host'] = function(host)
   if not hosts.get(host) then return ACCEPTED end
-  if loadOf(host)[4] ~= '' then return conflict('host-in-use', residentsOf(host)) end
+  if loadOf(host).apps ~= '' then return conflict('host-in-use', residentsOf(host)) end
   setHost(host, false)
   return ACCEPTED
 end

@@ -241,11 +241,23 @@ const CASES: readonly Case[] = [
   {
     name: 'too large',
     files: {
-      'hosts/h1.yaml': manifest('Host', 'h1', 'capacity:\n  cpu: 2\n  memory: 1Gi', 'labels:\n  pool: main'),
-      'hosts/h2.yaml': manifest('Host', 'h2', 'capacity:\n  cpu: 4\n', 'labels:\n  pool: main'),
-      'x.yaml': app('resources:\n  cpu:\n    cores: 5\n  memory:\n    limit: 64Gi'),
+      'hosts/h1.yaml': manifest(
+        'Host',
+        'h1',
+        'capacity:\n  cpu: 2\n  memory: 1Gi\n  disk: 3Gi\n  spindles: 2',
+        'labels:\n  pool: main',
+      ),
+      'hosts/h2.yaml': manifest(
+        'Host',
+        'h2',
+        'performance: 1.5\ncapacity:\n  cpu: 4\n  disk: 2Gi\n  spindles: 1',
+        'labels:\n  pool: main',
+      ),
+      'x.yaml': app(
+        'resources:\n  cpu:\n    cores: 7\n  memory:\n    limit: 64Gi\n  disk:\n    size: 4Gi\n    spindles: 3',
+      ),
     },
-    codes: ['APP_TOO_LARGE'],
+    codes: ['APP_TOO_LARGE', 'APP_TOO_LARGE', 'APP_TOO_LARGE'],
   },
   {
     name: 'zone rules',

@@ -17,6 +17,17 @@ it('facts are what the machine says of itself', async () => {
       'proc/meminfo': 'MemTotal:        2048000 kB\nMemFree: 5 kB\n',
       'etc/machine-id': 'abc\n',
       'cgroup/cgroup.controllers': 'cpu\n',
+      'sys/block/sda/size': '1000\n',
+      'sys/block/sda/device/model': 'disk\n',
+      'sys/block/nvme0n1/size': '1000\n',
+      'sys/block/nvme0n1/removable': '0\n',
+      'sys/block/nvme0n1/device/model': 'disk\n',
+      'sys/block/loop0/size': '1000\n',
+      'sys/block/sdb/size': '0\n',
+      'sys/block/sdb/device/model': 'card reader\n',
+      'sys/block/sdc/size': '1000\n',
+      'sys/block/sdc/removable': '1\n',
+      'sys/block/sdc/device/model': 'stick\n',
     };
     for (const [name, text] of Object.entries(files)) {
       fs.mkdirSync(join(root, name, '..'), { recursive: true });
@@ -26,14 +37,22 @@ it('facts are what the machine says of itself', async () => {
       procRoot: join(root, 'proc'),
       etcRoot: join(root, 'etc'),
       cgroupRoot: join(root, 'cgroup'),
+      sysRoot: join(root, 'sys'),
+      dataRoot: join(root, 'var/lib/docker'),
+      machine: 'aarch64',
       addresses: () => ['10.0.0.7'],
     };
-    const capacity = { cpu: 3000, memory: 2048000 * 1024, pids: 30000 };
-    const same = { hostname: 'h1', addresses: ['10.0.0.7'], capacity, kernel: '6.1.0-9-amd64' };
+    const { bsize, blocks, bfree, bavail } = fs.statfsSync(root);
+    const disk = bsize * (blocks - bfree + bavail);
+    const capacity = { cpu: 3000, memory: 2048000 * 1024, pids: 30000, disk, spindles: 2000 };
+    const platform = 'linux/arm64';
+    const same = { platform, hostname: 'h1', addresses: ['10.0.0.7'], capacity, kernel: '6.1.0-9-amd64' };
     assert.deepEqual(await facts(options), { ...same, machineId: 'abc', cgroup: 'v2' });
     fs.rmSync(join(root, 'etc/machine-id'));
     fs.rmSync(join(root, 'cgroup/cgroup.controllers'));
-    assert.deepEqual(await facts(options), { ...same, machineId: '', cgroup: 'v1' });
+    fs.rmSync(join(root, 'sys'), { recursive: true });
+    const bare = { ...same, capacity: { ...capacity, spindles: 0 }, platform: 'linux/riscv64' };
+    assert.deepEqual(await facts({ ...options, machine: 'riscv64' }), { ...bare, machineId: '', cgroup: 'v1' });
   } finally {
     fs.rmSync(root, { recursive: true });
   }

@@ -1,7 +1,7 @@
+import type { Demand } from '../../../reconciler/model/demand.ts';
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createBook } from '../../../reconciler/model/book.ts';
-import type { Demand } from '../../../reconciler/model/replica.ts';
 import { capacity } from '../../../reconciler/place/capacity.ts';
 import { hostViews } from '../../../reconciler/place/hosts.ts';
 import { scale } from '../../../reconciler/place/scale.ts';

@@ -1,0 +1,56 @@
+/** What one replica takes from a host. */
+export interface Demand {
+  /** Thousandths of a core. */
+  readonly cpu: number;
+  /** Bytes. */
+  readonly memory: number;
+  readonly pids: number;
+  /** Bytes on its disks; absent is none. */
+  readonly disk?: number;
+  /** Thousandths of a spindle; absent is none. */
+  readonly spindles?: number;
+}
+
+/** One of the things of which a host has so much and a replica takes so much. */
+export type Dimension = keyof Demand;
+
+/** All of them, in the order in which they are asked for. Another one is a line here, in Demand and in `commit.lua`. */
+export const DIMENSIONS: readonly Dimension[] = ['cpu', 'memory', 'pids', 'disk', 'spindles'];
+
+/** Nothing at all. */
+export const NOTHING: Demand = { cpu: 0, memory: 0, pids: 0 };
+
+/** How much of one it is: what is not said is none, as in records that are older than the dimension. */
+export function amountOf(demand: Demand, dimension: Dimension): number {
+  return demand[dimension] ?? 0;
+}
+
+/** A demand of so much of each. Of the optional dimensions, none is not said. */
+export function demandFrom(amount: (dimension: Dimension) => number): Demand {
+  const demand: Record<string, number> = { ...NOTHING };
+  for (const dimension of DIMENSIONS) {
+    const value = amount(dimension);
+    if (value !== 0 || dimension in demand) demand[dimension] = value;
+  }
+  return demand as unknown as Demand;
+}
+
+/** The first and, with sign −1 less, the second. */
+export function plus(a: Demand, b: Demand, sign: 1 | -1 = 1): Demand {
+  return demandFrom((dimension) => amountOf(a, dimension) + sign * amountOf(b, dimension));
+}
+
+/** Whether both ask for the same. */
+export function sameDemand(a: Demand, b: Demand): boolean {
+  return DIMENSIONS.every((dimension) => amountOf(a, dimension) === amountOf(b, dimension));
+}
+
+/** The dimensions of which a demand takes something. */
+export function asked(demand: Demand): readonly Dimension[] {
+  return DIMENSIONS.filter((dimension) => amountOf(demand, dimension) > 0);
+}
+
+/** The dimensions of which it says something. */
+export function told(demand: Demand): readonly Dimension[] {
+  return DIMENSIONS.filter((dimension) => demand[dimension] !== undefined);
+}
