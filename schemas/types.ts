@@ -742,6 +742,15 @@ export interface Zone {
      */
     strategy?: 'spread' | 'pack';
     /**
+     * How much of the Zone may be away at once by what Plumbline does.
+     */
+    disruption?: {
+      /**
+       * Most replicas of the Zone's Apps that are away at a time by updates, changes in place, drains and moves: a number, or a share as 10% (rounded down, at least one). What is away anyway counts.
+       */
+      maxUnavailable?: number | string;
+    };
+    /**
      * Host volumes must be at or below one of these.
      */
     allowedHostPaths?: string[];

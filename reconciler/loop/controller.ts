@@ -11,6 +11,7 @@ import { commitAll } from './commits.ts';
 import { openPart, untold, type Remains } from '../place/rebuild.ts';
 import { place, type PlaceResult } from '../place/place.ts';
 import { overBudget } from '../plan/budget.ts';
+import { fullZones } from '../plan/full.ts';
 import { project } from '../plan/project.ts';
 import { reserving } from '../plan/reserve.ts';
 import type { Log } from './agent-state.ts';
@@ -129,7 +130,7 @@ export function createController(options: ControllerOptions): Controller {
   let author = '';
   let decided: Pick<
     Notice,
-    'unplaceable' | 'held' | 'published' | 'waiting' | 'awaited' | 'reopening' | 'draining' | 'rollouts'
+    'unplaceable' | 'held' | 'published' | 'waiting' | 'awaited' | 'reopening' | 'draining' | 'rollouts' | 'full'
   > = {
     unplaceable: [],
     held: [],
@@ -218,11 +219,13 @@ export function createController(options: ControllerOptions): Controller {
       const { reopening, awaited } = seen;
       const closed = reopening ? [heldBy(aim, reopening, awaited)] : [];
       const now = { unplaceable, held: [...closed, ...(held === undefined ? [] : [held])], awaited, draining };
-      const { rollouts: _old, reopening: _before, ...rest } = { ...before, ...now };
+      const { rollouts: _old, reopening: _before, full: _full, ...rest } = { ...before, ...now };
+      const full = fullZones(rollouts);
       decided = {
         ...rest,
         ...(reopening ? { reopening } : {}),
         waiting: Math.max(before.waiting, waiting),
+        ...(full.length > 0 ? { full } : {}),
         ...(records.length > 0 ? { rollouts: records } : {}),
       };
       // who reads the bulletin must not take what hosts say of the last revision for this one, and what a rollout must

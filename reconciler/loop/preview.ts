@@ -2,6 +2,7 @@ import type { Catalog } from '../model/catalog.ts';
 import type { Change, Desired, Observed, Plan } from '../model/change.ts';
 import { createBook } from '../model/book.ts';
 import { decide } from '../model/decide.ts';
+import { withoutBudgets } from '../model/disruption.ts';
 import { fingerprintOf } from '../model/fingerprint.ts';
 import type { World } from '../model/provider.ts';
 import type { Ref } from '../model/ref.ts';
@@ -102,7 +103,7 @@ function atOnce(catalog: Catalog, records: readonly RolloutRecord[]): Catalog {
     const { rollout: _careful, ...spec } = app.spec;
     return [name, { ...app, spec: { ...spec, maxUnavailable: Number.MAX_SAFE_INTEGER } }] as const;
   });
-  return { ...catalog, apps: new Map(hurried) };
+  return { ...withoutBudgets(catalog), apps: new Map(hurried) };
 }
 
 /** What the host was last told to be: a plan for another spec is no drift. */

@@ -199,6 +199,7 @@ export function statusOf(input: StatusInput): Status {
     messages: [
       ...lostMessages(input),
       ...drainMessages(input),
+      ...(notice?.full ?? []),
       ...rollouts.filter((one) => !paused.includes(one)).map(({ message }) => message),
       ...stalled,
     ],

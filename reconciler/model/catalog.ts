@@ -126,6 +126,8 @@ export interface ZoneSpec {
   readonly reserve: Partial<Demand>;
   readonly strategy: 'spread' | 'pack';
   readonly allowedHostPaths: readonly string[];
+  /** The most that may be away at once by what Plumbline does: a number of replicas, or a share of those that Git asks for. */
+  readonly disruption?: { readonly maxUnavailable?: { readonly count: number } | { readonly percent: number } };
 }
 
 export interface NetworkSpec {

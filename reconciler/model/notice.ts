@@ -56,6 +56,8 @@ export interface Notice {
   readonly published: string;
   /** Replicas whose turn in a rollout has not come. */
   readonly waiting: number;
+  /** Zones whose budget lets nothing more go now, with what waits for that; absent when there are none. */
+  readonly full?: readonly string[];
   readonly lost: readonly LostHost[];
   /** Hosts that must be heard before their Zones open: the store knew none. */
   readonly awaited: readonly string[];

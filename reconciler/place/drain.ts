@@ -10,7 +10,7 @@ export const WAITS_FOR_TURN = 'waits for its turn';
 
 /** What of a run keeps a replica on a host that is drained. */
 function why(
-  { survey, input }: Run,
+  { survey, input, disruption }: Run,
   { replica, app }: Placement,
   refused: ReadonlyMap<string, string>,
   ids: Readonly<Record<'kept' | 'going', ReadonlySet<string>>>,
@@ -19,8 +19,9 @@ function why(
   if (ids.going.has(replica)) return 'Git no longer asks for it; it goes when nothing of it runs';
   const reason = survey.stuck.get(replica) ?? refused.get(replica);
   if (reason !== undefined) return reason;
-  const most = input.catalog.apps.get(app)?.spec.maxUnavailable ?? 1;
-  return `${WAITS_FOR_TURN}: App ${app} lets ${String(most)} be away at a time`;
+  const { maxUnavailable: most = 1, zone = '' } = input.catalog.apps.get(app)?.spec ?? {};
+  const full = disruption.why(zone) ?? `App ${app} lets ${String(most)} be away at a time`;
+  return `${WAITS_FOR_TURN}: ${full}`;
 }
 
 /** How far each host is that is drained, after what the run proposes. */

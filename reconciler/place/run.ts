@@ -3,6 +3,7 @@ import type { AppSpec, Resource } from '../model/catalog.ts';
 import { amountOf, DIMENSIONS } from '../model/demand.ts';
 import type { Demand } from '../model/demand.ts';
 import { decideOne } from '../model/decide.ts';
+import type { Disruption } from '../model/disruption.ts';
 import type { Placement } from '../model/replica.ts';
 import type { Delta, Proposal } from '../model/reservations.ts';
 import { neighbourhood, rulesOf } from './affinity.ts';
@@ -34,6 +35,8 @@ export interface Run extends Ground {
   readonly proposals: Proposal[];
   /** App → how many more of its replicas that serve may be moved. */
   readonly turns: Map<string, number>;
+  /** What of each Zone may still be taken away. */
+  readonly disruption: Disruption;
 }
 
 /** A Network that has left the catalog rests its addresses this long: its own word cannot be read. */
@@ -77,7 +80,7 @@ export function runOn(ground: Ground, input: PlaceInput, found: Survey, known?: 
       return ground.table; // made when somebody asks for it
     },
     rules: (app) => (rules ??= rulesOf(input.catalog))(app),
-    ...{ input, proposals: [], survey: found, turns: new Map(found.turns) },
+    ...{ input, proposals: [], survey: found, turns: new Map(found.turns), disruption: found.disruption.copy() },
   };
 }
 

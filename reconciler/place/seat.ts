@@ -80,7 +80,7 @@ export function* settleApp(
   const waiting = new Set<string>();
   let failed: Omit<Unplaceable, 'replica'> | undefined;
   for (const wish of wishes) {
-    const turns = run.turns.get(app.name) ?? 0;
+    const turns = Math.min(run.turns.get(app.name) ?? 0, run.disruption.left(app.spec.zone));
     if (wish.moves === 'in turn' && turns <= 0) {
       waiting.add(wish.replica);
       continue;
@@ -90,7 +90,10 @@ export function* settleApp(
     // once one finds nothing, the next would not either, unless it brings its own room
     if (!failed || wish.from) failed = settle(run, app, group, wish) ? undefined : failure(run, app, group);
     if (failed) unplaceable.push({ ...failed, replica: wish.replica });
-    else if (wish.moves === 'in turn') run.turns.set(app.name, turns - 1);
+    else if (wish.moves === 'in turn') {
+      run.turns.set(app.name, turns - 1);
+      run.disruption.spend(app.spec.zone);
+    }
   }
   return { failed: unplaceable, waiting };
 }

@@ -4,6 +4,8 @@ import type { AppSpec, Catalog, Resource } from '../model/catalog.ts';
 import type { Known } from '../model/change.ts';
 import { sameDemand } from '../model/demand.ts';
 import type { Demand } from '../model/demand.ts';
+import { disruptionOf, mayLeaveWithin } from '../model/disruption.ts';
+import type { Disruption } from '../model/disruption.ts';
 import { fateOf } from '../model/fate.ts';
 import { lingersIn, waitsFor } from '../model/handover.ts';
 import type { HostWords } from '../model/handover.ts';
@@ -12,7 +14,7 @@ import { ordinalOf, replicaId } from '../model/replica.ts';
 import type { Assignment, Placement, Report } from '../model/replica.ts';
 import type { ReservationState } from '../model/reservations.ts';
 import type { CgroupState } from '../model/resources.ts';
-import { healthOf, mayLeave } from '../model/rollout.ts';
+import { healthOf } from '../model/rollout.ts';
 import { inPool } from './addresses.ts';
 import { createWhereabouts, ownerTold, saidOf } from '../model/whereabouts.ts';
 import type { Scope, Whereabouts } from '../model/whereabouts.ts';
@@ -74,6 +76,8 @@ export interface Survey {
   readonly turns: ReadonlyMap<string, number>;
   /** Replicas on hosts that are drained and that cannot be moved now wherever there is room, and why. */
   readonly stuck: ReadonlyMap<string, string>;
+  /** What of each Zone may be taken away. */
+  readonly disruption: Disruption;
 }
 
 /** What the hosts said and were told, by name. */
@@ -184,6 +188,7 @@ function askedBy(
   seen: Witness,
   views: ReadonlyMap<string, HostView>,
   { name, spec }: Resource<AppSpec>,
+  disruption: Disruption,
 ): Asked {
   const ids = Array.from({ length: spec.replicas }, (_, ordinal) => replicaId(name, ordinal));
   const places = ids.map((id) => snapshot.placements.get(id));
@@ -196,7 +201,7 @@ function askedBy(
     stale: stale[i] === true,
     ...healthOf(places[i], seen.whereabouts.toldOf(id), saidOf(seen.whereabouts, places[i]?.host ?? '', id)),
   }));
-  const leaving = mayLeave(standing, spec.maxUnavailable);
+  const leaving = mayLeaveWithin(standing, spec, disruption);
   const away = standing.filter((one) => one.away || leaving.has(one.id)).length;
   const stuck: [string, string][] = [];
   const wishes = ids.flatMap((replica, i): readonly Wish[] => {
@@ -233,7 +238,9 @@ export function survey(input: PlaceInput): Survey {
   const misplaced: Misplaced[] = [];
   const names = namesOf(input, seen);
   const apps = names.flatMap((name) => catalog.apps.get(name) ?? []);
-  const asked = apps.map((app) => [app.name, askedBy(input, seen, views, app)] as const);
+  const lost = new Set(input.hosts.filter((view) => view.lost).map(({ record }) => record.host));
+  const disruption = disruptionOf(catalog, seen.whereabouts, lost);
+  const asked = apps.map((app) => [app.name, askedBy(input, seen, views, app, disruption)] as const);
   const wanted = new Map(asked.map(([app, { wishes }]) => [app, wishes]));
   const turns = new Map(asked.map(([app, { turns: left }]) => [app, left]));
   const stuck = new Map(asked.flatMap(([, one]) => one.stuck));
@@ -254,5 +261,5 @@ export function survey(input: PlaceInput): Survey {
     const why = misfit(input, spec, placement, views.get(host));
     if (why !== undefined) misplaced.push({ replica, app, host, why });
   }
-  return { releases, leaving, kept, resizes, wanted, replicas, misplaced, turns, stuck };
+  return { releases, leaving, kept, resizes, wanted, replicas, misplaced, turns, stuck, disruption };
 }

@@ -1,3 +1,4 @@
+import { withoutBudgets } from '../model/disruption.ts';
 import { addressKey } from '../model/book.ts';
 import type { Book } from '../model/book.ts';
 import type { AppSpec, Catalog, Resource } from '../model/catalog.ts';
@@ -34,7 +35,7 @@ export function scaled(catalog: Catalog, replicas: ReadonlyMap<string, number>):
  * asked, since what still runs on them says when, not whether.
  */
 export function trial(input: PlaceInput): Trial {
-  const hurried = withApps(input.catalog, () => ({ maxUnavailable: Number.MAX_SAFE_INTEGER }));
+  const hurried = withApps(withoutBudgets(input.catalog), () => ({ maxUnavailable: Number.MAX_SAFE_INTEGER }));
   const run = startRun({ ...input, catalog: hurried, reports: [] });
   const unplaceable = finishRun(run);
   return { input: { ...input, snapshot: run.book, reports: [] }, run, unplaceable };
@@ -90,6 +91,7 @@ function surveyOf({ run }: Trial, wanted: Supposition['wanted']): Survey {
     replicas,
     turns: new Map(),
     stuck: new Map(),
+    disruption: run.survey.disruption,
   };
 }
 

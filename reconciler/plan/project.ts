@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { selects } from '../model/catalog.ts';
 import type { AppSpec, Catalog, NetworkSpec, Resource } from '../model/catalog.ts';
+import { disruptionOf } from '../model/disruption.ts';
 import { fateOf } from '../model/fate.ts';
 import { hostHeld, waitsFor } from '../model/handover.ts';
 import type { HostWords } from '../model/handover.ts';
@@ -93,10 +94,11 @@ function rolloutsOf(
   at: Whereabouts,
   placed: ReadonlyMap<string, ReadonlyMap<string, Placement>>,
 ): ReadonlyMap<string, Rollout> {
-  const { catalog, records = [], now, whole = false } = input;
+  const { catalog, records = [], now, lost, whole = false } = input;
   const known = new Map(records.map((record) => [record.app, record]));
   const network = networkIn(catalog, at.assignments);
   const plugging = pluggingIn(at, network);
+  const disruption = disruptionOf(catalog, at, lost);
   const unfinished = new Map<string, { readonly app: string; readonly level: number }>();
   const made = [...placed.keys()]
     .sort()
@@ -111,7 +113,7 @@ function rolloutsOf(
       const before = lookBack(input, at, app, placed.get(app.name) ?? new Map<string, Placement>());
       const record = known.get(app.name);
       const mayPlug = whole ? () => true : plugging.mayBy(app.name);
-      const seen = { ...before, network, mayPlug };
+      const seen = { ...before, network, mayPlug, disruption };
       const one = rollout({ app, ...seen, record, revision: catalog.revision, now, ahead });
       plugging.note(one.replicas);
       const key = one.record && `${zone} ${one.record.revision}`;

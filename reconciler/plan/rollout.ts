@@ -1,6 +1,8 @@
+import { mayLeaveWithin } from '../model/disruption.ts';
+import type { Disruption } from '../model/disruption.ts';
 import { goesBack } from '../model/release.ts';
 import type { RolloutRecord } from '../model/release.ts';
-import { incarnationOf, mayLeave } from '../model/rollout.ts';
+import { incarnationOf } from '../model/rollout.ts';
 import type { Standing } from '../model/rollout.ts';
 import type { AssignedReplica } from '../model/replica.ts';
 import { advance, canariesOf, isGood } from './advance.ts';
@@ -15,6 +17,8 @@ export interface RolloutInput extends TurnsInput, Omit<AdvanceInput, 'turns'> {
   readonly ahead: (revision: string) => string | undefined;
   /** Whether replicas may be plugged in as a Network says by now: another App tries it first. */
   readonly mayPlug: (network: string) => boolean;
+  /** What of the Zone may be taken away; what this App takes is spent. */
+  readonly disruption: Disruption;
 }
 
 /** How far an App is: for status. */
@@ -27,6 +31,8 @@ export interface Progress {
   readonly waiting: readonly string[];
   /** Replicas that must serve before the next may go. */
   readonly waitingFor: readonly string[];
+  /** Its Zone lets no more be away now, in words. */
+  readonly full?: string;
 }
 
 export interface Rollout {
@@ -78,6 +84,7 @@ export function rollout(input: RolloutInput): Rollout {
     const updated = now === course.want || (now !== undefined && !outdated(now, course.want));
     return updated && !moves(course) ? [] : [course.turn.id];
   });
+  const full = waiting.length > 0 ? input.disruption.why(app.spec.zone) : undefined;
   const progress: Progress = {
     app: app.name,
     updated: replicas.length - waiting.length,
@@ -85,6 +92,7 @@ export function rollout(input: RolloutInput): Rollout {
     waiting,
     waitingFor:
       waiting.length === 0 ? [] : turns.filter(({ id, health }) => health.away || going.has(id)).map(({ id }) => id),
+    ...(full === undefined ? {} : { full }),
   };
   return { replicas, progress, ...(change ? { record: tellChange(change, { app, turns, replicas, ahead }) } : {}) };
 }
@@ -116,7 +124,7 @@ function wired({ mayPlug }: RolloutInput, turn: Turn, want: AssignedReplica): As
 
 /** The replicas that are changed now for what they are to be. */
 function leaving(
-  { app }: RolloutInput,
+  { app, disruption }: RolloutInput,
   turns: readonly Turn[],
   courses: readonly Course[],
   { change, open }: Gate,
@@ -130,7 +138,9 @@ function leaving(
     const down = health.down || (spent && knownUnready(turn));
     return { id, away: health.away, down, stale: stale.has(id), spent };
   });
-  return mayLeave(standing, proven(courses, due, app.spec.maxUnavailable) ? Infinity : app.spec.maxUnavailable);
+  const { zone, maxUnavailable } = app.spec;
+  const most = proven(courses, due, maxUnavailable) ? Infinity : maxUnavailable;
+  return mayLeaveWithin(standing, { zone, maxUnavailable: most }, disruption);
 }
 
 /** A change that only gives more has been tried on as many as may be away, or on all others: nothing is gained by going on slowly. */

@@ -28,6 +28,8 @@ export interface RolloutPlan {
   readonly autoRevert?: boolean;
   /** No container is replaced by it. */
   readonly inPlace?: true;
+  /** What its Zone lets be away at once. */
+  readonly budget?: string;
   /** Apps that go before it. */
   readonly after: readonly string[];
   /** Empty where nothing more is done: see `givenUp`. */
@@ -83,10 +85,17 @@ function planOf(input: StepsInput, app: Resource<AppSpec>): RolloutPlan | undefi
       ? {}
       : { progressDeadline: rollout.progressDeadline, autoRevert: rollout.autoRevert }),
     ...(stale.every(({ last, want }) => sameMake(last, want)) ? { inPlace: true } : {}),
+    ...budgetOf(input, zone),
     after: [],
     steps,
     ...(record ? { [record.failed ? 'givenUp' : 'underWay']: record.message } : {}),
   };
+}
+
+function budgetOf({ catalog }: StepsInput, zone: string): Pick<RolloutPlan, 'budget'> {
+  const most = catalog.zones.get(zone)?.spec.disruption?.maxUnavailable;
+  if (!most) return {};
+  return { budget: 'count' in most ? counted(most.count, 'replica') : `${String(most.percent)}% of its replicas` };
 }
 
 /** The replicas that are something else where they are placed, by ordinal. */
@@ -142,6 +151,7 @@ export function stepLines(plan: RolloutPlan): readonly string[] {
     ...(underWay === undefined ? [] : [`      ${underWay}`]),
     ...steps.slice(0, NAMED).map((step, at) => `      ${String(at + 1)}. ${stepLine(step)}`),
     ...(rest > 0 ? [`      … ${counted(steps.length - NAMED, 'more step')}, ${counted(rest, 'replica')}`] : []),
+    ...(plan.budget === undefined ? [] : [`      Zone ${zone} lets ${plan.budget} be away at a time, of all Apps`]),
     ...(minReady > 0 ? [`      each counts once it has been ready for ${formatDuration(minReady)}`] : []),
     ...(progressDeadline === undefined
       ? []

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createBook } from '../../reconciler/model/book.ts';
 import type { Book } from '../../reconciler/model/book.ts';
 import type { Catalog } from '../../reconciler/model/catalog.ts';
+import { formOf } from '../../reconciler/model/form.ts';
 import { incarnationOf } from '../../reconciler/model/rollout.ts';
 import type { AssignedReplica, Assignment, Report } from '../../reconciler/model/replica.ts';
 import { hostViews } from '../../reconciler/place/hosts.ts';
@@ -85,6 +86,9 @@ export function createFleet(hosts: readonly string[]): Fleet {
     for (const [id, replica] of wanted) {
       const one = live.get(id);
       if (!one) return void (machine.underway = replica);
+      // another container takes the place of the old one; all else changes while it runs
+      if (incarnationOf(one.as) !== incarnationOf(replica)) return void live.delete(id);
+      if (formOf(one.as) !== formOf(replica)) return void live.set(id, { as: replica, ready: one.ready });
       if (!one.ready) return void (one.ready = true);
     }
   }
@@ -98,6 +102,7 @@ export function createFleet(hosts: readonly string[]): Fleet {
       restarts: 0,
       fingerprint: 'x',
       incarnation: incarnationOf(as),
+      form: formOf(as),
     }));
     const generation = adopted?.generation ?? 0;
     reports.set(
@@ -155,4 +160,15 @@ export function serving({ machines, book }: Fleet, app: string): number {
   return [...book.placements.values()].filter(
     ({ replica, app: name, host }) => name === app && machines.get(host)?.live.get(replica)?.ready === true,
   ).length;
+}
+
+/** How many replicas serve where they are placed, as their hosts were last told. */
+export function servingAsTold(fleet: Fleet): number {
+  const { assignments } = fleet.words();
+  return [...fleet.book.placements.values()].filter(({ replica, host }) => {
+    const told = assignments.get(host)?.replicas.find(({ id }) => id === replica);
+    const live = fleet.machines.get(host)?.live.get(replica);
+    if (!told || live?.ready !== true) return false;
+    return incarnationOf(live.as) === incarnationOf(told) && formOf(live.as) === formOf(told);
+  }).length;
 }

@@ -10,6 +10,7 @@ import type { AssignedReplica, Placement, ReplicaReport } from '../../reconciler
 import { incarnationOf, recreateSpec } from '../../reconciler/model/rollout.ts';
 import { givesMore } from '../../reconciler/plan/forms.ts';
 import { rollout } from '../../reconciler/plan/rollout.ts';
+import { UNLIMITED } from './budget.ts';
 import { catalogOf, resources } from './catalog.ts';
 
 /** One replica of the model: what it was told, what it runs, and how that does. */
@@ -181,6 +182,7 @@ export function rollOut(model: Model, crash = false): boolean {
     network: () => undefined,
     told: () => undefined,
     mayPlug: () => true,
+    disruption: UNLIMITED,
     record: model.record && kept(model.record),
     revision: '',
     now: at,

@@ -7,6 +7,7 @@ import type { AssignedReplica, Placement, ReplicaReport } from '../../reconciler
 import { incarnationOf } from '../../reconciler/model/rollout.ts';
 import { rollout } from '../../reconciler/plan/rollout.ts';
 import type { Rollout } from '../../reconciler/plan/rollout.ts';
+import { UNLIMITED } from './budget.ts';
 import { appSpec, catalogOf, resources } from './catalog.ts';
 
 /** The images that a scene's letters stand for. */
@@ -99,6 +100,7 @@ export function run(scene: Scene): Rollout {
     network: () => undefined,
     told: () => undefined,
     mayPlug: () => true,
+    disruption: UNLIMITED,
     record: scene.record && { ...blank, stage: 'rolling', message: '', ...scene.record },
     revision: 'r1',
     now: scene.now ?? 1000,

@@ -2,7 +2,7 @@ import type { Zone } from '../../../schemas/types.ts';
 import type { ZoneSpec } from '../../model/catalog.ts';
 import { parseBytes, parseCpu } from '../../model/units.ts';
 import { pathProblem } from './paths.ts';
-import { filled } from './say.ts';
+import { defined, filled } from './say.ts';
 import type { Say } from './say.ts';
 import { selectorOf } from './selector.ts';
 
@@ -31,5 +31,12 @@ export function zoneSpec({ spec }: Zone, say: Say): ZoneSpec {
     },
     strategy: filled(spec.strategy),
     allowedHostPaths,
+    ...defined<Pick<ZoneSpec, 'disruption'>>({ disruption: disruptionOf(spec) }),
   };
+}
+
+function disruptionOf({ disruption }: Zone['spec']): ZoneSpec['disruption'] {
+  const { maxUnavailable: most } = disruption ?? {};
+  if (most === undefined) return undefined;
+  return { maxUnavailable: typeof most === 'number' ? { count: most } : { percent: Number(most.slice(0, -1)) } };
 }

@@ -276,6 +276,14 @@ const CASES: readonly Case[] = [
     codes: ['LEVEL_NOT_IN_ZONE', 'LEVEL_NOT_IN_ZONE', 'VOLUME_NOT_ALLOWED'],
   },
   {
+    name: 'a budget of a zone that lets nothing go',
+    files: {
+      'y.yaml': manifest('Zone', 'y', 'hosts: { matchLabels: { pool: y } }\ndisruption: { maxUnavailable: 0% }'),
+      'z.yaml': manifest('Zone', 'z', 'hosts: { matchLabels: { pool: z } }\ndisruption: { maxUnavailable: 10% }'),
+    },
+    codes: ['BAD_VALUE'],
+  },
+  {
     name: 'affinity',
     files: {
       'x.yaml': app('affinity:\n  - { app: b, within: host }\n  - { app: none, within: rack }', 'a'),

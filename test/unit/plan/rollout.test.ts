@@ -8,6 +8,7 @@ import type { AssignedReplica, Placement, ReplicaReport } from '../../../reconci
 import { incarnationOf } from '../../../reconciler/model/rollout.ts';
 import { rollout } from '../../../reconciler/plan/rollout.ts';
 import type { Rollout } from '../../../reconciler/plan/rollout.ts';
+import { UNLIMITED } from '../../support/budget.ts';
 import { appSpec, catalogOf, resources } from '../../support/catalog.ts';
 
 function placementOf(ordinal: number, change: Partial<Placement> = {}): Placement {
@@ -79,6 +80,7 @@ function run(
     network,
     told: () => undefined,
     mayPlug: () => true,
+    disruption: UNLIMITED,
     record: undefined,
     revision: 'new',
     now: 0,

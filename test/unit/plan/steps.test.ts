@@ -21,8 +21,9 @@ function plans(
   apps: NonNullable<Sketch['apps']>,
   updated: readonly string[] = [],
   records: readonly RolloutRecord[] = [],
+  zones: NonNullable<Sketch['zones']> = { main: {} },
 ): readonly RolloutPlan[] {
-  const catalog = catalogOf({ apps });
+  const catalog = catalogOf({ apps, zones });
   const all = [...catalog.apps.values()].flatMap(({ name, spec }) =>
     Array.from({ length: spec.replicas }, (_, ordinal): AssignedReplica => {
       const id = replicaId(name, ordinal);
@@ -107,6 +108,14 @@ describe('steps of a rollout', () => {
     assert.equal(rest, '', 'one step: the others together');
     const careful = { replicas: 4, image: 'old', rollout, maxUnavailable: 2, resources: resources(200) };
     assert.match(text({ web: careful }), /1\. web-0, web-1\n +2\. web-2, web-3\n/);
+  });
+  it('say what the Zone lets be away', () => {
+    const zones = { main: { disruption: { maxUnavailable: { percent: 10 } } } };
+    const [plan] = plans({ web: { replicas: 3, image: 'new' } }, [], [], zones);
+    assert.match(
+      plan ? stepLines(plan).join('\n') : '',
+      /\n +Zone main lets 10% of its replicas be away at a time, of all Apps$/,
+    );
   });
   it('go by level where Apps change together', () => {
     const change = { rollout: { minReady: 0, autoRevert: false }, image: 'new' };
