@@ -1,6 +1,6 @@
 import type { Agent } from 'node:http';
+import { createRequire } from 'node:module';
 import { inspect } from 'node:util';
-import Docker from 'dockerode';
 import { fieldsOf, textOf } from './wire.ts';
 
 /** One HTTP request to dockerd, its path complete. */
@@ -46,6 +46,10 @@ interface Modem {
   dial(options: object, done: (error: unknown, result: unknown) => void): void;
 }
 
+/** Loaded from where dockerode has it: the whole, with gRPC for sessions of BuildKit, takes twice as long to load. */
+const dockerode = createRequire(createRequire(import.meta.url).resolve('dockerode'));
+const Modem = dockerode('docker-modem') as new (options: object) => Modem;
+
 /** Statuses that are answers; all others are refusals. */
 const ANSWERS = { 200: true, 201: true, 204: true, 304: true } as const;
 
@@ -60,7 +64,7 @@ function terse<T extends object>(value: T): T {
 /** The reply: parsed JSON (text where it is none), or the message itself for a stream. Throws Refusal, and what Node throws when there is no reply. */
 export function exchange(ask: Exchange, signal: AbortSignal): Promise<unknown> {
   const { socketPath, agent, method, path, body, file, stream } = ask;
-  const { modem } = new Docker({ socketPath, agent: terse(agent) } as object) as { readonly modem: Modem };
+  const modem = new Modem({ socketPath, agent: terse(agent) });
   const [base = '', query = ''] = path.split('?');
   const post = {
     path: `${base}?`,
