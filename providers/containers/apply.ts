@@ -44,7 +44,7 @@ export function applier(
     await slot(() => start(client, id, ref, signal));
     const death = deathOf(id);
     if (death) return { status: 'exited', exitCode: Number(death.exitCode), endedAt: death.at };
-    return { status: 'running', ...(kernel.lifeless(id) ? { lifeless: true } : {}) };
+    return { status: 'running', ...(kernel.processes(id)?.length === 0 ? { lifeless: true } : {}) };
   };
   return async (change, ctx) => {
     switch (kindOf(change.ref)) {

@@ -2,10 +2,8 @@ import { readFileSync, readlinkSync } from 'node:fs';
 
 /** Where the kernel tells of a container's processes; nothing here asks Docker. */
 export interface Namespaces {
-  /** Processes of the container by its cgroup, as this process sees pids; undefined while its cgroup's place is not known. */
+  /** Processes of the container by its cgroup, as this process sees pids: none once that is gone; undefined while its place is not known. */
   processes(id: string): readonly number[] | undefined;
-  /** Whether the container has no process any more; false as well while that is not known. */
-  lifeless(id: string): boolean;
   /** Learns from one process of a container where the cgroups of all are. */
   learn(id: string, pid: number): void;
   /** The network namespace of a process, as `net:[4026532281]`; undefined when it is gone. */
@@ -36,15 +34,14 @@ export function namespaces(procRoot = '/proc', cgroupRoot = '/sys/fs/cgroup'): N
     if (!place) return undefined;
     const [before, after] = place;
     const text = attempt(() => readFileSync(`${before}${id}${after}/cgroup.procs`, 'utf8')); // utf8 is read without a buffer of its own
-    return text
-      ?.split('\n')
+    // the cgroup goes with its last process, or a moment later
+    return (text ?? '')
+      .split('\n')
       .map(Number)
       .filter((pid) => pid > 0);
   };
   return {
     processes,
-    // the cgroup goes with its last process, or a moment later
-    lifeless: (id) => place !== undefined && (processes(id) ?? []).length === 0,
     learn: (id, pid) => {
       const text = attempt(() => readFileSync(`${procRoot}/${String(pid)}/cgroup`, 'utf8')) ?? '';
       for (const line of text.split('\n')) {

@@ -64,14 +64,13 @@ export function observer(client: DockerClient, kernel: Namespaces): Observer {
     }
     for (const [ref, row] of byRef) {
       if (wanted && !wanted.has(ref)) continue;
-      const state =
-        kindOf(ref) === 'sandbox'
-          ? sandboxState(row, homes.get(row.id))
-          : containerState(
-              row,
-              joined(row, byRef.get(refOf('sandbox', nameOf(ref))), homes, kernel),
-              row.state === 'running' && kernel.lifeless(row.id),
-            );
+      if (kindOf(ref) === 'sandbox') {
+        seen.push(knownRow(ref, row, ctx.fleet, sandboxState(row, homes.get(row.id))));
+        continue;
+      }
+      const guests = row.state === 'running' ? kernel.processes(row.id) : undefined;
+      const home = joined(row, byRef.get(refOf('sandbox', nameOf(ref))), guests, homes, kernel);
+      const state = containerState(row, home, guests?.length === 0);
       seen.push(knownRow(ref, row, ctx.fleet, state));
     }
     return refs ? seen : [...seen, ...imagesOf(rows)];
@@ -130,6 +129,7 @@ function namesFor(refs: readonly Ref[]): readonly string[] {
 function joined(
   row: ContainerRow,
   sandbox: ContainerRow | undefined,
+  guests: readonly number[] | undefined,
   homes: ReadonlyMap<string, number | undefined>,
   kernel: Namespaces,
 ): string {
@@ -138,7 +138,6 @@ function joined(
   if (row.state !== 'running') return named;
   // a sandbox that was restarted by hand has the same id and another namespace
   const home = homes.has(named) ? homes.get(named) : kernel.processes(named)?.[0];
-  const guests = kernel.processes(row.id);
   if (home === undefined || guests === undefined || guests.length === 0) return named;
   const namespace = kernel.network(home);
   const away = namespace !== undefined && guests.every((guest) => (kernel.network(guest) ?? namespace) !== namespace);

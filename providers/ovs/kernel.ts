@@ -59,8 +59,24 @@ export function routesBy(routes: string, gateway: string | undefined): boolean {
   return defaults.some((columns) => columns[2] === routeHex(gateway));
 }
 
+/** More devices than this are not remembered. */
+const MOST = 2000;
+
 /** The kernel of this machine; the roots are /sys and /proc. */
 export function systemKernel(sysRoot: string, procRoot: string): Kernel {
+  /** Of which process's /sys it is known to be that of the device's peer: both ends of a veth have their numbers for life. */
+  const known = new Map<string, number>();
+
+  // the process's /sys may be another namespace's: only the very peer counts
+  function isPeer(pid: number, device: string): boolean {
+    if (known.get(device) === pid) return true;
+    const peer = read(`${sysRoot}/class/net/${device}/iflink`);
+    const same = peer !== undefined && read(`${procRoot}/${String(pid)}/root/sys/class/net/eth0/ifindex`) === peer;
+    if (known.size >= MOST) known.clear();
+    if (same) known.set(device, pid);
+    return same;
+  }
+
   return {
     device(name) {
       const carrier = read(`${sysRoot}/class/net/${name}/carrier`); // cannot be read while the device is down
@@ -72,9 +88,7 @@ export function systemKernel(sysRoot: string, procRoot: string): Kernel {
       const trie = read(`${proc}/net/fib_trie`);
       const routes = read(`${proc}/net/route`);
       const own = `${proc}/root/sys/class/net/eth0`;
-      // the process's /sys may be another namespace's: only the very peer counts
-      const peer = read(`${sysRoot}/class/net/${device}/iflink`);
-      const same = peer !== undefined && read(`${own}/ifindex`) === peer;
+      const same = isPeer(pid, device);
       const mac = same ? read(`${own}/address`)?.trim() : undefined;
       const mtu = same ? read(`${own}/mtu`)?.trim() : undefined;
       const local = trie === undefined ? undefined : isLocal(trie, address);

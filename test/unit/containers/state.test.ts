@@ -135,11 +135,9 @@ describe('processes of a container, by its cgroup', () => {
         }
         const kernel = namespaces(join(root, 'proc'), join(root, 'cgroup'));
         assert.equal(kernel.processes(second), undefined, 'not learned yet');
-        assert.equal(kernel.lifeless(second), false, 'not known yet');
         kernel.learn(first, 7);
         assert.deepEqual(kernel.processes(second), [9, 12]);
-        assert.equal(kernel.processes('c'.repeat(64)), undefined);
-        assert.deepEqual([kernel.lifeless(second), kernel.lifeless('c'.repeat(64))], [false, true]);
+        assert.deepEqual(kernel.processes('c'.repeat(64)), []);
         assert.equal(kernel.network(7), 'net:[4026532281]');
         assert.equal(kernel.network(8), undefined);
       } finally {
