@@ -1,6 +1,7 @@
 import type { Agent } from 'node:http';
 import { createRequire } from 'node:module';
 import { inspect } from 'node:util';
+import type { DockerOptions } from 'dockerode';
 import { fieldsOf, textOf } from './wire.ts';
 
 /** One HTTP request to dockerd, its path complete. */
@@ -48,7 +49,8 @@ interface Modem {
 
 /** Loaded from where dockerode has it: the whole, with gRPC for sessions of BuildKit, takes twice as long to load. */
 const dockerode = createRequire(createRequire(import.meta.url).resolve('dockerode'));
-const Modem = dockerode('docker-modem') as new (options: object) => Modem;
+type ModemOptions = Pick<DockerOptions, 'socketPath'> & { readonly agent: Agent };
+const Modem = dockerode('docker-modem') as new (options: ModemOptions) => Modem;
 
 /** Statuses that are answers; all others are refusals. */
 const ANSWERS = { 200: true, 201: true, 204: true, 304: true } as const;
