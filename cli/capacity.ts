@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import { nearest } from '../reconciler/compile/suggest.ts';
-import { decidePlacing } from '../reconciler/loop/controller.ts';
+import { decidePlacing } from '../reconciler/loop/deciding.ts';
 import type { Catalog } from '../reconciler/model/catalog.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import { capacity } from '../reconciler/place/capacity.ts';

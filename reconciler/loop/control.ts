@@ -10,7 +10,7 @@ import type { Controller } from './controller.ts';
 import { createDoorbell } from './doorbell.ts';
 import { HEARTBEAT } from './hearing.ts';
 import { pause } from './pause.ts';
-import { statusOf, type Status } from './status.ts';
+import { heldIn, statusOf, type Status, type StatusInput, type Verdict } from './status.ts';
 import type { Known } from './view.ts';
 
 export interface ControlOptions {
@@ -65,16 +65,21 @@ export async function knownOf(store: Pick<Store, 'reservations' | 'mailbox' | 'b
   };
 }
 
-/** The status of what is known, by what the controller says of the whole. */
-export function statusFrom({ snapshot, reports, assignments }: Known, notice: Notice | undefined): Status {
+/** What is known as status asks for it. */
+function inputFrom({ snapshot, reports, assignments }: Known, notice: Notice | undefined): StatusInput {
   const byHost = <T extends { readonly host: string }>(items: readonly T[]): ReadonlyMap<string, T> =>
     new Map(items.map((item) => [item.host, item]));
-  return statusOf({
+  return {
     notice,
     placements: snapshot.placements,
     assignments: byHost<Assignment>(assignments),
     reports: byHost<Report>(reports),
-  });
+  };
+}
+
+/** The status of what is known, by what the controller says of the whole. */
+export function statusFrom(known: Known, notice: Notice | undefined): Status {
+  return statusOf(inputFrom(known, notice));
 }
 
 /** Runs a controller whenever Git, a host or a person asks for it. */
@@ -109,7 +114,7 @@ export function createControl(options: ControlOptions): Control {
       lookAt = 0;
     }
     if (look) answered = upTo;
-    await tellConverged().catch((error: unknown) => log.warn({ err: error }, 'status not known'));
+    await tellConverged();
     return wait;
   }
 
@@ -146,14 +151,16 @@ export function createControl(options: ControlOptions): Control {
   }
 
   async function tellConverged(): Promise<void> {
-    const now = await status();
+    const now = controller.verdict();
+    const { notice } = controller.view();
+    const revision = notice?.source.revision ?? '';
     // what was told to be held or failing since is told to be over
-    if (now.held.length > 0 || now.health === 'Degraded') convergedAt = '';
-    if (!isGood(now) || now.revision === '' || convergedAt === now.revision) return;
-    convergedAt = now.revision;
-    const message = `${now.revision.slice(0, 7)}: ${counted(now.items.length, 'replica')} Synced and Healthy`;
+    if (notice && (heldIn(notice).length > 0 || now?.health === 'Degraded')) convergedAt = '';
+    if (!now || !isGood(now) || revision === '' || convergedAt === revision) return;
+    convergedAt = revision;
+    const message = `${revision.slice(0, 7)}: ${counted(now.items, 'replica')} Synced and Healthy`;
     await store.journal
-      .append([{ type: 'event', host, level: 'info', reason: 'Converged', revision: now.revision, message }])
+      .append([{ type: 'event', host, level: 'info', reason: 'Converged', revision, message }])
       .catch((error: unknown) => {
         log.warn({ err: error }, 'event not journaled');
       });
@@ -161,13 +168,17 @@ export function createControl(options: ControlOptions): Control {
 
   const known = (): Promise<Known> => knownOf(store);
 
-  const noticed = async (): Promise<Notice | undefined> =>
-    leads() ? controller.view().notice : await store.bulletin.read();
+  /** What a controller that leads keeps, and else what the store says. */
+  async function sight(): Promise<StatusInput> {
+    const kept = leads() ? await controller.sight().catch(() => undefined) : undefined;
+    if (kept) return kept;
+    // read before the hosts' side, which is then at least as new as what it says it told them
+    const notice = leads() ? controller.view().notice : await store.bulletin.read();
+    return inputFrom(await known(), notice);
+  }
 
   async function status(): Promise<Status> {
-    // read before the hosts' side, which is then at least as new as what it says it told them
-    const notice = await noticed();
-    return statusFrom(await known(), notice);
+    return statusOf(await sight());
   }
 
   async function settle(signal: AbortSignal, allowDeletions = false): Promise<Status> {
@@ -181,12 +192,11 @@ export function createControl(options: ControlOptions): Control {
     for (;;) {
       // a Report from before the kick may not know yet what is wrong
       const looked = agent === undefined || agent.lookedAt() >= since;
-      const notice = await noticed();
-      const seen = await known();
-      const now = statusFrom(seen, notice);
+      const seen = await sight();
+      const now = statusOf(seen);
       const text = JSON.stringify(now.items) + now.sync;
       // while an agent works, or a pause of a rollout lasts, the next change is on its way
-      const working = agent ? !agent.idle() : someWork(seen, notice);
+      const working = agent ? !agent.idle() : someWork(seen);
       if (text !== last || working || isDue(now, clock())) changedAt = clock();
       last = text;
       const unchanged = clock() - changedAt;
@@ -211,13 +221,13 @@ export function createControl(options: ControlOptions): Control {
 }
 
 /** A host that is heard of has not yet done what it was told. */
-function someWork({ reports, assignments }: Known, notice: Notice | undefined): boolean {
+function someWork({ reports, assignments, notice }: StatusInput): boolean {
   const lost = new Set(notice?.lost.map(({ host }) => host));
-  const generations = new Map(assignments.map(({ host, generation }) => [host, generation]));
-  return reports.some(
+  return [...reports.values()].some(
     ({ host, generation, conditions }) =>
       !lost.has(host) &&
-      (generation !== generations.get(host) || conditions.some(({ type, status }) => type === 'Reconciling' && status)),
+      (generation !== assignments.get(host)?.generation ||
+        conditions.some(({ type, status }) => type === 'Reconciling' && status)),
   );
 }
 
@@ -231,6 +241,6 @@ function isDue({ items, rollouts = [] }: Status, now: number): boolean {
   return [...items, ...rollouts].some(({ until = 0 }) => until > now);
 }
 
-function isGood({ sync, health }: Status): boolean {
+function isGood({ sync, health }: Verdict): boolean {
   return sync === 'Synced' && health === 'Healthy';
 }

@@ -1,25 +1,29 @@
 import { converge, type Steps } from '../converge.ts';
 import type { Catalog } from '../model/catalog.ts';
 import { asPlumbError, PlumbError } from '../model/errors.ts';
-import type { Draining, LostHost, Notice, Reopening, SourceStatus } from '../model/notice.ts';
-import type { RolloutRecord } from '../model/release.ts';
-import type { Assignment, Report } from '../model/replica.ts';
-import type { Snapshot } from '../model/reservations.ts';
+import type { Notice, Reopening, SourceStatus } from '../model/notice.ts';
+import type { Assignment } from '../model/replica.ts';
 import type { Store } from '../model/store.ts';
-import { hostViews } from '../place/hosts.ts';
-import { commitAll } from './commits.ts';
-import { openPart, untold, type Remains } from '../place/rebuild.ts';
-import { place, type PlaceResult } from '../place/place.ts';
-import { overBudget } from '../plan/budget.ts';
+import type { Scope } from '../model/whereabouts.ts';
+import { openPart, untold } from '../place/rebuild.ts';
+import type { PlaceResult } from '../place/place.ts';
 import { fullZones } from '../plan/full.ts';
 import { project } from '../plan/project.ts';
-import { reserving } from '../plan/reserve.ts';
+import type { Projection } from '../plan/project.ts';
 import type { Log } from './agent-state.ts';
+import { createAttention } from './attention.ts';
+import { decidePlacing } from './deciding.ts';
+import type { Decided, FleetSeen, Planned } from './deciding.ts';
 import { drainEvents } from './drains.ts';
-import { createHearing } from './hearing.ts';
+import { createHearing, HEARTBEAT } from './hearing.ts';
+import { readImage } from './image.ts';
+import type { Image } from './image.ts';
 import { heldBy, teach } from './rebuilding.ts';
 import { rolloutEvents } from './rollouts.ts';
-import { createTelling, type CommitInfo } from './telling.ts';
+import type { StatusInput, Verdict } from './status.ts';
+import { createSummary } from './summary.ts';
+import { contentOf, createTelling, type CommitInfo } from './telling.ts';
+import { createWriting } from './writing.ts';
 
 /** What a fetch found. */
 export interface Fetched extends SourceStatus {
@@ -67,60 +71,16 @@ export interface Controller {
   /** Listens for the hosts of a fleet; gives whether one was lost or is back, which asks for a pass. */
   listen(): Promise<boolean>;
   view(): ControllerView;
+  /** How the whole is after the last pass, with the number of replicas; undefined before the first. */
+  verdict(): (Verdict & { readonly items: number }) | undefined;
+  /** All that status is made of, as it is now; undefined before the first pass. */
+  sight(): Promise<StatusInput | undefined>;
+  /** Somebody else may have led: what is known of the store counts no more. */
+  forget(): void;
 }
 
-interface Seen {
-  readonly snapshot: Snapshot;
-  readonly reports: readonly Report[];
-  readonly assignments: readonly Assignment[];
-  readonly lost?: readonly LostHost[];
-  /** What is remembered of changes under way, whoever led then. */
-  readonly records: readonly RolloutRecord[];
-  /** How far drains were after the last pass. */
-  readonly drains?: readonly Draining[];
-}
-
-/** The same in a fleet whose store may have been emptied. */
-interface FleetSeen extends Seen {
-  /** How far it is on its way back; undefined when it is open. */
-  readonly reopening: Reopening | undefined;
-  /** Hosts that must be heard before their Zones open. */
-  readonly awaited: readonly string[];
-}
-
-interface Decided {
-  readonly placed: PlaceResult;
-  readonly held?: string;
-}
-
-interface Planned extends Decided {
-  readonly catalog: Catalog;
-  readonly seen: FleetSeen;
-}
-
-/** Where everything goes, within the deletion budget. Pure. */
-export function decidePlacing(
-  catalog: Catalog,
-  seen: Omit<Seen, 'records'>,
-  now: number,
-  allowDeletions: boolean,
-  records: readonly RolloutRecord[] = [],
-): Decided & { readonly catalog: Catalog } {
-  const lost = new Set(seen.lost?.map(({ host }) => host));
-  const hosts = hostViews(catalog, seen.reports, seen.snapshot, lost);
-  const placing = (by: Catalog): PlaceResult => place({ catalog: reserving(by, records), ...seen, hosts, now });
-  const attempt = placing(catalog);
-  const over = overBudget(attempt, catalog.fleet.spec.deletions, seen.snapshot.placements.size, allowDeletions);
-  if (!over) return { placed: attempt, catalog };
-  const careful: Catalog = { ...catalog, budgetKeeps: over.kept };
-  return { placed: placing(careful), held: over.message, catalog: careful };
-}
-
-/** What is worth posting: not that Git was looked at once more. */
-function contentOf(notice: Notice): string {
-  const { fetchedAt, ...rest } = notice.source;
-  return JSON.stringify({ ...notice, source: rest.error === undefined ? rest : { ...rest, fetchedAt } });
-}
+/** Everything is looked at again this often, although nothing says that it is otherwise: milliseconds. */
+const AUDIT = 600_000;
 
 /** The controller of a fleet: brings what Git says into placements and Assignments. */
 export function createController(options: ControllerOptions): Controller {
@@ -142,6 +102,16 @@ export function createController(options: ControllerOptions): Controller {
   let heardOf: readonly string[] = [];
   let adopted = false;
   let posted = '';
+  let image: Image | undefined;
+  const attention = createAttention();
+  const summary = createSummary();
+  let auditAt = 0;
+  /** What is new was taken in, and is being worked on. */
+  let underway = false;
+  /** Hosts that were lost when their status was last summed up. */
+  let summed: readonly string[] = [];
+  /** When the hosts of a fleet were last listened for. */
+  let heardAt = -Infinity;
   const telling = createTelling(store.journal, options.log);
   /** The revision that may take away any number of replicas. */
   let allowed: string | undefined;
@@ -167,23 +137,32 @@ export function createController(options: ControllerOptions): Controller {
     },
     compile: (fetched) => fetched,
     observe: async () => {
-      const reports = await store.mailbox.reports();
-      heardOf = reports.map(({ host }) => host);
-      if (fleet) await listen();
-      let snapshot = await store.reservations.snapshot();
-      const hosts = new Set([
-        ...reports.map(({ host }) => host),
-        ...[...snapshot.placements.values()].map(({ host }) => host),
-      ]);
-      const assignments = await Promise.all([...hosts].map((host) => store.mailbox.assignment(host)));
-      const stored = assignments.filter((assignment) => assignment !== undefined);
-      const bulletin = await store.bulletin.read();
-      posted = bulletin ? contentOf(bulletin) : '';
-      const { kept, ...taught } = await learn({ reports, snapshot, stored, reopening: bulletin?.reopening });
-      if (taught.learned) snapshot = await store.reservations.snapshot();
-      const known = { reports, snapshot, assignments: [...stored, ...kept], lost: hearing.lost() };
-      const { rollouts: records = [], draining: drains = [] } = bulletin ?? {};
-      return { ...known, ...taught, records, drains };
+      if (!catalog) throw new Error('no catalog');
+      const audit = image !== undefined && clock() >= auditAt;
+      const now = await (audit ? audited(catalog) : refreshed(catalog));
+      const { book, whereabouts } = now;
+      heardOf = [...whereabouts.reports.keys()];
+      if (fleet && clock() - heardAt >= HEARTBEAT) await listen();
+      const { reopening, awaited } = await learn(now, catalog);
+      // what is closed, or was, concerns all
+      if (reopening ?? decided.reopening) attention.forget();
+      const lost = hearing.lost();
+      const fresh = now.take();
+      underway = true;
+      const look = attention.look(catalog, now, fresh, new Set(lost.map(({ host }) => host)), audit);
+      const words = { reports: [...whereabouts.reports.values()], assignments: [...whereabouts.assignments.values()] };
+      return {
+        ...look,
+        ...words,
+        image: now,
+        snapshot: book,
+        ...(reopening ? {} : { kept: { book, whereabouts } }),
+        lost,
+        reopening,
+        awaited,
+        records: decided.rollouts ?? [],
+        drains: decided.draining ?? [],
+      };
     },
     place: (_specs, seen) => {
       if (!catalog) throw new Error('no catalog');
@@ -194,24 +173,11 @@ export function createController(options: ControllerOptions): Controller {
       const { budgetKeeps } = made.catalog;
       return { ...made, catalog: budgetKeeps ? { ...catalog, budgetKeeps } : catalog };
     },
-    plan: (_specs, seen, decided) => ({ ...decided, catalog: (decided as Planned).catalog, seen }),
+    plan: (_specs, seen, made) => ({ ...made, seen }),
     apply: async ({ catalog: aim, placed, seen, held }) => {
-      if (placed.proposals.length > 0) {
-        mustLead();
-        await commitAll(store.reservations, {
-          id: `${aim.revision}-${String(seen.snapshot.cursor)}`,
-          now: clock(),
-          proposals: placed.proposals,
-        });
-      }
-      const { placements } = await store.reservations.snapshot();
+      await writing.commit(seen.image, aim.revision, placed.proposals);
       const silent = seen.reopening ? untold(aim, seen.reopening) : new Set<string>();
-      const told = seen.assignments.filter(({ host }) => !silent.has(host));
-      const previous = new Map(told.map((assignment) => [assignment.host, assignment]));
-      const lost = new Set(seen.lost?.map(({ host }) => host));
-      const { reports, records: known } = seen;
-      const input = { catalog: aim, author, placements, previous, reports, lost, records: known, now: clock() };
-      const { assignments, rollouts, records } = project(input);
+      const { assignments, rollouts, records, unsettled } = projected(aim, seen, silent);
       const unplaceable = placed.unplaceable.map(({ replica, message }) => ({ replica, message }));
       const waiting = rollouts.reduce((sum, one) => sum + one.waiting.length, 0);
       const before = decided;
@@ -231,16 +197,19 @@ export function createController(options: ControllerOptions): Controller {
       // who reads the bulletin must not take what hosts say of the last revision for this one, and what a rollout must
       // remember is kept before it takes a step
       if (before.published !== aim.revision || records.length + (before.rollouts?.length ?? 0) > 0) await post();
-      for (const assignment of assignments) {
-        if (silent.has(assignment.host)) continue;
-        mustLead();
-        await store.mailbox.assign(assignment);
-      }
+      await writing.publish(
+        seen.image,
+        assignments.filter(({ host }) => !silent.has(host)),
+      );
       decided = { ...decided, waiting, published: aim.revision };
       await post();
-      for (const event of rolloutEvents(known, records)) await telling.tell(event);
-      for (const event of drainEvents(seen.drains ?? [], draining, placements))
+      for (const event of rolloutEvents(seen.records, records)) await telling.tell(event);
+      for (const event of drainEvents(seen.drains, draining, seen.image.book.placements))
         await telling.tell({ ...event, revision: aim.revision, author });
+      if (seen.expected) await found(seen.expected, placed, unsettled);
+      // what is remembered no more is looked at once more: room was kept by it
+      attention.rest([...placed.busy, ...unsettled, ...seen.records.map(({ app }) => app)]);
+      underway = false;
       return assignments;
     },
     record: async ({ placed, held }) => {
@@ -255,27 +224,115 @@ export function createController(options: ControllerOptions): Controller {
     },
   };
 
+  const writing = createWriting({ store, clock, mustLead });
+
   /** A pass that another leader has overtaken ends here, with nothing half done: what it decided is decided again. */
   function mustLead(): void {
     if (fleet && !fleet.leads()) throw new PlumbError('CONFLICT', 'another controller leads by now');
   }
 
+  /** The store as it is now. */
+  async function refreshed(aim: Catalog): Promise<Image> {
+    try {
+      if (image) {
+        await image.refresh();
+        return image;
+      }
+    } catch (error) {
+      if (asPlumbError(error).code !== 'CONFLICT') throw error;
+      forget();
+    }
+    const read = await readImage(store, aim);
+    const bulletin = await store.bulletin.read();
+    posted = bulletin ? contentOf(bulletin) : '';
+    const { rollouts: _rollouts, reopening: _reopening, ...rest } = decided;
+    const { rollouts, reopening, draining } = bulletin ?? {};
+    decided = {
+      ...rest,
+      ...(rollouts ? { rollouts } : {}),
+      ...(reopening ? { reopening } : {}),
+      ...(draining ? { draining } : {}),
+    };
+    auditAt = clock() + AUDIT;
+    image = read;
+    return read;
+  }
+
+  /** Nothing that is known of the store counts any more. */
+  function forget(): void {
+    image = undefined;
+    attention.forget();
+    summary.forget();
+  }
+
+  function summarize(): void {
+    const now = notice();
+    if (!image || !now) return;
+    const lost = now.lost.map(({ host }) => host);
+    summary.update(new Set([...image.touched(), ...summed, ...lost]), image.whereabouts, now);
+    summed = lost;
+  }
+
+  /** The store as it is now, all of it read again beside what was read as it changed. */
+  async function audited(aim: Catalog): Promise<Image> {
+    const now = await refreshed(aim);
+    const differing = await now.compare();
+    auditAt = clock() + AUDIT;
+    if (differing.length === 0) return now;
+    await telling.differs(differing, 'the store holds another');
+    forget();
+    return refreshed(aim);
+  }
+
+  /** What an audit found that nobody would have looked at. */
+  async function found({ apps }: Scope, { busy }: PlaceResult, unsettled: ReadonlySet<string>): Promise<void> {
+    const missed = [...new Set([...busy, ...unsettled])].filter((app) => !apps.has(app));
+    if (missed.length > 0)
+      await telling.differs(
+        missed.map((app) => `app/${app}`),
+        'they were taken to be at rest',
+      );
+  }
+
+  /** What hosts are to be, after the commits: what they or others have changed meanwhile is looked at, too. */
+  function projected(aim: Catalog, seen: FleetSeen, silent: ReadonlySet<string>): Projection {
+    const { image: now, scope, kept, lost, records, reports } = seen;
+    const { book, whereabouts, news } = now;
+    const told = new Map([...(silent.size === 0 ? [] : whereabouts.assignments)].filter(([host]) => !silent.has(host)));
+    return project({
+      catalog: aim,
+      author,
+      placements: book.placements,
+      previous: silent.size === 0 ? whereabouts.assignments : told,
+      reports,
+      lost: new Set(lost?.map(({ host }) => host)),
+      records,
+      now: clock(),
+      ...(kept ? { kept: whereabouts } : {}),
+      ...(scope
+        ? { scope: { apps: new Set([...scope.apps, ...news.apps]), hosts: new Set([...scope.hosts, ...news.hosts]) } }
+        : {}),
+    });
+  }
+
   /** Has the store of a fleet learn from the hosts what it does not know. */
-  async function learn(
-    remains: Omit<Remains, 'catalog' | 'now'> & { readonly snapshot: Snapshot },
-  ): Promise<Pick<FleetSeen, 'reopening' | 'awaited'> & { kept: readonly Assignment[]; learned: boolean }> {
-    if (!fleet || !catalog) return { reopening: undefined, awaited: [], kept: [], learned: false };
-    const { cursor } = remains.snapshot;
-    const begin = async (reopening: Reopening): Promise<void> => {
-      decided = { ...decided, reopening };
+  async function learn(now: Image, aim: Catalog): Promise<Pick<FleetSeen, 'reopening' | 'awaited'>> {
+    const { book, whereabouts, unstored } = now;
+    const { reopening } = decided;
+    if (!fleet || (!reopening && unstored.size === 0 && book.hosts.size > 0))
+      return { reopening: undefined, awaited: [] };
+    const begin = async (begun: Reopening): Promise<void> => {
+      decided = { ...decided, reopening: begun };
       await post();
     };
+    const stored = [...whereabouts.assignments.values()].filter(({ host }) => !unstored.has(host));
+    const remains = { reports: [...whereabouts.reports.values()], snapshot: book, stored, reopening };
     const found = await teach(
-      { ...remains, catalog, cursor, now: clock() },
+      { ...remains, catalog: aim, cursor: now.cursor(), now: clock() },
       { reservations: store.reservations, telling, mustLead, begin },
     );
-    const { reopening, awaited, kept, proposals } = found;
-    return { reopening, awaited, kept, learned: proposals.length > 0 };
+    if (found.proposals.length > 0) await now.refresh();
+    return { reopening: found.reopening, awaited: found.awaited };
   }
 
   function notice(): Notice | undefined {
@@ -301,6 +358,7 @@ export function createController(options: ControllerOptions): Controller {
     const names = (): readonly string[] => hearing.lost().map(({ host }) => host);
     const before = names();
     const changed = await hearing.listen(heardOf);
+    heardAt = clock();
     await telling.hosts(before, names());
     return changed || decided.reopening !== undefined;
   }
@@ -309,13 +367,29 @@ export function createController(options: ControllerOptions): Controller {
     pass: async (how) => {
       try {
         await converge(steps, how);
+        summarize();
       } catch (error) {
         const { code, message } = asPlumbError(error);
+        // what was taken in and not brought to an end is lost
+        if (underway || code === 'STORE_EMPTIED') forget();
+        underway = false;
         await telling.tellOnce({ level: 'error', reason: 'PassFailed', message: `${message} [${code}]` });
         throw error;
       }
     },
     listen: () => (fleet ? listen() : Promise.resolve(false)),
     view: () => ({ catalog, notice: notice() }),
+    verdict: () => {
+      const now = notice();
+      return now && image && summary.verdict(now);
+    },
+    sight: async () => {
+      const now = image;
+      if (!now) return undefined;
+      await now.refresh();
+      const { assignments, reports } = now.whereabouts;
+      return { notice: notice(), placements: now.book.placements, assignments, reports };
+    },
+    forget,
   };
 }

@@ -63,6 +63,7 @@ export function createFleetController(options: FleetControllerOptions): FleetCon
     onChange: (leads) => {
       log.info({ holder }, leads ? 'leads' : 'stands by');
       if (!leads) return;
+      controller.forget();
       control.ring();
       const message = `${nameIn(holder)} leads`;
       journal

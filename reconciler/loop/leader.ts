@@ -51,7 +51,10 @@ export function createLeader(options: LeaderOptions): Leader {
   async function renew(): Promise<void> {
     const asked = clock();
     try {
+      const before = lease?.fence;
       lease = await leases.acquire(name, holder, ttl);
+      // somebody else held it meanwhile: it is won anew
+      if (lease && before !== undefined && lease.fence !== before) told = false;
       if (lease) sureUntil = asked + ttl * SURE;
     } catch (error) {
       log.warn({ err: error, lease: name }, 'lease not renewed');

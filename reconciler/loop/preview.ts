@@ -15,7 +15,7 @@ import { project } from '../plan/project.ts';
 import type { FleetPlan } from '../plan/render.ts';
 import { recordOf, stepsOf } from '../plan/steps.ts';
 import { summarize } from '../plan/waves.ts';
-import { decidePlacing } from './controller.ts';
+import { decidePlacing } from './deciding.ts';
 import type { Known } from './view.ts';
 
 export interface PreviewInput {

@@ -63,7 +63,10 @@ export interface StatusInput {
 
 const DEGRADED = new Set(['CrashLoop', 'ProbeFailed']);
 
-function replicaItem(input: StatusInput, placement: Placement): StatusItem {
+/** What is said of a replica by the host where it is placed. */
+type ItemInput = Omit<StatusInput, 'placements'>;
+
+function replicaItem(input: ItemInput, placement: Placement): StatusItem {
   const { replica, host, address } = placement;
   const report = input.reports.get(host);
   const assignment = input.assignments.get(host);
@@ -120,14 +123,98 @@ function healthOf(seen: ReplicaReport | undefined): HealthWord {
   return 'Progressing';
 }
 
+const WORST_FIRST: readonly HealthWord[] = ['Degraded', 'Missing', 'Progressing', 'Suspended', 'Healthy'];
+
 function worst(items: readonly StatusItem[]): HealthWord {
-  const order: readonly HealthWord[] = ['Degraded', 'Missing', 'Progressing', 'Suspended', 'Healthy'];
-  return order.find((word) => items.some(({ health }) => health === word)) ?? 'Healthy';
+  return WORST_FIRST.find((word) => items.some(({ health }) => health === word)) ?? 'Healthy';
 }
 
-function healthOfAll(notice: Notice | undefined, stalled: boolean, items: readonly StatusItem[]): HealthWord {
-  if (stalled || (notice?.lost.length ?? 0) > 0) return 'Degraded';
-  return (notice?.awaited.length ?? 0) > 0 ? 'Progressing' : worst(items);
+/** The replicas that are placed on a host. */
+export function hostItems(input: ItemInput, placements: ReadonlyMap<string, Placement>): readonly StatusItem[] {
+  return [...placements.values()].map((placement) => replicaItem(input, placement));
+}
+
+/** The replicas that found no place. */
+export function unplaceableItems(notice: Notice | undefined): readonly StatusItem[] {
+  return (notice?.unplaceable ?? []).map(({ replica, message }) => ({
+    ref: refOf('replica', replica),
+    host: '',
+    sync: 'OutOfSync',
+    health: 'Missing',
+    reason: `Unplaceable: ${message}`,
+  }));
+}
+
+/** Numbers of replicas and hosts, from which the state of the whole follows. */
+export type Totals = Readonly<
+  Record<'items' | 'unsynced' | 'unknown' | 'behind' | 'unsettled' | 'stalled' | HealthWord, number>
+>;
+
+/** Totals of nothing. */
+export const NOTHING: Totals = {
+  ...{ items: 0, unsynced: 0, unknown: 0, behind: 0, unsettled: 0, stalled: 0 },
+  ...{ Degraded: 0, Missing: 0, Progressing: 0, Suspended: 0, Healthy: 0 },
+};
+
+/** Totals with others added, or with sign −1 taken away. */
+export function sumOf(one: Totals, other: Totals, sign: 1 | -1): Totals {
+  const keys = Object.keys(NOTHING) as (keyof Totals)[];
+  return Object.fromEntries(keys.map((key) => [key, one[key] + sign * other[key]])) as unknown as Totals;
+}
+
+/** Totals of replicas, of what hosts were told and of what they said. */
+export function totalsOf(
+  items: readonly StatusItem[],
+  assignments: Iterable<Assignment>,
+  reports: ReadonlyMap<string, Report>,
+): Totals {
+  const totals = { ...NOTHING };
+  for (const { sync, health } of items) {
+    totals.items += 1;
+    totals[health] += 1;
+    if (sync !== 'Synced') totals.unsynced += 1;
+    if (sync === 'Unknown') totals.unknown += 1;
+  }
+  for (const { host, generation } of assignments) if (reports.get(host)?.generation !== generation) totals.behind += 1;
+  for (const { conditions } of reports.values()) {
+    if (!conditions.some(({ type, status }) => type === 'Ready' && status)) totals.unsettled += 1;
+    if (conditions.some(({ type, status }) => type === 'Stalled' && status)) totals.stalled += 1;
+  }
+  return totals;
+}
+
+export type Verdict = Pick<Status, 'sync' | 'health'>;
+
+/** A pause without end waits for a person. */
+function pausedIn({ rollouts = [] }: Pick<Notice, 'rollouts'>): readonly RolloutRecord[] {
+  return rollouts.filter(({ stage, until }) => stage === 'paused' && until === undefined);
+}
+
+/** What waits for a person. */
+export function heldIn(notice: Pick<Notice, 'held' | 'rollouts'>): readonly string[] {
+  return [...notice.held, ...pausedIn(notice).map(({ message }) => message)];
+}
+
+/** How the whole is, by its totals and by what the controller says. */
+export function verdictOf(notice: Notice | undefined, totals: Totals): Verdict {
+  if (!notice) return { sync: 'Unknown', health: worstOf(totals, totals.stalled > 0) };
+  const { rollouts = [], held, published, source, waiting, problems, lost, awaited, draining = [] } = notice;
+  // hosts have yet to be told of a revision just seen, or of replicas whose turn in a rollout has not come
+  const told = published === source.revision && waiting === 0;
+  // what cannot be read is kept as it runs: that is not what Git says; nor is a change over before its controller says so
+  const drained = draining.every(({ staying, leaving }) => staying.length + leaving.length === 0);
+  const asAsked = held.length === 0 && problems === 0 && told && drained && rollouts.length === 0;
+  const synced = totals.unsynced + totals.behind + totals.unsettled === 0 && asAsked;
+  const gaveUp = rollouts.some(({ failed }) => failed !== undefined);
+  const degraded = totals.stalled > 0 || gaveUp || lost.length > 0;
+  return {
+    sync: totals.unknown > 0 ? 'Unknown' : synced ? 'Synced' : 'OutOfSync',
+    health: !degraded && awaited.length > 0 ? 'Progressing' : worstOf(totals, degraded),
+  };
+}
+
+function worstOf(totals: Totals, degraded: boolean): HealthWord {
+  return degraded ? 'Degraded' : (WORST_FIRST.find((word) => totals[word] > 0) ?? 'Healthy');
 }
 
 function timeOf(ms: number): string {
@@ -153,49 +240,25 @@ function drainMessages({ notice }: StatusInput): readonly string[] {
 
 /** The state of everything that Git asks for, one item a replica. */
 export function statusOf(input: StatusInput): Status {
-  const { notice } = input;
-  const items = [...input.placements.values()].map((placement) => replicaItem(input, placement));
-  for (const { replica, message } of notice?.unplaceable ?? [])
-    items.push({
-      ref: refOf('replica', replica),
-      host: '',
-      sync: 'OutOfSync',
-      health: 'Missing',
-      reason: `Unplaceable: ${message}`,
-    });
+  const { notice, assignments } = input;
+  const items = [...hostItems(input, input.placements), ...unplaceableItems(notice)];
   const collator = new Intl.Collator('en', { numeric: true });
   items.sort((a, b) => collator.compare(a.ref, b.ref));
   const reports = [...input.reports.values()];
   const stalled = reports.flatMap(({ host, conditions }) =>
     conditions.filter(({ type, status }) => type === 'Stalled' && status).map(({ message }) => `${host}: ${message}`),
   );
-  const behind = [...input.assignments.values()].some(
-    ({ host, generation }) => input.reports.get(host)?.generation !== generation,
-  );
-  const settled = reports.every(({ conditions }) => conditions.some(({ type, status }) => type === 'Ready' && status));
-  const problems = notice?.problems ?? 0;
   const rollouts = notice?.rollouts ?? [];
-  const gaveUp = rollouts.some(({ failed }) => failed !== undefined);
-  // a pause without end waits for a person
-  const paused = rollouts.filter(({ stage, until }) => stage === 'paused' && until === undefined);
-  const held = [...(notice?.held ?? []), ...paused.map(({ message }) => message)];
-  // hosts have yet to be told of a revision just seen, or of replicas whose turn in a rollout has not come
-  const told = notice !== undefined && notice.published === notice.source.revision && notice.waiting === 0;
-  // what cannot be read is kept as it runs: that is not what Git says; nor is a change over before its controller says so
-  const drained = (notice?.draining ?? []).every(({ staying, leaving }) => staying.length + leaving.length === 0);
-  const asAsked = held.length === 0 && problems === 0 && told && drained && rollouts.length === 0;
-  const synced = items.every(({ sync }) => sync === 'Synced') && !behind && settled && asAsked;
-  const unknown = notice === undefined || items.some(({ sync }) => sync === 'Unknown');
+  const paused = pausedIn({ rollouts });
   return {
     version: 1,
     revision: notice?.source.revision ?? '',
-    sync: unknown ? 'Unknown' : synced ? 'Synced' : 'OutOfSync',
-    health: healthOfAll(notice, stalled.length > 0 || gaveUp, items),
+    ...verdictOf(notice, totalsOf(items, assignments.values(), input.reports)),
     items,
     ...(notice ? { source: notice.source } : {}),
-    problems,
+    problems: notice?.problems ?? 0,
     limitations: reports.flatMap(({ limitations }) => limitations),
-    held,
+    held: notice ? heldIn(notice) : [],
     messages: [
       ...lostMessages(input),
       ...drainMessages(input),

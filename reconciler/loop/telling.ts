@@ -1,5 +1,6 @@
 import type { Catalog } from '../model/catalog.ts';
 import type { EntryDraft } from '../model/journal.ts';
+import type { Notice } from '../model/notice.ts';
 import type { Journal } from '../model/store.ts';
 import { counted } from '../model/words.ts';
 import type { Log } from './agent-state.ts';
@@ -24,6 +25,14 @@ export interface Telling {
   source(url: string, error: string | undefined, before: string | undefined): Promise<void>;
   /** Hosts that were lost, and are heard of again. */
   hosts(before: readonly string[], now: readonly string[]): Promise<void>;
+  /** What an audit found otherwise than it was taken to be. */
+  differs(things: readonly string[], why: string): Promise<void>;
+}
+
+/** What is worth posting: not that Git was looked at once more. */
+export function contentOf(notice: Notice): string {
+  const { fetchedAt, ...rest } = notice.source;
+  return JSON.stringify({ ...notice, source: rest.error === undefined ? rest : { ...rest, fetchedAt } });
 }
 
 /** Tells in a journal. One that takes nothing (a full disk) keeps nobody from working. */
@@ -68,6 +77,11 @@ export function createTelling(journal: Pick<Journal, 'append'>, log: Log): Telli
         });
       if (error === undefined && before !== undefined)
         await tell({ level: 'info', reason: 'SourceRecovered', message: url });
+    },
+    differs: async (things, why) => {
+      const some = things.slice(0, 3).join(', ') + (things.length > 3 ? ', …' : '');
+      const message = `an audit of everything found ${counted(things.length, 'thing')} otherwise (${some}): ${why}; it is put right`;
+      await tell({ level: 'warn', reason: 'AuditDiffers', message });
     },
     hosts: async (before, now) => {
       for (const host of now.filter((name) => !before.includes(name)))

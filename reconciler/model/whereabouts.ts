@@ -10,6 +10,8 @@ export interface Whereabouts {
   apps(): Iterable<string>;
   /** The placements of an App, by replica. */
   placed(app: string): ReadonlyMap<string, Placement>;
+  /** The placements on a host, by replica. */
+  on(host: string): ReadonlyMap<string, Placement>;
   /** What hosts were last told to run of an App: more than one entry of a replica during a move. */
   told(app: string): Iterable<AssignedReplica>;
   /** What a replica was last told to be: where it is placed, if it was told there. */
@@ -44,15 +46,15 @@ function first(list: readonly AssignedReplica[], home: string | undefined): Assi
   return best;
 }
 
+/** Values by App or host, and replica; where there is none, the name is not there. */
 type Shelf<V> = Map<string, Map<string, V>>;
 
-/** An App without any is not there. */
-function put<V>(shelf: Shelf<V>, app: string, replica: string, value: V | undefined): void {
-  const mine = shelf.get(app) ?? new Map<string, V>();
+function put<V>(shelf: Shelf<V>, name: string, replica: string, value: V | undefined): void {
+  const mine = shelf.get(name) ?? new Map<string, V>();
   if (value === undefined) mine.delete(replica);
   else mine.set(replica, value);
-  if (mine.size === 0) shelf.delete(app);
-  else shelf.set(app, mine);
+  if (mine.size === 0) shelf.delete(name);
+  else shelf.set(name, mine);
 }
 
 /** Whereabouts of these; more may be told of later. */
@@ -62,6 +64,7 @@ export function createWhereabouts(
   reports: Iterable<Report> = [],
 ): LiveWhereabouts {
   const placed: Shelf<Placement> = new Map();
+  const homes: Shelf<Placement> = new Map();
   const told: Shelf<readonly AssignedReplica[]> = new Map();
   const lastAssignments = new Map<string, Assignment>();
   const lastReports = new Map<string, Report>();
@@ -78,7 +81,15 @@ export function createWhereabouts(
     lastAssignments.set(host, assignment);
   };
 
-  for (const [replica, placement] of placements) put(placed, placement.app, replica, placement);
+  const place = (replica: string, placement: Placement | undefined): void => {
+    const app = appOf(replica);
+    const before = placed.get(app)?.get(replica);
+    if (before) put(homes, before.host, replica, undefined);
+    if (placement) put(homes, placement.host, replica, placement);
+    put(placed, app, replica, placement);
+  };
+
+  for (const [replica, placement] of placements) place(replica, placement);
   for (const assignment of assignments) assign(assignment);
   for (const report of reports) lastReports.set(report.host, report);
   return {
@@ -86,14 +97,14 @@ export function createWhereabouts(
     reports: lastReports,
     apps: () => new Set([...placed.keys(), ...told.keys()]),
     placed: (app) => placed.get(app) ?? NOWHERE,
+    on: (host) => homes.get(host) ?? NOWHERE,
     told: (app) => [...(told.get(app)?.values() ?? [])].flat(),
     toldOf: (replica) => {
       const app = appOf(replica);
       return first(entries(app, replica), placed.get(app)?.get(replica)?.host);
     },
     place: (deltas) => {
-      for (const delta of deltas)
-        if (delta.type === 'placement') put(placed, appOf(delta.replica), delta.replica, delta.placement);
+      for (const delta of deltas) if (delta.type === 'placement') place(delta.replica, delta.placement);
     },
     assign,
     report: (report) => {

@@ -5,7 +5,7 @@ import type { Catalog, HostSpec, Resource, ZoneSpec } from '../model/catalog.ts'
 import { amountOf, demandFrom, NOTHING } from '../model/demand.ts';
 import type { Demand } from '../model/demand.ts';
 import { canonical } from '../model/fingerprint.ts';
-import type { Report } from '../model/replica.ts';
+import type { HostFacts, Report } from '../model/replica.ts';
 import type { HostRecord, Proposal, ReservationState } from '../model/reservations.ts';
 
 /** A host as placing sees it: what the commit knows, and the labels that selectors ask for. */
@@ -22,9 +22,10 @@ function zoneOf(host: Resource<HostSpec>, zones: readonly Resource<ZoneSpec>[]):
   return zones.find((zone) => selects(zone.spec.hosts, host.labels));
 }
 
-/** The Zones in the order in which they are asked whether a host is theirs. */
-const zonesOf = ({ zones }: Catalog): readonly Resource<ZoneSpec>[] =>
-  [...zones.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+/** The Zones of a catalog in the order in which they are asked whether a host is theirs. */
+export function zonesOf({ zones }: Catalog): readonly Resource<ZoneSpec>[] {
+  return [...zones.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
 
 /** The hosts of each Zone of the catalog, by name. */
 export function byZone(catalog: Catalog): ReadonlyMap<string, readonly string[]> {
@@ -50,9 +51,36 @@ export function allocatable(
 }
 
 /**
- * The hosts that can be placed on, by name: each Host of the catalog that is in a Zone and whose machine has reported, now
- * or (when its report is lost) before the snapshot. One that is lost takes nothing new. A host without rack or switch is its own, so that spreading still works.
+ * A Host of the catalog as it can be placed on, if it is in a Zone and its machine has reported, now or (when its report is
+ * lost) before. One that is lost takes nothing new. A host without rack or switch is its own, so that spreading still works.
  */
+export function hostView(
+  host: Resource<HostSpec>,
+  zones: readonly Resource<ZoneSpec>[],
+  facts: Pick<HostFacts, 'capacity' | 'platform'> | undefined,
+  before: HostRecord | undefined,
+  isLost: boolean,
+): HostView | undefined {
+  const zone = zoneOf(host, zones);
+  const { capacity: reported, platform } = facts ?? {};
+  if (!zone || (!reported && !before)) return undefined;
+  const { capacity, topology, schedulable, drain, performance } = host.spec;
+  const record: HostRecord = {
+    host: host.name,
+    zone: zone.name,
+    state: schedulable && !drain && !isLost ? 'open' : 'closed',
+    epoch: before?.epoch ?? 1,
+    allocatable: reported
+      ? allocatable({ ...reported, ...capacity }, zone.spec, performance)
+      : (before?.allocatable ?? NOTHING),
+    rack: topology.rack ?? host.name,
+    switch: topology.switch ?? host.name,
+  };
+  const is = platform === undefined ? {} : { platform };
+  return { record, labels: host.labels, ...is, ...(isLost ? { lost: true } : {}) };
+}
+
+/** The hosts that can be placed on, by name. */
 export function hostViews(
   catalog: Catalog,
   reports: readonly Report[],
@@ -61,29 +89,12 @@ export function hostViews(
 ): readonly HostView[] {
   const facts = new Map(reports.map((report) => [report.host, report.facts]));
   const zones = zonesOf(catalog);
-  const views: HostView[] = [];
-  for (const host of [...catalog.hosts.values()].sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    const zone = zoneOf(host, zones);
-    const before = snapshot.hosts.get(host.name);
-    const { capacity: reported, platform } = facts.get(host.name) ?? {};
-    if (!zone || (!reported && !before)) continue;
-    const { capacity, topology, schedulable, drain, performance } = host.spec;
-    const isLost = lost.has(host.name);
-    const record: HostRecord = {
-      host: host.name,
-      zone: zone.name,
-      state: schedulable && !drain && !isLost ? 'open' : 'closed',
-      epoch: before?.epoch ?? 1,
-      allocatable: reported
-        ? allocatable({ ...reported, ...capacity }, zone.spec, performance)
-        : (before?.allocatable ?? NOTHING),
-      rack: topology.rack ?? host.name,
-      switch: topology.switch ?? host.name,
-    };
-    const is = platform === undefined ? {} : { platform };
-    views.push({ record, labels: host.labels, ...is, ...(isLost ? { lost: true } : {}) });
-  }
-  return views;
+  return [...catalog.hosts.values()]
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((host) => {
+      const { name } = host;
+      return hostView(host, zones, facts.get(name), snapshot.hosts.get(name), lost.has(name)) ?? [];
+    });
 }
 
 function unreadable(catalog: Catalog, record: HostRecord): boolean {

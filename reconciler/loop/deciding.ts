@@ -1,0 +1,69 @@
+import type { Catalog } from '../model/catalog.ts';
+import type { Draining, LostHost, Reopening } from '../model/notice.ts';
+import type { RolloutRecord } from '../model/release.ts';
+import type { Assignment, Report } from '../model/replica.ts';
+import type { ReservationState } from '../model/reservations.ts';
+import type { Scope } from '../model/whereabouts.ts';
+import { hostViews } from '../place/hosts.ts';
+import type { HostView } from '../place/hosts.ts';
+import { place, type PlaceResult } from '../place/place.ts';
+import type { PlaceInput } from '../place/survey.ts';
+import { overBudget } from '../plan/budget.ts';
+import { reserving } from '../plan/reserve.ts';
+import type { Image } from './image.ts';
+
+/** What placing is decided by. */
+export interface Seen extends Pick<PlaceInput, 'kept' | 'scope'> {
+  readonly snapshot: ReservationState;
+  readonly reports: readonly Report[];
+  readonly assignments: readonly Assignment[];
+  readonly lost?: readonly LostHost[];
+  /** Where somebody keeps them; else they are made of the others. */
+  readonly hosts?: readonly HostView[];
+}
+
+export interface Decided {
+  readonly placed: PlaceResult;
+  /** Why the deletion budget holds some of it. */
+  readonly held?: string;
+  /** The catalog with what the budget keeps. */
+  readonly catalog: Catalog;
+}
+
+/** What a pass of a controller has seen. */
+export interface FleetSeen extends Seen {
+  readonly image: Image;
+  /** How far drains were after the last pass. */
+  readonly drains: readonly Draining[];
+  /** What is remembered of changes under way, whoever led then. */
+  readonly records: readonly RolloutRecord[];
+  /** How far the store of a fleet is on its way back that was emptied; undefined when it is open. */
+  readonly reopening: Reopening | undefined;
+  /** Hosts that must be heard before their Zones open. */
+  readonly awaited: readonly string[];
+  /** In an audit: what a pass that is none would have looked at. */
+  readonly expected?: Scope;
+}
+
+/** What it decided then. */
+export interface Planned extends Decided {
+  readonly seen: FleetSeen;
+}
+
+/** Where everything goes, within the deletion budget. Pure. */
+export function decidePlacing(
+  catalog: Catalog,
+  seen: Seen,
+  now: number,
+  allowDeletions: boolean,
+  records: readonly RolloutRecord[] = [],
+): Decided {
+  const lost = new Set(seen.lost?.map(({ host }) => host));
+  const hosts = seen.hosts ?? hostViews(catalog, seen.reports, seen.snapshot, lost);
+  const placing = (by: Catalog): PlaceResult => place({ catalog: reserving(by, records), ...seen, hosts, now });
+  const attempt = placing(catalog);
+  const over = overBudget(attempt, catalog.fleet.spec.deletions, seen.snapshot.placements.size, allowDeletions);
+  if (!over) return { placed: attempt, catalog };
+  const careful: Catalog = { ...catalog, budgetKeeps: over.kept };
+  return { placed: placing(careful), held: over.message, catalog: careful };
+}

@@ -1,0 +1,46 @@
+import type { Notice } from '../model/notice.ts';
+import type { Whereabouts } from '../model/whereabouts.ts';
+import {
+  hostItems,
+  NOTHING,
+  sumOf,
+  totalsOf,
+  unplaceableItems,
+  verdictOf,
+  type Totals,
+  type Verdict,
+} from './status.ts';
+
+/** How the whole is, kept host by host: the cost grows with the hosts of which something is new. */
+export interface Summary {
+  update(hosts: Iterable<string>, at: Whereabouts, notice: Notice): void;
+  /** With the number of replicas. */
+  verdict(notice: Notice): Verdict & { readonly items: number };
+  forget(): void;
+}
+
+/** A summary of nothing. */
+export function createSummary(): Summary {
+  const known = new Map<string, Totals>();
+  let sum = NOTHING;
+  return {
+    update: (hosts, at, notice) => {
+      for (const host of hosts) {
+        const { assignments, reports } = at;
+        const [assignment, report] = [assignments.get(host), reports.get(host)];
+        const items = hostItems({ notice, assignments, reports }, at.on(host));
+        const totals = totalsOf(items, assignment ? [assignment] : [], new Map(report ? [[host, report]] : []));
+        sum = sumOf(sumOf(sum, known.get(host) ?? NOTHING, -1), totals, 1);
+        known.set(host, totals);
+      }
+    },
+    verdict: (notice) => {
+      const all = sumOf(sum, totalsOf(unplaceableItems(notice), [], new Map()), 1);
+      return { ...verdictOf(notice, all), items: all.items };
+    },
+    forget: () => {
+      known.clear();
+      sum = NOTHING;
+    },
+  };
+}

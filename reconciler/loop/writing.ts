@@ -1,0 +1,54 @@
+import type { Assignment } from '../model/replica.ts';
+import type { Proposal } from '../model/reservations.ts';
+import type { Store } from '../model/store.ts';
+import { commitAll } from './commits.ts';
+import type { Image } from './image.ts';
+
+/** What a controller writes with. */
+export interface WritingOptions {
+  readonly store: Pick<Store, 'reservations' | 'mailbox'>;
+  readonly clock: () => number;
+  /** Throws once another controller leads. Asked before each write. */
+  readonly mustLead: () => void;
+}
+
+/** What a controller writes of placements and Assignments, with its image kept true. */
+export interface Writing {
+  commit(image: Image, revision: string, proposals: readonly Proposal[]): Promise<void>;
+  /** Stores the Assignments that are new. One that another has overtaken is read instead. */
+  publish(image: Image, all: readonly Assignment[]): Promise<void>;
+}
+
+/** Assignments that are stored at once. */
+const AT_ONCE = 16;
+/** Proposals that are committed before their deltas are taken in: a store keeps those of so many commits only. */
+const COMMITS = 50_000;
+
+/** Writes to a store. */
+export function createWriting({ store, clock, mustLead }: WritingOptions): Writing {
+  const { reservations, mailbox } = store;
+  return {
+    commit: async (image, revision, proposals) => {
+      for (let at = 0; at < proposals.length; at += COMMITS) {
+        mustLead();
+        const id = `${revision}-${String(image.cursor())}`;
+        await commitAll(reservations, { id, now: clock(), proposals: proposals.slice(at, at + COMMITS) });
+        await image.refresh();
+      }
+    },
+    publish: async (image, all) => {
+      const { whereabouts, unstored } = image;
+      const fresh = all.filter((one) => whereabouts.assignments.get(one.host) !== one || unstored.has(one.host));
+      const source = fresh[Symbol.iterator]();
+      const lane = async (): Promise<void> => {
+        for (let next = source.next(); next.done !== true; next = source.next()) {
+          mustLead();
+          if (await mailbox.assign(next.value)) image.told(next.value);
+          else await image.overtaken(next.value.host);
+        }
+      };
+      const ends = await Promise.allSettled(Array.from({ length: AT_ONCE }, lane));
+      for (const end of ends) if (end.status === 'rejected') throw end.reason;
+    },
+  };
+}

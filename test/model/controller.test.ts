@@ -1,0 +1,274 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { statusOf } from '../../reconciler/loop/status.ts';
+import type { AppSpec, HostSpec } from '../../reconciler/model/catalog.ts';
+import { catalogOf, resources } from '../support/catalog.ts';
+import type { Sketch } from '../support/catalog.ts';
+import { createTwin, onlyNews } from '../support/twins.ts';
+import type { Deed, Stage, Twin } from '../support/twins.ts';
+
+const HOSTS = ['h0', 'h1', 'h2', 'h3'] as const;
+const APPS = ['a', 'b', 'c'] as const;
+
+type HostChange = Partial<HostSpec> & { readonly labels?: Readonly<Record<string, string>> };
+
+type Event =
+  | { readonly type: 'app'; readonly app: string; readonly spec: Partial<AppSpec> | undefined }
+  | { readonly type: 'owner'; readonly app: string; readonly owner: string }
+  | { readonly type: 'host'; readonly host: string; readonly spec: HostChange | undefined }
+  | { readonly type: 'rest'; readonly rest: Partial<Sketch> }
+  | { readonly type: 'report'; readonly host: string; readonly deed: Deed; readonly cpu: number | undefined }
+  | { readonly type: 'round' }
+  | { readonly type: 'silence'; readonly host: string }
+  | { readonly type: 'release'; readonly at: number }
+  | { readonly type: 'close'; readonly host: string }
+  | { readonly type: 'overtake'; readonly host: string; readonly dropped: number }
+  | { readonly type: 'wait'; readonly ms: number }
+  | { readonly type: 'pass' }
+  | { readonly type: 'empty' };
+
+const host = fc.constantFrom(...HOSTS);
+const app = fc.constantFrom(...APPS);
+const rollout = {
+  minReady: 0,
+  canary: { replicas: 1, pause: 10_000 },
+  progressDeadline: 20_000,
+  autoRevert: true,
+} as const;
+const spec: fc.Arbitrary<Partial<AppSpec>> = fc.record(
+  {
+    replicas: fc.nat(4),
+    image: fc.constantFrom('v1', 'v2'),
+    resources: fc.constantFrom(resources(100), resources(300, 32), resources(900, 128)),
+    level: fc.constantFrom(1, 2),
+    network: fc.constantFrom('net', 'other'),
+    hosts: fc.constantFrom({ matchLabels: {} }, { matchLabels: { disk: 'ssd' } }),
+    spread: fc.constantFrom({}, { host: 1 }),
+    maxUnavailable: fc.constantFrom(1, 2),
+    rollout: fc.constant(rollout),
+  },
+  { requiredKeys: ['replicas', 'image'] },
+);
+const hostSpec: fc.Arbitrary<HostChange> = fc.record(
+  {
+    drain: fc.boolean(),
+    schedulable: fc.boolean(),
+    labels: fc.constantFrom({}, { disk: 'ssd' }),
+    topology: fc.constantFrom({}, { rack: 'r1', switch: 's1' }, { rack: 'r2', switch: 's1' }),
+  },
+  { requiredKeys: [] },
+);
+const rest: fc.Arbitrary<Partial<Sketch>> = fc.oneof(
+  fc.record({ heldOwners: fc.constantFrom([], ['team'], ['*']) }),
+  fc.record({ heldObjects: fc.constantFrom([], ['App/a'], ['Host/h1'], ['Network/other']) }),
+  fc.record({ tunings: fc.constantFrom({}, { t: { sysctls: { 'vm.swappiness': '1' } } }) }),
+  fc.record({
+    zones: fc.constantFrom(
+      { main: {} },
+      { main: { overcommit: { cpu: 2, memory: 1 } } },
+      { main: { disruption: { maxUnavailable: { count: 1 } } } },
+    ),
+  }),
+  fc.record({
+    networks: fc.constantFrom({ net: {}, other: { vlan: 20 } }, { net: { mtu: 9000 }, other: { vlan: 20 } }),
+  }),
+);
+const weighted = <T extends Event>(weight: number, arbitrary: fc.Arbitrary<T>) => ({ weight, arbitrary });
+const type = <T extends string>(value: T) => fc.constant(value);
+const event: fc.Arbitrary<Event> = fc.oneof(
+  weighted(12, fc.record({ type: type('pass') })),
+  weighted(6, fc.record({ type: type('app'), app, spec: fc.option(spec, { nil: undefined, freq: 6 }) })),
+  weighted(1, fc.record({ type: type('owner'), app, owner: fc.constantFrom('team', 'other') })),
+  weighted(4, fc.record({ type: type('host'), host, spec: fc.option(hostSpec, { nil: undefined, freq: 8 }) })),
+  weighted(2, fc.record({ type: type('rest'), rest })),
+  weighted(
+    10,
+    fc.record({
+      type: type('report'),
+      host,
+      deed: fc.constantFrom(
+        'serves' as const,
+        'serves' as const,
+        'fails' as const,
+        'idles' as const,
+        'lingers' as const,
+      ),
+      cpu: fc.option(fc.constantFrom(1000, 8000), { nil: undefined, freq: 8 }),
+    }),
+  ),
+  weighted(6, fc.record({ type: type('round') })),
+  weighted(2, fc.record({ type: type('silence'), host })),
+  weighted(2, fc.record({ type: type('release'), at: fc.nat(9) })),
+  weighted(1, fc.record({ type: type('close'), host })),
+  weighted(1, fc.record({ type: type('overtake'), host, dropped: fc.nat(2) })),
+  weighted(4, fc.record({ type: type('wait'), ms: fc.constantFrom(1_000, 9_000, 30_000, 700_000) })),
+  weighted(1, fc.record({ type: type('empty') })),
+);
+
+/** Two controllers that see the same: one keeps what it knows, the other begins anew with each pass. */
+class World {
+  now = 1_000_000;
+  revision = 0;
+  sketch: Sketch = {
+    apps: { a: { replicas: 3 }, b: { replicas: 2, rollout } },
+    hosts: Object.fromEntries(HOSTS.map((name) => [name, {}])),
+    networks: { net: {}, other: { vlan: 20 } },
+  };
+  catalog = catalogOf({ ...this.sketch, revision: 'lines' });
+  readonly silent = new Set<string>();
+  readonly twins: readonly [Twin, Twin];
+
+  constructor() {
+    const stage: Stage = { now: () => this.now, catalog: () => this.catalog };
+    this.twins = [createTwin(stage, false), createTwin(stage, true)];
+  }
+
+  commit(change: Partial<Sketch>): void {
+    this.revision += 1;
+    this.sketch = { ...this.sketch, ...change };
+    // lines and the revisions that wrote them may be older ones where nothing else changed: they are left out
+    this.catalog = { ...catalogOf({ ...this.sketch, revision: 'lines' }), revision: `r${String(this.revision)}` };
+  }
+
+  async both(act: (twin: Twin) => Promise<unknown>): Promise<void> {
+    for (const twin of this.twins) await act(twin);
+  }
+
+  async state(): Promise<readonly [object, object]> {
+    const [one, other] = this.twins;
+    return [await one.state(HOSTS), await other.state(HOSTS)];
+  }
+
+  async pass(): Promise<void> {
+    for (const name of HOSTS) if (!this.silent.has(name)) await this.both((twin) => twin.beat(name));
+    const [one, other] = this.twins;
+    const failed = [await one.pass(), await other.pass()];
+    assert.equal(failed[0], failed[1]);
+    const [kept, anew] = await this.state();
+    assert.deepEqual(kept, anew);
+    const { controller } = one;
+    const sight = failed[0] === '' ? await controller.sight() : undefined;
+    if (!sight) return;
+    const { sync, health, items } = statusOf(sight);
+    assert.deepEqual(controller.verdict(), { sync, health, items: items.length });
+  }
+
+  async round(): Promise<void> {
+    for (const name of HOSTS) if (!this.silent.has(name)) await this.both((twin) => twin.report(name, 'serves'));
+    await this.pass();
+  }
+
+  async happen(one: Event): Promise<void> {
+    const { apps = {}, hosts = {}, owners = {} } = this.sketch;
+    switch (one.type) {
+      case 'app': {
+        const { [one.app]: _before, ...others } = apps;
+        return this.commit({ apps: one.spec ? { ...others, [one.app]: one.spec } : others });
+      }
+      case 'owner':
+        return this.commit({ owners: { ...owners, [one.app]: one.owner } });
+      case 'host': {
+        const { [one.host]: _before, ...others } = hosts;
+        return this.commit({ hosts: one.spec ? { ...others, [one.host]: one.spec } : others });
+      }
+      case 'rest':
+        return this.commit(one.rest);
+      case 'report': {
+        if (this.silent.has(one.host)) return;
+        const { facts } = { facts: one.cpu };
+        const change = facts === undefined ? {} : { facts: factsOf(one.host, facts) };
+        return this.both((twin) => twin.report(one.host, one.deed, change));
+      }
+      case 'round':
+        return this.round();
+      case 'silence':
+        if (!this.silent.delete(one.host)) this.silent.add(one.host);
+        return;
+      case 'release': {
+        const replica = `${APPS[one.at % 3] ?? ''}-${String(Math.floor(one.at / 3))}`;
+        return this.both((twin) => twin.commit([{ op: 'release', replica, quarantineUntil: this.now + 5_000 }]));
+      }
+      case 'close': {
+        const record = { host: one.host, zone: 'main', state: 'closed' as const, epoch: 1, rack: 'x', switch: 'x' };
+        const allocatable = { cpu: 4000, memory: 2 ** 32, pids: 4096 };
+        return this.both((twin) => twin.commit([{ op: 'host', record: { ...record, allocatable } }]));
+      }
+      case 'overtake':
+        return this.both((twin) => twin.overtake(one.host, one.dropped));
+      case 'wait':
+        this.now += one.ms;
+        return;
+      case 'empty':
+        for (const twin of this.twins) twin.empty();
+        return;
+      case 'pass':
+        return this.pass();
+    }
+  }
+}
+
+function factsOf(name: string, cpu: number): NonNullable<Parameters<Twin['report']>[2]>['facts'] & object {
+  const capacity = { cpu, memory: 2 ** 32, pids: 4096 };
+  return { hostname: name, machineId: name, addresses: [], capacity, kernel: '6.1', cgroup: 'v2' };
+}
+
+describe('a controller that looks only at what changed', () => {
+  it('does what one does that begins anew with each pass, whatever happens; audits find nothing', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(event, { maxLength: 60, size: 'max' }), async (events) => {
+        const world = new World();
+        await world.round();
+        await world.round();
+        for (const one of events) await world.happen(one);
+        for (let more = 0; more < 4; more += 1) await world.round();
+        world.now += 700_000;
+        await world.round();
+        for (const { told } of world.twins)
+          assert.deepEqual(
+            told.filter((text) => text.startsWith('AuditDiffers')),
+            [],
+          );
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('asks the store only what is new when there is nothing to do, and writes nothing', async () => {
+    const world = new World();
+    for (let more = 0; more < 4; more += 1) await world.round();
+    const [kept] = world.twins;
+    assert.equal(kept.controller.verdict()?.sync, 'Synced');
+    kept.calls();
+    for (let more = 0; more < 3; more += 1) assert.equal(await kept.pass(), '');
+    const calls = kept.calls();
+    assert.ok(onlyNews(calls), calls.join());
+    assert.equal(calls.length, 6);
+    // a Report that changes nothing costs one more look, at that Report
+    await kept.report('h1', 'serves');
+    assert.equal(await kept.pass(), '');
+    assert.deepEqual([...kept.calls()].sort(), ['mailbox.news', 'mailbox.reports', 'reservations.since']);
+  });
+
+  it('says so when an audit finds what it would not have looked at, and puts it right', async () => {
+    const world = new World();
+    for (let more = 0; more < 4; more += 1) await world.round();
+    const [kept] = world.twins;
+    // a commit that is never told of: as if it had been missed
+    await kept.hide(() => kept.commit([{ op: 'release', replica: 'a-1', quarantineUntil: 0 }]));
+    await kept.pass();
+    assert.equal(
+      kept.told.some((text) => text.startsWith('AuditDiffers')),
+      false,
+    );
+    world.now += 700_000;
+    for (const name of HOSTS) await kept.beat(name);
+    assert.equal(await kept.pass(), '');
+    assert.ok(
+      kept.told.some((text) => text.startsWith('AuditDiffers') && text.includes('placements/a-1')),
+      kept.told.join('\n'),
+    );
+    const state = (await kept.state(HOSTS)) as { placements: Record<string, unknown> };
+    assert.ok(state.placements['a-1']);
+  });
+});

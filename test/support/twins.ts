@@ -1,0 +1,219 @@
+import { isDeepStrictEqual } from 'node:util';
+import { createController } from '../../reconciler/loop/controller.ts';
+import type { Controller } from '../../reconciler/loop/controller.ts';
+import { HOST_LEASE, HOST_TTL } from '../../reconciler/loop/hearing.ts';
+import type { Catalog } from '../../reconciler/model/catalog.ts';
+import { PlumbError } from '../../reconciler/model/errors.ts';
+import type { EntryDraft } from '../../reconciler/model/journal.ts';
+import { incarnationOf } from '../../reconciler/model/rollout.ts';
+import type { Assignment, Report } from '../../reconciler/model/replica.ts';
+import type { Proposal } from '../../reconciler/model/reservations.ts';
+import type { Committed, Store } from '../../reconciler/model/store.ts';
+import { createLedger } from '../../reconciler/store/embedded/ledger.ts';
+import { createMemory } from '../../reconciler/store/embedded/memory.ts';
+import {
+  createBulletin,
+  createLeases,
+  createMailbox,
+  createReservations,
+} from '../../reconciler/store/embedded/ports.ts';
+import { reportOf } from './catalog.ts';
+
+const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined };
+
+type Ports = Omit<Store, 'journal' | 'close'>;
+
+/** The ports of the embedded store without a disk. */
+function portsInMemory(clock: () => number): Ports {
+  const memory = createMemory();
+  const nowhere = { append: () => Promise.resolve(), compact: () => Promise.resolve(), close: () => Promise.resolve() };
+  const ledger = createLedger(memory, nowhere, clock);
+  return {
+    reservations: createReservations(ledger, clock),
+    leases: createLeases(ledger, clock),
+    mailbox: createMailbox(ledger, memory),
+    bulletin: createBulletin(ledger),
+  };
+}
+
+/** How a host does what it was told: all of it, all but that nothing serves, nothing at all, or not even let go of what was. */
+export type Deed = 'serves' | 'fails' | 'idles' | 'lingers';
+
+/** A store that can be emptied, a controller on it, and hosts that report. */
+export interface Twin {
+  readonly controller: Controller;
+  /** Events told, `REASON message`. */
+  readonly told: readonly string[];
+  /** Calls of the store, `port.method`, since they were taken last. */
+  calls(): readonly string[];
+  /** A pass; gives what it threw, by its code. */
+  pass(): Promise<string>;
+  report(host: string, deed: Deed, change?: Partial<Report>): Promise<void>;
+  /** A host is heard of now. */
+  beat(host: string): Promise<void>;
+  /** Somebody else commits something, or tells a host something. */
+  commit(proposals: readonly Proposal[]): Promise<void>;
+  overtake(host: string, dropped: number): Promise<void>;
+  /** The controller does not hear what is committed by this. */
+  hide(work: () => Promise<void>): Promise<void>;
+  empty(): void;
+  /** All that is in the store, but for what only says when. */
+  state(hosts: readonly string[]): Promise<object>;
+}
+
+/** What the world of both twins is: the same for both. */
+export interface Stage {
+  readonly now: () => number;
+  readonly catalog: () => Catalog;
+}
+
+/** A twin; `anew` lets its controller know nothing from one pass to the next. */
+export function createTwin({ now, catalog }: Stage, anew: boolean): Twin {
+  let ports = portsInMemory(now);
+  let emptied = false;
+  let calls: string[] = [];
+  let requests = 0;
+  let hidden = -1;
+  const told: string[] = [];
+  const machines = new Map<string, Assignment>();
+
+  const without = (commits: readonly Committed[]): readonly Committed[] =>
+    commits.map((one) => (one.cursor === hidden ? { ...one, deltas: [] } : one));
+
+  /** A port as the controller sees it: of an emptied store it learns by its next call. */
+  function seen<K extends keyof Ports>(name: K): Ports[K] {
+    return new Proxy({} as Ports[K], {
+      get:
+        (_none, method) =>
+        (...args: unknown[]) => {
+          calls.push(`${name}.${String(method)}`);
+          if (emptied) {
+            emptied = false;
+            return Promise.reject(new PlumbError('STORE_EMPTIED', 'emptied'));
+          }
+          const port = ports[name];
+          const answer = (Reflect.get(port, method) as (...given: unknown[]) => unknown).apply(port, args);
+          return method === 'since' ? (answer as ReturnType<Ports['reservations']['since']>).then(without) : answer;
+        },
+    });
+  }
+
+  const store = {
+    reservations: seen('reservations'),
+    leases: seen('leases'),
+    mailbox: seen('mailbox'),
+    bulletin: seen('bulletin'),
+    journal: {
+      append: (drafts: readonly EntryDraft[]) => {
+        for (const draft of drafts) if (draft.type === 'event') told.push(`${draft.reason} ${draft.message}`);
+        return Promise.resolve([]);
+      },
+    },
+  } as unknown as Store;
+  const controller = createController({
+    repository: {
+      fetch: () =>
+        Promise.resolve({ url: 'u', ref: 'main', revision: catalog().revision, fetchedAt: now(), notes: [] }),
+      catalog: () => Promise.resolve(catalog()),
+      commit: () => Promise.resolve({ author: 'Ann', subject: 'change' }),
+    },
+    store,
+    allowDeletions: false,
+    clock: now,
+    log: quiet,
+    fleet: { leads: () => true },
+  });
+
+  async function report(host: string, deed: Deed, change: Partial<Report> = {}): Promise<void> {
+    const stored = await ports.mailbox.assignment(host);
+    const before = machines.get(host);
+    if (stored && deed !== 'idles') machines.set(host, stored);
+    const mine = machines.get(host);
+    const ready = deed !== 'fails';
+    const replicas = (mine?.replicas ?? []).map((replica) => ({
+      id: replica.id,
+      phase: ready ? ('Ready' as const) : ('Starting' as const),
+      ready,
+      restarts: 0,
+      fingerprint: 'f',
+      incarnation: incarnationOf(replica),
+      ...(ready ? {} : { reason: 'ProbeFailed' }),
+    }));
+    const left = deed === 'lingers' ? (before?.replicas ?? []) : [];
+    const observed = [...new Set([...replicas, ...left].map(({ id }) => id))].flatMap((id) => [
+      { known: true as const, ref: `container/${id}` as const, owned: true, state: {} },
+      { known: true as const, ref: `cgroup/${id}` as const, owned: true, state: { memory: 2 ** 26 } },
+    ]);
+    const generation = mine?.generation ?? 0;
+    const conditions = [
+      { type: 'Ready' as const, status: ready, reason: 'x', message: '', observedGeneration: generation },
+    ];
+    const kept = !stored && mine ? { kept: mine } : {};
+    await ports.mailbox.report(
+      reportOf(host, {}, { generation, replicas, observed, conditions, at: now(), ...kept, ...change }),
+    );
+  }
+
+  return {
+    controller,
+    told,
+    calls: () => {
+      const taken = calls;
+      calls = [];
+      return taken;
+    },
+    pass: async () => {
+      if (anew) controller.forget();
+      try {
+        await controller.pass({ look: true, allow: false });
+        return '';
+      } catch (error) {
+        return error instanceof PlumbError ? error.code : String(error);
+      }
+    },
+    report,
+    beat: async (host) => {
+      await ports.leases.acquire(HOST_LEASE + host, host, HOST_TTL);
+    },
+    commit: async (proposals) => {
+      await ports.reservations.commit({ id: `foreign-${String((requests += 1))}`, now: now(), proposals });
+    },
+    overtake: async (host, dropped) => {
+      const last = await ports.mailbox.assignment(host);
+      if (!last) return;
+      const replicas = last.replicas.slice(dropped);
+      await ports.mailbox.assign({ ...last, generation: last.generation + 1, replicas });
+    },
+    hide: async (work) => {
+      await work();
+      hidden = (await ports.reservations.snapshot()).cursor;
+    },
+    empty: () => {
+      ports = portsInMemory(now);
+      emptied = true;
+    },
+    state: async (hosts) => {
+      const { hosts: records, placements, addresses } = await ports.reservations.snapshot();
+      const notice = await ports.bulletin.read();
+      const assignments = await Promise.all(hosts.map((host) => ports.mailbox.assignment(host)));
+      const sorted = (map: ReadonlyMap<string, unknown>): object =>
+        Object.fromEntries([...map].sort(([a], [b]) => (a < b ? -1 : 1)));
+      return {
+        hosts: sorted(records),
+        placements: sorted(placements),
+        addresses: sorted(addresses),
+        assignments,
+        notice: notice && { ...notice, source: { ...notice.source, fetchedAt: 0 } },
+      };
+    },
+  };
+}
+
+/** Whether all calls were looks at what is new. */
+export function onlyNews(calls: readonly string[]): boolean {
+  const news = new Set(['reservations.since', 'mailbox.news']);
+  return isDeepStrictEqual(
+    [],
+    calls.filter((call) => !news.has(call)),
+  );
+}
