@@ -168,6 +168,10 @@ export interface App {
      */
     antiAffinity?: Companion[];
     /**
+     * Replicas that want a place get one all together or not at all: those of this App and of all Apps that name the same gang, at most 1000.
+     */
+    gang?: string;
+    /**
      * How its replicas are plugged in.
      */
     network: {

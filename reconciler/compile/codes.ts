@@ -41,6 +41,7 @@ export const COMPILE_CODES = {
   LEVEL_NOT_IN_ZONE: { title: 'The Zone does not take Apps of that level' },
   VOLUME_NOT_ALLOWED: { title: 'A host volume is outside the paths that the Zone allows' },
   AFFINITY_CLASH: { title: 'Apps must be near to each other and cannot' },
+  GANG_TOO_LARGE: { title: 'A gang has more than 1000 replicas' },
   TUNING_CONFLICT: { title: 'A knob is given two different values on one host' },
 } as const;
 

@@ -2,6 +2,7 @@ import type { Catalog } from '../model/catalog.ts';
 import type { SourceFile } from '../model/source.ts';
 import { addressShortages, danglingReferences, tooLarge, zoneRules } from './checks/apps.ts';
 import { companionClashes } from './checks/companions.ts';
+import { gangClashes } from './checks/gangs.ts';
 import { machineClashes, zoneClashes } from './checks/hosts.ts';
 import { networkClashes } from './checks/networks.ts';
 import { tuningClashes } from './checks/tunings.ts';
@@ -55,6 +56,7 @@ function check(draft: Draft, previous: Catalog | undefined): void {
   }
   for (const clash of zoneRules(tables)) draft.clash(clash);
   for (const clash of companionClashes(tables)) draft.clash(clash);
+  for (const clash of gangClashes(tables)) draft.clash(clash);
   for (const clash of tooLarge(tables)) draft.clash(clash);
   for (const clash of addressShortages(tables, (app) => previous?.apps.get(app)?.spec.replicas ?? 0))
     draft.clash(clash);

@@ -20,10 +20,11 @@ export async function commitAll(
   let failed = false;
   const nextBatch = (): readonly Proposal[] => {
     const batch: Proposal[] = [];
-    while (batch.length < BATCH && !failed) {
+    for (let size = 0; size < BATCH && !failed;) {
       const next = source.next();
       if (next.done === true) break;
       batch.push(next.value);
+      size += next.value.op === 'gang' ? next.value.places.length : 1;
     }
     return batch;
   };

@@ -98,6 +98,8 @@ export interface AppSpec {
   readonly spread: { readonly switch?: number; readonly rack?: number; readonly host?: number };
   readonly affinity?: readonly Companion[];
   readonly antiAffinity?: readonly Companion[];
+  /** Its replicas, and those of the Apps with the same word, are placed together or not at all. */
+  readonly gang?: string;
   readonly network: string;
   /** Bits a second; the App's, else the Network's. */
   readonly egress?: number;

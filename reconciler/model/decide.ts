@@ -5,7 +5,16 @@ import type { Demand } from './demand.ts';
 import { canonical } from './fingerprint.ts';
 import { addressesIn } from './ipv4.ts';
 import type { Placement } from './replica.ts';
-import type { CommitRequest, ConflictReason, Delta, HostRecord, Neighbour, Proposal, Verdict } from './reservations.ts';
+import type {
+  CommitRequest,
+  ConflictReason,
+  Delta,
+  HostRecord,
+  Neighbour,
+  Proposal,
+  Verdict,
+  Single,
+} from './reservations.ts';
 import { SPREAD_LEVELS } from './topology.ts';
 
 export interface Decision {
@@ -203,8 +212,21 @@ function decideRelease(ledger: Ledger, replica: string, until: number, now: numb
   };
 }
 
-/** What becomes of one proposal; nothing is changed. */
-export function decideOne(ledger: Ledger, proposal: Proposal, now: number): Answer {
+/** All of a gang, later ones seeing what earlier ones did, or the first of which why not. */
+function decideGang(book: Book, { places }: Proposal & { readonly op: 'gang' }, now: number): Answer {
+  const draft = draftOf(book);
+  const deltas: Delta[] = [];
+  for (const one of places) {
+    const answer = decidePlace(draft, one, now);
+    if ('reason' in answer) return { reason: 'gang', current: { replica: one.placement.replica, ...answer } };
+    draft.apply(answer.deltas);
+    deltas.push(...answer.deltas);
+  }
+  return { deltas };
+}
+
+/** What becomes of one proposal that is not for a gang; nothing is changed. */
+export function decideOne(ledger: Ledger, proposal: Single, now: number): Answer {
   switch (proposal.op) {
     case 'host':
       return decideHost(ledger, proposal.record);
@@ -230,7 +252,8 @@ export function decide(book: Book, request: CommitRequest): Decision {
   const verdicts: Verdict[] = [];
   const deltas: Delta[] = [];
   for (const proposal of request.proposals) {
-    const result = decideOne(draft, proposal, request.now);
+    const result =
+      proposal.op === 'gang' ? decideGang(draft, proposal, request.now) : decideOne(draft, proposal, request.now);
     if ('reason' in result) {
       verdicts.push({ accepted: false, ...result });
       continue;

@@ -71,6 +71,7 @@ const PLACING: readonly (keyof AppSpec)[] = [
   'spread',
   'affinity',
   'antiAffinity',
+  'gang',
   'network',
   'storage',
   'platform',

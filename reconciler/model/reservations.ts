@@ -48,19 +48,26 @@ interface Homing {
   readonly beside?: Neighbours;
 }
 
+/** `block` is the block of addresses, as 10.1.0.16/28, in which the address is, where its Network leases blocks to zones. */
+export type PlaceProposal = { readonly op: 'place'; readonly block?: string } & Homing;
+
 /** One thing that a scheduler or controller asks the store to decide. */
 export type Proposal =
   | { readonly op: 'host'; readonly record: HostRecord }
   | { readonly op: 'forget-host'; readonly host: string }
-  /** `block` is the block of addresses, as 10.1.0.16/28, in which the address is, where its Network leases blocks to zones. */
-  | ({ readonly op: 'place'; readonly block?: string } & Homing)
+  | PlaceProposal
   /**
    * A placed replica gets another host of its zone and keeps its address, in one step: `placement` is the one that it has with the new
    * host and an epoch that is one more. Refused as `placed-elsewhere` when it is not that any more.
    */
   | ({ readonly op: 'move' } & Homing)
+  /** All of them, or none. */
+  | { readonly op: 'gang'; readonly places: readonly PlaceProposal[] }
   | { readonly op: 'resize'; readonly replica: string; readonly demand: Demand }
   | { readonly op: 'release'; readonly replica: string; readonly quarantineUntil: number };
+
+/** A proposal that is decided by itself. */
+export type Single = Exclude<Proposal, { readonly op: 'gang' }>;
 
 /** `id` makes a request idempotent: repeated, it changes nothing and gets the same reply. `now` is the caller's clock. */
 export interface CommitRequest {
@@ -83,7 +90,8 @@ export type ConflictReason =
   | 'affinity'
   | 'anti-affinity'
   | 'placed-elsewhere'
-  | 'not-placed';
+  | 'not-placed'
+  | 'gang';
 
 /** The answer to one proposal; a conflict carries the current value that refused it. */
 export type Verdict =

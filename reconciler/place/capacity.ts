@@ -12,6 +12,16 @@ import type { Loss } from './losses.ts';
 import type { PlaceInput } from './survey.ts';
 import { placedOf, refusal, suppose, trial } from './trial.ts';
 import type { Trial } from './trial.ts';
+import type { Unplaceable } from './run.ts';
+
+/** Why a gang waits; more of it would wait as well. Undefined without a gang, or when it has its place. */
+function gangRefusal({ input, run, unplaceable }: Trial, gang: string | undefined): Unplaceable | undefined {
+  if (gang === undefined) return undefined;
+  const waiting = unplaceable.filter(
+    ({ app, replica }) => input.catalog.apps.get(app)?.spec.gang === gang && !run.book.placements.has(replica),
+  );
+  return waiting.find(({ reasons }) => reasons.length > 0) ?? waiting[0];
+}
 
 /** How many more replicas of an App find a home beside all that is there. */
 export interface Growth {
@@ -93,7 +103,9 @@ function growth(at: Trial, { name, spec }: Resource<AppSpec>): Growth {
   const all = Array.from({ length: spec.replicas + MOST_MORE }, (_, ordinal) => replicaId(name, ordinal));
   const wanted = new Map([[name, all.filter((replica) => !at.run.book.placements.has(replica))]]);
   const replicas = placedOf(at, name);
-  return suppose(at, { wanted }, (after) => {
+  const waits = gangRefusal(at, spec.gang);
+  if (waits) return { app: name, replicas, more: 0, limit: mainOf(waits.reasons) };
+  return suppose(at, { wanted, alone: true }, (after) => {
     const end = refusal(after, name);
     const more = placedOf(after, name) - replicas;
     return { app: name, replicas, more, ...(end ? { limit: mainOf(end.reasons) } : {}) };

@@ -3,7 +3,7 @@ import { ordinalOf } from '../model/replica.ts';
 import type { Removal } from './filters.ts';
 import { compareScores, obstacle, scoreOf, seat } from './group.ts';
 import type { Group, Score } from './group.ts';
-import { turnsOf } from './place.ts';
+import { finishRun, turnsOf } from './place.ts';
 import { groupIn, startRun } from './run.ts';
 import type { Run } from './run.ts';
 import { settleApp } from './seat.ts';
@@ -100,12 +100,24 @@ function message(text: string, host: string | undefined, drained: boolean): { re
   return { message: host === undefined ? text : `It stays on ${host}${why}. Placed now: ${text}` };
 }
 
+/** What becomes of a replica whose gang finds no place; nothing where it finds one. */
+function togetherIn(input: PlaceInput, replica: string): { readonly message?: string } {
+  const why = finishRun(startRun(input)).find((one) => one.replica === replica);
+  return why ? { message: why.message } : {};
+}
+
 /** Tells which filter removed how many hosts for a replica, how the rest score, and what was chosen. Undefined: not wanted by any App. */
 export function explain(input: PlaceInput, replica: string): Explanation | undefined {
   const cut = replica.lastIndexOf('-');
   const app = input.catalog.apps.get(replica.slice(0, cut));
   const ordinal = ordinalOf(replica);
   if (cut < 1 || !app || !Number.isInteger(ordinal) || ordinal >= app.spec.replicas) return undefined;
-  for (const turn of turnsOf(startRun(input))) if (turn.app.name === app.name) return explainIn(turn.run, app, replica);
+  for (const turn of turnsOf(startRun(input)))
+    if (turn.app.name === app.name) {
+      const found = explainIn(turn.run, app, replica);
+      return app.spec.gang === undefined || found.host !== undefined
+        ? found
+        : { ...found, ...togetherIn(input, replica) };
+    }
   return undefined;
 }

@@ -200,7 +200,7 @@ const keyOf = (delta: Delta): string =>
       : `placement ${delta.replica}`;
 
 /** The delta that leads back to what the book says now. */
-function inverse(book: Book, delta: Delta): Delta {
+export function inverse(book: Pick<Book, 'hosts' | 'addresses' | 'placements'>, delta: Delta): Delta {
   if (delta.type === 'host') return { ...delta, record: book.hosts.get(delta.host) };
   if (delta.type === 'address') return { ...delta, record: book.addresses.get(delta.key) };
   return { ...delta, placement: book.placements.get(delta.replica) };

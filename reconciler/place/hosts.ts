@@ -6,7 +6,7 @@ import { amountOf, demandFrom, NOTHING } from '../model/demand.ts';
 import type { Demand } from '../model/demand.ts';
 import { canonical } from '../model/fingerprint.ts';
 import type { HostFacts, Report } from '../model/replica.ts';
-import type { HostRecord, Proposal, ReservationState } from '../model/reservations.ts';
+import type { HostRecord, ReservationState, Single } from '../model/reservations.ts';
 
 /** A host as placing sees it: what the commit knows, and the labels that selectors ask for. */
 export interface HostView {
@@ -116,7 +116,7 @@ export function hostProposals(
   snapshot: ReservationState,
   catalog: Catalog,
   some?: ReadonlySet<string>,
-): readonly Proposal[] {
+): readonly Single[] {
   const changed = views
     .map(({ record }) => record)
     .filter(({ host }) => some?.has(host) ?? true)
@@ -128,7 +128,7 @@ export function hostProposals(
 }
 
 /** Hosts that are gone and have become empty. */
-export function forgetProposals(views: readonly HostView[], book: Book, catalog: Catalog): readonly Proposal[] {
+export function forgetProposals(views: readonly HostView[], book: Book, catalog: Catalog): readonly Single[] {
   return gone(views, book.hosts, catalog)
     .filter(({ host }) => book.residents(host).size === 0)
     .map(({ host }) => ({ op: 'forget-host', host }));

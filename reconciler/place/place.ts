@@ -6,6 +6,7 @@ import type { Placement } from '../model/replica.ts';
 import type { Proposal } from '../model/reservations.ts';
 import { inOrderOfNeed } from './affinity.ts';
 import { demandOf } from './group.ts';
+import { gangOf, settleGang } from './gang.ts';
 import { forgetProposals } from './hosts.ts';
 import type { Ground } from './ground.ts';
 import { noGrowth } from './reasons.ts';
@@ -13,6 +14,7 @@ import { drainsOf } from './drain.ts';
 import { proposeAll, startRun } from './run.ts';
 import type { Run, Unplaceable } from './run.ts';
 import { resize, settleApp } from './seat.ts';
+import type { Settled } from './seat.ts';
 import { wordsOf } from './survey.ts';
 import type { Misplaced, PlaceInput, Survey, Wish } from './survey.ts';
 
@@ -90,19 +92,32 @@ function* pass(run: Run, apps: readonly Resource<AppSpec>[], pending: Pending): 
   const unplaceable = [...resized.unplaceable];
   const wanted = new Map<string, readonly Wish[]>();
   let { freed } = resized;
-  for (const app of apps) {
-    yield { run, app };
-    const wishes = pending.wanted.get(app.name) ?? [];
-    if (wishes.length === 0) continue;
-    const { failed, waiting } = yield* settleApp(run, app, wishes);
+  const wishesOf = (app: string): readonly Wish[] => pending.wanted.get(app) ?? [];
+  const note = (app: string, { failed, waiting }: Settled): void => {
+    const wishes = wishesOf(app);
     const without = new Set(failed.map(({ replica }) => replica));
     freed ||= wishes.some(({ replica, from }) => from && !without.has(replica) && !waiting.has(replica));
     if (failed.length > 0)
       wanted.set(
-        app.name,
+        app,
         wishes.filter(({ replica }) => without.has(replica)),
       );
     unplaceable.push(...failed);
+  };
+  for (const app of apps) {
+    if (app.spec.gang === undefined) {
+      yield { run, app };
+      if (wishesOf(app.name).length > 0) note(app.name, yield* settleApp(run, app, wishesOf(app.name)));
+      continue;
+    }
+    const members = gangOf(apps, app);
+    // at the turn of the last, when whomever they are to be near to has its place
+    if (members.at(-1) !== app) continue;
+    for (const [name, settled] of yield* settleGang(run, members, wishesOf)) {
+      note(name, settled);
+      // who is to be near to one of them may have asked before
+      freed ||= settled.failed.length === 0 && wishesOf(name).length > 0;
+    }
   }
   return { left: { resizes: resized.left, wanted }, unplaceable, freed };
 }

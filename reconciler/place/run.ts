@@ -5,11 +5,11 @@ import type { Demand } from '../model/demand.ts';
 import { decideOne } from '../model/decide.ts';
 import type { Disruption } from '../model/disruption.ts';
 import type { Placement } from '../model/replica.ts';
-import type { Delta, Proposal } from '../model/reservations.ts';
+import type { Delta, Proposal, Single } from '../model/reservations.ts';
 import { neighbourhood, rulesOf } from './affinity.ts';
 import type { Rule } from './affinity.ts';
 import type { Candidates, Removal } from './filters.ts';
-import { groundOver, tentatively } from './ground.ts';
+import { groundOver, inverse, tentatively } from './ground.ts';
 import type { Ground } from './ground.ts';
 import { demandOf, groupOf, weightsOf } from './group.ts';
 import type { Group, Weights } from './group.ts';
@@ -43,7 +43,7 @@ export interface Run extends Ground {
 const QUARANTINE = 600_000;
 
 /** Decides a proposal as the store will; false when it would be refused. */
-export function propose(run: Run, proposal: Proposal): boolean {
+export function propose(run: Run, proposal: Single): boolean {
   const answer = decideOne(run.book, proposal, run.input.now);
   if ('reason' in answer) return false;
   tentatively(run, answer.deltas);
@@ -51,8 +51,39 @@ export function propose(run: Run, proposal: Proposal): boolean {
   return true;
 }
 
+/** What was proposed since `begin`; `keep` makes it part of the run, else `undo` takes it back. */
+export interface Attempt {
+  readonly run: Run;
+  readonly keep: () => void;
+  readonly undo: () => void;
+}
+
+/** A run on the same ground of which all or nothing is kept. */
+export function attempt(run: Run): Attempt {
+  const back: Delta[] = [];
+  const apply: Run['apply'] = (deltas) => {
+    for (const delta of deltas) {
+      back.push(inverse(run.book, delta));
+      run.apply([delta]);
+    }
+  };
+  const part: Run = { ...run, apply, tentative: new Map(), proposals: [] };
+  return {
+    run: part,
+    keep: () => {
+      for (const [key, delta] of part.tentative) if (!run.tentative.has(key)) run.tentative.set(key, delta);
+      const places = part.proposals.filter((proposal) => proposal.op === 'place');
+      if (places.length > 0) run.proposals.push({ op: 'gang', places });
+    },
+    undo: () => {
+      run.apply(back.reverse());
+      run.turn.group = undefined;
+    },
+  };
+}
+
 /** Proposes what does not depend on each other, without what would be refused. */
-export function proposeAll(run: Run, proposals: readonly Proposal[]): void {
+export function proposeAll(run: Run, proposals: readonly Single[]): void {
   const deltas: Delta[] = [];
   for (const proposal of proposals) {
     const answer = decideOne(run.book, proposal, run.input.now);
@@ -64,7 +95,7 @@ export function proposeAll(run: Run, proposals: readonly Proposal[]): void {
 }
 
 /** Gives up a placement; its address rests as long as its Network says. */
-export function release({ input }: Pick<Run, 'input'>, { replica, network }: Placement): Proposal {
+export function release({ input }: Pick<Run, 'input'>, { replica, network }: Placement): Single {
   const rest = input.catalog.networks.get(network)?.spec.quarantine ?? QUARANTINE;
   return { op: 'release', replica, quarantineUntil: input.now + rest };
 }

@@ -1,7 +1,7 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
 import type { Demand } from '../model/demand.ts';
 import type { Placement } from '../model/replica.ts';
-import type { Proposal } from '../model/reservations.ts';
+import type { Single } from '../model/reservations.ts';
 import { neighboursOf } from './affinity.ts';
 import { choose, count, obstacle, seat } from './group.ts';
 import type { Group } from './group.ts';
@@ -47,7 +47,7 @@ function settle(run: Run, app: Resource<AppSpec>, group: Group, wish: Wish): boo
   const hostEpoch = table.views[row]?.record.epoch ?? 0;
   const beside = neighboursOf(group.around?.rules ?? []);
   const homing = { placement, hostEpoch, spread, ...(beside ? { beside } : {}) };
-  const proposal: Proposal = moves ? { op: 'move', ...homing } : { op: 'place', ...homing, ...block };
+  const proposal: Single = moves ? { op: 'move', ...homing } : { op: 'place', ...homing, ...block };
   if (!propose(run, proposal)) return false;
   count(table, group, row, 1);
   return true;

@@ -4,7 +4,7 @@ import type { Book } from '../model/book.ts';
 import type { AppSpec, Catalog, Resource } from '../model/catalog.ts';
 import type { Delta } from '../model/reservations.ts';
 import { finishRun } from './place.ts';
-import { groundOver } from './ground.ts';
+import { groundOver, inverse } from './ground.ts';
 import { runOn, startRun } from './run.ts';
 import type { Run, Unplaceable } from './run.ts';
 import type { PlaceInput, Survey } from './survey.ts';
@@ -45,6 +45,8 @@ export function trial(input: PlaceInput): Trial {
 export interface Supposition {
   /** Hosts that are no more, with all that is on them. Their addresses are free. */
   readonly lost?: ReadonlySet<string>;
+  /** Each finds a home for itself, though its gang may find none. */
+  readonly alone?: boolean;
   /** App → replicas that want a home, by ordinal. */
   readonly wanted: ReadonlyMap<string, readonly string[]>;
 }
@@ -52,14 +54,9 @@ export interface Supposition {
 /** The book, and how to take back what is applied to it from now on. */
 function undoable(book: Book): { readonly book: Book; readonly undo: () => void } {
   const before: Delta[] = [];
-  const inverse = (delta: Delta): Delta => {
-    if (delta.type === 'host') return { ...delta, record: book.hosts.get(delta.host) };
-    if (delta.type === 'address') return { ...delta, record: book.addresses.get(delta.key) };
-    return { ...delta, placement: book.placements.get(delta.replica) };
-  };
   const apply = (deltas: readonly Delta[]): void => {
     for (const delta of deltas) {
-      before.push(inverse(delta));
+      before.push(inverse(book, delta));
       book.apply([delta]);
     }
   };
@@ -95,10 +92,15 @@ function surveyOf({ run }: Trial, wanted: Supposition['wanted']): Survey {
   };
 }
 
+function withoutGang({ gang: _all, ...spec }: AppSpec): AppSpec {
+  return spec;
+}
+
 /** Places what is wanted under a supposition, looks at the result, and takes all of it back. */
-export function suppose<T>(at: Trial, { lost, wanted }: Supposition, look: (after: Trial) => T): T {
+export function suppose<T>(at: Trial, { lost, wanted, alone }: Supposition, look: (after: Trial) => T): T {
   const { book, undo } = undoable(at.run.book);
-  const apps = new Map([...at.input.catalog.apps].filter(([name]) => wanted.has(name)));
+  const asked = [...at.input.catalog.apps].filter(([name]) => wanted.has(name));
+  const apps = new Map(alone ? asked.map(([name, app]) => [name, { ...app, spec: withoutGang(app.spec) }]) : asked);
   const hosts = lost ? at.input.hosts.filter(({ record }) => !lost.has(record.host)) : at.input.hosts;
   const input = { ...at.input, catalog: { ...at.input.catalog, apps }, hosts };
   try {

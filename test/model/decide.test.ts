@@ -107,6 +107,17 @@ function neighboursKept(before: Plain, after: Plain, proposals: readonly Proposa
   }
 }
 
+/** Of a gang all are placed as they asked, or what it says of them was so before. */
+function together(before: Plain, after: Plain, proposals: readonly Proposal[]): void {
+  // what came before and after in the same request is not seen here
+  const [only] = proposals;
+  if (proposals.length !== 1 || only?.op !== 'gang') return;
+  const asked = only.places.map(({ placement }) => placement);
+  const there = (state: Plain): number =>
+    asked.filter((one) => JSON.stringify(state.placements.get(one.replica)) === JSON.stringify(one)).length;
+  assert.ok(there(after) === asked.length || there(after) === there(before), 'a part of a gang is placed');
+}
+
 function rightHosts(before: Plain, after: Plain): void {
   for (const [id, placement] of after.placements) {
     const record = after.hosts.get(placement.host);
@@ -161,6 +172,7 @@ function holds(by: Decide, requests: readonly (readonly [readonly Proposal[], nu
     spreadKept(next);
     blocksKept(next);
     neighboursKept(state, next, proposals);
+    together(state, next, proposals);
     rightHosts(state, next);
     sumsAgree(book, next);
     state = next;
@@ -240,6 +252,8 @@ describe('any sequence of commits', () => {
         'host-closed',
         'accepted',
       ].map((word) => `move ${word}`),
+      'gang accepted',
+      'gang gang',
       'resize capacity',
       'resize accepted',
       'release accepted',
@@ -268,6 +282,11 @@ const broken: Readonly<Record<string, Decide>> = {
     decide({ ...book, count: (app, level, domain) => (app === 'a' ? 1 : book.count(app, level, domain)) }, asked),
   'does not check who is to be apart': (book, asked) =>
     decide({ ...book, residents: (host) => new Map([...book.residents(host)].filter(([app]) => app !== 'c')) }, asked),
+  'places what it can of a gang': (book, asked) => {
+    const each = (one: Proposal): readonly Proposal[] => (one.op === 'gang' ? one.places : [one]);
+    const { deltas } = decide(book, { ...asked, proposals: asked.proposals.flatMap(each) });
+    return { deltas, verdicts: asked.proposals.map(() => ({ accepted: true })) };
+  },
   'places a replica twice': (book, asked) => decide({ ...book, placements: new Map() }, asked),
   'does not look at the zone or the state': (book, asked) => {
     const open = [...book.hosts].map(([name, record]): [string, HostRecord] => [

@@ -90,12 +90,14 @@ function welcome(catalog: Catalog, book: Book, { record }: HostView, name: strin
 function allWelcome({ catalog, views, result }: Step, before: Book, now: number): void {
   const book = createBook(before);
   for (const proposal of result.proposals) {
-    if (proposal.op === 'place') {
-      const { replica, app, host } = proposal.placement;
-      const view = views.find(({ record }) => record.host === host) ?? assert.fail();
-      assert.ok(welcome(catalog, book, view, app), `${replica} may not be on ${host}`);
+    for (const one of proposal.op === 'gang' ? proposal.places : [proposal]) {
+      if (one.op === 'place') {
+        const { replica, app, host } = one.placement;
+        const view = views.find(({ record }) => record.host === host) ?? assert.fail();
+        assert.ok(welcome(catalog, book, view, app), `${replica} may not be on ${host}`);
+      }
+      book.apply(decide(book, { id: '', now, proposals: [one] }).deltas);
     }
-    book.apply(decide(book, { id: '', now, proposals: [proposal] }).deltas);
   }
 }
 
@@ -107,6 +109,19 @@ function freeAddress(catalog: Catalog, book: Book, network: string, now: number)
   });
 }
 
+/** Of the replicas of a gang that had no place all get one, or none. */
+function together(before: ReadonlyMap<string, Placement>, { catalog }: Step, after: Book): void {
+  const gangs = new Map<string, boolean>();
+  for (const { name, spec } of catalog.apps.values())
+    for (let ordinal = 0; ordinal < spec.replicas; ordinal += 1) {
+      const id = `${name}-${String(ordinal)}`;
+      if (spec.gang === undefined || before.has(id)) continue;
+      const placed = after.placements.has(id);
+      assert.equal(gangs.get(spec.gang) ?? placed, placed, `gang ${spec.gang} is placed in part`);
+      gangs.set(spec.gang, placed);
+    }
+}
+
 /** Every replica that is wanted is placed, or truly has nowhere to go; each is told about once. */
 function complete({ catalog, views, result }: Step, book: Book, now: number): void {
   const told = new Set(result.unplaceable.map(({ replica }) => replica));
@@ -115,6 +130,7 @@ function complete({ catalog, views, result }: Step, book: Book, now: number): vo
       const id = `${name}-${String(ordinal)}`;
       if (book.placements.has(id)) continue;
       assert.ok(told.has(id), `${id} is neither placed nor told about`);
+      if (spec.gang !== undefined) continue; // its gang may have no place although it had
       const open = views.filter((view) => fits(catalog, book, view, spec, name) && welcome(catalog, book, view, name));
       assert.ok(
         open.length === 0 || !freeAddress(catalog, book, spec.network, now),
@@ -143,6 +159,7 @@ describe('any history of catalogs', () => {
           commitAll(book, done.result.proposals, now);
           assert.deepEqual(new Map([...done.result.placements]), new Map([...book.placements]), 'as foreseen');
           sticky(before, done, book);
+          together(before, done, book);
           complete(done, book, now);
           assert.deepEqual(step(catalog, book, now).result.proposals, [], 'at rest');
         }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Neighbours, Proposal, SpreadLimits } from '../../reconciler/model/reservations.ts';
+import type { Neighbours, PlaceProposal, Proposal, SpreadLimits } from '../../reconciler/model/reservations.ts';
 
 /** Two switches, three racks, four hosts; the limits of each App stay the same for the whole run. */
 export const TOPOLOGY: readonly (readonly [string, string, string])[] = [
@@ -78,6 +78,9 @@ const moveOp = fc.tuple(placeOp, fc.constantFrom(2, 2, 2, 3)).map(([place, epoch
   const { placement, block: _none, ...rest } = place as Proposal & { op: 'place' };
   return { ...rest, op: 'move', placement: { ...placement, epoch, from: 'h0' } };
 });
+const gangOp = fc
+  .array(placeOp, { minLength: 1, maxLength: 4 })
+  .map((places): Proposal => ({ op: 'gang', places: places as readonly PlaceProposal[] }));
 const resizeOp = fc
   .tuple(replica, demand)
   .map(([id, wants]): Proposal => ({ op: 'resize', replica: id, demand: wants }));
@@ -97,6 +100,7 @@ export const request: fc.Arbitrary<Proposal[]> = fc.oneof(
     arbitrary: fc.array(
       fc.oneof(
         { weight: 5, arbitrary: placeOp },
+        { weight: 1, arbitrary: gangOp },
         { weight: 2, arbitrary: moveOp },
         { weight: 1, arbitrary: resizeOp },
         { weight: 1, arbitrary: releaseOp },

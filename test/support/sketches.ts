@@ -24,6 +24,7 @@ const app = fc.record({
   resources: fc
     .tuple(fc.constantFrom(100, 500, 1500), fc.constantFrom(64, 512))
     .map(([cpu, memory]) => resources(cpu, memory)),
+  gang: fc.constantFrom({}, {}, {}, { gang: 'one' }, { gang: 'two' }),
   storage: fc.constantFrom({}, {}, { disk: 2 ** 30 }, { spindles: 500 }),
   spread: fc.constantFrom({}, {}, { host: 1 }, { rack: 2 }, { switch: 3, host: 2 }),
   maxUnavailable: fc.integer({ min: 1, max: 3 }),
@@ -37,7 +38,7 @@ const companion = fc.record({
 
 /** Apps with what they ask of those before them by name, so that none wait for each other. */
 function accompanied(
-  apps: Readonly<Record<string, Partial<AppSpec>>>,
+  apps: Readonly<Record<string, Omit<Partial<AppSpec>, 'gang'> & { readonly gang: Pick<AppSpec, 'gang'> }>>,
   asked: readonly { field: 'affinity' | 'antiAffinity'; within: SpreadLevel; required: boolean; of: number }[],
 ): Readonly<Record<string, Partial<AppSpec>>> {
   const names = Object.keys(apps).sort();
@@ -47,7 +48,12 @@ function accompanied(
     const app = one && before[one.of];
     return one && app !== undefined ? { [one.field]: [{ app, within: one.within, required: one.required }] } : {};
   };
-  return Object.fromEntries(names.map((name) => [name, { ...apps[name], ...of(name) }]));
+  return Object.fromEntries(
+    names.map((name) => {
+      const { gang, ...rest } = apps[name] ?? { gang: {} };
+      return [name, { ...rest, ...gang, ...of(name) }];
+    }),
+  );
 }
 
 /** Catalogs of up to eight hosts in two zones, four Apps, and a Network with five addresses. */

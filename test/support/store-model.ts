@@ -5,7 +5,13 @@ import type { Book } from '../../reconciler/model/book.ts';
 import { decide } from '../../reconciler/model/decide.ts';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import { canonical } from '../../reconciler/model/fingerprint.ts';
-import type { CommitReply, CommitRequest, Proposal, ReservationState } from '../../reconciler/model/reservations.ts';
+import type {
+  CommitReply,
+  CommitRequest,
+  PlaceProposal,
+  Proposal,
+  ReservationState,
+} from '../../reconciler/model/reservations.ts';
 import type { Lease, Store } from '../../reconciler/model/store.ts';
 import type { OpenStore } from '../conformance/store.ts';
 import { BESIDE, homeZone, leaseOf, LIMITS, request, TOPOLOGY } from './requests.ts';
@@ -261,6 +267,9 @@ const rehoming = fc.tuple(placing, fc.constantFrom(2, 2, 3)).map(([place, epoch]
   const { placement, block: _none, ...rest } = place as Proposal & { op: 'place' };
   return { ...rest, op: 'move', placement: { ...placement, epoch, from: 'h0' } };
 });
+const together = fc
+  .array(placing, { minLength: 1, maxLength: 4 })
+  .map((places): Proposal => ({ op: 'gang', places: places as readonly PlaceProposal[] }));
 const resizing = fc
   .tuple(replica, demand)
   .map(([id, wants]): Proposal => ({ op: 'resize', replica: id, demand: wants }));
@@ -294,7 +303,10 @@ const proposals = fc.oneof(
   { weight: 1, arbitrary: moving.map((op) => [op]) },
   {
     weight: 4,
-    arbitrary: fc.array(fc.oneof(placing, placing, rehoming, resizing, releasing), { minLength: 1, maxLength: 6 }),
+    arbitrary: fc.array(fc.oneof(placing, placing, together, rehoming, resizing, releasing), {
+      minLength: 1,
+      maxLength: 6,
+    }),
   },
 );
 const openAll = TOPOLOGY.map(([host, rack, behind]): Proposal => {

@@ -29,6 +29,7 @@ type OptionalField =
   | 'openFiles'
   | 'affinity'
   | 'antiAffinity'
+  | 'gang'
   | 'storage'
   | 'platform'
   | 'egress'
@@ -72,6 +73,7 @@ export function appSpec({ metadata, spec }: App, say: Say): AppSpec {
       workdir: spec.workdir,
       openFiles: spec.openFiles,
       affinity: companionsOf(metadata.name, spec.affinity, '/spec/affinity', say),
+      gang: spec.gang,
       storage: storageOf(spec, say),
       platform: spec.platform,
       antiAffinity: companionsOf(metadata.name, spec.antiAffinity, '/spec/antiAffinity', say),

@@ -8,7 +8,7 @@
 -- ARGV [1] incarnation  [2] request id  [3] now, ms  [4] replies kept  [5] ms they are kept  [6] commits kept in the log  [7] channel,
 --      then for each proposal, as canonical JSON where it is not a name:
 --      host NAME RECORD | forget-host NAME | place PLACEMENT HOST-EPOCH LIMITS BLOCK | move PLACEMENT HOST-EPOCH LIMITS |
---      resize REPLICA DEMAND | release REPLICA UNTIL
+--      resize REPLICA DEMAND | release REPLICA UNTIL | gang N, with the N places that follow: all of them or none
 --      LIMITS {"switch": N, "rack": N, "host": N, "near": [{"app", "within"}, …], "apart": [the same]}, each of them where there is one
 -- Reply: JSON {"cursor": N, "verdicts": [1 | {"reason": …, "current": …}, …]}, or -1 when the store has another incarnation.
 -- Idempotent: a request id that is still kept gets its first reply and changes nothing. The stamp hashes all commits so far.
@@ -24,6 +24,9 @@ local LEVELS = { 'switch', 'rack', 'host' }
 
 -- all digits of a double, so that it comes back as the same number
 local function number(value) return string.format('%.17g', value) end
+
+-- how to take back what is set; nil while nobody would
+local undo
 
 -- a layer over a hash: reads a field once, keeps what is set (false: removed) until it is written
 local function layer(key)
@@ -46,6 +49,10 @@ local function layer(key)
       end
     end,
     set = function(field, value)
+      if undo then
+        local old, was = seen[field], changed[field]
+        undo[#undo + 1] = function() seen[field], changed[field] = old, was end
+      end
       seen[field] = value
       changed[field] = true
     end,
@@ -327,7 +334,7 @@ decide['release'] = function(replica, rest)
   return ACCEPTED
 end
 
-local ARGUMENTS = { ['host'] = 2, ['forget-host'] = 1, ['place'] = 4, ['move'] = 3, ['resize'] = 2, ['release'] = 2 }
+local ARGUMENTS = { ['gang'] = 1, ['host'] = 2, ['forget-host'] = 1, ['place'] = 4, ['move'] = 3, ['resize'] = 2, ['release'] = 2 }
 
 -- what the placings will ask for, in a few calls instead of some for each
 do
@@ -361,12 +368,41 @@ do
   counts.fetch(sums)
 end
 
+-- all places from an argument on, or none: what was done of them is taken back
+local function decideGang(from, members)
+  local told = #deltas
+  undo = {}
+  local refused
+  for member = 0, members - 1 do
+    local at = from + member * (1 + ARGUMENTS['place'])
+    local verdict = decide['place'](ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4])
+    if verdict ~= ACCEPTED then
+      refused = conflict('gang', '{"replica":' .. cjson.encode(decoded(ARGV[at + 1]).replica) .. ',' .. string.sub(verdict, 2))
+      break
+    end
+  end
+  if refused then
+    for step = #undo, 1, -1 do undo[step]() end
+    for index = #deltas, told + 1, -1 do deltas[index] = nil end
+    touched = {} -- the sums are read from the text again
+  end
+  undo = nil
+  return refused or ACCEPTED
+end
+
 local verdicts = {}
 local at = 8
 while at <= #ARGV do
   local op = ARGV[at]
-  verdicts[#verdicts + 1] = decide[op](ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4])
-  at = at + 1 + ARGUMENTS[op]
+  if op == 'gang' then
+    local members = tonumber(ARGV[at + 1])
+    at = at + 2
+    verdicts[#verdicts + 1] = decideGang(at, members)
+    at = at + members * (1 + ARGUMENTS['place'])
+  else
+    verdicts[#verdicts + 1] = decide[op](ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4])
+    at = at + 1 + ARGUMENTS[op]
+  end
 end
 
 -- from here on it is written

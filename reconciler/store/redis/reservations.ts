@@ -31,6 +31,8 @@ function argumentsOf(proposal: Proposal): readonly string[] {
       return ['place', ...homeOf(proposal), proposal.block ?? ''];
     case 'move':
       return ['move', ...homeOf(proposal)];
+    case 'gang':
+      return ['gang', String(proposal.places.length), ...proposal.places.flatMap(argumentsOf)];
     case 'resize':
       return ['resize', proposal.replica, canonical(proposal.demand)];
     case 'release':

@@ -297,6 +297,16 @@ const CASES: readonly Case[] = [
     codes: ['AFFINITY_CLASH', 'AFFINITY_CLASH', 'DANGLING_REFERENCE', 'BAD_VALUE', 'AFFINITY_CLASH'],
   },
   {
+    name: 'gang too large',
+    files: {
+      'x.yaml': app('gang: big\nreplicas: 600', 'x'),
+      'y.yaml': app('gang: big\nreplicas: 401', 'y'),
+      'z.yaml': app('gang: other\nreplicas: 1000', 'z'),
+      'network.yaml': network('net', 'vlan: 100\ncidr: 10.1.0.0/16'),
+    },
+    codes: ['GANG_TOO_LARGE'],
+  },
+  {
     name: 'tuning conflict',
     files: {
       'x.yaml': manifest(

@@ -4,7 +4,13 @@ import { createBook } from '../../../reconciler/model/book.ts';
 import type { Book } from '../../../reconciler/model/book.ts';
 import { decide } from '../../../reconciler/model/decide.ts';
 import type { Placement } from '../../../reconciler/model/replica.ts';
-import type { HostRecord, Neighbours, Proposal, SpreadLimits } from '../../../reconciler/model/reservations.ts';
+import type {
+  HostRecord,
+  Neighbours,
+  PlaceProposal,
+  Proposal,
+  SpreadLimits,
+} from '../../../reconciler/model/reservations.ts';
 
 const NOW = 1_000;
 
@@ -42,6 +48,10 @@ const move = (replica: string, on: string, change: Partial<Placement> = {}, spre
 const beside = (proposal: Proposal, neighbours: Neighbours): Proposal => ({
   ...(proposal as Proposal & { op: 'place' | 'move' }),
   beside: neighbours,
+});
+const gang = (...places: readonly Proposal[]): Proposal => ({
+  op: 'gang',
+  places: places as readonly PlaceProposal[],
 });
 const resize = (replica: string, cpu: number): Proposal => ({
   op: 'resize',
@@ -116,6 +126,17 @@ const cases: readonly Case[] = [
       beside(move('a-1', 'h2'), { apart: [{ app: 'b', within: 'rack' }] }),
     ],
     answers: ['ok', 'ok', 'ok', 'anti-affinity', 'ok', 'anti-affinity'],
+  },
+  {
+    name: 'a gang of which one finds no room, and one that does, twice',
+    proposals: [
+      host('h1'),
+      gang(place('a-0', 'h1'), place('a-1', 'h1'), place('a-2', 'h1')),
+      gang(place('a-0', 'h1'), place('a-1', 'h1')),
+      gang(place('a-0', 'h1'), place('a-1', 'h1')),
+      place('a-2', 'h1'),
+    ],
+    answers: ['ok', 'gang', 'ok', 'ok', 'capacity'],
   },
   {
     name: 'later proposals see the capacity that earlier ones took',

@@ -1,0 +1,28 @@
+import type { AppSpec, Resource } from '../../model/catalog.ts';
+import { byName, fieldOrigin, listed } from '../tables.ts';
+import type { Clash, Tables } from '../tables.ts';
+
+/** Most replicas that one step of the store places: it lets nobody else in meanwhile. */
+const MOST = 1000;
+
+/** Gangs that are too large to be placed in one step. */
+export function gangClashes(tables: Tables): readonly Clash[] {
+  const gangs = new Map<string, Resource<AppSpec>[]>();
+  for (const [, app] of byName(tables.App)) {
+    const { gang } = app.spec;
+    if (gang !== undefined) gangs.set(gang, [...(gangs.get(gang) ?? []), app]);
+  }
+  return [...gangs].flatMap(([gang, apps]) => {
+    const replicas = apps.reduce((sum, { spec }) => sum + spec.replicas, 0);
+    const [first] = apps;
+    if (replicas <= MOST || !first) return [];
+    const parts = apps.map(({ name, spec }) => `${name} ${String(spec.replicas)}`);
+    return {
+      code: 'GANG_TOO_LARGE' as const,
+      at: fieldOrigin(first, '/spec/gang'),
+      message: `gang ${gang} has ${String(replicas)} replicas: ${listed(parts)}`,
+      hint: `at most ${String(MOST)} can be placed together`,
+      holds: apps.map(({ name }) => `App/${name}` as const),
+    };
+  });
+}

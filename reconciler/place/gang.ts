@@ -1,0 +1,52 @@
+import type { AppSpec, Resource } from '../model/catalog.ts';
+import { attempt } from './run.ts';
+import type { Run, Unplaceable } from './run.ts';
+import { settleApp } from './seat.ts';
+import type { Settled } from './seat.ts';
+import type { Wish } from './survey.ts';
+
+type Member = Resource<AppSpec>;
+
+/** The Apps of a gang whose replicas are placed with those of this App, in the given order; itself alone without one. */
+export function gangOf(apps: readonly Member[], app: Member): readonly Member[] {
+  const { gang } = app.spec;
+  return gang === undefined ? [app] : apps.filter(({ spec }) => spec.gang === gang);
+}
+
+/** Why those wait that would find a place by themselves. */
+function held(gang: string, wish: Wish, app: string, failed: readonly Unplaceable[]): Unplaceable {
+  const own = failed.find(({ replica }) => replica === wish.replica);
+  const [first] = failed;
+  const why = own ?? first;
+  const message = `gang ${gang} is placed together or not at all. ${why?.message ?? ''}`;
+  return { replica: wish.replica, app, reasons: own?.reasons ?? [], message };
+}
+
+/**
+ * Places the replicas of a gang that have no place, all or none, then lets those move that must. Where one finds nothing the
+ * others are asked as well, so that all is told at once.
+ */
+export function* settleGang(
+  run: Run,
+  members: readonly Member[],
+  wishesOf: (app: string) => readonly Wish[],
+): Generator<{ readonly run: Run; readonly app: Member }, ReadonlyMap<string, Settled>> {
+  const fresh = (app: Member): readonly Wish[] => wishesOf(app.name).filter(({ from }) => !from);
+  const trial = attempt(run);
+  const failed: Unplaceable[] = [];
+  for (const app of members) {
+    yield { run: trial.run, app };
+    failed.push(...(yield* settleApp(trial.run, app, fresh(app))).failed);
+  }
+  if (failed.length > 0) trial.undo();
+  else trial.keep();
+  const settled = new Map<string, Settled>();
+  for (const app of members) {
+    const { gang = '', ...spec } = app.spec;
+    const alone = failed.length === 0 ? [] : fresh(app).map((wish) => held(gang, wish, app.name, failed));
+    const moves = wishesOf(app.name).filter(({ from }) => from);
+    const moved = yield* settleApp(run, { ...app, spec }, moves);
+    settled.set(app.name, { failed: [...alone, ...moved.failed], waiting: moved.waiting });
+  }
+  return settled;
+}
