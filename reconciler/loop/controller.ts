@@ -23,6 +23,7 @@ import { rolloutEvents } from './rollouts.ts';
 import type { StatusInput, Verdict } from './status.ts';
 import { createSummary } from './summary.ts';
 import { contentOf, createTelling, type CommitInfo } from './telling.ts';
+import { createWatching } from './watching.ts';
 import { createWriting } from './writing.ts';
 
 /** What a fetch found. */
@@ -99,6 +100,7 @@ export function createController(options: ControllerOptions): Controller {
     awaited: [],
   };
   const hearing = createHearing(store.leases, clock);
+  const watching = createWatching(clock);
   let heardOf: readonly string[] = [];
   let adopted = false;
   let posted = '';
@@ -138,6 +140,7 @@ export function createController(options: ControllerOptions): Controller {
     compile: (fetched) => fetched,
     observe: async () => {
       if (!catalog) throw new Error('no catalog');
+      watching.begin();
       const audit = image !== undefined && clock() >= auditAt;
       const now = await (audit ? audited(catalog) : refreshed(catalog));
       const { book, whereabouts } = now;
@@ -308,6 +311,7 @@ export function createController(options: ControllerOptions): Controller {
       lost: new Set(lost?.map(({ host }) => host)),
       records,
       now: clock(),
+      judgeFrom: watching.judgeFrom(),
       ...(kept ? { kept: whereabouts } : {}),
       ...(scope
         ? { scope: { apps: new Set([...scope.apps, ...news.apps]), hosts: new Set([...scope.hosts, ...news.hosts]) } }
@@ -367,6 +371,7 @@ export function createController(options: ControllerOptions): Controller {
     pass: async (how) => {
       try {
         await converge(steps, how);
+        watching.ended();
         summarize();
       } catch (error) {
         const { code, message } = asPlumbError(error);
@@ -377,7 +382,7 @@ export function createController(options: ControllerOptions): Controller {
         throw error;
       }
     },
-    listen: () => (fleet ? listen() : Promise.resolve(false)),
+    listen: async () => watching.looked(fleet ? await listen() : false),
     view: () => ({ catalog, notice: notice() }),
     verdict: () => {
       const now = notice();

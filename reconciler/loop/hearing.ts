@@ -9,7 +9,7 @@ export const CONTROLLER_LEASE = 'controller';
 export const HEARTBEAT = 2_000;
 export const HOST_TTL = 8_000;
 /** After the store was silent every host has this long to be heard of again, milliseconds. */
-const GRACE = 2 * HOST_TTL;
+export const GRACE: number = 2 * HOST_TTL;
 
 /** Which hosts are heard of, by their leases. */
 export interface Hearing {

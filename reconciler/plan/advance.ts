@@ -17,6 +17,8 @@ export interface AdvanceInput extends Pick<TurnsInput, 'network'> {
   readonly revision: string;
   /** Milliseconds since 1970. */
   readonly now: number;
+  /** Nothing is given up before: hosts may have had no way to say how they are. At any time, if absent. */
+  readonly judgeFrom?: number;
   readonly turns: readonly Turn[];
 }
 
@@ -143,11 +145,11 @@ function canaryState(
   return { canaryAt: since, ...(pause !== 'forever' && now >= since + pause ? { canaryDone: true } : {}) };
 }
 
-function giveUp(change: Advanced, { app, turns, now }: AdvanceInput): Advanced {
+function giveUp(change: Advanced, { app, turns, now, judgeFrom = 0 }: AdvanceInput): Advanced {
   const { progressDeadline } = app.spec.rollout ?? {};
   const { failed, stuckSince, version, good } = change;
   if (failed || progressDeadline === undefined || stuckSince === undefined) return change;
-  if (now - stuckSince < progressDeadline || versionOf(good) === version) return change;
+  if (now < judgeFrom || now - stuckSince < progressDeadline || versionOf(good) === version) return change;
   const culprit = turns.find((turn) => isNew(turn, version) && turn.word === 'fails');
   const { reason, message = '' } = culprit?.report ?? {};
   const trouble = reason === undefined ? 'does not serve' : `${reason}${message === '' ? '' : `: ${message}`}`;

@@ -38,6 +38,8 @@ export interface ProjectInput {
   readonly records?: readonly RolloutRecord[];
   /** Milliseconds since 1970. */
   readonly now: number;
+  /** Nothing is given up before, milliseconds since 1970: hosts may have had no way to say how they are. */
+  readonly judgeFrom?: number;
   /** Absent, all is looked at. */
   readonly scope?: Scope;
   /** All of the above by App and host, where somebody keeps it; else it is made for this. */
@@ -94,7 +96,7 @@ function rolloutsOf(
   at: Whereabouts,
   placed: ReadonlyMap<string, ReadonlyMap<string, Placement>>,
 ): ReadonlyMap<string, Rollout> {
-  const { catalog, records = [], now, lost, whole = false } = input;
+  const { catalog, records = [], now, judgeFrom = 0, lost, whole = false } = input;
   const known = new Map(records.map((record) => [record.app, record]));
   const network = networkIn(catalog, at.assignments);
   const plugging = pluggingIn(at, network);
@@ -114,7 +116,7 @@ function rolloutsOf(
       const record = known.get(app.name);
       const mayPlug = whole ? () => true : plugging.mayBy(app.name);
       const seen = { ...before, network, mayPlug, disruption };
-      const one = rollout({ app, ...seen, record, revision: catalog.revision, now, ahead });
+      const one = rollout({ app, ...seen, record, revision: catalog.revision, now, judgeFrom, ahead });
       plugging.note(one.replicas);
       const key = one.record && `${zone} ${one.record.revision}`;
       if (key !== undefined && !unfinished.has(key)) unfinished.set(key, { app: app.name, level });

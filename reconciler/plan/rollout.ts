@@ -94,7 +94,11 @@ export function rollout(input: RolloutInput): Rollout {
       waiting.length === 0 ? [] : turns.filter(({ id, health }) => health.away || going.has(id)).map(({ id }) => id),
     ...(full === undefined ? {} : { full }),
   };
-  return { replicas, progress, ...(change ? { record: tellChange(change, { app, turns, replicas, ahead }) } : {}) };
+  return {
+    replicas,
+    progress,
+    ...(change ? { record: tellChange(change, { app, turns, replicas, ahead, judgeFrom: input.judgeFrom }) } : {}),
+  };
 }
 
 /** Where a placed replica goes. */

@@ -13,12 +13,14 @@ export interface Seen {
   /** What each is to be now. */
   readonly replicas: readonly AssignedReplica[];
   readonly ahead: string | undefined;
+  /** Nothing is given up before. */
+  readonly judgeFrom?: number | undefined;
 }
 
 /** The record with its stage, and that in words. */
 export function tellChange(change: Advanced, seen: Seen): RolloutRecord {
   const stage = stageOf(change, seen);
-  const until = dueAt(change, stage, seen.app.spec);
+  const until = dueAt(change, stage, seen);
   const message = `${change.app}: ${words(stage, change, seen)}`;
   return { ...change, stage, ...(until === undefined ? {} : { until }), message };
 }
@@ -76,12 +78,14 @@ function untilWhen({ canaryAt = 0 }: Advanced, { rollout }: AppSpec): string {
   return 'for Git: shorten spec.rollout.canary.pause, or leave spec.rollout.canary out';
 }
 
-function dueAt(change: Advanced, stage: Stage, { rollout }: AppSpec): number | undefined {
+function dueAt(change: Advanced, stage: Stage, { app, judgeFrom = 0 }: Seen): number | undefined {
+  const { rollout } = app.spec;
   const { version, good, canaryAt, stuckSince, failed } = change;
   if (failed || versionOf(good) === version) return undefined;
   const pause = rollout?.canary?.pause;
   const resumes = stage === 'paused' && typeof pause === 'number' ? (canaryAt ?? 0) + pause : Infinity;
-  const givesUp = stuckSince === undefined ? Infinity : stuckSince + (rollout?.progressDeadline ?? Infinity);
+  const deadline = rollout?.progressDeadline ?? Infinity;
+  const givesUp = stuckSince === undefined ? Infinity : Math.max(stuckSince + deadline, judgeFrom);
   const next = Math.min(resumes, givesUp);
   return next === Infinity ? undefined : next;
 }

@@ -58,6 +58,7 @@ export interface Scene {
   readonly maxUnavailable?: number;
   readonly record?: Partial<RolloutRecord>;
   readonly now?: number;
+  readonly judgeFrom?: number;
   readonly ahead?: string;
   readonly image?: string;
 }
@@ -104,6 +105,7 @@ export function run(scene: Scene): Rollout {
     record: scene.record && { ...blank, stage: 'rolling', message: '', ...scene.record },
     revision: 'r1',
     now: scene.now ?? 1000,
+    judgeFrom: scene.judgeFrom ?? 0,
     ahead: () => scene.ahead,
   });
 }
