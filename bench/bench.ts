@@ -5,6 +5,9 @@ export interface BenchOptions {
   readonly signal: AbortSignal;
   /** Rounds of each measure; each bench knows its own usual number. */
   readonly rounds?: number;
+  /** How long, and of how many hosts, where a bench knows such a thing. */
+  readonly seconds?: number;
+  readonly hosts?: number;
   /** Progress for a person. */
   readonly log: (line: string) => void;
 }

@@ -44,9 +44,16 @@ const BENCHES: Readonly<Record<string, Bench>> = {
       'deviation from the share of each switch, rack and host, and waste of packing, beside samples of 13 and 300 hosts',
     load: () => import('./quality.ts'),
   },
+  'simulated-fleet': {
+    summary:
+      '6,000 simulated hosts, one Redis, one controller: 20 changes a second (≥ 18 acknowledged); --seconds of it (60), --hosts',
+    load: () => import('./simulated-fleet.ts'),
+  },
 };
 
-const USAGE = 'usage: npm run bench -- NAME [--json] [--rounds N]';
+/** Options with a number, as `BenchOptions` has them. */
+const NUMBERS = ['rounds', 'seconds', 'hosts'] as const;
+const USAGE = 'usage: npm run bench -- NAME [--json] [--rounds N] [--seconds N] [--hosts N]';
 
 function list(): string {
   const width = Math.max(...Object.keys(BENCHES).map((name) => name.length));
@@ -85,7 +92,9 @@ export async function main(
   out: (text: string) => void,
   err: (text: string) => void,
 ): Promise<number> {
-  const [name] = argv.filter((each, at) => !each.startsWith('-') && argv[at - 1] !== '--rounds');
+  const [name] = argv.filter(
+    (each, at) => !each.startsWith('-') && !NUMBERS.some((option) => argv[at - 1] === `--${option}`),
+  );
   const bench = name === undefined ? undefined : BENCHES[name];
   if (name === undefined || bench === undefined) {
     const known = name === undefined;
@@ -95,12 +104,13 @@ export async function main(
   const stop = new AbortController();
   const abort = (): void => stop.abort();
   process.once('SIGINT', abort).once('SIGTERM', abort);
-  const rounds = argv.includes('--rounds') ? Number(argv[argv.indexOf('--rounds') + 1]) : undefined;
+  const given = NUMBERS.filter((option) => argv.includes(`--${option}`));
+  const numbers = given.map((option) => [option, Number(argv[argv.indexOf(`--${option}`) + 1])]);
   const { run } = await bench.load();
   const result = await run({
     signal: stop.signal,
     log: (line) => err(`${line}\n`),
-    ...(rounds === undefined ? {} : { rounds }),
+    ...Object.fromEntries(numbers),
   });
   out(
     argv.includes('--json')
