@@ -46,6 +46,7 @@ const spec: fc.Arbitrary<Partial<AppSpec>> = fc.record(
     hosts: fc.constantFrom({ matchLabels: {} }, { matchLabels: { disk: 'ssd' } }),
     spread: fc.constantFrom({}, { host: 1 }),
     maxUnavailable: fc.constantFrom(1, 2),
+    gang: fc.constant('all'),
     rollout: fc.constant(rollout),
   },
   { requiredKeys: ['replicas', 'image'] },
@@ -76,9 +77,21 @@ const rest: fc.Arbitrary<Partial<Sketch>> = fc.oneof(
 );
 const weighted = <T extends Event>(weight: number, arbitrary: fc.Arbitrary<T>) => ({ weight, arbitrary });
 const type = <T extends string>(value: T) => fc.constant(value);
+/** Apps may ask to be near to the first of them, or apart from it. */
+const changed = fc
+  .record({
+    type: type('app'),
+    app,
+    spec: fc.option(spec, { nil: undefined, freq: 6 }),
+    beside: fc.constantFrom(undefined, undefined, 'affinity', 'antiAffinity'),
+  })
+  .map(({ beside, ...change }): Event => {
+    if (!change.spec || beside === undefined || change.app === 'a') return change;
+    return { ...change, spec: { ...change.spec, [beside]: [{ app: 'a', within: 'host', required: true }] } };
+  });
 const event: fc.Arbitrary<Event> = fc.oneof(
   weighted(12, fc.record({ type: type('pass') })),
-  weighted(6, fc.record({ type: type('app'), app, spec: fc.option(spec, { nil: undefined, freq: 6 }) })),
+  weighted(6, changed),
   weighted(1, fc.record({ type: type('owner'), app, owner: fc.constantFrom('team', 'other') })),
   weighted(4, fc.record({ type: type('host'), host, spec: fc.option(hostSpec, { nil: undefined, freq: 8 }) })),
   weighted(2, fc.record({ type: type('rest'), rest })),
