@@ -753,6 +753,19 @@ export interface Zone {
        * Most replicas of the Zone's Apps that are away at a time by updates, changes in place, drains and moves: a number, or a share as 10% (rounded down, at least one). What is away anyway counts.
        */
       maxUnavailable?: number | string;
+      /**
+       * Replicas that run and that agents restart at a time to put something right: drift, a failing liveness probe. What is down already is started at once.
+       */
+      repairs?: {
+        /**
+         * On one host.
+         */
+        perHost?: number;
+        /**
+         * On all its hosts, while the store of the fleet answers.
+         */
+        perZone?: number;
+      };
     };
     /**
      * Host volumes must be at or below one of these.

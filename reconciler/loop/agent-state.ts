@@ -8,6 +8,7 @@ import { createWorld, type Blind, type LiveWorld } from '../observe/observe.ts';
 import type { Pause } from '../plan/hold.ts';
 import type { Health } from './health.ts';
 import { fightWatch, type FightWatch } from './fights.ts';
+import type { RepairOptions, Repairs } from './repairs.ts';
 import type { RestartState } from './restarts.ts';
 
 /** Structured operational log, as pino's. */
@@ -29,6 +30,8 @@ export interface AgentOptions {
   readonly clock: () => number;
   readonly random: () => number;
   readonly log: Log;
+  /** Of the fleet's store: tokens for repairs that restart what runs. */
+  readonly tokens?: RepairOptions['tokens'];
 }
 
 /** The last thing that went wrong with a ref. */
@@ -119,6 +122,7 @@ export type EventDraft = Omit<Extract<EntryDraft, { type: 'event' }>, 'type' | '
 export interface PassDeps extends AgentOptions {
   readonly state: AgentState;
   readonly probed: Health;
+  readonly repairs: Repairs;
   /** Aborts when nothing more may be started. */
   readonly stop: AbortSignal;
   /** Called as soon as a change has ended. */

@@ -7,12 +7,14 @@ import type { Assignment, Report } from '../model/replica.ts';
 import type { ContainerState, SandboxState } from '../model/resources.ts';
 import { expand } from '../plan/expand.ts';
 import { closure } from '../plan/host.ts';
+import { interrupts } from '../plan/repairs.ts';
 import { emptyAgentState, type AgentOptions, type AgentState, type PassDeps, type PassResult } from './agent-state.ts';
 import { followers } from './outcomes.ts';
 import type { HealthTarget } from './health.ts';
 import { runPass, type Scope } from './pass.ts';
 import { pause } from './pause.ts';
 import { workQueue, type Item } from './queue.ts';
+import { createRepairs } from './repairs.ts';
 import { reportOf, settledAt } from './report.ts';
 import { NEVER_RESTARTED, provenAt } from './restarts.ts';
 
@@ -71,10 +73,18 @@ export function createAgent(options: AgentOptions): Agent {
     if (probed.get(replica)?.unhealthy === true) queue.add(refOf('container', replica), clock());
     soonReport();
   });
+  const repairs = createRepairs({
+    host,
+    tokens: options.tokens,
+    clock,
+    random: options.random,
+    ready: (replica, wait) => queue.add(refOf('container', replica), clock() + wait),
+  });
   const deps: PassDeps = {
     ...options,
     state,
     probed,
+    repairs,
     stop: stopping.signal,
     ended,
     event: (draft) => {
@@ -87,6 +97,7 @@ export function createAgent(options: AgentOptions): Agent {
   function ended(outcome: Outcome): void {
     const { ref } = outcome.change;
     const now = clock();
+    if (interrupts(outcome.change)) repairs.restarted(nameOf(ref));
     if (outcome.result === 'done') {
       // many changes of one pass are looked at again together
       const later = Math.ceil((now + ECHO) / TOGETHER) * TOGETHER;
@@ -130,6 +141,7 @@ export function createAgent(options: AgentOptions): Agent {
       before: latest,
     });
     latest = next;
+    repairs.settle((replica) => next.replicas.some(({ id, ready }) => id === replica && ready));
     awaitProof(assignment);
     const content = JSON.stringify({ ...next, at: 0 });
     if (content === reported) return;

@@ -64,8 +64,10 @@ export function runPass(deps: PassDeps, assignment: Assignment, specs: Specs, sc
         restarts: restartPauses(deps, assignment),
         unhealthy: unhealthyOf(deps, assignment),
         settled: state.settled,
+        repairable: deps.repairs.granted(),
       }),
-    apply: async ({ plan, wakeAt }) => {
+    apply: async ({ plan, wakeAt, repairs }) => {
+      deps.repairs.want(repairs, assignment);
       notePlanned(deps, specs, plan, (ref) => (scope?.has(ref) ?? true) && !fresher(ref));
       for (const { ref } of plan.waves.flat()) state.busy.set(ref, beginning());
       const outcomes = await applyPlan(plan, {

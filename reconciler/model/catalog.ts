@@ -128,8 +128,12 @@ export interface ZoneSpec {
   readonly reserve: Partial<Demand>;
   readonly strategy: 'spread' | 'pack';
   readonly allowedHostPaths: readonly string[];
-  /** The most that may be away at once by what Plumbline does: a number of replicas, or a share of those that Git asks for. */
-  readonly disruption?: { readonly maxUnavailable?: { readonly count: number } | { readonly percent: number } };
+  readonly disruption?: {
+    /** The most that may be away at once by what Plumbline does: a number of replicas, or a share of those that Git asks for. */
+    readonly maxUnavailable?: { readonly count: number } | { readonly percent: number };
+    /** The most that run and that agents restart at a time to put something right. */
+    readonly repairs?: { readonly perHost: number; readonly perZone: number };
+  };
 }
 
 export interface NetworkSpec {

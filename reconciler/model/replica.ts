@@ -63,6 +63,8 @@ export interface Assignment {
   readonly replicas: readonly AssignedReplica[];
   readonly networks: readonly AssignedNetwork[];
   readonly tuning: readonly AssignedKnob[];
+  /** How many replicas repairs may restart at a time, where its Zone says so. */
+  readonly repairs?: { readonly zone: string; readonly perHost: number; readonly perZone: number };
   /** Apps and owners of whose replicas nothing may be removed now; `*` is all. */
   readonly keep: { readonly apps: readonly string[]; readonly owners: readonly string[] };
 }

@@ -1,6 +1,7 @@
 import type { Change, Desired, HeldChange } from '../model/change.ts';
 import { kindOf, nameOf, type Ref } from '../model/ref.ts';
 import type { World } from '../model/provider.ts';
+import { interrupts } from './repairs.ts';
 import { appOf } from '../model/replica.ts';
 
 /** Not before `at` (milliseconds since 1970), and why. */
@@ -22,6 +23,8 @@ export interface HoldInput {
   readonly pauses: ReadonlyMap<Ref, Pause>;
   /** Back-off of restarts after exits, by replica. */
   readonly restarts: ReadonlyMap<string, Pause>;
+  /** Replicas that run, and that wait until a repair may restart them. */
+  readonly repairs?: ReadonlySet<string>;
 }
 
 export interface Sorted {
@@ -30,6 +33,8 @@ export interface Sorted {
   /** When the next pause ends. */
   readonly wakeAt?: number;
 }
+
+const NO_TOKEN = 'it runs, and other repairs that restart a replica are under way on this host or in its Zone';
 
 const REPLICA_KINDS = new Set(['sandbox', 'port', 'container']);
 
@@ -66,7 +71,8 @@ export function hold(input: HoldInput): Sorted {
     const why = kept(change, input.keep);
     const pause = why === undefined ? paused(input, change) : undefined;
     if (pause) wakeAt = Math.min(wakeAt ?? Infinity, pause.at);
-    const reason = why ?? pause?.why;
+    const repair = input.repairs?.has(nameOf(change.ref)) === true && interrupts(change) ? NO_TOKEN : undefined;
+    const reason = why ?? pause?.why ?? repair;
     if (reason === undefined) go.set(change.ref, change);
     else held.set(change.ref, { change, reason });
   }

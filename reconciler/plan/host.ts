@@ -3,6 +3,7 @@ import { fingerprint } from '../model/fingerprint.ts';
 import type { Provider, World } from '../model/provider.ts';
 import { kindOf, nameOf, refOf, type Ref } from '../model/ref.ts';
 import { hold, type HoldInput } from './hold.ts';
+import { repairsIn } from './repairs.ts';
 import { cascade, planOf } from './waves.ts';
 
 /** The pure half of a provider. */
@@ -26,10 +27,21 @@ export interface HostPlanInput {
   readonly unhealthy: ReadonlySet<string>;
   /** Fingerprint of the spec that each ref was last converged to: tells a changed spec from drift. */
   readonly settled: ReadonlyMap<Ref, string>;
+  /** Replicas that a repair may restart although they run; all if absent. */
+  readonly repairable?: ReadonlySet<string>;
 }
 
-/** The changes that lead from what one host is to what it is to be; `wakeAt` says when a held one may go on. */
-export function planHost(input: HostPlanInput): { readonly plan: Plan; readonly wakeAt?: number } {
+/** A plan, and what it leaves for later. */
+export interface HostPlan {
+  readonly plan: Plan;
+  /** When a held change may go on. */
+  readonly wakeAt?: number;
+  /** Replicas that run and that a repair waits to restart. */
+  readonly repairs: ReadonlySet<string>;
+}
+
+/** The changes that lead from what one host is to what it is to be. */
+export function planHost(input: HostPlanInput): HostPlan {
   const { desired, world, differs, inScope } = input;
   const wanted = [...desired.values()].filter(({ ref }) => inScope(ref));
   const seen = world.all().filter(({ ref }) => inScope(ref));
@@ -48,8 +60,11 @@ export function planHost(input: HostPlanInput): { readonly plan: Plan; readonly 
     [...sick, ...explained].filter((change) => change !== undefined).map((change) => [change.ref, change]),
   );
   const cascaded = cascade([...all.values()], desired, known, providerOf).filter(({ ref }) => inScope(ref));
-  const { go, held, wakeAt } = hold({ ...input, changes: cascaded });
-  return { plan: planOf(input.revision, go, held), ...(wakeAt === undefined ? {} : { wakeAt }) };
+  const { repairable } = input;
+  const found = repairable ? [...repairsIn(cascaded, input)] : [];
+  const repairs = new Set(found.filter((replica) => repairable?.has(replica) !== true));
+  const { go, held, wakeAt } = hold({ ...input, changes: cascaded, repairs });
+  return { plan: planOf(input.revision, go, held), repairs, ...(wakeAt === undefined ? {} : { wakeAt }) };
 }
 
 /** Drift of a ref whose spec is not the one it was last converged to is no drift. */

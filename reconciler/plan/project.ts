@@ -242,6 +242,15 @@ function tuningOf(catalog: Catalog, host: string, previous: Assignment | undefin
   return [...knobs].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, knob]) => knob);
 }
 
+/** What the host's Zone says of repairs. Where it cannot be told, it stays as it was. */
+function repairsOf(catalog: Catalog, host: string, previous: Assignment | undefined): Pick<Assignment, 'repairs'> {
+  const labels = catalog.hosts.get(host)?.labels;
+  const zone = labels && [...catalog.zones.values()].find(({ spec }) => selects(spec.hosts, labels));
+  if (!zone) return previous?.repairs ? { repairs: previous.repairs } : {};
+  const { repairs } = zone.spec.disruption ?? {};
+  return repairs ? { repairs: { zone: zone.name, ...repairs } } : {};
+}
+
 /** Whether two Assignments ask for the same, whatever their numbers and whichever revisions say so. */
 function sameContent(a: Assignment, b: Assignment): boolean {
   if (!sameItems(a.replicas, b.replicas) || !sameItems(a.networks, b.networks) || !sameItems(a.tuning, b.tuning))
@@ -295,6 +304,7 @@ export function project(input: ProjectInput): Projection {
       replicas,
       networks: networksOf(catalog, replicas, before),
       tuning: tuningOf(catalog, host, before),
+      ...repairsOf(catalog, host, before),
       keep,
     };
     return numbered(next, before, at.reports.get(host)?.generation ?? 0);

@@ -152,6 +152,9 @@ describe('the users of examples/redis/users.acl', { skip: NO_REDIS }, () => {
     await assert.rejects(agent.mailbox.reports(), refused);
     await assert.rejects(agent.leases.acquire('host/h2', 'h1', 1000), refused);
     await assert.rejects(agent.leases.acquire('controller', 'h1', 1000), refused);
+    const token = (await agent.leases.acquire('repair/main/0', 'h1/web-0', 1000)) ?? assert.fail();
+    assert.equal(await controller.leases.acquire('repair/main/0', 'h2/web-1', 1000), undefined, 'shared by all hosts');
+    await agent.leases.release(token);
     await assert.rejects(agent.reservations.snapshot(), refused);
     await assert.rejects(agent.reservations.commit({ id: 'x', now: 1, proposals: [] }), refused);
     const other = await open('agent-h1:change-me-h1', 'h2');

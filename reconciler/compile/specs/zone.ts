@@ -36,7 +36,15 @@ export function zoneSpec({ spec }: Zone, say: Say): ZoneSpec {
 }
 
 function disruptionOf({ disruption }: Zone['spec']): ZoneSpec['disruption'] {
-  const { maxUnavailable: most } = disruption ?? {};
-  if (most === undefined) return undefined;
-  return { maxUnavailable: typeof most === 'number' ? { count: most } : { percent: Number(most.slice(0, -1)) } };
+  if (disruption === undefined) return undefined;
+  const { maxUnavailable: most, repairs } = disruption;
+  return defined<NonNullable<ZoneSpec['disruption']>>({
+    maxUnavailable:
+      most === undefined
+        ? undefined
+        : typeof most === 'number'
+          ? { count: most }
+          : { percent: Number(most.slice(0, -1)) },
+    repairs: repairs && { perHost: filled(repairs.perHost), perZone: filled(repairs.perZone) },
+  });
 }

@@ -16,7 +16,7 @@ export function agentUser(host: string): string {
 
 /**
  * The least rights of a host's agent, as rules of an ACL: it reads its own Assignment and nothing of other hosts, and writes its
- * own Report, lease and journal, a hint that there is mail, and its name.
+ * own Report, lease and journal, a hint that there is mail, and its name. It may hold tokens for repairs: all share these.
  */
 export function agentRules(host: string, fleet: string, password: string): readonly string[] {
   const keys = keysOf(nameOf('fleet', fleet));
@@ -29,6 +29,7 @@ export function agentRules(host: string, fleet: string, password: string): reado
     ...[keys.incarnation, keys.assignment(host)].map((key) => `%R~${key}`),
     `%W~${keys.report(host)}`,
     `~${keys.lease(`host/${host}`)}`,
+    `~${keys.lease('repair/*')}`,
     `~${journal}`,
     '-@all',
     ...COMMANDS.split(' '),
