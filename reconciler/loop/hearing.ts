@@ -10,6 +10,8 @@ export const HEARTBEAT = 2_000;
 export const HOST_TTL = 8_000;
 /** After the store was silent every host has this long to be heard of again, milliseconds. */
 export const GRACE: number = 2 * HOST_TTL;
+/** Longer than that without an answer, milliseconds: there may have been an outage, or this process stood still. */
+const GAP = 2 * HEARTBEAT;
 
 /** Which hosts are heard of, by their leases. */
 export interface Hearing {
@@ -20,29 +22,45 @@ export interface Hearing {
   adopt(lost: readonly LostHost[]): void;
 }
 
-/** Nobody is lost before the store has answered long enough for everybody to be heard: a store outage loses no host. */
+/**
+ * Nobody is lost before the store has answered in time for long enough that everybody was heard: a store outage loses no host,
+ * whichever call it was that waited for its end.
+ */
 export function createHearing(leases: Leases, clock: () => number): Hearing {
   const lost = new Map<string, LostHost>();
+  /** Since when all answers came in time, and when the last one did. */
   let since: number | undefined;
+  let answered = -Infinity;
+  /** Hosts that no answer named, and since when: a controller that is always slow takes those for lost as well. */
+  const missing = new Map<string, number>();
+
+  function isLost(host: string, now: number): boolean {
+    return now - Math.min(since ?? now, missing.get(host) ?? now) >= GRACE;
+  }
+
   return {
     async listen(hosts) {
       let held: ReadonlySet<string>;
-      const asked = clock();
       try {
         const found = await leases.held(hosts.map((host) => HOST_LEASE + host));
         held = new Set(found.map(({ name }) => name.slice(HOST_LEASE.length)));
       } catch (error) {
         since = undefined;
+        missing.clear();
         throw error;
       }
       const now = clock();
-      // an answer that was long in coming had an outage before it
-      if (now - asked > HEARTBEAT) since = undefined;
+      if (now - answered > GAP) since = undefined;
       since ??= now;
+      answered = now;
       const before = [...lost.keys()].join();
       for (const host of [...lost.keys()]) if (held.has(host) || !hosts.includes(host)) lost.delete(host);
-      if (now - since >= GRACE)
-        for (const host of hosts) if (!held.has(host) && !lost.has(host)) lost.set(host, { host, since: now });
+      for (const host of held) missing.delete(host);
+      for (const host of hosts) {
+        if (held.has(host) || lost.has(host)) continue;
+        if (!missing.has(host)) missing.set(host, now);
+        if (isLost(host, now)) lost.set(host, { host, since: now });
+      }
       return [...lost.keys()].join() !== before;
     },
     lost: () => [...lost.values()].sort((a, b) => (a.host < b.host ? -1 : 1)),
