@@ -207,9 +207,10 @@ function askedBy(
   const wishes = ids.flatMap((replica, i): readonly Wish[] => {
     const from = places[i];
     if (!from) return [{ replica }];
-    if (stale[i] === true) return leaving.has(replica) ? [{ replica, from }] : [];
-    if (drained[i] !== true) return [];
-    const why = stuckOn(seen, views.get(from.host), from);
+    if (stale[i] === true && leaving.has(replica)) return [{ replica, from }];
+    if (stale[i] !== true && drained[i] !== true) return [];
+    const waits = stale[i] === true ? 'it waits until it may get another address' : undefined;
+    const why = waits ?? stuckOn(seen, views.get(from.host), from);
     if (why === undefined) return [{ replica, from, moves: standing[i]?.down === true ? 'free' : 'in turn' }];
     stuck.push([replica, why]);
     return [];

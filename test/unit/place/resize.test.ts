@@ -49,3 +49,26 @@ describe('a replica that is to take less', () => {
     assert.deepEqual([book.used('h1').cpu, book.used('h1').pids], [100, 16]);
   });
 });
+
+it('a replica that waits for another address is looked at again, whoever it waits for', () => {
+  const book = createBook();
+  const hosts = hostsOf(1);
+  step({ hosts, apps: { web: {}, api: { replicas: 1 } } }, { book });
+  const zones = { main: { disruption: { maxUnavailable: { count: 1 } } } };
+  const networks = { net: { pool: [['10.1.9.1', '10.1.9.99']] as const } };
+  const told = project({
+    catalog: catalogOf({ hosts, apps: { web: {}, api: {} } }),
+    author: '',
+    placements: book.placements,
+    previous: new Map(),
+    reports: [],
+    now: NOW,
+  });
+  const before = new Map(book.placements);
+  const { busy } = step(
+    { hosts, zones, networks, apps: { web: {}, api: {} } },
+    { book, assignments: told.assignments },
+  );
+  assert.deepEqual(book.placements, before, 'nobody has heard of either: the Zone lets none go');
+  assert.deepEqual([...busy].sort(), ['api', 'web']);
+});
