@@ -22,6 +22,8 @@ export const NEXT_STEPS: Readonly<Record<ErrorCode, string>> = {
     "The message holds Redis's words. `ACL GETUSER` shows the rights, `examples/redis/users.acl` the least ones.",
   STORE_EMPTIED:
     'Open the store again (restart the process). Git says what is wanted, hosts report what is true. If nobody meant it, look for `appendonly no`, `FLUSHALL`, or a `maxmemory-policy` other than `noeviction`.',
+  PROTOCOL_MISMATCH:
+    'Upgrade (or downgrade) one version at a time, in any order of hosts and controllers, and finish one step before the next.',
   STORE_LOCKED: 'Use the running one (`plumb status`), stop it, or give this one another state directory.',
   DISK_FULL: 'Make room. Work goes on by itself.',
   JOURNAL_CORRUPT:

@@ -2,22 +2,20 @@ import { converge, type Steps } from '../converge.ts';
 import type { Catalog } from '../model/catalog.ts';
 import { asPlumbError, PlumbError } from '../model/errors.ts';
 import type { Notice, Reopening, SourceStatus } from '../model/notice.ts';
+import { PROTOCOL } from '../model/protocol.ts';
 import type { Assignment } from '../model/replica.ts';
 import type { Store } from '../model/store.ts';
 import type { Scope } from '../model/whereabouts.ts';
 import { openPart, untold } from '../place/rebuild.ts';
 import type { PlaceResult } from '../place/place.ts';
 import { fullZones } from '../plan/full.ts';
-import { project } from '../plan/project.ts';
-import type { Projection } from '../plan/project.ts';
+import { project, type Projection } from '../plan/project.ts';
 import type { Log } from './agent-state.ts';
 import { createAttention } from './attention.ts';
-import { decidePlacing } from './deciding.ts';
-import type { Decided, FleetSeen, Planned } from './deciding.ts';
+import { decidePlacing, type Decided, type FleetSeen, type Planned } from './deciding.ts';
 import { drainEvents } from './drains.ts';
 import { createHearing, HEARTBEAT } from './hearing.ts';
-import { readImage } from './image.ts';
-import type { Image } from './image.ts';
+import { readImage, type Image } from './image.ts';
 import { heldBy, teach } from './rebuilding.ts';
 import { rolloutEvents } from './rollouts.ts';
 import type { StatusInput, Verdict } from './status.ts';
@@ -343,7 +341,8 @@ export function createController(options: ControllerOptions): Controller {
     if (!source || !catalog) return undefined;
     const { notes: _notes, ...status } = source;
     const revision = { ...status, revision: catalog.revision };
-    return { source: revision, problems: catalog.problems.length, ...decided, lost: hearing.lost() };
+    const problems = catalog.problems.length;
+    return { protocol: PROTOCOL, source: revision, problems, ...decided, lost: hearing.lost() };
   }
 
   /** Posts what is new. */

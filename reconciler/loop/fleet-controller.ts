@@ -23,7 +23,7 @@ export interface FleetControllerOptions {
 }
 
 export interface FleetController {
-  /** Competes to lead, and leads, until the signal aborts. */
+  /** Competes to lead, and leads, until the signal aborts. Throws PROTOCOL_MISMATCH when it does not understand who led before. */
   run(signal: AbortSignal): Promise<void>;
   readonly view: LocalView;
 }
@@ -64,6 +64,7 @@ export function createFleetController(options: FleetControllerOptions): FleetCon
       log.info({ holder }, leads ? 'leads' : 'stands by');
       if (!leads) return;
       controller.forget();
+      void mayLead();
       control.ring();
       const message = `${nameIn(holder)} leads`;
       journal
@@ -81,6 +82,20 @@ export function createFleetController(options: FleetControllerOptions): FleetCon
     onChange: () => undefined,
   });
   const leads = (): boolean => leader.leads();
+  const end = new AbortController();
+  let refused: PlumbError | undefined;
+
+  /** One that does not understand who led before gives way to others: what that one remembers must be gone on with. */
+  async function mayLead(): Promise<void> {
+    try {
+      await store.bulletin.read();
+    } catch (error) {
+      if (!(error instanceof PlumbError) || error.code !== 'PROTOCOL_MISMATCH') return; // a pass says so
+      refused = error;
+      end.abort();
+    }
+  }
+
   const controller = createController({ repository, store, allowDeletions, clock, log, fleet: { leads } });
   const control = createControl({ controller, store, host: '', leads, clock, log });
   return {
@@ -98,8 +113,11 @@ export function createFleetController(options: FleetControllerOptions): FleetCon
       },
     },
     run: async (signal) => {
-      const shipping = shipJournal({ near: journal, far: store.journals, log }, signal);
-      await Promise.all([named.run(signal), leader.run(signal), control.run(signal), shipping]);
+      void mayLead();
+      const over = AbortSignal.any([signal, end.signal]);
+      const shipping = shipJournal({ near: journal, far: store.journals, log }, over);
+      await Promise.all([named.run(over), leader.run(over), control.run(over), shipping]);
+      if (refused) throw refused;
     },
   };
 }

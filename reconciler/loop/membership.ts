@@ -1,4 +1,4 @@
-import { asPlumbError, PlumbError } from '../model/errors.ts';
+import { asPlumbError, PlumbError, type ErrorCode } from '../model/errors.ts';
 import type { Assignment, Report } from '../model/replica.ts';
 import type { Leases, Mailbox } from '../model/store.ts';
 import { isOver } from '../store/bell.ts';
@@ -37,6 +37,12 @@ export const LONGEST_PAUSE = 30_000;
 /** Of heartbeats: a host must be heard of before a store that is back takes it for lost. */
 export const LONGEST_SILENCE: number = HOST_TTL;
 
+/** What it means when the store does not take part, for people. */
+const TROUBLE: Partial<Record<ErrorCode, string>> = {
+  STORE_REFUSED: 'refuses this agent',
+  PROTOCOL_MISMATCH: 'speaks another language',
+};
+
 /** Something that is done again and again; it says when it was answered. */
 type Work = (signal: AbortSignal, well: () => void) => Promise<void>;
 
@@ -64,7 +70,7 @@ export function createMembership(options: MembershipOptions): Membership {
 
   function tellAway(what: string, error: unknown): void {
     const { code, message } = asPlumbError(error);
-    const trouble = code === 'STORE_REFUSED' ? 'refuses this agent' : 'does not answer';
+    const trouble = TROUBLE[code] ?? 'does not answer';
     if (away.size === 0) log.warn({ code }, `the fleet's store ${trouble}, what runs goes on: ${message}`);
     else log.debug({ code, what }, message);
     away.add(what);

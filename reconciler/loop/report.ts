@@ -1,6 +1,7 @@
 import type { Limitation, Observed, Unknown } from '../model/change.ts';
 import { fingerprintOf } from '../model/fingerprint.ts';
 import { formOf } from '../model/form.ts';
+import { PROTOCOL } from '../model/protocol.ts';
 import { incarnationOf } from '../model/rollout.ts';
 import { kindOf, refOf, type Ref } from '../model/ref.ts';
 import type {
@@ -34,6 +35,7 @@ export function reportOf(input: ReportInput): Report {
   const { options, state, assignment } = input;
   const observed = state.world.all();
   return {
+    protocol: PROTOCOL,
     host: options.host,
     generation: assignment.generation,
     revision: assignment.revision,
@@ -209,7 +211,13 @@ function conditionsOf({ state, assignment, busy }: ReportInput): readonly Condit
 /** What a host says of itself before it has looked around: that it is there, and what it is. */
 export function introduction(host: string, facts: HostFacts, at: number, before: Report | undefined): Report {
   // what ran before says nothing of now: it is not Ready until this agent has looked
-  if (before) return { ...before, facts, conditions: before.conditions.filter(({ type }) => type !== 'Ready') };
+  if (before)
+    return {
+      ...before,
+      protocol: PROTOCOL,
+      facts,
+      conditions: before.conditions.filter(({ type }) => type !== 'Ready'),
+    };
   const nothing = { replicas: [], observed: [], limitations: [], conditions: [] };
-  return { host, generation: 0, revision: '', at, facts, ...nothing };
+  return { protocol: PROTOCOL, host, generation: 0, revision: '', at, facts, ...nothing };
 }

@@ -1,6 +1,7 @@
 import type { Limitation } from '../model/change.ts';
 import type { Draining, Notice, SourceStatus } from '../model/notice.ts';
 import { formOf } from '../model/form.ts';
+import { foreign } from '../model/protocol.ts';
 import type { RolloutRecord, Stage } from '../model/release.ts';
 import type { Ref } from '../model/ref.ts';
 import { refOf } from '../model/ref.ts';
@@ -84,6 +85,9 @@ function replicaItem(input: ItemInput, placement: Placement): StatusItem {
     const reason = `Lost: ${host} is not heard of since ${timeOf(lost.since)}`;
     return { ...base, sync: 'Unknown', health: 'Missing', reason, restarts: seen?.restarts ?? 0 };
   }
+  const strange = foreign(report);
+  if (strange !== undefined)
+    return { ...base, sync: 'Unknown', health: 'Progressing', reason: `ProtocolMismatch: ${strange}` };
   if (seen?.reason === 'Unknown')
     return { ...base, sync: 'Unknown', health: healthOf(seen), reason: `Unknown: ${seen.message ?? ''}` };
   const current = report.generation === assignment.generation && assigned !== undefined;

@@ -17,6 +17,7 @@ export const ERRORS = {
   STORE_UNAVAILABLE: { retry: true, title: 'The store cannot be used' },
   STORE_REFUSED: { retry: false, title: 'Redis refuses this process' },
   STORE_EMPTIED: { retry: false, title: 'Redis was emptied under this process' },
+  PROTOCOL_MISMATCH: { retry: true, title: 'Two versions of plumb are too far apart' },
   STORE_LOCKED: { retry: false, title: 'Another plumb runs on this host' },
   DISK_FULL: { retry: true, title: 'The state directory is full' },
   JOURNAL_CORRUPT: { retry: false, title: 'The audit chain is broken' },

@@ -46,6 +46,8 @@ export interface Reopening {
 
 /** What the controller says of the whole fleet, for who looks at the store and not at the controller. */
 export interface Notice {
+  /** Version of what the controller writes; absent, the first. */
+  readonly protocol?: number;
   readonly source: SourceStatus;
   /** Files, or parts of them, of the revision that cannot be used. */
   readonly problems: number;

@@ -22,7 +22,7 @@ export type Stage = 'queued' | 'canary' | 'paused' | 'rolling' | 'stopped' | 're
  */
 export interface RolloutRecord {
   readonly app: string;
-  /** `versionOf` what Git asks for. */
+  /** `versionOf` what Git asks for; empty where an older controller named it otherwise: the attempt tells whether it is that. */
   readonly version: string;
   /** `attemptOf` it: another value makes it another try. */
   readonly attempt: string;

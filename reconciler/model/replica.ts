@@ -52,6 +52,8 @@ export interface AssignedKnob {
 
 /** All that one host is to be. The agent needs nothing else, for ever. */
 export interface Assignment {
+  /** Version of what the controller writes; absent, the first. */
+  readonly protocol?: number;
   readonly host: string;
   readonly fleet: string;
   /** Rises with each change of content. */
@@ -118,6 +120,8 @@ export interface Condition {
 
 /** What one host says of itself. */
 export interface Report {
+  /** Version of what the agent writes; absent, the first. */
+  readonly protocol?: number;
   readonly host: string;
   readonly generation: number;
   readonly revision: string;

@@ -5,6 +5,7 @@ import type { Catalog, HostSpec, Resource, ZoneSpec } from '../model/catalog.ts'
 import { amountOf, demandFrom, NOTHING } from '../model/demand.ts';
 import type { Demand } from '../model/demand.ts';
 import { canonical } from '../model/fingerprint.ts';
+import { UNKNOWN_FACTS } from '../model/protocol.ts';
 import type { HostFacts, Report } from '../model/replica.ts';
 import type { HostRecord, ReservationState, Single } from '../model/reservations.ts';
 
@@ -59,10 +60,13 @@ export function hostView(
   zones: readonly Resource<ZoneSpec>[],
   facts: Pick<HostFacts, 'capacity' | 'platform'> | undefined,
   before: HostRecord | undefined,
-  isLost: boolean,
+  notHeard: boolean,
 ): HostView | undefined {
   const zone = zoneOf(host, zones);
-  const { capacity: reported, platform } = facts ?? {};
+  // one whose agent is not understood cannot be told anything either
+  const isStrange = facts === UNKNOWN_FACTS;
+  const isLost = notHeard || isStrange;
+  const { capacity: reported, platform } = isStrange ? {} : (facts ?? {});
   if (!zone || (!reported && !before)) return undefined;
   const { capacity, topology, schedulable, drain, performance } = host.spec;
   const record: HostRecord = {

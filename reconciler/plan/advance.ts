@@ -68,9 +68,10 @@ export function advance(input: AdvanceInput): Advanced | undefined {
   );
 }
 
-function begin({ app, network, record, revision, turns }: AdvanceInput): Advanced | undefined {
+function begin({ app, network, record: kept, revision, turns }: AdvanceInput): Advanced | undefined {
   const version = versionOf(wantedRelease({ app, network }, app.spec.network));
   const attempt = attemptOf(app.spec);
+  const record = kept?.version === '' && kept.attempt === attempt ? { ...kept, version } : kept;
   if (record?.version === version && record.attempt === attempt) return withoutWords(record);
   const fresh = { app: app.name, version, attempt, revision, given: 0, served: 0 };
   if (record?.version === version && !record.failed) {

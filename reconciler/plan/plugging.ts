@@ -1,5 +1,6 @@
 import type { Catalog } from '../model/catalog.ts';
 import { formOf, plugOf } from '../model/form.ts';
+import type { RolloutRecord } from '../model/release.ts';
 import type { AssignedReplica, Assignment, ReplicaReport } from '../model/replica.ts';
 import { incarnationOf } from '../model/rollout.ts';
 import { saidOf } from '../model/whereabouts.ts';
@@ -35,6 +36,14 @@ export function networkIn({ networks }: Catalog, previous: ReadonlyMap<string, A
 export function plugged(replica: AssignedReplica, told: Told): AssignedReplica {
   const network = replica.plug === undefined ? told(replica) : undefined;
   return network ? { ...replica, plug: plugOf(network.spec) } : replica;
+}
+
+/** The same of what ran before a change: as the App's replicas are. */
+export function pluggedBefore(record: RolloutRecord, current: ReadonlyMap<string, AssignedReplica>): RolloutRecord {
+  const { good } = record;
+  if (good.plug !== undefined) return record;
+  const like = [...current.values()].find(({ spec, plug }) => plug !== undefined && spec.network === good.spec.network);
+  return like?.plug === undefined ? record : { ...record, good: { ...good, plug: like.plug } };
 }
 
 /** Who may be plugged in as a Network says now. */

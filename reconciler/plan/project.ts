@@ -7,6 +7,7 @@ import { hostHeld, waitsFor } from '../model/handover.ts';
 import type { HostWords } from '../model/handover.ts';
 import { knobsOf } from '../model/knobs.ts';
 import type { RolloutRecord } from '../model/release.ts';
+import { PROTOCOL } from '../model/protocol.ts';
 import type {
   AssignedKnob,
   AssignedNetwork,
@@ -19,7 +20,7 @@ import type {
 import { sameItem, sameItems } from './same.ts';
 import { createWhereabouts, ownerTold, saidOf } from '../model/whereabouts.ts';
 import type { Scope, Whereabouts } from '../model/whereabouts.ts';
-import { networkIn, plugged, pluggingIn, toldIn } from './plugging.ts';
+import { networkIn, plugged, pluggedBefore, pluggingIn, toldIn } from './plugging.ts';
 import { rollout } from './rollout.ts';
 import type { Progress, Rollout, RolloutInput } from './rollout.ts';
 
@@ -113,7 +114,8 @@ function rolloutsOf(
         return first && first.level > level ? first.app : undefined;
       };
       const before = lookBack(input, at, app, placed.get(app.name) ?? new Map<string, Placement>());
-      const record = known.get(app.name);
+      const kept = known.get(app.name);
+      const record = kept && pluggedBefore(kept, before.current);
       const mayPlug = whole ? () => true : plugging.mayBy(app.name);
       const seen = { ...before, network, mayPlug, disruption };
       const one = rollout({ app, ...seen, record, revision: catalog.revision, now, judgeFrom, ahead });
@@ -295,6 +297,7 @@ export function project(input: ProjectInput): Projection {
     const others = scope ? (before?.replicas.filter(({ app }) => !scope.apps.has(app)) ?? []) : [];
     const replicas = [...others, ...(byHost.get(host) ?? [])].sort(byReplica);
     const next: Assignment = {
+      protocol: PROTOCOL,
       host,
       fleet: catalog.fleet.name,
       generation: 1,

@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readAssignment, readNotice } from '../../model/protocol.ts';
 import { diskError, openDurable, syncDirectory } from '../durable.ts';
 import type { DurableFile } from '../durable.ts';
 import { applyRecord, baseOf, createMemory } from './memory.ts';
@@ -35,7 +36,7 @@ async function logNumbers(directory: string): Promise<number[]> {
     .sort((a, b) => a - b);
 }
 
-/** Reads a log; a torn last line is left out of `size`. Throws STORE_UNAVAILABLE. */
+/** Reads a log; a torn last line is left out of `size`. Throws STORE_UNAVAILABLE, PROTOCOL_MISMATCH. */
 function load(bytes: Buffer, path: string): { readonly memory: Memory; readonly size: number; readonly base: number } {
   const size = bytes.lastIndexOf(10) + 1;
   const lines = bytes.toString('utf8', 0, size).split('\n').slice(0, -1);
@@ -45,6 +46,8 @@ function load(bytes: Buffer, path: string): { readonly memory: Memory; readonly 
     for (const record of decodeLine(line, `${path}, line ${String(index + 2)}`))
       if (record.type === 'base') memory = createMemory(record);
       else applyRecord(memory, record);
+  for (const assignment of memory.assignments.values()) readAssignment(assignment);
+  if (memory.notice) readNotice(memory.notice);
   return { memory, size, base: Buffer.byteLength(lines[0] ?? '') + Buffer.byteLength(lines[1] ?? '') };
 }
 

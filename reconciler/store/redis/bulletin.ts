@@ -1,4 +1,5 @@
 import type { Notice } from '../../model/notice.ts';
+import { readNotice } from '../../model/protocol.ts';
 import type { Bulletin } from '../../model/store.ts';
 import type { Context } from './context.ts';
 
@@ -10,7 +11,7 @@ export function createBulletin({ calls, keys }: Context): Bulletin {
     },
     read: async () => {
       const [body] = await calls.ask(['get', keys.notice]);
-      return typeof body === 'string' ? (JSON.parse(body) as Notice) : undefined;
+      return typeof body === 'string' ? readNotice(JSON.parse(body) as Notice) : undefined;
     },
   };
 }

@@ -1,3 +1,4 @@
+import { readAssignment, readReport } from '../../model/protocol.ts';
 import type { Assignment, Report } from '../../model/replica.ts';
 import type { Mail, Mailbox, News } from '../../model/store.ts';
 import { isOver } from '../bell.ts';
@@ -20,7 +21,7 @@ async function readReports(context: Context, hosts: readonly string[]): Promise<
     const some = hosts.slice(at, at + REPORTS).map((host) => context.keys.report(host));
     const [bodies] = await context.calls.ask(['mget', ...some]);
     for (const body of bodies as readonly (string | null)[])
-      if (body !== null) reports.push(JSON.parse(body) as Report);
+      if (body !== null) reports.push(readReport(JSON.parse(body) as Report));
   }
   return reports;
 }
@@ -128,7 +129,7 @@ export function createMailbox(context: Context, host: string | undefined): Mailb
       // a number for who knows it already: a fleet that asks now and then for nothing new must not be sent it all
       if (known !== undefined && (await generationOf(context, host)) === known) return undefined;
       const [body] = await calls.ask(['hget', key, 'body']);
-      return typeof body === 'string' ? (JSON.parse(body) as Assignment) : undefined;
+      return typeof body === 'string' ? readAssignment(JSON.parse(body) as Assignment) : undefined;
     },
     report: async (report) => {
       // no script: an agent's user may add to the hints and not change them
