@@ -60,6 +60,8 @@ export interface Rehearsal {
 
 /** How often it is looked who has something to do, milliseconds: as much as an agent gathers what it reports. */
 const TICK = 50;
+/** Calls on their way, beside renewals: more would only fill the memory with Reports that wait. */
+const UNDERWAY = 256;
 /** Leases renewed in one go. */
 const AT_ONCE = 250;
 /** Heartbeats and looks of many hosts do not fall into step. */
@@ -213,7 +215,7 @@ export function createRehearsal(options: RehearsalOptions): Rehearsal {
       if (member.stage.pass(now)) member.dirty = true;
       if (member.silent(now)) continue;
       if (member.beatAt <= now) beats.push(member);
-      if (member.fence === undefined) continue;
+      if (member.fence === undefined || underway.size >= UNDERWAY) continue;
       if (member.lookAt <= now) start(look(member));
       if (member.compared && member.dirty && member.sendAt <= now) start(send(member));
     }
