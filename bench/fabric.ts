@@ -21,25 +21,31 @@ export interface Layout {
   readonly hard: boolean;
   /** Owners of whom nothing is removed; `*` for a scheduler that knows a part of the Apps. */
   readonly heldOwners?: readonly string[];
+  /** Times as many hosts, Apps and replicas; 1 when absent. */
+  readonly scale?: number;
 }
 
 /** A fleet whose Apps ask for more than it has, so that it gets full although large replicas leave some over. */
 export const CROWDED: Layout = { fill: 1.03, strategy: 'spread', hard: true };
 
+/** One with room, of any number of hosts. */
+export const IDLE: Layout = { fill: 0.67, strategy: 'spread', hard: false };
+
 /** Sizes of Apps that fall as 1/rank (Zipf), the largest cut off, and sum up to the replicas that there are. */
-function sizes(): readonly number[] {
-  const all = (scale: number): number[] =>
-    Array.from({ length: APPS }, (_, rank) => Math.max(1, Math.min(MOST, Math.floor(scale / (rank + 1)))));
+function sizes(scale: number): readonly number[] {
+  const [count, replicas, most] = [APPS * scale, REPLICAS * scale, MOST * scale];
+  const all = (first: number): number[] =>
+    Array.from({ length: count }, (_, rank) => Math.max(1, Math.min(most, Math.floor(first / (rank + 1)))));
   const sum = (list: readonly number[]): number => list.reduce((total, size) => total + size, 0);
-  let [low, high] = [1, REPLICAS];
+  let [low, high] = [1, replicas];
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2);
-    if (sum(all(middle)) <= REPLICAS) low = middle;
+    if (sum(all(middle)) <= replicas) low = middle;
     else high = middle;
   }
   const list = all(low);
-  for (let rank = 0, rest = REPLICAS - sum(list); rest > 0; rank += 1, rest -= 1)
-    list[MOST + rank] = (list[MOST + rank] ?? 0) + 1;
+  for (let rank = 0, rest = replicas - sum(list); rest > 0; rank += 1, rest -= 1)
+    list[most + rank] = (list[most + rank] ?? 0) + 1;
   return list;
 }
 
@@ -64,14 +70,14 @@ function appOf(rank: number, replicas: number, hard: boolean): Partial<AppSpec> 
 const weightOf = (rack: number): number => (rack % 4 === 3 ? 2 : 1);
 
 /** The catalog and the first reports of 6,000 hosts in 60 racks behind 12 switches, with 150,000 replicas to place. Deterministic. */
-export function fabric({ fill, strategy, hard, heldOwners = [] }: Layout): {
+export function fabric({ fill, strategy, hard, heldOwners = [], scale = 1 }: Layout): {
   readonly catalog: Catalog;
   readonly reports: readonly Report[];
 } {
-  const apps = sizes().map((size, rank) => [`a${String(rank)}`, appOf(rank, size, hard)] as const);
+  const apps = sizes(scale).map((size, rank) => [`a${String(rank)}`, appOf(rank, size, hard)] as const);
   const hosts: Record<string, NonNullable<Sketch['hosts']>[string]> = {};
   const weights = new Map<string, number>();
-  for (let h = 0; h < HOSTS; h += 1) {
+  for (let h = 0; h < HOSTS * scale; h += 1) {
     const rack = h % RACKS;
     const topology = { rack: `r${String(rack)}`, switch: `s${String(rack % SWITCHES)}` };
     const name = `h${String(h).padStart(4, '0')}`;

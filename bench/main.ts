@@ -39,6 +39,11 @@ const BENCHES: Readonly<Record<string, Bench>> = {
       'eight schedulers on one Redis at 97 % full: no host, address or hard spread given out twice, conflicts < 2 %',
     load: () => import('./contention.ts'),
   },
+  'idle-fleet': {
+    summary:
+      'nothing to do at 600, 6,000 and 12,000 hosts: a tick (≤ 100 ms), an audit (≤ 3 s, 250 MB), and one change (≤ 1 s)',
+    load: () => import('./idle-fleet.ts'),
+  },
   quality: {
     summary:
       'deviation from the share of each switch, rack and host, and waste of packing, beside samples of 13 and 300 hosts',

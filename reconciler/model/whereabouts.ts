@@ -98,7 +98,11 @@ export function createWhereabouts(
     apps: () => new Set([...placed.keys(), ...told.keys()]),
     placed: (app) => placed.get(app) ?? NOWHERE,
     on: (host) => homes.get(host) ?? NOWHERE,
-    told: (app) => [...(told.get(app)?.values() ?? [])].flat(),
+    told: (app) => {
+      const all: AssignedReplica[] = [];
+      for (const list of told.get(app)?.values() ?? []) all.push(...list);
+      return all;
+    },
     toldOf: (replica) => {
       const app = appOf(replica);
       return first(entries(app, replica), placed.get(app)?.get(replica)?.host);

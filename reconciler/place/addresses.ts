@@ -5,11 +5,19 @@ import { blockHolder } from '../model/decide.ts';
 import { formatIpv4, parseIpv4 } from '../model/ipv4.ts';
 import type { AddressRecord } from '../model/reservations.ts';
 
-/** The pool's ranges as numbers, lowest first. Compile has made sure that they are addresses. */
-function rangesOf(network: NetworkSpec): readonly (readonly [number, number])[] {
-  return network.pool
-    .map(([first, last]) => [parseIpv4(first) ?? 0, parseIpv4(last) ?? -1] as const)
-    .sort((a, b) => a[0] - b[0]);
+type Ranges = readonly (readonly [number, number])[];
+
+const ranges = new WeakMap<NetworkSpec, Ranges>();
+
+/** The pool's ranges as numbers, lowest first, reckoned once. Compile has made sure that they are addresses. */
+function rangesOf(network: NetworkSpec): Ranges {
+  const made =
+    ranges.get(network) ??
+    network.pool
+      .map(([first, last]) => [parseIpv4(first) ?? 0, parseIpv4(last) ?? -1] as const)
+      .sort((a, b) => a[0] - b[0]);
+  ranges.set(network, made);
+  return made;
 }
 
 /** Whether the Network gives out this address. */

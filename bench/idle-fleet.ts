@@ -1,0 +1,207 @@
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { createController } from '../reconciler/loop/controller.ts';
+import { HOST_LEASE } from '../reconciler/loop/hearing.ts';
+import type { Catalog } from '../reconciler/model/catalog.ts';
+import type { Report } from '../reconciler/model/replica.ts';
+import { incarnationOf } from '../reconciler/model/rollout.ts';
+import type { Store } from '../reconciler/model/store.ts';
+import { openRedis } from '../reconciler/store/redis/redis.ts';
+import { single } from '../test/support/redis.ts';
+import { measure } from './bench.ts';
+import type { BenchOptions, BenchResult, Measure } from './bench.ts';
+import { fabric, HOSTS, IDLE, REPLICAS } from './fabric.ts';
+
+const DURABLE = ['appendonly yes', 'appendfsync always'];
+const SCRIPT = fileURLToPath(new URL('./idle-fleet-controller.js', import.meta.url));
+/** Shares of the fleet of the other benches: 600, 6,000 and 12,000 hosts. */
+const SCALES = [0.1, 1, 2] as const;
+/** Leases that outlive the bench, milliseconds. */
+const LONG = 3_600_000;
+
+/** What a controller of the fleet measured, milliseconds and megabytes. */
+export interface Told {
+  /** From nothing to a fleet at rest: all is read, and looked at twice. */
+  readonly takeover: number;
+  readonly tick: readonly number[];
+  /** Two bare calls as a tick makes. */
+  readonly bare: readonly number[];
+  /** A Report that says nothing new. */
+  readonly report: readonly number[];
+  /** One App has another image, until its host was told. */
+  readonly change: readonly number[];
+  readonly audit: readonly number[];
+  /** One snapshot of all that is reserved. */
+  readonly snapshot: readonly number[];
+  /** The same in CPU time of the controller: what others on the machine do to it shows less. */
+  readonly auditCpu: readonly number[];
+  /** Resident at most, until the audits were done; and what its heap holds after that, catalog included. */
+  readonly memory: number;
+  readonly heap: number;
+}
+
+async function introduce({ mailbox, leases }: Store, reports: readonly Report[]): Promise<void> {
+  for (let at = 0; at < reports.length; at += 200) {
+    const some = reports.slice(at, at + 200);
+    await Promise.all(some.map((report) => mailbox.report(report)));
+    await leases.acquireAll(
+      some.map(({ host }) => HOST_LEASE + host),
+      'bench',
+      LONG,
+    );
+  }
+}
+
+/** All hosts run what they were told, and say so. */
+async function settle({ mailbox }: Store, reports: readonly Report[]): Promise<void> {
+  for (const report of reports) {
+    const assignment = await mailbox.assignment(report.host);
+    if (!assignment) continue;
+    const { generation, revision } = assignment;
+    const replicas = assignment.replicas.map((replica) => ({
+      id: replica.id,
+      phase: 'Ready' as const,
+      ready: true,
+      restarts: 0,
+      fingerprint: 'f'.repeat(16),
+      incarnation: incarnationOf(replica),
+      image: `sha256:${'0'.repeat(64)}`,
+    }));
+    const observed = assignment.replicas.flatMap(({ id, spec }) => [
+      {
+        known: true as const,
+        ref: `container/${id}` as const,
+        owned: true,
+        state: { status: 'running', image: spec.image },
+      },
+      { known: true as const, ref: `sandbox/${id}` as const, owned: true, state: { status: 'running' } },
+      {
+        known: true as const,
+        ref: `port/${id}` as const,
+        owned: true,
+        state: { bridge: 'br-int', vlan: 100, mtu: 1500 },
+      },
+      { known: true as const, ref: `cgroup/${id}` as const, owned: true, state: { ...spec.resources } },
+    ]);
+    const of = { status: true, message: '', observedGeneration: generation };
+    const conditions = [{ type: 'Ready' as const, reason: 'Converged', ...of }];
+    await mailbox.report({ ...report, generation, revision, replicas, observed, conditions });
+  }
+}
+
+async function answer(child: ChildProcess): Promise<Told> {
+  const stop = new AbortController();
+  const ended = once(child, 'exit', { signal: stop.signal }).then(() => undefined);
+  ended.catch(() => undefined); // it has answered before
+  const said = (await Promise.race([once(child, 'message'), ended])) as readonly unknown[] | undefined;
+  stop.abort();
+  if (!said) throw new Error('the controller ended early');
+  return said[0] as Told;
+}
+
+interface Round extends Told {
+  readonly scale: number;
+  /** From a commit to all Assignments, milliseconds. */
+  readonly publish: number;
+  readonly publishCpu: number;
+  readonly placed: number;
+}
+
+/** A controller that places everything, and then another one that takes over and has nothing to do. */
+async function round(scale: number, ticks: number): Promise<Round> {
+  const { catalog, reports } = fabric({ ...IDLE, scale });
+  const { home, url } = await single(DURABLE);
+  let child: ChildProcess | undefined;
+  try {
+    const store = await openRedis(url, { clock: Date.now, writer: 'first' });
+    await introduce(store, reports);
+    const all = await placeAll(store, catalog);
+    await settle(store, reports);
+    await store.close();
+    child = fork(SCRIPT, [url, String(scale), String(ticks)], { execArgv: ['--expose-gc'] });
+    return { ...(await answer(child)), scale, ...all };
+  } finally {
+    child?.kill('SIGKILL');
+    await home.close();
+  }
+}
+
+async function placeAll(store: Store, catalog: Catalog): Promise<Pick<Round, 'publish' | 'publishCpu' | 'placed'>> {
+  let now: Catalog = { ...catalog, apps: new Map(), revision: 'none' };
+  const controller = createController({
+    repository: {
+      fetch: () => Promise.resolve({ url: '', ref: 'main', revision: now.revision, fetchedAt: 0, notes: [] }),
+      catalog: () => Promise.resolve(now),
+      commit: () => Promise.resolve({ author: 'Ann', subject: 'all of it' }),
+    },
+    store,
+    allowDeletions: true,
+    clock: Date.now,
+    log: { debug: () => undefined, info: () => undefined, warn: () => undefined },
+    fleet: { leads: () => true },
+  });
+  await controller.pass({ look: true, allow: true }); // the hosts
+  now = catalog;
+  const began = performance.now();
+  const cpu = process.cpuUsage();
+  await controller.pass({ look: true, allow: true });
+  const publish = performance.now() - began;
+  const { user, system } = process.cpuUsage(cpu);
+  return { publish, publishCpu: (user + system) / 1000, placed: (await store.reservations.snapshot()).placements.size };
+}
+
+function rows(rounds: readonly Round[]): readonly Measure[] {
+  return rounds.flatMap((one) => {
+    const hosts = String(HOSTS * one.scale);
+    const whole = one.scale === 1;
+    const promised = (limits: { readonly limit: number }): { readonly limit?: number } => (whole ? limits : {});
+    const ofTick = { yardstick: { name: 'two bare calls', samples: one.bare } };
+    const ofAudit = { yardstick: { name: 'a snapshot', samples: one.snapshot } };
+    return [
+      measure(`${hosts}: all published`, 'ms', [one.publish], promised({ limit: 30_000 })),
+      measure(`${hosts}: all published, own CPU`, 'ms', [one.publishCpu]),
+      measure(`${hosts}: takeover`, 'ms', [one.takeover]),
+      measure(`${hosts}: tick`, 'ms', one.tick, { ...promised({ limit: 100 }), ...ofTick }),
+      measure(`${hosts}: a Report`, 'ms', one.report),
+      measure(`${hosts}: one App, published`, 'ms', one.change, promised({ limit: 1_000 })),
+      measure(`${hosts}: audit`, 'ms', one.audit, { ...promised({ limit: 3_000 }), ...ofAudit }),
+      measure(`${hosts}: audit, own CPU`, 'ms', one.auditCpu),
+      measure(`${hosts}: memory`, 'MB', [one.memory], promised({ limit: 250 })),
+      measure(`${hosts}: heap, kept`, 'MB', [one.heap]),
+    ];
+  });
+}
+
+/** A fleet with nothing to do, at three sizes. */
+export async function run({ signal, rounds: ticks = 15, log }: BenchOptions): Promise<BenchResult> {
+  const done: Round[] = [];
+  for (const scale of SCALES) {
+    if (signal.aborted) break;
+    done.push(await round(scale, ticks));
+    log(`${String(HOSTS * scale)} hosts`);
+  }
+  const growth = (name: string, value: (one: Round) => readonly number[]): string => {
+    const middle = (one: Round): number => value(one).toSorted((a, b) => a - b)[Math.floor(value(one).length / 2)] ?? 0;
+    const [first] = done;
+    const last = done.at(-1);
+    if (!first || !last) return name;
+    return `${name} ${(middle(last) / middle(first)).toFixed(1)}×`;
+  };
+  const grown = [
+    growth('a tick', (one) => one.tick),
+    growth('a Report', (one) => one.report),
+    growth("one App's change", (one) => one.change),
+    growth('an audit', (one) => one.audit),
+  ];
+  const placed = done.map((one) => `${String(one.placed)} of ${String(Math.round(REPLICAS * one.scale))}`).join(', ');
+  return {
+    name: 'idle-fleet',
+    measures: rows(done),
+    notes: [
+      `cost at ${String((SCALES.at(-1) ?? 1) / SCALES[0])} times the hosts: ${grown.join(', ')}`,
+      `replicas placed: ${placed}; one redis-server, AOF with fsync always; Git is not asked, catalogs are made by hand`,
+    ],
+  };
+}
