@@ -65,6 +65,15 @@ function appsOn({ residents }: Pick<Book, 'residents'>, { assignments }: Whereab
   return [...residents(host).keys(), ...(assignments.get(host)?.replicas.map(({ app }) => app) ?? [])];
 }
 
+/** The other members of gangs of which one is looked at: they are placed together or not at all. */
+function gangsOf({ apps }: Catalog, some: ReadonlySet<string>): readonly string[] {
+  const gangs = new Set([...some].flatMap((name) => apps.get(name)?.spec.gang ?? []));
+  if (gangs.size === 0) return [];
+  return [...apps.values()]
+    .filter(({ spec }) => spec.gang !== undefined && gangs.has(spec.gang))
+    .map(({ name }) => name);
+}
+
 /** Attention that knows nothing. */
 export function createAttention(): Attention {
   let catalog: Catalog | undefined;
@@ -112,6 +121,7 @@ export function createAttention(): Attention {
     // most Reports say nothing of what a host is
     for (const host of see(now, image, new Set([...hosts, ...fresh.reported]), lost)) hosts.add(host);
     for (const host of hosts) for (const app of appsOn(image.book, image.whereabouts, host)) apps.add(app);
+    for (const app of gangsOf(now, apps)) apps.add(app);
     return { apps, hosts };
   }
 
