@@ -1,5 +1,8 @@
-import type { CommitRequest, Proposal, Verdict } from '../model/reservations.ts';
+import type { CommitRequest, ConflictReason, Proposal, Verdict } from '../model/reservations.ts';
 import type { Reservations } from '../model/store.ts';
+import { absorb, takeBack } from '../place/ground.ts';
+import { proposeAgain, turnsOf } from '../place/place.ts';
+import type { Run } from '../place/run.ts';
 
 /** Proposals of one request: a store decides it in some milliseconds, and nobody else waits for longer. */
 const BATCH = 100;
@@ -42,4 +45,46 @@ export async function commitAll(
   const ends = await Promise.allSettled(Array.from({ length: AT_ONCE }, lane));
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
   return verdicts.flat();
+}
+
+interface Shared {
+  /** Begins the id of each request. */
+  readonly id: string;
+  /** How far the ground of the run knows what was committed. */
+  readonly cursor: number;
+  /** Told of each proposal that is refused, and why, before it is made anew. */
+  readonly refuse: (proposal: Proposal, reason: ConflictReason) => void;
+}
+
+/**
+ * Takes the turns of a run and commits as it goes, beside others who do the same: a request of about a hundred at a time, and all
+ * that anybody has committed is heard before the next is proposed. What was refused is proposed again at once, with what is known
+ * then. Throws what the store throws: CONFLICT when it no longer knows what was committed since the last request.
+ */
+export async function commitTurns(
+  reservations: Pick<Reservations, 'commit' | 'since'>,
+  run: Run,
+  { id, cursor, refuse }: Shared,
+): Promise<{ readonly proposed: number; readonly accepted: number }> {
+  const turns = turnsOf(run);
+  let [at, told, refusals] = [cursor, 0, 0];
+  for (let requests = 0, done = false; ; requests += 1) {
+    while (!done && run.proposals.length - told < BATCH) done = turns.next().done === true;
+    const proposals = run.proposals.slice(told);
+    if (proposals.length === 0) return { proposed: told, accepted: told - refusals };
+    told += proposals.length;
+    const { verdicts } = await reservations.commit({ id: `${id}.${String(requests)}`, now: run.input.now, proposals });
+    for (const commit of await reservations.since(at)) {
+      absorb(run, commit.deltas);
+      at = commit.cursor;
+    }
+    takeBack(run);
+    const refused = proposals.filter((proposal, index) => {
+      const verdict = verdicts[index];
+      if (verdict?.accepted === false) refuse(proposal, verdict.reason);
+      return verdict?.accepted === false;
+    });
+    refusals += refused.length;
+    proposeAgain(run, refused);
+  }
 }

@@ -223,7 +223,7 @@ function endTurn({ turn, book }: Ground, deltas: readonly Delta[]): void {
   const changed = deltas.some(
     (delta) => delta.type === 'placement' && (own(delta.placement) || own(book.placements.get(delta.replica))),
   );
-  if (changed) turn.group = undefined;
+  if (changed || (turn.group?.pack && deltas.length > 0)) turn.group = undefined;
 }
 
 /**

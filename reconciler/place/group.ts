@@ -5,6 +5,8 @@ import type { Placement } from '../model/replica.ts';
 import { ruleAgainst } from './affinity.ts';
 import type { Neighbourhood } from './affinity.ts';
 import type { FilterName } from './filters.ts';
+import { opened, packedFill } from './packing.ts';
+import type { Packing } from './packing.ts';
 import { take } from './table.ts';
 import type { Cell, HostTable } from './table.ts';
 
@@ -28,7 +30,8 @@ export interface Group {
   readonly cells: readonly Cell[];
   readonly bests: Int32Array;
   readonly limits: { readonly switch: number; readonly rack: number; readonly host: number };
-  readonly pack: boolean;
+  /** Undefined where replicas are spread. */
+  readonly pack: Packing | undefined;
   /** What other Apps make of the hosts; undefined when none concerns it. */
   readonly around: Neighbourhood | undefined;
   readonly weights: Weights;
@@ -103,9 +106,9 @@ export function groupOf(table: HostTable, app: AppSpec, footing: Footing, placed
     onSwitch: new Int32Array(table.switches),
     inRack: new Int32Array(table.racks),
     onHost: new Int32Array(table.views.length),
-    switchLoad: emptyLoads(app, weights.switch, weights.all, pack),
-    rackLoad: emptyLoads(app, weights.rack, weights.all, pack),
-    hostLoad: emptyLoads(app, weights.host, weights.all, pack),
+    switchLoad: emptyLoads(app, weights.switch, weights.all, pack !== undefined),
+    rackLoad: emptyLoads(app, weights.rack, weights.all, pack !== undefined),
+    hostLoad: emptyLoads(app, weights.host, weights.all, pack !== undefined),
   };
   for (const { host } of placed) {
     const row = table.rows.get(host);
@@ -131,9 +134,9 @@ function loadOf(there: number, weight: number, replicas: number, all: number): n
 }
 
 /** The loads before anything is placed; all equal when packing, where the fullest host comes before any spread. */
-function emptyLoads({ replicas }: AppSpec, weights: Float64Array, all: number, pack: boolean): Float64Array {
+function emptyLoads({ replicas }: AppSpec, weights: Float64Array, all: number, packs: boolean): Float64Array {
   const loads = new Float64Array(weights.length);
-  if (!pack) for (let at = 0; at < loads.length; at += 1) loads[at] = loadOf(0, weights[at] ?? 0, replicas, all);
+  if (!packs) for (let at = 0; at < loads.length; at += 1) loads[at] = loadOf(0, weights[at] ?? 0, replicas, all);
   return loads;
 }
 
@@ -151,6 +154,11 @@ export function count(table: HostTable, group: Group, row: number, step: 1 | -1)
     group.switchLoad[behind] = loadOf(at(onSwitch, behind), at(weights.switch, behind), group.replicas, weights.all);
   }
   forgetBest(table, group, row);
+}
+
+/** To be told of a host that nothing was on before. */
+export function openHost(table: HostTable, { pack, bests }: Group, row: number): void {
+  if (pack && opened(table, pack, row)) bests.fill(UNKNOWN);
 }
 
 /** To be told when there is more or less room on a host than before. */
@@ -182,7 +190,7 @@ function hasRoom({ asks, limits, onHost, around }: Group, row: number): boolean 
 /**
  * How good a candidate is; compared member by member, less is better: wishes for the company of other Apps that are not met,
  * replicas of the App behind its switch, in its rack and on it, each over what fits there, then how full the host will be
- * (negative when packing).
+ * (when packing, how bad it is for that).
  */
 export interface Score {
   readonly affinity: number;
@@ -204,18 +212,15 @@ export function scoreOf(table: HostTable, group: Group, row: number): Score {
 }
 
 /**
- * How full a host would be with one replica more: the larger share of CPU and memory, negative when packing; one more where another
- * scheduler comes first.
+ * How full a host would be with one replica more: the larger share of CPU and memory; when packing, how bad it is for that. More
+ * than that where another scheduler comes first.
  */
-function fillOf(
-  { all, free, part, aside }: HostTable,
-  { demand, pack }: Pick<Group, 'demand' | 'pack'>,
-  row: number,
-): number {
+function fillOf(table: HostTable, { demand, pack }: Pick<Group, 'demand' | 'pack'>, row: number): number {
+  const { all, free, part, aside } = table;
+  if (pack) return packedFill(table, pack, demand, row) + (aside[row] ?? 0);
   const cpu = (at(all.cpu, row) - at(free.cpu, row) + demand.cpu) * at(part.cpu, row);
   const memory = (at(all.memory, row) - at(free.memory, row) + demand.memory) * at(part.memory, row);
-  const fill = cpu > memory ? cpu : memory;
-  return (pack ? -fill : fill) + (aside[row] ?? 0);
+  return (cpu > memory ? cpu : memory) + (aside[row] ?? 0);
 }
 
 /** Negative when the first score is better. */

@@ -14,6 +14,8 @@ import type { Ground } from './ground.ts';
 import { demandOf, groupOf, weightsOf } from './group.ts';
 import type { Group, Weights } from './group.ts';
 import { hostProposals } from './hosts.ts';
+import { mixOf, packingOf } from './packing.ts';
+import type { Mix } from './packing.ts';
 import { survey } from './survey.ts';
 import type { PlaceInput, Survey } from './survey.ts';
 
@@ -32,6 +34,10 @@ export interface Run extends Ground {
   readonly survey: Survey;
   /** What each App asks of others, and they of it. */
   readonly rules: (app: string) => readonly Rule[];
+  /** The shapes of what the Apps of a Zone ask for. */
+  readonly mix: (zone: string) => Mix;
+  /** Zone → what is wanted there and has not had its turn. */
+  readonly wanted: Map<string, { cpu: number; memory: number }>;
   readonly proposals: Proposal[];
   /** App → how many more of its replicas that serve may be moved. */
   readonly turns: Map<string, number>;
@@ -100,16 +106,38 @@ export function release({ input }: Pick<Run, 'input'>, { replica, network }: Pla
   return { op: 'release', replica, quarantineUntil: input.now + rest };
 }
 
+const appsIn = ({ catalog }: PlaceInput, zone: string): readonly Resource<AppSpec>[] =>
+  [...catalog.apps.values()].filter(({ spec }) => spec.zone === zone);
+
+function wantedBy({ catalog }: PlaceInput, { wanted }: Survey): Run['wanted'] {
+  const sums: Run['wanted'] = new Map();
+  for (const [name, { length }] of wanted) {
+    const spec = length > 0 ? catalog.apps.get(name)?.spec : undefined;
+    if (!spec) continue;
+    const sum = sums.get(spec.zone) ?? { cpu: 0, memory: 0 };
+    const { cpu, memory } = spec.resources;
+    sums.set(spec.zone, { cpu: sum.cpu + length * cpu, memory: sum.memory + length * memory });
+  }
+  return sums;
+}
+
 /** A run on a ground as it stands. */
-export function runOn(ground: Ground, input: PlaceInput, found: Survey, known?: Run['rules']): Run {
+export function runOn(ground: Ground, input: PlaceInput, found: Survey, known?: Pick<Run, 'rules' | 'mix'>): Run {
   ground.turn.group = undefined;
-  let rules = known;
+  let rules = known?.rules;
+  const mixes = new Map<string, Mix>();
   const { book, tentative, weights, turn, placed, candidates, pool, apply, renew } = ground;
   return {
     ...{ book, tentative, weights, turn, placed, candidates, pool, apply, renew },
     get table() {
       return ground.table; // made when somebody asks for it
     },
+    mix: (zone) => {
+      const mix = known?.mix(zone) ?? mixes.get(zone) ?? mixOf(appsIn(input, zone));
+      mixes.set(zone, mix);
+      return mix;
+    },
+    wanted: wantedBy(input, found),
     rules: (app) => (rules ??= rulesOf(input.catalog))(app),
     ...{ input, proposals: [], survey: found, turns: new Map(found.turns), disruption: found.disruption.copy() },
   };
@@ -151,7 +179,10 @@ export function groupIn(run: Run, app: Resource<AppSpec>): Group {
         demandOf(app.spec),
       )
     : weightsIn(run, candidates, demandOf(app.spec));
-  const pack = input.catalog.zones.get(app.spec.zone)?.spec.strategy === 'pack';
+  const { zone } = app.spec;
+  const packs = input.catalog.zones.get(zone)?.spec.strategy === 'pack';
+  const wanted = run.wanted.get(zone) ?? { cpu: 0, memory: 0 };
+  const pack = packs ? packingOf(table, rows, run.mix(zone), wanted) : undefined;
   const placed = [...run.placed(app.name)].flatMap((replica) => book.placements.get(replica) ?? []);
   const group = groupOf(table, app.spec, { rows, cells, weights, pack, around }, placed);
   Object.assign(turn, { app: app.name, group });

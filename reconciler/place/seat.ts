@@ -3,8 +3,9 @@ import type { Demand } from '../model/demand.ts';
 import type { Placement } from '../model/replica.ts';
 import type { Single } from '../model/reservations.ts';
 import { neighboursOf } from './affinity.ts';
-import { choose, count, obstacle, seat } from './group.ts';
+import { choose, count, obstacle, openHost, seat } from './group.ts';
 import type { Group } from './group.ts';
+import { gaveUp, isUnused } from './packing.ts';
 import { noAddress, nowhere } from './reasons.ts';
 import { groupIn, propose, release } from './run.ts';
 import type { Run, Unplaceable } from './run.ts';
@@ -48,8 +49,12 @@ function settle(run: Run, app: Resource<AppSpec>, group: Group, wish: Wish): boo
   const beside = neighboursOf(group.around?.rules ?? []);
   const homing = { placement, hostEpoch, spread, ...(beside ? { beside } : {}) };
   const proposal: Single = moves ? { op: 'move', ...homing } : { op: 'place', ...homing, ...block };
+  const unused = isUnused(table, row);
   if (!propose(run, proposal)) return false;
   count(table, group, row, 1);
+  if (unused) openHost(table, group, row);
+  // what it left is room again
+  if (from && group.pack) run.turn.group = undefined;
   return true;
 }
 
@@ -61,6 +66,16 @@ function failure(run: Run, app: Resource<AppSpec>, group: Group): Omit<Unplaceab
     ? noAddress(input.catalog, app.spec.network, pool.count(), table)
     : nowhere(input.catalog, table, group, app, run.candidates(app.spec).removals);
   return { app: app.name, ...why };
+}
+
+/** Keeps count of what is still wanted. */
+function hadTurn({ wanted }: Run, { spec }: Resource<AppSpec>, { pack, demand }: Group, failed: boolean): void {
+  const sum = wanted.get(spec.zone);
+  if (sum) {
+    sum.cpu -= demand.cpu;
+    sum.memory -= demand.memory;
+  }
+  if (failed && pack) gaveUp(pack, demand);
 }
 
 /** What became of the wishes of one App. */
@@ -89,6 +104,7 @@ export function* settleApp(
     const group = groupIn(run, app);
     // once one finds nothing, the next would not either, unless it brings its own room
     if (!failed || wish.from) failed = settle(run, app, group, wish) ? undefined : failure(run, app, group);
+    hadTurn(run, app, group, failed !== undefined);
     if (failed) unplaceable.push({ ...failed, replica: wish.replica });
     else if (wish.moves === 'in turn') {
       run.turns.set(app.name, turns - 1);

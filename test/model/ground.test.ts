@@ -12,6 +12,7 @@ import { choose } from '../../reconciler/place/group.ts';
 import { hostViews } from '../../reconciler/place/hosts.ts';
 import { place, proposeAgain, turnsOf } from '../../reconciler/place/place.ts';
 import { groupIn, runOn, startRun } from '../../reconciler/place/run.ts';
+import type { Run } from '../../reconciler/place/run.ts';
 import { survey } from '../../reconciler/place/survey.ts';
 import type { PlaceInput } from '../../reconciler/place/survey.ts';
 import { catalogOf, reportOf } from '../support/catalog.ts';
@@ -61,11 +62,11 @@ function factsOf(ground: Ground, input: PlaceInput): unknown {
 }
 
 /** What the App whose turn it is would choose, by what is known of it and anew. */
-function choices(ground: Ground, input: PlaceInput): readonly (number | undefined)[] {
+function choices(ground: Ground, run: Run): readonly (number | undefined)[] {
   const { app, group } = ground.turn;
-  const resource = input.catalog.apps.get(app);
+  const resource = run.input.catalog.apps.get(app);
   if (!group || !resource) return [0, 0];
-  const run = runOn(ground, input, survey(input));
+  ground.turn.group = undefined;
   const anew = groupIn(run, resource);
   Object.assign(ground.turn, { app, group });
   return [group, anew].map((one) => choose(ground.table, one));
@@ -126,7 +127,7 @@ describe('a ground that is kept', () => {
             absorb(kept, [...before, ...deltas]);
             takeBack(kept);
             assert.equal(kept.tentative.size, 0);
-            const [known, anew] = choices(kept, inputOf(catalog, kept.book, now));
+            const [known, anew] = choices(kept, run);
             assert.equal(known, anew, 'the best is known');
             assertAsNew(kept, catalog, store, now, 'after a batch');
             proposeAgain(run, refused);

@@ -32,6 +32,18 @@ const cases: readonly Case[] = [
     hosts: ['h1', 'h1', 'h1'],
   },
   {
+    name: 'pack leaves room of the shape that is still to come',
+    sketch: {
+      hosts: four,
+      zones: { main: { strategy: 'pack' } },
+      apps: {
+        memory: { replicas: 4, level: 0, resources: resources(500, 1024) },
+        cpu: { replicas: 4, level: 1, resources: resources(1500, 1024) },
+      },
+    },
+    hosts: ['h1', 'h1', 'h1', 'h1', 'h2', 'h2', 'h2', 'h2'],
+  },
+  {
     name: 'a larger host takes more',
     sketch: {
       hosts: { big: { capacity: { cpu: 8000 } }, small: { capacity: { cpu: 4000 } } },
