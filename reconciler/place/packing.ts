@@ -61,7 +61,7 @@ function add(slack: Packing['slack'], { cpu, memory }: Amount): void {
 }
 
 /** Whether hosts in use have too little left. */
-export const mustOpen = ({ slack }: Packing): boolean => slack.cpu < 0 || slack.memory < 0;
+const mustOpen = ({ slack }: Packing): boolean => slack.cpu < 0 || slack.memory < 0;
 
 /** To be told of a host that is used from now on. True when the scores of all hosts are others by that. */
 export function opened({ all }: HostTable, packing: Packing, row: number): boolean {
