@@ -1,4 +1,5 @@
 import type { Observed } from '../../model/change.ts';
+import { PROTOCOL } from '../../model/protocol.ts';
 import { kindOf, nameOf } from '../../model/ref.ts';
 import type { Assignment, Condition, HostFacts, ReplicaReport, Report } from '../../model/replica.ts';
 import type { ContainerState } from '../../model/resources.ts';
@@ -65,7 +66,7 @@ function conditionsOf(replicas: readonly Acted[], observedGeneration: number): r
 /** What a simulated host says of itself, in the words of a real one. */
 export function tell({ host, facts, assignment, replicas, appearance, now, kept }: TellInput): Report {
   const nothing = { replicas: [], observed: [], limitations: [], conditions: [] };
-  if (!assignment) return { host, generation: 0, revision: '', at: now, facts, ...nothing };
+  if (!assignment) return { protocol: PROTOCOL, host, generation: 0, revision: '', at: now, facts, ...nothing };
   const all = [...replicas.values()];
   const there = new Map<string, 'running' | 'exited'>();
   for (const one of all) {
@@ -77,6 +78,7 @@ export function tell({ host, facts, assignment, replicas, appearance, now, kept 
   for (const item of observed)
     if (item.known && kindOf(item.ref) === 'container') containers.set(nameOf(item.ref), item.state as ContainerState);
   return {
+    protocol: PROTOCOL,
     host,
     generation: assignment.generation,
     revision: assignment.revision,

@@ -4,6 +4,7 @@ import { createRehearsal } from '../../../../reconciler/loop/rehearsal/rehearsal
 import type { Rehearsal, RehearsalOptions } from '../../../../reconciler/loop/rehearsal/rehearsal.ts';
 import type { Behaviour } from '../../../../reconciler/loop/rehearsal/stage.ts';
 import { PlumbError } from '../../../../reconciler/model/errors.ts';
+import { PROTOCOL } from '../../../../reconciler/model/protocol.ts';
 import type { Assignment, Report } from '../../../../reconciler/model/replica.ts';
 import type { Lease } from '../../../../reconciler/model/store.ts';
 import { createBell } from '../../../../reconciler/store/bell.ts';
@@ -125,7 +126,7 @@ describe('a rehearsal', () => {
     const rehearsal = begin(1000);
     await time.pass(20_000);
     assert.equal(reports.length, 1000);
-    assert.ok(reports.every(({ generation }) => generation === 0));
+    assert.ok(reports.every(({ generation, protocol }) => generation === 0 && protocol === PROTOCOL));
     const [most, least] = [Math.max, Math.min].map((of) => of(...counts(time.now() - 16_000, time.now(), 500)));
     assert.ok((most ?? 0) < 400 && (least ?? 0) > 150, `${String(least)} to ${String(most)} in half a second`);
     assert.equal(rehearsal.tally().heard, 1000);
