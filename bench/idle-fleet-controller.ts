@@ -21,7 +21,7 @@ const controller = createController({
   allowDeletions: true,
   clock: () => Date.now() + ahead,
   log: { debug: () => undefined, info: () => undefined, warn: () => undefined },
-  fleet: { leads: () => true },
+  fleet: { term: () => 1, holds: () => Promise.resolve(true) },
 });
 
 async function timed(work: () => Promise<unknown>): Promise<number> {

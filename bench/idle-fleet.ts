@@ -140,7 +140,7 @@ async function placeAll(store: Store, catalog: Catalog): Promise<Pick<Round, 'pu
     allowDeletions: true,
     clock: Date.now,
     log: { debug: () => undefined, info: () => undefined, warn: () => undefined },
-    fleet: { leads: () => true },
+    fleet: { term: () => 1, holds: () => Promise.resolve(true) },
   });
   await controller.pass({ look: true, allow: true }); // the hosts
   now = catalog;

@@ -1,5 +1,5 @@
 import type { AgentOptions } from '../reconciler/loop/agent-state.ts';
-import type { Fetched, Repository } from '../reconciler/loop/controller.ts';
+import type { Fetched, Repository } from '../reconciler/loop/repository.ts';
 import { createHealth, type HealthClock } from '../reconciler/loop/health.ts';
 import { identify } from '../reconciler/loop/identify.ts';
 import { createUp, type Up } from '../reconciler/loop/up.ts';

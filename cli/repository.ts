@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { ParseCache } from '../reconciler/compile/file.ts';
-import type { Fetched, Repository } from '../reconciler/loop/controller.ts';
+import type { Fetched, Repository } from '../reconciler/loop/repository.ts';
 import type { Catalog } from '../reconciler/model/catalog.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import type { SourceStatus } from '../reconciler/model/notice.ts';

@@ -1,7 +1,7 @@
 import { converge, type Steps } from '../converge.ts';
 import type { Catalog } from '../model/catalog.ts';
 import { asPlumbError, PlumbError } from '../model/errors.ts';
-import type { Notice, Reopening, SourceStatus } from '../model/notice.ts';
+import type { Notice, Reopening } from '../model/notice.ts';
 import { PROTOCOL } from '../model/protocol.ts';
 import type { Assignment } from '../model/replica.ts';
 import type { Store } from '../model/store.ts';
@@ -12,32 +12,19 @@ import { fullZones } from '../plan/full.ts';
 import { project, type Projection } from '../plan/project.ts';
 import type { Log } from './agent-state.ts';
 import { createAttention } from './attention.ts';
-import { decidePlacing, type Decided, type FleetSeen, type Planned } from './deciding.ts';
+import { decideInTurns, type Decided, type FleetSeen, type Planned } from './deciding.ts';
 import { drainEvents } from './drains.ts';
 import { createHearing, HEARTBEAT } from './hearing.ts';
 import { readImage, type Image } from './image.ts';
+import type { Leader } from './leader.ts';
 import { heldBy, teach } from './rebuilding.ts';
+import type { Fetched, Repository } from './repository.ts';
 import { rolloutEvents } from './rollouts.ts';
 import type { StatusInput, Verdict } from './status.ts';
 import { createSummary } from './summary.ts';
-import { contentOf, createTelling, type CommitInfo } from './telling.ts';
+import { contentOf, createTelling } from './telling.ts';
 import { createWatching } from './watching.ts';
 import { createWriting } from './writing.ts';
-
-/** What a fetch found. */
-export interface Fetched extends SourceStatus {
-  /** Facts to tell once: a force-push, a branch that vanished. */
-  readonly notes: readonly { readonly reason: string; readonly message: string }[];
-}
-
-/** The Git side of a controller. */
-export interface Repository {
-  /** Looks for new commits. Throws only when there never was a good one. */
-  fetch(): Promise<Fetched>;
-  /** Compiles a revision; only changed blobs are read. */
-  catalog(revision: string): Promise<Catalog>;
-  commit(revision: string): Promise<CommitInfo>;
-}
 
 export interface ControllerOptions {
   readonly repository: Repository;
@@ -47,7 +34,7 @@ export interface ControllerOptions {
   readonly clock: () => number;
   readonly log: Log;
   /** Many controllers share the store: only one that leads acts, and hosts are heard of by their leases. */
-  readonly fleet?: { readonly leads: () => boolean };
+  readonly fleet?: Pick<Leader, 'term' | 'holds'>;
 }
 
 /** What the controller last saw and decided. */
@@ -116,6 +103,9 @@ export function createController(options: ControllerOptions): Controller {
   /** The revision that may take away any number of replicas. */
   let allowed: string | undefined;
 
+  /** The time of leading in which the pass began. */
+  let term: number | undefined;
+
   const steps: Steps<PassScope, Fetched, Fetched, FleetSeen, Decided, Planned, readonly Assignment[]> = {
     checkout: async ({ look, allow }) => {
       const fetched = (look ? undefined : source) ?? (await repository.fetch());
@@ -165,12 +155,12 @@ export function createController(options: ControllerOptions): Controller {
         drains: decided.draining ?? [],
       };
     },
-    place: (_specs, seen) => {
+    place: async (_specs, seen) => {
       if (!catalog) throw new Error('no catalog');
       const allow = options.allowDeletions || catalog.revision === allowed;
       const { reopening, assignments } = seen;
       const open = reopening ? openPart(catalog, reopening, assignments) : catalog;
-      const made = decidePlacing(open, seen, clock(), allow, seen.records);
+      const made = await decideInTurns(open, seen, clock(), allow, seen.records);
       const { budgetKeeps } = made.catalog;
       return { ...made, catalog: budgetKeeps ? { ...catalog, budgetKeeps } : catalog };
     },
@@ -228,8 +218,8 @@ export function createController(options: ControllerOptions): Controller {
   const writing = createWriting({ store, clock, mustLead });
 
   /** A pass that another leader has overtaken ends here, with nothing half done: what it decided is decided again. */
-  function mustLead(): void {
-    if (fleet && !fleet.leads()) throw new PlumbError('CONFLICT', 'another controller leads by now');
+  async function mustLead(): Promise<void> {
+    if (fleet && !(await fleet.holds(term))) throw new PlumbError('CONFLICT', 'another controller leads by now');
   }
 
   /** The store as it is now. */
@@ -369,6 +359,7 @@ export function createController(options: ControllerOptions): Controller {
   return {
     pass: async (how) => {
       try {
+        term = fleet?.term();
         await converge(steps, how);
         watching.ended();
         summarize();

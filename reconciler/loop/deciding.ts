@@ -1,12 +1,13 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Catalog } from '../model/catalog.ts';
 import type { Draining, LostHost, Reopening } from '../model/notice.ts';
 import type { RolloutRecord } from '../model/release.ts';
 import type { Assignment, Report } from '../model/replica.ts';
-import type { ReservationState } from '../model/reservations.ts';
+import type { Proposal, ReservationState } from '../model/reservations.ts';
 import type { Scope } from '../model/whereabouts.ts';
 import { hostViews } from '../place/hosts.ts';
 import type { HostView } from '../place/hosts.ts';
-import { place, type PlaceResult } from '../place/place.ts';
+import { placing, type PlaceResult } from '../place/place.ts';
 import type { PlaceInput } from '../place/survey.ts';
 import { overBudget } from '../plan/budget.ts';
 import { reserving } from '../plan/reserve.ts';
@@ -50,20 +51,44 @@ export interface Planned extends Decided {
   readonly seen: FleetSeen;
 }
 
-/** Where everything goes, within the deletion budget. Pure. */
-export function decidePlacing(
+/** What is decided by what was seen. */
+type Question = readonly [
   catalog: Catalog,
   seen: Seen,
   now: number,
   allowDeletions: boolean,
-  records: readonly RolloutRecord[] = [],
-): Decided {
+  records?: readonly RolloutRecord[],
+];
+
+function* deciding(...[catalog, seen, now, allowDeletions, records = []]: Question): Generator<Proposal, Decided> {
   const lost = new Set(seen.lost?.map(({ host }) => host));
   const hosts = seen.hosts ?? hostViews(catalog, seen.reports, seen.snapshot, lost);
-  const placing = (by: Catalog): PlaceResult => place({ catalog: reserving(by, records), ...seen, hosts, now });
-  const attempt = placing(catalog);
+  const within = (by: Catalog): Generator<Proposal, PlaceResult> =>
+    placing({ catalog: reserving(by, records), ...seen, hosts, now });
+  const attempt = yield* within(catalog);
   const over = overBudget(attempt, catalog.fleet.spec.deletions, seen.snapshot.placements.size, allowDeletions);
   if (!over) return { placed: attempt, catalog };
   const careful: Catalog = { ...catalog, budgetKeeps: over.kept };
-  return { placed: placing(careful), held: over.message, catalog: careful };
+  return { placed: yield* within(careful), held: over.message, catalog: careful };
+}
+
+/** Where everything goes, within the deletion budget. Pure. */
+export function decidePlacing(...question: Question): Decided {
+  const proposals = deciding(...question);
+  let next = proposals.next();
+  while (next.done !== true) next = proposals.next();
+  return next.value;
+}
+
+/** Proposals after which others have their turn. */
+const TURN = 2_000;
+
+/** The same for a process that has to keep its leases and to answer meanwhile, however much there is to place. */
+export async function decideInTurns(...question: Question): Promise<Decided> {
+  const proposals = deciding(...question);
+  for (let told = 1; ; told += 1) {
+    const next = proposals.next();
+    if (next.done === true) return next.value;
+    if (told % TURN === 0) await setImmediate();
+  }
 }

@@ -3,7 +3,8 @@ import { PlumbError } from '../model/errors.ts';
 import type { Log } from './agent-state.ts';
 import { createControl } from './control.ts';
 import { fleetStatus } from './fleet-status.ts';
-import { createController, type Repository } from './controller.ts';
+import { createController } from './controller.ts';
+import type { Repository } from './repository.ts';
 import { CONTROLLER_LEASE } from './hearing.ts';
 import { createLeader } from './leader.ts';
 import { pause } from './pause.ts';
@@ -96,7 +97,7 @@ export function createFleetController(options: FleetControllerOptions): FleetCon
     }
   }
 
-  const controller = createController({ repository, store, allowDeletions, clock, log, fleet: { leads } });
+  const controller = createController({ repository, store, allowDeletions, clock, log, fleet: leader });
   const control = createControl({ controller, store, host: '', leads, clock, log });
   return {
     view: {

@@ -20,6 +20,10 @@ export interface LeaderOptions {
 export interface Leader {
   /** Whether the lease is ours for sure, by our own clock: a process that was stopped finds out at its next question. */
   leads(): boolean;
+  /** The number of this time of leading, the lease's fence; undefined while another leads. */
+  term(): number | undefined;
+  /** Whether that time still lasts. A process that was busy for too long to renew the lease asks the store before it gives up. */
+  holds(term: number | undefined): Promise<boolean>;
   /** Competes until the signal aborts, then lets go. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -64,11 +68,15 @@ export function createLeader(options: LeaderOptions): Leader {
 
   return {
     leads,
+    term: () => lease?.fence,
+    holds: async (term) => {
+      if (lease !== undefined && !leads()) await renew();
+      return leads() && lease?.fence === term;
+    },
     async run(signal) {
       while (!signal.aborted) {
         await renew();
         await pause(ttl / (lease ? RENEWALS : ATTEMPTS), signal);
-        tell();
       }
       const held = lease;
       lease = undefined;

@@ -11,7 +11,7 @@ export interface RebuildingOptions {
   readonly reservations: Pick<Store['reservations'], 'commit' | 'snapshot'>;
   readonly telling: Pick<Telling, 'tell'>;
   /** Throws when another leads by now. */
-  readonly mustLead: () => void;
+  readonly mustLead: () => Promise<void>;
   /** Makes it known to who takes over that the store is on its way back. */
   readonly begin: (reopening: Reopening) => Promise<void>;
 }
@@ -28,7 +28,7 @@ export async function teach(
   const found = rebuild(remains);
   if (!remains.reopening && snapshot.hosts.size === 0) await begin({ since: now, open: [] });
   if (found.proposals.length === 0) return found;
-  mustLead();
+  await mustLead();
   const id = `rebuild-${found.opens[0] ?? ''}-${String(cursor)}`;
   const verdicts = await commitAll(reservations, { id, now, proposals: found.proposals });
   const places = found.proposals.flatMap((proposal, at) => (proposal.op === 'place' ? [{ proposal, at }] : []));

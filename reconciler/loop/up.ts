@@ -3,7 +3,8 @@ import type { Store } from '../model/store.ts';
 import { createAgent, type Agent } from './agent.ts';
 import type { AgentOptions, Log } from './agent-state.ts';
 import { createControl } from './control.ts';
-import { createController, type Controller, type Repository } from './controller.ts';
+import { createController, type Controller } from './controller.ts';
+import type { Repository } from './repository.ts';
 import { introduce } from './introduce.ts';
 import { readJournal, type LocalView } from './view.ts';
 

@@ -9,7 +9,7 @@ export interface WritingOptions {
   readonly store: Pick<Store, 'reservations' | 'mailbox'>;
   readonly clock: () => number;
   /** Throws once another controller leads. Asked before each write. */
-  readonly mustLead: () => void;
+  readonly mustLead: () => Promise<void>;
 }
 
 /** What a controller writes of placements and Assignments, with its image kept true. */
@@ -30,7 +30,7 @@ export function createWriting({ store, clock, mustLead }: WritingOptions): Writi
   return {
     commit: async (image, revision, proposals) => {
       for (let at = 0; at < proposals.length; at += COMMITS) {
-        mustLead();
+        await mustLead();
         const id = `${revision}-${String(image.cursor())}`;
         await commitAll(reservations, { id, now: clock(), proposals: proposals.slice(at, at + COMMITS) });
         await image.refresh();
@@ -42,7 +42,7 @@ export function createWriting({ store, clock, mustLead }: WritingOptions): Writi
       const source = fresh[Symbol.iterator]();
       const lane = async (): Promise<void> => {
         for (let next = source.next(); next.done !== true; next = source.next()) {
-          mustLead();
+          await mustLead();
           if (await mailbox.assign(next.value)) image.told(next.value);
           else await image.overtaken(next.value.host);
         }

@@ -1,4 +1,4 @@
-import type { Repository } from '../../reconciler/loop/controller.ts';
+import type { Repository } from '../../reconciler/loop/repository.ts';
 import { PlumbError, type ErrorCode } from '../../reconciler/model/errors.ts';
 import type { EntryDraft } from '../../reconciler/model/journal.ts';
 import type { Context, Provider } from '../../reconciler/model/provider.ts';

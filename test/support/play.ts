@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { simulatedRuntime, type Runtime } from '../../cli/runtime.ts';
-import type { Fetched, Repository } from '../../reconciler/loop/controller.ts';
+import type { Fetched, Repository } from '../../reconciler/loop/repository.ts';
 import { createHealth } from '../../reconciler/loop/health.ts';
 import { createUp, type Up, type UpOptions } from '../../reconciler/loop/up.ts';
 import type { Catalog } from '../../reconciler/model/catalog.ts';

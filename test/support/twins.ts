@@ -121,7 +121,7 @@ export function createTwin({ now, catalog }: Stage, anew: boolean): Twin {
     allowDeletions: false,
     clock: now,
     log: quiet,
-    fleet: { leads: () => true },
+    fleet: { term: () => 1, holds: () => Promise.resolve(true) },
   });
 
   async function report(host: string, deed: Deed, change: Partial<Report> = {}): Promise<void> {

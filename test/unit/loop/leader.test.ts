@@ -68,6 +68,27 @@ describe('a leader', () => {
     assert.equal(world.holder(), undefined);
     assert.deepEqual(changes, ['a true', 'a false', 'b true', 'b false']);
   });
+  it('that was too busy to renew its lease asks before it gives up, and knows when another led meanwhile', async () => {
+    const world = table();
+    const one = candidate(world, 'a');
+    const stop = new AbortController();
+    const run = one.run(stop.signal);
+    await until(() => one.leads());
+    const term = one.term();
+    world.now += 35;
+    assert.equal(one.leads(), false);
+    assert.equal(await one.holds(term), true, 'nobody took it: it goes on');
+    assert.equal(one.leads(), true);
+    world.now += 41;
+    await world.leases.acquire('controller', 'b', 40);
+    assert.equal(await one.holds(term), false, 'another leads');
+    world.now += 41;
+    await until(() => one.leads());
+    assert.equal(await one.holds(term), false, 'another led');
+    assert.equal(await one.holds(one.term()), true);
+    stop.abort();
+    await run;
+  });
   it('that cannot renew stops acting before its time is over', async () => {
     const world = table();
     const one = candidate(world, 'a');
