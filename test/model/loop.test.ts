@@ -105,10 +105,17 @@ function appending(options: UpOptions, append: Journal['append']): UpOptions {
   return { ...options, store: { ...options.store, journal: { ...options.store.journal, append } } };
 }
 
-const BROKEN: readonly { readonly loop: string; readonly says: RegExp; readonly sabotage: Sabotage }[] = [
+const BROKEN: readonly {
+  readonly loop: string;
+  readonly says: RegExp;
+  /** What makes it sure to show. */
+  readonly first?: Story['steps'][number];
+  readonly sabotage: Sabotage;
+}[] = [
   {
     loop: 'forgets what it is working on',
     says: /worked on twice at once/,
+    first: { what: 'mishaps', kind: 'container', how: ['slow', 'slow', 'slow', 'slow'], wait: 0 },
     sabotage: (options, signal) => {
       const { store, agent, ...rest } = options;
       void createAgent({ ...rest, ...agent, mailbox: store.mailbox, journal: store.journal }).run(signal);
@@ -195,6 +202,10 @@ describe('the whole loop', () => {
     );
   });
   it('is not taken for broken in the plain story', () => play(PLAIN));
-  for (const { loop, says, sabotage } of BROKEN)
-    it(`is caught when it ${loop}`, () => assert.rejects(play(PLAIN, sabotage), says));
+  for (const { loop, says, first, sabotage } of BROKEN)
+    it(`is caught when it ${loop}`, async () => {
+      const told: Story = { ...PLAIN, steps: [...(first ? [first] : []), ...PLAIN.steps] };
+      if (first) await play(told);
+      await assert.rejects(play(told, sabotage), says);
+    });
 });
