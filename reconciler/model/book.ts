@@ -43,6 +43,8 @@ interface Tables {
   readonly addresses: Table<AddressRecord>;
   readonly used: Table<Demand>;
   readonly residents: Table<ReadonlyMap<string, number>>;
+  /** Those of a host to write to, empty where there are none yet. */
+  readonly residentsIn: (host: string) => Map<string, number>;
   readonly counts: Table<number>;
 }
 
@@ -71,13 +73,14 @@ function addPlacement(tables: Tables, placement: Placement, sign: 1 | -1): void 
   const { host, app, demand } = placement;
   const used = tables.used.get(host) ?? NOTHING;
   tables.used.set(host, plus(used, demand, sign));
-  // values are replaced, never changed, so that a layer may share those of its base
-  const residents = new Map(tables.residents.get(host));
+  const residents = tables.residentsIn(host);
   const left = (residents.get(app) ?? 0) + sign;
   if (left === 0) residents.delete(app);
   else residents.set(app, left);
-  put(tables.residents, host, residents.size === 0 ? undefined : residents);
-  if (residents.size === 0) tables.used.delete(host);
+  if (residents.size === 0) {
+    tables.residents.delete(host);
+    tables.used.delete(host);
+  }
   addDomains(tables, tables.hosts.get(host), app, sign);
 }
 
@@ -127,7 +130,13 @@ export function createBook(initial?: ReservationState): Book {
   const hosts = new Map<string, HostRecord>();
   const placements = new Map<string, Placement>();
   const addresses = new Map<string, AddressRecord>(initial?.addresses);
-  const tables: Tables = { hosts, placements, addresses, used: new Map(), residents: new Map(), counts: new Map() };
+  const residents = new Map<string, Map<string, number>>();
+  const residentsIn = (host: string): Map<string, number> => {
+    const there = residents.get(host) ?? new Map<string, number>();
+    residents.set(host, there);
+    return there;
+  };
+  const tables = { hosts, placements, addresses, used: new Map(), residents, residentsIn, counts: new Map() };
   for (const [host, record] of initial?.hosts ?? []) applyDelta(tables, { type: 'host', host, record });
   for (const [replica, placement] of initial?.placements ?? [])
     applyDelta(tables, { type: 'placement', replica, placement });
@@ -178,6 +187,19 @@ function layered<V>(base: ReadonlyMap<string, V>): ReadonlyMap<string, V> & Tabl
   };
 }
 
+/** Residents over those of a book, which are copied when they are first written to. */
+function draftResidents(book: Book): Pick<Tables, 'residents' | 'residentsIn'> {
+  const residents = layer<ReadonlyMap<string, number>>((host) => book.residents(host));
+  const copies = new Map<string, Map<string, number>>();
+  const residentsIn = (host: string): Map<string, number> => {
+    const copy = copies.get(host) ?? new Map(book.residents(host));
+    copies.set(host, copy);
+    residents.set(host, copy);
+    return copy;
+  };
+  return { residents, residentsIn };
+}
+
 /** A draft over a book: deltas applied to it are seen in it and leave the book as it is. It costs nothing to begin. */
 export function draftOf(book: Book): Book {
   const hosts = layered(book.hosts);
@@ -188,7 +210,7 @@ export function draftOf(book: Book): Book {
     placements,
     addresses,
     used: layer((key) => book.used(key)),
-    residents: layer((key) => book.residents(key)),
+    ...draftResidents(book),
     counts: layer((key) => countIn(book, key)),
   };
   return { hosts, placements, addresses, ...ledger(tables) };

@@ -53,11 +53,13 @@ function decideForget(ledger: Ledger, host: string): Answer {
 /** The first resource of which `have → want` asks for more than the host has left. */
 function overflow(ledger: Ledger, record: HostRecord, have: Demand, want: Demand): keyof Demand | undefined {
   const used = ledger.used(record.host);
-  return DIMENSIONS.find((key) => {
+  for (const key of DIMENSIONS) {
+    const wants = want[key];
+    if (wants === undefined) continue;
     const had = amountOf(have, key);
-    const wants = amountOf(want, key);
-    return wants > had && amountOf(used, key) - had + wants > amountOf(record.allocatable, key);
-  });
+    if (wants > had && amountOf(used, key) - had + wants > amountOf(record.allocatable, key)) return key;
+  }
+  return undefined;
 }
 
 function full(ledger: Ledger, record: HostRecord, resource: keyof Demand): Answer {
@@ -125,10 +127,11 @@ function spreadConflict(
   const record = ledger.host(placement.host);
   const left = before && ledger.host(before.host);
   for (const level of SPREAD_LEVELS) {
-    const domain = record?.[level] ?? '';
     const limit = spread[level];
+    if (limit === undefined) continue;
+    const domain = record?.[level] ?? '';
     const count = ledger.count(placement.app, level, domain) - (left?.[level] === domain ? 1 : 0);
-    if (limit !== undefined && count >= limit) return { reason: 'spread', current: { level, count, limit } };
+    if (count >= limit) return { reason: 'spread', current: { level, count, limit } };
   }
   return undefined;
 }

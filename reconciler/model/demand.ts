@@ -17,6 +17,9 @@ export type Dimension = keyof Demand;
 /** All of them, in the order in which they are asked for. Another one is a line here, in Demand and in `commit.lua`. */
 export const DIMENSIONS: readonly Dimension[] = ['cpu', 'memory', 'pids', 'disk', 'spindles'];
 
+/** Those that a demand may leave out. */
+const OPTIONAL = ['disk', 'spindles'] as const satisfies readonly Dimension[];
+
 /** Nothing at all. */
 export const NOTHING: Demand = { cpu: 0, memory: 0, pids: 0 };
 
@@ -35,9 +38,17 @@ export function demandFrom(amount: (dimension: Dimension) => number): Demand {
   return demand as unknown as Demand;
 }
 
+type Writable = { -readonly [D in keyof Demand]: Demand[D] };
+
 /** The first and, with sign −1 less, the second. */
 export function plus(a: Demand, b: Demand, sign: 1 | -1 = 1): Demand {
-  return demandFrom((dimension) => amountOf(a, dimension) + sign * amountOf(b, dimension));
+  const sum: Writable = { cpu: a.cpu + sign * b.cpu, memory: a.memory + sign * b.memory, pids: a.pids + sign * b.pids };
+  for (const dimension of OPTIONAL) {
+    if (a[dimension] === undefined && b[dimension] === undefined) continue;
+    const value = amountOf(a, dimension) + sign * amountOf(b, dimension);
+    if (value !== 0) sum[dimension] = value;
+  }
+  return sum;
 }
 
 /** Whether both ask for the same. */

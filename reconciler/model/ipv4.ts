@@ -12,7 +12,8 @@ export function parseIpv4(text: string): number | undefined {
 
 /** The dotted decimals of an address. */
 export function formatIpv4(value: number): string {
-  return [24, 16, 8, 0].map((shift) => String(Math.floor(value / 2 ** shift) % 256)).join('.');
+  const part = (shift: number): string => String((value >>> shift) & 255);
+  return `${part(24)}.${part(16)}.${part(8)}.${part(0)}`;
 }
 
 /** The addresses of a network of at most a few hundred, in order; none when it is not one. */
