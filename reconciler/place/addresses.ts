@@ -61,10 +61,10 @@ export interface AddressPool {
   next(): Offer | undefined;
   count(): PoolCount;
   /**
-   * To be told when the book says something else of one of its addresses or blocks, which may be free again. False when the pool cannot
+   * To be told what the book says from now on of one of its addresses or blocks, which may be free again. False when the pool cannot
    * follow and is to be made anew.
    */
-  changed(name: string): boolean;
+  changed(name: string, record: AddressRecord | undefined): boolean;
 }
 
 /** The addresses of a pool by their place in the order in which they are given out, from 0. */
@@ -164,11 +164,13 @@ function leasing({ name, book, clock, zone }: PoolOptions): Leasing {
 function plainPool({ name, network, book, clock, from = 0 }: PoolOptions): AddressPool {
   const order = orderOf(network, from);
   let passed = 0;
+  /** The address at the place that was reached, once it was found free. */
+  let offered: string | undefined;
   const freed: number[] = [];
   const resting: Resting[] = [];
 
-  function isFree(place: number): boolean {
-    const record = book.address(addressKey(name, order.at(place)));
+  function isFree(place: number, address = order.at(place)): boolean {
+    const record = book.address(addressKey(name, address));
     if (!record || !isTaken(record, clock.now)) return true;
     if ('until' in record) insert(resting, { place, until: record.until }, ({ until }) => until);
     return false;
@@ -188,11 +190,21 @@ function plainPool({ name, network, book, clock, from = 0 }: PoolOptions): Addre
         if (isFree(first)) return { address: order.at(first) };
         freed.shift();
       }
-      for (; passed < order.total; passed += 1) if (isFree(passed)) return { address: order.at(passed) };
+      for (; passed < order.total; passed += 1) {
+        offered = order.at(passed);
+        if (isFree(passed, offered)) return { address: offered };
+      }
+      offered = undefined;
       return undefined;
     },
     count: () => countPool(name, network, book, clock.now, order.total),
-    changed: (address) => {
+    changed: (address, record) => {
+      if (address === offered) {
+        if (!record || !('replica' in record)) return true;
+        passed += 1;
+        offered = undefined;
+        return true;
+      }
       const place = order.place(address);
       if (place !== undefined && place < passed) look(place);
       return true;
@@ -219,8 +231,7 @@ function blockPool(options: PoolOptions): AddressPool {
       return undefined;
     },
     count: () => ({ ...countPool(name, network, book, clock.now, order.total), ...elsewhere(options) }),
-    changed: (key) => {
-      const record = book.address(addressKey(name, key));
+    changed: (key, record) => {
       if (clock.now !== made || !record) return false;
       forget();
       return 'replica' in record || ('zone' in record && record.zone === zone && key === current());

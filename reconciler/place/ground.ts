@@ -2,7 +2,7 @@ import type { Book } from '../model/book.ts';
 import type { AppSpec, Catalog, NetworkSpec } from '../model/catalog.ts';
 import { canonical } from '../model/fingerprint.ts';
 import type { Placement } from '../model/replica.ts';
-import type { Delta } from '../model/reservations.ts';
+import type { AddressRecord, Delta } from '../model/reservations.ts';
 import { addressPool } from './addresses.ts';
 import type { AddressPool } from './addresses.ts';
 import { candidateFinder } from './filters.ts';
@@ -29,8 +29,8 @@ export interface Ground {
   readonly placed: (app: string) => ReadonlySet<string>;
   /** By candidates and demand: Apps of one size share them. */
   readonly weights: Map<Candidates, Map<string, Weights>>;
-  /** By the record that it changes: what takes back a change that was proposed here and that nobody has committed as far as is known. */
-  readonly tentative: Map<string, Delta>;
+  /** By the record that it changes: what takes back a change that was proposed here and that nobody has committed as far as is known. Undefined where what is proposed stays. */
+  readonly tentative: Map<string, Delta> | undefined;
   /** The App whose replicas are being placed. */
   readonly turn: { app: string; group: Group | undefined };
   readonly candidates: (app: AppSpec) => Candidates;
@@ -44,8 +44,12 @@ export interface Ground {
 
 const same = (a: unknown, b: unknown): boolean => a === b || canonical(a) === canonical(b);
 
-/** A ground over a book, which it owns from now on. */
-export function groundOver({ side = { part: 0, of: 1 }, ...given }: Given, book: Book): Ground {
+/** A ground over a book, which it owns from now on; `forGood` where nothing is ever taken back, so that nothing is remembered for it. */
+export function groundOver(
+  { side = { part: 0, of: 1 }, ...given }: Given,
+  book: Book,
+  { forGood = false }: { readonly forGood?: boolean } = {},
+): Ground {
   const clock = { now: given.now };
   let { catalog, hosts } = given;
   let views = byName(hosts);
@@ -96,7 +100,7 @@ export function groundOver({ side = { part: 0, of: 1 }, ...given }: Given, book:
     },
     placed: (app) => (placed ??= byApp(book)).get(app) ?? NOBODY,
     weights,
-    tentative: new Map(),
+    tentative: forGood ? undefined : new Map(),
     turn,
     candidates: (app) => (finder ??= candidateFinder(catalog, made()))(app),
     pool: (name, zone) => {
@@ -104,21 +108,22 @@ export function groundOver({ side = { part: 0, of: 1 }, ...given }: Given, book:
       if (!network) return undefined;
       const whose = network.blockSize === undefined ? '' : zone;
       const ofNetwork = pools.get(name) ?? new Map<string, AddressPool>();
-      const from = side.part / side.of;
-      const pool = ofNetwork.get(whose) ?? addressPool({ name, network, book, clock, zone, from });
+      const known = ofNetwork.get(whose);
+      if (known) return known;
+      const pool = addressPool({ name, network, book, clock, zone, from: side.part / side.of });
       pools.set(name, ofNetwork.set(whose, pool));
       return pool;
     },
     apply: (deltas) => {
-      const records = new Set<string>();
+      let records: Set<string> | undefined;
       for (const delta of deltas) {
         const before = delta.type === 'placement' ? book.placements.get(delta.replica) : undefined;
         book.apply([delta]);
-        if (delta.type === 'host') records.add(delta.host);
-        else if (delta.type === 'address') told(pools, delta.key);
+        if (delta.type === 'host') (records ??= new Set()).add(delta.host);
+        else if (delta.type === 'address') told(pools, delta.key, delta.record);
         else moved(before, delta.placement);
       }
-      if (records.size > 0) rewrite(records);
+      if (records) rewrite(records);
     },
     renew: (next) => {
       const later = clock.now !== next.now;
@@ -165,10 +170,12 @@ function leave(placed: Map<string, Set<string>>, { app, replica }: Placement): v
 /** Network → zone, or nothing where it leases no blocks → pool. */
 type Pools = Map<string, Map<string, AddressPool>>;
 
-function told(pools: Pools, key: string): void {
+function told(pools: Pools, key: string, record: AddressRecord | undefined): void {
   const cut = key.indexOf('/');
   const ofNetwork = pools.get(key.slice(0, cut));
-  for (const [zone, pool] of ofNetwork ?? []) if (!pool.changed(key.slice(cut + 1))) ofNetwork?.delete(zone);
+  if (!ofNetwork) return;
+  const name = key.slice(cut + 1);
+  for (const [zone, pool] of ofNetwork) if (!pool.changed(name, record)) ofNetwork.delete(zone);
 }
 
 /** Whether the pools of a Network are to be made anew: leases of blocks end by themselves. */
@@ -206,13 +213,14 @@ export function inverse(book: Pick<Book, 'hosts' | 'addresses' | 'placements'>, 
   return { ...delta, placement: book.placements.get(delta.replica) };
 }
 
-/** Applies what is proposed, and remembers how to take it back. */
-export function tentatively(ground: Ground, deltas: readonly Delta[]): void {
-  for (const delta of deltas) {
-    const key = keyOf(delta);
-    if (!ground.tentative.has(key)) ground.tentative.set(key, inverse(ground.book, delta));
-  }
-  ground.apply(deltas);
+/** Applies what is proposed, and remembers how to take it back unless it stays. */
+export function tentatively({ book, tentative, apply }: Ground, deltas: readonly Delta[]): void {
+  if (tentative)
+    for (const delta of deltas) {
+      const key = keyOf(delta);
+      if (!tentative.has(key)) tentative.set(key, inverse(book, delta));
+    }
+  apply(deltas);
 }
 
 /** What is counted for the App whose turn it is, of itself and its neighbours, is made anew when somebody else has changed it. */
@@ -226,12 +234,18 @@ function endTurn({ turn, book }: Ground, deltas: readonly Delta[]): void {
   if (changed || (turn.group?.pack && deltas.length > 0)) turn.group = undefined;
 }
 
+function remembered({ tentative }: Ground): Map<string, Delta> {
+  if (!tentative) throw new Error('what is proposed on this ground stays');
+  return tentative;
+}
+
 /**
  * Takes over what was committed, by whom ever, in the order of the log: what the store says counts, whatever was proposed here. One's
  * own commits are among the deltas, and are no longer tentative.
  */
 export function absorb(ground: Ground, deltas: readonly Delta[]): void {
-  const { book, tentative } = ground;
+  const { book } = ground;
+  const tentative = remembered(ground);
   const news = deltas.filter((delta) => !tentative.delete(keyOf(delta)) || !same(inverse(book, delta), delta));
   endTurn(ground, news);
   ground.apply(news);
@@ -242,8 +256,9 @@ export function absorb(ground: Ground, deltas: readonly Delta[]): void {
  * refused, and the book is the store's.
  */
 export function takeBack(ground: Ground): void {
-  const back = [...ground.tentative.values()];
-  ground.tentative.clear();
+  const tentative = remembered(ground);
+  const back = [...tentative.values()];
+  tentative.clear();
   endTurn(ground, back);
   ground.apply(back);
 }

@@ -1,4 +1,5 @@
 import { createBook, draftOf } from '../model/book.ts';
+import type { Book } from '../model/book.ts';
 import type { AppSpec, Resource } from '../model/catalog.ts';
 import { amountOf, DIMENSIONS } from '../model/demand.ts';
 import type { Demand } from '../model/demand.ts';
@@ -73,11 +74,11 @@ export function attempt(run: Run): Attempt {
       run.apply([delta]);
     }
   };
-  const part: Run = { ...run, apply, tentative: new Map(), proposals: [] };
+  const part: Run = { ...run, apply, tentative: run.tentative && new Map(), proposals: [] };
   return {
     run: part,
     keep: () => {
-      for (const [key, delta] of part.tentative) if (!run.tentative.has(key)) run.tentative.set(key, delta);
+      for (const [key, delta] of part.tentative ?? []) if (!run.tentative?.has(key)) run.tentative?.set(key, delta);
       const places = part.proposals.filter((proposal) => proposal.op === 'place');
       if (places.length > 0) run.proposals.push({ op: 'gang', places });
     },
@@ -146,7 +147,8 @@ export function runOn(ground: Ground, input: PlaceInput, found: Survey, known?: 
 /** A run after what needs no choice: the hosts as they are now, and the releases. */
 export function startRun(input: PlaceInput, kept?: Ground): Run {
   const { hosts, snapshot, catalog, scope } = input;
-  const ground = kept ?? groundOver(input, input.kept ? draftOf(input.kept.book) : createBook(snapshot));
+  const own = (): Book => (input.kept ? draftOf(input.kept.book) : createBook(snapshot));
+  const ground = kept ?? groundOver(input, own(), { forGood: true });
   const run = runOn(ground, input, survey(input));
   proposeAll(run, hostProposals(hosts, snapshot, catalog, scope?.hosts));
   proposeAll(

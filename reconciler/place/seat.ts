@@ -3,6 +3,7 @@ import type { Demand } from '../model/demand.ts';
 import type { Placement } from '../model/replica.ts';
 import type { Single } from '../model/reservations.ts';
 import { neighboursOf } from './affinity.ts';
+import type { Offer } from './addresses.ts';
 import { choose, count, obstacle, openHost, seat } from './group.ts';
 import type { Group } from './group.ts';
 import { gaveUp, isUnused } from './packing.ts';
@@ -33,7 +34,9 @@ function settle(run: Run, app: Resource<AppSpec>, group: Group, wish: Wish): boo
   if (run.book.placements.get(replica) !== from) return true;
   if (from) lift(run, group, from, -1);
   const row = rowFor(run, group, wish);
-  const offer = moves ? from && { address: from.address } : run.pool(app.spec.network, app.spec.zone)?.next();
+  const offer: Offer | undefined = moves
+    ? from && { address: from.address }
+    : run.pool(app.spec.network, app.spec.zone)?.next();
   if (row === undefined || !offer) {
     if (from) lift(run, group, from, 1);
     return false;
@@ -42,13 +45,14 @@ function settle(run: Run, app: Resource<AppSpec>, group: Group, wish: Wish): boo
   const { zone, network, spread } = app.spec;
   const { demand } = group;
   const epoch = (from?.epoch ?? 0) + 1;
-  const { address, ...block } = offer;
-  const home = { zone, host: hostName(table, row), network, address, demand, epoch };
-  const placement = { replica, app: app.name, ...home, ...(from && moves ? { from: from.host } : {}) };
+  const { address, block } = offer;
+  const home = { replica, app: app.name, zone, host: hostName(table, row), network, address, demand, epoch };
+  const placement: Placement = from && moves ? { ...home, from: from.host } : home;
   const hostEpoch = table.views[row]?.record.epoch ?? 0;
-  const beside = neighboursOf(group.around?.rules ?? []);
-  const homing = { placement, hostEpoch, spread, ...(beside ? { beside } : {}) };
-  const proposal: Single = moves ? { op: 'move', ...homing } : { op: 'place', ...homing, ...block };
+  const plain = { op: moves ? 'move' : 'place', placement, hostEpoch, spread } as const;
+  const beside = group.around && neighboursOf(group.around.rules);
+  const proposal: Single =
+    beside || block !== undefined ? { ...plain, ...(beside ? { beside } : {}), ...(block ? { block } : {}) } : plain;
   const unused = isUnused(table, row);
   if (!propose(run, proposal)) return false;
   count(table, group, row, 1);
@@ -85,6 +89,11 @@ export interface Settled {
   readonly waiting: ReadonlySet<string>;
 }
 
+/** How many more replicas of an App may be moved. */
+function turnsLeft({ turns, disruption }: Run, { name, spec }: Resource<AppSpec>): number {
+  return Math.min(turns.get(name) ?? 0, disruption.left(spec.zone));
+}
+
 /** Places the replicas of one App, each at its turn; tells of those that found nothing. */
 export function* settleApp(
   run: Run,
@@ -93,21 +102,21 @@ export function* settleApp(
 ): Generator<{ readonly run: Run; readonly app: Resource<AppSpec> }, Settled> {
   const unplaceable: Unplaceable[] = [];
   const waiting = new Set<string>();
+  const turn = { run, app };
   let failed: Omit<Unplaceable, 'replica'> | undefined;
   for (const wish of wishes) {
-    const turns = Math.min(run.turns.get(app.name) ?? 0, run.disruption.left(app.spec.zone));
-    if (wish.moves === 'in turn' && turns <= 0) {
+    if (wish.moves === 'in turn' && turnsLeft(run, app) <= 0) {
       waiting.add(wish.replica);
       continue;
     }
-    yield { run, app };
+    yield turn;
     const group = groupIn(run, app);
     // once one finds nothing, the next would not either, unless it brings its own room
     if (!failed || wish.from) failed = settle(run, app, group, wish) ? undefined : failure(run, app, group);
     hadTurn(run, app, group, failed !== undefined);
     if (failed) unplaceable.push({ ...failed, replica: wish.replica });
     else if (wish.moves === 'in turn') {
-      run.turns.set(app.name, turns - 1);
+      run.turns.set(app.name, turnsLeft(run, app) - 1);
       run.disruption.spend(app.spec.zone);
     }
   }

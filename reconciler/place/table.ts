@@ -30,6 +30,8 @@ export interface HostTable {
   readonly rows: ReadonlyMap<string, number>;
   readonly all: Amounts;
   readonly free: Amounts;
+  /** The same by dimension, for what goes through all of them. */
+  readonly columns: readonly { readonly key: Dimension; readonly all: Float64Array; readonly free: Float64Array }[];
   /** One over `all`: what a thousandth of a core and a byte are of the host. */
   readonly part: { readonly cpu: Float64Array; readonly memory: Float64Array };
   /** Row → 1 for a host that another scheduler takes first, else 0. */
@@ -79,11 +81,13 @@ export function hostTable(book: Book, views: ReadonlyMap<string, HostView>, side
   const switches = numbered(list.map(({ record }) => record.switch));
   const racks = numbered(list.map(({ record }) => record.rack));
   const cells = numbered(list.map((_, row) => `${String(switches.of[row])} ${String(racks.of[row])}`));
+  const [all, free] = [columns(), columns()];
   const table = {
     views: list,
     rows: new Map(list.map(({ record }, row) => [record.host, row])),
-    all: columns(),
-    free: columns(),
+    all,
+    free,
+    columns: DIMENSIONS.map((key) => ({ key, all: all[key], free: free[key] })),
     part: { cpu: zeros(list), memory: zeros(list) },
     aside: asideIn(cells.of, side),
     switchOf: switches.of,
@@ -120,7 +124,7 @@ export function setHost(
 /** Writes what is left of a host, as the book says. */
 export function setFree(table: HostTable, book: Book, row: number): void {
   const used = book.used(hostName(table, row));
-  for (const key of DIMENSIONS) table.free[key][row] = (table.all[key][row] ?? 0) - amountOf(used, key);
+  for (const { key, all, free } of table.columns) free[row] = (all[row] ?? 0) - amountOf(used, key);
 }
 
 /** Some rows by switch and rack. */
@@ -146,8 +150,5 @@ export function hostName(table: HostTable, row: number): string {
 
 /** Takes what a replica wants from a host, or with sign −1 gives it back. */
 export function take(table: HostTable, row: number, demand: Demand, sign: 1 | -1): void {
-  for (const key of DIMENSIONS) {
-    const free = table.free[key];
-    free[row] = (free[row] ?? 0) - sign * amountOf(demand, key);
-  }
+  for (const { key, free } of table.columns) free[row] = (free[row] ?? 0) - sign * amountOf(demand, key);
 }

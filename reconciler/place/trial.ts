@@ -105,7 +105,7 @@ export function suppose<T>(at: Trial, { lost, wanted, alone }: Supposition, look
   const input = { ...at.input, catalog: { ...at.input.catalog, apps }, hosts };
   try {
     if (lost) book.apply(lossOf(book, lost));
-    const run = runOn(groundOver(input, book), input, surveyOf(at, wanted), at.run);
+    const run = runOn(groundOver(input, book, { forGood: true }), input, surveyOf(at, wanted), at.run);
     const unplaceable = finishRun(run);
     return look({ input, run, unplaceable });
   } finally {

@@ -126,7 +126,7 @@ describe('a ground that is kept', () => {
             const { deltas, refused } = commit(store, some, now);
             absorb(kept, [...before, ...deltas]);
             takeBack(kept);
-            assert.equal(kept.tentative.size, 0);
+            assert.equal(kept.tentative?.size, 0);
             const [known, anew] = choices(kept, run);
             assert.equal(known, anew, 'the best is known');
             assertAsNew(kept, catalog, store, now, 'after a batch');
