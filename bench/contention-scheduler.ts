@@ -12,8 +12,10 @@ import { CROWDED, fabric } from './fabric.ts';
 const [url = '', part = '0', of = '1'] = process.argv.slice(2);
 const [mine, all] = [Number(part), Number(of)];
 const { catalog, reports } = fabric({ ...CROWDED, heldOwners: ['*'] });
-// the largest replicas first, as long as there is room for them
-const apps = [...catalog.apps].filter((_, at) => at % all === mine).map(([name, app]) => [name, app] as const);
+// all of one level: the largest replicas first, as long as there is room for them
+const apps = [...catalog.apps]
+  .filter((_, at) => at % all === mine)
+  .map(([name, app]) => [name, { ...app, spec: { ...app.spec, level: 2 } }] as const);
 
 // eight of them on few cores: a reply waits until its process gets its turn
 const patience = { attempt: 60_000, total: 120_000 };

@@ -6,6 +6,10 @@ import type { Run } from '../place/run.ts';
 
 /** Proposals of one request: a store decides it in some milliseconds, and nobody else waits for longer. */
 const BATCH = 100;
+/** Where others refuse much, requests are smaller down to this, so that more of what they did is heard before each proposal. */
+const LEAST = 10;
+/** Part of a request that may be refused before the next is half as large. */
+const REFUSED = 0.01;
 /** Requests under way: enough for the store to have the next one while it writes the last to its disk. */
 const AT_ONCE = 8;
 
@@ -57,8 +61,8 @@ interface Shared {
 }
 
 /**
- * Takes the turns of a run and commits as it goes, beside others who do the same: a request of about a hundred at a time, and all
- * that anybody has committed is heard before the next is proposed. What was refused is proposed again at once, with what is known
+ * Takes the turns of a run and commits as it goes, beside others who do the same: a request of about a hundred at a time, fewer where
+ * others are in the way, and all that anybody has committed is heard before the next is proposed. What was refused is proposed again at once, with what is known
  * then. Throws what the store throws: CONFLICT when it no longer knows what was committed since the last request.
  */
 export async function commitTurns(
@@ -67,9 +71,9 @@ export async function commitTurns(
   { id, cursor, refuse }: Shared,
 ): Promise<{ readonly proposed: number; readonly accepted: number }> {
   const turns = turnsOf(run);
-  let [at, told, refusals] = [cursor, 0, 0];
+  let [at, told, refusals, size] = [cursor, 0, 0, BATCH];
   for (let requests = 0, done = false; ; requests += 1) {
-    while (!done && run.proposals.length - told < BATCH) done = turns.next().done === true;
+    while (!done && run.proposals.length - told < size) done = turns.next().done === true;
     const proposals = run.proposals.slice(told);
     if (proposals.length === 0) return { proposed: told, accepted: told - refusals };
     told += proposals.length;
@@ -85,6 +89,7 @@ export async function commitTurns(
       return verdict?.accepted === false;
     });
     refusals += refused.length;
+    size = refused.length > REFUSED * proposals.length ? Math.max(LEAST, size / 2) : Math.min(BATCH, size + LEAST);
     proposeAgain(run, refused);
   }
 }
