@@ -185,6 +185,8 @@ export function createController(options: ControllerOptions): Controller {
         ...(full.length > 0 ? { full } : {}),
         ...(records.length > 0 ? { rollouts: records } : {}),
       };
+      // told before it is remembered: what is told twice after a crash is better than what is never told
+      for (const event of rolloutEvents(seen.records, records)) await telling.tell(event);
       // who reads the bulletin must not take what hosts say of the last revision for this one, and what a rollout must
       // remember is kept before it takes a step
       if (before.published !== aim.revision || records.length + (before.rollouts?.length ?? 0) > 0) await post();
@@ -194,7 +196,6 @@ export function createController(options: ControllerOptions): Controller {
       );
       decided = { ...decided, waiting, published: aim.revision };
       await post();
-      for (const event of rolloutEvents(seen.records, records)) await telling.tell(event);
       for (const event of drainEvents(seen.drains, draining, seen.image.book.placements))
         await telling.tell({ ...event, revision: aim.revision, author });
       if (seen.expected) await found(seen.expected, placed, unsettled);
