@@ -179,7 +179,11 @@ export function totalsOf(
     if (sync !== 'Synced') totals.unsynced += 1;
     if (sync === 'Unknown') totals.unknown += 1;
   }
-  for (const { host, generation } of assignments) if (reports.get(host)?.generation !== generation) totals.behind += 1;
+  for (const { host, generation } of assignments) {
+    const report = reports.get(host);
+    // what is placed on a host that has never reported is unknown already; where nothing is, nobody waits for it
+    if (report && report.generation !== generation) totals.behind += 1;
+  }
   for (const { conditions } of reports.values()) {
     if (!conditions.some(({ type, status }) => type === 'Ready' && status)) totals.unsettled += 1;
     if (conditions.some(({ type, status }) => type === 'Stalled' && status)) totals.stalled += 1;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { statusOf } from '../../../reconciler/loop/status.ts';
+import { statusOf, totalsOf } from '../../../reconciler/loop/status.ts';
 import type { Draining, Notice } from '../../../reconciler/model/notice.ts';
 import type { Status } from '../../../reconciler/loop/status.ts';
 import { catalogOf } from '../../support/catalog.ts';
@@ -45,5 +45,18 @@ describe('status of a drain', () => {
       [item?.host, item?.health, item?.reason],
       ['h2', 'Progressing', 'Moving: from h1, which has not let it go'],
     );
+  });
+});
+
+describe('status of the whole', () => {
+  it('waits for no host that has never reported and has nothing, and for one that is behind', () => {
+    const fleet = createFleet(['h1']);
+    fleet.settle(catalogOf({ hosts: { h1: {} }, apps: { web: {} } }));
+    const { assignments, reports } = fleet.words();
+    const [first] = assignments.values();
+    assert.ok(first);
+    const behind = (...all: readonly (typeof first)[]): number => totalsOf([], all, reports).behind;
+    assert.equal(behind(first, { ...first, host: 'h9', replicas: [] }), 0);
+    assert.equal(behind({ ...first, generation: first.generation + 1 }), 1);
   });
 });
