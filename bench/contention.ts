@@ -26,8 +26,9 @@ interface Told {
 
 interface Found {
   readonly placed: number;
-  /** Share of the CPU that is given out, percent. */
-  readonly full: number;
+  /** Share that is given out, percent. */
+  readonly cpu: number;
+  readonly memory: number;
   readonly overcommitted: number;
   readonly shared: number;
   readonly unspread: number;
@@ -71,7 +72,8 @@ async function check({ admin }: Server, { catalog, reports }: Fleet): Promise<Fo
   const sum = (values: Iterable<number>): number => [...values].reduce((total, value) => total + value, 0);
   return {
     placed: placements.length,
-    full: (sum(cpu.all.values()) / sum([...capacity.values()].map((has) => has.cpu))) * 100,
+    cpu: (sum(cpu.all.values()) / sum([...capacity.values()].map((has) => has.cpu))) * 100,
+    memory: (sum(memory.all.values()) / sum([...capacity.values()].map((has) => has.memory))) * 100,
     overcommitted: over.length,
     shared: [...addresses.all.values()].filter((count) => count > 1).length + unowned.length,
     unspread: unspread.length,
@@ -160,7 +162,17 @@ export async function run({ signal, rounds = 1, log }: BenchOptions): Promise<Be
       measure(
         'CPU given out',
         '%',
-        each(({ full }) => full),
+        each(({ cpu }) => cpu),
+      ),
+      measure(
+        'memory given out',
+        '%',
+        each(({ memory }) => memory),
+      ),
+      measure(
+        'of the scarcer, in all',
+        '%',
+        each(({ cpu, memory }) => Math.max(cpu, memory)),
         { least: 97 },
       ),
       measure(
