@@ -23,7 +23,7 @@ function gangRefusal({ input, run, unplaceable }: Trial, gang: string | undefine
   return waiting.find(({ reasons }) => reasons.length > 0) ?? waiting[0];
 }
 
-/** How many more replicas of an App find a home beside all that is there. */
+/** How many more replicas of an App find a home beside all that is there; none while the gang that it is in waits. */
 export interface Growth {
   readonly app: string;
   readonly replicas: number;

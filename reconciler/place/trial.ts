@@ -99,10 +99,17 @@ function withoutGang({ gang: _all, ...spec }: AppSpec): AppSpec {
 /** Places what is wanted under a supposition, looks at the result, and takes all of it back. */
 export function suppose<T>(at: Trial, { lost, wanted, alone }: Supposition, look: (after: Trial) => T): T {
   const { book, undo } = undoable(at.run.book);
-  const asked = [...at.input.catalog.apps].filter(([name]) => wanted.has(name));
-  const apps = new Map(alone ? asked.map(([name, app]) => [name, { ...app, spec: withoutGang(app.spec) }]) : asked);
+  const single = ([name, app]: readonly [string, Resource<AppSpec>]): readonly [string, Resource<AppSpec>] =>
+    alone && wanted.has(name) ? [name, { ...app, spec: withoutGang(app.spec) }] : [name, app];
+  // all Apps, since others say whom one is to be near to and what comes first; looked at are those that want something
+  const apps = new Map([...at.input.catalog.apps].map(single));
+  const gangs = new Set(
+    [...wanted.keys()].map((name) => apps.get(name)?.spec.gang).filter((gang) => gang !== undefined),
+  );
+  const mates = [...apps.values()].filter(({ spec }) => spec.gang !== undefined && gangs.has(spec.gang));
+  const scope = { apps: new Set([...wanted.keys(), ...mates.map(({ name }) => name)]), hosts: new Set<string>() };
   const hosts = lost ? at.input.hosts.filter(({ record }) => !lost.has(record.host)) : at.input.hosts;
-  const input = { ...at.input, catalog: { ...at.input.catalog, apps }, hosts };
+  const input = { ...at.input, catalog: { ...at.input.catalog, apps }, hosts, scope };
   try {
     if (lost) book.apply(lossOf(book, lost));
     const run = runOn(groundOver(input, book, { forGood: true }), input, surveyOf(at, wanted), at.run);

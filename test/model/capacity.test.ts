@@ -59,15 +59,30 @@ function cost(input: PlaceInput, zone: string, level: SpreadLevel, name: string)
   return gone.filter(({ replica }) => !after.placements.has(replica)).length;
 }
 
+/**
+ * What compile refuses (an App that must be near to one of another Zone) is nobody's question; and of a gang in a Zone that packs a
+ * loss is foreseen by a mix of shapes that place, which sees all that is wanted, does not have.
+ */
+function comparable({ catalog }: PlaceInput): boolean {
+  return [...catalog.apps.values()].every(({ spec: { zone, gang, affinity = [] } }) => {
+    const here = affinity.every(({ app }) => (catalog.apps.get(app)?.spec.zone ?? zone) === zone);
+    return here && !(gang !== undefined && catalog.zones.get(zone)?.spec.strategy === 'pack');
+  });
+}
+
 describe('capacity', () => {
   it('says of every App how many more place finds a home for: so many, and not one more', () => {
     fc.assert(
       fc.property(history, (steps) => {
         const input = settled(steps);
+        fc.pre(comparable(input));
         const { zones, homeless } = capacity(input, { apps: [] });
         for (const { app, more, limit } of zones.flatMap(({ apps }) => apps)) {
-          const replicas = input.catalog.apps.get(app)?.spec.replicas ?? 0;
-          const waits = homeless.filter((replica) => replica.startsWith(`${app}-`));
+          const { replicas = 0, gang } = input.catalog.apps.get(app)?.spec ?? {};
+          const mates = [...input.catalog.apps.values()].filter(({ spec }) => gang !== undefined && spec.gang === gang);
+          const names = [app, ...mates.map(({ name }) => name)];
+          // a gang that waits does not grow, though more of one of its Apps might be what another waits for
+          const waits = homeless.filter((replica) => names.some((name) => replica.startsWith(`${name}-`)));
           // one that only does not grow, or may not leave, is in nobody's way
           if (!waits.every((replica) => input.snapshot.placements.has(replica))) assert.equal(more, 0);
           if (waits.length > 0) continue;
@@ -84,7 +99,7 @@ describe('capacity', () => {
       fc.property(history, (steps) => {
         const input = settled(steps);
         const { zones, homeless } = capacity(input, { apps: [] });
-        fc.pre(homeless.length === 0);
+        fc.pre(homeless.length === 0 && comparable(input));
         for (const { zone, losses } of zones)
           for (const level of ['host', 'rack', 'switch'] as const) {
             const here = input.hosts.filter(({ record }) => record.zone === zone);
