@@ -59,15 +59,11 @@ function cost(input: PlaceInput, zone: string, level: SpreadLevel, name: string)
   return gone.filter(({ replica }) => !after.placements.has(replica)).length;
 }
 
-/**
- * What compile refuses (an App that must be near to one of another Zone) is nobody's question; and of a gang in a Zone that packs a
- * loss is foreseen by a mix of shapes that place, which sees all that is wanted, does not have.
- */
+/** What compile refuses is nobody's question: an App that must be near to one of another Zone. */
 function comparable({ catalog }: PlaceInput): boolean {
-  return [...catalog.apps.values()].every(({ spec: { zone, gang, affinity = [] } }) => {
-    const here = affinity.every(({ app }) => (catalog.apps.get(app)?.spec.zone ?? zone) === zone);
-    return here && !(gang !== undefined && catalog.zones.get(zone)?.spec.strategy === 'pack');
-  });
+  return [...catalog.apps.values()].every(({ spec: { zone, affinity = [] } }) =>
+    affinity.every(({ app }) => (catalog.apps.get(app)?.spec.zone ?? zone) === zone),
+  );
 }
 
 describe('capacity', () => {
