@@ -14,7 +14,7 @@ export interface Demand {
 /** One of the things of which a host has so much and a replica takes so much. */
 export type Dimension = keyof Demand;
 
-/** All of them, in the order in which they are asked for. Another one is a line here, in Demand and in `commit.lua`. */
+/** All of them, in the order in which they are asked for. Another one is a line here, in Demand, in `eachDimension` and in `commit.lua`. */
 export const DIMENSIONS: readonly Dimension[] = ['cpu', 'memory', 'pids', 'disk', 'spindles'];
 
 /** Those that a demand may leave out. */
@@ -26,6 +26,11 @@ export const NOTHING: Demand = { cpu: 0, memory: 0, pids: 0 };
 /** How much of one it is: what is not said is none, as in records that are older than the dimension. */
 export function amountOf(demand: Demand, dimension: Dimension): number {
   return demand[dimension] ?? 0;
+}
+
+/** Something for each of them. */
+export function eachDimension<T>(of: (dimension: Dimension) => T): Readonly<Record<Dimension, T>> {
+  return { cpu: of('cpu'), memory: of('memory'), pids: of('pids'), disk: of('disk'), spindles: of('spindles') };
 }
 
 /** A demand of so much of each. Of the optional dimensions, none is not said. */

@@ -1,5 +1,5 @@
 import type { Book } from '../model/book.ts';
-import { amountOf, DIMENSIONS } from '../model/demand.ts';
+import { amountOf, DIMENSIONS, eachDimension } from '../model/demand.ts';
 import type { Demand, Dimension } from '../model/demand.ts';
 import type { HostRecord } from '../model/reservations.ts';
 import type { HostView } from './hosts.ts';
@@ -77,7 +77,7 @@ export function hostTable(book: Book, views: ReadonlyMap<string, HostView>, side
   const list = [...book.hosts.values()]
     .sort((a, b) => (a.host < b.host ? -1 : 1))
     .map((record) => viewOf(record, views));
-  const columns = (): Amounts => Object.fromEntries(DIMENSIONS.map((key) => [key, zeros(list)])) as unknown as Amounts;
+  const columns = (): Amounts => eachDimension(() => zeros(list));
   const switches = numbered(list.map(({ record }) => record.switch));
   const racks = numbered(list.map(({ record }) => record.rack));
   const cells = numbered(list.map((_, row) => `${String(switches.of[row])} ${String(racks.of[row])}`));

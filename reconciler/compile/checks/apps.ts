@@ -1,6 +1,6 @@
 import { selects } from '../../model/catalog.ts';
 import type { AppSpec, Resource, ZoneSpec } from '../../model/catalog.ts';
-import { amountOf, DIMENSIONS } from '../../model/demand.ts';
+import { amountOf, eachDimension } from '../../model/demand.ts';
 import type { Demand, Dimension } from '../../model/demand.ts';
 import { formatBytes, formatCpu } from '../../model/units.ts';
 import { poolSize } from '../specs/network.ts';
@@ -129,7 +129,7 @@ function roomOf(tables: Tables, app: AppSpec): Room | undefined {
     }
     return best;
   };
-  return Object.fromEntries(DIMENSIONS.map((what) => [what, most(what)])) as unknown as Room;
+  return eachDimension(most);
 }
 
 const SIZES: readonly (readonly [Dimension, string, (value: number) => string])[] = [
