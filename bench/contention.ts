@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { createBook } from '../reconciler/model/book.ts';
 import { hostProposals, hostViews } from '../reconciler/place/hosts.ts';
+import { place } from '../reconciler/place/place.ts';
 import { commitAll } from '../reconciler/loop/commits.ts';
 import { keysOf } from '../reconciler/store/redis/keys.ts';
 import { openRedis } from '../reconciler/store/redis/redis.ts';
@@ -135,6 +136,18 @@ async function contend(fleet: Fleet): Promise<Round> {
   }
 }
 
+/** What a scheduler alone gives out of the scarcer of CPU and memory, percent. */
+function alone({ catalog, reports }: Fleet): number {
+  const empty = createBook();
+  const hosts = hostViews(catalog, reports, empty);
+  const { placements } = place({ catalog, snapshot: empty, hosts, reports, assignments: [], now: 0 });
+  const given = (key: 'cpu' | 'memory'): number => {
+    const taken = [...placements.values()].reduce((sum, { demand }) => sum + demand[key], 0);
+    return (taken / hosts.reduce((sum, { record }) => sum + record.allocatable[key], 0)) * 100;
+  };
+  return Math.max(given('cpu'), given('memory'));
+}
+
 /** Eight schedulers that know of each other only by what Redis says, until the fleet is full. */
 export async function run({ signal, rounds = 1, log }: BenchOptions): Promise<BenchResult> {
   const fleet = fabric(CROWDED);
@@ -175,6 +188,7 @@ export async function run({ signal, rounds = 1, log }: BenchOptions): Promise<Be
         each(({ cpu, memory }) => Math.max(cpu, memory)),
         { least: 97 },
       ),
+      measure('the same, one alone', '%', [alone(fleet)]),
       measure(
         'hosts over-committed',
         'hosts',
