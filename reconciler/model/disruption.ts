@@ -31,8 +31,12 @@ export function withoutBudgets(catalog: Catalog): Catalog {
 
 const serving = new WeakMap<Assignment, WeakMap<Report, readonly string[]>>();
 
-/** The replicas of a host that serve as it was last told. */
+/**
+ * The replicas of a host that serve as it was last told. Of one that has not taken that in nothing is known: what is now as it said
+ * then may be made otherwise meanwhile, as it was told before.
+ */
 function servingOn(assignment: Assignment, report: Report): readonly string[] {
+  if (assignment.generation !== report.generation) return [];
   const known = serving.get(assignment) ?? new WeakMap<Report, readonly string[]>();
   serving.set(assignment, known);
   const before = known.get(report);

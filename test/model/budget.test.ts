@@ -3,6 +3,8 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { ZoneSpec } from '../../reconciler/model/catalog.ts';
 import { mostAway } from '../../reconciler/model/disruption.ts';
+import { formOf } from '../../reconciler/model/form.ts';
+import { incarnationOf } from '../../reconciler/model/rollout.ts';
 import { catalogOf, resources } from '../support/catalog.ts';
 import type { Sketch } from '../support/catalog.ts';
 import { createFleet, servingAsTold } from '../support/fleet.ts';
@@ -64,10 +66,26 @@ function sketchOf({ apps, drained, budget: most, mtu }: Git): Sketch {
 const wantedOf = ({ apps }: Git): number => Object.values(apps).reduce((sum, { replicas = 1 }) => sum + replicas, 0);
 const awayOf = (fleet: Fleet, git: Git): number => wantedOf(git) - servingAsTold(fleet);
 
+/** How many are away as far as the hosts have said: one that came back unseen may be taken for away still. */
+function awayAsSaid(fleet: Fleet, git: Git): number {
+  const { assignments, reports } = fleet.words();
+  let serve = 0;
+  for (const [host, { generation, replicas }] of assignments) {
+    const report = reports.get(host);
+    if (report?.generation !== generation) continue;
+    serve += replicas.filter((replica) => {
+      const said = report.replicas.find(({ id }) => id === replica.id);
+      const asTold = said?.incarnation === incarnationOf(replica) && said.form === formOf(replica);
+      return said?.ready === true && asTold && fleet.book.placements.get(replica.id)?.host === host;
+    }).length;
+  }
+  return wantedOf(git) - serve;
+}
+
 function happen(fleet: Fleet, git: Git, one: Happening): void {
   switch (one.type) {
     case 'pass': {
-      const before = awayOf(fleet, git);
+      const before = Math.max(awayOf(fleet, git), awayAsSaid(fleet, git));
       fleet.pass(catalogOf(sketchOf(git)), (host) => (one.publish & (1 << HOSTS.indexOf(host as 'h0'))) !== 0);
       const most = Math.max(before, mostAway(git.budget, wantedOf(git)));
       const after = awayOf(fleet, git);
