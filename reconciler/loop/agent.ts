@@ -16,7 +16,7 @@ import { pause } from './pause.ts';
 import { workQueue, type Item } from './queue.ts';
 import { createRepairs } from './repairs.ts';
 import { reportOf, settledAt } from './report.ts';
-import { NEVER_RESTARTED, provenAt } from './restarts.ts';
+import { NEVER_RESTARTED, trustedAt } from './restarts.ts';
 
 /** After a change of our own, its echoes are looked at once, this many milliseconds later. */
 const ECHO = 1_000;
@@ -158,7 +158,7 @@ export function createAgent(options: AgentOptions): Agent {
     const now = clock();
     const times = replicas.flatMap((replica) => {
       const { id, spec } = replica;
-      const proven = provenAt(state.restarts.get(id) ?? NEVER_RESTARTED, spec.restart);
+      const proven = trustedAt(state.restarts.get(id) ?? NEVER_RESTARTED, spec.restart);
       return [settledAt(replica, probed.get(id)), ...(proven === undefined ? [] : [proven])];
     });
     const next = Math.min(...times.filter((at) => at > now));

@@ -17,7 +17,7 @@ import type { ContainerState } from '../model/resources.ts';
 import type { HealthState } from '../model/health.ts';
 import type { AgentOptions, AgentState, Failure } from './agent-state.ts';
 import { reasonOf } from './outcomes.ts';
-import { isCrashLoop } from './restarts.ts';
+import { isCrashLoop, NEVER_RESTARTED, trustedAt } from './restarts.ts';
 
 export interface ReportInput {
   readonly options: Pick<AgentOptions, 'host' | 'facts' | 'clock'>;
@@ -129,14 +129,16 @@ function runs(container: ContainerState | undefined): boolean {
   return container?.status === 'running' && container.lifeless !== true;
 }
 
-/** Runs and is ready by its probes; one that has ended again and again must first stay up for a while. */
+/** Runs and is ready by its probes; one that has ended must first stay up: for a moment, or for a while when it did so again and again. */
 function serves(
   input: ReportInput,
   replica: AssignedReplica,
   container: ContainerState | undefined,
   health: HealthState | undefined,
 ): boolean {
-  return runs(container) && health?.ready === true && !loops(input, replica);
+  const { state, options } = input;
+  const trusted = trustedAt(state.restarts.get(replica.id) ?? NEVER_RESTARTED, replica.spec.restart) ?? 0;
+  return runs(container) && health?.ready === true && options.clock() >= trusted && !loops(input, replica);
 }
 
 function loops({ state, options }: ReportInput, { id, spec }: AssignedReplica): boolean {

@@ -21,6 +21,8 @@ const LOOP = 2;
 /** Bounds of the time that a replica of a crash loop must stay up before it is trusted again, in milliseconds. */
 const SHORTEST_PROOF = 2_000;
 const LONGEST_PROOF = 10_000;
+/** Docker calls a container started that ends with its start, and tells of the end some ten milliseconds later. */
+const MOMENT = 200;
 
 /** It was seen to have ended, or to be unfit. Having stayed up long enough, it starts afresh. */
 export function exited(state: RestartState, policy: Policy, now: number, how: string): RestartState {
@@ -61,6 +63,12 @@ export function beginsCrashLoop(state: RestartState): boolean {
 export function provenAt(state: RestartState, policy: Policy): number | undefined {
   if (state.count < LOOP || state.startedAt === undefined || state.exitedAt !== undefined) return undefined;
   return state.startedAt + Math.min(Math.max(pauseOf(state, policy), SHORTEST_PROOF), LONGEST_PROOF);
+}
+
+/** When a replica that was started again after an end may be told as ready: once it has proved itself, or has not ended with its start. */
+export function trustedAt(state: RestartState, policy: Policy): number | undefined {
+  if (state.count === 0 || state.startedAt === undefined || state.exitedAt !== undefined) return undefined;
+  return provenAt(state, policy) ?? state.startedAt + MOMENT;
 }
 
 /** Ends again and again: two restarts without staying up in between, and the third has not proved itself. */

@@ -6,6 +6,7 @@ import {
   isCrashLoop,
   NEVER_RESTARTED,
   provenAt,
+  trustedAt,
   restartAt,
   restarted,
   running,
@@ -59,6 +60,15 @@ describe('restarts', () => {
     const again = exited(restarted(twice, 5), policy, 6, END);
     assert.deepEqual([isCrashLoop(again, policy, 6), beginsCrashLoop(again)], [true, false]);
     assert.equal(again.how, END);
+  });
+  it('is not told as ready the moment it was started again, which may be the moment of its end', () => {
+    const first = running(NEVER_RESTARTED, 0);
+    assert.equal(trustedAt(first, policy), undefined, 'one that never ended');
+    const ended = exited(first, policy, 1, END);
+    assert.equal(trustedAt(ended, policy), undefined);
+    assert.equal(trustedAt(restarted(ended, 1000), policy), 1200);
+    const loop = restarted(exited(restarted(ended, 1000), policy, 1001, END), 2000);
+    assert.equal(trustedAt(loop, policy), provenAt(loop, policy));
   });
   it('stays a crash loop until it has stayed up as long as its next pause, from 2 to 10 s', () => {
     const after = (times: number): number | undefined => {
