@@ -1,3 +1,4 @@
+import { parseArgs } from 'node:util';
 import { holds, machine } from './bench.ts';
 import type { BenchOptions, BenchResult, Measure } from './bench.ts';
 
@@ -13,8 +14,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     load: () => import('./converge.ts'),
   },
   noop: {
-    summary:
-      'nothing to do at 100 containers: a pass (≤ 1.5× a bare look), idle CPU and memory; --rounds SECONDS of idling',
+    summary: 'nothing to do at 100 containers: a pass (≤ 1.5× a bare look), idle CPU and memory over --seconds (600)',
     load: () => import('./noop.ts'),
   },
   drift: {
@@ -91,36 +91,59 @@ function text({ name, measures, notes = [] }: BenchResult): string {
   return `${name}: median (p10–p90)\n${[...measures.map(row), ...notes.map((note) => `  ${note}`)].join('\n')}\n  ${on.join(', ')}\n`;
 }
 
-/** `npm run bench [-- NAME [--json] [--rounds N]]`; 0 when all that is promised holds, 1 when not. */
+/** What the command line asks for. Throws what `parseArgs` throws, and for a number that is none. */
+function read(argv: readonly string[]): { name: string | undefined; json: boolean; numbers: Record<string, number> } {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: {
+      json: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+      ...(Object.fromEntries(NUMBERS.map((option) => [option, { type: 'string' }])) as Record<
+        (typeof NUMBERS)[number],
+        { type: 'string' }
+      >),
+    },
+  });
+  if (positionals.length > 1) throw new Error(`one bench at a time, not ${positionals.join(' and ')}`);
+  const numbers: Record<string, number> = {};
+  for (const option of NUMBERS) {
+    const value = values[option];
+    if (value === undefined) continue;
+    if (!/^[1-9]\d*$/.test(value)) throw new Error(`--${option} ${value}: a whole number from 1 is expected`);
+    numbers[option] = Number(value);
+  }
+  return { name: values.help === true ? undefined : positionals[0], json: values.json === true, numbers };
+}
+
+/** `npm run bench [-- NAME [--json] [--rounds N]]`; 0 when all that is promised holds, 1 when not, 2 when asked for nonsense. */
 export async function main(
   argv: readonly string[],
   out: (text: string) => void,
   err: (text: string) => void,
 ): Promise<number> {
-  const [name] = argv.filter(
-    (each, at) => !each.startsWith('-') && !NUMBERS.some((option) => argv[at - 1] === `--${option}`),
-  );
-  const bench = name === undefined ? undefined : BENCHES[name];
-  if (name === undefined || bench === undefined) {
-    const known = name === undefined;
-    (known ? out : err)(known ? list() : `no bench ${name}; there are:\n${list()}`);
-    return known ? 0 : 1;
+  let asked: ReturnType<typeof read>;
+  try {
+    asked = read(argv);
+  } catch (error) {
+    err(`${(error as Error).message}\n${USAGE}\n`);
+    return 2;
+  }
+  const { name, json, numbers } = asked;
+  if (name === undefined) {
+    out(list());
+    return 0;
+  }
+  const bench = BENCHES[name];
+  if (bench === undefined) {
+    err(`no bench ${name}; there are:\n${list()}`);
+    return 2;
   }
   const stop = new AbortController();
   const abort = (): void => stop.abort();
   process.once('SIGINT', abort).once('SIGTERM', abort);
-  const given = NUMBERS.filter((option) => argv.includes(`--${option}`));
-  const numbers = given.map((option) => [option, Number(argv[argv.indexOf(`--${option}`) + 1])]);
   const { run } = await bench.load();
-  const result = await run({
-    signal: stop.signal,
-    log: (line) => err(`${line}\n`),
-    ...Object.fromEntries(numbers),
-  });
-  out(
-    argv.includes('--json')
-      ? `${JSON.stringify({ version: 1, machine: machine(), ...result }, null, 2)}\n`
-      : text(result),
-  );
+  const result = await run({ signal: stop.signal, log: (line) => err(`${line}\n`), ...numbers });
+  out(json ? `${JSON.stringify({ version: 1, machine: machine(), ...result }, null, 2)}\n` : text(result));
   return result.measures.every((each) => holds(each) !== false) ? 0 : 1;
 }

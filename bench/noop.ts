@@ -21,8 +21,7 @@ function pidOf(rig: Rig): number {
 }
 
 /** Nothing to do at 100 containers: a pass beside the floor's own look, and what an idle `up` costs. */
-export async function run({ signal, rounds, log }: BenchOptions): Promise<BenchResult> {
-  const seconds = rounds ?? 600;
+export async function run({ signal, seconds = 600, log }: BenchOptions): Promise<BenchResult> {
   const rig = await setRig('noop', { 'web.yaml': app(100) }, signal);
   try {
     const state = join(rig.dir, 'state');
