@@ -20,6 +20,7 @@ import { tint } from './table.ts';
 
 interface Options extends UpFlags, StoreFlags {
   readonly output: 'text' | 'json' | 'markdown';
+  readonly all?: boolean;
 }
 
 /** `plumb plan [REV | REV..REV]`: 0 nothing to do, 2 changes, 1 error. */
@@ -34,7 +35,8 @@ export async function planCommand(argv: readonly string[], io: Io): Promise<numb
       '[revision]',
       "a branch, tag or commit, or two of them as A..B (default: the repository's HEAD, or the folder as it is)",
     )
-    .addOption(outputOption('text', 'json', 'markdown'));
+    .addOption(outputOption('text', 'json', 'markdown'))
+    .option('-a, --all', 'every change, also where they are more than some screens');
   questionOptions(cmd, upOptions);
   const parsed = parse(cmd, argv);
   if (!parsed) return 0;
@@ -53,7 +55,7 @@ export async function planCommand(argv: readonly string[], io: Io): Promise<numb
     preview({ catalog, ...world, allowDeletions: options.allowDeletions === true, now: Date.now() });
   const after = planned(target);
   const plan = from === undefined ? after : difference(planned(await catalogs.at(from)), after);
-  io.out(show(plan, options.output, io));
+  io.out(show(plan, options, io));
   // a revision that cannot be read whole is no revision with nothing to do
   return isEmpty(plan) ? (target.problems.length > 0 ? 1 : 0) : 2;
 }
@@ -68,9 +70,9 @@ function revisionsOf(text: string | undefined): readonly [string | undefined, st
   return parts.length === 2 ? [parts[0], parts[1]] : [undefined, text];
 }
 
-function show(plan: FleetPlan, output: Options['output'], io: Io): string {
+function show(plan: FleetPlan, { output, all }: Options, io: Io): string {
   if (output === 'json') return `${JSON.stringify(planJson(plan), null, 2)}\n`;
-  return output === 'markdown' ? renderMarkdown(plan) : renderText(plan, paintOf(io));
+  return output === 'markdown' ? renderMarkdown(plan) : renderText(plan, paintOf(io), all);
 }
 
 /** Colours of a plan where the terminal takes them. */

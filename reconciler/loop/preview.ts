@@ -1,14 +1,16 @@
 import type { Catalog } from '../model/catalog.ts';
 import type { Change, Desired, Observed, Plan } from '../model/change.ts';
-import { createBook } from '../model/book.ts';
+import { createBook, draftOf } from '../model/book.ts';
 import { decide } from '../model/decide.ts';
 import { withoutBudgets } from '../model/disruption.ts';
 import { fingerprintOf } from '../model/fingerprint.ts';
+import type { Outlook } from '../model/outlook.ts';
 import type { World } from '../model/provider.ts';
 import type { Ref } from '../model/ref.ts';
 import type { RolloutRecord } from '../model/release.ts';
 import type { Assignment, Placement } from '../model/replica.ts';
 import { expand } from '../plan/expand.ts';
+import { outlook } from '../place/outlook.ts';
 import { planHost, type Differ } from '../plan/host.ts';
 import { networkIn, plugged, toldIn } from '../plan/plugging.ts';
 import { project } from '../plan/project.ts';
@@ -58,7 +60,8 @@ function sight(input: PreviewInput, allowDeletions: boolean): Sight {
   const { known, now } = input;
   const records = known.rollouts ?? [];
   const { placed, held, catalog } = decidePlacing(atOnce(input.catalog, records), known, now, allowDeletions, records);
-  const book = createBook(known.snapshot);
+  const before = createBook(known.snapshot);
+  const book = draftOf(before);
   book.apply(decide(book, { id: 'preview', now, proposals: placed.proposals }).deltas);
   const previous = new Map(known.assignments.map((assignment) => [assignment.host, assignment]));
   const { assignments } = project({
@@ -82,6 +85,7 @@ function sight(input: PreviewInput, allowDeletions: boolean): Sight {
     hosts: looked.flatMap(({ assignment, seen }) =>
       seen ? [{ host: assignment.host, plan: planOne(input, assignment, seen) }] : [],
     ),
+    outlook: outlook({ catalog, before, after: book, leaving: placed.leaving, now }),
     unplaceable: placed.unplaceable.map(({ replica, message }) => ({ replica, message })),
     problems: catalog.problems.length,
     rollouts: stepsOf({ catalog: input.catalog, placements: book.placements, current, network, told, records }),
@@ -155,5 +159,33 @@ export function difference(before: FleetPlan, after: FleetPlan): FleetPlan {
   const unplaceable = after.unplaceable.filter(({ replica }) => !known.has(replica));
   const begun = new Set(before.rollouts.map((rollout) => JSON.stringify(rollout)));
   const rollouts = after.rollouts.filter((rollout) => !begun.has(JSON.stringify(rollout)));
-  return { ...after, hosts, unplaceable, rollouts };
+  return { ...after, hosts, unplaceable, rollouts, outlook: outlookFrom(before.outlook, after.outlook) };
+}
+
+/** Those of `all` that are not among others. */
+function others<T>(all: readonly T[], without: readonly T[]): readonly T[] {
+  const there = new Set(without.map((one) => JSON.stringify(one)));
+  return all.filter((one) => !there.has(JSON.stringify(one)));
+}
+
+/** Where the second leads beyond the first: what both do has been done then. */
+function outlookFrom(before: Outlook, after: Outlook): Outlook {
+  const zones = new Map(before.zones.map((zone) => [zone.zone, zone.used.after]));
+  const networks = new Map(before.networks.map((network) => [network.network, network.owned.after]));
+  const both = after.placed.length - others(after.placed, before.placed).length;
+  return {
+    placed: others(after.placed, before.placed),
+    moved: others(after.moved, before.moved),
+    released: others(after.released, before.released),
+    staying: after.staying + both,
+    zones: after.zones.map((zone) => ({
+      ...zone,
+      used: { ...zone.used, before: zones.get(zone.zone) ?? zone.used.before },
+    })),
+    networks: after.networks.map((network) => ({
+      ...network,
+      owned: { ...network.owned, before: networks.get(network.network) ?? network.owned.before },
+    })),
+    spread: others(after.spread, before.spread),
+  };
 }

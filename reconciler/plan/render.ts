@@ -1,7 +1,9 @@
 import type { Change, FieldDiff, HeldChange, Plan, Summary } from '../model/change.ts';
+import type { Outlook } from '../model/outlook.ts';
 import { kindOf } from '../model/ref.ts';
 import { counted } from '../model/words.ts';
 import { formatBytes, formatCpu } from '../model/units.ts';
+import { outlookLines } from './outlook.ts';
 import { stepLines, type RolloutPlan } from './steps.ts';
 
 /** What will happen to a fleet: a plan for each host, and what cannot be placed. */
@@ -15,6 +17,8 @@ export interface FleetPlan {
   readonly problems: number;
   /** Changes that go step by step, the first to go first. */
   readonly rollouts: readonly RolloutPlan[];
+  /** Places, addresses, room and spread when all of it is done. */
+  readonly outlook: Outlook;
 }
 
 /** Colours, or the identity for each. */
@@ -130,50 +134,125 @@ function nothing({ problems, rollouts }: FleetPlan): string {
   return `Nothing to do with what can be read; the manifests have ${problems === 1 ? 'an error' : `${String(problems)} errors`}.`;
 }
 
-/** A plan as a person reads it, ending in its footer. */
-export function renderText(fleet: FleetPlan, paint: Paint = PLAIN): string {
-  const lines = [paint.bold(`plan ${short(fleet.revision)}`)];
-  for (const { host, plan } of fleet.hosts) {
-    if (plan.waves.length + plan.held.length > 0) lines.push(paint.bold(`host ${host}`));
-    plan.waves.forEach((wave, at) => {
-      lines.push(paint.dim(`wave ${String(at + 1)}`), ...wave.flatMap((change) => changeLines(change, paint)));
-    });
-    for (const { reason, lines: changes } of heldLines(plan.held)) lines.push(paint.dim(`held: ${reason}`), ...changes);
+/** Lines of changes that are shown, unless all are asked for; those of a host are not divided. */
+const LINES = 300;
+/** Most characters of changes in a comment: a forge takes 65,536 in all. */
+const CHARACTERS = 40_000;
+
+interface HostLines {
+  readonly host: string;
+  readonly plan: Plan;
+  readonly lines: readonly string[];
+}
+
+/** What of each host is shown, as far as it fits, and what is not. */
+function folded(
+  { hosts }: FleetPlan,
+  linesOf: (plan: Plan) => readonly string[],
+  fits: (lines: readonly string[]) => boolean,
+): { readonly shown: readonly HostLines[]; readonly rest?: string } {
+  const all = hosts.filter(({ plan }) => plan.waves.length + plan.held.length > 0);
+  const shown: HostLines[] = [];
+  for (const { host, plan } of all) {
+    const lines = linesOf(plan);
+    if (!fits(lines)) break;
+    shown.push({ host, plan, lines });
   }
+  const left = all.slice(shown.length);
+  if (left.length === 0) return { shown };
+  const changes = left.reduce((sum, { plan }) => sum + plan.waves.flat().length, 0);
+  return { shown, rest: `… and ${counted(changes, 'change')} on ${counted(left.length, 'more host')}` };
+}
+
+function hostLines(plan: Plan, paint: Paint): readonly string[] {
+  const waves = plan.waves.flatMap((wave, at) => [
+    paint.dim(`wave ${String(at + 1)}`),
+    ...wave.flatMap((change) => changeLines(change, paint)),
+  ]);
+  return [
+    ...waves,
+    ...heldLines(plan.held).flatMap(({ reason, lines: changes }) => [paint.dim(`held: ${reason}`), ...changes]),
+  ];
+}
+
+/** What finds no place, the first of them by name. */
+function homeless({ unplaceable }: FleetPlan, all: boolean): FleetPlan['unplaceable'] {
+  return all ? unplaceable : unplaceable.slice(0, NAMED);
+}
+
+/** Replicas without a place that are named. */
+const NAMED = 20;
+
+/** A plan as a person reads it, ending in its footer. Of a large one the first hosts are shown, or with `all` every one. */
+export function renderText(fleet: FleetPlan, paint: Paint = PLAIN, all = false): string {
+  const lines = [paint.bold(`plan ${short(fleet.revision)}`)];
+  let left = all ? Infinity : LINES;
+  const { shown, rest } = folded(
+    fleet,
+    (plan) => hostLines(plan, paint),
+    ({ length }) => {
+      const fits = left > 0;
+      left -= length;
+      return fits;
+    },
+  );
+  for (const { host, lines: own } of shown) lines.push(paint.bold(`host ${host}`), ...own);
+  if (rest !== undefined) lines.push(`${rest}: --all shows them`);
   for (const rollout of fleet.rollouts) {
-    const [head = '', ...rest] = stepLines(rollout);
-    lines.push(paint.bold(head), ...rest);
+    const [head = '', ...more] = stepLines(rollout);
+    lines.push(paint.bold(head), ...more);
   }
   for (const { host, why } of fleet.unknown) lines.push(`host ${host} is not known now: ${why}`);
-  for (const { replica, message } of fleet.unplaceable) lines.push(paint.destroy(`  ! ${replica}  ${message}`));
+  const named = homeless(fleet, all);
+  for (const { replica, message } of named) lines.push(paint.destroy(`  ! ${replica}  ${message}`));
+  if (named.length < fleet.unplaceable.length)
+    lines.push(`  … and ${counted(fleet.unplaceable.length - named.length, 'more replica')} without a place`);
+  lines.push(...outlookLines(fleet.outlook, all ? Infinity : undefined));
   if (isEmpty(fleet) && fleet.unknown.length === 0) lines.push(nothing(fleet));
   lines.push(footer(totalOf(fleet)));
   return `${lines.join('\n')}\n`;
 }
 
-/** A plan as a comment on a pull request: the footer first, the changes folded away. */
+/** A plan as a comment on a pull request: the footer first, the changes folded away, as many as a comment takes. */
 export function renderMarkdown(fleet: FleetPlan): string {
   const lines = [`### Plumbline plan \`${short(fleet.revision)}\``, '', `**${footer(totalOf(fleet))}**`, ''];
-  for (const { replica, message } of fleet.unplaceable) lines.push(`- :warning: \`${replica}\` ${message}`);
+  const named = homeless(fleet, false);
+  for (const { replica, message } of named) lines.push(`- :warning: \`${replica}\` ${message}`);
+  if (named.length < fleet.unplaceable.length)
+    lines.push(`- :warning: ${counted(fleet.unplaceable.length - named.length, 'more replica')} without a place`);
   for (const { host, why } of fleet.unknown) lines.push(`- :grey_question: host \`${host}\` is not known now: ${why}`);
-  for (const { host, plan } of fleet.hosts) {
-    const count = plan.waves.flat().length;
-    if (count + plan.held.length === 0) continue;
-    lines.push(
-      `<details><summary>host <code>${host}</code>: ${counted(count, 'change')}${plan.held.length > 0 ? `, ${String(plan.held.length)} held` : ''}</summary>`,
-      '',
-      '```diff',
-    );
-    for (const change of plan.waves.flat()) lines.push(...diffLines(change));
-    for (const { reason, lines: changes } of heldLines(plan.held))
-      lines.push(`# held: ${reason}`, ...changes.map((line) => `# ${line.trim()}`));
-    lines.push('```', '', '</details>', '');
-  }
+  const [counts, ...ahead] = outlookLines(fleet.outlook);
+  if (counts !== undefined) lines.push(`**${counts}**`, '', '```', ...ahead, '```', '');
+  lines.push(...hostDetails(fleet));
   for (const rollout of fleet.rollouts) {
     const [head = '', ...rest] = stepLines(rollout);
     lines.push(`**${head}**`, '', ...rest.map((line) => stepItem(line.trim())), '');
   }
   return `${lines.join('\n').trimEnd()}\n`;
+}
+
+function hostDetails(fleet: FleetPlan): readonly string[] {
+  let left = CHARACTERS;
+  const { shown, rest } = folded(
+    fleet,
+    (plan) => [
+      ...plan.waves.flat().flatMap(diffLines),
+      ...heldLines(plan.held).flatMap(({ reason, lines: changes }) => [
+        `# held: ${reason}`,
+        ...changes.map((line) => `# ${line.trim()}`),
+      ]),
+    ],
+    (some) => {
+      left -= some.reduce((sum, { length }) => sum + length + 1, 200);
+      return left > 0;
+    },
+  );
+  const details = shown.flatMap(({ host, plan, lines }) => {
+    const held = plan.held.length > 0 ? `, ${String(plan.held.length)} held` : '';
+    const title = `host <code>${host}</code>: ${counted(plan.waves.flat().length, 'change')}${held}`;
+    return [`<details><summary>${title}</summary>`, '', '```diff', ...lines, '```', '', '</details>', ''];
+  });
+  return rest === undefined ? details : [...details, `${rest}: \`plumb plan --all\` shows them`, ''];
 }
 
 /** A step keeps its number; what else is said of them is a point of its own. */
@@ -213,6 +292,7 @@ export function planJson(fleet: FleetPlan): object {
     unknown: fleet.unknown,
     problems: fleet.problems,
     rollouts: fleet.rollouts,
+    outlook: fleet.outlook,
     summary: totalOf(fleet),
   };
 }

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { AppSpec, RolloutSpec } from '../../../reconciler/model/catalog.ts';
 import { attemptOf, versionOf, type RolloutRecord } from '../../../reconciler/model/release.ts';
+import type { Outlook } from '../../../reconciler/model/outlook.ts';
 import { replicaId } from '../../../reconciler/model/replica.ts';
 import type { AssignedReplica, Placement } from '../../../reconciler/model/replica.ts';
 import { isEmpty, renderMarkdown, renderText } from '../../../reconciler/plan/render.ts';
 import { stepLines, stepsOf, type RolloutPlan } from '../../../reconciler/plan/steps.ts';
 import { appSpec, catalogOf, resources, type Sketch } from '../../support/catalog.ts';
 
+const NOWHERE: Outlook = { placed: [], moved: [], released: [], staying: 0, zones: [], networks: [], spread: [] };
 const ORIGIN = { revision: 'r0', file: 'web.yaml', line: 1, column: 1 };
 
 function placementOf(app: string, ordinal: number): Placement {
@@ -145,7 +147,8 @@ describe('steps of a rollout', () => {
     };
     const [plan] = plans({ web: spec }, [], [record]);
     assert.deepEqual([plan?.steps, plan?.givenUp], [[], 'web: r1 was given up']);
-    const told = { revision: 'r', hosts: [], unplaceable: [], unknown: [], problems: 0, rollouts: plan ? [plan] : [] };
+    const nothing = { hosts: [], unplaceable: [], unknown: [], problems: 0, outlook: NOWHERE };
+    const told = { ...nothing, revision: 'r', rollouts: plan ? [plan] : [] };
     assert.equal(isEmpty(told), true);
     assert.match(renderText(told), /web: r1 was given up\nNothing to do: what was given up stays/);
     const { failed: _failed, ...going } = { ...record, stage: 'paused' as const, message: 'web: waits' };
@@ -158,7 +161,8 @@ describe('steps of a rollout', () => {
   });
   it('stand in the plan for people', () => {
     const rollouts = plans({ web: { replicas: 3, rollout, image: 'new' } });
-    const fleet = { revision: 'r', hosts: [], unplaceable: [], unknown: [], problems: 0, rollouts };
+    const nothing = { hosts: [], unplaceable: [], unknown: [], problems: 0, outlook: NOWHERE };
+    const fleet = { ...nothing, revision: 'r', rollouts };
     assert.match(renderText(fleet), /^plan r\nrollout web .*\n {6}1\. web-0 \(canary\)\n/);
     assert.doesNotMatch(renderText(fleet), /Nothing to do/);
     assert.match(

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Change } from '../../../reconciler/model/change.ts';
+import type { Outlook } from '../../../reconciler/model/outlook.ts';
+import { renderMarkdown, renderText, type FleetPlan } from '../../../reconciler/plan/render.ts';
+
+const change = (n: number): Change => ({
+  ref: `container/web-${String(n)}`,
+  provider: 'containers',
+  verb: 'create',
+  want: { image: 'plumbline/busybox:1' },
+  fields: [],
+  disruption: 'none',
+  because: 'new',
+});
+const summary = { add: 10, change: 0, move: 0, replace: 0, destroy: 0 };
+const outlook: Outlook = { placed: [], moved: [], released: [], staying: 0, zones: [], networks: [], spread: [] };
+
+/** So many hosts, each with ten new containers, and so many replicas without a place. */
+function fleet(hosts: number, unplaceable: number): FleetPlan {
+  const waves = [Array.from({ length: 10 }, (_, n) => change(n))];
+  return {
+    revision: 'r',
+    hosts: Array.from({ length: hosts }, (_, at) => ({
+      host: `h${String(at)}`,
+      plan: { revision: 'r', waves, held: [], summary },
+    })),
+    unplaceable: Array.from({ length: unplaceable }, (_, n) => ({ replica: `api-${String(n)}`, message: 'no room' })),
+    unknown: [],
+    problems: 0,
+    rollouts: [],
+    outlook,
+  };
+}
+
+describe('the plan of a large change', () => {
+  it('shows the first hosts whole and counts the others, unless all are asked for', () => {
+    const text = renderText(fleet(6000, 100));
+    assert.ok(text.split('\n').length < 400);
+    assert.match(text, /\n… and 59720 changes on 5972 more hosts: --all shows them\n/);
+    assert.match(text, /\n {2}! api-19 {2}no room\n {2}… and 80 more replicas without a place\n/);
+    assert.match(text, /Plan: 60000 to add/);
+    const all = renderText(fleet(6000, 100), undefined, true);
+    assert.equal(all.match(/^host h/gm)?.length, 6000);
+    assert.doesNotMatch(all, /…/);
+  });
+
+  it('fits into a comment of a forge, and stays whole in it where it is small', () => {
+    const large = renderMarkdown(fleet(6000, 2000));
+    assert.ok(large.length < 65_536);
+    assert.match(large, /more hosts: `plumb plan --all` shows them/);
+    assert.match(large, /1980 more replicas without a place/);
+    const small = renderMarkdown(fleet(3, 0));
+    assert.equal(small.match(/<details>/g)?.length, 3);
+    assert.doesNotMatch(small, /…/);
+  });
+});
