@@ -33,8 +33,8 @@ export async function applyCommand(argv: readonly string[], io: Io): Promise<num
   if (!(seconds > 0)) throw new PlumbError('USAGE', `--timeout takes seconds, not ${options.timeout}`);
   const deadline = AbortSignal.any([io.signal, AbortSignal.timeout(seconds * 1000)]);
   const status = (await asked(parsed, io, deadline)) ?? (await converged(options, io, deadline));
-  const { renderStatus } = await import('./status.ts');
-  io.out(options.output === 'json' ? `${JSON.stringify(status, null, 2)}\n` : renderStatus(status, io));
+  const { renderWhole } = await import('./status.ts');
+  io.out(options.output === 'json' ? `${JSON.stringify(status, null, 2)}\n` : renderWhole(status, io));
   return status.held.length > 0 ? 3 : statusCode(status) === 0 ? 0 : 1;
 }
 

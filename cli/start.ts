@@ -10,7 +10,7 @@ import type { Io } from './io.ts';
 import { processIo } from './main.ts';
 import { remoteView } from './local.ts';
 import { startShowcase, type Showcase } from './showcase.ts';
-import { renderStatus } from './status.ts';
+import { renderWhole } from './status.ts';
 import { statusCode, type Status } from '../reconciler/loop/status.ts';
 import { tint } from './table.ts';
 
@@ -134,7 +134,7 @@ async function watch(showcase: Showcase, scene: Scene, io: Io, once: boolean): P
   const status = await view
     .settle(AbortSignal.any([io.signal, gone, AbortSignal.timeout(150_000)]))
     .catch(() => view.status());
-  io.out(`\n${renderStatus(status, io)}`);
+  io.out(`\n${renderWhole(status, io)}`);
   if (once) return statusCode(status);
   io.out(hints(showcase, scene, status, io));
   await aborted(AbortSignal.any([io.signal, gone]));
@@ -157,7 +157,7 @@ async function answers(socket: string): Promise<boolean> {
   }
 }
 
-function hints({ state }: Showcase, { dir, repo, lab }: Scene, { items }: Status, io: Io): string {
+function hints({ state }: Showcase, { dir, repo, lab }: Scene, { items, hosts }: Status, io: Io): string {
   const paths = [`PLUMB_STATE_DIR=${state}`, `REPO=${repo}`, ...(lab ? [`LAB=${join(dir, 'lab')}`] : [])];
   const breakIt = lab
     ? `plumb lab exec --dir $LAB ${items.find(({ ref }) => ref === 'replica/web-0')?.host ?? 'h1'} -- docker kill plumb-web-0`
@@ -167,6 +167,7 @@ function hints({ state }: Showcase, { dir, repo, lab }: Scene, { items }: Status
   cut a host's cables, watch it be missed, and put them back:
     plumb lab cut --dir $LAB h3; sleep 20; plumb status; plumb lab heal --dir $LAB`
     : '';
+  const rack = hosts[0]?.rack ?? 'r1';
   const title = tint(io, 'bold', 'Try, in another terminal:');
   return `
 ${title}
@@ -175,8 +176,12 @@ ${title}
     ${breakIt}
   edit, commit, and watch it roll:
     sed -i 's/replicas: 3/replicas: 4/' $REPO/apps/web.yaml && git -C $REPO commit -qam 'One more web'
-  ask why a value is what it is:
-    plumb why container/web-0 memory${cut}
+  ask why a value is what it is, and why a replica is where it is:
+    plumb why container/web-0 memory; plumb explain web-0
+  see a part of it, what is left, and what would fit:
+    plumb status rack/${rack}; plumb capacity --scale web=20x
+  say what would empty a host, and what a change would do:
+    plumb drain h1; sed -i 's/replicas: [0-9]*/replicas: 5/' $REPO/apps/web.yaml; (cd $REPO && plumb plan)${cut}
 
 Ctrl-C takes everything down. What happens, as it happens:
 `;

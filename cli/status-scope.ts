@@ -1,86 +1,91 @@
 import { suggestion } from '../reconciler/compile/suggest.ts';
-import { narrowed, type Status } from '../reconciler/loop/status.ts';
-import type { Known } from '../reconciler/loop/view.ts';
-import { createBook } from '../reconciler/model/book.ts';
-import { PlumbError } from '../reconciler/model/errors.ts';
-import { kindOf, nameOf } from '../reconciler/model/ref.ts';
+import { narrowed, type HostStatus, type Status } from '../reconciler/loop/status.ts';
 import { amountOf, NOTHING, plus, told } from '../reconciler/model/demand.ts';
 import type { Demand, Dimension } from '../reconciler/model/demand.ts';
-import type { Placement } from '../reconciler/model/replica.ts';
-import type { HostRecord } from '../reconciler/model/reservations.ts';
+import { PlumbError } from '../reconciler/model/errors.ts';
+import { kindOf, nameOf } from '../reconciler/model/ref.ts';
+import { appOf } from '../reconciler/model/replica.ts';
 import { formatBytes, formatCpu } from '../reconciler/model/units.ts';
 import { counted } from '../reconciler/model/words.ts';
 
-/** A part of the fleet: its status, and what its hosts have to give. */
+/** By what the hosts of a status can be grouped, from the largest to the smallest. */
+export type Level = 'zone' | 'switch' | 'rack' | 'host';
+
+/** The fleet or a part of it: its status, and what its hosts have to give. */
 export interface Scoped {
   readonly status: Status;
   /** For people, above the table. */
   readonly lines: readonly string[];
+  /** By what it can be grouped where it is large. */
+  readonly levels: readonly Level[];
 }
 
-type Scope = 'app' | 'zone' | 'rack' | 'switch' | 'host';
+type Scope = 'app' | Level;
 
+const LEVELS: readonly Level[] = ['zone', 'switch', 'rack', 'host'];
 const SCOPES: readonly Scope[] = ['app', 'zone', 'rack', 'switch', 'host'];
 
 function isScope(kind: string): kind is Scope {
   return (SCOPES as readonly string[]).includes(kind);
 }
 
-/** The part of a status that is about `app/web`, `zone/main`, `rack/r1`, `switch/sw1` or `host/h1`. Throws USAGE for what there is not. */
-export function scoped(status: Status, known: Known, what: string): Scoped {
+/** All of a status, or the part of it that is about `app/web`, `zone/main`, `rack/r1`, `switch/sw1` or `host/h1`. Throws USAGE for what there is not. */
+export function scoped(status: Status, what: string | undefined): Scoped {
+  if (what === undefined) {
+    const lines = status.hosts.length > 1 ? hostLines(status.hosts) : [];
+    return { status, lines, levels: LEVELS };
+  }
   const kind = what.includes('/') ? kindOf(what as `${string}/${string}`) : '';
   const name = what.slice(kind.length + 1);
   if (!isScope(kind) || name === '')
     throw new PlumbError('USAGE', `${what} is no part of a fleet: write ${SCOPES.join('/…, ')}/…, as host/h1`);
-  const { hosts, placements } = known.snapshot;
-  const mine = [...hosts.values()].filter((record) => kind !== 'app' && record[kind] === name);
-  const inside = (placement: Placement | undefined): boolean => {
-    if (!placement) return false;
-    if (kind === 'app' || kind === 'zone') return placement[kind] === name;
-    return mine.some(({ host }) => host === placement.host);
-  };
-  const items = status.items.filter(({ ref }) =>
-    kind === 'app' ? appOf(ref) === name : inside(placements.get(nameOf(ref))),
+  const levels = LEVELS.slice(kind === 'app' ? 1 : LEVELS.indexOf(kind) + 1);
+  if (kind === 'app') {
+    const items = status.items.filter(({ ref }) => appOf(nameOf(ref)) === name);
+    if (items.length === 0) throw unknown(kind, name, status);
+    return { status: narrowed(status, items, { app: name }), lines: [], levels };
+  }
+  const mine = status.hosts.filter((host) => host[kind] === name);
+  const on = new Set(mine.map(({ host }) => host));
+  const items = status.items.filter(
+    (item) => on.has(item.host) || item[kind as keyof typeof item] === name, // what has no host may have a zone
   );
-  if (items.length === 0 && mine.length === 0) throw unknown(kind, name, status, known);
-  const about = new Set(kind === 'app' ? items.map(({ host }) => host) : mine.map(({ host }) => host));
-  return { status: narrowed(status, items, about), lines: mine.length === 0 ? [] : hostLines(mine, known) };
+  if (items.length === 0 && mine.length === 0) throw unknown(kind, name, status);
+  const about = kind === 'zone' ? { hosts: mine, zone: name } : { hosts: mine };
+  return { status: narrowed(status, items, about), lines: mine.length === 0 ? [] : hostLines(mine), levels };
 }
 
-function appOf(ref: `${string}/${string}`): string {
-  const replica = nameOf(ref);
-  return replica.slice(0, replica.lastIndexOf('-'));
-}
-
-function unknown(kind: Scope, name: string, { items }: Status, { snapshot }: Known): PlumbError {
-  const all =
-    kind === 'app' ? items.map(({ ref }) => appOf(ref)) : [...snapshot.hosts.values()].map((record) => record[kind]);
+function unknown(kind: Scope, name: string, { items, hosts }: Status): PlumbError {
+  const all = kind === 'app' ? items.map(({ ref }) => appOf(nameOf(ref))) : hosts.map((host) => host[kind]);
   const hint = suggestion(name, [...new Set(all)].sort(), 'there are');
   return new PlumbError('USAGE', `there is no ${kind} ${name}${hint === undefined ? '' : `; ${hint}`}`);
 }
 
-function sum(demands: readonly Demand[]): Demand {
-  return demands.reduce((a, b) => plus(a, b), NOTHING);
+/** What hosts have promised, and what they have in all. */
+export function sumOf(hosts: readonly HostStatus[], of: 'used' | 'allocatable'): Demand {
+  return hosts.reduce((sum, host) => plus(sum, host[of]), NOTHING);
 }
 
+const TEXT: Readonly<Record<Dimension, (value: number) => string>> = {
+  cpu: formatCpu,
+  memory: formatBytes,
+  pids: String,
+  disk: formatBytes,
+  spindles: formatCpu,
+};
+
 /** What the hosts are, and how much of them is given out. */
-function hostLines(records: readonly HostRecord[], { snapshot }: Known): readonly string[] {
-  const book = createBook(snapshot);
-  const used = sum(records.map(({ host }) => book.used(host)));
-  const all = sum(records.map(({ allocatable }) => allocatable));
-  const closed = records.filter(({ state }) => state === 'closed').length;
-  const [only] = records.length === 1 ? records : [];
-  const who = only
-    ? `host ${only.host} in zone ${only.zone}, rack ${only.rack}, switch ${only.switch}, ${only.state}`
-    : `${counted(records.length, 'host')}${closed === 0 ? '' : `, ${String(closed)} of them closed`}`;
-  const text: Readonly<Record<Dimension, (value: number) => string>> = {
-    cpu: formatCpu,
-    memory: formatBytes,
-    pids: String,
-    disk: formatBytes,
-    spindles: formatCpu,
+function hostLines(hosts: readonly HostStatus[]): readonly string[] {
+  const [used, all] = [sumOf(hosts, 'used'), sumOf(hosts, 'allocatable')];
+  const count = (of: (host: HostStatus) => boolean, word: string): string => {
+    const some = hosts.filter(of).length;
+    return some === 0 ? '' : `, ${String(some)} ${word}`;
   };
+  const [only] = hosts.length === 1 ? hosts : [];
+  const who = only
+    ? `host ${only.host} in zone ${only.zone}, rack ${only.rack}, switch ${only.switch}, ${only.lost ? 'lost' : only.state}`
+    : `${counted(hosts.length, 'host')}${count(({ lost }) => lost === true, 'lost')}${count(({ state, lost }) => state === 'closed' && lost !== true, 'closed')}`;
   const share = (key: Dimension): string =>
-    `${key} ${text[key](amountOf(used, key))} of ${text[key](amountOf(all, key))}`;
+    `${key} ${TEXT[key](amountOf(used, key))} of ${TEXT[key](amountOf(all, key))}`;
   return [`${who}; reserved: ${told(all).map(share).join(', ')}`];
 }

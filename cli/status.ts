@@ -1,8 +1,10 @@
-import { statusCode, type Status, type StatusItem } from '../reconciler/loop/status.ts';
+import { isWell, statusCode, type Status, type StatusItem } from '../reconciler/loop/status.ts';
 import { counted } from '../reconciler/model/words.ts';
+import { pause } from '../reconciler/loop/pause.ts';
 import type { LocalView } from '../reconciler/loop/view.ts';
 import type { Io } from './io.ts';
 import { command, outputOption, parse } from './options.ts';
+import { groupLines } from './status-groups.ts';
 import { table, tint } from './table.ts';
 import { scoped, type Scoped } from './status-scope.ts';
 import { viewOptions, withView, type Looking } from './view.ts';
@@ -23,7 +25,7 @@ export async function statusCommand(argv: readonly string[], io: Io): Promise<nu
   )
     .argument('[part]', 'app/NAME, zone/NAME, rack/NAME, switch/NAME or host/NAME')
     .addOption(outputOption('text', 'json'))
-    .option('-a, --all', 'every replica, also where they are many and well')
+    .option('-a, --all', 'everything, also where it is more than a screen')
     .option('-w, --watch', 'show it again whenever it changes, until interrupted');
   viewOptions(cmd);
   const parsed = parse(cmd, argv);
@@ -32,26 +34,29 @@ export async function statusCommand(argv: readonly string[], io: Io): Promise<nu
   return withView(options, io, (view) => watched(view, parsed.args[0], options, io));
 }
 
+/** Who watches looks again after this, milliseconds, and after so many times as long as a look took: a large fleet's store has other work. */
+const AGAIN = 500;
+const REST = 4;
+
 /** Shows the status, once or again and again; gives the exit status of the last. */
 async function watched(view: LocalView, part: string | undefined, options: Options, io: Io): Promise<number> {
-  const look = async (): Promise<Scoped> => {
-    const status = await view.status();
-    return part === undefined ? { status, lines: [] } : scoped(status, await view.known(), part);
-  };
-  const show = ({ status, lines }: Scoped): string =>
+  const look = async (): Promise<Scoped> => scoped(await view.status(), part);
+  const show = (seen: Scoped): string =>
     options.output === 'json'
-      ? `${JSON.stringify(part === undefined ? status : { ...status, part }, null, 2)}\n`
-      : renderStatus(status, io, { lines, all: options.all === true });
-  let status = await look();
-  io.out(show(status));
-  for (let last = show(status); options.watch === true && !io.signal.aborted;) {
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    status = await look();
-    const next = show(status);
+      ? `${JSON.stringify(part === undefined ? seen.status : { ...seen.status, part }, null, 2)}\n`
+      : renderStatus(seen, io, options.all === true);
+  let seen = await look();
+  io.out(show(seen));
+  for (let last = show(seen), took = 0; options.watch === true && !io.signal.aborted;) {
+    await pause(Math.max(AGAIN, REST * took), io.signal);
+    const began = performance.now();
+    seen = await look();
+    took = performance.now() - began;
+    const next = show(seen);
     if (next !== last) io.out(io.isTTY ? `\u001b[H\u001b[2J${next}` : `\n${next}`);
     last = next;
   }
-  return statusCode(status.status);
+  return statusCode(seen.status);
 }
 
 const GOOD = new Set(['Synced', 'Healthy']);
@@ -72,7 +77,7 @@ function row({ ref, host, sync, health, address, restarts, image, reason }: Stat
 }
 
 /** The table has told that already, beside the replica that it is about. */
-function inTable({ items }: Status, message: string): boolean {
+function inTable(items: readonly StatusItem[], message: string): boolean {
   return items.some(({ reason }) => reason.includes(': ') && message.endsWith(reason.slice(reason.indexOf(': '))));
 }
 
@@ -82,26 +87,57 @@ function age(ms: number): string {
   return seconds < 7200 ? `${String(Math.round(seconds / 60))} min` : `${String(Math.round(seconds / 3600))} h`;
 }
 
-/** More replicas than these do not fit on a screen. */
+/** More replicas than these do not fit on a screen, and more than those not below a table of groups. */
 const SCREEN = 50;
-
-function isWell({ sync, health }: StatusItem): boolean {
-  return sync === 'Synced' && health === 'Healthy';
-}
+const BESIDE = 15;
+/** Of what is said of one kind, so much. */
+const SAID = 6;
 
 /** Of many replicas those that are not well, then as many of the others as fit. */
-function shownOf(items: readonly StatusItem[], all: boolean): readonly StatusItem[] {
-  if (all || items.length <= SCREEN) return items;
+function replicaLines(
+  { items }: Status,
+  io: Io,
+  { most, well }: { readonly most: number; readonly well: boolean },
+): { readonly shown: readonly StatusItem[]; readonly lines: readonly string[] } {
   const unwell = items.filter((item) => !isWell(item));
-  return [...unwell, ...items.filter(isWell)].slice(0, SCREEN);
+  const shown = items.length <= most ? items : [...unwell, ...(well ? items.filter(isWell) : [])].slice(0, most);
+  const rows = shown.map((item) => row(item, io));
+  const head = ['REPLICA', 'HOST', 'ADDRESS', 'SYNC', 'HEALTH', 'RESTARTS', 'IMAGE', 'STATE'];
+  const lines = rows.length > 0 || items.length === 0 ? ['', table(head, rows)] : [''];
+  if (items.length === 0) lines.push('(no replicas)');
+  const hidden = items.length - shown.length;
+  if (hidden > 0) {
+    const left = unwell.length - shown.filter((item) => !isWell(item)).length;
+    const rest = left === 0 ? 'all Synced and Healthy' : `${String(left)} of them not well`;
+    lines.push(
+      rows.length === 0
+        ? `${String(hidden)} replicas, ${rest}: --all shows them`
+        : `… and ${String(hidden)} more, ${rest}: --all shows them`,
+    );
+  }
+  return { shown, lines };
 }
 
-/** The status as a person reads it: one line for the whole, a table of replicas, then what needs to be known. */
-export function renderStatus(
-  status: Status,
-  io: Io,
-  { lines: about = [], all = false }: { readonly lines?: readonly string[]; readonly all?: boolean } = {},
-): string {
+function some(lines: readonly string[], all: boolean): readonly string[] {
+  if (all || lines.length <= SAID) return lines;
+  return [...lines.slice(0, SAID - 1), `… and ${String(lines.length - SAID + 1)} more such lines: --all shows them`];
+}
+
+/** What cannot be held, each once, with the hosts that cannot. */
+function limitationLines({ limitations }: Status): readonly string[] {
+  const hosts = new Map<string, Set<string>>();
+  for (const { host, ref, path, state, why } of limitations) {
+    const text = `${state}: ${ref} ${path}: ${why}`;
+    hosts.set(text, (hosts.get(text) ?? new Set()).add(host));
+  }
+  return [...hosts].map(([text, on]) => {
+    const [first = '', ...more] = on;
+    return `${text} (${first}${more.length === 0 ? '' : ` and ${counted(more.length, 'other host')}`})`;
+  });
+}
+
+/** The status as a person reads it, on one screen but with `all`: one line for the whole, where there are many its parts, a table of replicas, then what needs to be known. */
+export function renderStatus({ status, lines: about, levels }: Scoped, io: Io, all = false): string {
   const { source } = status;
   const lines: string[] = [];
   const good = status.sync === 'Synced' && status.health === 'Healthy';
@@ -112,27 +148,29 @@ export function renderStatus(
     lines.push(
       `source ${source.url} ${source.ref}: last fetched ${age(Date.now() - source.fetchedAt)} ago: ${source.error}`,
     );
-  const shown = shownOf(status.items, all);
-  lines.push(
-    '',
-    table(
-      ['REPLICA', 'HOST', 'ADDRESS', 'SYNC', 'HEALTH', 'RESTARTS', 'IMAGE', 'STATE'],
-      shown.map((item) => row(item, io)),
-    ),
-  );
-  if (status.items.length === 0) lines.push('(no replicas)');
-  const hidden = status.items.filter((item) => !shown.includes(item));
-  if (hidden.length > 0) {
-    const unwell = hidden.filter((item) => !isWell(item)).length;
-    const rest = unwell === 0 ? 'all Synced and Healthy' : `${String(unwell)} of them not well`;
-    lines.push(`… and ${String(hidden.length)} more, ${rest}: --all shows them`);
-  }
+  const many = Math.max(status.items.length, status.hosts.length) > SCREEN;
+  const groups = many ? groupLines(status, levels, io, all) : undefined;
+  if (groups) lines.push('', ...groups);
+  const most = all ? Infinity : groups ? BESIDE : SCREEN;
+  const replicas = replicaLines(status, io, { most, well: groups === undefined });
+  lines.push(...replicas.lines);
   if (status.problems > 0)
     lines.push('', `${counted(status.problems, 'problem')} in the manifests: plumb validate tells more`);
-  for (const { ref, path, state, why } of status.limitations) lines.push(`${state}: ${ref} ${path}: ${why}`);
   lines.push(
-    ...status.held.map((what) => `held: ${what}`),
-    ...status.messages.filter((text) => !inTable(status, text)),
+    ...some(limitationLines(status), all),
+    ...some(
+      status.held.map((what) => `held: ${what}`),
+      all,
+    ),
+    ...some(
+      status.messages.filter((text) => !inTable(replicas.shown, text)),
+      all,
+    ),
   );
   return `${lines.join('\n')}\n`;
+}
+
+/** The status of all, as a person reads it. */
+export function renderWhole(status: Status, io: Io): string {
+  return renderStatus(scoped(status, undefined), io);
 }

@@ -71,6 +71,7 @@ function inputFrom({ snapshot, reports, assignments }: Known, notice: Notice | u
     new Map(items.map((item) => [item.host, item]));
   return {
     notice,
+    hosts: snapshot.hosts,
     placements: snapshot.placements,
     assignments: byHost<Assignment>(assignments),
     reports: byHost<Report>(reports),

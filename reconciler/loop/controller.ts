@@ -169,7 +169,11 @@ export function createController(options: ControllerOptions): Controller {
       await writing.commit(seen.image, aim.revision, placed.proposals);
       const silent = seen.reopening ? untold(aim, seen.reopening) : new Set<string>();
       const { assignments, rollouts, records, unsettled } = projected(aim, seen, silent);
-      const unplaceable = placed.unplaceable.map(({ replica, message }) => ({ replica, message }));
+      const unplaceable = placed.unplaceable.map(({ replica, app, message }) => ({
+        replica,
+        message,
+        zone: aim.apps.get(app)?.spec.zone ?? '',
+      }));
       const waiting = rollouts.reduce((sum, one) => sum + one.waiting.length, 0);
       const before = decided;
       const { draining } = placed;
@@ -384,7 +388,8 @@ export function createController(options: ControllerOptions): Controller {
       if (!now) return undefined;
       await now.refresh();
       const { assignments, reports } = now.whereabouts;
-      return { notice: notice(), placements: now.book.placements, assignments, reports };
+      const { hosts, placements } = now.book;
+      return { notice: notice(), hosts, placements, assignments, reports };
     },
     forget,
   };

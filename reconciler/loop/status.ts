@@ -3,8 +3,12 @@ import type { Draining, Notice, SourceStatus } from '../model/notice.ts';
 import { formOf } from '../model/form.ts';
 import { foreign } from '../model/protocol.ts';
 import type { RolloutRecord, Stage } from '../model/release.ts';
+import { NOTHING as NO_DEMAND, plus } from '../model/demand.ts';
+import type { Demand } from '../model/demand.ts';
 import type { Ref } from '../model/ref.ts';
-import { refOf } from '../model/ref.ts';
+import { nameOf, refOf } from '../model/ref.ts';
+import type { HostRecord } from '../model/reservations.ts';
+import { appOf } from '../model/replica.ts';
 import { incarnationOf } from '../model/rollout.ts';
 import type { AssignedReplica, Assignment, Placement, ReplicaReport, Report } from '../model/replica.ts';
 
@@ -21,8 +25,20 @@ export interface StatusItem {
   readonly address?: string;
   readonly restarts?: number;
   readonly image?: string;
+  /** Of what has no host. */
+  readonly zone?: string;
   /** When it will count as serving if it stays ready, milliseconds since 1970 by its host's clock. */
   readonly until?: number;
+}
+
+/** A host, as status tells of it. */
+export interface HostStatus extends HostRecord {
+  /** What is promised of it. */
+  readonly used: Demand;
+  /** It is not heard of. */
+  readonly lost?: true;
+  /** Something fails there. */
+  readonly stalled?: true;
 }
 
 /** A change of an App with a `rollout` block that is under way or was given up. */
@@ -42,9 +58,11 @@ export interface Status {
   readonly sync: Sync;
   readonly health: HealthWord;
   readonly items: readonly StatusItem[];
+  /** By name, as far as who answers knows them: an agent knows of none. */
+  readonly hosts: readonly HostStatus[];
   readonly source?: SourceStatus;
   readonly problems: number;
-  readonly limitations: readonly Limitation[];
+  readonly limitations: readonly (Limitation & { readonly host: string })[];
   /** What waits for a person, and how to let it go on. */
   readonly held: readonly string[];
   readonly messages: readonly string[];
@@ -57,6 +75,7 @@ export interface Status {
 export interface StatusInput {
   /** Undefined before the controller has said anything. */
   readonly notice: Notice | undefined;
+  readonly hosts: ReadonlyMap<string, HostRecord>;
   readonly placements: ReadonlyMap<string, Placement>;
   readonly assignments: ReadonlyMap<string, Assignment>;
   readonly reports: ReadonlyMap<string, Report>;
@@ -65,7 +84,7 @@ export interface StatusInput {
 const DEGRADED = new Set(['CrashLoop', 'ProbeFailed']);
 
 /** What is said of a replica by the host where it is placed. */
-type ItemInput = Omit<StatusInput, 'placements'>;
+type ItemInput = Omit<StatusInput, 'placements' | 'hosts'>;
 
 function replicaItem(input: ItemInput, placement: Placement): StatusItem {
   const { replica, host, address } = placement;
@@ -140,9 +159,10 @@ export function hostItems(input: ItemInput, placements: ReadonlyMap<string, Plac
 
 /** The replicas that found no place. */
 export function unplaceableItems(notice: Notice | undefined): readonly StatusItem[] {
-  return (notice?.unplaceable ?? []).map(({ replica, message }) => ({
+  return (notice?.unplaceable ?? []).map(({ replica, message, zone }) => ({
     ref: refOf('replica', replica),
     host: '',
+    ...(zone === undefined ? {} : { zone }),
     sync: 'OutOfSync',
     health: 'Missing',
     reason: `Unplaceable: ${message}`,
@@ -246,11 +266,33 @@ function drainMessages({ notice }: StatusInput): readonly string[] {
   });
 }
 
+const collator = new Intl.Collator('en', { numeric: true });
+
+function isStalled({ conditions }: Report): boolean {
+  return conditions.some(({ type, status }) => type === 'Stalled' && status);
+}
+
+function hostStatuses({ hosts, placements, reports, notice }: StatusInput): readonly HostStatus[] {
+  const used = new Map<string, Demand>();
+  for (const { host, demand } of placements.values()) used.set(host, plus(used.get(host) ?? NO_DEMAND, demand));
+  const lost = new Set(notice?.lost.map(({ host }) => host));
+  return [...hosts.values()]
+    .sort((a, b) => collator.compare(a.host, b.host))
+    .map((record) => {
+      const report = reports.get(record.host);
+      return {
+        ...record,
+        used: used.get(record.host) ?? NO_DEMAND,
+        ...(lost.has(record.host) ? { lost: true } : {}),
+        ...(report && isStalled(report) ? { stalled: true } : {}),
+      };
+    });
+}
+
 /** The state of everything that Git asks for, one item a replica. */
 export function statusOf(input: StatusInput): Status {
   const { notice, assignments } = input;
   const items = [...hostItems(input, input.placements), ...unplaceableItems(notice)];
-  const collator = new Intl.Collator('en', { numeric: true });
   items.sort((a, b) => collator.compare(a.ref, b.ref));
   const reports = [...input.reports.values()];
   const stalled = reports.flatMap(({ host, conditions }) =>
@@ -263,9 +305,10 @@ export function statusOf(input: StatusInput): Status {
     revision: notice?.source.revision ?? '',
     ...verdictOf(notice, totalsOf(items, assignments.values(), input.reports)),
     items,
+    hosts: hostStatuses(input),
     ...(notice ? { source: notice.source } : {}),
     problems: notice?.problems ?? 0,
-    limitations: reports.flatMap(({ limitations }) => limitations),
+    limitations: reports.flatMap(({ host, limitations }) => limitations.map((one) => ({ ...one, host }))),
     held: notice ? heldIn(notice) : [],
     messages: [
       ...lostMessages(input),
@@ -288,25 +331,49 @@ export function statusCode({ sync, health }: Status): number {
   return sync === 'Synced' && health === 'Healthy' ? 0 : 2;
 }
 
-/** A status of some items only, with what it says of their hosts. */
-export function narrowed(status: Status, items: readonly StatusItem[], hosts: ReadonlySet<string>): Status {
-  const apps = new Set(items.map(({ ref }) => ref.slice('replica/'.length, ref.lastIndexOf('-'))));
-  const about = (text: string): boolean => [...hosts, ...apps].some((name) => text.includes(name));
+/** Whether nothing is to be done about a replica. */
+export function isWell({ sync, health }: StatusItem): boolean {
+  return sync === 'Synced' && health === 'Healthy';
+}
+
+/** What a part of a status is about: an App, or hosts, which may be all of a Zone. */
+export type Part = { readonly app: string } | { readonly hosts: readonly HostStatus[]; readonly zone?: string };
+
+/** A rollout that was given up. */
+const GIVEN_UP: ReadonlySet<Stage> = new Set<Stage>(['stopped', 'reverting', 'reverted']);
+
+/** A status of some items only, with what it says of their hosts and Apps. */
+export function narrowed(status: Status, items: readonly StatusItem[], part: Part): Status {
+  const apps = new Set(items.map(({ ref }) => appOf(nameOf(ref))));
+  const hosts =
+    'hosts' in part ? part.hosts : status.hosts.filter(({ host }) => items.some((item) => item.host === host));
+  const names = new Set([...hosts.map(({ host }) => host), ...apps, ...('zone' in part ? [part.zone] : [])]);
+  const about = (text: string): boolean =>
+    (text.match(/[a-z0-9-]+/g) ?? []).some((word) => names.has(word) || apps.has(appOf(word)));
+  const on = new Set(hosts.map(({ host }) => host));
   const rollouts = status.rollouts?.filter(({ app }) => apps.has(app)) ?? [];
   const { rollouts: _all, ...rest } = status;
-  const unsynced = items.find(({ sync }) => sync !== 'Synced');
+  const own = {
+    held: status.held.filter(about),
+    draining: 'app' in part ? [] : status.draining.filter(({ host }) => on.has(host)),
+    limitations: status.limitations.filter(({ host, ref }) =>
+      'app' in part ? apps.has(appOf(nameOf(ref))) : on.has(host),
+    ),
+  };
+  // an App's own replicas say how it does; of a part of the fleet its hosts count as well
+  const ill = 'app' in part ? [] : part.hosts.filter(({ lost, stalled }) => lost ?? stalled);
+  const leaving = own.draining.some((one) => one.staying.length + one.leaving.length > 0);
+  const unsynced = items.some(({ sync }) => sync !== 'Synced') || rollouts.length > 0 || own.held.length > 0 || leaving;
+  const unknown = items.some(({ sync }) => sync === 'Unknown') || ill.some(({ lost }) => lost);
+  const failed = ill.length > 0 || rollouts.some(({ stage }) => GIVEN_UP.has(stage));
   return {
     ...rest,
-    sync: items.some(({ sync }) => sync === 'Unknown')
-      ? 'Unknown'
-      : unsynced || rollouts.length > 0
-        ? 'OutOfSync'
-        : 'Synced',
-    health: worst(items),
+    ...own,
+    sync: unknown ? 'Unknown' : unsynced ? 'OutOfSync' : 'Synced',
+    health: failed ? 'Degraded' : worst(items),
     items,
-    held: status.held.filter(about),
+    hosts,
     messages: status.messages.filter(about),
-    draining: status.draining.filter(({ host }) => hosts.has(host)),
     ...(rollouts.length > 0 ? { rollouts } : {}),
   };
 }

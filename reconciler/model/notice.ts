@@ -51,7 +51,8 @@ export interface Notice {
   readonly source: SourceStatus;
   /** Files, or parts of them, of the revision that cannot be used. */
   readonly problems: number;
-  readonly unplaceable: readonly { readonly replica: string; readonly message: string }[];
+  /** `zone`: where its App is to be; absent when an older controller says it. */
+  readonly unplaceable: readonly { readonly replica: string; readonly message: string; readonly zone?: string }[];
   /** What waits for a person, and how to let it go on. */
   readonly held: readonly string[];
   /** The revision of which the hosts were last told. */

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { scoped } from '../../../cli/status-scope.ts';
 import { renderStatus } from '../../../cli/status.ts';
 import type { Io } from '../../../cli/io.ts';
-import type { Status, StatusItem } from '../../../reconciler/loop/status.ts';
+import type { HostStatus, Status, StatusItem } from '../../../reconciler/loop/status.ts';
 
 const io = { color: false } as Io;
+const ILL = { sync: 'OutOfSync', health: 'Degraded', reason: 'CrashLoop: ended' } as const;
 
 function item(n: number, change: Partial<StatusItem> = {}): StatusItem {
   const base = {
@@ -17,25 +19,114 @@ function item(n: number, change: Partial<StatusItem> = {}): StatusItem {
   return { ...base, ...change };
 }
 
-function status(items: readonly StatusItem[]): Status {
-  const nothing = { problems: 0, limitations: [], held: [], messages: [], draining: [] };
-  return { version: 1, revision: 'abcdef0123', sync: 'Synced', health: 'Healthy', items, ...nothing };
+/** Host n of a fleet with ten racks of a hundred hosts to a zone, five racks to a switch. */
+function host(n: number, change: Partial<HostStatus> = {}): HostStatus {
+  const rack = Math.floor(n / 100);
+  return {
+    host: `h${String(n)}`,
+    zone: `z${String(Math.floor(rack / 10))}`,
+    rack: `r${String(rack)}`,
+    switch: `s${String(Math.floor(rack / 5))}`,
+    state: 'open',
+    epoch: 1,
+    allocatable: { cpu: 10_000, memory: 2 ** 30, pids: 100 },
+    used: { cpu: 2500, memory: 2 ** 29, pids: 10 },
+    ...change,
+  };
 }
+
+function status(items: readonly StatusItem[], change: Partial<Status> = {}): Status {
+  const nothing = { hosts: [], problems: 0, limitations: [], held: [], messages: [], draining: [] };
+  return { version: 1, revision: 'abcdef0123', sync: 'Synced', health: 'Healthy', items, ...nothing, ...change };
+}
+
+const text = (of: Status, part?: string, all = false): string => renderStatus(scoped(of, part), io, all);
+const replicas = (shown: string): readonly string[] => shown.split('\n').filter((line) => line.startsWith('web-'));
 
 describe('a status of many replicas', () => {
   const many = Array.from({ length: 200 }, (_, n) => item(n));
-  const lines = (text: string): readonly string[] => text.split('\n').filter((line) => line.startsWith('web-'));
   it('shows those that are not well first, and counts the rest', () => {
-    const ill = { sync: 'OutOfSync', health: 'Degraded', reason: 'CrashLoop: ended' } as const;
-    const text = renderStatus(status([...many, item(200, ill)]), io);
-    assert.equal(lines(text).length, 50);
-    assert.match(lines(text)[0] ?? '', /^web-200 .*CrashLoop/);
-    assert.match(text, /… and 151 more, all Synced and Healthy: --all shows them/);
-    const all = Array.from({ length: 60 }, (_, n) => item(n, ill));
-    assert.match(renderStatus(status(all), io), /… and 10 more, 10 of them not well: --all shows them/);
+    const shown = text(status([...many, item(200, ILL)]));
+    assert.equal(replicas(shown).length, 50);
+    assert.match(replicas(shown)[0] ?? '', /^web-200 .*CrashLoop/);
+    assert.match(shown, /… and 151 more, all Synced and Healthy: --all shows them/);
+    const all = Array.from({ length: 60 }, (_, n) => item(n, ILL));
+    assert.match(text(status(all)), /… and 10 more, 10 of them not well: --all shows them/);
   });
   it('shows all when asked to, or when they are few', () => {
-    assert.equal(lines(renderStatus(status(many), io, { all: true })).length, 200);
-    assert.equal(lines(renderStatus(status(many.slice(0, 50)), io)).length, 50);
+    assert.equal(replicas(text(status(many), undefined, true)).length, 200);
+    assert.equal(replicas(text(status(many.slice(0, 50)))).length, 50);
+  });
+});
+
+describe('a status of 6,000 hosts', () => {
+  const hosts = Array.from({ length: 6000 }, (_, n) => host(n, n === 5500 ? { lost: true } : {}));
+  const items = Array.from({ length: 30_000 }, (_, n) =>
+    item(n, { host: `h${String(n % 6000)}`, ...(n === 1234 ? ILL : {}) }),
+  );
+  const messages = Array.from({ length: 3000 }, (_, n) => `host h${String(n)} is not heard of since today`);
+  const limitations = hosts.map(({ host: on }) => ({
+    host: on,
+    ref: 'sysctl/vm.x' as const,
+    path: '/value',
+    state: 'Unsupported' as const,
+    why: 'no such knob',
+  }));
+  const held = Array.from({ length: 40 }, (_, n) => `App a${String(n)} waits`);
+  const fleet = status(items, { hosts, messages, limitations, held, sync: 'OutOfSync', health: 'Degraded' });
+  for (const part of [undefined, 'zone/z0', 'switch/s0', 'rack/r12', 'host/h1234', 'app/web'])
+    it(`is one screen for ${part ?? 'the fleet'}`, () => {
+      const lines = text(fleet, part).split('\n');
+      assert.ok(lines.length <= 50, String(lines.length));
+    });
+
+  it('tells the largest parts, those with trouble first, and what is not well in them', () => {
+    const shown = text(fleet);
+    assert.match(shown, /\n6000 hosts, 1 lost; reserved: cpu 15000 of 60000, memory 3000Gi of 6000Gi, /);
+    const rows = shown.split('\n').filter((line) => /^z\d /.test(line));
+    assert.deepEqual(
+      rows.map((line) => line.split(/ +/).join(' ')),
+      [
+        'z1 1000 0 0 5000 1 25% 50%',
+        'z5 1000 1 0 5000 0 25% 50%',
+        ...['z0', 'z2', 'z3', 'z4'].map((z) => `${z} 1000 0 0 5000 0 25% 50%`),
+      ],
+    );
+    assert.equal(replicas(shown).length, 1);
+    assert.match(shown, /\n… and 29999 more, all Synced and Healthy: --all shows them\n/);
+    assert.match(shown, /\nUnsupported: sysctl\/vm\.x \/value: no such knob \(h0 and 5999 other hosts\)\n/);
+    assert.match(shown, /\n… and 35 more such lines: --all shows them\n/);
+    assert.match(shown, /\n… and 2995 more such lines: --all shows them\n/);
+    assert.match(text(fleet, 'zone/z5'), /\nSWITCH +HOSTS/);
+    assert.match(text(fleet, 'switch/s11'), /\nr55 +100 +1 /);
+    assert.match(text(fleet, 'rack/r55'), /\nHOST .*\nh5500 +1 +1 .*\n(.*\n){11}… and 88 more, all well: --all/);
+    assert.match(text(fleet, 'app/web'), /\nSWITCH +HOSTS/);
+  });
+
+  it('keeps to what a part says: not to hosts whose names begin alike', () => {
+    const { status: own, lines } = scoped(fleet, 'host/h1');
+    assert.deepEqual(own.messages, ['host h1 is not heard of since today']);
+    assert.deepEqual([own.limitations.length, own.hosts.length, own.held], [1, 1, []]);
+    assert.deepEqual([own.sync, own.health], ['Synced', 'Healthy']);
+    assert.match(lines[0] ?? '', /^host h1 in zone z0, rack r0, switch s0, open; reserved: cpu 2500m of 10/);
+  });
+
+  it('is not well where one of its hosts is lost or fails, though nothing is placed there', () => {
+    const alone = (change: Partial<HostStatus>): string => {
+      const { sync, health } = scoped(status([], { hosts: [host(1, change)] }), 'host/h1').status;
+      return `${sync} ${health}`;
+    };
+    assert.equal(alone({}), 'Synced Healthy');
+    assert.equal(alone({ lost: true }), 'Unknown Degraded');
+    assert.equal(alone({ stalled: true }), 'Synced Degraded');
+  });
+
+  it('counts what finds no place to its Zone, and rollouts that were given up to their App', () => {
+    const homeless = item(0, { host: '', zone: 'z0', sync: 'OutOfSync', health: 'Missing', reason: 'Unplaceable: x' });
+    const zone = scoped(status([homeless], { hosts: [host(1)] }), 'zone/z0').status;
+    assert.deepEqual([zone.items.length, zone.sync, zone.health], [1, 'OutOfSync', 'Missing']);
+    const rollouts = [{ app: 'web', stage: 'reverted', revision: 'r', message: 'web: r was given up' }] as const;
+    const app = scoped(status([item(0)], { rollouts }), 'app/web').status;
+    assert.deepEqual([app.sync, app.health], ['OutOfSync', 'Degraded']);
   });
 });

@@ -61,6 +61,7 @@ describe('status of rollouts', () => {
   const statusWith = (record: Partial<RolloutRecord>): ReturnType<typeof statusOf> =>
     statusOf({
       notice: notice({ ...base, ...record }),
+      hosts: new Map(),
       placements: new Map(),
       assignments: new Map(),
       reports: new Map(),

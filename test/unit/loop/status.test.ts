@@ -11,7 +11,7 @@ const quiet = { problems: 0, unplaceable: [], held: [], published: 'rev1', waiti
 
 function told(draining: readonly Draining[]): Status {
   const notice: Notice = { source, ...quiet, draining };
-  return statusOf({ notice, placements: new Map(), assignments: new Map(), reports: new Map() });
+  return statusOf({ notice, hosts: new Map(), placements: new Map(), assignments: new Map(), reports: new Map() });
 }
 
 describe('status of a drain', () => {
@@ -40,7 +40,13 @@ describe('status of a drain', () => {
     fleet.pass(catalogOf(sketch(true)));
     const { assignments, reports } = fleet.words();
     const notice: Notice = { source, ...quiet };
-    const [item] = statusOf({ notice, placements: fleet.book.placements, assignments, reports }).items;
+    const [item] = statusOf({
+      notice,
+      hosts: fleet.book.hosts,
+      placements: fleet.book.placements,
+      assignments,
+      reports,
+    }).items;
     assert.deepEqual(
       [item?.host, item?.health, item?.reason],
       ['h2', 'Progressing', 'Moving: from h1, which has not let it go'],
