@@ -11,7 +11,7 @@ export interface Committed {
 
 /** Who is where: decided atomically by `decide`. */
 export interface Reservations {
-  commit(request: CommitRequest): Promise<CommitReply>;
+  commit(request: CommitRequest, under?: Hold): Promise<CommitReply>;
   snapshot(): Promise<Snapshot>;
   /** What was committed after the cursor, none at the end. Throws CONFLICT when that is not kept any more: take a snapshot. */
   since(cursor: number): Promise<readonly Committed[]>;
@@ -27,6 +27,12 @@ export interface Lease {
   /** Milliseconds since 1970. */
   readonly expires: number;
 }
+
+/**
+ * A lease as it was given. What is written under one is refused, in the step that would write it, once the lease was given up or
+ * given anew: CONFLICT then, and nothing was written.
+ */
+export type Hold = Pick<Lease, 'name' | 'holder' | 'fence'>;
 
 export interface Leases {
   /** The lease, or undefined while another holds it. The holder's own call renews it and keeps the fence. */
@@ -56,7 +62,7 @@ export interface News {
 /** What controllers and agents tell each other; the last word of each counts. */
 export interface Mailbox {
   /** Stores it unless a newer generation is there, or another content of the same; false then, and nothing was done. */
-  assign(assignment: Assignment): Promise<boolean>;
+  assign(assignment: Assignment, under?: Hold): Promise<boolean>;
   /** What the host was last told. `known`, where given, is a generation that need not be read again: undefined when it is that one. */
   assignment(host: string, known?: number): Promise<Assignment | undefined>;
   report(report: Report): Promise<void>;
@@ -70,7 +76,7 @@ export interface Mailbox {
 
 /** What the controller says of the whole; the last word counts. */
 export interface Bulletin {
-  post(notice: Notice): Promise<void>;
+  post(notice: Notice, under?: Hold): Promise<void>;
   read(): Promise<Notice | undefined>;
 }
 

@@ -63,7 +63,7 @@ export function createReopening(open: () => Promise<FleetStore>): Reopening {
 
   return {
     reservations: {
-      commit: (request) => ask(({ reservations }) => reservations.commit(request)),
+      commit: (...args) => ask(({ reservations }) => reservations.commit(...args)),
       snapshot: () => ask(({ reservations }) => reservations.snapshot()),
       since: (cursor) => ask(({ reservations }) => reservations.since(cursor)),
       follow: (cursor, signal) => hear(({ reservations }) => reservations.follow(cursor, signal)),
@@ -76,7 +76,7 @@ export function createReopening(open: () => Promise<FleetStore>): Reopening {
       held: (names) => ask(({ leases }) => leases.held(names)),
     },
     mailbox: {
-      assign: (assignment) => ask(({ mailbox }) => mailbox.assign(assignment)),
+      assign: (...args) => ask(({ mailbox }) => mailbox.assign(...args)),
       assignment: (...args) => ask(({ mailbox }) => mailbox.assignment(...args)),
       report: (report) => ask(({ mailbox }) => mailbox.report(report)),
       reports: (hosts) => ask(({ mailbox }) => mailbox.reports(hosts)),
@@ -84,7 +84,7 @@ export function createReopening(open: () => Promise<FleetStore>): Reopening {
       follow: (signal) => hear(({ mailbox }) => mailbox.follow(signal)),
     },
     bulletin: {
-      post: (notice) => ask(({ bulletin }) => bulletin.post(notice)),
+      post: (...args) => ask(({ bulletin }) => bulletin.post(...args)),
       read: () => ask(({ bulletin }) => bulletin.read()),
     },
     journal: {

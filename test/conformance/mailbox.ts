@@ -3,7 +3,8 @@ import { describe, it } from 'node:test';
 import type { Assignment, Report } from '../../reconciler/model/replica.ts';
 import type { Store } from '../../reconciler/model/store.ts';
 
-function assignment(host: string, generation: number, revision = 'r'): Assignment {
+/** An Assignment of nothing. */
+export function assignment(host: string, generation: number, revision = 'r'): Assignment {
   return {
     host,
     fleet: 'f',

@@ -5,6 +5,7 @@ import type { Entry, EntryDraft } from '../../reconciler/model/journal.ts';
 import type { Notice } from '../../reconciler/model/notice.ts';
 import type { Store } from '../../reconciler/model/store.ts';
 import { hostRecord, place } from '../support/reservations.ts';
+import { fencingConforms } from './fencing.ts';
 import { mailboxConforms, take } from './mailbox.ts';
 
 /** A store under test. Its clock is the test's. */
@@ -254,6 +255,7 @@ export function storeConforms(name: string, open: (clock: () => number) => Promi
     });
 
     mailboxConforms(() => store, reopen);
+    fencingConforms(() => store, { now: () => now, pass: (ms) => (now += ms) }, reopen);
 
     describe('journal', () => {
       it('chains entries from the first one on, over a restart', async () => {

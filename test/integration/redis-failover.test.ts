@@ -6,8 +6,7 @@ import type { CommitReply } from '../../reconciler/model/reservations.ts';
 import { openRedis } from '../../reconciler/store/redis/redis.ts';
 import { NO_REDIS, sentinels, until } from '../support/redis.ts';
 import type { Running } from '../support/redis.ts';
-import { hostRecord, place } from '../support/reservations.ts';
-import { plain } from '../support/store-model.ts';
+import { hostRecord, place, plain } from '../support/reservations.ts';
 
 const HOSTS = 8;
 const PATIENCE = { attempt: 500, total: 30_000 };

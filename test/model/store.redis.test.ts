@@ -6,7 +6,8 @@ import { createBook } from '../../reconciler/model/book.ts';
 import { decide } from '../../reconciler/model/decide.ts';
 import { canonical } from '../../reconciler/model/fingerprint.ts';
 import type { CommitReply, CommitRequest, Delta } from '../../reconciler/model/reservations.ts';
-import type { Store } from '../../reconciler/model/store.ts';
+import type { Hold, Store } from '../../reconciler/model/store.ts';
+import { lapsed } from '../../reconciler/store/lapsed.ts';
 import { keysOf } from '../../reconciler/store/redis/keys.ts';
 import { openRedis } from '../../reconciler/store/redis/redis.ts';
 import type { OpenStore } from '../conformance/store.ts';
@@ -61,9 +62,11 @@ describe('the store on Redis', { skip: NO_REDIS }, () => {
       if (delta.type === 'address') return write(keys.addresses, delta.key, delta.record);
       return write(keys.placements, delta.replica, delta.placement);
     };
-    async function commit(request: CommitRequest): Promise<CommitReply> {
+    async function commit(request: CommitRequest, under?: Hold): Promise<CommitReply> {
       const known = replies.get(request.id);
       if (known) return known;
+      const lease = under && (await redis.hmget(keys.lease(under.name), 'holder', 'fence'));
+      if (lease && lease.join() !== `${under.holder},${String(under.fence)}`) throw lapsed(under);
       const snapshot = await store.reservations.snapshot();
       const { verdicts, deltas } = decide(createBook(snapshot), request);
       const cursor = snapshot.cursor + (deltas.length > 0 ? 1 : 0);

@@ -12,7 +12,8 @@ import { createBook } from '../../reconciler/model/book.ts';
 import { decide } from '../../reconciler/model/decide.ts';
 import { openEmbedded } from '../../reconciler/store/embedded/embedded.ts';
 import type { OpenStore } from '../conformance/store.ts';
-import { messages, plain, storeIsModel } from '../support/store-model.ts';
+import { plain } from '../support/reservations.ts';
+import { messages, storeIsModel } from '../support/store-model.ts';
 import { draftOf, requestOf } from '../support/store-writer.ts';
 
 async function openEmpty(clock: () => number): Promise<OpenStore> {

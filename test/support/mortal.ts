@@ -124,14 +124,14 @@ export function mortal(
   };
   const store: Store = {
     reservations: {
-      commit: (request) => write('store', () => reservations.commit(request)),
+      commit: (...args) => write('store', () => reservations.commit(...args)),
       snapshot: () => ask(() => reservations.snapshot()),
       since: (cursor) => ask(() => reservations.since(cursor)),
       follow: (cursor, signal) => hear(signal, (until) => reservations.follow(cursor, until)),
     },
     leases,
     mailbox: {
-      assign: (assignment) =>
+      assign: (assignment, under) =>
         write('store', async () => {
           const before = (await mailbox.assignment(assignment.host))?.replicas ?? [];
           const ids = new Set(assignment.replicas.map(({ id }) => id));
@@ -139,7 +139,7 @@ export function mortal(
           const { placements } = await reservations.snapshot();
           if (gone > budget(placements.size))
             wrong(`${String(gone)} of ${String(placements.size)} replicas go at once`);
-          return mailbox.assign(assignment);
+          return mailbox.assign(assignment, under);
         }),
       assignment: (...args) => ask(() => mailbox.assignment(...args)),
       report: (report) => write('store', () => mailbox.report(report)),
@@ -148,7 +148,7 @@ export function mortal(
       follow: (signal) => hear(signal, (until) => mailbox.follow(until)),
     },
     bulletin: {
-      post: (notice) => write('store', () => bulletin.post(notice)),
+      post: (...args) => write('store', () => bulletin.post(...args)),
       read: () => ask(() => bulletin.read()),
     },
     journal: {

@@ -1,4 +1,5 @@
-import type { HostRecord, Proposal } from '../../reconciler/model/reservations.ts';
+import { canonical } from '../../reconciler/model/fingerprint.ts';
+import type { HostRecord, Proposal, ReservationState } from '../../reconciler/model/reservations.ts';
 
 /** An open host of zone z with four cores. */
 export function hostRecord(host: string, more: Partial<HostRecord> = {}): HostRecord {
@@ -20,4 +21,10 @@ export function place(replica: string, host: string, address: string): Proposal 
   const app = replica.slice(0, replica.lastIndexOf('-'));
   const placement = { replica, app, zone: 'z', host, network: 'n', address, demand, epoch: 1 };
   return { op: 'place', placement, hostEpoch: 1, spread: {} };
+}
+
+/** What is reserved, so that it can be compared. */
+export function plain({ hosts, placements, addresses }: ReservationState): unknown {
+  const objects = [hosts, placements, addresses].map((map) => Object.fromEntries<unknown>(map));
+  return JSON.parse(canonical(objects));
 }

@@ -5,16 +5,11 @@ import type { Book } from '../../reconciler/model/book.ts';
 import { decide } from '../../reconciler/model/decide.ts';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import { canonical } from '../../reconciler/model/fingerprint.ts';
-import type {
-  CommitReply,
-  CommitRequest,
-  PlaceProposal,
-  Proposal,
-  ReservationState,
-} from '../../reconciler/model/reservations.ts';
-import type { Lease, Store } from '../../reconciler/model/store.ts';
+import type { CommitReply, CommitRequest, PlaceProposal, Proposal } from '../../reconciler/model/reservations.ts';
+import type { Hold, Lease, Store } from '../../reconciler/model/store.ts';
 import type { OpenStore } from '../conformance/store.ts';
 import { BESIDE, homeZone, leaseOf, LIMITS, request, TOPOLOGY } from './requests.ts';
+import { plain } from './reservations.ts';
 import { draftOf } from './store-writer.ts';
 
 /** What the store should be, as simply as it can be said. */
@@ -24,6 +19,8 @@ interface Model {
   readonly replies: Map<CommitRequest, unknown>;
   readonly leases: Map<string, Lease>;
   readonly fences: Map<string, number>;
+  /** Every lease that was ever given. */
+  readonly given: Hold[];
   readonly messages: string[];
   now: number;
 }
@@ -38,12 +35,6 @@ interface Real {
 }
 
 type Step = fc.AsyncCommand<Model, Real>;
-
-/** What is reserved, so that it can be compared. */
-export function plain({ hosts, placements, addresses }: ReservationState): unknown {
-  const objects = [hosts, placements, addresses].map((map) => Object.fromEntries<unknown>(map));
-  return JSON.parse(canonical(objects));
-}
 
 /** As JSON has it: a conflict's current value may hold undefined members. */
 function told(reply: CommitReply): unknown {
@@ -65,18 +56,42 @@ function nextRequest({ replies, now }: Model, proposals: readonly Proposal[], st
 
 class Commit implements Step {
   readonly proposals: readonly Proposal[];
-  constructor(proposals: readonly Proposal[]) {
+  readonly under: Hold | undefined;
+  constructor(proposals: readonly Proposal[], under?: Hold) {
     this.proposals = proposals;
+    this.under = under;
   }
   check = (): boolean => true;
   toString = (): string => `commit ${JSON.stringify(this.proposals)}`;
   async run(model: Model, real: Real): Promise<void> {
     const asked = nextRequest(model, this.proposals);
-    const reply = told(await real.store.reservations.commit(asked));
+    const reply = told(await real.store.reservations.commit(asked, this.under));
     const expected = answer(model, asked);
     assert.deepEqual(reply, expected.reply);
     Object.assign(model, { book: expected.book, cursor: expected.cursor });
     model.replies.set(asked, reply);
+  }
+}
+
+/** A commit under a lease that was given at some time: refused, and nothing done, unless it is still the last one. */
+class Under implements Step {
+  readonly proposals: readonly Proposal[];
+  readonly pick: number;
+  constructor(proposals: readonly Proposal[], pick: number) {
+    this.proposals = proposals;
+    this.pick = pick;
+  }
+  check = ({ given }: Readonly<Model>): boolean => given.length > 0;
+  toString = (): string => `under ${String(this.pick)} commit ${JSON.stringify(this.proposals)}`;
+  async run(model: Model, real: Real): Promise<void> {
+    const hold = model.given[this.pick % model.given.length] ?? assert.fail();
+    const last = model.leases.get(hold.name);
+    if (last?.holder === hold.holder && last.fence === hold.fence)
+      return new Commit(this.proposals, hold).run(model, real);
+    await assert.rejects(
+      real.store.reservations.commit(nextRequest(model, this.proposals), hold),
+      (error) => error instanceof PlumbError && error.code === 'CONFLICT',
+    );
   }
 }
 
@@ -150,6 +165,7 @@ class Acquire implements Step {
     if (!lease) return;
     model.leases.set(name, lease);
     model.fences.set(name, lease.fence);
+    model.given.push(lease);
   }
 }
 
@@ -319,6 +335,7 @@ const name = fc.constantFrom('a', 'b');
 const ALONE: fc.Arbitrary<Step>[] = [
   proposals.map((list) => new Commit(list)),
   proposals.map((list) => new Commit(list)),
+  fc.tuple(proposals, fc.nat(9)).map(([list, pick]) => new Under(list, pick)),
   fc.nat(60).map((pick) => new Again(pick)),
   fc.tuple(name, fc.constantFrom('x', 'y')).map(([lease, holder]) => new Acquire(lease, holder)),
   name.map((lease) => new Release(lease)),
@@ -340,7 +357,7 @@ export function storeIsModel(
 ): fc.IAsyncProperty<[Iterable<Step>]> {
   const steps = alone ? ALONE : [...ALONE, race];
   return fc.asyncProperty(fc.commands(steps, { maxCommands: 80, size: '+1' }), async (list) => {
-    const empty = { replies: new Map<CommitRequest, unknown>(), leases: new Map<string, Lease>() };
+    const empty = { replies: new Map<CommitRequest, unknown>(), leases: new Map<string, Lease>(), given: [] };
     const model: Model = { book: createBook(), cursor: 0, ...empty, fences: new Map(), messages: [], now: START };
     const opened = await open(() => model.now);
     const real: Real = { opened, store: opened.store };

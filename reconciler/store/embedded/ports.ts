@@ -2,10 +2,26 @@ import { decide } from '../../model/decide.ts';
 import { PlumbError } from '../../model/errors.ts';
 import type { Assignment, Report } from '../../model/replica.ts';
 import type { CommitReply, Snapshot } from '../../model/reservations.ts';
-import type { Bulletin, Lease, Leases, Mailbox, News, Reservations } from '../../model/store.ts';
+import type { Bulletin, Hold, Lease, Leases, Mailbox, News, Reservations } from '../../model/store.ts';
 import { isOver } from '../bell.ts';
-import type { Ledger } from './ledger.ts';
+import { lapsed } from '../lapsed.ts';
+import type { Ledger, Step } from './ledger.ts';
 import type { LoggedDeltas, Memory } from './memory.ts';
+
+const REFUSED: Step<undefined> = { answer: undefined, records: [] };
+
+function isHeld({ leases }: Memory, under: Hold | undefined): boolean {
+  if (!under) return true;
+  const now = leases.get(under.name);
+  return now?.holder === under.holder && now.fence === under.fence;
+}
+
+/** What a write under a lease answered. Throws CONFLICT when it was refused. */
+async function answered<T>(write: Promise<T | undefined>, under: Hold | undefined): Promise<T> {
+  const answer = await write;
+  if (answer === undefined) throw lapsed(under);
+  return answer;
+}
 
 function snapshotOf({ book, cursor }: Memory): Snapshot {
   return {
@@ -30,15 +46,18 @@ function deltasAfter({ log, cursor: head }: Memory, cursor: number): readonly Lo
 /** Reservations over a ledger: `decide` says what a commit does. */
 export function createReservations(ledger: Ledger, clock: () => number): Reservations {
   return {
-    commit: (request) =>
-      ledger.write<CommitReply>((memory) => {
+    commit: (request, under) => {
+      const write = ledger.write<CommitReply | undefined>((memory) => {
         const before = memory.replies.get(request.id);
         if (before) return { answer: { verdicts: before.verdicts, cursor: before.cursor }, records: [] };
+        if (!isHeld(memory, under)) return REFUSED;
         const { verdicts, deltas } = decide(memory.book, request);
         const cursor = memory.cursor + (deltas.length > 0 ? 1 : 0);
         const reply = { id: request.id, at: clock(), verdicts, cursor };
         return { answer: { verdicts, cursor }, records: [{ type: 'commit', reply, deltas }] };
-      }),
+      });
+      return answered(write, under);
+    },
     snapshot: () => ledger.read(snapshotOf),
     since: (cursor) => ledger.read((memory) => deltasAfter(memory, cursor)),
     async *follow(cursor, signal) {
@@ -133,14 +152,18 @@ export function createMailbox(ledger: Ledger, memory: Memory): Mailbox {
     }
   }
   return {
-    assign: (assignment) =>
-      ledger.write(({ assignments }) => {
+    assign: (assignment, under) => {
+      const write = ledger.write<boolean | undefined>((now) => {
+        if (!isHeld(now, under)) return REFUSED;
+        const { assignments } = now;
         const before = assignments.get(assignment.host);
         if (before && before.generation > assignment.generation) return { answer: false, records: [] };
         if (same(before, assignment)) return { answer: true, records: [] };
         if (before?.generation === assignment.generation) return { answer: false, records: [] };
         return { answer: true, records: [{ type: 'assignment', assignment }] };
-      }),
+      });
+      return answered(write, under);
+    },
     assignment: (host, known) =>
       ledger.read(({ assignments }) => {
         const found = assignments.get(host);
@@ -163,11 +186,13 @@ export function createMailbox(ledger: Ledger, memory: Memory): Mailbox {
 /** What the controller says, over a ledger. */
 export function createBulletin(ledger: Ledger): Bulletin {
   return {
-    post: (notice) =>
-      ledger.write(({ notice: before }) => ({
-        answer: undefined,
-        records: same(before, notice) ? [] : [{ type: 'notice', notice }],
-      })),
+    post: async (notice, under) => {
+      const write = ledger.write<true | undefined>((memory) => {
+        if (!isHeld(memory, under)) return REFUSED;
+        return { answer: true, records: same(memory.notice, notice) ? [] : [{ type: 'notice', notice }] };
+      });
+      await answered(write, under);
+    },
     read: () => ledger.read(({ notice }) => notice),
   };
 }

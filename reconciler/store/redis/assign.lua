@@ -1,11 +1,17 @@
 #!lua
 -- Stores an Assignment unless a newer generation is there, or another content of the same.
 --
--- KEYS [1] incarnation  [2] assignment (hash: body, generation, version)  [3] mail (stream)
+-- KEYS [1] incarnation  [2] assignment (hash: body, generation, version)  [3] mail (stream)  [4] the lease that it is written under, where there is one
 -- ARGV [1] incarnation  [2] host  [3] generation  [4] body  [5] mails kept  [6] channel of all hosts  [7] channel of this host
--- Reply: 1 stored, or there already; 0 a newer generation is there, or another of the same; -1 the store has another incarnation. Idempotent.
+--      [8] holder of the lease  [9] its fence
+-- Reply: 1 stored, or there already; 0 a newer generation is there, or another of the same; -1 the store has another incarnation;
+-- -2 the lease is not held any more as it was. Idempotent.
 
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
+if KEYS[4] then
+  local holder, fence = unpack(redis.call('HMGET', KEYS[4], 'holder', 'fence'))
+  if holder ~= ARGV[8] or fence ~= ARGV[9] then return -2 end
+end
 local generation, body = unpack(redis.call('HMGET', KEYS[2], 'generation', 'body'))
 if body == ARGV[4] then return 1 end
 if generation and tonumber(generation) >= tonumber(ARGV[3]) then return 0 end

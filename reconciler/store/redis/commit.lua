@@ -5,18 +5,24 @@
 -- KEYS [1] incarnation  [2] cursor "NUMBER STAMP"  [3] hosts (host -> record)  [4] placements (replica -> placement)
 --      [5] addresses (network/address or block -> record)  [6] loads (host -> sums in the order of RESOURCES, at least three, then ,"APP":PLACEMENTS…)
 --      [7] counts (level/app/domain -> placements)  [8] replies (request -> reply)  [9] replied (requests by time)  [10] log (stream)
--- ARGV [1] incarnation  [2] request id  [3] now, ms  [4] replies kept  [5] ms they are kept  [6] commits kept in the log  [7] channel,
---      then for each proposal, as canonical JSON where it is not a name:
+--      [11] the lease that it is written under, where there is one
+-- ARGV [1] incarnation  [2] request id  [3] now, ms  [4] replies kept  [5] ms they are kept  [6] commits kept in the log  [7] channel
+--      [8] holder of the lease  [9] its fence, both empty without one, then for each proposal, as canonical JSON where it is not a name:
 --      host NAME RECORD | forget-host NAME | place PLACEMENT HOST-EPOCH LIMITS BLOCK | move PLACEMENT HOST-EPOCH LIMITS |
 --      resize REPLICA DEMAND | release REPLICA UNTIL | gang N, with the N places that follow: all of them or none
 --      LIMITS {"switch": N, "rack": N, "host": N, "near": [{"app", "within"}, …], "apart": [the same]}, each of them where there is one
--- Reply: JSON {"cursor": N, "verdicts": [1 | {"reason": …, "current": …}, …]}, or -1 when the store has another incarnation.
+-- Reply: JSON {"cursor": N, "verdicts": [1 | {"reason": …, "current": …}, …]}, -1 when the store has another incarnation, -2 when the lease is not
+-- held any more as it was.
 -- Idempotent: a request id that is still kept gets its first reply and changes nothing. The stamp hashes all commits so far.
 
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
 local request = ARGV[2]
 local before = redis.call('HGET', KEYS[8], request)
 if before then return before end
+if KEYS[11] then
+  local holder, fence = unpack(redis.call('HMGET', KEYS[11], 'holder', 'fence'))
+  if holder ~= ARGV[8] or fence ~= ARGV[9] then return -2 end
+end
 local now = tonumber(ARGV[3])
 
 local RESOURCES = { 'cpu', 'memory', 'pids', 'disk', 'spindles' }
@@ -334,13 +340,14 @@ decide['release'] = function(replica, rest)
   return ACCEPTED
 end
 
+local FIRST = 10 -- where the proposals begin
 local ARGUMENTS = { ['gang'] = 1, ['host'] = 2, ['forget-host'] = 1, ['place'] = 4, ['move'] = 3, ['resize'] = 2, ['release'] = 2 }
 
 -- what the placings will ask for, in a few calls instead of some for each
 do
   local replicas, names, keys, sums = {}, {}, {}, {}
   local placings = {}
-  local at = 8
+  local at = FIRST
   while at <= #ARGV do
     if ARGV[at] == 'place' or ARGV[at] == 'move' then
       local placement = decoded(ARGV[at + 1])
@@ -391,7 +398,7 @@ local function decideGang(from, members)
 end
 
 local verdicts = {}
-local at = 8
+local at = FIRST
 while at <= #ARGV do
   local op = ARGV[at]
   if op == 'gang' then

@@ -4,7 +4,7 @@ import type { Mail, Mailbox, News } from '../../model/store.ts';
 import { isOver } from '../bell.ts';
 import { fieldsOf } from './context.ts';
 import type { Context, StreamReply } from './context.ts';
-import { emptied } from './failures.ts';
+import { underOf, writtenBy } from './under.ts';
 
 /** Reports, and hints, read at once. */
 const REPORTS = 100;
@@ -115,14 +115,14 @@ async function* followOne(
 export function createMailbox(context: Context, host: string | undefined): Mailbox {
   const { calls, keys, keep, scripts, incarnation, shown } = context;
   return {
-    assign: async (assignment: Assignment) => {
+    assign: async (assignment, under) => {
       const { host, generation } = assignment;
-      const touched = [keys.incarnation, keys.assignment(host), keys.mail];
+      const lease = underOf(context, under);
+      const touched = [keys.incarnation, keys.assignment(host), keys.mail, ...lease.keys];
       const channels = [keys.onMail, keys.onAssignment(host)];
-      const args = [incarnation, host, generation, JSON.stringify(assignment), keep.mails, ...channels];
+      const args = [incarnation, host, generation, JSON.stringify(assignment), keep.mails, ...channels, ...lease.args];
       const [reply] = await calls.write({ script: scripts.assign, keys: touched, args });
-      if (reply === -1) throw emptied(shown);
-      return reply === 1;
+      return writtenBy(reply, under, shown) === 1;
     },
     assignment: async (host, known) => {
       const key = keys.assignment(host);

@@ -1,13 +1,13 @@
 import { canonical } from '../../model/fingerprint.ts';
 import type { CommitReply, CommitRequest, ConflictReason, Proposal, Verdict } from '../../model/reservations.ts';
-import type { Reservations } from '../../model/store.ts';
+import type { Hold, Reservations } from '../../model/store.ts';
 import { isOver } from '../bell.ts';
 import type { ScriptCall } from './calls.ts';
 import { readCommits } from './commitlog.ts';
 import type { LoggedCommit, Position } from './commitlog.ts';
 import type { Context } from './context.ts';
-import { emptied } from './failures.ts';
 import { readSnapshot } from './snapshot.ts';
+import { underOf, writtenBy } from './under.ts';
 
 /** Snapshots whose stamps are remembered for those who follow from them. */
 const REMEMBERED = 64;
@@ -54,13 +54,15 @@ function replyOf(json: string): CommitReply {
 export function commitCommand(
   { keys, keep, scripts, incarnation }: Pick<Context, 'keys' | 'keep' | 'scripts' | 'incarnation'>,
   { id, now, proposals }: CommitRequest,
+  under?: Hold,
 ): ScriptCall {
   const { cursor, hosts, placements, addresses, loads, counts, replies, replied, log } = keys;
+  const lease = underOf({ keys }, under);
   const kept = [keep.replies, keep.replyAge, keep.commits];
   return {
     script: scripts.commit,
-    keys: [keys.incarnation, cursor, hosts, placements, addresses, loads, counts, replies, replied, log],
-    args: [incarnation, id, canonical(now), ...kept, keys.onCommit, ...proposals.flatMap(argumentsOf)],
+    keys: [keys.incarnation, cursor, hosts, placements, addresses, loads, counts, replies, replied, log, ...lease.keys],
+    args: [incarnation, id, canonical(now), ...kept, keys.onCommit, ...lease.args, ...proposals.flatMap(argumentsOf)],
   };
 }
 
@@ -76,10 +78,9 @@ export function createReservations(context: Context): Reservations {
   }
 
   return {
-    commit: async (request) => {
-      const [reply] = await calls.write(commitCommand(context, request));
-      if (typeof reply !== 'string') throw emptied(shown);
-      return replyOf(reply);
+    commit: async (request, under) => {
+      const [reply] = await calls.write(commitCommand(context, request, under));
+      return replyOf(String(writtenBy(reply, under, shown)));
     },
     snapshot: async () => {
       const { stamp, ...snapshot } = await readSnapshot(context);

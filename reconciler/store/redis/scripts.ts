@@ -16,10 +16,17 @@ export interface Scripts {
   readonly commit: Script;
   readonly lease: Script;
   readonly assign: Script;
+  readonly post: Script;
   readonly append: Script;
 }
 
 /** The scripts that stand beside this module. */
 export function loadScripts(): Scripts {
-  return { commit: load('commit'), lease: load('lease'), assign: load('assign'), append: load('append') };
+  return {
+    commit: load('commit'),
+    lease: load('lease'),
+    assign: load('assign'),
+    post: load('post'),
+    append: load('append'),
+  };
 }
