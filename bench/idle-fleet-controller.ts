@@ -1,4 +1,5 @@
 import { createController } from '../reconciler/loop/controller.ts';
+import { CONTROLLER_LEASE } from '../reconciler/loop/hearing.ts';
 import type { Catalog } from '../reconciler/model/catalog.ts';
 import { openRedis } from '../reconciler/store/redis/redis.ts';
 import { fabric, IDLE } from './fabric.ts';
@@ -11,6 +12,7 @@ let { catalog }: { catalog: Catalog } = fabric({ ...IDLE, scale: Number(scale) }
 /** Added to the clock, so that audits are due. */
 let ahead = 0;
 const store = await openRedis(url, { clock: Date.now, writer: 'second' });
+const term = await store.leases.acquire(CONTROLLER_LEASE, 'bench', 24 * 3_600_000);
 const controller = createController({
   repository: {
     fetch: () => Promise.resolve({ url: '', ref: 'main', revision: catalog.revision, fetchedAt: 0, notes: [] }),
@@ -21,7 +23,7 @@ const controller = createController({
   allowDeletions: true,
   clock: () => Date.now() + ahead,
   log: { debug: () => undefined, info: () => undefined, warn: () => undefined },
-  fleet: { term: () => 1, holds: () => Promise.resolve(true) },
+  fleet: { term: () => term, holds: () => Promise.resolve(true) },
 });
 
 async function timed(work: () => Promise<unknown>): Promise<number> {

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { createController } from '../reconciler/loop/controller.ts';
-import { HOST_LEASE } from '../reconciler/loop/hearing.ts';
+import { CONTROLLER_LEASE, HOST_LEASE } from '../reconciler/loop/hearing.ts';
 import type { Catalog } from '../reconciler/model/catalog.ts';
 import type { Report } from '../reconciler/model/replica.ts';
 import { incarnationOf } from '../reconciler/model/rollout.ts';
@@ -130,6 +130,7 @@ async function round(scale: number, ticks: number): Promise<Round> {
 
 async function placeAll(store: Store, catalog: Catalog): Promise<Pick<Round, 'publish' | 'publishCpu' | 'placed'>> {
   let now: Catalog = { ...catalog, apps: new Map(), revision: 'none' };
+  const term = await store.leases.acquire(CONTROLLER_LEASE, 'bench', 24 * 3_600_000);
   const controller = createController({
     repository: {
       fetch: () => Promise.resolve({ url: '', ref: 'main', revision: now.revision, fetchedAt: 0, notes: [] }),
@@ -140,7 +141,7 @@ async function placeAll(store: Store, catalog: Catalog): Promise<Pick<Round, 'pu
     allowDeletions: true,
     clock: Date.now,
     log: { debug: () => undefined, info: () => undefined, warn: () => undefined },
-    fleet: { term: () => 1, holds: () => Promise.resolve(true) },
+    fleet: { term: () => term, holds: () => Promise.resolve(true) },
   });
   await controller.pass({ look: true, allow: true }); // the hosts
   now = catalog;

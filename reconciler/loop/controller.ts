@@ -4,7 +4,7 @@ import { asPlumbError, PlumbError } from '../model/errors.ts';
 import type { Notice, Reopening } from '../model/notice.ts';
 import { PROTOCOL } from '../model/protocol.ts';
 import type { Assignment } from '../model/replica.ts';
-import type { Store } from '../model/store.ts';
+import type { Hold, Store } from '../model/store.ts';
 import type { Scope } from '../model/whereabouts.ts';
 import { openPart, untold } from '../place/rebuild.ts';
 import type { PlaceResult } from '../place/place.ts';
@@ -14,6 +14,7 @@ import type { Log } from './agent-state.ts';
 import { createAttention } from './attention.ts';
 import { decideInTurns, type Decided, type FleetSeen, type Planned } from './deciding.ts';
 import { drainEvents } from './drains.ts';
+import { underLease } from './fenced.ts';
 import { createHearing, HEARTBEAT } from './hearing.ts';
 import { readImage, type Image } from './image.ts';
 import type { Leader } from './leader.ts';
@@ -70,7 +71,8 @@ const AUDIT = 600_000;
 
 /** The controller of a fleet: brings what Git says into placements and Assignments. */
 export function createController(options: ControllerOptions): Controller {
-  const { repository, store, clock, fleet } = options;
+  const { repository, clock, fleet } = options;
+  const store = fleet ? underLease(options.store, () => term) : options.store;
   let catalog: Catalog | undefined;
   let source: Fetched | undefined;
   let author = '';
@@ -104,7 +106,7 @@ export function createController(options: ControllerOptions): Controller {
   let allowed: string | undefined;
 
   /** The time of leading in which the pass began. */
-  let term: number | undefined;
+  let term: Hold | undefined;
 
   const steps: Steps<PassScope, Fetched, Fetched, FleetSeen, Decided, Planned, readonly Assignment[]> = {
     checkout: async ({ look, allow }) => {

@@ -1,4 +1,4 @@
-import type { Lease, Leases } from '../model/store.ts';
+import type { Hold, Lease, Leases } from '../model/store.ts';
 import type { Log } from './agent-state.ts';
 import { pause } from './pause.ts';
 
@@ -20,10 +20,10 @@ export interface LeaderOptions {
 export interface Leader {
   /** Whether the lease is ours for sure, by our own clock: a process that was stopped finds out at its next question. */
   leads(): boolean;
-  /** The number of this time of leading, the lease's fence; undefined while another leads. */
-  term(): number | undefined;
+  /** This time of leading: the lease, under which the leader writes; undefined while another leads. */
+  term(): Hold | undefined;
   /** Whether that time still lasts. A process that was busy for too long to renew the lease asks the store before it gives up. */
-  holds(term: number | undefined): Promise<boolean>;
+  holds(term: Hold | undefined): Promise<boolean>;
   /** Competes until the signal aborts, then lets go. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -68,10 +68,10 @@ export function createLeader(options: LeaderOptions): Leader {
 
   return {
     leads,
-    term: () => lease?.fence,
+    term: () => lease,
     holds: async (term) => {
       if (lease !== undefined && !leads()) await renew();
-      return leads() && lease?.fence === term;
+      return leads() && term !== undefined && lease?.fence === term.fence;
     },
     async run(signal) {
       while (!signal.aborted) {

@@ -25,10 +25,13 @@ export interface FleetProcesses {
   /** Writes a file and commits all; gives the revision. */
   commit(file: string, text: string): string;
   agent(name: string, plumb?: string): void;
-  controller(name: string, plumb?: string): void;
+  /** By another way to the store, where one is given. */
+  controller(name: string, plumb?: string, way?: string): void;
   /** Keeps a process, to be ended at the latest with the fleet. */
   add(name: string, child: ChildProcess): void;
   stop(name: string, signal?: NodeJS.Signals): Promise<void>;
+  /** Sends a signal to one that does not end by it. */
+  signal(name: string, signal: NodeJS.Signals): void;
   /** What `plumb status --store` shows, without a process for each look. */
   status(): Promise<Status>;
   until(what: string, good: (now: Status) => boolean, seconds?: number): Promise<Status>;
@@ -56,8 +59,8 @@ export async function fleetProcesses(): Promise<FleetProcesses> {
 
   const git: FleetProcesses['git'] = (...argv) =>
     execFileSync('git', ['-C', repo, ...argv], { encoding: 'utf8' }).trim();
-  const start = (name: string, plumb: string, ...argv: readonly string[]): void => {
-    const flags = ['--store', url, '--state-dir', join(dir, name), '--quiet'];
+  const start = (name: string, plumb: string, way: string, ...argv: readonly string[]): void => {
+    const flags = ['--store', way, '--state-dir', join(dir, name), '--quiet'];
     const child = spawn(process.execPath, [plumb, ...argv, ...flags], { stdio: ['ignore', 'ignore', 'pipe'] });
     child.stderr.resume();
     children.set(name, child);
@@ -97,11 +100,12 @@ export async function fleetProcesses(): Promise<FleetProcesses> {
       return git('rev-parse', 'HEAD');
     },
     agent: (name, plumb = PLUMB) => {
-      start(name, plumb, 'agent', '--simulated', '--host', name);
+      start(name, plumb, url, 'agent', '--simulated', '--host', name);
     },
-    controller: (name, plumb = PLUMB) => {
-      start(name, plumb, 'controller', '--name', name, '--repo', repo);
+    controller: (name, plumb = PLUMB, way = url) => {
+      start(name, plumb, way, 'controller', '--name', name, '--repo', repo);
     },
+    signal: (name, signal) => void children.get(name)?.kill(signal),
     add: (name, child) => void children.set(name, child),
     converged: (revision) =>
       until(

@@ -1,14 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import { createController } from '../../reconciler/loop/controller.ts';
 import type { Controller } from '../../reconciler/loop/controller.ts';
-import { HOST_LEASE, HOST_TTL } from '../../reconciler/loop/hearing.ts';
+import { CONTROLLER_LEASE, HOST_LEASE, HOST_TTL } from '../../reconciler/loop/hearing.ts';
 import type { Catalog } from '../../reconciler/model/catalog.ts';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import type { EntryDraft } from '../../reconciler/model/journal.ts';
 import { incarnationOf } from '../../reconciler/model/rollout.ts';
 import type { Assignment, Report } from '../../reconciler/model/replica.ts';
 import type { Proposal } from '../../reconciler/model/reservations.ts';
-import type { Committed, Store } from '../../reconciler/model/store.ts';
+import type { Committed, Hold, Store } from '../../reconciler/model/store.ts';
 import { createLedger } from '../../reconciler/store/embedded/ledger.ts';
 import { createMemory } from '../../reconciler/store/embedded/memory.ts';
 import {
@@ -74,6 +74,7 @@ export function createTwin({ now, catalog }: Stage, anew: boolean): Twin {
   let calls: string[] = [];
   let requests = 0;
   let hidden = -1;
+  let term: Hold | undefined;
   const told: string[] = [];
   const machines = new Map<string, Assignment>();
 
@@ -121,7 +122,7 @@ export function createTwin({ now, catalog }: Stage, anew: boolean): Twin {
     allowDeletions: false,
     clock: now,
     log: quiet,
-    fleet: { term: () => 1, holds: () => Promise.resolve(true) },
+    fleet: { term: () => term, holds: () => Promise.resolve(true) },
   });
 
   async function report(host: string, deed: Deed, change: Partial<Report> = {}): Promise<void> {
@@ -164,6 +165,7 @@ export function createTwin({ now, catalog }: Stage, anew: boolean): Twin {
     },
     pass: async () => {
       if (anew) controller.forget();
+      term = await ports.leases.acquire(CONTROLLER_LEASE, 'twin', HOST_TTL);
       try {
         await controller.pass({ look: true, allow: false });
         return '';
