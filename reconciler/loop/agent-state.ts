@@ -30,6 +30,8 @@ export interface AgentOptions {
   readonly clock: () => number;
   readonly random: () => number;
   readonly log: Log;
+  /** Of this machine's own store: what is being repaired still counts when its agent is started again. */
+  readonly leases: RepairOptions['own'];
   /** Of the fleet's store: tokens for repairs that restart what runs. */
   readonly tokens?: RepairOptions['tokens'];
 }

@@ -75,6 +75,7 @@ export function createAgent(options: AgentOptions): Agent {
   });
   const repairs = createRepairs({
     host,
+    own: options.leases,
     tokens: options.tokens,
     clock,
     random: options.random,

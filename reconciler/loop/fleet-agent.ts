@@ -46,6 +46,7 @@ export function createFleetAgent(options: FleetAgentOptions): FleetAgent {
     clock,
     random,
     log,
+    leases: near.leases,
     tokens: far.leases,
   });
   return {

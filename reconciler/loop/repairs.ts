@@ -10,6 +10,8 @@ interface Limits {
 
 export interface RepairOptions {
   readonly host: string;
+  /** Of the host's own store: what is being repaired still counts when its agent is started again. */
+  readonly own: Pick<Leases, 'acquire' | 'release' | 'held'>;
   /** Of the fleet's store; absent on a machine of its own. */
   readonly tokens: Pick<Leases, 'acquire' | 'release'> | undefined;
   readonly clock: () => number;
@@ -43,35 +45,57 @@ function limitsOf({ repairs, replicas }: Assignment): Limits {
   return repairs ?? { ...DEFAULTS, zone: replicas[0]?.placement.zone ?? '' };
 }
 
+/** A token, and how it is given back. */
+interface Token {
+  readonly lease: Lease;
+  readonly from: Pick<Leases, 'release'>;
+}
+
 interface Held {
   readonly until: number;
-  readonly token: Lease | undefined;
+  readonly tokens: readonly Token[];
   restarted: boolean;
+}
+
+/** The tokens of one store: so many leases of one name. */
+interface Purse {
+  readonly leases: Pick<Leases, 'acquire' | 'release'>;
+  readonly name: string;
+  readonly count: number;
+}
+
+const nameOf = (name: string, at: number): string => `${name}/${String(at)}`;
+
+/** One of the tokens that are free, looked for from a place on; undefined when all are out. */
+async function tokenFrom({ leases, name, count }: Purse, holder: string, first: number): Promise<Token | undefined> {
+  for (let at = 0; at < count; at += 1) {
+    const lease = await leases.acquire(nameOf(name, (first + at) % count), holder, LONGEST);
+    if (lease) return { lease, from: leases };
+  }
+  return undefined;
+}
+
+async function release({ lease, from }: Token): Promise<void> {
+  await from.release(lease).catch(() => undefined); // it runs out
 }
 
 /** The repairs of one host: so many at a time, and in the whole Zone as many as it has tokens, as long as the store answers. */
 export function createRepairs(options: RepairOptions): Repairs {
-  const { host, tokens, clock, random } = options;
+  const { host, own, tokens, clock, random } = options;
   const held = new Map<string, Held>();
   const asking = new Set<string>();
+  let remembered: Promise<void> | undefined;
 
-  /** A token of the Zone; undefined when all are out. */
-  async function tokenFor(replica: string, { zone, perZone }: Limits): Promise<Lease | undefined> {
-    const first = Math.floor(random() * perZone);
-    for (let at = 0; at < perZone; at += 1) {
-      const name = `repair/${zone}/${String((first + at) % perZone)}`;
-      const lease = await tokens?.acquire(name, `${host}/${replica}`, LONGEST);
-      if (lease) return lease;
-    }
-    return undefined;
+  /** What an agent before this one had begun. */
+  async function remember({ perHost }: Limits): Promise<void> {
+    const names = Array.from({ length: perHost }, (_, at) => nameOf('repair', at));
+    for (const lease of await own.held(names))
+      held.set(lease.holder, { until: lease.expires, tokens: [{ lease, from: own }], restarted: true });
   }
 
-  function give(replica: string, token: Lease | undefined): void {
-    held.set(replica, { until: clock() + LONGEST, token, restarted: false });
-    options.ready(replica, 0);
-  }
-
-  async function ask(replica: string, limits: Limits): Promise<void> {
+  /** A token of the Zone; `silent` where its store does not answer in time, and `full` when all are out. */
+  async function zoneToken(replica: string, { zone, perZone }: Limits): Promise<Token | 'silent' | 'full'> {
+    if (!tokens) return 'silent';
     let late = false;
     let timer: NodeJS.Timeout | undefined;
     const patience = new Promise<'silent'>((resolve) => {
@@ -80,22 +104,38 @@ export function createRepairs(options: RepairOptions): Repairs {
         resolve('silent');
       }, PATIENCE);
     });
-    const answer = tokenFor(replica, limits).then(
+    const purse = { leases: tokens, name: `repair/${zone}`, count: perZone };
+    const answer = tokenFrom(purse, `${host}/${replica}`, Math.floor(random() * perZone)).then(
       (token) => {
         if (late && token) void release(token);
         return token ?? 'full';
       },
       () => 'silent' as const,
     );
-    const token = await Promise.race([answer, patience]);
+    const found = await Promise.race([answer, patience]);
     clearTimeout(timer);
-    asking.delete(replica);
-    if (token === 'full') options.ready(replica, AGAIN * (0.5 + random()));
-    else give(replica, token === 'silent' ? undefined : token);
+    return found;
   }
 
-  async function release(token: Lease): Promise<void> {
-    await tokens?.release(token).catch(() => undefined); // it runs out
+  /** Gives when to ask again, milliseconds; 0 when it may be repaired now. */
+  async function ask(replica: string, limits: Limits): Promise<number> {
+    remembered ??= remember(limits);
+    await remembered.catch((error: unknown) => {
+      remembered = undefined;
+      throw error;
+    });
+    if (held.has(replica)) return 0;
+    if (held.size >= limits.perHost) return AGAIN;
+    const mine = await tokenFrom({ leases: own, name: 'repair', count: limits.perHost }, replica, 0);
+    if (!mine) return AGAIN;
+    const token = await zoneToken(replica, limits);
+    if (token === 'full') {
+      await release(mine);
+      return AGAIN * (0.5 + random());
+    }
+    const all = token === 'silent' ? [mine] : [mine, token];
+    held.set(replica, { until: clock() + LONGEST, tokens: all, restarted: false });
+    return 0;
   }
 
   return {
@@ -104,11 +144,18 @@ export function createRepairs(options: RepairOptions): Repairs {
       const limits = limitsOf(assignment);
       for (const replica of replicas) {
         if (held.has(replica) || asking.has(replica)) continue;
-        if (held.size + asking.size >= limits.perHost) options.ready(replica, AGAIN);
-        else if (tokens) {
-          asking.add(replica);
-          void ask(replica, limits);
-        } else give(replica, undefined);
+        if (held.size + asking.size >= limits.perHost) {
+          options.ready(replica, AGAIN);
+          continue;
+        }
+        asking.add(replica);
+        // a disk that takes no token takes no intent either
+        void ask(replica, limits)
+          .catch(() => AGAIN)
+          .then((wait) => {
+            asking.delete(replica);
+            options.ready(replica, wait);
+          });
       }
     },
     restarted: (replica) => {
@@ -116,10 +163,10 @@ export function createRepairs(options: RepairOptions): Repairs {
       if (one) one.restarted = true;
     },
     settle: (serves) => {
-      for (const [replica, { until, token, restarted }] of held) {
+      for (const [replica, { until, tokens: all, restarted }] of held) {
         if (clock() < until && !(restarted && serves(replica))) continue;
         held.delete(replica);
-        if (token) void release(token);
+        for (const token of all) void release(token);
       }
     },
   };

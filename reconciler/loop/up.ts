@@ -42,6 +42,7 @@ export function createUp(options: UpOptions): Up {
     facts,
     mailbox: store.mailbox,
     journal: store.journal,
+    leases: store.leases,
     clock,
     random: options.random,
     log,

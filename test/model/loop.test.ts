@@ -118,7 +118,8 @@ const BROKEN: readonly {
     first: { what: 'mishaps', kind: 'container', how: ['slow', 'slow', 'slow', 'slow'], wait: 0 },
     sabotage: (options, signal) => {
       const { store, agent, ...rest } = options;
-      void createAgent({ ...rest, ...agent, mailbox: store.mailbox, journal: store.journal }).run(signal);
+      const { mailbox, journal, leases } = store;
+      void createAgent({ ...rest, ...agent, mailbox, journal, leases }).run(signal);
       return options;
     },
   },

@@ -101,6 +101,11 @@ function rig(more: Partial<Provider> = {}, append?: () => Promise<never>): Rig {
         follow: () => (async function* () {})(),
         verify: () => Promise.resolve({ entries: 0, head: '' }),
       },
+      leases: {
+        acquire: (name, holder) => Promise.resolve({ name, holder, fence: 1, expires: Infinity }),
+        release: () => Promise.resolve(),
+        held: () => Promise.resolve([]),
+      },
       providers: [knob],
       health: () => ({ set: () => undefined, get: () => undefined, stop: () => undefined }),
       clock: Date.now,

@@ -7,19 +7,30 @@ import type { Lease } from '../../../reconciler/model/store.ts';
 const limits = (perHost: number, perZone: number): Assignment =>
   ({ repairs: { zone: 'main', perHost, perZone }, replicas: [] }) as unknown as Assignment;
 
-/** The tokens of a Zone, in a store that may be away. */
+/** Leases of a store that may be away. */
 class Tokens {
-  readonly held = new Map<string, string>();
+  readonly leases = new Map<string, Lease>();
   away = false;
-  acquire(name: string, holder: string): Promise<Lease | undefined> {
+  acquire(name: string, holder: string, ttl: number): Promise<Lease | undefined> {
     if (this.away) return Promise.reject(new Error('away'));
-    if ((this.held.get(name) ?? holder) !== holder) return Promise.resolve(undefined);
-    this.held.set(name, holder);
-    return Promise.resolve({ name, holder, fence: 1, expires: 0 });
+    const before = this.leases.get(name);
+    if (before && before.holder !== holder && before.expires > now) return Promise.resolve(undefined);
+    const lease = { name, holder, fence: 1, expires: now + ttl };
+    this.leases.set(name, lease);
+    return Promise.resolve(lease);
   }
   release({ name }: Lease): Promise<void> {
-    this.held.delete(name);
+    this.leases.delete(name);
     return Promise.resolve();
+  }
+  held(names: readonly string[]): Promise<readonly Lease[]> {
+    if (this.away) return Promise.reject(new Error('away'));
+    return Promise.resolve(
+      [...this.leases.values()].filter(({ name, expires }) => names.includes(name) && expires > now),
+    );
+  }
+  holders(): readonly string[] {
+    return [...this.leases.values()].map(({ holder }) => holder);
   }
 }
 
@@ -27,39 +38,45 @@ let now = 0;
 function hostOf(
   host: string,
   tokens?: RepairOptions['tokens'],
-): { readonly repairs: Repairs; readonly again: string[] } {
+  own = new Tokens(),
+): { readonly repairs: Repairs; readonly again: string[]; readonly own: Tokens } {
   const again: string[] = [];
   const ready = (replica: string, wait: number): void => void again.push(`${replica} ${String(wait)}`);
-  return { repairs: createRepairs({ host, tokens, clock: () => now, random: () => 0.5, ready }), again };
+  return { repairs: createRepairs({ host, own, tokens, clock: () => now, random: () => 0.5, ready }), again, own };
 }
 const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
 const of = (repairs: Repairs): readonly string[] => [...repairs.granted()];
+const want = async (repairs: Repairs, limit: Assignment, ...replicas: readonly string[]): Promise<void> => {
+  repairs.want(new Set(replicas), limit);
+  await settled();
+};
 
 describe('repairs that restart what runs', () => {
-  it('are so many at a time on a host; the next comes when one serves again', () => {
+  it('are so many at a time on a host; the next comes when one serves again', async () => {
     const { repairs, again } = hostOf('h1');
-    repairs.want(new Set(['a-0', 'b-0', 'c-0']), limits(2, 9));
+    await want(repairs, limits(2, 9), 'a-0', 'b-0', 'c-0');
     assert.deepEqual(of(repairs), ['a-0', 'b-0']);
-    assert.deepEqual(again, ['a-0 0', 'b-0 0', 'c-0 2000']);
+    assert.deepEqual([...again].sort(), ['a-0 0', 'b-0 0', 'c-0 2000']);
     repairs.settle(() => true);
     assert.deepEqual(of(repairs), ['a-0', 'b-0'], 'they serve, but have not been restarted');
     repairs.restarted('a-0');
     repairs.settle(() => false);
     assert.equal(of(repairs).length, 2);
     repairs.settle(() => true);
-    repairs.want(new Set(['b-0', 'c-0']), limits(2, 9));
+    await settled();
+    await want(repairs, limits(2, 9), 'b-0', 'c-0');
     assert.deepEqual(of(repairs), ['b-0', 'c-0']);
   });
 
-  it('are one at a time where the Zone says nothing', () => {
+  it('are one at a time where the Zone says nothing', async () => {
     const { repairs } = hostOf('h1');
-    repairs.want(new Set(['a-0', 'b-0']), { replicas: [] } as unknown as Assignment);
+    await want(repairs, { replicas: [] } as unknown as Assignment, 'a-0', 'b-0');
     assert.deepEqual(of(repairs), ['a-0']);
   });
 
-  it('that lead to nothing do not keep others for ever', () => {
+  it('that lead to nothing do not keep others for ever', async () => {
     const { repairs } = hostOf('h1');
-    repairs.want(new Set(['a-0']), limits(1, 9));
+    await want(repairs, limits(1, 9), 'a-0');
     repairs.restarted('a-0');
     now += 59_999;
     repairs.settle(() => false);
@@ -67,6 +84,36 @@ describe('repairs that restart what runs', () => {
     now += 1;
     repairs.settle(() => false);
     assert.deepEqual(of(repairs), []);
+  });
+
+  it('still count when the agent is started again in their middle', async () => {
+    const first = hostOf('h1');
+    await want(first.repairs, limits(1, 9), 'a-0');
+    first.repairs.restarted('a-0');
+    const next = hostOf('h1', undefined, first.own);
+    await want(next.repairs, limits(1, 9), 'b-0');
+    assert.deepEqual([of(next.repairs), next.again], [['a-0'], ['b-0 2000']], 'a-0 is away still');
+    next.repairs.settle(() => true);
+    await settled();
+    await want(next.repairs, limits(1, 9), 'b-0');
+    assert.deepEqual(of(next.repairs), ['b-0']);
+    const third = hostOf('h1', undefined, first.own);
+    await want(third.repairs, limits(1, 9), 'b-0');
+    assert.deepEqual([of(third.repairs), third.again], [['b-0'], ['b-0 0']], 'it goes on with what it had begun');
+    now += 60_000;
+    const late = hostOf('h1', undefined, first.own);
+    await want(late.repairs, limits(1, 9), 'c-0');
+    assert.deepEqual(of(late.repairs), ['c-0'], 'and waits no longer than a repair may take');
+  });
+
+  it('wait while the disk takes no token: it would take no intent either', async () => {
+    const { repairs, again, own } = hostOf('h1');
+    own.away = true;
+    await want(repairs, limits(1, 9), 'a-0');
+    assert.deepEqual([of(repairs), again], [[], ['a-0 2000']]);
+    own.away = false;
+    await want(repairs, limits(1, 9), 'a-0');
+    assert.deepEqual(of(repairs), ['a-0']);
   });
 
   it('are so many in a Zone; a token given back is another host’s', async () => {
@@ -78,7 +125,7 @@ describe('repairs that restart what runs', () => {
       hosts.map(({ repairs }) => of(repairs).length),
       [1, 1, 0],
     );
-    assert.deepEqual([hosts[2]?.again, [...tokens.held.values()]], [['a-0 2000'], ['h1/a-0', 'h2/a-0']]);
+    assert.deepEqual([hosts[2]?.again, tokens.holders()], [['a-0 2000'], ['h1/a-0', 'h2/a-0']]);
     hosts[0]?.repairs.restarted('a-0');
     hosts[0]?.repairs.settle(() => true);
     await settled();
