@@ -41,6 +41,8 @@ function otherwise({ apps }: Catalog, replica: string): string {
   const all = [...apps.values()].map(({ name, spec: { replicas } }) => ({ name, replicas }));
   const wanted = all.filter(({ replicas }) => replicas > 0);
   if (wanted.length === 0) return '; there are none';
+  const app = apps.get(replica);
+  if (app && app.spec.replicas > 0) return `, but ${rangeOf(app.name, app.spec.replicas)}`;
   const cut = replica.lastIndexOf('-');
   const own = wanted.some(({ name }) => name === replica.slice(0, cut));
   const near = own
@@ -50,10 +52,13 @@ function otherwise({ apps }: Catalog, replica: string): string {
         wanted.flatMap(({ name, replicas }) => firstOf(name, replicas)),
       );
   if (near !== undefined) return `; did you mean ${near}?`;
-  const ranges = wanted.map(({ name, replicas }) =>
-    replicas === 1 ? `${name}-0` : `${name}-0…${String(replicas - 1)}`,
-  );
+  const ranges = wanted.map(({ name, replicas }) => rangeOf(name, replicas));
   return `; there are ${ranges.slice(0, 5).join(', ')}${ranges.length > 5 ? ', …' : ''}`;
+}
+
+/** `web-0…4` */
+function rangeOf(app: string, replicas: number): string {
+  return replicas === 1 ? `${app}-0` : `${app}-0…${String(replicas - 1)}`;
 }
 
 /** Replicas of an App, the first hundred: enough to find the one that was meant. */

@@ -24,6 +24,7 @@ describe('explain', () => {
   });
 
   for (const { replica, says } of [
+    { replica: 'web', says: /no App in Git has a replica web, but web-0/ },
     { replica: 'wbe-0', says: /no App in Git has a replica wbe-0; did you mean web-0\?/ },
     { replica: 'web-9', says: /there are api-0…1, web-0…2, worker-0$/ },
   ])
