@@ -124,6 +124,12 @@ export function ownerTold(whereabouts: Whereabouts, app: string): string | undef
   return least;
 }
 
+/** Whether a host has yet to speak of what it was last told: what it said before that says nothing of now. */
+export function isLate({ assignments, reports }: Pick<Whereabouts, 'assignments' | 'reports'>, host: string): boolean {
+  const report = reports.get(host);
+  return report !== undefined && report.generation < (assignments.get(host)?.generation ?? 0);
+}
+
 /** What a host says of a replica. */
 export function saidOf(
   { reports }: Whereabouts,

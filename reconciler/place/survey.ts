@@ -15,8 +15,9 @@ import type { Assignment, Placement, Report } from '../model/replica.ts';
 import type { ReservationState } from '../model/reservations.ts';
 import type { CgroupState } from '../model/resources.ts';
 import { healthOf } from '../model/rollout.ts';
+import type { Health } from '../model/rollout.ts';
 import { inPool } from './addresses.ts';
-import { createWhereabouts, ownerTold, saidOf } from '../model/whereabouts.ts';
+import { createWhereabouts, isLate, ownerTold, saidOf } from '../model/whereabouts.ts';
 import type { Scope, Whereabouts } from '../model/whereabouts.ts';
 import { demandOf } from './group.ts';
 import type { HostView } from './hosts.ts';
@@ -179,6 +180,18 @@ function stuckOn(seen: Witness, view: HostView | undefined, placement: Placement
   return before === undefined ? undefined : `it is on its way here and ${before} has not let it go`;
 }
 
+/** How a replica does. Of what a host said before it was last told something, and of what a lost one said, nothing follows for now. */
+function standingOf(
+  { whereabouts }: Witness,
+  views: ReadonlyMap<string, HostView>,
+  id: string,
+  placement: Placement | undefined,
+): Health {
+  const host = placement?.host ?? '';
+  if (placement && (views.get(host)?.lost || isLate(whereabouts, host))) return { away: true, down: false };
+  return healthOf(placement, whereabouts.toldOf(id), saidOf(whereabouts, host, id));
+}
+
 /**
  * The ordinals of one App that want a host. Those that must leave their place do so only `maxUnavailable` at a time: first
  * those that Git readdresses, then those that are on hosts which are drained.
@@ -199,7 +212,7 @@ function askedBy(
   const standing = ids.map((id, i) => ({
     id,
     stale: stale[i] === true,
-    ...healthOf(places[i], seen.whereabouts.toldOf(id), saidOf(seen.whereabouts, places[i]?.host ?? '', id)),
+    ...standingOf(seen, views, id, places[i]),
   }));
   const leaving = mayLeaveWithin(standing, spec, disruption);
   const away = standing.filter((one) => one.away || leaving.has(one.id)).length;

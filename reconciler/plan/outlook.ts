@@ -1,7 +1,6 @@
 import type { Demand, Dimension } from '../model/demand.ts';
 import { amountOf, told } from '../model/demand.ts';
 import type { NetworkOutlook, Outlook, SpreadLoss, ZoneOutlook } from '../model/outlook.ts';
-import { formatBytes, formatCpu } from '../model/units.ts';
 
 /** Of each kind so many are named, the rest is counted. */
 const NAMED = 10;
@@ -11,23 +10,31 @@ function named<T>(all: readonly T[], most: number, line: (one: T) => string): re
   return [...all.slice(0, most).map(line), ...(rest > 0 ? [`      … and ${String(rest)} more of these`] : [])];
 }
 
-const TEXT: Readonly<Record<Dimension, (value: number) => string>> = {
-  cpu: (value) => `CPU ${formatCpu(value)}`,
-  memory: (value) => `memory ${formatBytes(value)}`,
-  pids: (value) => `processes ${String(value)}`,
-  disk: (value) => `disk ${formatBytes(value)}`,
-  spindles: (value) => `spindles ${formatCpu(value)}`,
+const NAMES: Readonly<Record<Dimension, string>> = {
+  cpu: 'CPU',
+  memory: 'memory',
+  pids: 'processes',
+  disk: 'disk',
+  spindles: 'spindles',
 };
+const UNITS = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi'];
 
-/** `CPU 500m -> 1 of 24, 23 left` */
+/** An amount with a decimal or two, rounded down: what is left is there. */
+function amount(key: Dimension, value: number): string {
+  if (key === 'pids') return String(value);
+  if (key === 'cpu' || key === 'spindles') return String(Math.floor(value / 10) / 100);
+  const power = Math.min(UNITS.length - 1, Math.floor(Math.log2(Math.max(1, value)) / 10));
+  return `${String(Math.floor((10 * value) / 2 ** (10 * power)) / 10)}${UNITS[power] ?? ''}`;
+}
+
+/** `CPU 0.5 -> 1 of 24, 23 left` */
 function amounts({ allocatable, used, left }: ZoneOutlook): readonly string[] {
-  const differs = (key: Dimension): boolean => amountOf(used.before, key) !== amountOf(used.after, key);
-  const bare = (key: Dimension, of: Demand): string => TEXT[key](amountOf(of, key)).split(' ')[1] ?? '';
+  const of = (key: Dimension, demand: Demand): string => amount(key, amountOf(demand, key));
   return told(allocatable)
-    .filter(differs)
+    .filter((key) => amountOf(used.before, key) !== amountOf(used.after, key))
     .map((key) => {
-      const step = `${TEXT[key](amountOf(used.before, key))} -> ${bare(key, used.after)}`;
-      return `${step} of ${bare(key, allocatable)}, ${bare(key, left)} left`;
+      const step = `${NAMES[key]} ${of(key, used.before)} -> ${of(key, used.after)}`;
+      return `${step} of ${of(key, allocatable)}, ${of(key, left)} left`;
     });
 }
 

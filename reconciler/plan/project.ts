@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { selects } from '../model/catalog.ts';
-import type { AppSpec, Catalog, NetworkSpec, Resource } from '../model/catalog.ts';
+import type { Catalog, NetworkSpec, Resource } from '../model/catalog.ts';
 import { disruptionOf } from '../model/disruption.ts';
 import { fateOf } from '../model/fate.ts';
 import { hostHeld, waitsFor } from '../model/handover.ts';
@@ -18,7 +18,7 @@ import type {
   Report,
 } from '../model/replica.ts';
 import { sameItem, sameItems } from './same.ts';
-import { createWhereabouts, ownerTold, saidOf } from '../model/whereabouts.ts';
+import { createWhereabouts, isLate, ownerTold, saidOf } from '../model/whereabouts.ts';
 import type { Scope, Whereabouts } from '../model/whereabouts.ts';
 import { networkIn, plugged, pluggedBefore, pluggingIn, toldIn } from './plugging.ts';
 import { rollout } from './rollout.ts';
@@ -33,7 +33,7 @@ export interface ProjectInput {
   /** The last Assignment of each host. */
   readonly previous: ReadonlyMap<string, Assignment>;
   readonly reports: readonly Report[];
-  /** Hosts that are not heard of: for Apps with a `rollout` block what they last said counts for nothing. */
+  /** Hosts that are not heard of: what they last said counts for nothing. */
   readonly lost?: ReadonlySet<string>;
   /** What is remembered of changes under way. */
   readonly records?: readonly RolloutRecord[];
@@ -69,21 +69,19 @@ function sorted<T extends { readonly name: string }>(items: ReadonlyMap<string, 
 /** What is known of the replicas of one App, by replica; a report counts only from the host where the replica is placed. */
 type Before = Pick<RolloutInput, 'placements' | 'current' | 'reports' | 'late' | 'told'>;
 
-function lookBack({ lost }: ProjectInput, at: Whereabouts, app: Resource<AppSpec>, mine: Before['placements']): Before {
+function lookBack({ lost }: ProjectInput, at: Whereabouts, app: string, mine: Before['placements']): Before {
   const current = new Map<string, AssignedReplica>();
   const networkTold = toldIn(at.assignments);
-  for (const { id } of at.told(app.name)) {
+  for (const { id } of at.told(app)) {
     const told = at.toldOf(id);
     if (told) current.set(id, plugged(told, networkTold));
   }
   const reports = new Map<string, ReplicaReport>();
   const late = new Set<string>();
   for (const { replica, host } of mine.values()) {
-    const said = app.spec.rollout && lost?.has(host) ? undefined : saidOf(at, host, replica);
+    const said = lost?.has(host) ? undefined : saidOf(at, host, replica);
     if (said) reports.set(replica, said);
-    // its host has not spoken since it was last told something
-    const report = at.reports.get(host);
-    if (report && report.generation < (at.assignments.get(host)?.generation ?? 0)) late.add(replica);
+    if (isLate(at, host)) late.add(replica);
   }
   return { placements: mine, current, reports, late, told: networkTold };
 }
@@ -113,7 +111,7 @@ function rolloutsOf(
         const first = unfinished.get(`${zone} ${revision}`);
         return first && first.level > level ? first.app : undefined;
       };
-      const before = lookBack(input, at, app, placed.get(app.name) ?? new Map<string, Placement>());
+      const before = lookBack(input, at, app.name, placed.get(app.name) ?? new Map<string, Placement>());
       const kept = known.get(app.name);
       const record = kept && pluggedBefore(kept, before.current);
       const mayPlug = whole ? () => true : plugging.mayBy(app.name);

@@ -220,7 +220,7 @@ export function turnsOf(input: TurnsInput): readonly Turn[] {
     const last = current.get(id);
     const report = reports.get(id);
     const home = placement !== undefined && last !== undefined && sameHome(last.placement, placement);
-    const unheard = app.spec.rollout !== undefined && home && late.has(id);
+    const unheard = home && late.has(id);
     const judge = (): Health =>
       unheard ? { away: true, down: false } : healthOf(placement, home ? last : undefined, report);
     let health: Health | undefined;

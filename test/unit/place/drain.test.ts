@@ -5,6 +5,7 @@ import type { Book } from '../../../reconciler/model/book.ts';
 import type { AppSpec } from '../../../reconciler/model/catalog.ts';
 import { explain } from '../../../reconciler/place/explain.ts';
 import { foreseeDrain } from '../../../reconciler/place/foresee.ts';
+import type { Report } from '../../../reconciler/model/replica.ts';
 import { hostViews } from '../../../reconciler/place/hosts.ts';
 import { place } from '../../../reconciler/place/place.ts';
 import type { PlaceInput } from '../../../reconciler/place/survey.ts';
@@ -75,6 +76,27 @@ describe('a host that is drained', () => {
       { replica: 'web-3', why },
     ]);
     assert.deepEqual(fleet.pass(catalogOf({ hosts: drained(2, 'h1'), apps })).proposals, [], 'they are away still');
+  });
+
+  it('takes nothing away while a host has yet to speak of what it was last told, or is lost', () => {
+    const apps = { web: { replicas: 2, spread: { host: 1 } } };
+    const fleet = createFleet(['h1', 'h2', 'h3']);
+    fleet.settle(catalogOf({ hosts: hostsOf(3), apps }));
+    const catalog = catalogOf({ hosts: drained(3, 'h1'), apps });
+    const { reports, assignments } = fleet.words();
+    const moves = (said: readonly Report[], lost: readonly string[] = []): number =>
+      place({
+        catalog,
+        snapshot: fleet.book,
+        hosts: hostViews(catalog, said, fleet.book, new Set(lost)),
+        reports: said,
+        assignments: [...assignments.values()],
+        now: 0,
+      }).proposals.filter(({ op }) => op === 'move').length;
+    const all = [...reports.values()];
+    const other = fleet.book.placements.get('web-1')?.host ?? '';
+    const before = all.map((one) => (one.host === other ? { ...one, generation: one.generation - 1 } : one));
+    assert.deepEqual([moves(all), moves(before), moves(all, [other])], [1, 0, 0]);
   });
 
   it('moves one that finds a home although another before it finds none', () => {

@@ -52,7 +52,7 @@ describe('where a change leads', () => {
       'placements: 2 new, 0 move, 0 go, 4 stay',
       `  + web-4  ${found.placed[0]?.host ?? ''}  10.1.0.14`,
       `  + web-5  ${found.placed[1]?.host ?? ''}  10.1.0.15`,
-      'zone main: CPU 2 -> 3 of 16, 13 left; memory 256Mi -> 384Mi of 16Gi, 16000Mi left; processes 64 -> 96 of 16384, 16288 left',
+      'zone main: CPU 2 -> 3 of 16, 13 left; memory 256Mi -> 384Mi of 16Gi, 15.6Gi left; processes 64 -> 96 of 16384, 16288 left',
       'network net: 4 -> 6 of 65525 addresses, 65519 left',
     ]);
   });

@@ -211,19 +211,21 @@ describe('project', () => {
     assert.deepEqual(project({ ...base, catalog: catalogOf({ hosts }), records }).records, []);
   });
 
-  it('counts for a careful App what a lost host said for nothing', () => {
-    const rollout = { minReady: 0, autoRevert: false };
-    const all = placementsOf('api-0@h1', 'api-1@h2');
-    const spec = { replicas: 2, rollout };
-    const previous = step({ hosts, apps: { api: spec } }, all);
-    const reports = [...previous.values()].map(ready);
-    const catalog = catalogOf({ hosts, apps: { api: { ...spec, image: 'v2' } } });
-    const given = (lost: ReadonlySet<string>): number => {
-      const { assignments } = project({ catalog, author: 'Ann', placements: all, previous, reports, lost, now: 0 });
-      return assignments.flatMap(({ replicas }) => replicas).filter(({ spec: { image } }) => image === 'v2').length;
-    };
-    assert.deepEqual([given(new Set()), given(new Set(['h2']))], [1, 0]);
-  });
+  for (const rollout of [undefined, { minReady: 0, autoRevert: false }])
+    it(`counts for nothing what a lost host said, and one before it was last told something${rollout ? ', for a careful App too' : ''}`, () => {
+      const all = placementsOf('api-0@h1', 'api-1@h2');
+      const spec = { replicas: 2, ...(rollout ? { rollout } : {}) };
+      const previous = step({ hosts, apps: { api: spec } }, all);
+      const reports = [...previous.values()].map(ready);
+      const catalog = catalogOf({ hosts, apps: { api: { ...spec, image: 'v2' } } });
+      const given = (lost: readonly string[], said = reports): number => {
+        const seen = { previous, reports: said, lost: new Set(lost), now: 0 };
+        const { assignments } = project({ catalog, author: 'Ann', placements: all, ...seen });
+        return assignments.flatMap(({ replicas }) => replicas).filter(({ spec: { image } }) => image === 'v2').length;
+      };
+      const before = reports.map((one) => (one.host === 'h2' ? { ...one, generation: one.generation - 1 } : one));
+      assert.deepEqual([given([]), given(['h2']), given([], before)], [1, 0, 0]);
+    });
 
   it('sends a moved replica to its new host with the spec that it had', () => {
     const first = step({ hosts, apps: { web: { replicas: 2 } } }, placementsOf('web-0@h1', 'web-1@h2'));
