@@ -4,23 +4,26 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { createBook } from '../reconciler/model/book.ts';
 import { hostProposals, hostViews } from '../reconciler/place/hosts.ts';
-import { place } from '../reconciler/place/place.ts';
 import { commitAll } from '../reconciler/loop/commits.ts';
 import { keysOf } from '../reconciler/store/redis/keys.ts';
 import { openRedis } from '../reconciler/store/redis/redis.ts';
 import { single } from '../test/support/redis.ts';
 import type { Server } from '../test/support/redis.ts';
 import { measure } from './bench.ts';
-import type { BenchOptions, BenchResult } from './bench.ts';
+import type { BenchOptions, BenchResult, Measure } from './bench.ts';
 import { CROWDED, fabric, REPLICAS } from './fabric.ts';
+import { usedByRedis } from './gauges.ts';
 
 const SCHEDULERS = 8;
+/** Beside those eight, to see what more of them bring. */
+const FEWER = [1, 2];
 const SCRIPT = fileURLToPath(new URL('./contention-scheduler.js', import.meta.url));
 
 interface Told {
   readonly proposed: number;
   readonly conflicts: number;
-  readonly placed: number;
+  /** µs. */
+  readonly cpu: number;
   /** Conflicts by their reason. */
   readonly reasons: Readonly<Record<string, number>>;
 }
@@ -91,12 +94,15 @@ async function message(child: ChildProcess): Promise<unknown> {
   return said[0];
 }
 
-interface Round extends Omit<Told, 'reasons'>, Found {
+interface Round extends Pick<Told, 'proposed' | 'conflicts'>, Found {
   readonly reasons: string;
   readonly ms: number;
+  /** CPU that all schedulers took, and that Redis took, µs. */
+  readonly schedulers: number;
+  readonly redis: number;
 }
 
-async function contend(fleet: Fleet): Promise<Round> {
+async function contend(fleet: Fleet, of: number): Promise<Round> {
   const { home, servers, url } = await single(['appendonly yes', 'appendfsync always']);
   const [server] = servers;
   const children: ChildProcess[] = [];
@@ -107,9 +113,9 @@ async function contend(fleet: Fleet): Promise<Round> {
     const proposals = hostProposals(hostViews(fleet.catalog, fleet.reports, empty), empty, fleet.catalog);
     await commitAll(store.reservations, { id: 'hosts', now: Date.now(), proposals });
     await store.close();
-    for (let part = 0; part < SCHEDULERS; part += 1)
-      children.push(fork(SCRIPT, [url, String(part), String(SCHEDULERS)]));
+    for (let part = 0; part < of; part += 1) children.push(fork(SCRIPT, [url, String(part), String(of)]));
     await Promise.all(children.map(message));
+    const before = await usedByRedis(server);
     const began = performance.now();
     const told = (await Promise.all(
       children.map((child) => {
@@ -119,7 +125,8 @@ async function contend(fleet: Fleet): Promise<Round> {
       }),
     )) as readonly Told[];
     const ms = performance.now() - began;
-    const sum = (key: 'proposed' | 'conflicts'): number => told.reduce((total, one) => total + one[key], 0);
+    const after = await usedByRedis(server);
+    const sum = (key: 'proposed' | 'conflicts' | 'cpu'): number => told.reduce((total, one) => total + one[key], 0);
     const reasons = counter();
     for (const one of told) for (const [reason, count] of Object.entries(one.reasons)) reasons.add(reason, count);
     const listed = [...reasons.all].map(([reason, count]) => `${String(count)} ${reason}`).join(', ');
@@ -129,6 +136,8 @@ async function contend(fleet: Fleet): Promise<Round> {
       conflicts: sum('conflicts'),
       ...(await check(server, fleet)),
       ms,
+      schedulers: sum('cpu'),
+      redis: (after.cpu - before.cpu) * 1e6,
     };
   } finally {
     for (const child of children) child.kill('SIGKILL');
@@ -136,80 +145,73 @@ async function contend(fleet: Fleet): Promise<Round> {
   }
 }
 
-/** What a scheduler alone gives out of the scarcer of CPU and memory, percent. */
-function alone({ catalog, reports }: Fleet): number {
-  const empty = createBook();
-  const hosts = hostViews(catalog, reports, empty);
-  const { placements } = place({ catalog, snapshot: empty, hosts, reports, assignments: [], now: 0 });
-  const given = (key: 'cpu' | 'memory'): number => {
-    const taken = [...placements.values()].reduce((sum, { demand }) => sum + demand[key], 0);
-    return (taken / hosts.reduce((sum, { record }) => sum + record.allocatable[key], 0)) * 100;
-  };
-  return Math.max(given('cpu'), given('memory'));
+const scarcer = ({ cpu, memory }: Round): number => Math.max(cpu, memory);
+
+/** What it costs to place one. */
+function costs(of: number, rounds: readonly Round[]): readonly Measure[] {
+  const each = (what: string, unit: string, value: (round: Round) => number): Measure =>
+    measure(`${String(of)}: ${what}`, unit, rounds.map(value));
+  return [
+    each('placements', 'a second', ({ placed, ms }) => (placed / ms) * 1000),
+    each('schedulers, CPU', 'µs each', ({ schedulers, placed }) => schedulers / placed),
+    each('Redis, CPU', 'µs each', ({ redis, placed }) => redis / placed),
+  ];
 }
 
-/** Eight schedulers that know of each other only by what Redis says, until the fleet is full. */
+/** Eight schedulers that know of each other only by what Redis says, until the fleet is full; then fewer of them. */
 export async function run({ signal, rounds = 1, log }: BenchOptions): Promise<BenchResult> {
   const fleet = fabric(CROWDED);
-  const done: Round[] = [];
-  for (let round = 0; round < rounds && !signal.aborted; round += 1) {
-    const result = await contend(fleet);
-    done.push(result);
-    log(`round ${String(round + 1)}: ${JSON.stringify(result)}`);
-  }
-  const each = (value: (round: Round) => number): readonly number[] => done.map(value);
+  const done = new Map<number, Round[]>([SCHEDULERS, ...FEWER].map((of) => [of, []]));
+  for (let round = 0; round < rounds; round += 1)
+    for (const [of, list] of done) {
+      if (signal.aborted) break;
+      const result = await contend(fleet, of);
+      list.push(result);
+      log(`round ${String(round + 1)}, ${String(of)} at once: ${JSON.stringify(result)}`);
+    }
+  const all = done.get(SCHEDULERS) ?? [];
+  const each = (value: (round: Round) => number): readonly number[] => all.map(value);
+  const share = ({ conflicts, proposed }: Round): number => (conflicts / proposed) * 100;
+  const measures = [
+    measure('conflicts', '% of proposals', each(share), { limit: 2 }),
+    measure(
+      'CPU given out',
+      '%',
+      each(({ cpu }) => cpu),
+    ),
+    measure(
+      'memory given out',
+      '%',
+      each(({ memory }) => memory),
+    ),
+    measure('of the scarcer, in all', '%', each(scarcer), { least: 97 }),
+    measure('the same, one alone', '%', (done.get(1) ?? []).map(scarcer)),
+    measure(
+      'hosts over-committed',
+      'hosts',
+      each(({ overcommitted }) => overcommitted),
+      { limit: 0 },
+    ),
+    measure(
+      'addresses given out twice',
+      'addresses',
+      each(({ shared }) => shared),
+      { limit: 0 },
+    ),
+    measure(
+      'hard spread broken',
+      'places',
+      each(({ unspread }) => unspread),
+      { limit: 0 },
+    ),
+  ];
+  const [first] = all;
   return {
     name: 'contention',
-    measures: [
-      measure(
-        'placements',
-        'a second',
-        each(({ placed, ms }) => (placed / ms) * 1000),
-      ),
-      measure(
-        'conflicts',
-        '% of proposals',
-        each(({ conflicts, proposed }) => (conflicts / proposed) * 100),
-        { limit: 2 },
-      ),
-      measure(
-        'CPU given out',
-        '%',
-        each(({ cpu }) => cpu),
-      ),
-      measure(
-        'memory given out',
-        '%',
-        each(({ memory }) => memory),
-      ),
-      measure(
-        'of the scarcer, in all',
-        '%',
-        each(({ cpu, memory }) => Math.max(cpu, memory)),
-        { least: 97 },
-      ),
-      measure('the same, one alone', '%', [alone(fleet)]),
-      measure(
-        'hosts over-committed',
-        'hosts',
-        each(({ overcommitted }) => overcommitted),
-        { limit: 0 },
-      ),
-      measure(
-        'addresses given out twice',
-        'addresses',
-        each(({ shared }) => shared),
-        { limit: 0 },
-      ),
-      measure(
-        'hard spread broken',
-        'places',
-        each(({ unspread }) => unspread),
-        { limit: 0 },
-      ),
-    ],
+    measures: [...measures, ...[...done].flatMap(([of, list]) => costs(of, list))],
     notes: [
-      `${String(SCHEDULERS)} processes; ${String(REPLICAS)} replicas wanted, ${String(done[0]?.placed ?? 0)} placed; conflicts: ${done[0]?.reasons ?? ''} (first round)`,
+      `${String(SCHEDULERS)} processes; ${String(REPLICAS)} replicas wanted, ${String(first?.placed ?? 0)} placed; conflicts: ${first?.reasons ?? ''} (first round)`,
+      'the last lines by how many schedulers work at once; the CPU of schedulers is that of all together',
     ],
   };
 }

@@ -19,14 +19,14 @@ export interface Layout {
   readonly strategy: 'spread' | 'pack';
   /** Whether every third App has hard limits of replicas on a host and in a rack. */
   readonly hard: boolean;
-  /** Owners of whom nothing is removed; `*` for a scheduler that knows a part of the Apps. */
-  readonly heldOwners?: readonly string[];
+  /** The level of all Apps; absent, they take turns. */
+  readonly level?: number;
   /** Times as many hosts, Apps and replicas; 1 when absent. */
   readonly scale?: number;
 }
 
-/** A fleet whose Apps ask for more than it has, so that it gets full although large replicas leave some over. */
-export const CROWDED: Layout = { fill: 1.03, strategy: 'spread', hard: true };
+/** A fleet whose Apps, all of one level, ask for more than it has, so that it gets full although large replicas leave some over. */
+export const CROWDED: Layout = { fill: 1.03, strategy: 'spread', hard: true, level: 2 };
 
 /** One with room, of any number of hosts. */
 export const IDLE: Layout = { fill: 0.67, strategy: 'spread', hard: false };
@@ -55,11 +55,11 @@ function resourcesOf(rank: number): AppSpec['resources'] {
   return resources(size * 2000, Math.round(size * 4096 * (rank % 3 === 0 ? 2.2 : 0.8)), 64);
 }
 
-function appOf(rank: number, replicas: number, hard: boolean): Partial<AppSpec> {
+function appOf(rank: number, replicas: number, { hard, level = rank % 4 }: Layout): Partial<AppSpec> {
   const limited = hard && rank % 3 === 1;
   return {
     replicas,
-    level: rank % 4,
+    level,
     network: `n${String(rank % NETWORKS)}`,
     resources: resourcesOf(rank),
     ...(limited ? { spread: { rack: Math.ceil((replicas * 2) / RACKS) + 1, host: 1 } } : {}),
@@ -70,11 +70,9 @@ function appOf(rank: number, replicas: number, hard: boolean): Partial<AppSpec> 
 const weightOf = (rack: number): number => (rack % 4 === 3 ? 2 : 1);
 
 /** The catalog and the first reports of 6,000 hosts in 60 racks behind 12 switches, with 150,000 replicas to place. Deterministic. */
-export function fabric({ fill, strategy, hard, heldOwners = [], scale = 1 }: Layout): {
-  readonly catalog: Catalog;
-  readonly reports: readonly Report[];
-} {
-  const apps = sizes(scale).map((size, rank) => [`a${String(rank)}`, appOf(rank, size, hard)] as const);
+export function fabric(layout: Layout): { readonly catalog: Catalog; readonly reports: readonly Report[] } {
+  const { fill, strategy, scale = 1 } = layout;
+  const apps = sizes(scale).map((size, rank) => [`a${String(rank)}`, appOf(rank, size, layout)] as const);
   const hosts: Record<string, NonNullable<Sketch['hosts']>[string]> = {};
   const weights = new Map<string, number>();
   for (let h = 0; h < HOSTS * scale; h += 1) {
@@ -102,7 +100,6 @@ export function fabric({ fill, strategy, hard, heldOwners = [], scale = 1 }: Lay
       hosts,
       zones: { main: { strategy } },
       networks: Object.fromEntries(networks) as NonNullable<Sketch['networks']>,
-      heldOwners,
     }),
     reports: [...weights].map(([name, weight]) =>
       reportOf(name, { cpu: unit.cpu * weight, memory: unit.memory * weight, pids: 1_000_000 }),

@@ -4,11 +4,10 @@ import type { Draining } from '../model/notice.ts';
 import { appOf } from '../model/replica.ts';
 import type { Placement } from '../model/replica.ts';
 import type { Proposal } from '../model/reservations.ts';
-import { inOrderOfNeed } from './affinity.ts';
-import { demandOf } from './group.ts';
 import { gangOf, settleGang } from './gang.ts';
 import { forgetProposals } from './hosts.ts';
 import type { Ground } from './ground.ts';
+import { inOrder } from './order.ts';
 import { noGrowth } from './reasons.ts';
 import { drainsOf } from './drain.ts';
 import { proposeAll, startRun } from './run.ts';
@@ -47,21 +46,11 @@ function inScope({ scope }: PlaceInput, app: string): boolean {
   return scope?.apps.has(app) ?? true;
 }
 
-/** Most critical level first, then the App whose replicas are largest, then by name; none before those that it is to be near to. */
-function inOrder({ input, table }: Run): readonly Resource<AppSpec>[] {
-  const sum = (column: Float64Array): number =>
-    Math.max(
-      1,
-      column.reduce((total, value) => total + value, 0),
-    );
-  const cpu = sum(table.all.cpu);
-  const memory = sum(table.all.memory);
-  const size = ({ spec }: Resource<AppSpec>): number => {
-    const demand = demandOf(spec);
-    return demand.cpu / cpu + demand.memory / memory;
-  };
-  const order = (a: Resource<AppSpec>, b: Resource<AppSpec>): number => size(b) - size(a) || (a.name < b.name ? -1 : 1);
-  return inOrderOfNeed(input.catalog.apps, order).filter(({ name }) => inScope(input, name));
+/** The Apps that are looked at, in the order in which they are placed. */
+function lookedAt({ input, table }: Run): readonly Resource<AppSpec>[] {
+  const sum = (column: Float64Array): number => column.reduce((total, value) => total + value, 0);
+  const room = { cpu: sum(table.all.cpu), memory: sum(table.all.memory) };
+  return inOrder(input.catalog.apps, room).filter(({ name }) => inScope(input, name));
 }
 
 /** A run just before the turn of an App, and before that of each of its replicas. */
@@ -127,7 +116,7 @@ function* pass(run: Run, apps: readonly Resource<AppSpec>[], pending: Pending): 
  * is at rest. Whoever asks for no more turns ends it there.
  */
 export function* turnsOf(run: Run): Generator<Turn, readonly Unplaceable[]> {
-  const apps = inOrder(run);
+  const apps = lookedAt(run);
   let last = yield* pass(run, apps, run.survey);
   while (last.freed && last.unplaceable.length > 0) last = yield* pass(run, apps, last.left);
   return last.unplaceable;
