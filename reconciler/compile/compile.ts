@@ -2,15 +2,17 @@ import type { Catalog } from '../model/catalog.ts';
 import type { SourceFile } from '../model/source.ts';
 import { addressShortages, danglingReferences, tooLarge, zoneRules } from './checks/apps.ts';
 import { companionClashes } from './checks/companions.ts';
-import { gangClashes } from './checks/gangs.ts';
+import { gangClashes, gangsAsked, incompleteGangs } from './checks/gangs.ts';
 import { machineClashes, zoneClashes } from './checks/hosts.ts';
 import { networkClashes } from './checks/networks.ts';
 import { tuningClashes } from './checks/tunings.ts';
 import { readFiles } from './documents.ts';
+import type { Reading } from './documents.ts';
 import type { ParseCache } from './file.ts';
 import { draftOf } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { excerpts, sorted } from './excerpts.ts';
+import type { ObjectId } from './tables.ts';
 
 /**
  * What the files of a revision say. All problems are in the catalog, and what is concerned by one is held as
@@ -24,7 +26,7 @@ export function compile(
 ): Catalog {
   const reading = readFiles(files, revision, cache);
   const draft = draftOf(reading, revision, previous);
-  check(draft, previous);
+  check(draft, reading, previous);
   const { tables } = draft;
   return {
     revision,
@@ -41,7 +43,7 @@ export function compile(
 }
 
 /** The checks between documents, each on what the ones before have left. */
-function check(draft: Draft, previous: Catalog | undefined): void {
+function check(draft: Draft, reading: Reading, previous: Catalog | undefined): void {
   const { tables } = draft;
   for (const clash of machineClashes(tables)) draft.clash(clash);
   for (const clash of zoneClashes(tables)) draft.clash(clash);
@@ -61,4 +63,19 @@ function check(draft: Draft, previous: Catalog | undefined): void {
   for (const clash of addressShortages(tables, (app) => previous?.apps.get(app)?.spec.replicas ?? 0))
     draft.clash(clash);
   for (const { app } of danglingReferences(tables)) draft.drop(app);
+  holdGangs(draft, gangsAsked(reading));
+}
+
+/** Gangs of which a member cannot be used stay as they were, or out: what was wrong was told already. What refers to them goes with them. */
+function holdGangs(draft: Draft, asked: ReadonlyMap<string, ReadonlySet<string>>): void {
+  const held = new Set<ObjectId>();
+  for (let more = true; more;) {
+    const ids = incompleteGangs(asked, draft.tables).filter((id) => !held.has(id));
+    for (const id of ids) {
+      draft.hold(id);
+      held.add(id);
+    }
+    for (const { app } of danglingReferences(draft.tables)) draft.drop(app);
+    more = ids.length > 0;
+  }
 }

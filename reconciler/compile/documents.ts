@@ -87,9 +87,11 @@ function tooMany(file: string): Reading {
   return { manifests: [], problems: [problem], broken: [{ path: file, claims: [{}] }], complete: false };
 }
 
-function claimOf({ kind, name, document }: Manifest): Claim {
+/** What a document says it is. */
+export function claimOf({ kind, name, document }: Manifest): Claim {
   const { owner } = document.metadata;
-  return { kind, name, ...(owner === undefined ? {} : { owner }) };
+  const gang = document.kind === 'App' ? document.spec.gang : undefined;
+  return { kind, name, ...(owner === undefined ? {} : { owner }), ...(gang === undefined ? {} : { gang }) };
 }
 
 function manifestOf(

@@ -24,6 +24,8 @@ export interface Claim {
   readonly kind?: string;
   readonly name?: string;
   readonly owner?: string;
+  /** Of an App: with whom it is placed. */
+  readonly gang?: string;
 }
 
 /** What can be said of a file by itself. Plain data, and independent of the file's name: kept by blob. */
@@ -87,10 +89,12 @@ function claimOf(value: unknown): Claim {
   const kind = member(value, 'kind');
   const name = member(metadata, 'name');
   const owner = member(metadata, 'owner');
+  const gang = member(member(value, 'spec'), 'gang');
   return {
     ...(typeof kind === 'string' ? { kind } : {}),
     ...(typeof name === 'string' ? { name } : {}),
     ...(typeof owner === 'string' ? { owner } : {}),
+    ...(typeof gang === 'string' ? { gang } : {}),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { AppSpec, Resource } from '../../model/catalog.ts';
+import { claimOf, type Reading } from '../documents.ts';
 import { byName, fieldOrigin, listed } from '../tables.ts';
-import type { Clash, Tables } from '../tables.ts';
+import type { Clash, ObjectId, Tables } from '../tables.ts';
 
 /** Most replicas that one step of the store places: it lets nobody else in meanwhile. */
 const MOST = 1000;
@@ -24,5 +25,22 @@ export function gangClashes(tables: Tables): readonly Clash[] {
       hint: `at most ${String(MOST)} can be placed together`,
       holds: apps.map(({ name }) => `App/${name}` as const),
     };
+  });
+}
+
+/** The Apps of each gang as the files say, those too that cannot be used. */
+export function gangsAsked({ manifests, broken }: Reading): ReadonlyMap<string, ReadonlySet<string>> {
+  const gangs = new Map<string, Set<string>>();
+  for (const { kind, name, gang } of [...manifests.map(claimOf), ...broken.flatMap(({ claims }) => claims)])
+    if (kind === 'App' && name !== undefined && gang !== undefined)
+      gangs.set(gang, (gangs.get(gang) ?? new Set()).add(name));
+  return gangs;
+}
+
+/** The sound members of gangs of which another cannot be used: without that they would be placed alone. */
+export function incompleteGangs(asked: ReadonlyMap<string, ReadonlySet<string>>, { App }: Tables): readonly ObjectId[] {
+  return [...asked].flatMap(([gang, names]) => {
+    const sound = [...names].filter((name) => App.get(name)?.spec.gang === gang);
+    return sound.length === names.size ? [] : sound.map((name) => `App/${name}` as const);
   });
 }

@@ -86,6 +86,62 @@ describe('a broken file', () => {
   });
 });
 
+describe('a gang with a member that cannot be used', () => {
+  const member = (name: string, more = ''): string =>
+    manifest('App', name, `{image: "a:1", zone: main, network: {name: net}, gang: train${more}}`);
+  const left = (files: Readonly<Record<string, string | undefined>>, previous?: Catalog): readonly string[] =>
+    [...after(files, previous).apps.keys()].sort();
+
+  it('is left out as a whole when it is new', () => {
+    assert.deepEqual(left({ 'a.yaml': member('a'), 'b.yaml': member('b') }), ['a', 'api', 'b', 'web']);
+    for (const broken of [
+      member('b', ', replica: 2'),
+      member('b', ', replicas: many'),
+      member('b').replace('name: net', 'name: gone'),
+    ]) {
+      const catalog = after({ 'a.yaml': member('a'), 'b.yaml': broken });
+      assert.deepEqual([...catalog.apps.keys()].sort(), ['api', 'web']);
+      assert.deepEqual(heldBy(catalog).objects, ['App/a', 'App/b']);
+      assert.equal(catalog.problems.length, 1, 'told once');
+    }
+  });
+
+  it('stays as it was when it was whole before', () => {
+    const whole = after({ 'a.yaml': member('a'), 'b.yaml': member('b') });
+    const catalog = after(
+      { 'a.yaml': member('a').replace('a:1', 'a:2'), 'b.yaml': member('b', ', replica: 2') },
+      whole,
+    );
+    assert.deepEqual(
+      ['a', 'b'].map((name) => catalog.apps.get(name)?.spec.image),
+      ['a:2', 'a:1'],
+      'b is there as it was: the gang is whole, and a goes on',
+    );
+    const third = {
+      'a.yaml': member('a').replace('a:1', 'a:2'),
+      'b.yaml': member('b'),
+      'c.yaml': member('c', ', replica: 2'),
+    };
+    assert.equal(
+      after(third, whole).apps.get('a')?.spec.image,
+      'a:1',
+      'one that joins and cannot be used holds the others',
+    );
+  });
+
+  it('takes those with it that must be near to it', () => {
+    const near = manifest(
+      'App',
+      'near',
+      '{image: "a:1", zone: main, network: {name: net}, affinity: [{app: a, within: rack, required: true}]}',
+    );
+    assert.deepEqual(left({ 'a.yaml': member('a'), 'b.yaml': member('b', ', replica: 2'), 'near.yaml': near }), [
+      'api',
+      'web',
+    ]);
+  });
+});
+
 describe('a problem between documents', () => {
   it('holds the objects that it concerns', () => {
     const moved = SOUND['apps/shop/web.yaml']?.replace('zone: main', 'zone: gone');
