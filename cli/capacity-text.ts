@@ -3,7 +3,7 @@ import type { FilterName } from '../reconciler/place/filters.ts';
 import type { Loss } from '../reconciler/place/losses.ts';
 import type { ScaleAnswer } from '../reconciler/place/scale.ts';
 import { amountOf, DIMENSIONS, told } from '../reconciler/model/demand.ts';
-import type { Dimension } from '../reconciler/model/demand.ts';
+import type { Demand, Dimension } from '../reconciler/model/demand.ts';
 import { formatCpu } from '../reconciler/model/units.ts';
 import { counted } from '../reconciler/model/words.ts';
 import type { Io } from './io.ts';
@@ -71,9 +71,19 @@ function lossRow(zone: string, loss: Loss): readonly string[] {
   ];
 }
 
-function networkRow({ network, total, owned, resting, left, leased }: NetworkCapacity): readonly string[] {
+function networkRow({ network, total, owned, resting, left, leased, ...at }: NetworkCapacity): readonly string[] {
   const part = leased === undefined ? '' : ` (${String(leased)} in blocks of Zones)`;
-  return [network, ...[total, owned, resting].map(String), `${String(left)}${part}`];
+  const room = (of: Demand | undefined): string =>
+    of ? `${amount('cpu', of.cpu)}, ${amount('memory', of.memory)}` : '-';
+  const largest = at.largest ? `${room(at.largest)} (${at.largest.host})` : '-';
+  return [
+    network,
+    ...[total, owned, resting].map(String),
+    `${String(left)}${part}`,
+    String(at.hosts),
+    room(at.free),
+    largest,
+  ];
 }
 
 function missingText({ missing }: ScaleAnswer): string {
@@ -116,7 +126,17 @@ export function capacityText(found: CapacityFound, io: Io): string {
   if (apps.length > 0) parts.push(table(['APP', 'ZONE', 'REPLICAS', 'MORE THAT FIT', 'THEN LACKS'], apps));
   const losses = zones.flatMap(({ zone, losses: all }) => all.map((loss) => lossRow(zone, loss)));
   if (losses.length > 0) parts.push(table(['WORST LOSS', 'ZONE', 'HOSTS', 'REPLICAS', 'WITHOUT A HOME'], losses));
-  parts.push(table(['NETWORK', 'ADDRESSES', 'OWNED', 'RESTING', 'LEFT'], networks.map(networkRow)));
+  const head = [
+    'NETWORK',
+    'ADDRESSES',
+    'OWNED',
+    'RESTING',
+    'LEFT',
+    'OPEN HOSTS',
+    'FREE CPU, MEMORY',
+    'LARGEST THAT FITS',
+  ];
+  parts.push(table(head, networks.map(networkRow)));
   const asked = new Set(scale.map(({ app }) => app));
   const others = homeless.filter((replica) => !asked.has(replica.slice(0, replica.lastIndexOf('-'))));
   const [first] = others;

@@ -1,3 +1,4 @@
+import { selects } from '../model/catalog.ts';
 import type { AppSpec, Resource } from '../model/catalog.ts';
 import { amountOf, demandFrom, NOTHING, plus } from '../model/demand.ts';
 import type { Demand } from '../model/demand.ts';
@@ -43,14 +44,23 @@ export interface ZoneCapacity {
   /** On open hosts. */
   readonly free: Demand;
   /** The largest replica that one host still takes; absent when no host is open. */
-  readonly largest?: Demand & { readonly host: string };
+  readonly largest?: Room;
   readonly apps: readonly Growth[];
   readonly losses: readonly Loss[];
 }
 
+/** What a host has left. */
+type Room = Demand & { readonly host: string };
+
 export interface NetworkCapacity extends Omit<PoolCount, 'elsewhere'> {
   readonly network: string;
   readonly left: number;
+  /** Hosts that it reaches and that are open, of whatever Zone. */
+  readonly hosts: number;
+  /** On these. */
+  readonly free: Demand;
+  /** The largest replica that one of them still takes; absent when there is none. */
+  readonly largest?: Room;
   /** Those of them that are in blocks which a Zone holds, where the Network leases blocks. */
   readonly leased?: number;
 }
@@ -88,6 +98,20 @@ function sizeIn(all: Demand): (demand: Demand) => number {
   return ({ cpu, memory }) => cpu / Math.max(1, all.cpu) + memory / Math.max(1, all.memory);
 }
 
+/** What hosts have left, in all and at most on one. */
+function roomIn(
+  at: Trial,
+  open: readonly HostRecord[],
+  size: (demand: Demand) => number,
+): Pick<ZoneCapacity, 'free' | 'largest'> {
+  const rooms = open.map((record): Room => ({ host: record.host, ...leftOf(at, record) }));
+  const largest = rooms.reduce<Room | undefined>(
+    (best, room) => (best && size(best) >= size(room) ? best : room),
+    undefined,
+  );
+  return { free: sum(rooms), ...(largest ? { largest } : {}) };
+}
+
 /** Filters that no room and no address would open. */
 const STATIC: ReadonlySet<FilterName> = new Set(['zone', 'level', 'closed', 'platform', 'labels', 'network']);
 
@@ -118,11 +142,6 @@ function zoneCapacity(at: Trial, zone: string, { apps: named }: CapacityQuestion
   const open = records.filter(({ state }) => state === 'open');
   const allocatable = sum(records.map((record) => record.allocatable));
   const size = sizeIn(allocatable);
-  const rooms = open.map((record) => ({ host: record.host, ...leftOf(at, record) }));
-  const largest = rooms.reduce<(typeof rooms)[number] | undefined>(
-    (best, room) => (best && size(best) >= size(room) ? best : room),
-    undefined,
-  );
   const apps = [...input.catalog.apps.values()]
     .filter(({ name, spec }) => spec.zone === zone && (named.length === 0 || named.includes(name)))
     .sort((a, b) => size(demandOf(b.spec)) - size(demandOf(a.spec)) || byName(a, b));
@@ -132,19 +151,22 @@ function zoneCapacity(at: Trial, zone: string, { apps: named }: CapacityQuestion
     closed: records.length - open.length,
     allocatable,
     used: sum(records.map(({ host }) => run.book.used(host))),
-    free: sum(rooms),
-    ...(largest ? { largest } : {}),
+    ...roomIn(at, open, size),
     apps: (named.length === 0 ? apps.slice(0, MOST_APPS) : apps).map((app) => growth(at, app)),
     losses: losses(at, zone),
   };
 }
 
-function networkCapacities({ input, run }: Trial): readonly NetworkCapacity[] {
+function networkCapacities(at: Trial): readonly NetworkCapacity[] {
+  const { input, run } = at;
   return [...input.catalog.networks.values()].sort(byName).map(({ name, spec }) => {
     const pool = addressPool({ name, network: spec, book: run.book, clock: input, zone: '' });
     const { elsewhere: leased, ...count } = pool.count();
     const left = count.total - count.owned - count.resting;
-    return { network: name, ...count, left, ...(leased === undefined ? {} : { leased }) };
+    const reached = input.hosts.filter(({ record, labels }) => record.state === 'open' && selects(spec.hosts, labels));
+    const open = reached.map(({ record }) => record);
+    const room = roomIn(at, open, sizeIn(sum(open.map(({ allocatable }) => allocatable))));
+    return { network: name, ...count, left, ...(leased === undefined ? {} : { leased }), hosts: open.length, ...room };
   });
 }
 

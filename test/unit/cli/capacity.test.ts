@@ -24,7 +24,10 @@ describe('capacity', () => {
     assert.match(out, /^ZONE +HOSTS +OF +ALLOCATABLE +USED +FREE +LARGEST REPLICA THAT FITS\nmain +1 +CPU /);
     assert.match(out, /\nAPP +ZONE +REPLICAS +MORE THAT FIT +THEN LACKS\n(?:\w+ +main +\d+ +\d+ +\w+\n){3}\n/);
     assert.match(out, /\nWORST LOSS .*\nhost h1 +main +1 +6 +6: api-0, api-1, web-0, …\nrack r1 .*\nswitch sw1 /);
-    assert.match(out, /\nNETWORK +ADDRESSES +OWNED +RESTING +LEFT\nback +254 +3 +0 +251\nfront +90 +3 +0 +87\n$/);
+    assert.match(
+      out,
+      /\nNETWORK +ADDRESSES +OWNED +RESTING +LEFT +OPEN HOSTS +FREE CPU, MEMORY +LARGEST THAT FITS\nback +254 +3 +0 +251 +\d+ .*\nfront +90 +3 +0 +87 +\d+ .*\n$/,
+    );
     assert.ok(out.split('\n').length < 25);
   });
 

@@ -91,13 +91,23 @@ describe('capacity', () => {
     );
   });
 
+  it('tells what is free, and the largest that fits, on the open hosts that a Network reaches', () => {
+    const networks = { net: {}, ssd: { vlan: 20, hosts: { matchLabels: { disk: 'ssd' } } } };
+    const hosts = { h1: {}, h2: { labels: { disk: 'ssd' } }, h3: { labels: { disk: 'ssd' }, schedulable: false } };
+    const apps = { web: { hosts: { matchLabels: { disk: 'ssd' } }, resources: resources(1500, 1024) } };
+    const [, ssd] = capacity(inputOf({ hosts, networks, apps }), { apps: [] }).networks;
+    assert.deepEqual([ssd?.hosts, ssd?.free.cpu, ssd?.free.memory, ssd?.largest?.host], [1, 2500, 3 * GI, 'h2']);
+  });
+
   it('counts the addresses of each Network', () => {
     const book = createBook();
     const networks = { net: { pool: [['10.1.0.10', '10.1.0.19']] as const }, other: { vlan: 20 } };
     step({ hosts: hostsOf(1), networks, apps: { web: { replicas: 3 } } }, { book });
     const sketch = { hosts: hostsOf(1), networks, apps: { web: { replicas: 2 } } };
     const told = capacity(inputOf(sketch, book), { apps: [] });
-    assert.deepEqual(told.networks[0], {
+    const [{ hosts, free, largest, ...first } = assert.fail()] = told.networks;
+    assert.deepEqual([hosts, free, largest], [1, told.zones[0]?.free, told.zones[0]?.largest]);
+    assert.deepEqual(first, {
       network: 'net',
       total: 10,
       owned: 2,
