@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Command } from 'commander';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import { storeOptions, storeUrl, type StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
@@ -13,10 +14,21 @@ interface Options extends StoreFlags {
 /** What the schema of a Host takes as a name. */
 const NAME = /^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/;
 
-/** `plumb host enroll NAME`: gives the agent of a host its identity. */
+/** `plumb host enroll NAME` and `plumb host revoke NAME`: give the agent of a host its identity, and take it away. */
 export async function hostCommand(argv: readonly string[], io: Io): Promise<number> {
-  const cmd = command('host', 'Give hosts of a fleet their identity.', 'plumb host enroll h1', io);
-  const enroll = command(
+  const [verb, ...rest] = argv;
+  if (verb === 'enroll') return enroll(rest, io);
+  if (verb === 'revoke') return revoke(rest, io);
+  if (verb === undefined)
+    throw new PlumbError('USAGE', 'plumb host enroll NAME or plumb host revoke NAME (plumb host --help explains)');
+  const cmd = command('host', 'Give hosts of a fleet their identity, and take it away.', 'plumb host enroll h1', io);
+  cmd.addCommand(enrolling(io).name('enroll')).addCommand(revoking(io).name('revoke'));
+  parse(cmd, argv);
+  return 0;
+}
+
+function enrolling(io: Io): Command {
+  const cmd = command(
     'host enroll',
     'Make the Redis user of a host, with least rights and a new password, and print what its agent is started with.',
     'plumb host enroll h1 --store redis://admin:SECRET@10.0.0.5\nplumb host enroll h1 --store redis://10.0.0.5 --print',
@@ -26,15 +38,33 @@ export async function hostCommand(argv: readonly string[], io: Io): Promise<numb
     .addOption(outputOption('text', 'json'))
     .option('--rotate', 'give a host that is enrolled already a new password; the old one ends at once')
     .option('--print', 'only print the line for an ACL file: Redis is not asked');
-  storeOptions(enroll);
-  if (argv[0] !== 'enroll') {
-    if (argv.length === 0) throw new PlumbError('USAGE', 'plumb host enroll NAME (plumb host --help explains)');
-    cmd.addCommand(enroll.name('enroll'));
-    parse(cmd, argv);
-    return 0;
-  }
-  const parsed = parse(enroll, argv.slice(1));
-  if (!parsed) return 0;
+  storeOptions(cmd);
+  return cmd;
+}
+
+function revoking(io: Io): Command {
+  const cmd = command(
+    'host revoke',
+    'Take the Redis user of a host away: its agent is cut off at once. What runs there goes on.',
+    'plumb host revoke h1 --store redis://admin:SECRET@10.0.0.5',
+    io,
+  )
+    .argument('<host>', 'name of the Host')
+    .addOption(outputOption('text', 'json'));
+  storeOptions(cmd);
+  return cmd;
+}
+
+/** The host that was named, and the store of its fleet. */
+interface Asked {
+  readonly host: string;
+  readonly url: string;
+  readonly options: Options;
+}
+
+function askedFor(cmd: Command, argv: readonly string[], io: Io): Asked | undefined {
+  const parsed = parse(cmd, argv);
+  if (!parsed) return undefined;
   const options = parsed.opts<Options>();
   const [host = ''] = parsed.args;
   if (!NAME.test(host))
@@ -45,6 +75,29 @@ export async function hostCommand(argv: readonly string[], io: Io): Promise<numb
   const url = storeUrl(options, io);
   if (url === undefined)
     throw new PlumbError('USAGE', 'which store? give --store redis://admin:SECRET@HOST:PORT, or set PLUMB_STORE');
+  return { host, url, options };
+}
+
+async function revoke(argv: readonly string[], io: Io): Promise<number> {
+  const asked = askedFor(revoking(io), argv, io);
+  if (!asked) return 0;
+  const { host, url, options } = asked;
+  const { agentUser, revokeAgent } = await import('../reconciler/store/redis/enroll.ts');
+  const user = agentUser(host);
+  const { unsaved } = await revokeAgent(url, host);
+  if (unsaved !== undefined)
+    io.err(`${user} is back when Redis restarts: it did not save its users (${unsaved}). Take it out of its aclfile\n`);
+  const saved = unsaved === undefined;
+  if (options.output === 'json')
+    io.out(`${JSON.stringify({ version: 1, host, user, revoked: true, saved }, null, 2)}\n`);
+  else io.out(`${user} may not sign in any more: ${host} is Lost in 8 s, and what runs there goes on\n`);
+  return saved ? 0 : 2;
+}
+
+async function enroll(argv: readonly string[], io: Io): Promise<number> {
+  const asked = askedFor(enrolling(io), argv, io);
+  if (!asked) return 0;
+  const { host, url, options } = asked;
   const fleet = options.fleet ?? io.env['PLUMB_FLEET'] ?? 'default';
   const { agentRules, agentUrl, agentUser, enrollAgent } = await import('../reconciler/store/redis/enroll.ts');
   const password = randomBytes(24).toString('hex');

@@ -221,6 +221,26 @@ describe('the users of examples/redis/users.acl', { skip: NO_REDIS }, () => {
     await assert.rejects(openRedis(own, { ...options, host: 'h7', writer: 'h7' }), refused);
   });
 
+  it('go with the host that is revoked, whose agent is cut off at once', async () => {
+    const url = `redis://admin:change-me-admin@127.0.0.1:${String(port)}`;
+    const { out } = await speak(hostCommand, folder, 'enroll', 'h9', '--store', url, '-o', 'json');
+    const { store: own } = JSON.parse(out) as { readonly store: string };
+    const signedIn = new Redis(own, { retryStrategy: null });
+    await signedIn.get('plumb:{default}:assignment:h9');
+    const ended = new Promise((resolve) => signedIn.once('end', resolve));
+    const said = await speak(hostCommand, folder, 'revoke', 'h9', '--store', url);
+    assert.deepEqual([said.code, said.err], [0, '']);
+    assert.match(said.out, /^agent-h9 may not sign in any more: h9 is Lost in 8 s/);
+    await ended;
+    const options = { clock: () => 1000, patience: { attempt: 500, total: 500 }, host: 'h9', writer: 'h9' };
+    await assert.rejects(openRedis(own, options), refused);
+    assert.doesNotMatch(readFileSync(join(folder, 'users.acl'), 'utf8'), /agent-h9/);
+    await assert.rejects(speak(hostCommand, folder, 'revoke', 'h9', '--store', url), {
+      code: 'USAGE',
+      message: /agent-h9 is not enrolled/,
+    });
+  });
+
   it('say when Redis does not keep who is enrolled, and what cannot be a host', async () => {
     const { port: plain } = await home.start();
     const argv = ['enroll', 'h8', '--store', `redis://127.0.0.1:${String(plain)}`];

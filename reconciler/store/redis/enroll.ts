@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Redis } from 'ioredis';
 import { PlumbError } from '../../model/errors.ts';
 import { connect } from './connect.ts';
 import { storeError } from './failures.ts';
@@ -44,22 +45,16 @@ export function agentUrl(url: string, host: string, password: string): string {
   return url.replace(/^(rediss?(?:\+[a-z]+)?:\/\/)(?:[^@]*@)?/, `$1${agentUser(host)}:${password}@`);
 }
 
-/** What became of an enrolment. */
-export interface Enrolled {
-  /** Why Redis forgets the user when it restarts; absent when it keeps it in its ACL file. */
+/** What became of a change of Redis's users. */
+interface Saved {
+  /** Why Redis has its users as they were when it restarts; absent when it keeps them in its ACL file. */
   readonly unsaved?: string;
 }
 
-/**
- * Makes the user; with `rotate` gives one that is there a new password, with which its agent has to be started again. Of a Cluster every
- * node is told. Throws USAGE when the user is there already, STORE_REFUSED, STORE_UNAVAILABLE.
- */
-export async function enrollAgent(
-  url: string,
-  host: string,
-  fleet: string,
-  { password, rotate }: { readonly password: string; readonly rotate: boolean },
-): Promise<Enrolled> {
+type Node = Pick<Redis, 'call'>;
+
+/** Lets an administrator work on all nodes of a Redis. Throws STORE_REFUSED, STORE_UNAVAILABLE. */
+async function onNodes(url: string, work: (nodes: readonly Node[]) => Promise<void>): Promise<Saved> {
   const target = parseTarget(url);
   const client = connect(target);
   try {
@@ -67,15 +62,7 @@ export async function enrollAgent(
       client.once('ready', resolve).once('error', reject);
     });
     const nodes = 'nodes' in client ? client.nodes('all') : [client];
-    const known = await Promise.all(nodes.map((node) => node.call('ACL', 'GETUSER', agentUser(host))));
-    if (!rotate && known.some((user) => user !== null))
-      throw new PlumbError(
-        'USAGE',
-        `${agentUser(host)} is enrolled already, and a new password locks its agent out until it is started with it: say --rotate if that is meant`,
-        { host },
-      );
-    for (const node of nodes)
-      await node.call('ACL', 'SETUSER', agentUser(host), 'reset', ...agentRules(host, fleet, password));
+    await work(nodes);
     try {
       for (const node of nodes) await node.call('ACL', 'SAVE');
       return {};
@@ -87,4 +74,41 @@ export async function enrollAgent(
   } finally {
     client.disconnect();
   }
+}
+
+async function isKnown(nodes: readonly Node[], user: string): Promise<boolean> {
+  const known = await Promise.all(nodes.map((node) => node.call('ACL', 'GETUSER', user)));
+  return known.some((found) => found !== null);
+}
+
+/**
+ * Makes the user; with `rotate` gives one that is there a new password, with which its agent has to be started again. Of a Cluster every
+ * node is told. Throws USAGE when the user is there already, STORE_REFUSED, STORE_UNAVAILABLE.
+ */
+export function enrollAgent(
+  url: string,
+  host: string,
+  fleet: string,
+  { password, rotate }: { readonly password: string; readonly rotate: boolean },
+): Promise<Saved> {
+  const user = agentUser(host);
+  return onNodes(url, async (nodes) => {
+    if (!rotate && (await isKnown(nodes, user)))
+      throw new PlumbError(
+        'USAGE',
+        `${user} is enrolled already, and a new password locks its agent out until it is started with it: say --rotate if that is meant`,
+        { host },
+      );
+    for (const node of nodes) await node.call('ACL', 'SETUSER', user, 'reset', ...agentRules(host, fleet, password));
+  });
+}
+
+/** Takes the user away, on every node of a Cluster: Redis ends its connections at once. Throws USAGE when there is none, STORE_REFUSED, STORE_UNAVAILABLE. */
+export function revokeAgent(url: string, host: string): Promise<Saved> {
+  const user = agentUser(host);
+  return onNodes(url, async (nodes) => {
+    if (!(await isKnown(nodes, user)))
+      throw new PlumbError('USAGE', `${user} is not enrolled, so there is nothing to revoke`, { host });
+    for (const node of nodes) await node.call('ACL', 'DELUSER', user);
+  });
 }
