@@ -23,16 +23,24 @@ export interface ApplyOptions {
   readonly concurrency?: number;
   /** A change whose dependencies are done waits for the rest of the wave before until none of it has ended for so many milliseconds. */
   readonly linger?: number;
+  /** So many new ports go on together while the wave before them still gets on. */
+  readonly together?: number;
 }
 
 /** Whether a started change ended well; absent until it has ended. */
 type Ends = Map<Ref, Promise<boolean>>;
 
+/** Milliseconds. */
+const LINGER = 5000;
+/** Ports that are wired in one transaction while sandboxes are still being made: as many of these as are made at a time. */
+const TOGETHER = 8;
+
 /**
  * Makes the changes of a plan, wave by wave. The barrier between waves is soft: a change whose own dependencies are done
  * waits for the others while they get on, but not once none of them has ended for `linger` (waves let a provider do many things in one transaction, yet one image that is
  * slow to pull must not hold up a host). A change whose dependency failed is skipped. What is new and starts after something
- * is made while that is still done: it begins with that one's wave, and its provider waits before the start.
+ * is made while that is still done: it begins with that one's wave, and its provider waits before the start. Of new ports so many go on together as soon as their
+ * sandboxes are there, so that Docker, the bridge and the namespaces are at work at the same time.
  */
 export async function applyPlan(plan: Plan, options: ApplyOptions): Promise<readonly Outcome[]> {
   const byName = new Map(options.providers.map((provider) => [provider.name, provider]));
@@ -43,39 +51,39 @@ export async function applyPlan(plan: Plan, options: ApplyOptions): Promise<read
   const barriers = new Map<Ref, Barrier>();
   let before: Barrier = { down: Promise.resolve(), moved: performance.now() };
   for (const wave of plan.waves) {
-    for (const { ref } of wave) barriers.set(ref, before);
     const next: Barrier = { down: before.down, moved: performance.now() };
+    const muster = musterOf(before, options);
     const started = wave.map((change) => {
       const late = change.verb === 'create' ? (options.startsAfter?.(change.ref) ?? []) : [];
       const early = options.dependsOn(change.ref).filter((ref) => !late.includes(ref));
-      const own = before;
-      const barrier = late.map((ref) => barriers.get(ref)).find((one) => one !== undefined) ?? own;
+      const barrier = late.map((ref) => barriers.get(ref)).find((one) => one !== undefined) ?? before;
+      barriers.set(change.ref, barrier);
       const ready = async (): Promise<void> => {
         const bad = await failedOf(options, ends, late);
         if (bad !== undefined) throw new PlumbError('CONFLICT', `${change.ref} does not start: ${bad} failed`);
-        // ports are wired together, a hundred in one transaction; containers start one by one
-        if (kindOf(change.ref) === 'port') await downOrIdle(own, options.linger ?? 5000);
+        // ports are wired together, many in one transaction; containers start one by one
+        if (kindOf(change.ref) === 'port') await muster();
       };
       const run = async (): Promise<Outcome> => {
         const bad = await failedOf(options, ends, early);
         if (bad !== undefined) return { change, result: 'skipped', error: `${bad} failed` };
-        await downOrIdle(barrier, options.linger ?? 5000);
+        await downOrIdle(barrier, options.linger ?? LINGER);
         const slot = slots.get(change.provider);
         const one = (): Promise<Outcome> => applyOne(change, byName.get(change.provider), ready, options);
         return slot ? slot(one) : one();
       };
-      const outcome = run().then(async (end) => {
-        await options.ended(end);
+      const ended = run().then((outcome) => {
         next.moved = performance.now();
-        return end;
+        return { outcome, told: options.ended(outcome) };
       });
       ends.set(
         change.ref,
-        outcome.then(({ result }) => result === 'done'),
+        ended.then(({ outcome }) => outcome.result === 'done'),
       );
-      return outcome;
+      // who depends on it does not wait until its end is on the disk
+      outcomes.push(ended.then(({ outcome, told }) => told.then(() => outcome)));
+      return ended;
     });
-    outcomes.push(...started);
     // an image may take minutes to pull: only its own containers wait for it
     next.down = Promise.all([before.down, ...started.filter((_, at) => kindOf(wave[at]?.ref ?? 'image/') !== 'image')]);
     before = next;
@@ -112,6 +120,20 @@ function downOrIdle(barrier: Barrier, ms: number): Promise<void> {
       resolve();
     });
   });
+}
+
+/** Lets those of a wave who come go on together: so many at once, or whoever is there once the barrier is down or stands still. */
+function musterOf(barrier: Barrier, { linger = LINGER, together = TOGETHER }: ApplyOptions): () => Promise<void> {
+  const waiting: (() => void)[] = [];
+  const go = (): void => {
+    for (const one of waiting.splice(0)) one();
+  };
+  return () =>
+    new Promise((resolve) => {
+      waiting.push(resolve);
+      if (waiting.length >= together) go();
+      else void downOrIdle(barrier, linger).then(go);
+    });
 }
 
 async function applyOne(

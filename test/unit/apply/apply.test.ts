@@ -120,6 +120,52 @@ describe('applyPlan', () => {
     const { log } = await run(changes, work, { startsAfter: () => ['sandbox/web-0'] });
     assert.ok(log.indexOf('wired') > Math.max(log.indexOf('done sandbox/web-0'), log.indexOf('done sandbox/web-1')));
   });
+  it(
+    'wires ports and starts containers while sandboxes are still made, so many ports at a time',
+    { timeout: 60_000 },
+    async () => {
+      const replicas = ['web-0', 'web-1', 'web-2', 'web-3'];
+      const changes = ['sandbox', 'port', 'container'].flatMap((kind) =>
+        replicas.map((name) => change(`${kind}/${name}`, 'create')),
+      );
+      let release = (): void => undefined;
+      const slow = new Promise<void>((resolve) => (release = resolve));
+      const made: string[] = [];
+      const work = async ({ ref }: Change, ctx: Context, log: string[]): Promise<void> => {
+        if (ref === 'sandbox/web-3') return slow; // ends only once two containers run
+        await ctx.ready?.();
+        if (ref === 'port/web-2')
+          assert.ok(made.includes('container/web-0'), 'a third port waits for a fourth, or for the wave');
+        log.push(`ready ${ref}`);
+        made.push(ref);
+        if (['container/web-0', 'container/web-1'].every((one) => made.includes(one))) release();
+      };
+      const partners = (kind: string, ref: Ref): readonly Ref[] => [`${kind}/${ref.slice(ref.indexOf('/') + 1)}`];
+      const after = (ref: Ref): readonly Ref[] =>
+        ref.startsWith('port/') ? partners('sandbox', ref) : ref.startsWith('container/') ? partners('port', ref) : [];
+      const dependsOn = (ref: Ref): readonly Ref[] =>
+        ref.startsWith('container/') ? [...partners('sandbox', ref), ...after(ref)] : after(ref);
+      const { outcomes, log } = await run(changes, work, {
+        startsAfter: after,
+        dependsOn,
+        together: 2,
+        linger: 300_000,
+      });
+      assert.ok(outcomes.every(({ result }) => result === 'done'));
+      assert.ok(log.indexOf('ready container/web-1') < log.indexOf('done sandbox/web-3'));
+    },
+  );
+  it('lets nobody wait until the end of what it depends on is written down', async () => {
+    let written = (): void => undefined;
+    const disk = new Promise<void>((resolve) => (written = resolve));
+    const work = ({ ref }: Change): Promise<void> => {
+      if (ref === 'port/web-0') written();
+      return Promise.resolve();
+    };
+    const ended = ({ change: { ref } }: Outcome): Promise<void> => (ref === 'sandbox/web-0' ? disk : ok());
+    const { outcomes } = await run(three, work, { ended });
+    assert.ok(outcomes.every(({ result }) => result === 'done'));
+  });
   it('takes nothing away for a new one before all is ready that this depends on', async () => {
     const { log } = await run(
       three.map((one) => ({ ...one, verb: 'replace' })),
