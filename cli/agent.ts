@@ -60,7 +60,7 @@ export async function agentCommand(argv: readonly string[], io: Io): Promise<num
         agent: { providers: runtime.providers, health: healthOf(runtime) },
         clock: Date.now,
         random: Math.random,
-        log: await operationalLog(options),
+        log: operationalLog(options),
       });
       far.onEmptied(() => {
         agent.resend();

@@ -66,7 +66,7 @@ export async function openMachine(
   const lock = await lockHost(runtime.key, { state });
   try {
     const store = await openEmbedded(state, { clock: Date.now });
-    const log = await operationalLog(flags);
+    const log = operationalLog(flags);
     const up = createUp({
       host: host.name,
       facts: { ...facts, capacity: { ...facts.capacity, ...host.spec.capacity } },

@@ -63,7 +63,7 @@ export async function controllerCommand(argv: readonly string[], io: Io): Promis
         journal,
         allowDeletions: options.allowDeletions === true,
         clock: Date.now,
-        log: await operationalLog(options),
+        log: operationalLog(options),
       });
       await serveView(`plumb controller ${name}`, controller, journal, socket, options, io);
     } finally {

@@ -37,7 +37,7 @@ export async function rehearse(
       }),
     clock: Date.now,
     random: Math.random,
-    log: await operationalLog(flags),
+    log: operationalLog(flags),
   });
   far.onEmptied(() => {
     rehearsal.resend();

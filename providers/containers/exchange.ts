@@ -1,5 +1,5 @@
 import type { Agent } from 'node:http';
-import { createRequire } from 'node:module';
+import Module, { createRequire } from 'node:module';
 import { inspect } from 'node:util';
 import type { DockerOptions } from 'dockerode';
 import { fieldsOf, textOf } from './wire.ts';
@@ -47,10 +47,25 @@ interface Modem {
   dial(options: object, done: (error: unknown, result: unknown) => void): void;
 }
 
-/** Loaded from where dockerode has it: the whole, with gRPC for sessions of BuildKit, takes twice as long to load. */
-const dockerode = createRequire(createRequire(import.meta.url).resolve('dockerode'));
+/**
+ * Loaded from where dockerode has it: the whole, with gRPC for sessions of BuildKit, takes twice as long to load. So does the modem with
+ * its way to a Docker by ssh, which is never taken here: what stands in its place refuses.
+ */
+function loadModem(): new (options: ModemOptions) => Modem {
+  const dockerode = createRequire(createRequire(import.meta.url).resolve('dockerode'));
+  const modem = createRequire(dockerode.resolve('docker-modem'));
+  const ssh = modem.resolve('./ssh');
+  const stub = new Module(ssh);
+  stub.loaded = true;
+  stub.exports = () => {
+    throw new TypeError('Docker is spoken to by its unix socket');
+  };
+  modem.cache[ssh] ??= stub;
+  return dockerode('docker-modem') as new (options: ModemOptions) => Modem;
+}
+
 type ModemOptions = Pick<DockerOptions, 'socketPath'> & { readonly agent: Agent };
-const Modem = dockerode('docker-modem') as new (options: ModemOptions) => Modem;
+const Modem = loadModem();
 
 /** Statuses that are answers; all others are refusals. */
 const ANSWERS = { 200: true, 201: true, 204: true, 304: true } as const;

@@ -15,6 +15,8 @@ export type Announce = (announcement: Announcement) => void;
 
 /** Milliseconds after the plugging. More than one second apart: Linux takes a new address of a neighbour only so often (locktime). */
 const DELAYS = [0, 1100, 2200, 4400] as const;
+/** Repetitions that are due within so many milliseconds go out in one run. */
+const TOGETHER = 250;
 
 function hex(bytes: readonly number[]): string {
   return bytes.map((byte) => byte.toString(16).padStart(2, '0')).join('');
@@ -48,8 +50,10 @@ export function systemAnnounce(exec: Exec, limit: number): Announce {
     return due.map(() => undefined);
   });
   return (announcement) => {
+    const now = performance.now();
     for (const delay of DELAYS) {
-      const timer = setTimeout(() => void send(announcement), delay);
+      const at = Math.ceil((now + delay) / TOGETHER) * TOGETHER;
+      const timer = setTimeout(() => void send(announcement), delay === 0 ? 0 : at - now);
       if (delay > 0) timer.unref();
     }
   };

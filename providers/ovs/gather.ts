@@ -7,9 +7,11 @@ interface Waiting<Item, Result> {
 /**
  * Lets many callers share runs of work that costs little more for many items than for one: items that arrive in the same turn,
  * or while a run is on, make up the next run. `work` gives one result an item, in order; what it throws, all of its callers get.
+ * With `linger` (milliseconds) a first item waits so long for others.
  */
 export function gathered<Item, Result>(
   work: (items: readonly Item[]) => Promise<readonly Result[]>,
+  linger = 0,
 ): (item: Item) => Promise<Result> {
   let queue: Waiting<Item, Result>[] = [];
   let busy = false;
@@ -36,6 +38,7 @@ export function gathered<Item, Result>(
   return (item) =>
     new Promise((resolve, reject) => {
       queue.push({ item, resolve, reject });
-      setImmediate(() => void drain());
+      if (linger === 0) setImmediate(() => void drain());
+      else if (queue.length === 1) setTimeout(() => void drain(), linger);
     });
 }

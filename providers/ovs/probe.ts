@@ -36,6 +36,8 @@ export type Probe = (
 const NOTES = 253;
 /** Above the flows of guarded ports, whose answers must be heard as well. */
 const PRIORITY = 2200;
+/** Milliseconds for which a question waits for others, to share a run with them. */
+const GATHERING = 10;
 /** Seconds after which Open vSwitch forgets what a probe left behind. */
 const FORGOTTEN = 10;
 /** What all probes' cookies begin with, and the rest of each is its own. */
@@ -127,7 +129,7 @@ export function systemProbe(exec: Exec, limit: number): Probe {
       const asker = askerOf(randomBytes(6));
       await ofctl(['bundle', bridge, '-'], `${questionLines(asker, questions).join('\n')}\n`);
       return questions.map(() => asker);
-    }),
+    }, GATHERING),
     hear: gathered(async (askers) => {
       const dump = await ofctl(['--no-names', 'dump-flows', bridge, `table=${String(NOTES)},cookie=${COOKIES}`]);
       const answers = answersOf(dump);

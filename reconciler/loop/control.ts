@@ -193,6 +193,11 @@ export function createControl(options: ControlOptions): Control {
     for (;;) {
       // a Report from before the kick may not know yet what is wrong
       const looked = agent === undefined || agent.lookedAt() >= since;
+      if (!looked && !agent.idle() && !signal.aborted) {
+        changedAt = clock();
+        await passed.next(AbortSignal.any([signal, AbortSignal.timeout(LOOKING)]));
+        continue;
+      }
       const seen = await sight();
       const now = statusOf(seen);
       const text = JSON.stringify(now.items) + now.sync;
