@@ -2,7 +2,7 @@ import type { Capacity, Growth, NetworkCapacity, ZoneCapacity } from '../reconci
 import type { FilterName } from '../reconciler/place/filters.ts';
 import type { Loss } from '../reconciler/place/losses.ts';
 import type { ScaleAnswer } from '../reconciler/place/scale.ts';
-import { amountOf, DIMENSIONS, told } from '../reconciler/model/demand.ts';
+import { amountOf, DIMENSIONS, nodeIn, told } from '../reconciler/model/demand.ts';
 import type { Demand, Dimension } from '../reconciler/model/demand.ts';
 import { formatCpu } from '../reconciler/model/units.ts';
 import { counted } from '../reconciler/model/words.ts';
@@ -16,19 +16,21 @@ export interface CapacityFound extends Capacity {
   readonly scale: readonly ScaleAnswer[];
 }
 
-const NAMES: Readonly<Record<Dimension, string>> = {
+const NAMES: Readonly<Partial<Record<Dimension, string>>> = {
   cpu: 'CPU',
   memory: 'memory',
   pids: 'processes',
   disk: 'disk',
   spindles: 'spindles',
 };
+const nameOf = (key: Dimension): string => NAMES[key] ?? `cores of node ${String(nodeIn(key))}`;
+
 const UNITS = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi'];
 
 /** With a decimal at most. What is there is rounded down, what is missing up. */
 function amount(key: Dimension, value: number, round: (value: number) => number = Math.floor): string {
   const short = (number: number): string => String(round(number * 10) / 10);
-  if (key === 'pids') return String(value);
+  if (key === 'pids' || nodeIn(key) !== undefined) return String(value);
   if (key === 'cpu' || key === 'spindles') return value < 10_000 ? formatCpu(value) : short(value / 1000);
   const power = Math.min(UNITS.length - 1, Math.floor(Math.log2(Math.max(1, value)) / 10));
   return `${short(value / 2 ** (10 * power))}${UNITS[power] ?? ''}`;
@@ -40,7 +42,7 @@ function zoneRows(zone: ZoneCapacity): readonly (readonly string[])[] {
   return told(zone.allocatable).map((key, at) => [
     at === 0 ? zone.zone : '',
     at === 0 ? count : '',
-    NAMES[key],
+    nameOf(key),
     amount(key, amountOf(zone.allocatable, key)),
     amount(key, amountOf(zone.used, key)),
     amount(key, amountOf(zone.free, key)),
@@ -89,7 +91,7 @@ function networkRow({ network, total, owned, resting, left, leased, ...at }: Net
 function missingText({ missing }: ScaleAnswer): string {
   const room = DIMENSIONS.flatMap((key) => {
     const lacks = missing[key];
-    return lacks === undefined ? [] : [`${amount(key, lacks, Math.ceil)} ${NAMES[key]}`];
+    return lacks === undefined ? [] : [`${amount(key, lacks, Math.ceil)} ${nameOf(key)}`];
   });
   const addresses =
     missing.addresses === undefined

@@ -41,6 +41,8 @@ export const NEXT_STEPS: Readonly<Record<ErrorCode, string>> = {
   UPLINK_REFUSED: "Move the address to the bridge's own port, or name another NIC as uplink.",
   KNOB_UNSUPPORTED: 'Load the module, or take the knob out of the Tuning for these hosts (`hosts.matchLabels`).',
   KNOB_REFUSED: 'Correct the value, or allow it where the host itself runs in a container.',
+  CORES_UNAVAILABLE:
+    '`/sys/devices/system/cpu/online` on that host shows which are there: bring cores back, or raise `reservedCores` of the Host so that fewer are given out.',
   ORIGINALS_CORRUPT:
     'Repair the JSON, or move the file away: the values that knobs have then count as their originals.',
   LAB_FAILED: 'The message names the host and the log to read. `plumb lab down` clears what is left, then try again.',

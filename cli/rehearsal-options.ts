@@ -43,7 +43,7 @@ export function rehearsalOptions(cmd: Command): void {
   option('failures', 'share', 'starts that end a few times before one holds');
   option('silent', 'share', 'hosts that fall silent within a minute');
   option('silence', 'range', 'how long they are silent');
-  option('capacity', 'size', 'cores and memory of each, where its Host document says nothing');
+  option('capacity', 'size', 'cores, all of one NUMA node, and memory of each, where its Host document says nothing');
   option('seed', 'number', 'with the same one the same starts fail');
   option('every', 'duration', 'how often is told how they do');
 }
@@ -94,7 +94,8 @@ function rangeOf(flag: keyof RehearsalFlags, text: string): readonly [number, nu
 function capacityOf(text: string): HostFacts['capacity'] {
   const [cpu = '', memory = '', ...more] = text.split(',');
   try {
-    const capacity = { cpu: parseCpu(cpu), memory: parseBytes(memory), pids: 32_768 };
+    const node0 = Math.floor(parseCpu(cpu) / 1000);
+    const capacity = { cpu: parseCpu(cpu), memory: parseBytes(memory), pids: 32_768, node0 };
     if (more.length === 0 && capacity.cpu > 0 && capacity.memory > 0) return capacity;
   } catch {
     // told below

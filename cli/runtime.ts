@@ -4,10 +4,12 @@ import type { HostFacts } from '../reconciler/model/replica.ts';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { cgroups } from '../providers/cgroups/index.ts';
+import { countsOf, topologyOf } from '../providers/cgroups/topology.ts';
 import { dockerClient } from '../providers/containers/client.ts';
 import { containers } from '../providers/containers/index.ts';
+import { cores } from '../providers/cgroups/cores.ts';
 import { tellSystemd } from '../providers/cgroups/systemd.ts';
-import { updateLimits } from '../providers/containers/limits.ts';
+import { updateCpuset, updateLimits } from '../providers/containers/limits.ts';
 import { facts } from '../providers/host/facts.ts';
 import { host } from '../providers/host/index.ts';
 import { ovs } from '../providers/ovs/index.ts';
@@ -42,6 +44,10 @@ export function dockerRuntime(flags: RuntimeFlags, state: string): Runtime {
       containers({ client }),
       ovs({ runDir: flags.ovsDir ?? '/run/openvswitch' }),
       cgroups({ updateLimits: (id, limits, signal) => updateLimits(client, id, limits, signal), tellSystemd }),
+      cores({
+        file: join(state, 'cores.json'),
+        tellDocker: (id, cpuset, signal) => updateCpuset(client, id, cpuset, signal),
+      }),
       host({ originalsFile: join(state, 'originals.json') }),
     ] as readonly Provider[],
     prober,
@@ -71,7 +77,7 @@ export function simulatedRuntime(state: string): Runtime {
 
 /** What this machine is. A simulated host needs no Linux: elsewhere it has a round size. */
 export async function factsOf(simulatedHost: boolean): Promise<HostFacts> {
-  if (!simulatedHost || process.platform === 'linux') return facts();
-  const capacity = { cpu: 4000, memory: 8 * 2 ** 30, pids: 32_768 };
+  if (!simulatedHost || process.platform === 'linux') return facts({ cores: () => countsOf(topologyOf()) });
+  const capacity = { cpu: 4000, memory: 8 * 2 ** 30, pids: 32_768, node0: 4 };
   return { hostname: hostname(), machineId: '', addresses: [], capacity, kernel: process.platform, cgroup: 'v2' };
 }

@@ -1,6 +1,6 @@
 import { suggestion } from '../reconciler/compile/suggest.ts';
 import { narrowed, type HostStatus, type Status } from '../reconciler/loop/status.ts';
-import { amountOf, NOTHING, plus, told } from '../reconciler/model/demand.ts';
+import { amountOf, nodeIn, NOTHING, plus, told } from '../reconciler/model/demand.ts';
 import type { Demand, Dimension } from '../reconciler/model/demand.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import { kindOf, nameOf } from '../reconciler/model/ref.ts';
@@ -66,7 +66,7 @@ export function sumOf(hosts: readonly HostStatus[], of: 'used' | 'allocatable'):
   return hosts.reduce((sum, host) => plus(sum, host[of]), NOTHING);
 }
 
-const TEXT: Readonly<Record<Dimension, (value: number) => string>> = {
+const TEXT: Readonly<Partial<Record<Dimension, (value: number) => string>>> = {
   cpu: formatCpu,
   memory: formatBytes,
   pids: String,
@@ -85,7 +85,10 @@ function hostLines(hosts: readonly HostStatus[]): readonly string[] {
   const who = only
     ? `host ${only.host} in zone ${only.zone}, rack ${only.rack}, switch ${only.switch}, ${only.lost ? 'lost' : only.state}`
     : `${counted(hosts.length, 'host')}${count(({ lost }) => lost === true, 'lost')}${count(({ state, lost }) => state === 'closed' && lost !== true, 'closed')}`;
-  const share = (key: Dimension): string =>
-    `${key} ${TEXT[key](amountOf(used, key))} of ${TEXT[key](amountOf(all, key))}`;
+  const share = (key: Dimension): string => {
+    const say = TEXT[key] ?? String;
+    const name = nodeIn(key) === undefined ? key : `cores of node ${String(nodeIn(key))}`;
+    return `${name} ${say(amountOf(used, key))} of ${say(amountOf(all, key))}`;
+  };
   return [`${who}; reserved: ${told(all).map(share).join(', ')}`];
 }

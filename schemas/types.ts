@@ -201,6 +201,10 @@ export interface App {
          */
         cores?: (number | string) & string;
         /**
+         * The cores are whole ones of one NUMA node that nobody else of the fleet runs on; cores is then a whole number, and there is no quota. Its memory comes from that node.
+         */
+        pinned?: boolean;
+        /**
          * Relative weight under contention.
          */
         shares?: number;
@@ -912,6 +916,10 @@ export interface Host {
        */
       switch?: string;
     };
+    /**
+     * Cores that are never pinned, those of the NUMA node with the lowest number first: for the system, and for what shares.
+     */
+    reservedCores?: number;
     /**
      * Overrides what the machine reports.
      */

@@ -13,7 +13,7 @@ import {
 } from './conversion.ts';
 
 /** A limit that the kernel keeps. */
-export type Field = Exclude<keyof Resources, 'cpu'>;
+export type Field = Exclude<keyof Resources, 'cpu' | 'pinned'>;
 
 /** What the kernel says, by file name. */
 export type Raw = Readonly<Record<string, string>>;

@@ -1,4 +1,5 @@
 import type { Change, Evidence, Known } from '../../reconciler/model/change.ts';
+import { CORES, cpusetOf } from '../../reconciler/model/cores.ts';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import { fingerprint } from '../../reconciler/model/fingerprint.ts';
 import type { Context } from '../../reconciler/model/provider.ts';
@@ -7,6 +8,7 @@ import { kindOf, nameOf, refOf } from '../../reconciler/model/ref.ts';
 import type {
   ContainerSpec,
   ContainerState,
+  CoresState,
   ImageSpec,
   ImageState,
   SandboxSpec,
@@ -15,6 +17,7 @@ import type {
 import type { DockerClient } from './client.ts';
 import type { Believing } from './deaths.ts';
 import type { Spec } from './diff.ts';
+import { updateCpuset } from './limits.ts';
 import { end, holderOf, make, parseStop, slots, start } from './life.ts';
 import type { Namespaces } from './namespaces.ts';
 import type { Observer } from './observe.ts';
@@ -223,6 +226,7 @@ async function applyContainer(
     const { exitCode: _code, endedAt: _at, lifeless: _lifeless, ...have } = change.have as ContainerState;
     const paused = have.status === 'paused';
     if (paused) await unpause(client, have.id, change.ref, ctx);
+    if (!paused) await settleCores(client, have.id, change.ref, ctx);
     const now = paused ? { status: 'running' } : await launch(have.id, change.ref, ctx.signal);
     const did = `${paused ? 'unpaused' : 'started'} ${have.id.slice(0, 12)} again`;
     return { did, observed: known(change.ref, { ...have, ...now }), facts: { container: have.id } };
@@ -241,6 +245,7 @@ async function applyContainer(
   const id = await slot(() => makeContainer(client, made, want.image, ctx));
   // killed here, it is found as created at the next start, and started
   await ctx.ready?.();
+  await settleCores(client, id, change.ref, ctx);
   const now = await launch(id, change.ref, ctx.signal);
   const state: ContainerState = {
     id,
@@ -252,6 +257,13 @@ async function applyContainer(
   };
   const facts = { container: id, image: image.id, ...(image.digest === undefined ? {} : { digest: image.digest }) };
   return { did: `started ${id.slice(0, 12)} of ${want.image}`, observed: known(change.ref, state), facts };
+}
+
+/** Where some have cores for themselves, nobody may begin on those of others. */
+async function settleCores(client: DockerClient, id: string, ref: Ref, ctx: Context): Promise<void> {
+  const cores = ctx.world.get(CORES);
+  if (cores?.known !== true) return;
+  await updateCpuset(client, id, cpusetOf(cores.state as CoresState, nameOf(ref)), ctx.signal);
 }
 
 async function makeContainer(

@@ -1,6 +1,8 @@
 import { readdir, readFile, stat, statfs } from 'node:fs/promises';
 import { machine as uname, networkInterfaces } from 'node:os';
 import { dirname, join } from 'node:path';
+import { NODES } from '../../reconciler/model/demand.ts';
+import type { Demand } from '../../reconciler/model/demand.ts';
 import type { HostFacts } from '../../reconciler/model/replica.ts';
 
 export interface FactsOptions {
@@ -12,6 +14,8 @@ export interface FactsOptions {
   readonly dataRoot?: string;
   /** As `uname -m` says it. */
   readonly machine?: string;
+  /** Cores of each NUMA node, by its number, that replicas may have for themselves; none if absent. */
+  readonly cores?: () => ReadonlyMap<number, number>;
   /** IPv4 addresses of the machine, loopback left out. */
   readonly addresses?: () => readonly string[];
 }
@@ -57,13 +61,22 @@ async function spindlesOf(sysRoot: string): Promise<number> {
   return disks.filter(Boolean).length;
 }
 
+function pinnable(cores: ReadonlyMap<number, number>): Partial<Demand> {
+  return Object.fromEntries(
+    NODES.flatMap((key, node) => {
+      const count = cores.get(node) ?? 0;
+      return count > 0 ? [[key, count]] : [];
+    }),
+  );
+}
+
 /**
  * What this machine is. Its capacity is the machine's, whatever limits the agent itself runs under: cpus from /proc/stat, MemTotal, the
- * lower of pid_max and threads-max, the file system of Docker's data, and its physical disks as spindles.
+ * lower of pid_max and threads-max, the file system of Docker's data, its physical disks as spindles, and the cores of its NUMA nodes.
  */
 export async function facts(options: FactsOptions = {}): Promise<HostFacts> {
   const { procRoot = '/proc', etcRoot = '/etc', cgroupRoot = '/sys/fs/cgroup', sysRoot = '/sys' } = options;
-  const { dataRoot = '/var/lib/docker', machine = uname(), addresses = ipv4 } = options;
+  const { dataRoot = '/var/lib/docker', machine = uname(), addresses = ipv4, cores } = options;
   const proc = (name: string): Promise<string> => readFile(join(procRoot, name), 'utf8');
   const [hostname, kernel, machineId, cpus, meminfo, pidMax, threadsMax, unified, disk, spindles] = await Promise.all([
     proc('sys/kernel/hostname'),
@@ -88,6 +101,7 @@ export async function facts(options: FactsOptions = {}): Promise<HostFacts> {
       pids: Math.min(Number(pidMax), Number(threadsMax)),
       disk,
       spindles: spindles * 1000,
+      ...pinnable(cores?.() ?? new Map<number, number>()),
     },
     kernel: kernel.trim(),
     cgroup: unified ? 'v2' : 'v1',

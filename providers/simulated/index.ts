@@ -41,6 +41,7 @@ const FAILURES: Readonly<Record<string, ErrorCode>> = {
   bridge: 'OVS_UNAVAILABLE',
   'ovs-config': 'OVS_UNAVAILABLE',
   cgroup: 'KNOB_REFUSED',
+  cores: 'CORES_UNAVAILABLE',
   sysctl: 'KNOB_REFUSED',
 };
 

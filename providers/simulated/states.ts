@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { allot, cpusetOf } from '../../reconciler/model/cores.ts';
 import { canonical, fingerprint } from '../../reconciler/model/fingerprint.ts';
 import type { Known } from '../../reconciler/model/change.ts';
 import { kindOf, nameOf, refOf, type Ref } from '../../reconciler/model/ref.ts';
@@ -6,6 +7,8 @@ import type {
   BridgeSpec,
   CgroupSpec,
   ContainerSpec,
+  CoresSpec,
+  CoresState,
   ImageSpec,
   OvsConfigSpec,
   PortSpec,
@@ -79,11 +82,36 @@ export function madeOf(
     }
     case 'cgroup':
       return limitsOf(want as CgroupSpec);
+    case 'cores': {
+      const before = look(ref)?.state as Partial<CoresState> | undefined;
+      const machine = machineFor(want as CoresSpec);
+      return {
+        ...machine,
+        given: allot(want as CoresSpec, { ...machine, given: before?.given ?? {}, held: {} }).given,
+      };
+    }
     default: {
       const { value } = want as SysctlSpec | OvsConfigSpec;
       return { value, wrote: value, original };
     }
   }
+}
+
+/** Nodes of a machine that never runs out of cores: each has more than is asked of it, under numbers that stay. */
+function machineFor({ pinned }: CoresSpec): Pick<CoresState, 'nodes' | 'memory'> {
+  const asked = new Map([[0, 0]]);
+  for (const { node, cores } of Object.values(pinned)) asked.set(node, (asked.get(node) ?? 0) + cores);
+  const nodes = [...asked].sort(([a], [b]) => a - b);
+  const size = (cores: number): number => 2 ** Math.ceil(Math.log2(Math.max(8, cores + 1)));
+  return {
+    nodes: Object.fromEntries(
+      nodes.map(([node, cores]) => [
+        String(node),
+        Array.from({ length: size(cores) }, (_, cpu) => String(1024 * node + cpu)),
+      ]),
+    ),
+    memory: nodes.map(([node]) => String(node)).join(','),
+  };
 }
 
 /** What a knob said before our first write; undefined: it was not set. */
@@ -117,6 +145,13 @@ export function shownOf(ref: Ref, state: State, look: Look, refs: () => readonly
       const name = nameOf(ref);
       const ports = refs().filter((other) => kindOf(other) === 'port' && look(other)?.state['bridge'] === name);
       return { made: true, foreign: [], ...state, sandboxes: ports.length };
+    }
+    case 'cores': {
+      const replicas = refs()
+        .filter((other) => kindOf(other) === 'container' && runs(other, look))
+        .map(nameOf);
+      const has = state as unknown as CoresState;
+      return { ...state, held: Object.fromEntries(replicas.map((replica) => [replica, cpusetOf(has, replica)])) };
     }
     case 'cgroup':
       return { unsupported: [], ...state, id: look(refOf('container', nameOf(ref)))?.state['id'] };

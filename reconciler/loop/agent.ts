@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../model/errors.ts';
+import { CORES } from '../model/cores.ts';
 import { fingerprint } from '../model/fingerprint.ts';
 import type { Observed, Outcome } from '../model/change.ts';
 import type { Provider } from '../model/provider.ts';
@@ -103,7 +104,9 @@ export function createAgent(options: AgentOptions): Agent {
       // many changes of one pass are looked at again together
       const later = Math.ceil((now + ECHO) / TOGETHER) * TOGETHER;
       queue.add(ref, isDown(state.world.get(ref)) ? now + 1 : later);
-      for (const next of followers(ref)) queue.add(next, kindOf(next) === 'cgroup' ? now : later);
+      for (const next of followers(ref))
+        if (next !== CORES) queue.add(next, kindOf(next) === 'cgroup' ? now : later);
+        else if (specs.has(CORES)) queue.add(CORES, now);
     } else if (outcome.result === 'conflict') queue.add(ref, now + ECHO / 10);
     else {
       const pause = state.pauses.get(ref);

@@ -1,4 +1,5 @@
 import type { Desired, Outcome } from '../model/change.ts';
+import { CORES } from '../model/cores.ts';
 import { fingerprint } from '../model/fingerprint.ts';
 import { nameOf, refOf, type Ref } from '../model/ref.ts';
 import type { Assignment } from '../model/replica.ts';
@@ -127,7 +128,7 @@ export function reasonOf(code: string): string {
 /** The refs to look at again after a change: itself, and what depends on it. */
 export function followers(ref: Ref): readonly Ref[] {
   const replica = nameOf(ref);
-  if (ref.startsWith('container/')) return [refOf('cgroup', replica)];
+  if (ref.startsWith('container/')) return [refOf('cgroup', replica), CORES];
   if (ref.startsWith('sandbox/')) return [refOf('port', replica), refOf('container', replica)];
   if (ref.startsWith('port/')) return [refOf('container', replica)];
   return [];

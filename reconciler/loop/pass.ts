@@ -48,7 +48,7 @@ export function runPass(deps: PassDeps, assignment: Assignment, specs: Specs, sc
       if (scope === undefined) state.seen = true;
       return scope;
     },
-    // an agent is told where its replicas go; cores, which it chooses itself, are for pinned Apps
+    // an agent is told where its replicas go; which cores pinned ones have follows from what it sees
     place: () => undefined,
     plan: (desired) =>
       planHost({

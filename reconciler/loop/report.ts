@@ -1,4 +1,5 @@
 import type { Limitation, Observed, Unknown } from '../model/change.ts';
+import { CORES } from '../model/cores.ts';
 import { fingerprintOf } from '../model/fingerprint.ts';
 import { formOf } from '../model/form.ts';
 import { PROTOCOL } from '../model/protocol.ts';
@@ -69,7 +70,7 @@ function replicaReport(input: ReportInput, replica: AssignedReplica): ReplicaRep
   const ready = serves(input, replica, container, health);
   // until it is as assigned, it is still what it was
   const incarnation = asAssigned(state, replica, MADE) ? incarnationOf(replica) : last?.incarnation;
-  const form = asAssigned(state, replica, HELD) ? formOf(replica) : last?.form;
+  const form = asAssigned(state, replica, HELD) && hasCores(state, replica) ? formOf(replica) : last?.form;
   const trouble = troubleOf(input, replica, container, health);
   const settlesAt = ready ? settledAt(replica, health) : 0;
   return {
@@ -110,6 +111,13 @@ function asAssigned({ settled, desired }: AgentState, { id }: AssignedReplica, k
     const want = desired.get(refOf(kind, id));
     return want !== undefined && settled.get(want.ref) === fingerprintOf(want.spec as object);
   });
+}
+
+/** The cores that it is to have for itself were last seen so. */
+function hasCores({ settled, desired }: AgentState, { id }: AssignedReplica): boolean {
+  const want = desired.get(CORES);
+  if (!want || !desired.get(refOf('container', id))?.dependsOn.includes(CORES)) return true;
+  return settled.get(CORES) === fingerprintOf(want.spec as object);
 }
 
 function phaseOf(
@@ -166,7 +174,8 @@ function troubleOf(
     return { reason: 'CrashLoop', message: `${how}, ${String(times)} times in a row` };
   }
   const refs = ['sandbox', 'port', 'container', 'cgroup'].map((kind) => refOf(kind, id));
-  for (const ref of [refOf('image', spec.image), ...refs]) {
+  const own = state.desired.get(refOf('container', id))?.dependsOn.includes(CORES) ? [CORES] : [];
+  for (const ref of [refOf('image', spec.image), ...own, ...refs]) {
     const failure: Failure | undefined = state.failures.get(ref);
     if (failure) return { reason: reasonOf(failure.code), message: failure.error };
   }

@@ -21,6 +21,8 @@ export interface FleetSpec {
 export interface Resources {
   /** Reserved, thousandths of a core. */
   readonly cpu: number;
+  /** These are whole cores of one NUMA node, which the replica has for itself. */
+  readonly pinned?: true;
   /** Weight; explicit, or 1024 a reserved core. */
   readonly shares: number;
   /** Most CPU time, thousandths of a core. */
@@ -165,6 +167,8 @@ export interface HostSpec {
     readonly switch?: string;
   };
   readonly capacity: Partial<Demand>;
+  /** Cores that nobody has for himself: those of the NUMA node with the lowest number first. */
+  readonly reservedCores: number;
   /** What one of its cores does, in cores of the machines by which Apps are measured. */
   readonly performance: number;
   readonly schedulable: boolean;

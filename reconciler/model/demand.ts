@@ -1,5 +1,11 @@
-/** What one replica takes from a host. */
-export interface Demand {
+/** So many NUMA nodes of a machine, from 0, have cores that can be pinned; those of further nodes are shared. */
+const MOST_NODES = 8;
+
+/** The whole cores of a NUMA node that replicas have to themselves. */
+type NodeDimension = `node${0 | 1 | 2 | 3 | 4 | 5 | 6 | 7}`;
+
+/** What one replica takes from a host. Of a node's cores it takes CPU as well. */
+export interface Demand extends Readonly<Partial<Record<NodeDimension, number>>> {
   /** Thousandths of a core. */
   readonly cpu: number;
   /** Bytes. */
@@ -14,11 +20,20 @@ export interface Demand {
 /** One of the things of which a host has so much and a replica takes so much. */
 export type Dimension = keyof Demand;
 
-/** All of them, in the order in which they are asked for. Another one is a line here, in Demand, in `eachDimension` and in `commit.lua`. */
-export const DIMENSIONS: readonly Dimension[] = ['cpu', 'memory', 'pids', 'disk', 'spindles'];
+/** Those of which a host has one number. */
+const PLAIN = ['cpu', 'memory', 'pids', 'disk', 'spindles'] as const satisfies readonly Dimension[];
+
+/** The cores of each NUMA node, by its number. */
+export const NODES: readonly NodeDimension[] = Array.from(
+  { length: MOST_NODES },
+  (_, node) => `node${String(node)}` as NodeDimension,
+);
+
+/** All of them, in the order in which they are asked for. Another one is a word here, in Demand and in `commit.lua`. */
+export const DIMENSIONS: readonly Dimension[] = [...PLAIN, ...NODES];
 
 /** Those that a demand may leave out. */
-const OPTIONAL = ['disk', 'spindles'] as const satisfies readonly Dimension[];
+const OPTIONAL: readonly Exclude<Dimension, 'cpu' | 'memory' | 'pids'>[] = ['disk', 'spindles', ...NODES];
 
 /** Nothing at all. */
 export const NOTHING: Demand = { cpu: 0, memory: 0, pids: 0 };
@@ -30,7 +45,25 @@ export function amountOf(demand: Demand, dimension: Dimension): number {
 
 /** Something for each of them. */
 export function eachDimension<T>(of: (dimension: Dimension) => T): Readonly<Record<Dimension, T>> {
-  return { cpu: of('cpu'), memory: of('memory'), pids: of('pids'), disk: of('disk'), spindles: of('spindles') };
+  return Object.fromEntries(DIMENSIONS.map((key) => [key, of(key)])) as Readonly<Record<Dimension, T>>;
+}
+
+/** The number of the NUMA node whose cores a dimension is; undefined of all others. */
+export function nodeIn(dimension: string): number | undefined {
+  const node = /^node([0-7])$/.exec(dimension)?.[1];
+  return node === undefined ? undefined : Number(node);
+}
+
+/** The cores of its own that a demand has, and their NUMA node; undefined without any. */
+export function pinnedIn(demand: Demand): { readonly node: number; readonly cores: number } | undefined {
+  const node = NODES.findIndex((key) => amountOf(demand, key) > 0);
+  const key = NODES[node];
+  return key === undefined ? undefined : { node, cores: amountOf(demand, key) };
+}
+
+/** The same without cores of its own. */
+export function unpinned(demand: Demand): Demand {
+  return demandFrom((key) => (nodeIn(key) === undefined ? amountOf(demand, key) : 0));
 }
 
 /** A demand of so much of each. Of the optional dimensions, none is not said. */

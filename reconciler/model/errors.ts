@@ -35,6 +35,7 @@ export const ERRORS = {
   // cgroups, host
   KNOB_UNSUPPORTED: { retry: false, title: 'The kernel has no such knob' },
   KNOB_REFUSED: { retry: true, title: 'The kernel refused the value' },
+  CORES_UNAVAILABLE: { retry: true, title: 'A NUMA node has too few cores that nobody has' },
   ORIGINALS_CORRUPT: { retry: false, title: 'The file of original values cannot be understood' },
   // lab
   LAB_FAILED: { retry: true, title: 'The lab could not be started or changed' },

@@ -133,12 +133,35 @@ export interface BridgeState {
   readonly uplinks: readonly string[];
 }
 
+/** CPUs and NUMA nodes with memory, as the kernel lists them: `0-3,8`. */
+export interface Cpuset {
+  readonly cpus: string;
+  readonly mems: string;
+}
+
+/** Which replicas of a host have cores of their own; all the others share the rest. */
+export interface CoresSpec {
+  /** By replica: so many CPUs of a NUMA node. */
+  readonly pinned: Readonly<Record<string, { readonly node: number; readonly cores: number }>>;
+  readonly shared: readonly string[];
+}
+export interface CoresState {
+  /** NUMA node → its cores that are online, each as the list of its CPUs: `{"0": ["0,16", "1,17"]}`. */
+  readonly nodes: Readonly<Record<string, readonly string[]>>;
+  /** The NUMA nodes that have memory. */
+  readonly memory: string;
+  /** The CPUs that were given to replicas for themselves, as they are remembered. */
+  readonly given: Readonly<Record<string, string>>;
+  /** What the kernel holds the container of each replica to that runs. */
+  readonly held: Readonly<Record<string, Cpuset>>;
+}
+
 /** What the kernel must hold a running container to. */
 export interface CgroupSpec extends Resources {
   readonly replica: string;
 }
 /** What the kernel says, converted to the spec's units. */
-export interface CgroupState extends Partial<Omit<Resources, 'cpu'>> {
+export interface CgroupState extends Partial<Omit<Resources, 'cpu' | 'pinned'>> {
   readonly id: string;
   /** Knobs that the kernel lacks for this container. */
   readonly unsupported: readonly string[];

@@ -1,6 +1,6 @@
 import { selects } from '../model/catalog.ts';
 import type { AppSpec, Catalog } from '../model/catalog.ts';
-import { DIMENSIONS } from '../model/demand.ts';
+import { DIMENSIONS, nodeIn } from '../model/demand.ts';
 import type { Dimension } from '../model/demand.ts';
 import { canonical } from '../model/fingerprint.ts';
 import { cellsOf, hostName } from './table.ts';
@@ -16,7 +16,8 @@ export type FilterName =
   | 'network'
   | 'affinity'
   | 'antiAffinity'
-  | Dimension
+  | Exclude<Dimension, `node${string}`>
+  | 'cores'
   | 'spread.switch'
   | 'spread.rack'
   | 'spread.host'
@@ -35,6 +36,11 @@ export interface Tally {
   list(): readonly Removal[];
 }
 
+/** The filter that a dimension makes: the cores of all NUMA nodes make one. */
+export function filterOf(dimension: Dimension): FilterName {
+  return nodeIn(dimension) === undefined ? (dimension as FilterName) : 'cores';
+}
+
 const ORDER: readonly FilterName[] = [
   'zone',
   'level',
@@ -44,7 +50,7 @@ const ORDER: readonly FilterName[] = [
   'network',
   'affinity',
   'antiAffinity',
-  ...DIMENSIONS,
+  ...new Set(DIMENSIONS.map(filterOf)),
   'spread.switch',
   'spread.rack',
   'spread.host',

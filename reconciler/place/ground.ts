@@ -195,7 +195,12 @@ function sameRules(a: Catalog, b: Catalog): boolean {
 function sameView(a: HostView | undefined, b: HostView | undefined): boolean {
   return (
     a === b ||
-    (a !== undefined && b !== undefined && a.lost === b.lost && a.platform === b.platform && same(a.labels, b.labels))
+    (a !== undefined &&
+      b !== undefined &&
+      a.lost === b.lost &&
+      a.platform === b.platform &&
+      a.worth === b.worth &&
+      same(a.labels, b.labels))
   );
 }
 

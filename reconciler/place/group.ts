@@ -1,9 +1,11 @@
 import type { AppSpec } from '../model/catalog.ts';
-import { amountOf, asked, demandFrom, DIMENSIONS } from '../model/demand.ts';
+import { amountOf, asked, demandFrom, DIMENSIONS, NODES } from '../model/demand.ts';
 import type { Demand } from '../model/demand.ts';
 import type { Placement } from '../model/replica.ts';
 import { ruleAgainst } from './affinity.ts';
 import type { Neighbourhood } from './affinity.ts';
+import { coresOf, cpuOf, nodeFor, onNode } from './cores.ts';
+import { filterOf } from './filters.ts';
 import type { FilterName } from './filters.ts';
 import { opened, packedFill } from './packing.ts';
 import type { Packing } from './packing.ts';
@@ -20,8 +22,11 @@ export interface Weights {
 
 /** One App while its replicas are being placed: the hosts that may take them, and how many each already has. */
 export interface Group {
+  /** Of cores that it has for itself, without what they take of a host: see `demandAt`. */
   readonly demand: Demand;
-  /** What there is of what it takes something of, by row, and how much a replica takes. */
+  /** How many cores a replica has for itself; 0 when it shares. */
+  readonly cores: number;
+  /** What there is of what it takes something of, by row, and how much a replica takes; without the CPU of pinned cores. */
   readonly asks: readonly { readonly free: Float64Array; readonly amount: number }[];
   /** How many replicas it is to have. */
   readonly replicas: number;
@@ -55,16 +60,40 @@ function add(column: Float64Array | Int32Array, row: number, value: number): voi
   column[row] = at(column, row) + value;
 }
 
-/** How many replicas of this demand an empty host could take, in parts too, so that all are weighted alike; 0 if not one. */
-function slots(table: HostTable, row: number, demand: Demand): number {
+/** What a replica takes of the host in a row: pinned cores are of the node that suits best. */
+export function demandAt(table: HostTable, { demand, cores }: Pick<Group, 'demand' | 'cores'>, row: number): Demand {
+  if (cores === 0) return demand;
+  const node = nodeFor((each) => at(table.free[NODES[each] ?? 'node0'], row), cores);
+  return onNode(demand, cores, node, at(table.worth, row));
+}
+
+/** The CPU among it. */
+function cpuAt(table: HostTable, { demand, cores }: Pick<Group, 'demand' | 'cores'>, row: number): number {
+  return cores === 0 ? demand.cpu : cpuOf(cores, at(table.worth, row));
+}
+
+/** What a replica asks for: its demand, and cores for itself. */
+type Asked = Pick<Group, 'demand' | 'cores'>;
+
+/** How many replicas that ask for this an empty host could take, in parts too, so that all are weighted alike; 0 if not one. */
+function slots(table: HostTable, row: number, ask: Asked): number {
+  const { demand, cores } = ask;
   let most = Infinity;
-  for (const key of asked(demand)) most = Math.min(most, at(table.all[key], row) / amountOf(demand, key));
+  for (const key of asked(demand)) {
+    const each = key === 'cpu' ? cpuAt(table, ask, row) : amountOf(demand, key);
+    most = Math.min(most, at(table.all[key], row) / each);
+  }
+  if (cores > 0)
+    most = Math.min(
+      most,
+      NODES.reduce((sum, node) => sum + Math.floor(at(table.all[node], row) / cores), 0),
+    );
   if (most === Infinity) return 1;
   return most < 1 ? 0 : most;
 }
 
-/** The weights of these rows for a demand. */
-export function weightsOf(table: HostTable, rows: Int32Array, demand: Demand): Weights {
+/** The weights of these rows for what a replica asks for. */
+export function weightsOf(table: HostTable, rows: Int32Array, ask: Asked): Weights {
   let all = 0;
   const weights = {
     switch: new Float64Array(table.switches),
@@ -72,7 +101,7 @@ export function weightsOf(table: HostTable, rows: Int32Array, demand: Demand): W
     host: new Float64Array(table.views.length),
   };
   for (const row of rows) {
-    const weight = slots(table, row, demand);
+    const weight = slots(table, row, ask);
     weights.host[row] = weight;
     add(weights.rack, at(table.rackOf, row), weight);
     add(weights.switch, at(table.switchOf, row), weight);
@@ -96,9 +125,12 @@ export function groupOf(table: HostTable, app: AppSpec, footing: Footing, placed
   const { spread } = app;
   const { weights, pack } = footing;
   const demand = demandOf(app);
+  const cores = coresOf(app);
+  const plain = asked(demand).filter((key) => cores === 0 || key !== 'cpu');
   const group: Group = {
     demand,
-    asks: asked(demand).map((key) => ({ free: table.free[key], amount: amountOf(demand, key) })),
+    cores,
+    asks: plain.map((key) => ({ free: table.free[key], amount: amountOf(demand, key) })),
     replicas: app.replicas,
     ...footing,
     bests: new Int32Array(table.cells).fill(UNKNOWN),
@@ -169,20 +201,27 @@ export function forgetBest({ cellOf }: HostTable, { bests }: Group, row: number)
 /** The first filter that removes a candidate as things stand now. */
 export function obstacle(table: HostTable, group: Group, row: number): FilterName | undefined {
   const { free, switchOf, rackOf } = table;
-  const { demand, limits } = group;
+  const { limits } = group;
+  const demand = demandAt(table, group, row);
   const against = ruleAgainst(group.around, row);
   if (against) return against.apart ? 'antiAffinity' : 'affinity';
   const lacking = DIMENSIONS.find((key) => at(free[key], row) < amountOf(demand, key));
-  if (lacking) return lacking;
+  if (lacking) return filterOf(lacking);
   if (at(group.onSwitch, at(switchOf, row)) >= limits.switch) return 'spread.switch';
   if (at(group.inRack, at(rackOf, row)) >= limits.rack) return 'spread.rack';
   if (at(group.onHost, row) >= limits.host) return 'spread.host';
   return undefined;
 }
 
+function hasCores({ free, worth }: HostTable, { cores }: Group, row: number): boolean {
+  return at(free.cpu, row) >= cpuOf(cores, at(worth, row)) && NODES.some((node) => at(free[node], row) >= cores);
+}
+
 /** The part of it that the host alone decides. */
-function hasRoom({ asks, limits, onHost, around }: Group, row: number): boolean {
+function hasRoom(table: HostTable, group: Group, row: number): boolean {
+  const { asks, limits, onHost, around } = group;
   if (around !== undefined && around.barredBy[row] !== 0) return false;
+  if (group.cores > 0 && !hasCores(table, group, row)) return false;
   for (const { free, amount } of asks) if (at(free, row) < amount) return false;
   return at(onHost, row) < limits.host;
 }
@@ -215,10 +254,12 @@ export function scoreOf(table: HostTable, group: Group, row: number): Score {
  * How full a host would be with one replica more: the larger share of CPU and memory; when packing, how bad it is for that. More
  * than that where another scheduler comes first.
  */
-function fillOf(table: HostTable, { demand, pack }: Pick<Group, 'demand' | 'pack'>, row: number): number {
+function fillOf(table: HostTable, group: Pick<Group, 'demand' | 'cores' | 'pack'>, row: number): number {
+  const { demand, pack } = group;
+  const cpuOfOne = cpuAt(table, group, row);
   const { all, free, part, aside } = table;
-  if (pack) return packedFill(table, pack, demand, row) + (aside[row] ?? 0);
-  const cpu = (at(all.cpu, row) - at(free.cpu, row) + demand.cpu) * at(part.cpu, row);
+  if (pack) return packedFill(table, pack, cpuOfOne, demand.memory, row) + (aside[row] ?? 0);
+  const cpu = (at(all.cpu, row) - at(free.cpu, row) + cpuOfOne) * at(part.cpu, row);
   const memory = (at(all.memory, row) - at(free.memory, row) + demand.memory) * at(part.memory, row);
   return (cpu > memory ? cpu : memory) + (aside[row] ?? 0);
 }
@@ -242,7 +283,7 @@ function bestIn(table: HostTable, group: Group, { rows }: Cell): number {
     const load = at(hostLoad, row);
     if (lacks === unmet && load > onHost) continue;
     const fill = fillOf(table, group, row);
-    if ((lacks === unmet && load === onHost && fill >= least) || !hasRoom(group, row)) continue;
+    if ((lacks === unmet && load === onHost && fill >= least) || !hasRoom(table, group, row)) continue;
     unmet = lacks;
     onHost = load;
     least = fill;

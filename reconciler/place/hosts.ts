@@ -2,7 +2,7 @@ import type { Labels } from '../../schemas/types.ts';
 import type { Book } from '../model/book.ts';
 import { selects } from '../model/catalog.ts';
 import type { Catalog, HostSpec, Resource, ZoneSpec } from '../model/catalog.ts';
-import { amountOf, demandFrom, NOTHING } from '../model/demand.ts';
+import { amountOf, demandFrom, NODES, NOTHING } from '../model/demand.ts';
 import type { Demand } from '../model/demand.ts';
 import { canonical } from '../model/fingerprint.ts';
 import { UNKNOWN_FACTS } from '../model/protocol.ts';
@@ -17,6 +17,8 @@ export interface HostView {
   readonly platform?: string;
   /** It is not heard of. */
   readonly lost?: true;
+  /** What may be promised of one of its cores, in cores of the machines by which Apps are measured: overcommit × performance. Absent is 1. */
+  readonly worth?: number;
 }
 
 function zoneOf(host: Resource<HostSpec>, zones: readonly Resource<ZoneSpec>[]): Resource<ZoneSpec> | undefined {
@@ -51,6 +53,19 @@ export function allocatable(
   });
 }
 
+/** What a machine has, without the cores that are kept from being pinned: of the NUMA node with the lowest number first. */
+function pinnable(capacity: Demand, reserved: number): Demand {
+  let left = reserved;
+  const cores: Record<string, number> = {};
+  for (const node of NODES) {
+    const there = amountOf(capacity, node);
+    const kept = Math.min(left, there);
+    left -= kept;
+    if (there > 0) cores[node] = there - kept;
+  }
+  return { ...capacity, ...cores };
+}
+
 /**
  * A Host of the catalog as it can be placed on, if it is in a Zone and its machine has reported, now or (when its report is
  * lost) before. One that is lost takes nothing new. A host without rack or switch is its own, so that spreading still works.
@@ -68,20 +83,21 @@ export function hostView(
   const isLost = notHeard || isStrange;
   const { capacity: reported, platform } = isStrange ? {} : (facts ?? {});
   if (!zone || (!reported && !before)) return undefined;
-  const { capacity, topology, schedulable, drain, performance } = host.spec;
+  const { capacity, topology, schedulable, drain, performance, reservedCores } = host.spec;
+  const worth = (zone.spec.overcommit.cpu ?? 1) * performance;
   const record: HostRecord = {
     host: host.name,
     zone: zone.name,
     state: schedulable && !drain && !isLost ? 'open' : 'closed',
     epoch: before?.epoch ?? 1,
     allocatable: reported
-      ? allocatable({ ...reported, ...capacity }, zone.spec, performance)
+      ? allocatable(pinnable({ ...reported, ...capacity }, reservedCores), zone.spec, performance)
       : (before?.allocatable ?? NOTHING),
     rack: topology.rack ?? host.name,
     switch: topology.switch ?? host.name,
   };
   const is = platform === undefined ? {} : { platform };
-  return { record, labels: host.labels, ...is, ...(isLost ? { lost: true } : {}) };
+  return { record, labels: host.labels, ...is, ...(isLost ? { lost: true } : {}), ...(worth === 1 ? {} : { worth }) };
 }
 
 /** The hosts that can be placed on, by name. */

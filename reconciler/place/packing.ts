@@ -92,7 +92,7 @@ const UNUSED = 1000;
  * anything on it only where those in use have too little left for all that is wanted. After the norm-based heuristics of Panigrahy,
  * Talwar, Uyeda and Wieder, "Heuristics for Vector Bin Packing" (2011), with the shapes that are wanted known.
  */
-export function packedFill(table: HostTable, packing: Packing, { cpu, memory }: Amount, row: number): number {
+export function packedFill(table: HostTable, packing: Packing, cpu: number, memory: number, row: number): number {
   const { mix } = packing;
   const { all, free } = table;
   const usable = Math.min(at(all.cpu, row), at(all.memory, row) / mix.ratio);

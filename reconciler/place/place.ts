@@ -12,7 +12,7 @@ import { noGrowth } from './reasons.ts';
 import { drainsOf } from './drain.ts';
 import { proposeAll, startRun } from './run.ts';
 import type { Run, Unplaceable } from './run.ts';
-import { resize, settleApp } from './seat.ts';
+import { grown, resize, settleApp } from './seat.ts';
 import type { Settled } from './seat.ts';
 import { wordsOf } from './survey.ts';
 import type { Misplaced, PlaceInput, Survey, Wish } from './survey.ts';
@@ -66,7 +66,8 @@ interface Pass {
   readonly freed: boolean;
 }
 
-function resizePass(run: Run, { resizes }: Pending): Pick<Pass, 'freed' | 'unplaceable'> & { left: Survey['resizes'] } {
+function resizePass(run: Run, pending: Pending): Pick<Pass, 'freed' | 'unplaceable'> & { left: Survey['resizes'] } {
+  const resizes = pending.resizes.map((item) => ({ ...item, demand: grown(run, item) }));
   const left = resizes.filter(({ placement, demand }) => !resize(run, placement, demand));
   const freed = resizes.some(
     (item) =>

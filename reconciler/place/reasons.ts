@@ -1,15 +1,16 @@
 import type { Book } from '../model/book.ts';
 import type { AppSpec, Catalog, Resource } from '../model/catalog.ts';
-import { amountOf, DIMENSIONS, NOTHING } from '../model/demand.ts';
+import { amountOf, DIMENSIONS, nodeIn, NOTHING } from '../model/demand.ts';
 import type { Demand, Dimension } from '../model/demand.ts';
 import type { Placement } from '../model/replica.ts';
 import { formatBytes, formatCpu } from '../model/units.ts';
+import { counted } from '../model/words.ts';
 import { ruleAgainst, ruleText } from './affinity.ts';
 import type { Rule } from './affinity.ts';
 import type { PoolCount } from './addresses.ts';
-import { tally } from './filters.ts';
+import { filterOf, tally } from './filters.ts';
 import type { FilterName, Removal } from './filters.ts';
-import { obstacle } from './group.ts';
+import { demandAt, obstacle } from './group.ts';
 import type { Group } from './group.ts';
 import { hostName } from './table.ts';
 import type { HostTable } from './table.ts';
@@ -40,6 +41,7 @@ const WORDS: Readonly<Record<FilterName, (app: AppSpec, rules: readonly Rule[]) 
   pids: () => 'too few processes left',
   disk: () => 'too little disk left',
   spindles: () => 'too few spindles left',
+  cores: ({ resources }) => `without ${String(resources.cpu / 1000)} cores left on a NUMA node`,
   'spread.switch': ({ spread }) => `spread.switch ${String(spread.switch)} reached`,
   'spread.rack': ({ spread }) => `spread.rack ${String(spread.rack)} reached`,
   'spread.host': ({ spread }) => `spread.host ${String(spread.host)} reached`,
@@ -73,6 +75,8 @@ function amount(key: Dimension, value: number): string {
       return `${formatCpu(value)} spindles`;
     case 'pids':
       return `${String(value)} processes`;
+    default:
+      return `${counted(value, 'core')} of NUMA node ${String(nodeIn(key))}`;
   }
 }
 
@@ -87,13 +91,15 @@ export function removalsNow(table: HostTable, group: Group, before: readonly Rem
 }
 
 /** What a host lacks for one more replica, as parts of what the replica asks for; 0 when it has the room. */
-function shortfall(table: HostTable, { demand }: Group, row: number): number {
+function shortfall(table: HostTable, group: Group, row: number): number {
+  const demand = demandAt(table, group, row);
   const lack = (key: Dimension): number =>
     Math.max(0, amountOf(demand, key) - (table.free[key][row] ?? 0)) / Math.max(1, amountOf(demand, key));
   return DIMENSIONS.reduce((sum, key) => sum + lack(key), 0);
 }
 
-function lacking(table: HostTable, { demand }: Group, row: number): string {
+function lacking(table: HostTable, group: Group, row: number): string {
+  const demand = demandAt(table, group, row);
   const missing = (key: Dimension): number => amountOf(demand, key) - (table.free[key][row] ?? 0);
   return DIMENSIONS.filter((key) => missing(key) > 0)
     .map((key) => `${amount(key, missing(key))} (wants ${amount(key, amountOf(demand, key))})`)
@@ -170,7 +176,7 @@ export function noGrowth(
   const key = DIMENSIONS.find((name) => amountOf(want, name) > Math.max(amountOf(have, name), left(name)));
   const there = key === undefined || !record ? '' : `, ${amount(key, left(key))} there for it`;
   const asks = key === undefined ? '' : ` (${amount(key, amountOf(want, key))} wanted${there})`;
-  const reasons = key === undefined ? [] : [{ filter: key, removed: 1, example: host }];
+  const reasons = key === undefined ? [] : [{ filter: filterOf(key), removed: 1, example: host }];
   return {
     replica,
     app,

@@ -2,7 +2,6 @@ import { createBook, draftOf } from '../model/book.ts';
 import type { Book } from '../model/book.ts';
 import type { AppSpec, Resource } from '../model/catalog.ts';
 import { amountOf, DIMENSIONS } from '../model/demand.ts';
-import type { Demand } from '../model/demand.ts';
 import { decideOne } from '../model/decide.ts';
 import type { Disruption } from '../model/disruption.ts';
 import type { Placement } from '../model/replica.ts';
@@ -12,6 +11,7 @@ import type { Rule } from './affinity.ts';
 import type { Candidates, Removal } from './filters.ts';
 import { groundOver, inverse, tentatively } from './ground.ts';
 import type { Ground } from './ground.ts';
+import { coresOf } from './cores.ts';
 import { demandOf, groupOf, weightsOf } from './group.ts';
 import type { Group, Weights } from './group.ts';
 import { hostProposals } from './hosts.ts';
@@ -158,11 +158,11 @@ export function startRun(input: PlaceInput, kept?: Ground): Run {
   return run;
 }
 
-function weightsIn({ table, weights }: Run, candidates: Candidates, demand: Demand): Weights {
+function weightsIn({ table, weights }: Run, candidates: Candidates, ask: Pick<Group, 'demand' | 'cores'>): Weights {
   const sizes = weights.get(candidates) ?? new Map<string, Weights>();
   weights.set(candidates, sizes);
-  const key = DIMENSIONS.map((dimension) => amountOf(demand, dimension)).join(' ');
-  const known = sizes.get(key) ?? weightsOf(table, candidates.rows, demand);
+  const key = [ask.cores, ...DIMENSIONS.map((dimension) => amountOf(ask.demand, dimension))].join(' ');
+  const known = sizes.get(key) ?? weightsOf(table, candidates.rows, ask);
   sizes.set(key, known);
   return known;
 }
@@ -174,13 +174,14 @@ export function groupIn(run: Run, app: Resource<AppSpec>): Group {
   const candidates = run.candidates(app.spec);
   const { rows, cells } = candidates;
   const around = neighbourhood(table, book, rows, run.rules(app.name));
+  const ask = { demand: demandOf(app.spec), cores: coresOf(app.spec) };
   const weights = around
     ? weightsOf(
         table,
         rows.filter((row) => around.barredBy[row] === 0),
-        demandOf(app.spec),
+        ask,
       )
-    : weightsIn(run, candidates, demandOf(app.spec));
+    : weightsIn(run, candidates, ask);
   const { zone } = app.spec;
   const packs = input.catalog.zones.get(zone)?.spec.strategy === 'pack';
   const wanted = run.wanted.get(zone) ?? { cpu: 0, memory: 0 };

@@ -1,6 +1,7 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
-import { amountOf, asked } from '../model/demand.ts';
+import { amountOf, asked, NODES } from '../model/demand.ts';
 import type { Demand } from '../model/demand.ts';
+import { coresOf, cpuOf } from './cores.ts';
 import { demandOf } from './group.ts';
 import type { PlaceInput } from './survey.ts';
 import { placedOf, refusal, scaled, trial } from './trial.ts';
@@ -39,10 +40,19 @@ export interface Scaling {
 function roomMissing({ run }: Trial, { spec }: Resource<AppSpec>, rest: number): Partial<Demand> {
   const demand = demandOf(spec);
   const keys = asked(demand);
-  const { free } = run.table;
+  const { free, worth } = run.table;
+  const cores = coresOf(spec);
   const rows = [...run.candidates(spec).rows];
+  const times = (key: keyof Demand, row: number, each: number): number =>
+    Math.max(0, Math.floor((free[key][row] ?? 0) / each));
+  // pinned cores are whole ones of a NUMA node
   const slots = (key: keyof Demand, row: number): number =>
-    Math.max(0, Math.floor((free[key][row] ?? 0) / amountOf(demand, key)));
+    key === 'cpu' && cores > 0
+      ? Math.min(
+          times('cpu', row, cpuOf(cores, worth[row] ?? 1)),
+          NODES.reduce((sum, node) => sum + times(node, row, cores), 0),
+        )
+      : times(key, row, amountOf(demand, key));
   const lacking = (key: keyof Demand): number =>
     Math.max(0, rest - rows.reduce((sum, row) => sum + Math.min(rest, slots(key, row)), 0));
   const whole = rows.some((row) => keys.every((key) => slots(key, row) > 0));

@@ -1,16 +1,18 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
+import { amountOf, NODES, NOTHING, pinnedIn } from '../model/demand.ts';
 import type { Demand } from '../model/demand.ts';
 import type { Placement } from '../model/replica.ts';
 import type { Single } from '../model/reservations.ts';
 import { neighboursOf } from './affinity.ts';
 import type { Offer } from './addresses.ts';
-import { choose, count, obstacle, openHost, seat } from './group.ts';
+import { nodeFor, onNode } from './cores.ts';
+import { choose, count, demandAt, obstacle, openHost, seat } from './group.ts';
 import type { Group } from './group.ts';
 import { gaveUp, isUnused } from './packing.ts';
 import { noAddress, nowhere } from './reasons.ts';
 import { groupIn, propose, release } from './run.ts';
 import type { Run, Unplaceable } from './run.ts';
-import type { Wish } from './survey.ts';
+import type { Survey, Wish } from './survey.ts';
 import { hostName } from './table.ts';
 
 /** Takes a replica out of its place, or puts it back, in table and counters. */
@@ -43,7 +45,7 @@ function settle(run: Run, app: Resource<AppSpec>, group: Group, wish: Wish): boo
   }
   if (from && !moves) propose(run, release(run, from));
   const { zone, network, spread } = app.spec;
-  const { demand } = group;
+  const demand = demandAt(table, group, row);
   const epoch = (from?.epoch ?? 0) + 1;
   const { address, block } = offer;
   const home = { replica, app: app.name, zone, host: hostName(table, row), network, address, demand, epoch };
@@ -121,6 +123,20 @@ export function* settleApp(
     }
   }
   return { failed: unplaceable, waiting };
+}
+
+/** What a placed replica is to take of its host: cores of its own that are more than it has are of the node where it has some, or that suits best. */
+export function grown({ book, table }: Run, { placement, demand, cores }: Survey['resizes'][number]): Demand {
+  if (cores === 0) return demand;
+  const { host, demand: have } = placement;
+  const row = table.rows.get(host);
+  const most = book.hosts.get(host)?.allocatable ?? NOTHING;
+  const used = book.used(host);
+  const left = (node: number): number =>
+    amountOf(most, NODES[node] ?? 'node0') - amountOf(used, NODES[node] ?? 'node0');
+  const node = pinnedIn(have)?.node ?? nodeFor(left, cores);
+  const { cpu } = onNode(demand, cores, node, row === undefined ? 1 : (table.worth[row] ?? 1));
+  return { ...onNode(demand, cores, node, 1), cpu: Math.max(cpu, demand.cpu) };
 }
 
 /** Changes what a replica takes of its host; false when the host has no room for more. */

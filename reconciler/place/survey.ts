@@ -2,7 +2,7 @@ import type { Book } from '../model/book.ts';
 import { selects } from '../model/catalog.ts';
 import type { AppSpec, Catalog, Resource } from '../model/catalog.ts';
 import type { Known } from '../model/change.ts';
-import { sameDemand } from '../model/demand.ts';
+import { pinnedIn, sameDemand, unpinned } from '../model/demand.ts';
 import type { Demand } from '../model/demand.ts';
 import { disruptionOf, mayLeaveWithin } from '../model/disruption.ts';
 import type { Disruption } from '../model/disruption.ts';
@@ -19,6 +19,7 @@ import type { Health } from '../model/rollout.ts';
 import { inPool } from './addresses.ts';
 import { createWhereabouts, isLate, ownerTold, saidOf } from '../model/whereabouts.ts';
 import type { Scope, Whereabouts } from '../model/whereabouts.ts';
+import { coresOf, cpuOf, onNode } from './cores.ts';
 import { demandOf } from './group.ts';
 import type { HostView } from './hosts.ts';
 import type { Side } from './table.ts';
@@ -59,6 +60,13 @@ export interface Wish {
   readonly moves?: 'free' | 'in turn';
 }
 
+/** A replica that is to take more or less of its host; without the cores that it is to have for itself, whose node has to be found. */
+export interface Resize {
+  readonly placement: Placement;
+  readonly demand: Demand;
+  readonly cores: number;
+}
+
 /** What there is to do, before anybody looks for a host. */
 export interface Survey {
   /** Placements to give up. */
@@ -67,7 +75,7 @@ export interface Survey {
   readonly leaving: readonly Placement[];
   /** No longer asked for, but errors in the repository forbid to remove them. */
   readonly kept: readonly Placement[];
-  readonly resizes: readonly { readonly placement: Placement; readonly demand: Demand }[];
+  readonly resizes: readonly Resize[];
   /** App → replicas that want a host, by ordinal. */
   readonly wanted: ReadonlyMap<string, readonly Wish[]>;
   /** App → all its replicas that are wanted or placed. */
@@ -148,11 +156,14 @@ function misfit(
  */
 function resized(
   { reports, whereabouts }: Witness,
-  { replica, host, demand }: Placement,
-  want: Demand,
-): Demand | undefined {
+  placement: Placement,
+  spec: AppSpec,
+  worth: number,
+): Resize | undefined {
+  const { replica, host, demand } = placement;
+  const want = demandOf(spec);
   const last = whereabouts.toldOf(replica);
-  const told = last?.placement.host === host ? last.spec.resources : want;
+  const told = last?.placement.host === host ? last.spec.resources : spec.resources;
   const keep = (key: 'cpu' | 'memory' | 'pids', have: number): number =>
     Math.max(want[key], Math.min(have, demand[key]));
   let memory = keep('memory', told.memory);
@@ -163,7 +174,15 @@ function resized(
     else if (seen) memory = keep('memory', (seen as Known<CgroupState>).state.memory ?? memory);
   }
   const next = { ...want, cpu: keep('cpu', told.cpu), memory, pids: keep('pids', told.pids) };
-  return sameDemand(next, demand) ? undefined : next;
+  const own = pinnedIn(demand);
+  const cores = Math.max(coresOf(spec), Math.min(coresOf({ resources: told }), own?.cores ?? 0));
+  if (cores === 0) return sameDemand(next, demand) ? undefined : { placement, demand: next, cores };
+  const shares = (some: AppSpec['resources']): number => (some.pinned ? 0 : some.cpu);
+  // what it shares it keeps until it was told of cores of its own
+  const cpu = Math.max(shares(spec.resources), Math.min(shares(told), own ? 0 : demand.cpu));
+  const least = { ...unpinned(next), cpu };
+  const same = own && { ...onNode(least, cores, own.node, worth), cpu: Math.max(cpu, cpuOf(cores, worth)) };
+  return same && sameDemand(same, demand) ? undefined : { placement, demand: least, cores };
 }
 
 /** What one App asks for. */
@@ -248,7 +267,7 @@ export function survey(input: PlaceInput): Survey {
   const releases: Placement[] = [];
   const leaving: Placement[] = [];
   const kept: Placement[] = [];
-  const resizes: { placement: Placement; demand: Demand }[] = [];
+  const resizes: Resize[] = [];
   const misplaced: Misplaced[] = [];
   const names = namesOf(input, seen);
   const apps = names.flatMap((name) => catalog.apps.get(name) ?? []);
@@ -270,8 +289,8 @@ export function survey(input: PlaceInput): Survey {
     else if (fate === 'unwanted') (lingers(input, seen, placement) ? leaving : releases).push(placement);
     const spec = catalog.apps.get(app)?.spec;
     if (fate !== 'wanted' || !spec || moving.has(replica)) continue;
-    const demand = resized(seen, placement, demandOf(spec));
-    if (demand) resizes.push({ placement, demand });
+    const resize = resized(seen, placement, spec, views.get(host)?.worth ?? 1);
+    if (resize) resizes.push(resize);
     const why = misfit(input, spec, placement, views.get(host));
     if (why !== undefined) misplaced.push({ replica, app, host, why });
   }

@@ -34,6 +34,8 @@ export interface HostTable {
   readonly columns: readonly { readonly key: Dimension; readonly all: Float64Array; readonly free: Float64Array }[];
   /** One over `all`: what a thousandth of a core and a byte are of the host. */
   readonly part: { readonly cpu: Float64Array; readonly memory: Float64Array };
+  /** Row → what may be promised of one of its cores, in cores of the machines by which Apps are measured. */
+  readonly worth: Float64Array;
   /** Row → 1 for a host that another scheduler takes first, else 0. */
   readonly aside: Uint8Array;
   /** Row → number of its switch and rack, counted from 0. */
@@ -89,6 +91,7 @@ export function hostTable(book: Book, views: ReadonlyMap<string, HostView>, side
     free,
     columns: DIMENSIONS.map((key) => ({ key, all: all[key], free: free[key] })),
     part: { cpu: zeros(list), memory: zeros(list) },
+    worth: zeros(list),
     aside: asideIn(cells.of, side),
     switchOf: switches.of,
     rackOf: racks.of,
@@ -115,6 +118,7 @@ export function setHost(
   if (row === undefined || before?.rack !== record.rack || before.switch !== record.switch) return false;
   table.views[row] = viewOf(record, views);
   for (const key of DIMENSIONS) table.all[key][row] = amountOf(record.allocatable, key);
+  table.worth[row] = views.get(record.host)?.worth ?? 1;
   for (const key of ['cpu', 'memory'] as const)
     table.part[key][row] = record.allocatable[key] === 0 ? 0 : 1 / record.allocatable[key];
   setFree(table, book, row);

@@ -1,7 +1,17 @@
 import type { Desired, Origin } from '../model/change.ts';
+import { CORES } from '../model/cores.ts';
+import { pinnedIn } from '../model/demand.ts';
 import { refOf, type Ref } from '../model/ref.ts';
 import { macOf, type AssignedNetwork, type AssignedReplica, type Assignment } from '../model/replica.ts';
-import type { BridgeSpec, CgroupSpec, ContainerSpec, ImageSpec, PortSpec, SandboxSpec } from '../model/resources.ts';
+import type {
+  BridgeSpec,
+  CgroupSpec,
+  ContainerSpec,
+  CoresSpec,
+  ImageSpec,
+  PortSpec,
+  SandboxSpec,
+} from '../model/resources.ts';
 import { originsOf } from './provenance.ts';
 
 /** A copy without the members that are undefined. */
@@ -63,6 +73,32 @@ function container({ id, app, spec }: AssignedReplica): ContainerSpec {
   });
 }
 
+/** The cores that a replica has for itself. */
+function claimOf({ spec: { resources }, placement }: AssignedReplica): CoresSpec['pinned'][string] | undefined {
+  const own = resources.pinned && pinnedIn(placement.demand);
+  return own ? { node: own.node, cores: resources.cpu / 1000 } : undefined;
+}
+
+/** Who has which part of the cores; undefined where all share them. */
+function cores(replicas: readonly AssignedReplica[]): Desired<CoresSpec> | undefined {
+  const pinned: Record<string, CoresSpec['pinned'][string]> = {};
+  const shared: string[] = [];
+  const fields: Record<string, Origin> = {};
+  let origin: Origin | undefined;
+  for (const replica of replicas) {
+    const claim = claimOf(replica);
+    if (!claim) {
+      shared.push(replica.id);
+      continue;
+    }
+    pinned[replica.id] = claim;
+    const line = replica.fields['/spec/resources/cpu/pinned'] ?? replica.origin;
+    fields[`/${replica.id}`] = line;
+    origin ??= line;
+  }
+  return origin && { ref: CORES, spec: { pinned, shared }, dependsOn: [], origin, fields };
+}
+
 function replicaRefs(replica: AssignedReplica, network: AssignedNetwork): Desired[] {
   const { id, origin } = replica;
   const of = (kind: string): Ref => refOf(kind, id);
@@ -75,6 +111,7 @@ function replicaRefs(replica: AssignedReplica, network: AssignedNetwork): Desire
   });
   const cgroup: CgroupSpec = { replica: id, ...replica.spec.resources };
   const image = refOf('image', replica.spec.image);
+  const own = claimOf(replica) ? [CORES] : [];
   return [
     one('sandbox', sandbox(replica, network), []),
     // its address is asked for while the sandbox is made, and it is wired when that is done
@@ -83,7 +120,7 @@ function replicaRefs(replica: AssignedReplica, network: AssignedNetwork): Desire
       startsAfter: [of('sandbox')],
     },
     // made while its port is wired, started when that is done
-    { ...one('container', container(replica), [image, of('sandbox'), of('port')]), startsAfter: [of('port')] },
+    { ...one('container', container(replica), [image, ...own, of('sandbox'), of('port')]), startsAfter: [of('port')] },
     one('cgroup', cgroup, [of('container')]),
   ];
 }
@@ -107,6 +144,8 @@ export function expand(assignment: Assignment): readonly Desired[] {
       fields: { '/value': knob.origin },
     });
   for (const network of assignment.networks) add(bridge(network));
+  const who = cores(assignment.replicas);
+  if (who) add(who);
   for (const replica of assignment.replicas) {
     const network = replica.holds ?? networks.get(replica.placement.network);
     if (!network) continue;

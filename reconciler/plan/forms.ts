@@ -22,7 +22,7 @@ const least = (have: number | undefined, want: number | undefined): boolean =>
 export function givesMore(a: Form, b: Form): boolean {
   const { spec: have } = a;
   const { spec: want } = b;
-  const rest = ({ reservation, blockIoWeight }: Resources): unknown => [reservation, blockIoWeight];
+  const rest = ({ pinned, reservation, blockIoWeight }: Resources): unknown => [pinned, reservation, blockIoWeight];
   return (
     a.plug === b.plug &&
     isDeepStrictEqual(have.probes, want.probes) &&

@@ -1,4 +1,5 @@
 import type { Change, Desired, Known, Plan } from '../model/change.ts';
+import { CORES } from '../model/cores.ts';
 import { fingerprint } from '../model/fingerprint.ts';
 import type { Provider, World } from '../model/provider.ts';
 import { kindOf, nameOf, refOf, type Ref } from '../model/ref.ts';
@@ -117,5 +118,6 @@ export function closure(ref: Ref, desired: ReadonlyMap<Ref, Desired>): readonly 
 function withImage(container: Ref, desired: ReadonlyMap<Ref, Desired>): readonly Ref[] {
   const name = nameOf(container);
   const images = desired.get(container)?.dependsOn.filter((ref) => kindOf(ref) === 'image') ?? [];
-  return [container, ...images, refOf('sandbox', name), refOf('cgroup', name)];
+  const cores = desired.has(CORES) ? [CORES] : [];
+  return [container, ...images, ...cores, refOf('sandbox', name), refOf('cgroup', name)];
 }

@@ -13,10 +13,12 @@ export function reserving(catalog: Catalog, records: readonly RolloutRecord[]): 
   return roomy.length === 0 ? catalog : { ...catalog, apps: new Map([...catalog.apps, ...roomy]) };
 }
 
-function roomier(spec: AppSpec, { cpu, memory, pids }: Resources): AppSpec {
+function roomier(spec: AppSpec, { cpu, pinned, memory, pids }: Resources): AppSpec {
   const { resources } = spec;
+  const larger = Math.max(cpu, resources.cpu);
+  const whole = pinned ?? resources.pinned;
   const most = {
-    cpu: Math.max(cpu, resources.cpu),
+    ...(whole ? { pinned: whole, cpu: 1000 * Math.ceil(larger / 1000) } : { cpu: larger }),
     memory: Math.max(memory, resources.memory),
     pids: Math.max(pids, resources.pids),
   };

@@ -4,6 +4,7 @@ import type { Origin } from '../model/change.ts';
 import { plugOf } from '../model/form.ts';
 import type { Release } from '../model/release.ts';
 import { replicaId } from '../model/replica.ts';
+import { pinnedIn } from '../model/demand.ts';
 import type { Demand } from '../model/demand.ts';
 import type { AssignedNetwork, AssignedReplica, Placement, ReplicaReport } from '../model/replica.ts';
 import { healthOf, RECREATE_FIELDS, recreateSpec, sameHome } from '../model/rollout.ts';
@@ -117,8 +118,9 @@ export function releaseOf({ last, told }: Turn): Release {
   };
 }
 
-function covers(reserved: Demand, { cpu, memory, pids }: Demand): boolean {
-  return reserved.cpu >= cpu && reserved.memory >= memory && reserved.pids >= pids;
+function covers(reserved: Demand, { cpu, pinned, memory, pids }: AppSpec['resources']): boolean {
+  const most = pinned ? 1000 * (pinnedIn(reserved)?.cores ?? 0) : reserved.cpu;
+  return most >= cpu && reserved.memory >= memory && reserved.pids >= pids;
 }
 
 /** Limits may not outgrow what is reserved: where the host had no room for more, the old ones stay. */
@@ -131,10 +133,13 @@ function reservedResources(
   if (covers(placement.demand, resources)) return resources;
   if (before && covers(placement.demand, before.spec.resources)) return before.spec.resources;
   const { cpu, memory, pids } = placement.demand;
-  const { reservation } = resources;
+  const { pinned, ...shared } = resources;
+  const { reservation } = shared;
+  const cores = pinned && pinnedIn(placement.demand)?.cores;
   return {
-    ...resources,
-    cpu: Math.min(cpu, resources.cpu),
+    ...shared,
+    ...(cores ? { pinned } : {}),
+    cpu: Math.min(cores ? 1000 * cores : cpu, resources.cpu),
     memory: Math.min(memory, resources.memory),
     pids: Math.min(pids, resources.pids),
     ...(reservation === undefined ? {} : { reservation: Math.min(reservation, memory) }),

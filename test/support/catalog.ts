@@ -95,7 +95,7 @@ export function catalogOf(sketch: Sketch): Catalog {
   const all = <From, Spec>(kind: string, from: Readonly<Record<string, From>>, spec: (item: From) => Spec) =>
     new Map(Object.entries(from).map(([name, item]) => [name, resource(kind, name, spec(item))]));
   const hosts = Object.entries(sketch.hosts ?? {}).map(([name, { labels, ...spec }]) => {
-    const open = { performance: 1, schedulable: true, drain: false };
+    const open = { reservedCores: 1, performance: 1, schedulable: true, drain: false };
     const full: HostSpec = { machine: { hostname: name }, topology: {}, capacity: {}, ...open, ...spec };
     return [name, resource('host', name, full, labels)] as const;
   });

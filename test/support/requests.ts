@@ -27,7 +27,7 @@ const size = fc.record({
   pids: fc.integer({ min: 1, max: 60 }),
 });
 const demand = fc
-  .tuple(size, fc.constantFrom({}, {}, { disk: 30 }, { disk: 60, spindles: 1500 }))
+  .tuple(size, fc.constantFrom({}, {}, { disk: 30 }, { disk: 60, spindles: 1500 }, { node0: 2 }, { node7: 1 }))
   .map(([some, more]) => ({ ...some, ...more }));
 
 const hostOp: fc.Arbitrary<Proposal> = fc
@@ -40,8 +40,8 @@ const hostOp: fc.Arbitrary<Proposal> = fc
   )
   .map(([index, swapped, state, epoch, size]): Proposal => {
     const [host = '', rack = '', behind = ''] = TOPOLOGY[index] ?? [];
-    // one that was recorded before there were disks has none
-    const disks = epoch === 1 ? { disk: 100, spindles: 2000 } : {};
+    // one that was recorded before there were disks and nodes has none
+    const disks = epoch === 1 ? { disk: 100, spindles: 2000, node0: 3, node7: 2 } : {};
     const allocatable = { cpu: size, memory: size, pids: size, ...disks };
     const zone = swapped === (homeZone(host) === 'aux') ? 'main' : 'aux';
     return { op: 'host', record: { host, zone, state, epoch, allocatable, rack, switch: behind } };

@@ -100,8 +100,8 @@ type Room = Readonly<Record<Dimension, { readonly host: string; readonly most: n
 export function tooLarge(tables: Tables): readonly Clash[] {
   const rooms = new Map<string, Room | undefined>();
   return byName(tables.App).flatMap(([name, app]) => {
-    const { zone, network, hosts } = app.spec;
-    const key = JSON.stringify([zone, network, Object.entries(hosts.matchLabels).sort()]);
+    const { zone, network, hosts, resources } = app.spec;
+    const key = JSON.stringify([zone, network, resources.pinned, Object.entries(hosts.matchLabels).sort()]);
     if (!rooms.has(key)) rooms.set(key, roomOf(tables, app.spec));
     const room = rooms.get(key);
     return room === undefined ? [] : sizeClashes(name, app, room);
@@ -122,9 +122,12 @@ function roomOf(tables: Tables, app: AppSpec): Room | undefined {
     let best = { host: '', most: -Infinity };
     for (const [host, { spec }] of hosts) {
       const capacity = spec.capacity[what];
-      const speed = what === 'cpu' ? spec.performance : 1;
+      // pinned cores are what they are
+      const whole = what === 'cpu' && app.resources.pinned === true;
+      const speed = what === 'cpu' && !whole ? spec.performance : 1;
+      const times = whole ? 1 : (zone.overcommit[what] ?? 1);
       const left = (capacity ?? Infinity) - (zone.reserve[what] ?? 0);
-      const room = Math.max(0, Math.floor(left * (zone.overcommit[what] ?? 1) * speed));
+      const room = Math.max(0, Math.floor(left * times * speed));
       if (room > best.most) best = { host, most: room };
     }
     return best;

@@ -147,6 +147,7 @@ function resourcesOf({ resources }: Manifest, say: Say): Resources {
   const { cpu, memory, pids, blockIoWeight } = filled(resources);
   const cores = parseCpu(filled(cpu?.cores));
   const quota = cpu?.quota === undefined ? undefined : parseCpu(cpu.quota);
+  const pinned = cpu?.pinned === true;
   const limit = parseBytes(filled(memory?.limit));
   const reservation = memory?.reservation === undefined ? undefined : parseBytes(memory.reservation);
   if (cores < 1) say('/spec/resources/cpu/cores', 'BAD_VALUE', 'spec.resources.cpu.cores cannot be 0', 'at least 1m');
@@ -157,6 +158,20 @@ function resourcesOf({ resources }: Manifest, say: Say): Resources {
       'BAD_VALUE',
       'spec.resources.cpu.quota is too small',
       'at least 10m; leave it out for no limit',
+    );
+  if (pinned && cores % 1000 !== 0)
+    say(
+      '/spec/resources/cpu/cores',
+      'BAD_VALUE',
+      `${String(cpu.cores)} are no whole cores, and pinned ones are`,
+      'a whole number of spec.resources.cpu.cores, as 2; or leave spec.resources.cpu.pinned out',
+    );
+  if (pinned && quota !== undefined)
+    say(
+      '/spec/resources/cpu/quota',
+      'BAD_VALUE',
+      'pinned cores have no quota: nobody else may use what it would leave',
+      'leave spec.resources.cpu.quota or spec.resources.cpu.pinned out',
     );
   if (limit < LEAST_MEMORY)
     say(
@@ -175,6 +190,7 @@ function resourcesOf({ resources }: Manifest, say: Say): Resources {
   }
   return {
     cpu: cores,
+    ...(pinned ? { pinned } : {}),
     shares: cpu?.shares ?? Math.min(262_144, Math.max(2, Math.round((cores * 1024) / 1000))),
     memory: limit,
     swap: parseBytes(filled(memory?.swap)),

@@ -20,6 +20,7 @@ export function hostSpec({ spec }: Host, say: Say): HostSpec {
       disk: capacity.disk === undefined ? undefined : parseBytes(capacity.disk),
       spindles: capacity.spindles === undefined ? undefined : capacity.spindles * 1000,
     }),
+    reservedCores: filled(spec.reservedCores),
     performance: filled(spec.performance),
     schedulable: filled(spec.schedulable),
     drain: filled(spec.drain),

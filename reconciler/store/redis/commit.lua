@@ -25,7 +25,10 @@ if KEYS[11] then
 end
 local now = tonumber(ARGV[3])
 
-local RESOURCES = { 'cpu', 'memory', 'pids', 'disk', 'spindles' }
+local RESOURCES = { 'cpu', 'memory', 'pids', 'disk', 'spindles',
+  'node0', 'node1', 'node2', 'node3', 'node4', 'node5', 'node6', 'node7' }
+local PLACE = {}
+for index, resource in ipairs(RESOURCES) do PLACE[resource] = index end
 local LEVELS = { 'switch', 'rack', 'host' }
 
 -- all digits of a double, so that it comes back as the same number
@@ -147,7 +150,10 @@ end
 
 local function addPlacement(placement, sign)
   local load = loadOf(placement.host)
-  for index, resource in ipairs(RESOURCES) do load[index] = load[index] + sign * (placement.demand[resource] or 0) end
+  for resource, amount in pairs(placement.demand) do
+    local index = PLACE[resource]
+    if index then load[index] = load[index] + sign * amount end
+  end
   local count, key, from, to = findApp(load.apps, placement.app)
   local entry = count + sign ~= 0 and key .. number(count + sign) or ''
   load.apps = string.sub(load.apps, 1, from - 1) .. entry .. string.sub(load.apps, to + 1)
@@ -191,13 +197,17 @@ end
 -- the conflict when `want` instead of `have` asks for more than the host has left
 local function overflow(record, have, want)
   local load = loadOf(record.host)
-  for index, resource in ipairs(RESOURCES) do
-    local used, most = load[index], record.allocatable[resource] or 0
-    local had, wants = have[resource] or 0, want[resource] or 0
-    if wants > had and used - had + wants > most then
-      return conflict('capacity', '{"resource":"' .. resource .. '","used":' .. number(used) .. ',"allocatable":' .. number(most) .. '}')
+  local first
+  for resource, wants in pairs(want) do
+    local index, had = PLACE[resource], have[resource] or 0
+    if index and wants > had and load[index] - had + wants > (record.allocatable[resource] or 0) then
+      first = math.min(first or index, index)
     end
   end
+  if not first then return nil end
+  local resource = RESOURCES[first]
+  local most = record.allocatable[resource] or 0
+  return conflict('capacity', '{"resource":"' .. resource .. '","used":' .. number(load[first]) .. ',"allocatable":' .. number(most) .. '}')
 end
 
 local function addressConflict(key)

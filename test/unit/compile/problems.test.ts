@@ -166,6 +166,15 @@ const CASES: readonly Case[] = [
     ],
   },
   {
+    name: 'pinned cores',
+    files: {
+      'x.yaml': app('resources:\n  cpu:\n    cores: 1500m\n    pinned: true\n    quota: 2'),
+      'y.yaml': app('resources:\n  cpu:\n    pinned: true', 'y'),
+      'z.yaml': app('resources:\n  cpu:\n    cores: 2\n    pinned: false\n    quota: 2', 'z'),
+    },
+    codes: ['BAD_VALUE', 'BAD_VALUE', 'BAD_VALUE'],
+  },
+  {
     name: 'one network',
     files: {
       'x.yaml': network('a', 'vlan: 1\ncidr: 10.9.0.1/24'),

@@ -1,0 +1,238 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { allot, cpusetOf, formatCpus, parseCpus, writesBetween } from '../../../reconciler/model/cores.ts';
+import type { CoresSpec, CoresState, Cpuset } from '../../../reconciler/model/resources.ts';
+import { idle, MACHINES, type MachineName } from '../../support/machines.ts';
+
+type Pins = Readonly<Record<string, readonly [node: number, cores: number]>>;
+
+function spec(pins: Pins, shared: readonly string[] = []): CoresSpec {
+  const pinned = Object.entries(pins).map(([replica, [node, cores]]) => [replica, { node, cores }] as const);
+  return { pinned: Object.fromEntries(pinned), shared };
+}
+
+interface Case {
+  readonly name: string;
+  readonly machine: MachineName;
+  readonly pins: Pins;
+  readonly shared?: readonly string[];
+  readonly before?: Partial<Pick<CoresState, 'given' | 'held'>>;
+  readonly given: Readonly<Record<string, string>>;
+  readonly lacking?: readonly string[];
+  /** What is left for those that share. */
+  readonly rest: string;
+}
+
+const held = (all: Readonly<Record<string, string>>): CoresState['held'] =>
+  Object.fromEntries(Object.entries(all).map(([replica, cpus]) => [replica, { cpus, mems: '0' }]));
+
+const cases: readonly Case[] = [
+  {
+    name: 'whole cores of the node, the last first',
+    machine: 'two sockets',
+    pins: { 'a-0': [0, 4], 'b-0': [1, 2] },
+    given: { 'a-0': '6-7,22-23', 'b-0': '15,31' },
+    rest: '0-5,8-14,16-21,24-30',
+  },
+  {
+    name: 'an odd number breaks one core, and the next odd one takes what is left of it',
+    machine: 'neighbours',
+    pins: { 'a-0': [0, 3], 'b-0': [0, 1] },
+    given: { 'a-0': '4,6-7', 'b-0': '5' },
+    rest: '0-3',
+  },
+  {
+    name: 'what was given stays, wherever others go',
+    machine: 'two sockets',
+    pins: { 'a-0': [0, 2], 'b-0': [0, 2] },
+    before: { given: { 'b-0': '2,18' } },
+    given: { 'a-0': '7,23', 'b-0': '2,18' },
+    rest: '0-1,3-6,8-17,19-22,24-31',
+  },
+  {
+    name: 'one that grows keeps what it has and takes the siblings first',
+    machine: 'neighbours',
+    pins: { 'a-0': [0, 4] },
+    before: { given: { 'a-0': '2,6' } },
+    given: { 'a-0': '2-3,6-7' },
+    rest: '0-1,4-5',
+  },
+  {
+    name: 'one that shrinks keeps whole cores',
+    machine: 'neighbours',
+    pins: { 'a-0': [0, 2] },
+    before: { given: { 'a-0': '2,4-5' } },
+    given: { 'a-0': '4-5' },
+    rest: '0-3,6-7',
+  },
+  {
+    name: 'without a memory of it, what the kernel holds it to counts',
+    machine: 'two sockets',
+    pins: { 'a-0': [1, 2] },
+    before: { held: held({ 'a-0': '9,25', 'web-0': '0-8,10-24,26-31' }) },
+    shared: ['web-0'],
+    given: { 'a-0': '9,25' },
+    rest: '0-8,10-24,26-31',
+  },
+  {
+    name: 'what shares is no memory of cores of its own',
+    machine: 'plain',
+    pins: { 'a-0': [0, 2] },
+    before: { held: held({ 'a-0': '0-3' }) },
+    given: { 'a-0': '2-3' },
+    rest: '0-1',
+  },
+  {
+    name: 'one that leaves keeps its cores until it has ended',
+    machine: 'plain',
+    pins: { 'b-0': [0, 2] },
+    before: { given: { 'a-0': '3' }, held: held({ 'a-0': '3' }) },
+    given: { 'a-0': '3', 'b-0': '1-2' },
+    rest: '0',
+  },
+  {
+    name: 'one that shares from now on gives its cores up at once',
+    machine: 'plain',
+    pins: { 'b-0': [0, 2] },
+    shared: ['a-0'],
+    before: { given: { 'a-0': '3' }, held: held({ 'a-0': '3' }) },
+    given: { 'b-0': '2-3' },
+    rest: '0-1',
+  },
+  {
+    name: 'CPUs that are offline are nobody’s, and are made up for on the same node',
+    machine: 'some offline',
+    pins: { 'a-0': [0, 2], 'b-0': [1, 8] },
+    before: { given: { 'a-0': '3,19', 'b-0': '8-11,24-27' } },
+    given: { 'a-0': '7,19', 'b-0': '8-15' },
+    rest: '0-2,4-6,16-18,20-23',
+  },
+  {
+    name: 'more than a node has is lacking, and nobody else is touched',
+    machine: 'node without memory',
+    pins: { 'a-0': [0, 3], 'b-0': [0, 2], 'c-0': [1, 1], 'd-0': [5, 1] },
+    given: { 'a-0': '1-3', 'c-0': '7' },
+    lacking: ['b-0', 'd-0'],
+    rest: '0,4-6',
+  },
+  {
+    name: 'the last CPU of a machine is nobody’s own',
+    machine: 'plain',
+    pins: { 'a-0': [0, 3], 'b-0': [0, 1] },
+    given: { 'a-0': '1-3' },
+    lacking: ['b-0'],
+    rest: '0',
+  },
+];
+
+describe('cores', () => {
+  it('are written as the kernel writes them', () => {
+    assert.deepEqual(parseCpus(' 0-2,8,10-11\n'), [0, 1, 2, 8, 10, 11]);
+    assert.deepEqual(parseCpus(''), []);
+    assert.equal(formatCpus([11, 0, 2, 1, 10, 8]), '0-2,8,10-11');
+  });
+
+  for (const { name, machine, pins, shared = [], before = {}, given, lacking = [], rest } of cases)
+    it(name, () => {
+      const state = { ...idle(MACHINES[machine]), ...before };
+      const found = allot(spec(pins, shared), state);
+      assert.deepEqual(found, { given, lacking });
+      assert.equal(cpusetOf({ ...state, given: found.given }, 'somebody-0').cpus, rest);
+      const again = allot(spec(pins, shared), { ...state, given: found.given });
+      assert.deepEqual(again, found, 'a second time it is the same');
+    });
+
+  it('take memory of their node, or of all where it has none', () => {
+    const state = { ...idle(MACHINES['node without memory']), given: { 'a-0': '4-5', 'b-0': '3' } };
+    assert.deepEqual(cpusetOf(state, 'a-0'), { cpus: '4-5', mems: '0' });
+    const two = { ...idle(MACHINES['two sockets']), given: { 'a-0': '8' } };
+    assert.deepEqual(cpusetOf(two, 'a-0'), { cpus: '8', mems: '1' });
+    assert.equal(cpusetOf(two, 'web-0').mems, '0-1');
+  });
+});
+
+const replicas = ['a-0', 'b-0', 'c-0', 'd-0'];
+const wish = fc.uniqueArray(
+  fc.tuple(fc.constantFrom(...replicas), fc.constantFrom(0, 1), fc.integer({ min: 1, max: 5 })),
+  { selector: ([replica]) => replica },
+);
+
+describe('cores over a history of wishes', () => {
+  it('are disjoint, of one node, as many as asked for, kept, and never all', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...Object.values(MACHINES)), fc.array(wish, { maxLength: 6 }), (machine, wishes) => {
+        let state = idle(machine);
+        for (const asked of wishes) {
+          const pins = Object.fromEntries(asked.map(([replica, node, cores]) => [replica, [node, cores] as const]));
+          const { given, lacking } = allot(spec(pins), state);
+          const taken = Object.values(given).flatMap(parseCpus);
+          const all = Object.values(state.nodes).flatMap((cores) => cores.flatMap(parseCpus));
+          assert.equal(new Set(taken).size, taken.length, 'disjoint');
+          assert.ok(taken.length < all.length, 'never all');
+          for (const [replica, node, cores] of asked) {
+            const own = parseCpus(given[replica] ?? '');
+            const there = (state.nodes[String(node)] ?? []).flatMap(parseCpus);
+            assert.ok(
+              own.every((cpu) => there.includes(cpu)),
+              'of its node',
+            );
+            if (!lacking.includes(replica)) assert.equal(own.length, cores, 'as many as asked for');
+            const before = parseCpus(state.given[replica] ?? '').filter((cpu) => there.includes(cpu));
+            if (before.length <= cores)
+              assert.ok(
+                before.every((cpu) => own.includes(cpu)),
+                'kept',
+              );
+            else
+              assert.ok(
+                own.every((cpu) => before.includes(cpu)),
+                'part of what it had',
+              );
+          }
+          state = { ...state, given };
+        }
+      }),
+    );
+  });
+
+  it('are written so that nobody gets what another has for itself by then', () => {
+    const homely = wish.map((asked) =>
+      asked.map(([replica, , cores]) => [replica, replica < 'c' ? 0 : 1, cores] as const),
+    );
+    fc.assert(
+      fc.property(fc.constantFrom(...Object.values(MACHINES)), homely, homely, (machine, first, second) => {
+        const all = [...replicas, 'web-0', 'web-1'];
+        const reach = (asked: typeof first, state: CoresState): CoresState => {
+          const pins = Object.fromEntries(asked.map(([replica, node, cores]) => [replica, [node, cores] as const]));
+          const shares = all.filter((replica) => !(replica in pins));
+          return { ...state, given: allot(spec(pins, shares), state).given };
+        };
+        const setsIn = (state: CoresState): Record<string, Cpuset> =>
+          Object.fromEntries(all.map((replica) => [replica, cpusetOf(state, replica)]));
+        const before = reach(first, idle(machine));
+        const now = setsIn(before);
+        const after = reach(second, { ...before, held: now });
+        const targets = setsIn(after);
+        const has = (sets: Record<string, Cpuset>, replica: string): readonly number[] =>
+          parseCpus(sets[replica]?.cpus ?? '');
+        for (const { replica, cpus } of writesBetween({ ...now }, targets, after.given)) {
+          const more = parseCpus(cpus).filter((cpu) => !has(now, replica).includes(cpu));
+          const isOwn = (other: string): boolean =>
+            after.given[other] !== undefined &&
+            [before.given, after.given].some(
+              (given) => given[other] !== undefined && given[other] === now[other]?.cpus,
+            );
+          // who takes cores for itself takes none that anybody has; who shares takes none that somebody has for itself
+          const others = all.filter(
+            (other) => other !== replica && (after.given[replica] !== undefined || isOwn(other)),
+          );
+          for (const other of others)
+            assert.ok(!has(now, other).some((cpu) => more.includes(cpu)), `${replica} ${cpus}`);
+          now[replica] = { cpus, mems: '' };
+        }
+        for (const replica of all) assert.equal(now[replica]?.cpus, targets[replica]?.cpus);
+      }),
+    );
+  });
+});

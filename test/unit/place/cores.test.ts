@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createBook } from '../../../reconciler/model/book.ts';
+import { pinnedIn } from '../../../reconciler/model/demand.ts';
+import { capacity } from '../../../reconciler/place/capacity.ts';
+import { hostViews } from '../../../reconciler/place/hosts.ts';
+import { scale } from '../../../reconciler/place/scale.ts';
+import { catalogOf, reportOf, resources, type Sketch } from '../../support/catalog.ts';
+import { holds, step, type Case } from '../../support/placing.ts';
+
+const pinned = (cores: number): ReturnType<typeof resources> => ({ ...resources(cores * 1000), pinned: true });
+/** Two NUMA nodes of four cores. */
+const NUMA = { cpu: 8000, node0: 4, node1: 4 };
+
+const cases: readonly Case[] = [
+  {
+    name: 'cores are of one node: two of three each do not make six of four and four',
+    sketch: { hosts: { h1: {} }, apps: { db: { replicas: 3, resources: pinned(3) } } },
+    capacity: NUMA,
+    hosts: ['h1', 'h1'],
+    reasons: ['db-2: cpu 1 h1'],
+  },
+  {
+    name: 'the sum of what nodes have left is no room',
+    sketch: { hosts: { h1: {} }, apps: { a: { replicas: 2, resources: pinned(2) }, z: { resources: pinned(4) } } },
+    capacity: { ...NUMA, node0: 4, node1: 3 },
+    hosts: ['h1', 'h1'],
+    reasons: ['z-0: cores 1 h1'],
+  },
+  {
+    name: 'a host that says nothing of its nodes has none to pin',
+    sketch: { hosts: { h1: {} }, apps: { db: { resources: pinned(1) } } },
+    hosts: [],
+    reasons: ['db-0: cores 1 h1'],
+  },
+  {
+    name: 'one core is kept for all others, or as many as the Host says',
+    sketch: {
+      hosts: { h1: {}, h2: { reservedCores: 3 } },
+      zones: { main: { overcommit: { cpu: 2 } } },
+      apps: { db: { replicas: 5, resources: pinned(1) } },
+    },
+    capacity: { cpu: 4000, node0: 4 },
+    hosts: ['h1', 'h1', 'h1', 'h2'],
+    reasons: ['db-4: cores 2 h1'],
+  },
+  {
+    name: 'overcommit reaches what is shared only: two of four cores pinned leave two, promised twice',
+    sketch: {
+      hosts: { h1: {} },
+      zones: { main: { overcommit: { cpu: 2 } } },
+      apps: { db: { resources: pinned(2), level: 0 }, web: { replicas: 5, resources: resources(1000) } },
+    },
+    capacity: { cpu: 4000, node0: 4 },
+    hosts: ['h1', 'h1', 'h1', 'h1', 'h1'],
+    reasons: ['web-4: cpu 1 h1'],
+  },
+  {
+    name: 'a core of a faster machine is one core',
+    sketch: {
+      hosts: { h1: { performance: 1.5 } },
+      apps: { db: { resources: pinned(2), level: 0 }, web: { replicas: 4, resources: resources(1000) } },
+    },
+    capacity: { cpu: 4000, node0: 4 },
+    hosts: ['h1', 'h1', 'h1', 'h1'],
+    reasons: ['web-3: cpu 1 h1'],
+  },
+  {
+    name: 'and so is one of a slower machine',
+    sketch: { hosts: { h1: { performance: 0.5 } }, apps: { db: { replicas: 2, resources: pinned(3) } } },
+    capacity: { cpu: 4000, node0: 4 },
+    hosts: ['h1'],
+    reasons: ['db-1: cpu 1 h1'],
+  },
+  {
+    name: 'the CPU that others have is not pinned, although the node has cores',
+    sketch: {
+      hosts: { h1: {} },
+      apps: { web: { resources: resources(3000), level: 0 }, db: { replicas: 2, resources: pinned(1) } },
+    },
+    capacity: { cpu: 4000, node0: 4 },
+    hosts: ['h1', 'h1'],
+    reasons: ['db-1: cpu 1 h1'],
+  },
+];
+
+/** `db-0 2 of 1` for each that has cores. */
+function cores(sketch: Sketch, world: Parameters<typeof step>[1]): readonly string[] {
+  const { placements } = step(sketch, world);
+  return [...placements.values()].map(({ replica, demand }) => {
+    const own = pinnedIn(demand);
+    return `${replica} ${own ? `${String(own.cores)} of ${String(own.node)}` : 'shares'} ${String(demand.cpu)}`;
+  });
+}
+
+describe('pinned cores', () => {
+  for (const one of cases)
+    it(one.name, () => {
+      holds(one);
+    });
+
+  it('come from the node that has the fewest of those that have enough', () => {
+    const world = { book: createBook(), capacity: { cpu: 12_000, node0: 5, node1: 3, node2: 4 } };
+    const sketch = {
+      hosts: { h1: {} },
+      apps: { a: { resources: pinned(3) }, b: { resources: pinned(2), replicas: 2 }, c: { resources: pinned(2) } },
+    };
+    assert.deepEqual(cores(sketch, world), [
+      'a-0 3 of 1 3000',
+      'b-0 2 of 0 2000',
+      'b-1 2 of 0 2000',
+      'c-0 2 of 2 2000',
+    ]);
+  });
+
+  it('grow on their node, shrink once told, and come and go in place', () => {
+    const world = { book: createBook(), capacity: NUMA };
+    const of = (some: ReturnType<typeof resources>): Sketch => ({
+      hosts: { h1: {} },
+      apps: { db: { resources: some } },
+    });
+    assert.deepEqual(cores(of(resources(1500)), world), ['db-0 shares 1500']);
+    assert.deepEqual(cores(of(pinned(2)), world), ['db-0 2 of 0 2000']);
+    assert.deepEqual(cores(of(pinned(3)), world), ['db-0 3 of 0 3000']);
+    const stuck = step(of(pinned(4)), world);
+    assert.match(
+      stuck.unplaceable[0]?.message ?? '',
+      /h1 has no room for the new ones \(4 cores of NUMA node 0 wanted, 3 cores of NUMA node 0 there for it\)/,
+    );
+    assert.deepEqual(cores(of(pinned(1)), world), ['db-0 1 of 0 1000']);
+    assert.deepEqual(cores(of(resources(500)), world), ['db-0 shares 500']);
+  });
+
+  it('say what the nearest host lacks, what fits, and what would have to be there', () => {
+    const sketch = { hosts: { h1: {}, h2: {} }, apps: { db: { replicas: 1, resources: pinned(3) } } };
+    const catalog = catalogOf(sketch);
+    const book = createBook();
+    const reports = [reportOf('h1', { ...NUMA, cpu: 16_000 }), reportOf('h2', { cpu: 16_000, node0: 3, node1: 2 })];
+    const input = {
+      catalog,
+      snapshot: book,
+      hosts: hostViews(catalog, reports, book),
+      reports,
+      assignments: [],
+      now: 0,
+    };
+    const [zone] = capacity(input, { apps: [] }).zones;
+    assert.equal(zone?.free.node1, 6);
+    assert.deepEqual(zone.apps, [{ app: 'db', replicas: 1, more: 1, limit: 'cores' }]);
+    const { apps } = scale(input, new Map([['db', 3]]));
+    assert.equal(apps[0]?.placed, 2);
+    assert.deepEqual(apps[0].missing, { cpu: 3000 });
+    assert.match(
+      apps[0].message ?? '',
+      /2 without 3 cores left on a NUMA node \(h1\)\. h2 comes nearest and lacks 1 core of NUMA node 0 \(wants 3 cores of NUMA node 0\)/,
+    );
+  });
+});
