@@ -2,7 +2,7 @@ import type { Capacity, Growth, NetworkCapacity, ZoneCapacity } from '../reconci
 import type { FilterName } from '../reconciler/place/filters.ts';
 import type { Loss } from '../reconciler/place/losses.ts';
 import type { ScaleAnswer } from '../reconciler/place/scale.ts';
-import { amountOf, DIMENSIONS, nodeIn, told } from '../reconciler/model/demand.ts';
+import { amountOf, coresName, DIMENSIONS, nodeIn, told } from '../reconciler/model/demand.ts';
 import type { Demand, Dimension } from '../reconciler/model/demand.ts';
 import { formatCpu } from '../reconciler/model/units.ts';
 import { counted } from '../reconciler/model/words.ts';
@@ -23,7 +23,7 @@ const NAMES: Readonly<Partial<Record<Dimension, string>>> = {
   disk: 'disk',
   spindles: 'spindles',
 };
-const nameOf = (key: Dimension): string => NAMES[key] ?? `cores of node ${String(nodeIn(key))}`;
+const nameOf = (key: Dimension): string => NAMES[key] ?? coresName(key) ?? key;
 
 const UNITS = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi'];
 

@@ -1,6 +1,6 @@
 import { suggestion } from '../reconciler/compile/suggest.ts';
 import { narrowed, type HostStatus, type Status } from '../reconciler/loop/status.ts';
-import { amountOf, nodeIn, NOTHING, plus, told } from '../reconciler/model/demand.ts';
+import { amountOf, coresName, NOTHING, plus, told } from '../reconciler/model/demand.ts';
 import type { Demand, Dimension } from '../reconciler/model/demand.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import { kindOf, nameOf } from '../reconciler/model/ref.ts';
@@ -87,8 +87,7 @@ function hostLines(hosts: readonly HostStatus[]): readonly string[] {
     : `${counted(hosts.length, 'host')}${count(({ lost }) => lost === true, 'lost')}${count(({ state, lost }) => state === 'closed' && lost !== true, 'closed')}`;
   const share = (key: Dimension): string => {
     const say = TEXT[key] ?? String;
-    const name = nodeIn(key) === undefined ? key : `cores of node ${String(nodeIn(key))}`;
-    return `${name} ${say(amountOf(used, key))} of ${say(amountOf(all, key))}`;
+    return `${coresName(key) ?? key} ${say(amountOf(used, key))} of ${say(amountOf(all, key))}`;
   };
   return [`${who}; reserved: ${told(all).map(share).join(', ')}`];
 }

@@ -54,6 +54,12 @@ export function nodeIn(dimension: string): number | undefined {
   return node === undefined ? undefined : Number(node);
 }
 
+/** What people call the cores of a NUMA node: `cores of node 0`. Undefined of all other dimensions. */
+export function coresName(dimension: string): string | undefined {
+  const node = nodeIn(dimension);
+  return node === undefined ? undefined : `cores of node ${String(node)}`;
+}
+
 /** The cores of its own that a demand has, and their NUMA node; undefined without any. */
 export function pinnedIn(demand: Demand): { readonly node: number; readonly cores: number } | undefined {
   const node = NODES.findIndex((key) => amountOf(demand, key) > 0);

@@ -14,7 +14,7 @@ import { golden } from '../support/golden.ts';
 
 const EXAMPLES = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'examples', 'manifests');
 
-/** Every Host of the catalog, empty, of 8 cores and 16 GiB where it says nothing else. */
+/** Every Host of the catalog, empty, of 8 cores on one NUMA node and 16 GiB where it says nothing else. */
 function emptyHosts(catalog: Catalog): readonly Report[] {
   return [...catalog.hosts.values()].map(({ name, spec }) => ({
     host: name,
@@ -25,7 +25,7 @@ function emptyHosts(catalog: Catalog): readonly Report[] {
       hostname: name,
       machineId: '',
       addresses: [],
-      capacity: { cpu: 8000, memory: 16 * 2 ** 30, pids: 32_768, ...spec.capacity },
+      capacity: { cpu: 8000, memory: 16 * 2 ** 30, pids: 32_768, node0: 8, ...spec.capacity },
       kernel: '',
       cgroup: 'v2',
     },
