@@ -153,8 +153,8 @@ function worst(items: readonly StatusItem[]): HealthWord {
 }
 
 /** The replicas that are placed on a host. */
-export function hostItems(input: ItemInput, placements: ReadonlyMap<string, Placement>): readonly StatusItem[] {
-  return [...placements.values()].map((placement) => replicaItem(input, placement));
+export function hostItems(input: ItemInput, placements: readonly Placement[]): readonly StatusItem[] {
+  return placements.map((placement) => replicaItem(input, placement));
 }
 
 /** The replicas that found no place. */
@@ -292,7 +292,7 @@ function hostStatuses({ hosts, placements, reports, notice }: StatusInput): read
 /** The state of everything that Git asks for, one item a replica. */
 export function statusOf(input: StatusInput): Status {
   const { notice, assignments } = input;
-  const items = [...hostItems(input, input.placements), ...unplaceableItems(notice)];
+  const items = [...hostItems(input, [...input.placements.values()]), ...unplaceableItems(notice)];
   items.sort((a, b) => collator.compare(a.ref, b.ref));
   const reports = [...input.reports.values()];
   const stalled = reports.flatMap(({ host, conditions }) =>

@@ -1,3 +1,5 @@
+import { ByOrdinal } from './ordinals.ts';
+import type { OfReplicas } from './ordinals.ts';
 import { appOf } from './replica.ts';
 import type { AssignedReplica, Assignment, Placement, Report } from './replica.ts';
 import type { Delta } from './reservations.ts';
@@ -8,12 +10,12 @@ export interface Whereabouts {
   readonly reports: ReadonlyMap<string, Report>;
   /** Apps of which something is placed or was told. */
   apps(): Iterable<string>;
-  /** The placements of an App, by replica. */
-  placed(app: string): ReadonlyMap<string, Placement>;
-  /** The placements on a host, by replica. */
-  on(host: string): ReadonlyMap<string, Placement>;
+  /** The placements of an App. */
+  placed(app: string): OfReplicas<Placement>;
+  /** The placements on a host. */
+  on(host: string): readonly Placement[];
   /** What hosts were last told to run of an App: more than one entry of a replica during a move. */
-  told(app: string): Iterable<AssignedReplica>;
+  told(app: string): readonly AssignedReplica[];
   /** What a replica was last told to be: where it is placed, if it was told there. */
   toldOf(replica: string): AssignedReplica | undefined;
 }
@@ -32,8 +34,6 @@ export interface LiveWhereabouts extends Whereabouts {
   report(report: Report): void;
 }
 
-const NOWHERE: ReadonlyMap<string, never> = new Map<string, never>();
-
 /** Of several entries of one replica the one that counts comes first: where it is placed, else the latest. */
 function first(list: readonly AssignedReplica[], home: string | undefined): AssignedReplica | undefined {
   const rank = ({ placement }: AssignedReplica): number => (placement.host === home ? Infinity : placement.epoch);
@@ -46,16 +46,23 @@ function first(list: readonly AssignedReplica[], home: string | undefined): Assi
   return best;
 }
 
-/** Values by App or host, and replica; where there is none, the name is not there. */
-type Shelf<V> = Map<string, Map<string, V>>;
+/** Values by App and replica; an App without any is not there. */
+type Shelf<V extends object> = Map<string, ByOrdinal<V>>;
 
-function put<V>(shelf: Shelf<V>, name: string, replica: string, value: V | undefined): void {
-  const mine = shelf.get(name) ?? new Map<string, V>();
-  if (value === undefined) mine.delete(replica);
-  else mine.set(replica, value);
-  if (mine.size === 0) shelf.delete(name);
-  else shelf.set(name, mine);
+const NOBODY: OfReplicas<never> = new ByOrdinal<never>();
+const NOWHERE: readonly Placement[] = [];
+
+function put<V extends object>(shelf: Shelf<V>, app: string, replica: string, value: V | undefined): void {
+  const mine = shelf.get(app) ?? new ByOrdinal<V>();
+  mine.set(replica, value);
+  if (mine.size === 0) shelf.delete(app);
+  else shelf.set(app, mine);
 }
+
+/** What hosts were told of a replica: one entry, or in a move several. */
+type Told = AssignedReplica | readonly AssignedReplica[];
+
+const listOf = (told: Told): readonly AssignedReplica[] => ('id' in told ? [told] : told);
 
 /** Whereabouts of these; more may be told of later. */
 export function createWhereabouts(
@@ -64,28 +71,46 @@ export function createWhereabouts(
   reports: Iterable<Report> = [],
 ): LiveWhereabouts {
   const placed: Shelf<Placement> = new Map();
-  const homes: Shelf<Placement> = new Map();
-  const told: Shelf<readonly AssignedReplica[]> = new Map();
+  const homes = new Map<string, Placement[]>();
+  const told: Shelf<Told> = new Map();
   const lastAssignments = new Map<string, Assignment>();
   const lastReports = new Map<string, Report>();
 
-  const entries = (app: string, id: string): readonly AssignedReplica[] => told.get(app)?.get(id) ?? [];
+  const entries = (app: string, id: string): readonly AssignedReplica[] => {
+    const found = told.get(app)?.get(id);
+    return found ? listOf(found) : [];
+  };
+  const note = (app: string, id: string, list: readonly AssignedReplica[]): void => {
+    put(told, app, id, list.length === 1 ? list[0] : list.length === 0 ? undefined : list);
+  };
   const assign = (assignment: Assignment): void => {
     const { host } = assignment;
-    for (const { id, app } of lastAssignments.get(host)?.replicas ?? []) {
-      const others = entries(app, id).filter(({ placement }) => placement.host !== host);
-      put(told, app, id, others.length === 0 ? undefined : others);
-    }
+    for (const { id, app } of lastAssignments.get(host)?.replicas ?? [])
+      note(
+        app,
+        id,
+        entries(app, id).filter(({ placement }) => placement.host !== host),
+      );
     for (const replica of assignment.replicas)
-      put(told, replica.app, replica.id, [...entries(replica.app, replica.id), replica]);
+      note(replica.app, replica.id, [...entries(replica.app, replica.id), replica]);
     lastAssignments.set(host, assignment);
   };
 
+  const leave = ({ host, replica }: Placement): void => {
+    const there = homes.get(host)?.filter((one) => one.replica !== replica) ?? [];
+    if (there.length === 0) homes.delete(host);
+    else homes.set(host, there);
+  };
+  const enter = (placement: Placement): void => {
+    const there = homes.get(placement.host);
+    if (there) there.push(placement);
+    else homes.set(placement.host, [placement]);
+  };
   const place = (replica: string, placement: Placement | undefined): void => {
     const app = appOf(replica);
     const before = placed.get(app)?.get(replica);
-    if (before) put(homes, before.host, replica, undefined);
-    if (placement) put(homes, placement.host, replica, placement);
+    if (before) leave(before);
+    if (placement) enter(placement);
     put(placed, app, replica, placement);
   };
 
@@ -96,16 +121,13 @@ export function createWhereabouts(
     assignments: lastAssignments,
     reports: lastReports,
     apps: () => new Set([...placed.keys(), ...told.keys()]),
-    placed: (app) => placed.get(app) ?? NOWHERE,
+    placed: (app) => placed.get(app) ?? NOBODY,
     on: (host) => homes.get(host) ?? NOWHERE,
-    told: (app) => {
-      const all: AssignedReplica[] = [];
-      for (const list of told.get(app)?.values() ?? []) all.push(...list);
-      return all;
-    },
+    told: (app) => told.get(app)?.values().flatMap(listOf) ?? [],
     toldOf: (replica) => {
       const app = appOf(replica);
-      return first(entries(app, replica), placed.get(app)?.get(replica)?.host);
+      const found = told.get(app)?.get(replica);
+      return found && ('id' in found ? found : first(found, placed.get(app)?.get(replica)?.host));
     },
     place: (deltas) => {
       for (const delta of deltas) if (delta.type === 'placement') place(delta.replica, delta.placement);
