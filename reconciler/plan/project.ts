@@ -18,6 +18,7 @@ import type {
   Report,
 } from '../model/replica.ts';
 import { sameItem, sameItems } from './same.ts';
+import { isSettled } from './settled.ts';
 import { createWhereabouts, isLate, ownerTold, saidOf } from '../model/whereabouts.ts';
 import type { Scope, Whereabouts } from '../model/whereabouts.ts';
 import { networkIn, plugged, pluggedBefore, pluggingIn, toldIn } from './plugging.ts';
@@ -54,7 +55,7 @@ export interface Projection {
   readonly assignments: readonly Assignment[];
   /** Apps that another look may find otherwise although nothing happens: what they are to be is new, waits, or is remembered. */
   readonly unsettled: ReadonlySet<string>;
-  /** How far each App that was looked at is, by name. */
+  /** How far each App that is not settled is, by name. */
   readonly rollouts: readonly Progress[];
   /** What to remember of changes under way, by name of the App. */
   readonly records: readonly RolloutRecord[];
@@ -281,18 +282,30 @@ function hostsOf({ catalog, scope }: ProjectInput, at: Whereabouts, { byHost }: 
   return [...new Set([...asked, ...told, ...byHost.keys()])].sort();
 }
 
+/** The Apps of which something may be decided: those that are looked at, but for the settled ones. */
+function unsettledIn({ catalog, scope, records = [] }: ProjectInput, at: Whereabouts): ReadonlySet<string> {
+  const remembered = new Set(records.map(({ app }) => app));
+  const network = networkIn(catalog, at.assignments);
+  const apps = scope?.apps ?? new Set([...catalog.apps.keys(), ...at.apps()]);
+  const settled = (name: string): boolean => {
+    const app = catalog.apps.get(name);
+    return app !== undefined && !remembered.has(name) && isSettled(app, at, network);
+  };
+  return new Set([...apps].filter((name) => !settled(name)));
+}
+
 /** What each host is to be: its replicas with their specs, the Networks these need, and its knobs. */
 export function project(input: ProjectInput): Projection {
-  const { catalog, scope } = input;
+  const { catalog } = input;
   const at = input.kept ?? createWhereabouts(input.placements, input.previous.values(), input.reports);
-  const names = [...(scope?.apps ?? new Set([...catalog.apps.keys(), ...at.apps()]))];
-  const shared = replicasOf(input, at, names);
+  const looked = unsettledIn(input, at);
+  const shared = replicasOf(input, at, [...looked]);
   const { byHost, rollouts, unsettled } = shared;
   const apps = [...catalog.heldObjects].filter((name) => name.startsWith('App/')).map((name) => name.slice(4));
   const keep = { apps: apps.sort(), owners: [...catalog.heldOwners].sort() };
   const assignments = hostsOf(input, at, shared).map((host) => {
     const before = at.assignments.get(host);
-    const others = scope ? (before?.replicas.filter(({ app }) => !scope.apps.has(app)) ?? []) : [];
+    const others = before?.replicas.filter(({ app }) => !looked.has(app)) ?? [];
     const replicas = [...others, ...(byHost.get(host) ?? [])].sort(byReplica);
     const next: Assignment = {
       protocol: PROTOCOL,

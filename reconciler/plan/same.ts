@@ -22,13 +22,19 @@ export function sameItem(a: object, b: object): boolean {
   if (a === b) return true;
   const [one, other] = [a, b] as readonly Readonly<Record<string, unknown>>[];
   if (!one || !other) return false;
-  const keys = Object.keys(one).filter((key) => !ABOUT.has(key));
-  if (keys.length !== Object.keys(other).filter((key) => !ABOUT.has(key)).length) return false;
-  return keys.every((key) => {
-    const [have, want] = [one[key], other[key]];
-    if (have === want) return true;
-    return key === 'spec' ? sameSpec(have as object, want as object) : isDeepStrictEqual(have, want);
-  });
+  return countOf(one) === countOf(other) && Object.keys(one).every((key) => sameMember(key, one[key], other[key]));
+}
+
+/** How many members count; one that is undefined does. */
+function countOf(item: object): number {
+  let count = 0;
+  for (const key in item) if (!ABOUT.has(key)) count += 1;
+  return count;
+}
+
+function sameMember(key: string, have: unknown, want: unknown): boolean {
+  if (have === want || ABOUT.has(key)) return true;
+  return key === 'spec' ? sameSpec(have as object, want as object) : isDeepStrictEqual(have, want);
 }
 
 /** The same of lists of them, one by one. */

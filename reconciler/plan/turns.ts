@@ -118,7 +118,8 @@ export function releaseOf({ last, told }: Turn): Release {
   };
 }
 
-function covers(reserved: Demand, { cpu, pinned, memory, pids }: AppSpec['resources']): boolean {
+/** Whether what is reserved is enough for such limits. */
+export function covers(reserved: Demand, { cpu, pinned, memory, pids }: AppSpec['resources']): boolean {
   const most = pinned ? 1000 * (pinnedIn(reserved)?.cores ?? 0) : reserved.cpu;
   return most >= cpu && reserved.memory >= memory && reserved.pids >= pids;
 }
