@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { mailOf } from '../reconciler/loop/mail.ts';
 import type { Known } from '../reconciler/loop/view.ts';
 import { openEmbedded } from '../reconciler/store/embedded/embedded.ts';
 
@@ -11,10 +12,9 @@ export async function storedKnown(state: string): Promise<Known> {
   }
   const store = await openEmbedded(state, { clock: Date.now });
   try {
-    const [snapshot, reports] = await Promise.all([store.reservations.snapshot(), store.mailbox.reports()]);
-    const found = await Promise.all(reports.map(({ host }) => store.mailbox.assignment(host)));
+    const [snapshot, mail] = await Promise.all([store.reservations.snapshot(), mailOf(store.mailbox)]);
     const rollouts = (await store.bulletin.read())?.rollouts ?? [];
-    return { snapshot, reports, assignments: found.filter((assignment) => assignment !== undefined), rollouts };
+    return { snapshot, ...mail, rollouts };
   } finally {
     await store.close();
   }

@@ -9,6 +9,7 @@ import type { Log } from './agent-state.ts';
 import type { Controller } from './controller.ts';
 import { createDoorbell } from './doorbell.ts';
 import { HEARTBEAT } from './hearing.ts';
+import { mailOf } from './mail.ts';
 import { pause } from './pause.ts';
 import { heldIn, statusOf, type Status, type StatusInput, type Verdict } from './status.ts';
 import type { Known } from './view.ts';
@@ -52,13 +53,11 @@ const STUCK = 3_000;
 /** All that the store knows now. */
 export async function knownOf(store: Pick<Store, 'reservations' | 'mailbox' | 'bulletin'>): Promise<Known> {
   const { reservations, mailbox, bulletin } = store;
-  const [snapshot, reports] = await Promise.all([reservations.snapshot(), mailbox.reports()]);
-  const assignments = await Promise.all(reports.map((report) => mailbox.assignment(report.host)));
+  const [snapshot, mail] = await Promise.all([reservations.snapshot(), mailOf(mailbox)]);
   const { rollouts = [], lost = [], source } = (await bulletin.read()) ?? {};
   return {
     snapshot,
-    reports,
-    assignments: assignments.filter((assignment) => assignment !== undefined),
+    ...mail,
     rollouts,
     lost,
     ...(source ? { source } : {}),

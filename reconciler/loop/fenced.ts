@@ -14,13 +14,17 @@ export function underLease(store: Store, term: () => Hold | undefined): Store {
     reservations: {
       commit: async (request) => reservations.commit(request, held()),
       snapshot: () => reservations.snapshot(),
+      differing: (kept) => reservations.differing(kept),
       since: (cursor) => reservations.since(cursor),
       follow: (cursor, signal) => reservations.follow(cursor, signal),
     },
     mailbox: {
       assign: async (assignment) => mailbox.assign(assignment, held()),
+      assignAll: async (assignments) => mailbox.assignAll(assignments, held()),
       assignment: (...args) => mailbox.assignment(...args),
+      assignments: (known) => mailbox.assignments(known),
       report: (report) => mailbox.report(report),
+      reporting: () => mailbox.reporting(),
       reports: (hosts) => mailbox.reports(hosts),
       news: (since) => mailbox.news(since),
       follow: (signal) => mailbox.follow(signal),

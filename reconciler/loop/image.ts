@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { createBook } from '../model/book.ts';
 import type { Book } from '../model/book.ts';
 import type { Catalog } from '../model/catalog.ts';
@@ -46,14 +45,13 @@ export interface Image {
 
 type Port = Pick<Store, 'reservations' | 'mailbox'>;
 
-/** Assignments asked for at once. */
-const AT_ONCE = 500;
+/** Hosts that are asked about at once: what they said and were told takes much more room than what is kept of it. */
+const LOT = 50;
+/** Tries to compare while commits come in between. */
+const TRIES = 3;
 
-async function inLots<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<readonly R[]> {
-  const done: R[] = [];
-  for (let at = 0; at < items.length; at += AT_ONCE)
-    done.push(...(await Promise.all(items.slice(at, at + AT_ONCE).map(work))));
-  return done;
+function* inLots<T>(items: readonly T[]): Generator<readonly T[]> {
+  for (let at = 0; at < items.length; at += LOT) yield items.slice(at, at + LOT);
 }
 
 /** Reads all that the store holds; Assignments of the catalog's hosts too, which may never have reported. */
@@ -63,7 +61,7 @@ export async function readImage({ reservations, mailbox }: Port, catalog: Catalo
   const snapshot = await reservations.snapshot();
   let { cursor } = snapshot;
   const book = createBook(snapshot);
-  let interning = createInterning();
+  let interning = createInterning(catalog);
   const whereabouts = createWhereabouts(book.placements);
   const unstored = new Set<string>();
   const news = { apps: new Set<string>(), hosts: new Set<string>(), reported: new Set<string>() };
@@ -71,7 +69,7 @@ export async function readImage({ reservations, mailbox }: Port, catalog: Catalo
 
   function hear(report: Report): void {
     const { host, kept } = report;
-    whereabouts.report(interning.report(report));
+    whereabouts.report(interning.report(report, whereabouts));
     news.reported.add(host);
     touched.add(host);
     // an emptied store: what the host keeps is what it was told
@@ -90,10 +88,17 @@ export async function readImage({ reservations, mailbox }: Port, catalog: Catalo
     unstored.delete(host);
   }
 
-  async function readAssignment(host: string): Promise<void> {
-    const known = unstored.has(host) ? undefined : whereabouts.assignments.get(host)?.generation;
-    const assignment = await mailbox.assignment(host, known);
-    if (assignment) learn(assignment);
+  /** Reads the Assignments that are not known yet; gives their hosts. */
+  async function readAssignments(hosts: readonly string[]): Promise<readonly string[]> {
+    const known = (host: string): number | undefined =>
+      unstored.has(host) ? undefined : whereabouts.assignments.get(host)?.generation;
+    const others = await mailbox.assignments(new Map(hosts.map((host) => [host, known(host)])));
+    for (const one of others) learn(one);
+    return others.map(({ host }) => host);
+  }
+
+  async function readReports(hosts: readonly string[]): Promise<void> {
+    for (const report of await mailbox.reports(hosts)) hear(report);
   }
 
   function follow(deltas: readonly Delta[]): void {
@@ -116,17 +121,17 @@ export async function readImage({ reservations, mailbox }: Port, catalog: Catalo
     }
     const hostsOf = (what: Mail['what']): readonly string[] =>
       mail.mails?.flatMap((one) => (one.what === what ? [one.host] : [])) ?? [];
-    await inLots(hostsOf('assignment'), readAssignment);
-    const reported = hostsOf('report');
-    if (reported.length > 0) for (const report of await mailbox.reports(reported)) hear(report);
+    for (const some of inLots(hostsOf('assignment'))) await readAssignments(some);
+    for (const some of inLots(hostsOf('report'))) await readReports(some);
     ({ mark } = mail);
   }
 
-  const first = await mailbox.reports();
-  const hosts = new Set([...first.map(({ host }) => host), ...catalog.hosts.keys()]);
+  const hosts = new Set([...(await mailbox.reporting()), ...catalog.hosts.keys()]);
   for (const { host } of book.placements.values()) hosts.add(host);
-  await inLots([...hosts], readAssignment);
-  for (const report of first) hear(report);
+  for (const some of inLots([...hosts])) {
+    await readAssignments(some);
+    await readReports(some);
+  }
   for (const host of hosts) touched.add(host);
   // what it knows takes room, and what comes later is little
   interning = createInterning();
@@ -156,31 +161,24 @@ export async function readImage({ reservations, mailbox }: Port, catalog: Catalo
       unstored.delete(assignment.host);
       touched.add(assignment.host);
     },
-    overtaken: readAssignment,
+    overtaken: async (host) => {
+      await readAssignments([host]);
+    },
     compare: async () => {
-      const there = await reservations.snapshot();
-      await image.refresh();
-      const moved = there.cursor !== cursor;
-      const differing = moved ? [] : differences(book, there);
-      const generations = new Map(
-        [...whereabouts.assignments.values()].map(({ host, generation }) => [host, generation]),
-      );
-      await inLots([...generations.keys()], readAssignment);
-      for (const [host, generation] of generations)
-        if (whereabouts.assignments.get(host)?.generation !== generation) differing.push(`assignment/${host}`);
+      const differing = [...(await compareReservations())];
+      for (const some of inLots([...whereabouts.assignments.keys()]))
+        differing.push(...(await readAssignments(some)).map((host) => `assignment/${host}`));
       return differing;
     },
   };
   return image;
-}
 
-type Tables = Pick<Book, 'hosts' | 'placements' | 'addresses'>;
-
-function differences(have: Tables, there: Tables): string[] {
-  return (['hosts', 'placements', 'addresses'] as const).flatMap((table) => {
-    const mine: ReadonlyMap<string, unknown> = have[table];
-    const others: ReadonlyMap<string, unknown> = there[table];
-    const keys = [...mine.keys(), ...[...others.keys()].filter((key) => !mine.has(key))];
-    return keys.filter((key) => !isDeepStrictEqual(mine.get(key), others.get(key))).map((key) => `${table}/${key}`);
-  });
+  async function compareReservations(): Promise<readonly string[]> {
+    for (let tries = 0; tries < TRIES; tries += 1) {
+      await image.refresh();
+      const found = await reservations.differing({ ...book, cursor });
+      if (found) return found;
+    }
+    return []; // others commit all the time: the next audit may find a moment
+  }
 }

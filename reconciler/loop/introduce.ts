@@ -24,7 +24,7 @@ const AGAIN = 1_000;
 export async function introduce(options: IntroduceOptions, signal: AbortSignal): Promise<void> {
   const { host, facts, mailbox, last, clock, log } = options;
   while (!signal.aborted) {
-    const before = (await last.reports()).find((report) => report.host === host);
+    const before = (await last.reports([host]))[0];
     try {
       await mailbox.report(introduction(host, facts, clock(), before));
       return;

@@ -19,8 +19,9 @@ export interface Writing {
   publish(image: Image, all: readonly Assignment[]): Promise<void>;
 }
 
-/** Assignments that are stored at once. */
-const AT_ONCE = 16;
+/** Assignments that are stored in one go, and such goes under way: while the store writes one, the next is made. */
+const TOGETHER = 8;
+const AT_ONCE = 2;
 /** Proposals that are committed before their deltas are taken in: a store keeps those of so many commits only. */
 const COMMITS = 50_000;
 
@@ -39,12 +40,16 @@ export function createWriting({ store, clock, mustLead }: WritingOptions): Writi
     publish: async (image, all) => {
       const { whereabouts, unstored } = image;
       const fresh = all.filter((one) => whereabouts.assignments.get(one.host) !== one || unstored.has(one.host));
-      const source = fresh[Symbol.iterator]();
+      let at = 0;
       const lane = async (): Promise<void> => {
-        for (let next = source.next(); next.done !== true; next = source.next()) {
+        while (at < fresh.length) {
+          const some = fresh.slice(at, (at += TOGETHER));
           await mustLead();
-          if (await mailbox.assign(next.value)) image.told(next.value);
-          else await image.overtaken(next.value.host);
+          for (const [index, stored] of (await mailbox.assignAll(some)).entries()) {
+            const one = some[index] as Assignment;
+            if (stored) image.told(one);
+            else await image.overtaken(one.host);
+          }
         }
       };
       const ends = await Promise.allSettled(Array.from({ length: AT_ONCE }, lane));

@@ -13,6 +13,11 @@ export interface Committed {
 export interface Reservations {
   commit(request: CommitRequest, under?: Hold): Promise<CommitReply>;
   snapshot(): Promise<Snapshot>;
+  /**
+   * What the store holds otherwise than a snapshot that somebody has kept up to date, as `placements/web-0`; undefined where it is at
+   * another cursor. Costs little where nothing differs.
+   */
+  differing(kept: Snapshot): Promise<readonly string[] | undefined>;
   /** What was committed after the cursor, none at the end. Throws CONFLICT when that is not kept any more: take a snapshot. */
   since(cursor: number): Promise<readonly Committed[]>;
   /** Deltas after the cursor, as they come, until the signal aborts. */
@@ -63,11 +68,17 @@ export interface News {
 export interface Mailbox {
   /** Stores it unless a newer generation is there, or another content of the same; false then, and nothing was done. */
   assign(assignment: Assignment, under?: Hold): Promise<boolean>;
+  /** The same for many, in one go: the answers in their order. */
+  assignAll(assignments: readonly Assignment[], under?: Hold): Promise<readonly boolean[]>;
   /** What the host was last told. `known`, where given, is a generation that need not be read again: undefined when it is that one. */
   assignment(host: string, known?: number): Promise<Assignment | undefined>;
+  /** The same of many hosts, each with the generation that need not be read again. Hosts that were told nothing, or nothing else, are left out. */
+  assignments(known: ReadonlyMap<string, number | undefined>): Promise<readonly Assignment[]>;
   report(report: Report): Promise<void>;
-  /** The last reports of these hosts, of all when none are named. */
-  reports(hosts?: readonly string[]): Promise<readonly Report[]>;
+  /** The hosts that have reported. */
+  reporting(): Promise<readonly string[]>;
+  /** Their last reports. */
+  reports(hosts: readonly string[]): Promise<readonly Report[]>;
   /** What is new since a mark; without one only the mark, to be asked for before all is read. */
   news(since?: string): Promise<News>;
   /** Hosts whose assignment or report changed, until the signal aborts. */

@@ -65,6 +65,7 @@ export function createReopening(open: () => Promise<FleetStore>): Reopening {
     reservations: {
       commit: (...args) => ask(({ reservations }) => reservations.commit(...args)),
       snapshot: () => ask(({ reservations }) => reservations.snapshot()),
+      differing: (kept) => ask(({ reservations }) => reservations.differing(kept)),
       since: (cursor) => ask(({ reservations }) => reservations.since(cursor)),
       follow: (cursor, signal) => hear(({ reservations }) => reservations.follow(cursor, signal)),
     },
@@ -77,8 +78,11 @@ export function createReopening(open: () => Promise<FleetStore>): Reopening {
     },
     mailbox: {
       assign: (...args) => ask(({ mailbox }) => mailbox.assign(...args)),
+      assignAll: (...args) => ask(({ mailbox }) => mailbox.assignAll(...args)),
       assignment: (...args) => ask(({ mailbox }) => mailbox.assignment(...args)),
+      assignments: (known) => ask(({ mailbox }) => mailbox.assignments(known)),
       report: (report) => ask(({ mailbox }) => mailbox.report(report)),
+      reporting: () => ask(({ mailbox }) => mailbox.reporting()),
       reports: (hosts) => ask(({ mailbox }) => mailbox.reports(hosts)),
       news: (since) => ask(({ mailbox }) => mailbox.news(since)),
       follow: (signal) => hear(({ mailbox }) => mailbox.follow(signal)),

@@ -68,11 +68,24 @@ export function mailboxConforms(store: () => Store, reopen: () => Promise<void>)
       assert.equal(await store().mailbox.assignment('h2'), undefined);
     });
 
+    it('stores many assignments at once, each as if it were alone', async () => {
+      const { mailbox } = store();
+      await mailbox.assign(assignment('h2', 3));
+      const all = [assignment('h1', 1), assignment('h2', 2), assignment('h3', 1)];
+      assert.deepEqual(await mailbox.assignAll(all), [true, false, true]);
+      assert.deepEqual(await mailbox.assignAll([]), []);
+      const known = async (...pairs: readonly (readonly [string, number | undefined])[]): Promise<readonly string[]> =>
+        (await mailbox.assignments(new Map(pairs))).map(({ host, generation }) => `${host} ${String(generation)}`);
+      assert.deepEqual(await known(['h3', undefined], ['h9', undefined], ['h2', 2]), ['h3 1', 'h2 3']);
+      assert.deepEqual(await known(['h1', 1], ['h2', 3], ['h9', 4]), []);
+      assert.deepEqual(await known(), []);
+    });
+
     it('keeps the last report of each host', async () => {
       await store().mailbox.report(report('h1', 1));
       await store().mailbox.report(report('h2', 2));
       await store().mailbox.report(report('h1', 3));
-      const reports = await store().mailbox.reports();
+      const reports = await store().mailbox.reports(['h1', 'h2']);
       assert.deepEqual(
         reports.map((one) => [one.host, one.at]),
         [
@@ -82,10 +95,7 @@ export function mailboxConforms(store: () => Store, reopen: () => Promise<void>)
       );
       await store().mailbox.report(report('h1', 4, 2));
       await reopen();
-      assert.deepEqual(
-        (await store().mailbox.reports()).find((one) => one.host === 'h1'),
-        report('h1', 4, 2),
-      );
+      assert.deepEqual((await store().mailbox.reports(['h1']))[0], report('h1', 4, 2));
     });
 
     it('gives the reports of some hosts', async () => {
@@ -96,6 +106,7 @@ export function mailboxConforms(store: () => Store, reopen: () => Promise<void>)
         ['h3', 'h1'],
       );
       assert.deepEqual(await store().mailbox.reports([]), []);
+      assert.deepEqual([...(await store().mailbox.reporting())].sort(), ['h1', 'h2', 'h3']);
     });
 
     it('tells what is new since a mark, of each host once', async () => {

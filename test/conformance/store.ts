@@ -173,6 +173,26 @@ export function storeConforms(name: string, open: (clock: () => number) => Promi
         );
       });
 
+      it('tell what they hold otherwise than a snapshot that was kept', async () => {
+        const { reservations } = store;
+        await commit(host('h1'), host('h2'), place('web-0', 'h1', '10.0.0.2'), place('web-1', 'h2', '10.0.0.3'));
+        const kept = await reservations.snapshot();
+        assert.deepEqual(await reservations.differing(kept), []);
+        const web0 = kept.placements.get('web-0') ?? assert.fail('not placed');
+        const changes: readonly [string, Partial<typeof kept>][] = [
+          ['placements/web-0', { placements: new Map([...kept.placements, ['web-0', { ...web0, epoch: 7 }]]) }],
+          ['placements/web-2', { placements: new Map([...kept.placements, ['web-2', web0]]) }],
+          ['placements/web-1', { placements: new Map([['web-0', web0]]) }],
+          ['addresses/n/10.0.0.3', { addresses: new Map([['n/10.0.0.2', { replica: 'web-0' }]]) }],
+          ['hosts/h2', { hosts: new Map([...kept.hosts, ['h2', { ...hostRecord('h2'), state: 'closed' }]]) }],
+        ];
+        for (const [name, change] of changes)
+          assert.deepEqual(await reservations.differing({ ...kept, ...change }), [name]);
+        assert.equal(await reservations.differing({ ...kept, cursor: kept.cursor - 1 }), undefined);
+        await commit(host('h3'));
+        assert.equal(await reservations.differing(kept), undefined, 'the cursor is another');
+      });
+
       it('give a snapshot that later commits leave alone', async () => {
         await commit(host('h1'));
         const before = await store.reservations.snapshot();

@@ -108,7 +108,7 @@ describe('the users of examples/redis/users.acl', { skip: NO_REDIS }, () => {
     await follow(mailbox.follow(stop.signal), () => mailbox.assign({ ...assignment, keep, host: 'h1' }));
     await mailbox.assign({ ...assignment, keep, host: 'h2' });
     await admin.sadd('plumb:{default}:reporting', 'h9');
-    await mailbox.reports();
+    await mailbox.reports(await mailbox.reporting());
     await journalAndLease(store, 'controller');
     const seen = await used();
     assert.deepEqual(
@@ -149,7 +149,7 @@ describe('the users of examples/redis/users.acl', { skip: NO_REDIS }, () => {
     await assert.rejects(agent.mailbox.assignment('h2'), refused);
     await assert.rejects(agent.mailbox.report({ ...report, host: 'h2' }), refused);
     await assert.rejects(agent.mailbox.assign({ ...assignment, keep, host: 'h1', generation: 3 }), refused);
-    await assert.rejects(agent.mailbox.reports(), refused);
+    await assert.rejects(agent.mailbox.reporting(), refused);
     await assert.rejects(agent.leases.acquire('host/h2', 'h1', 1000), refused);
     await assert.rejects(agent.leases.acquire('controller', 'h1', 1000), refused);
     const token = (await agent.leases.acquire('repair/main/0', 'h1/web-0', 1000)) ?? assert.fail();

@@ -199,6 +199,31 @@ describe('the store on a Redis server', { skip: NO_REDIS }, () => {
     assert.ok(number > 5, `${String(number)} commits went on meanwhile`);
   });
 
+  it('is compared with what somebody keeps without being read, and every difference is found', async () => {
+    const store = await open();
+    const { placements, addresses } = keysOf(fleet);
+    await commit(store, 'a', { op: 'host', record: hostRecord('h1') }, place('web-0', 'h1', '10.0.0.2'));
+    const [first = ''] = await redis.hvals(placements);
+    for (let at = 1; at <= 2500; at += 1)
+      await redis.hset(placements, `web-${String(at)}`, first.replaceAll('web-0', `web-${String(at)}`));
+    const kept = await store.reservations.snapshot();
+    assert.equal(kept.placements.size, 2501);
+    const sent = async (): Promise<number> =>
+      Number(/total_net_output_bytes:(\d+)/.exec(await redis.info('stats'))?.[1]);
+    const before = await sent();
+    assert.deepEqual(await store.reservations.differing(kept), []);
+    assert.ok((await sent()) - before < 50_000, 'all of it was sent');
+    const changed = first.replaceAll('web-0', 'web-2000').replace('10.0.0.2', '10.0.0.3');
+    await redis.hset(placements, 'web-2000', changed);
+    assert.deepEqual(await store.reservations.differing(kept), ['placements/web-2000']);
+    await redis.hdel(placements, 'web-2000');
+    assert.deepEqual(await store.reservations.differing(kept), ['placements/web-2000']);
+    await redis.hset(placements, 'web-2000', first.replaceAll('web-0', 'web-2000'));
+    assert.deepEqual(await store.reservations.differing(kept), []);
+    await redis.hset(addresses, 'n/10.0.0.9', '{"until":5}');
+    assert.deepEqual(await store.reservations.differing(kept), ['addresses/n/10.0.0.9']);
+  });
+
   it('says in every call that it was emptied, and writes nothing to what is there now', async () => {
     const store = await open();
     await commit(store, 'h', addHost('h1'));
@@ -211,7 +236,7 @@ describe('the store on a Redis server', { skip: NO_REDIS }, () => {
     await assert.rejects(commit(store, 'j', addHost('h3')), coded('STORE_EMPTIED'));
     await assert.rejects(store.reservations.snapshot(), coded('STORE_EMPTIED'));
     await assert.rejects(store.leases.acquire('x', 'a', 1), coded('STORE_EMPTIED'));
-    await assert.rejects(store.mailbox.reports(), coded('STORE_EMPTIED'));
+    await assert.rejects(store.mailbox.reporting(), coded('STORE_EMPTIED'));
     await assert.rejects(store.journal.append([event('one')]), coded('STORE_EMPTIED'));
     assert.equal((await reopened.reservations.snapshot()).hosts.size, 0);
     await commit(reopened, 'k', addHost('h4'));

@@ -114,7 +114,7 @@ describe('a rehearsal of fifty hosts over Redis', { skip: NO_REDIS }, () => {
       items.filter(({ ref }) => ref.startsWith('replica/app-0007-')).map(({ image }) => image),
       Array.from({ length: 3 }, () => 'registry.example/app-0007:2'),
     );
-    for (const { host, generation } of await store.mailbox.reports())
+    for (const { host, generation } of await store.mailbox.reports(await store.mailbox.reporting()))
       assert.equal(generation, (await store.mailbox.assignment(host))?.generation, host);
   });
 

@@ -122,27 +122,31 @@ export function mortal(
       if (draft.type === 'intent') intended.set(draft.trace, draft.ref);
       else if (draft.type === 'outcome') intended.delete(draft.trace);
   };
+  const assign: Store['mailbox']['assign'] = (assignment, under) =>
+    write('store', async () => {
+      const before = (await mailbox.assignment(assignment.host))?.replicas ?? [];
+      const ids = new Set(assignment.replicas.map(({ id }) => id));
+      const gone = before.filter(({ id }) => !ids.has(id)).length;
+      const { placements } = await reservations.snapshot();
+      if (gone > budget(placements.size)) wrong(`${String(gone)} of ${String(placements.size)} replicas go at once`);
+      return mailbox.assign(assignment, under);
+    });
   const store: Store = {
     reservations: {
       commit: (...args) => write('store', () => reservations.commit(...args)),
       snapshot: () => ask(() => reservations.snapshot()),
+      differing: (kept) => ask(() => reservations.differing(kept)),
       since: (cursor) => ask(() => reservations.since(cursor)),
       follow: (cursor, signal) => hear(signal, (until) => reservations.follow(cursor, until)),
     },
     leases,
     mailbox: {
-      assign: (assignment, under) =>
-        write('store', async () => {
-          const before = (await mailbox.assignment(assignment.host))?.replicas ?? [];
-          const ids = new Set(assignment.replicas.map(({ id }) => id));
-          const gone = before.filter(({ id }) => !ids.has(id)).length;
-          const { placements } = await reservations.snapshot();
-          if (gone > budget(placements.size))
-            wrong(`${String(gone)} of ${String(placements.size)} replicas go at once`);
-          return mailbox.assign(assignment, under);
-        }),
+      assign,
+      assignAll: (all, under) => Promise.all(all.map((assignment) => assign(assignment, under))),
       assignment: (...args) => ask(() => mailbox.assignment(...args)),
+      assignments: (known) => ask(() => mailbox.assignments(known)),
       report: (report) => write('store', () => mailbox.report(report)),
+      reporting: () => ask(() => mailbox.reporting()),
       reports: (hosts) => ask(() => mailbox.reports(hosts)),
       news: (since) => ask(() => mailbox.news(since)),
       follow: (signal) => hear(signal, (until) => mailbox.follow(until)),

@@ -4,6 +4,7 @@ import type { Assignment, Report } from '../../model/replica.ts';
 import type { CommitReply, Snapshot } from '../../model/reservations.ts';
 import type { Bulletin, Hold, Lease, Leases, Mailbox, News, Reservations } from '../../model/store.ts';
 import { isOver } from '../bell.ts';
+import { differences } from '../differences.ts';
 import { lapsed } from '../lapsed.ts';
 import type { Ledger, Step } from './ledger.ts';
 import type { LoggedDeltas, Memory } from './memory.ts';
@@ -59,6 +60,8 @@ export function createReservations(ledger: Ledger, clock: () => number): Reserva
       return answered(write, under);
     },
     snapshot: () => ledger.read(snapshotOf),
+    differing: (kept) =>
+      ledger.read(({ book, cursor }) => (cursor === kept.cursor ? differences(kept, book) : undefined)),
     since: (cursor) => ledger.read((memory) => deltasAfter(memory, cursor)),
     async *follow(cursor, signal) {
       for (let at = cursor; !isOver(signal);) {
@@ -151,32 +154,38 @@ export function createMailbox(ledger: Ledger, memory: Memory): Mailbox {
       await rung;
     }
   }
-  return {
-    assign: (assignment, under) => {
-      const write = ledger.write<boolean | undefined>((now) => {
-        if (!isHeld(now, under)) return REFUSED;
-        const { assignments } = now;
-        const before = assignments.get(assignment.host);
-        if (before && before.generation > assignment.generation) return { answer: false, records: [] };
-        if (same(before, assignment)) return { answer: true, records: [] };
-        if (before?.generation === assignment.generation) return { answer: false, records: [] };
-        return { answer: true, records: [{ type: 'assignment', assignment }] };
-      });
-      return answered(write, under);
-    },
-    assignment: (host, known) =>
-      ledger.read(({ assignments }) => {
-        const found = assignments.get(host);
-        return found?.generation === known ? undefined : found;
+  const assign: Mailbox['assign'] = (assignment, under) => {
+    const write = ledger.write<boolean | undefined>((now) => {
+      if (!isHeld(now, under)) return REFUSED;
+      const { assignments } = now;
+      const before = assignments.get(assignment.host);
+      if (before && before.generation > assignment.generation) return { answer: false, records: [] };
+      if (same(before, assignment)) return { answer: true, records: [] };
+      if (before?.generation === assignment.generation) return { answer: false, records: [] };
+      return { answer: true, records: [{ type: 'assignment', assignment }] };
+    });
+    return answered(write, under);
+  };
+  const assignments: Mailbox['assignments'] = (known) =>
+    ledger.read((durable) =>
+      [...known].flatMap(([host, generation]) => {
+        const found = durable.assignments.get(host);
+        return found && found.generation !== generation ? [found] : [];
       }),
+    );
+  return {
+    assign,
+    assignAll: (all, under) => Promise.all(all.map((assignment) => assign(assignment, under))),
+    assignment: async (host, known) => (await assignments(new Map([[host, known]])))[0],
+    assignments,
     report: (report) =>
       ledger.write(({ reports }) => {
         const before = reports.get(report.host);
         const fleeting = before !== undefined && same({ ...before, at: 0 }, { ...report, at: 0 });
         return { answer: undefined, records: [{ type: 'report', report }], fleeting };
       }),
-    reports: (hosts) =>
-      ledger.read(({ reports }) => (hosts ? hosts.flatMap((host) => reports.get(host) ?? []) : [...reports.values()])),
+    reporting: () => ledger.read(({ reports }) => [...reports.keys()]),
+    reports: (hosts) => ledger.read(({ reports }) => hosts.flatMap((host) => reports.get(host) ?? [])),
     news: (since) => ledger.read((durable) => newsSince(durable, since)),
     follow: (signal) =>
       following({ assignments: new Map(memory.assignments), reports: new Map(memory.reports) }, signal),

@@ -2,6 +2,7 @@ import { PlumbError } from '../../model/errors.ts';
 import type { Delta } from '../../model/reservations.ts';
 import { fieldsOf } from './context.ts';
 import type { Context, StreamReply } from './context.ts';
+import { createSharing } from './sharing.ts';
 
 /** A place in the log of commits. The stamp stands for all commits up to it: after a failover the same number may be another place. */
 export interface Position {
@@ -39,9 +40,10 @@ export async function readCommits({ calls, keys }: Context, at: Position): Promi
     ['xrange', keys.log, `${String(cursor)}-0`, '+', 'COUNT', CHUNK],
   );
   const head = positionOf(replies[0]);
+  const sharing = createSharing();
   const commits = (replies[1] as StreamReply).map(([id, list]): LoggedCommit => {
     const { s = '', d = '[]' } = fieldsOf(list);
-    return { cursor: Number.parseInt(id), stamp: s, deltas: JSON.parse(d) as readonly Delta[] };
+    return { cursor: Number.parseInt(id), stamp: s, deltas: (JSON.parse(d) as readonly Delta[]).map(sharing.delta) };
   });
   const here = commits[0]?.cursor === cursor ? commits.shift() : undefined;
   const other = here !== undefined && stamp !== undefined && here.stamp !== stamp;

@@ -1,13 +1,14 @@
 import { readAssignment, readReport } from '../../model/protocol.ts';
 import type { Assignment, Report } from '../../model/replica.ts';
-import type { Mail, Mailbox, News } from '../../model/store.ts';
+import type { Hold, Mail, Mailbox, News } from '../../model/store.ts';
 import { isOver } from '../bell.ts';
+import type { ScriptCall } from './calls.ts';
 import { fieldsOf } from './context.ts';
 import type { Context, StreamReply } from './context.ts';
 import { underOf, writtenBy } from './under.ts';
 
-/** Reports, and hints, read at once. */
-const REPORTS = 100;
+/** Documents, and hints, read at once. */
+const DOCUMENTS = 100;
 const HINTS = 1000;
 
 async function hostsOf({ calls, keys }: Context): Promise<readonly string[]> {
@@ -17,8 +18,8 @@ async function hostsOf({ calls, keys }: Context): Promise<readonly string[]> {
 
 async function readReports(context: Context, hosts: readonly string[]): Promise<readonly Report[]> {
   const reports: Report[] = [];
-  for (let at = 0; at < hosts.length; at += REPORTS) {
-    const some = hosts.slice(at, at + REPORTS).map((host) => context.keys.report(host));
+  for (let at = 0; at < hosts.length; at += DOCUMENTS) {
+    const some = hosts.slice(at, at + DOCUMENTS).map((host) => context.keys.report(host));
     const [bodies] = await context.calls.ask(['mget', ...some]);
     for (const body of bodies as readonly (string | null)[])
       if (body !== null) reports.push(readReport(JSON.parse(body) as Report));
@@ -85,9 +86,45 @@ async function versionOf({ calls, keys }: Context, host: string): Promise<unknow
   return version;
 }
 
-async function generationOf({ calls, keys }: Context, host: string): Promise<number> {
-  const [generation] = await calls.ask(['hget', keys.assignment(host), 'generation']);
-  return Number(generation ?? Number.NaN);
+/** One member of the Assignment of each host. */
+async function membersOf(
+  { calls, keys }: Context,
+  hosts: readonly string[],
+  member: string,
+): Promise<readonly unknown[]> {
+  return hosts.length === 0 ? [] : calls.ask(...hosts.map((host) => ['hget', keys.assignment(host), member] as const));
+}
+
+/** Those of the hosts whose Assignment is of another generation: a fleet that asks now and then for nothing new must not be sent it all. */
+async function stale(context: Context, known: ReadonlyMap<string, number | undefined>): Promise<readonly string[]> {
+  const asked = [...known].flatMap(([host, generation]) => (generation === undefined ? [] : [host]));
+  const there = await membersOf(context, asked, 'generation');
+  const same = new Set(asked.filter((host, at) => there[at] !== null && Number(there[at]) === known.get(host)));
+  return [...known.keys()].filter((host) => !same.has(host));
+}
+
+async function readAssignments(
+  context: Context,
+  known: ReadonlyMap<string, number | undefined>,
+): Promise<readonly Assignment[]> {
+  const found: Assignment[] = [];
+  const hosts = await stale(context, known);
+  for (let at = 0; at < hosts.length; at += DOCUMENTS)
+    for (const body of await membersOf(context, hosts.slice(at, at + DOCUMENTS), 'body'))
+      if (typeof body === 'string') found.push(readAssignment(JSON.parse(body) as Assignment));
+  return found;
+}
+
+function assignCall(context: Context, assignment: Assignment, under: Hold | undefined): ScriptCall {
+  const { keys, keep, scripts, incarnation } = context;
+  const { host, generation } = assignment;
+  const lease = underOf(context, under);
+  const channels = [keys.onMail, keys.onAssignment(host)];
+  return {
+    script: scripts.assign,
+    keys: [keys.incarnation, keys.assignment(host), keys.mail, ...lease.keys],
+    args: [incarnation, host, generation, JSON.stringify(assignment), keep.mails, ...channels, ...lease.args],
+  };
 }
 
 /** The Assignments of one host, without a look at anybody else's mail. */
@@ -113,24 +150,17 @@ async function* followOne(
 
 /** The mailbox on Redis, of a fleet or, for an agent, of one host. */
 export function createMailbox(context: Context, host: string | undefined): Mailbox {
-  const { calls, keys, keep, scripts, incarnation, shown } = context;
+  const { calls, keys, keep, shown } = context;
+  const assignAll: Mailbox['assignAll'] = async (assignments, under) => {
+    if (assignments.length === 0) return [];
+    const replies = await calls.write(...assignments.map((assignment) => assignCall(context, assignment, under)));
+    return replies.map((reply) => writtenBy(reply, under, shown) === 1);
+  };
   return {
-    assign: async (assignment, under) => {
-      const { host, generation } = assignment;
-      const lease = underOf(context, under);
-      const touched = [keys.incarnation, keys.assignment(host), keys.mail, ...lease.keys];
-      const channels = [keys.onMail, keys.onAssignment(host)];
-      const args = [incarnation, host, generation, JSON.stringify(assignment), keep.mails, ...channels, ...lease.args];
-      const [reply] = await calls.write({ script: scripts.assign, keys: touched, args });
-      return writtenBy(reply, under, shown) === 1;
-    },
-    assignment: async (host, known) => {
-      const key = keys.assignment(host);
-      // a number for who knows it already: a fleet that asks now and then for nothing new must not be sent it all
-      if (known !== undefined && (await generationOf(context, host)) === known) return undefined;
-      const [body] = await calls.ask(['hget', key, 'body']);
-      return typeof body === 'string' ? readAssignment(JSON.parse(body) as Assignment) : undefined;
-    },
+    assign: async (assignment, under) => (await assignAll([assignment], under))[0] === true,
+    assignAll,
+    assignment: async (host, known) => (await readAssignments(context, new Map([[host, known]])))[0],
+    assignments: (known) => readAssignments(context, known),
     report: async (report) => {
       // no script: an agent's user may add to the hints and not change them
       await calls.write(
@@ -140,7 +170,8 @@ export function createMailbox(context: Context, host: string | undefined): Mailb
         ['publish', keys.onMail, report.host],
       );
     },
-    reports: async (hosts) => readReports(context, hosts ?? (await hostsOf(context))),
+    reporting: () => hostsOf(context),
+    reports: (hosts) => readReports(context, hosts),
     news: (since) => newsSince(context, since),
     // where it starts is asked now, not when somebody begins to iterate
     follow: (signal) => {

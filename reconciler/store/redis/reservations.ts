@@ -5,6 +5,7 @@ import { isOver } from '../bell.ts';
 import type { ScriptCall } from './calls.ts';
 import { readCommits } from './commitlog.ts';
 import type { LoggedCommit, Position } from './commitlog.ts';
+import { compareWith } from './comparing.ts';
 import type { Context } from './context.ts';
 import { readSnapshot } from './snapshot.ts';
 import { underOf, writtenBy } from './under.ts';
@@ -87,6 +88,7 @@ export function createReservations(context: Context): Reservations {
       remember(snapshot.cursor, stamp);
       return snapshot;
     },
+    differing: (kept) => compareWith(context, kept),
     since: async (from) => {
       const all: LoggedCommit[] = [];
       for (let at: Position = { cursor: from, stamp: stamps.get(from) }; ;) {

@@ -18,6 +18,8 @@ export interface Scripts {
   readonly assign: Script;
   readonly post: Script;
   readonly append: Script;
+  readonly count: Script;
+  readonly digest: Script;
 }
 
 /** The scripts that stand beside this module. */
@@ -28,5 +30,7 @@ export function loadScripts(): Scripts {
     assign: load('assign'),
     post: load('post'),
     append: load('append'),
+    count: load('count'),
+    digest: load('digest'),
   };
 }

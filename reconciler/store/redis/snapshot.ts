@@ -4,6 +4,7 @@ import type { AddressRecord, Delta, HostRecord } from '../../model/reservations.
 import { positionOf, readCommits } from './commitlog.ts';
 import type { Position } from './commitlog.ts';
 import type { Context } from './context.ts';
+import { createSharing } from './sharing.ts';
 
 export interface Reserved extends Position {
   readonly hosts: Map<string, HostRecord>;
@@ -27,7 +28,7 @@ function apply({ hosts, placements, addresses }: Reserved, delta: Delta): void {
 
 interface Scan {
   readonly key: string;
-  readonly map: Map<string, unknown>;
+  readonly take: (field: string, value: unknown) => void;
   next: string;
 }
 
@@ -45,7 +46,7 @@ async function readOn(
   );
   for (const [index, scan] of open.entries()) {
     const [next, list] = rest[index] as [string, string[]];
-    for (let at = 0; at + 1 < list.length; at += 2) scan.map.set(list[at] ?? '', JSON.parse(list[at + 1] ?? 'null'));
+    for (let at = 0; at + 1 < list.length; at += 2) scan.take(list[at] ?? '', JSON.parse(list[at + 1] ?? 'null'));
     scan.next = next === '0' ? '' : next;
   }
   const [, server = ''] = /^run_id:(\w+)/m.exec(String(info)) ?? [];
@@ -57,10 +58,15 @@ async function tryRead(context: Context): Promise<Reserved | undefined> {
   const hosts = new Map<string, HostRecord>();
   const placements = new Map<string, Placement>();
   const addresses = new Map<string, AddressRecord>();
+  const sharing = createSharing();
   const scans: Scan[] = [
-    { key: keys.hosts, map: hosts, next: '0' },
-    { key: keys.placements, map: placements, next: '0' },
-    { key: keys.addresses, map: addresses, next: '0' },
+    { key: keys.hosts, take: (host, record) => void hosts.set(host, record as HostRecord), next: '0' },
+    {
+      key: keys.placements,
+      take: (replica, placement) => void placements.set(replica, sharing.placement(placement as Placement)),
+      next: '0',
+    },
+    { key: keys.addresses, take: (key, record) => void addresses.set(key, record as AddressRecord), next: '0' },
   ];
   const { before, server, ...first } = await readOn(context, scans);
   let after = first.after;

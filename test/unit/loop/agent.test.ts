@@ -81,6 +81,9 @@ function rig(more: Partial<Provider> = {}, append?: () => Promise<never>): Rig {
       },
       mailbox: {
         assign: () => Promise.resolve(true),
+        assignAll: () => Promise.resolve([]),
+        assignments: () => Promise.resolve([]),
+        reporting: () => Promise.resolve([]),
         assignment: () => Promise.resolve(assignment),
         report: () => Promise.resolve(),
         reports: () => Promise.resolve([]),

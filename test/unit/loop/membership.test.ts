@@ -49,6 +49,9 @@ function rig(t: TestContext, random = 0.5): Rig {
     self.silent ? Promise.reject(new Error('silent')) : Promise.resolve(answer());
   const mailbox: Mailbox = {
     assign: () => Promise.resolve(true),
+    assignAll: () => Promise.resolve([]),
+    assignments: () => Promise.resolve([]),
+    reporting: () => Promise.resolve([]),
     assignment: (_host, known) =>
       ask(() => {
         self.asked.push(known);

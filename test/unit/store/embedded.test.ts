@@ -131,7 +131,7 @@ describe('the embedded store on disk', () => {
     const { size } = statSync(logFile());
     await store.mailbox.report({ ...report, at: 2 });
     assert.equal(statSync(logFile()).size, size);
-    assert.equal((await store.mailbox.reports())[0]?.at, 2);
+    assert.equal((await store.mailbox.reports(['h1']))[0]?.at, 2);
     await store.close();
   });
 
