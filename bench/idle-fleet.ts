@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { createController } from '../reconciler/loop/controller.ts';
 import { CONTROLLER_LEASE, HOST_LEASE } from '../reconciler/loop/hearing.ts';
 import type { Catalog } from '../reconciler/model/catalog.ts';
+import { formOf } from '../reconciler/model/form.ts';
 import type { Report } from '../reconciler/model/replica.ts';
 import { incarnationOf } from '../reconciler/model/rollout.ts';
 import type { Store } from '../reconciler/model/store.ts';
@@ -67,6 +68,7 @@ async function settle({ mailbox }: Store, reports: readonly Report[]): Promise<v
       restarts: 0,
       fingerprint: 'f'.repeat(16),
       incarnation: incarnationOf(replica),
+      form: formOf(replica),
       image: `sha256:${'0'.repeat(64)}`,
     }));
     const observed = assignment.replicas.flatMap(({ id, spec }) => [

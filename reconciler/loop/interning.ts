@@ -1,23 +1,33 @@
+import type { Catalog, NetworkSpec } from '../model/catalog.ts';
+import { formOf } from '../model/form.ts';
 import { kindOf } from '../model/ref.ts';
 import type { Known, Observed } from '../model/change.ts';
+import { appOf } from '../model/replica.ts';
 import type { AssignedReplica, Assignment, Report } from '../model/replica.ts';
 import type { CgroupState } from '../model/resources.ts';
 import type { Whereabouts } from '../model/whereabouts.ts';
+import { wantedRelease } from '../plan/turns.ts';
 
 /** Makes what was read small: equal parts become one object, and what a controller never asks for is left out. */
 export interface Interning {
   assignment(assignment: Assignment, at: Whereabouts): Assignment;
-  report(report: Report): Report;
+  report(report: Report, at: Whereabouts): Report;
 }
 
 /** So many variants of a part of one App are known again: old and new in a rollout. */
 const VARIANTS = 4;
 
-/** Parts by App, with their text. */
-function shelf<T extends object>(): (name: string, value: T) => T {
+/** Parts by App, with their text; `first` is known from the beginning. */
+function shelf<T extends object>(
+  first: (name: string) => T | undefined = () => undefined,
+): (name: string, value: T) => T {
   const known = new Map<string, readonly { readonly text: string; readonly value: T }[]>();
+  const begin = (name: string): readonly { readonly text: string; readonly value: T }[] => {
+    const value = first(name);
+    return value ? [{ text: JSON.stringify(value), value }] : [];
+  };
   return (name, value) => {
-    const list = known.get(name) ?? [];
+    const list = known.get(name) ?? begin(name);
     const text = JSON.stringify(value);
     const before = list.find((one) => one.text === text);
     if (before) return before.value;
@@ -26,26 +36,41 @@ function shelf<T extends object>(): (name: string, value: T) => T {
   };
 }
 
-/** Sandboxes, ports and containers of replicas that are told of anyway say nothing more about whether they linger. */
-function lean({ replicas, observed }: Report): readonly Observed[] {
-  const there = new Set(replicas.flatMap(({ id, phase }) => (phase === 'Placed' || phase === 'Gone' ? [] : [id])));
-  return observed.flatMap((item): readonly Observed[] => {
+const NONE: readonly never[] = [];
+
+/**
+ * Sandboxes, ports and containers of replicas that are told of anyway say nothing more about whether they linger. What a cgroup holds a
+ * replica to follows from its form, where it is in the one that it was told.
+ */
+function lean({ replicas, observed }: Report, told: Assignment | undefined): readonly Observed[] {
+  const forms = new Map(told?.replicas.map((replica) => [replica.id, formOf(replica)]));
+  const there = new Set<string>();
+  const formed = new Set<string>();
+  for (const { id, phase, form } of replicas) {
+    if (phase !== 'Placed' && phase !== 'Gone') there.add(id);
+    if (form !== undefined && forms.get(id) === form) formed.add(id);
+  }
+  const rest = observed.flatMap((item): readonly Observed[] => {
     const kind = kindOf(item.ref);
+    const name = item.ref.slice(kind.length + 1);
     if (kind === 'cgroup') {
-      if (!item.known) return [item];
+      if (!item.known || formed.has(name)) return item.known ? NONE : [item];
       const { ref, known, owned, state } = item as Known<CgroupState>;
       return [{ ref, known, owned, state: { memory: state.memory } }];
     }
     const about = kind === 'sandbox' || kind === 'port' || kind === 'container';
-    return about && !there.has(item.ref.slice(kind.length + 1))
-      ? [{ ...item, ...(item.known ? { state: {} } : {}) }]
-      : [];
+    return about && !there.has(name) ? [{ ...item, ...(item.known ? { state: {} } : {}) }] : NONE;
   });
+  return rest.length === 0 ? NONE : rest;
 }
 
-/** Interning that begins to know. */
-export function createInterning(): Interning {
-  const specs = shelf<AssignedReplica['spec']>();
+/** Interning that knows what Git says, if that is given, and no more. */
+export function createInterning(catalog?: Catalog): Interning {
+  const specs = shelf<AssignedReplica['spec']>((name) => {
+    const app = catalog?.apps.get(name);
+    const network = (of: string): NetworkSpec | undefined => catalog?.networks.get(of)?.spec;
+    return app && wantedRelease({ app, network }, app.spec.network).spec;
+  });
   const origins = shelf<AssignedReplica['origin']>();
   const fields = shelf<AssignedReplica['fields']>();
   const networks = shelf<Assignment['networks'][number]>();
@@ -67,6 +92,10 @@ export function createInterning(): Interning {
         const same = home !== undefined && JSON.stringify(home) === JSON.stringify(placement);
         return {
           ...replica,
+          id: home?.replica ?? id,
+          app: text(app),
+          owner: text(replica.owner),
+          ...(replica.plug === undefined ? {} : { plug: text(replica.plug) }),
           spec: specs(app, replica.spec),
           origin: origins(app, replica.origin),
           fields: fields(app, replica.fields),
@@ -74,12 +103,19 @@ export function createInterning(): Interning {
         };
       }),
     }),
-    report: (report) => ({
+    report: (report, at) => ({
       ...report,
-      observed: lean(report),
-      replicas: report.replicas.map(({ image: _image, ...replica }) =>
-        replica.fingerprint === undefined ? replica : { ...replica, fingerprint: text(replica.fingerprint) },
-      ),
+      observed: lean(report, at.assignments.get(report.host)),
+      replicas: report.replicas.map((replica) => {
+        const { id, image, fingerprint, form } = replica;
+        return {
+          ...replica,
+          id: at.placed(appOf(id)).get(id)?.replica ?? id,
+          ...(image === undefined ? {} : { image: text(image) }),
+          ...(fingerprint === undefined ? {} : { fingerprint: text(fingerprint) }),
+          ...(form === undefined ? {} : { form: text(form) }),
+        };
+      }),
     }),
   };
 }

@@ -19,14 +19,16 @@ export interface Form {
   readonly plug?: string;
 }
 
-const forms = new WeakMap<Form, string>();
+const forms = new WeakMap<AppSpec, Map<string | undefined, string>>();
 
 /** Names what a replica is held to while it runs: a fingerprint of its limits, rates, probes and of how it is plugged in. */
-export function formOf(form: Form): string {
-  const before = forms.get(form);
+export function formOf({ spec, plug }: Form): string {
+  const known = forms.get(spec) ?? new Map<string | undefined, string>();
+  forms.set(spec, known);
+  const before = known.get(plug);
   if (before !== undefined) return before;
-  const { resources, egress, ingress, probes } = form.spec;
-  const made = fingerprint([resources, egress, ingress, probes, form.plug]);
-  forms.set(form, made);
+  const { resources, egress, ingress, probes } = spec;
+  const made = fingerprint([resources, egress, ingress, probes, plug]);
+  known.set(plug, made);
   return made;
 }

@@ -1,5 +1,5 @@
 import type { AppSpec } from './catalog.ts';
-import { fingerprint } from './fingerprint.ts';
+import { canonical, fingerprintOfText } from './fingerprint.ts';
 import { formOf } from './form.ts';
 import type { AssignedReplica, Placement, ReplicaReport } from './replica.ts';
 
@@ -26,16 +26,22 @@ export function recreateSpec(spec: AppSpec): RecreateSpec {
   return Object.fromEntries(Object.entries(spec).filter(([key]) => fields.has(key))) as unknown as RecreateSpec;
 }
 
-const known = new WeakMap<object, string>();
+const makings = new WeakMap<AppSpec, string>();
 
-/** Names one incarnation of a replica: a fingerprint of its recreate part and of where it is plugged in. Computed once: an assigned replica never changes. */
-export function incarnationOf(replica: Pick<AssignedReplica, 'spec' | 'placement'>): string {
-  const before = known.get(replica);
+/** The canonical JSON of what only a new container can change. Made once: a spec never changes, and many replicas have one. */
+function makingOf(spec: AppSpec): string {
+  const before = makings.get(spec);
   if (before !== undefined) return before;
-  const { host, network, address } = replica.placement;
-  const made = fingerprint([recreateSpec(replica.spec), host, network, address]);
-  known.set(replica, made);
+  const made = canonical(recreateSpec(spec));
+  makings.set(spec, made);
   return made;
+}
+
+/** Names one incarnation of a replica: a fingerprint of its recreate part and of where it is plugged in. */
+export function incarnationOf({ spec, placement }: Pick<AssignedReplica, 'spec' | 'placement'>): string {
+  const { host, network, address } = placement;
+  const place = [host, network, address].map((word) => JSON.stringify(word)).join(',');
+  return fingerprintOfText(`[${makingOf(spec)},${place}]`);
 }
 
 /** Whether two placements are one host, Network and address. */

@@ -7,11 +7,12 @@ import type { Demand } from '../model/demand.ts';
 import { disruptionOf, mayLeaveWithin } from '../model/disruption.ts';
 import type { Disruption } from '../model/disruption.ts';
 import { fateOf } from '../model/fate.ts';
+import { formOf } from '../model/form.ts';
 import { lingersIn, waitsFor } from '../model/handover.ts';
 import type { HostWords } from '../model/handover.ts';
 import { refOf } from '../model/ref.ts';
 import { ordinalOf, replicaId } from '../model/replica.ts';
-import type { Assignment, Placement, Report } from '../model/replica.ts';
+import type { AssignedReplica, Assignment, Placement, Report } from '../model/replica.ts';
 import type { ReservationState } from '../model/reservations.ts';
 import type { CgroupState } from '../model/resources.ts';
 import { healthOf } from '../model/rollout.ts';
@@ -172,6 +173,7 @@ function resized(
     const seen = reports.get(host)?.observed.find((item) => item.ref === ref);
     if (seen?.known === false) memory = demand.memory;
     else if (seen) memory = keep('memory', (seen as Known<CgroupState>).state.memory ?? memory);
+    else if (isInOtherForm(whereabouts, host, last)) memory = demand.memory;
   }
   const next = { ...want, cpu: keep('cpu', told.cpu), memory, pids: keep('pids', told.pids) };
   const own = pinnedIn(demand);
@@ -183,6 +185,12 @@ function resized(
   const least = { ...unpinned(next), cpu };
   const same = own && { ...onNode(least, cores, own.node, worth), cpu: Math.max(cpu, cpuOf(cores, worth)) };
   return same && sameDemand(same, demand) ? undefined : { placement, demand: least, cores };
+}
+
+/** Whether a host runs a replica in another form than it was last told: of one that is in the form that it was told, its cgroup is not kept. */
+function isInOtherForm(at: Whereabouts, host: string, last: AssignedReplica | undefined): boolean {
+  const { fingerprint, form } = (last && saidOf(at, host, last.id)) ?? {};
+  return last !== undefined && fingerprint !== undefined && form !== undefined && form !== formOf(last);
 }
 
 /** What one App asks for. */
@@ -280,7 +288,7 @@ export function survey(input: PlaceInput): Survey {
   const moving = new Set([...wanted.values()].flat().map(({ replica }) => replica));
   const replicas = new Map([...wanted].map(([app, wishes]) => [app, wishes.map(({ replica }) => replica)]));
   const owners = { get: (app: string) => ownerTold(seen.whereabouts, app) };
-  const placed = names.flatMap((app) => [...seen.whereabouts.placed(app).values()].sort(byReplica));
+  const placed = names.flatMap((app) => seen.whereabouts.placed(app).values());
   for (const placement of placed) {
     const { replica, app, host } = placement;
     if (!moving.has(replica)) replicas.get(app)?.push(replica);

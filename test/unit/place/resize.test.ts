@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createBook } from '../../../reconciler/model/book.ts';
-import type { Report } from '../../../reconciler/model/replica.ts';
+import { formOf } from '../../../reconciler/model/form.ts';
+import type { ReplicaReport, Report } from '../../../reconciler/model/replica.ts';
 import { project } from '../../../reconciler/plan/project.ts';
 import { catalogOf, hostsOf, reportOf, resources } from '../../support/catalog.ts';
 import type { Sketch } from '../../support/catalog.ts';
@@ -25,6 +26,34 @@ describe('a replica that is to take less', () => {
     step({ hosts, apps }, { book, reports: [seen(512 * MI)] });
     assert.equal(book.used('h1').memory, 512 * MI);
     step({ hosts, apps }, { book, reports: [seen(128 * MI)] });
+    assert.equal(book.used('h1').memory, 128 * MI);
+  });
+
+  it('keeps its memory while its host runs it in another form than it was told, where its cgroup is not kept', () => {
+    const book = createBook();
+    const hosts = hostsOf(1);
+    const MI = 2 ** 20;
+    const large = { hosts, apps: { web: { resources: resources(100, 512) } } };
+    const small = { hosts, apps: { web: { resources: resources(100, 128) } } };
+    step(large, { book });
+    const told = (sketch: Sketch): ReturnType<typeof project>['assignments'] =>
+      project({
+        catalog: catalogOf(sketch),
+        author: '',
+        placements: book.placements,
+        previous: new Map(),
+        reports: [],
+        now: NOW,
+      }).assignments;
+    const formIn = (assignments: ReturnType<typeof project>['assignments']): string =>
+      formOf(assignments[0]?.replicas[0] ?? assert.fail('not told'));
+    const says = (more: Partial<ReplicaReport>): readonly Report[] => [
+      reportOf('h1', {}, { replicas: [{ id: 'web-0', phase: 'Ready', ready: true, restarts: 0, ...more }] }),
+    ];
+    const [before, after] = [told(large), told(small)];
+    step(small, { book, assignments: after, reports: says({ fingerprint: 'f', form: formIn(before) }) });
+    assert.equal(book.used('h1').memory, 512 * MI);
+    step(small, { book, assignments: after, reports: says({ fingerprint: 'f', form: formIn(after) }) });
     assert.equal(book.used('h1').memory, 128 * MI);
   });
 

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { createInterning } from '../../../reconciler/loop/interning.ts';
+import { formOf } from '../../../reconciler/model/form.ts';
+import type { Assignment, Placement, Report } from '../../../reconciler/model/replica.ts';
+import { createWhereabouts } from '../../../reconciler/model/whereabouts.ts';
+import { project } from '../../../reconciler/plan/project.ts';
+import { catalogOf, hostsOf, reportOf } from '../../support/catalog.ts';
+
+const catalog = catalogOf({ hosts: hostsOf(1), apps: { web: { replicas: 2 } } });
+
+function placementOf(ordinal: number): Placement {
+  const demand = { cpu: 100, memory: 2 ** 26, pids: 16 };
+  const address = `10.1.0.${String(10 + ordinal)}`;
+  const replica = `web-${String(ordinal)}`;
+  return { replica, app: 'web', zone: 'main', host: 'h1', network: 'net', address, demand, epoch: 1 };
+}
+
+const placements = new Map([placementOf(0), placementOf(1)].map((one) => [one.replica, one]));
+
+/** As it comes over a wire: nothing of it is shared. */
+function told(): Assignment {
+  const { assignments } = project({ catalog, author: '', placements, previous: new Map(), reports: [], now: 0 });
+  return JSON.parse(JSON.stringify(assignments[0])) as Assignment;
+}
+
+function said(forms: readonly (string | undefined)[]): Report {
+  const replicas = forms.map((form, at) => ({
+    id: `web-${String(at)}`,
+    phase: 'Ready' as const,
+    ready: true,
+    restarts: 0,
+    ...(form === undefined ? {} : { form }),
+  }));
+  const observed = forms.map((_, at) => ({
+    known: true as const,
+    ref: `cgroup/web-${String(at)}` as const,
+    owned: true,
+    state: { memory: 7, pids: 3 },
+  }));
+  return reportOf('h1', {}, { replicas, observed });
+}
+
+it('makes one object of what Git says of an App and what hosts were told of it', () => {
+  const [web] = [...catalog.apps.values()];
+  const at = createWhereabouts(placements);
+  const assignment = createInterning(catalog).assignment(told(), at);
+  assert.deepEqual(assignment, told());
+  const [first, second] = assignment.replicas;
+  assert.equal(first?.spec, second?.spec);
+  assert.deepEqual(first?.spec, web?.spec);
+  assert.equal(first?.placement, placements.get('web-0'));
+  assert.equal(
+    createInterning(catalog).assignment(told(), at).replicas[0]?.spec,
+    first?.spec,
+    'another interning finds the same in the catalog',
+  );
+});
+
+it('keeps what cgroups hold replicas to where that does not follow from their form', () => {
+  const at = createWhereabouts(placements);
+  const assignment = told();
+  const form = formOf(assignment.replicas[0] ?? assert.fail());
+  const refs = (report: Report): readonly string[] =>
+    createInterning()
+      .report(report, at)
+      .observed.map(({ ref }) => ref);
+  assert.deepEqual(refs(said([form, form])), ['cgroup/web-0', 'cgroup/web-1'], 'nobody knows what it was told');
+  at.assign(assignment);
+  assert.deepEqual(refs(said([form, form])), []);
+  assert.deepEqual(refs(said([form, 'other'])), ['cgroup/web-1']);
+  assert.deepEqual(refs(said([undefined, form])), ['cgroup/web-0']);
+});
