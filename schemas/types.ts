@@ -960,7 +960,7 @@ export interface Host {
   };
 }
 /**
- * Knobs of the hosts that a selector matches. The original value comes back when a knob leaves Git.
+ * Knobs of the hosts that a selector matches. A change goes to one host first; when it does well with it, to a tenth of each Zone at a time. The original value comes back when a knob leaves Git.
  */
 export interface Tuning {
   apiVersion: 'plumbline/v1';

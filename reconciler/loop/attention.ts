@@ -20,8 +20,8 @@ export interface Look {
 export interface Attention {
   /** For a pass: what is new since the last one, in Git, in the store and of the hosts that are heard of. */
   look(catalog: Catalog, image: Image, fresh: Fresh, lost: ReadonlySet<string>, audit: boolean): Look;
-  /** A pass has ended well: all that it looked at is at rest, but for these Apps. */
-  rest(busy: Iterable<string>): void;
+  /** A pass has ended well: all that it looked at is at rest, but for these Apps, and for these hosts, which wait for other knobs. */
+  rest(busy: Iterable<string>, waiting: ReadonlySet<string>): void;
   /** The next pass looks at everything: a pass has not ended well, or it is time. */
   forget(): void;
 }
@@ -81,6 +81,7 @@ export function createAttention(): Attention {
   let list: readonly HostView[] | undefined;
   let lostBefore: ReadonlySet<string> = new Set();
   let active = new Set<string>();
+  let waitingHosts: ReadonlySet<string> = new Set();
 
   const sorted = (): readonly HostView[] =>
     (list ??= [...views.values()].sort((a, b) => (a.record.host < b.record.host ? -1 : 1)));
@@ -122,6 +123,8 @@ export function createAttention(): Attention {
     for (const host of see(now, image, new Set([...hosts, ...fresh.reported]), lost)) hosts.add(host);
     for (const host of hosts) for (const app of appsOn(image.book, image.whereabouts, host)) apps.add(app);
     for (const app of gangsOf(now, apps)) apps.add(app);
+    // what runs there is not concerned
+    for (const host of waitingHosts) hosts.add(host);
     return { apps, hosts };
   }
 
@@ -132,8 +135,9 @@ export function createAttention(): Attention {
       lostBefore = new Set(lost);
       return { ...(scope ? { [audit ? 'expected' : 'scope']: scope } : {}), hosts: sorted() };
     },
-    rest: (busy) => {
+    rest: (busy, waiting) => {
       active = new Set(busy);
+      waitingHosts = waiting;
     },
     forget: () => {
       catalog = undefined;

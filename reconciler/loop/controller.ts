@@ -170,20 +170,20 @@ export function createController(options: ControllerOptions): Controller {
     apply: async ({ catalog: aim, placed, seen, held }) => {
       await writing.commit(seen.image, aim.revision, placed.proposals);
       const silent = seen.reopening ? untold(aim, seen.reopening) : new Set<string>();
-      const { assignments, rollouts, records, unsettled } = projected(aim, seen, silent);
+      const { assignments, rollouts, records, unsettled, waitingHosts, knobs } = projected(aim, seen, silent);
       const unplaceable = placed.unplaceable.map(({ replica, app, message }) => ({
         replica,
         message,
         zone: aim.apps.get(app)?.spec.zone ?? '',
       }));
-      const waiting = rollouts.reduce((sum, one) => sum + one.waiting.length, 0);
+      const waiting = rollouts.reduce((sum, one) => sum + one.waiting.length, waitingHosts.size);
       const before = decided;
       const { draining } = placed;
       const { reopening, awaited } = seen;
       const closed = reopening ? [heldBy(aim, reopening, awaited)] : [];
       const now = { unplaceable, held: [...closed, ...(held === undefined ? [] : [held])], awaited, draining };
       const { rollouts: _old, reopening: _before, full: _full, ...rest } = { ...before, ...now };
-      const full = fullZones(rollouts);
+      const full = [...fullZones(rollouts), ...(knobs === undefined ? [] : [knobs])];
       decided = {
         ...rest,
         ...(reopening ? { reopening } : {}),
@@ -206,7 +206,7 @@ export function createController(options: ControllerOptions): Controller {
         await telling.tell({ ...event, revision: aim.revision, author });
       if (seen.expected) await found(seen.expected, placed, unsettled);
       // what is remembered no more is looked at once more: room was kept by it
-      attention.rest([...placed.busy, ...unsettled, ...seen.records.map(({ app }) => app)]);
+      attention.rest([...placed.busy, ...unsettled, ...seen.records.map(({ app }) => app)], waitingHosts);
       underway = false;
       return assignments;
     },

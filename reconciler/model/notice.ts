@@ -57,9 +57,9 @@ export interface Notice {
   readonly held: readonly string[];
   /** The revision of which the hosts were last told. */
   readonly published: string;
-  /** Replicas whose turn in a rollout has not come. */
+  /** Replicas whose turn in a rollout has not come, and hosts that wait for other knobs. */
   readonly waiting: number;
-  /** Zones whose budget lets nothing more go now, with what waits for that; absent when there are none. */
+  /** What keeps changes from going on now, with what waits for that: budgets of Zones, trials of knobs. Absent when nothing does. */
   readonly full?: readonly string[];
   readonly lost: readonly LostHost[];
   /** Hosts that must be heard before their Zones open: the store knew none. */

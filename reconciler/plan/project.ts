@@ -3,13 +3,11 @@ import { selects } from '../model/catalog.ts';
 import type { Catalog, NetworkSpec, Resource } from '../model/catalog.ts';
 import { disruptionOf } from '../model/disruption.ts';
 import { fateOf } from '../model/fate.ts';
-import { hostHeld, waitsFor } from '../model/handover.ts';
+import { waitsFor } from '../model/handover.ts';
 import type { HostWords } from '../model/handover.ts';
-import { knobsOf } from '../model/knobs.ts';
 import type { RolloutRecord } from '../model/release.ts';
 import { PROTOCOL } from '../model/protocol.ts';
 import type {
-  AssignedKnob,
   AssignedNetwork,
   AssignedReplica,
   Assignment,
@@ -17,6 +15,7 @@ import type {
   ReplicaReport,
   Report,
 } from '../model/replica.ts';
+import { knobTurns } from './knobs.ts';
 import { sameItem, sameItems } from './same.ts';
 import { isSettled } from './settled.ts';
 import { createWhereabouts, isLate, ownerTold, saidOf } from '../model/whereabouts.ts';
@@ -59,12 +58,10 @@ export interface Projection {
   readonly rollouts: readonly Progress[];
   /** What to remember of changes under way, by name of the App. */
   readonly records: readonly RolloutRecord[];
-}
-
-const byName = <T extends { readonly name: string }>(a: T, b: T): number => (a.name < b.name ? -1 : 1);
-
-function sorted<T extends { readonly name: string }>(items: ReadonlyMap<string, T>): readonly T[] {
-  return [...items.values()].sort(byName);
+  /** Hosts whose turn to get other knobs has not come; they are to be looked at again. */
+  readonly waitingHosts: ReadonlySet<string>;
+  /** What these wait for, in words. */
+  readonly knobs?: string;
 }
 
 /** What is known of the replicas of one App, by replica; a report counts only from the host where the replica is placed. */
@@ -225,24 +222,6 @@ function networksOf(
   });
 }
 
-/** Whether Tunings may be missing from the catalog only because they cannot be read. */
-function tuningHeld({ heldObjects, heldOwners }: Catalog): boolean {
-  return heldOwners.size > 0 || [...heldObjects].some((name) => name.startsWith('Tuning/'));
-}
-
-/** The knobs of the Tunings that select the host. Where some cannot be read, knobs that nobody sets now stay as they were. */
-function tuningOf(catalog: Catalog, host: string, previous: Assignment | undefined): readonly AssignedKnob[] {
-  const labels = catalog.hosts.get(host)?.labels;
-  const knobs = new Map<string, AssignedKnob>();
-  const chosen = labels ? sorted(catalog.tunings).filter(({ spec }) => selects(spec.hosts, labels)) : [];
-  const before = tuningHeld(catalog) || hostHeld(catalog, host) ? (previous?.tuning ?? []) : [];
-  for (const knob of [...chosen.flatMap(knobsOf), ...before]) {
-    const key = `${knob.kind}/${knob.key}`;
-    if (!knobs.has(key)) knobs.set(key, knob);
-  }
-  return [...knobs].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, knob]) => knob);
-}
-
 /** What the host's Zone says of repairs. Where it cannot be told, it stays as it was. */
 function repairsOf(catalog: Catalog, host: string, previous: Assignment | undefined): Pick<Assignment, 'repairs'> {
   const labels = catalog.hosts.get(host)?.labels;
@@ -303,7 +282,9 @@ export function project(input: ProjectInput): Projection {
   const { byHost, rollouts, unsettled } = shared;
   const apps = [...catalog.heldObjects].filter((name) => name.startsWith('App/')).map((name) => name.slice(4));
   const keep = { apps: apps.sort(), owners: [...catalog.heldOwners].sort() };
-  const assignments = hostsOf(input, at, shared).map((host) => {
+  const hosts = hostsOf(input, at, shared);
+  const knobs = knobTurns({ catalog, at, lost: input.lost ?? new Set(), hosts, whole: input.whole ?? false });
+  const assignments = hosts.map((host) => {
     const before = at.assignments.get(host);
     const others = before?.replicas.filter(({ app }) => !looked.has(app)) ?? [];
     const replicas = [...others, ...(byHost.get(host) ?? [])].sort(byReplica);
@@ -317,12 +298,14 @@ export function project(input: ProjectInput): Projection {
       resync: catalog.fleet.spec.resync,
       replicas,
       networks: networksOf(catalog, replicas, before),
-      tuning: tuningOf(catalog, host, before),
+      tuning: knobs.of(host),
       ...repairsOf(catalog, host, before),
       keep,
     };
     return numbered(next, before, at.reports.get(host)?.generation ?? 0);
   });
   const progress = [...rollouts.keys()].sort().flatMap((name) => rollouts.get(name)?.progress ?? []);
-  return { assignments, unsettled, rollouts: progress, records: recordsOf(input, rollouts) };
+  const records = recordsOf(input, rollouts);
+  const waits = { waitingHosts: knobs.waiting, ...(knobs.why === undefined ? {} : { knobs: knobs.why }) };
+  return { assignments, unsettled, rollouts: progress, records, ...waits };
 }
