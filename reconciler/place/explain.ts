@@ -72,8 +72,8 @@ function explainIn(run: Run, app: Resource<AppSpec>, replica: string): Explanati
   const drained = placement !== undefined && input.catalog.hosts.get(placement.host)?.spec.drain === true;
   const row = placement && table.rows.get(placement.host);
   if (placement && row !== undefined) seat(table, group, row, placement.demand, -1);
-  const fixed = run.candidates(app.spec).removals;
-  const removals = removalsNow(table, group, fixed);
+  const fixed = run.candidates(app.spec);
+  const removals = removalsNow(table, group, fixed.removals);
   const list = candidates(run, group);
   const best = list[0]?.host;
   const pool = run.pool(app.spec.network, app.spec.zone);

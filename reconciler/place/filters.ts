@@ -79,20 +79,29 @@ export interface Candidates {
   readonly rows: Int32Array;
   readonly cells: readonly Cell[];
   readonly removals: readonly Removal[];
+  /** The rows that would pass but for one thing that their hosts could have otherwise. */
+  readonly nearly: readonly { readonly row: number; readonly filter: NearlyFilter }[];
 }
 
-/** The first filter that removes the host of a row for all replicas of an App. */
-function staticObstacle(catalog: Catalog, table: HostTable, app: AppSpec, row: number): FilterName | undefined {
+/** What a host may be given, and what it is not. */
+export type NearlyFilter = 'closed' | 'labels' | 'network';
+
+const isNearly = (filter: FilterName | undefined): filter is NearlyFilter =>
+  filter === 'closed' || filter === 'labels' || filter === 'network';
+
+/** The filters that remove the host of a row for all replicas of an App; of those that concern its Zone the first alone. */
+function staticObstacles(catalog: Catalog, table: HostTable, app: AppSpec, row: number): readonly FilterName[] {
   const view = table.views[row];
   const zone = catalog.zones.get(app.zone)?.spec;
   const network = catalog.networks.get(app.network)?.spec;
-  if (!zone || view?.record.zone !== app.zone) return 'zone';
-  if (!zone.levels.includes(app.level)) return 'level';
-  if (view.record.state !== 'open') return 'closed';
-  if (app.platform !== undefined && view.platform !== app.platform) return 'platform';
-  if (!selects(app.hosts, view.labels)) return 'labels';
-  if (!network || !selects(network.hosts, view.labels)) return 'network';
-  return undefined;
+  if (!zone || view?.record.zone !== app.zone) return ['zone'];
+  if (!zone.levels.includes(app.level)) return ['level'];
+  const found: FilterName[] = [];
+  if (view.record.state !== 'open') found.push('closed');
+  if (app.platform !== undefined && view.platform !== app.platform) found.push('platform');
+  if (!selects(app.hosts, view.labels)) found.push('labels');
+  if (!network || !selects(network.hosts, view.labels)) found.push('network');
+  return found;
 }
 
 /** Finds candidates; Apps that ask for the same zone, level, labels and network share the answer. */
@@ -104,13 +113,16 @@ export function candidateFinder(catalog: Catalog, table: HostTable): (app: AppSp
     if (before) return before;
     const removed = tally();
     const rows: number[] = [];
+    const nearly: { row: number; filter: NearlyFilter }[] = [];
     for (let row = 0; row < table.views.length; row += 1) {
-      const filter = staticObstacle(catalog, table, app, row);
+      const filters = staticObstacles(catalog, table, app, row);
+      const [filter] = filters;
       if (filter === undefined) rows.push(row);
       else removed.add(filter, hostName(table, row));
+      if (filters.length === 1 && isNearly(filter)) nearly.push({ row, filter });
     }
     const passed = Int32Array.from(rows);
-    const found = { rows: passed, cells: cellsOf(table, passed), removals: removed.list() };
+    const found = { rows: passed, cells: cellsOf(table, passed), removals: removed.list(), nearly };
     known.set(key, found);
     return found;
   };

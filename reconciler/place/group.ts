@@ -1,6 +1,6 @@
 import type { AppSpec } from '../model/catalog.ts';
-import { amountOf, asked, demandFrom, DIMENSIONS, NODES } from '../model/demand.ts';
-import type { Demand } from '../model/demand.ts';
+import { amountOf, asked, demandFrom, NODES } from '../model/demand.ts';
+import type { Demand, Dimension } from '../model/demand.ts';
 import type { Placement } from '../model/replica.ts';
 import { ruleAgainst } from './affinity.ts';
 import type { Neighbourhood } from './affinity.ts';
@@ -20,14 +20,21 @@ export interface Weights {
   readonly all: number;
 }
 
+/** What there is of something, by row, and how much a replica takes of it. */
+interface Ask {
+  readonly key: Dimension;
+  readonly free: Float64Array;
+  readonly amount: number;
+}
+
 /** One App while its replicas are being placed: the hosts that may take them, and how many each already has. */
 export interface Group {
   /** Of cores that it has for itself, without what they take of a host: see `demandAt`. */
   readonly demand: Demand;
   /** How many cores a replica has for itself; 0 when it shares. */
   readonly cores: number;
-  /** What there is of what it takes something of, by row, and how much a replica takes; without the CPU of pinned cores. */
-  readonly asks: readonly { readonly free: Float64Array; readonly amount: number }[];
+  /** Without the CPU of pinned cores: see `asksAt`. */
+  readonly asks: readonly Ask[];
   /** How many replicas it is to have. */
   readonly replicas: number;
   readonly rows: Int32Array;
@@ -65,6 +72,16 @@ export function demandAt(table: HostTable, { demand, cores }: Pick<Group, 'deman
   if (cores === 0) return demand;
   const node = nodeFor((each) => at(table.free[NODES[each] ?? 'node0'], row), cores);
   return onNode(demand, cores, node, at(table.worth, row));
+}
+
+const asksOf = ({ free }: HostTable, demand: Demand, keys: readonly Dimension[]): readonly Ask[] =>
+  keys.map((key) => ({ key, free: free[key], amount: amountOf(demand, key) }));
+
+/** All that a replica takes something of, on the host in a row. */
+export function asksAt(table: HostTable, group: Group, row: number): readonly Ask[] {
+  if (group.cores === 0) return group.asks;
+  const demand = demandAt(table, group, row);
+  return asksOf(table, demand, asked(demand));
 }
 
 /** The CPU among it. */
@@ -130,7 +147,7 @@ export function groupOf(table: HostTable, app: AppSpec, footing: Footing, placed
   const group: Group = {
     demand,
     cores,
-    asks: plain.map((key) => ({ free: table.free[key], amount: amountOf(demand, key) })),
+    asks: asksOf(table, demand, plain),
     replicas: app.replicas,
     ...footing,
     bests: new Int32Array(table.cells).fill(UNKNOWN),
@@ -200,13 +217,12 @@ export function forgetBest({ cellOf }: HostTable, { bests }: Group, row: number)
 
 /** The first filter that removes a candidate as things stand now. */
 export function obstacle(table: HostTable, group: Group, row: number): FilterName | undefined {
-  const { free, switchOf, rackOf } = table;
+  const { switchOf, rackOf } = table;
   const { limits } = group;
-  const demand = demandAt(table, group, row);
   const against = ruleAgainst(group.around, row);
   if (against) return against.apart ? 'antiAffinity' : 'affinity';
-  const lacking = DIMENSIONS.find((key) => at(free[key], row) < amountOf(demand, key));
-  if (lacking) return filterOf(lacking);
+  const lacking = asksAt(table, group, row).find(({ free, amount }) => at(free, row) < amount);
+  if (lacking) return filterOf(lacking.key);
   if (at(group.onSwitch, at(switchOf, row)) >= limits.switch) return 'spread.switch';
   if (at(group.inRack, at(rackOf, row)) >= limits.rack) return 'spread.rack';
   if (at(group.onHost, row) >= limits.host) return 'spread.host';

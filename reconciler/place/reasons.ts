@@ -1,17 +1,15 @@
 import type { Book } from '../model/book.ts';
 import type { AppSpec, Catalog, Resource } from '../model/catalog.ts';
-import { amountOf, DIMENSIONS, nodeIn, NOTHING } from '../model/demand.ts';
+import { amountOf, DIMENSIONS, NOTHING } from '../model/demand.ts';
 import type { Demand, Dimension } from '../model/demand.ts';
 import type { Placement } from '../model/replica.ts';
-import { formatBytes, formatCpu } from '../model/units.ts';
-import { counted } from '../model/words.ts';
-import { ruleAgainst, ruleText } from './affinity.ts';
 import type { Rule } from './affinity.ts';
 import type { PoolCount } from './addresses.ts';
 import { filterOf, tally } from './filters.ts';
-import type { FilterName, Removal } from './filters.ts';
-import { demandAt, obstacle } from './group.ts';
+import type { Candidates, FilterName, Removal } from './filters.ts';
+import { obstacle } from './group.ts';
 import type { Group } from './group.ts';
+import { amountText, nearestMiss } from './misses.ts';
 import { hostName } from './table.ts';
 import type { HostTable } from './table.ts';
 
@@ -63,23 +61,6 @@ export function removalText(
   return `${String(removed)} ${WORDS[filter](app, around?.rules ?? [])}${example === undefined ? '' : ` (${example})`}`;
 }
 
-/** An amount of a resource as a person reads it. */
-function amount(key: Dimension, value: number): string {
-  switch (key) {
-    case 'memory':
-    case 'disk':
-      return `${formatBytes(value)} of ${key}`;
-    case 'cpu':
-      return `${formatCpu(value)} CPU`;
-    case 'spindles':
-      return `${formatCpu(value)} spindles`;
-    case 'pids':
-      return `${String(value)} processes`;
-    default:
-      return `${counted(value, 'core')} of NUMA node ${String(nodeIn(key))}`;
-  }
-}
-
 /** What removes the candidates of a group now, after what removed the rest of the hosts. */
 export function removalsNow(table: HostTable, group: Group, before: readonly Removal[]): readonly Removal[] {
   const now = tally();
@@ -90,49 +71,16 @@ export function removalsNow(table: HostTable, group: Group, before: readonly Rem
   return [...before, ...now.list()];
 }
 
-/** What a host lacks for one more replica, as parts of what the replica asks for; 0 when it has the room. */
-function shortfall(table: HostTable, group: Group, row: number): number {
-  const demand = demandAt(table, group, row);
-  const lack = (key: Dimension): number =>
-    Math.max(0, amountOf(demand, key) - (table.free[key][row] ?? 0)) / Math.max(1, amountOf(demand, key));
-  return DIMENSIONS.reduce((sum, key) => sum + lack(key), 0);
-}
-
-function lacking(table: HostTable, group: Group, row: number): string {
-  const demand = demandAt(table, group, row);
-  const missing = (key: Dimension): number => amountOf(demand, key) - (table.free[key][row] ?? 0);
-  return DIMENSIONS.filter((key) => missing(key) > 0)
-    .map((key) => `${amount(key, missing(key))} (wants ${amount(key, amountOf(demand, key))})`)
-    .join(' and ');
-}
-
-/** The host that comes nearest to taking a replica, and what would make room. */
-function nearestMiss(table: HostTable, group: Group, app: string): string | undefined {
-  let nearest: number | undefined;
-  const open = group.rows.filter((row) => ruleAgainst(group.around, row) === undefined);
-  for (const row of open.length > 0 ? open : group.rows)
-    if (nearest === undefined || shortfall(table, group, row) < shortfall(table, group, nearest)) nearest = row;
-  if (nearest === undefined) return undefined;
-  const name = hostName(table, nearest);
-  const filter = obstacle(table, group, nearest);
-  if (filter === undefined) return undefined;
-  const rule = ruleAgainst(group.around, nearest);
-  if (rule) return `${name} is out: App ${app} must ${rule.apart ? 'not ' : ''}be ${ruleText(rule)}`;
-  if (filter.startsWith('spread.'))
-    return `${name} has the room: raise ${filter} or add hosts in another ${filter.slice('spread.'.length)}`;
-  return `${name} comes nearest and lacks ${lacking(table, group, nearest)}: free or add as much, or ask for less`;
-}
-
 /** Why no host takes a replica of this group. */
 export function nowhere(
   catalog: Catalog,
   table: HostTable,
   group: Group,
   app: Resource<AppSpec>,
-  before: readonly Removal[],
+  candidates: Candidates,
 ): Why {
   const { zone, network } = app.spec;
-  const reasons = removalsNow(table, group, before);
+  const reasons = removalsNow(table, group, candidates.removals);
   const unread = catalog.zones.has(zone)
     ? catalog.networks.has(network)
       ? undefined
@@ -142,7 +90,7 @@ export function nowhere(
   if (table.views.length === 0)
     return { reasons, message: `App ${app.name} finds no host: no Host in a Zone has reported yet` };
   const removed = reasons.map((removal) => removalText(app.spec, removal, group)).join(', ');
-  const near = nearestMiss(table, group, app.name);
+  const near = nearestMiss(catalog, table, group, app, candidates);
   const end = near === undefined ? '' : `. ${near}`;
   return { reasons, message: `App ${app.name} finds no host among ${String(table.views.length)}: ${removed}${end}` };
 }
@@ -174,8 +122,8 @@ export function noGrowth(
   const left = (name: Dimension): number =>
     amountOf(record?.allocatable ?? NOTHING, name) - amountOf(used, name) + amountOf(have, name);
   const key = DIMENSIONS.find((name) => amountOf(want, name) > Math.max(amountOf(have, name), left(name)));
-  const there = key === undefined || !record ? '' : `, ${amount(key, left(key))} there for it`;
-  const asks = key === undefined ? '' : ` (${amount(key, amountOf(want, key))} wanted${there})`;
+  const there = key === undefined || !record ? '' : `, ${amountText(key, left(key))} there for it`;
+  const asks = key === undefined ? '' : ` (${amountText(key, amountOf(want, key))} wanted${there})`;
   const reasons = key === undefined ? [] : [{ filter: filterOf(key), removed: 1, example: host }];
   return {
     replica,

@@ -70,7 +70,7 @@ function failure(run: Run, app: Resource<AppSpec>, group: Group): Omit<Unplaceab
   const dry = pool !== undefined && pool.next() === undefined && choose(table, group) !== undefined;
   const why = dry
     ? noAddress(input.catalog, app.spec.network, pool.count(), table)
-    : nowhere(input.catalog, table, group, app, run.candidates(app.spec).removals);
+    : nowhere(input.catalog, table, group, app, run.candidates(app.spec));
   return { app: app.name, ...why };
 }
 

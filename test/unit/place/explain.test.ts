@@ -60,7 +60,10 @@ describe('explain', () => {
     assert.match(told.message, /web-1 is on h2: 2 hosts are left, and it still scores best/);
     const other = { ...sketch, apps: { web: { replicas: 2, hosts: { matchLabels: { disk: 'ssd' } } } } };
     const stuck = explained(inputOf(other, book), 'web-1');
-    assert.equal(stuck.message, 'It stays on h2. Placed now: App web finds no host among 2: 2 without disk=ssd (h1)');
+    assert.equal(
+      stuck.message,
+      'It stays on h2. Placed now: App web finds no host among 2: 2 without disk=ssd (h1). h1 has the room, but is not labelled disk=ssd',
+    );
     const third = { hosts: { ...hostsOf(2), h0: {} }, apps: sketch.apps };
     assert.match(explained(inputOf(third, book), 'web-1').message, /is on h2 and stays there: .* it would go to h0/);
   });
@@ -78,6 +81,42 @@ describe('explain', () => {
       name: 'the spread limit that stands in the way',
       sketch: { hosts: hostsOf(1), apps: { web: { replicas: 2, spread: { host: 1 } } } },
       message: /1 spread\.host 1 reached \(h1\)\. h1 has the room: raise spread\.host or add hosts in another host/,
+    },
+    {
+      name: 'a host that lacks more rather than one where a limit is reached besides',
+      sketch: {
+        hosts: { h1: { topology: { rack: 'r1' } }, h2: { topology: { rack: 'r2' }, labels: { pool: 'x' } } },
+        apps: {
+          big: { level: 0, hosts: { matchLabels: { pool: 'x' } }, resources: resources(3500) },
+          web: { replicas: 2, spread: { rack: 1 }, resources: resources(2500) },
+        },
+      },
+      message: /h2 comes nearest and lacks 2 CPU \(wants 2500m CPU\): free or add as much, or ask for less$/,
+    },
+    {
+      name: 'room and limit where both are in the way everywhere',
+      sketch: { hosts: hostsOf(1), apps: { web: { replicas: 2, spread: { rack: 1 }, resources: resources(2500) } } },
+      message:
+        /h1 comes nearest and lacks 1 CPU \(wants 2500m CPU\), and spread\.rack is reached there too: add hosts in/,
+    },
+    {
+      name: 'a host that has the room and is drained',
+      sketch: {
+        hosts: { ...hostsOf(1), h2: { drain: true } },
+        apps: { web: { replicas: 2, resources: resources(3000) } },
+      },
+      message: /h1 comes nearest and lacks 2 CPU \(wants 3 CPU\): [^.]*\. h2 has the room, but is drained$/,
+    },
+    {
+      name: 'a host that has the room and lacks a label, but none that lacks more',
+      sketch: {
+        hosts: { ...hostsOf(1), h2: { schedulable: false }, h3: {} },
+        apps: {
+          big: { level: 0, resources: resources(3500) },
+          web: { hosts: { matchLabels: { disk: 'ssd' } }, resources: resources(3000) },
+        },
+      },
+      message: /2 without disk=ssd \(h1\)\. h3 has the room, but is not labelled disk=ssd$/,
     },
     {
       name: 'the App that it must be near to',
@@ -119,6 +158,12 @@ describe('explain', () => {
       const told = explained(inputOf(sketch), `web-${String(replicas - 1)}`);
       assert.match(told.message, message);
     });
+
+  it('offers no host that is not heard of', () => {
+    const input = inputOf({ hosts: hostsOf(2), apps: { web: { replicas: 2, resources: resources(3000) } } });
+    const hosts = hostViews(input.catalog, input.reports, input.snapshot, new Set(['h2']));
+    assert.match(explained({ ...input, hosts }, 'web-1').message, /h1 comes nearest .*or ask for less$/);
+  });
 
   it('knows nothing of what no App wants', () => {
     const input = inputOf({ hosts, apps: { web: {} } });

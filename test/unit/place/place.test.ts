@@ -334,7 +334,7 @@ describe('place', () => {
       reports: [],
       now: 0,
     });
-    const reports = assignments.map(({ host, replicas }) => {
+    const reports = assignments.map(({ host, generation, replicas }) => {
       const ready = replicas.map((replica) => ({
         id: replica.id,
         phase: 'Ready' as const,
@@ -342,7 +342,7 @@ describe('place', () => {
         restarts: 0,
         incarnation: incarnationOf(replica),
       }));
-      return reportOf(host, {}, { replicas: ready });
+      return reportOf(host, {}, { generation, replicas: ready });
     });
     const networks = { net: { pool: [['10.1.1.10', '10.1.1.99']] as const } };
     const moved = step({ hosts, apps, networks }, { book, reports, assignments });
