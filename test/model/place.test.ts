@@ -6,8 +6,10 @@ import type { Book } from '../../reconciler/model/book.ts';
 import { selects } from '../../reconciler/model/catalog.ts';
 import type { AppSpec, Catalog } from '../../reconciler/model/catalog.ts';
 import { decide } from '../../reconciler/model/decide.ts';
+import type { Demand } from '../../reconciler/model/demand.ts';
 import { fateOf } from '../../reconciler/model/fate.ts';
 import type { Placement } from '../../reconciler/model/replica.ts';
+import type { HostRecord } from '../../reconciler/model/reservations.ts';
 import type { SpreadLevel } from '../../reconciler/model/topology.ts';
 import { explain } from '../../reconciler/place/explain.ts';
 import { hostViews } from '../../reconciler/place/hosts.ts';
@@ -51,6 +53,18 @@ function sticky(before: ReadonlyMap<string, Placement>, { catalog }: Step, after
   }
 }
 
+/** CPU that a replica takes of a host: of pinned cores all that may be promised of them. */
+function cpuOn(catalog: Catalog, host: string, { zone, resources: { cpu, pinned } }: AppSpec): number {
+  const overcommit = catalog.zones.get(zone)?.spec.overcommit.cpu ?? 1;
+  return pinned ? Math.floor(cpu * overcommit * (catalog.hosts.get(host)?.spec.performance ?? 1)) : cpu;
+}
+
+/** Whether one NUMA node has all the cores that a replica is to have for itself. */
+function hasCores({ allocatable }: HostRecord, used: Demand, { resources: { cpu, pinned } }: AppSpec): boolean {
+  const left = (key: 'node0' | 'node1'): number => (allocatable[key] ?? 0) - (used[key] ?? 0);
+  return pinned !== true || left('node0') * 1000 >= cpu || left('node1') * 1000 >= cpu;
+}
+
 /** Whether a host passes every filter, written down once more. */
 function fits(catalog: Catalog, book: Book, view: HostView, spec: AppSpec, name: string): boolean {
   const { record, labels } = view;
@@ -61,7 +75,9 @@ function fits(catalog: Catalog, book: Book, view: HostView, spec: AppSpec, name:
     record.zone === spec.zone &&
     zone?.levels.includes(spec.level) === true &&
     selects(spec.hosts, labels) &&
-    (['cpu', 'memory', 'pids'] as const).every((key) => used[key] + spec.resources[key] <= record.allocatable[key]) &&
+    (['memory', 'pids'] as const).every((key) => used[key] + spec.resources[key] <= record.allocatable[key]) &&
+    used.cpu + cpuOn(catalog, record.host, spec) <= record.allocatable.cpu &&
+    hasCores(record, used, spec) &&
     (['disk', 'spindles'] as const).every(
       (key) =>
         (spec.storage?.[key] ?? 0) === 0 ||

@@ -13,8 +13,15 @@ const host = fc.record({
   schedulable: fc.constantFrom(true, true, true, false),
   cpu: fc.constantFrom(2000, 4000),
   disks: fc.constantFrom({}, { disk: 3 * 2 ** 30, spindles: 1000 }, { disk: 2 ** 32, spindles: 2000 }),
+  nodes: fc.constantFrom({}, { node0: 3 }, { node0: 2, node1: 2 }),
+  reservedCores: fc.constantFrom(1, 2),
   performance: fc.constantFrom(1, 1, 1.5),
 });
+/** What shares, and what has cores for itself. */
+const size = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom(100, 500, 1500).map((cpu) => ({ cpu })) },
+  { weight: 1, arbitrary: fc.constantFrom(1000, 2000).map((cpu) => ({ cpu, pinned: true as const })) },
+);
 const app = fc.record({
   replicas: fc.nat(6),
   level: fc.nat(3),
@@ -22,8 +29,8 @@ const app = fc.record({
   network: fc.constantFrom('net', 'net', 'tiny'),
   hosts: label.map((matchLabels) => ({ matchLabels })),
   resources: fc
-    .tuple(fc.constantFrom(100, 500, 1500), fc.constantFrom(64, 512))
-    .map(([cpu, memory]) => resources(cpu, memory)),
+    .tuple(size, fc.constantFrom(64, 512))
+    .map(([cpu, memory]) => ({ ...resources(cpu.cpu, memory), ...cpu })),
   gang: fc.constantFrom({}, {}, {}, { gang: 'one' }, { gang: 'two' }),
   storage: fc.constantFrom({}, {}, { disk: 2 ** 30 }, { spindles: 500 }),
   spread: fc.constantFrom({}, {}, { host: 1 }, { rack: 2 }, { switch: 3, host: 2 }),
@@ -63,26 +70,30 @@ export const sketch: fc.Arbitrary<Sketch> = fc
     apps: fc.dictionary(fc.constantFrom('a', 'b', 'c', 'd'), app, { noNullPrototype: true }),
     asked: fc.array(companion, { minLength: 4, maxLength: 4 }),
     strategy: fc.constantFrom('spread' as const, 'pack' as const),
+    overcommit: fc.constantFrom(1, 1, 1.5),
     held: fc.constantFrom({}, {}, {}, { heldOwners: ['*'] }, { heldOwners: ['team'] }, { heldObjects: ['App/a'] }),
   })
-  .map(({ hosts, apps: bare, asked, strategy, held }): Sketch => {
-    const named = hosts.map(({ pool, disk, rack, behind, schedulable, cpu, disks, performance }, i) => [
-      `h${String(i)}`,
-      {
-        labels: { pool, disk },
-        topology: { rack: `r${String(rack)}`, switch: `s${String(behind)}` },
-        schedulable,
-        capacity: { cpu, ...disks },
-        performance,
-      },
-    ]);
+  .map(({ hosts, apps: bare, asked, strategy, overcommit, held }): Sketch => {
+    const named = hosts.map(
+      ({ pool, disk, rack, behind, schedulable, cpu, disks, nodes, reservedCores, performance }, i) => [
+        `h${String(i)}`,
+        {
+          labels: { pool, disk },
+          topology: { rack: `r${String(rack)}`, switch: `s${String(behind)}` },
+          schedulable,
+          capacity: { cpu, ...disks, ...nodes },
+          reservedCores,
+          performance,
+        },
+      ],
+    );
     const apps = accompanied(bare, asked);
     const readable = Object.entries(apps).filter(([name]) => !('heldObjects' in held && name === 'a'));
     return {
       hosts: Object.fromEntries(named) as NonNullable<Sketch['hosts']>,
       apps: Object.fromEntries(readable),
       zones: {
-        main: { hosts: { matchLabels: { pool: 'main' } }, strategy },
+        main: { hosts: { matchLabels: { pool: 'main' } }, strategy, overcommit: { cpu: overcommit, memory: 1 } },
         aux: { hosts: { matchLabels: { pool: 'aux' } }, levels: [1, 2, 3] },
       },
       networks: {
