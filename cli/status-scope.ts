@@ -1,5 +1,6 @@
 import { suggestion } from '../reconciler/compile/suggest.ts';
-import { narrowed, type HostStatus, type Status } from '../reconciler/loop/status.ts';
+import { narrowed } from '../reconciler/loop/part.ts';
+import type { HostStatus, Status } from '../reconciler/loop/status.ts';
 import { amountOf, coresName, NOTHING, plus, told } from '../reconciler/model/demand.ts';
 import type { Demand, Dimension } from '../reconciler/model/demand.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';

@@ -168,24 +168,15 @@ function others<T>(all: readonly T[], without: readonly T[]): readonly T[] {
   return all.filter((one) => !there.has(JSON.stringify(one)));
 }
 
-/** Where the second leads beyond the first: what both do has been done then. */
+/** Where the second leads beyond the first: what both do is no news. What is given out is so as things stand, and when all is done. */
 function outlookFrom(before: Outlook, after: Outlook): Outlook {
-  const zones = new Map(before.zones.map((zone) => [zone.zone, zone.used.after]));
-  const networks = new Map(before.networks.map((network) => [network.network, network.owned.after]));
-  const both = after.placed.length - others(after.placed, before.placed).length;
+  const placed = others(after.placed, before.placed);
   return {
-    placed: others(after.placed, before.placed),
+    ...after,
+    placed,
     moved: others(after.moved, before.moved),
     released: others(after.released, before.released),
-    staying: after.staying + both,
-    zones: after.zones.map((zone) => ({
-      ...zone,
-      used: { ...zone.used, before: zones.get(zone.zone) ?? zone.used.before },
-    })),
-    networks: after.networks.map((network) => ({
-      ...network,
-      owned: { ...network.owned, before: networks.get(network.network) ?? network.owned.before },
-    })),
+    staying: after.staying + after.placed.length - placed.length,
     spread: others(after.spread, before.spread),
   };
 }

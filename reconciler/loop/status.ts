@@ -6,9 +6,8 @@ import type { RolloutRecord, Stage } from '../model/release.ts';
 import { NOTHING as NO_DEMAND, plus } from '../model/demand.ts';
 import type { Demand } from '../model/demand.ts';
 import type { Ref } from '../model/ref.ts';
-import { nameOf, refOf } from '../model/ref.ts';
+import { refOf } from '../model/ref.ts';
 import type { HostRecord } from '../model/reservations.ts';
-import { appOf } from '../model/replica.ts';
 import { incarnationOf } from '../model/rollout.ts';
 import type { AssignedReplica, Assignment, Placement, ReplicaReport, Report } from '../model/replica.ts';
 
@@ -148,7 +147,8 @@ function healthOf(seen: ReplicaReport | undefined): HealthWord {
 
 const WORST_FIRST: readonly HealthWord[] = ['Degraded', 'Missing', 'Progressing', 'Suspended', 'Healthy'];
 
-function worst(items: readonly StatusItem[]): HealthWord {
+/** The word that needs most to be known of some items. */
+export function worst(items: readonly StatusItem[]): HealthWord {
   return WORST_FIRST.find((word) => items.some(({ health }) => health === word)) ?? 'Healthy';
 }
 
@@ -157,9 +157,13 @@ export function hostItems(input: ItemInput, placements: readonly Placement[]): r
   return placements.map((placement) => replicaItem(input, placement));
 }
 
-/** The replicas that found no place. */
-export function unplaceableItems(notice: Notice | undefined): readonly StatusItem[] {
-  return (notice?.unplaceable ?? []).map(({ replica, message, zone }) => ({
+/** The replicas that found no place; not those that have one, and there not the room that Git asks for. */
+export function unplaceableItems(
+  notice: Notice | undefined,
+  isPlaced: (replica: string) => boolean,
+): readonly StatusItem[] {
+  const homeless = (notice?.unplaceable ?? []).filter(({ replica }) => !isPlaced(replica));
+  return homeless.map(({ replica, message, zone }) => ({
     ref: refOf('replica', replica),
     host: '',
     ...(zone === undefined ? {} : { zone }),
@@ -167,6 +171,17 @@ export function unplaceableItems(notice: Notice | undefined): readonly StatusIte
     health: 'Missing',
     reason: `Unplaceable: ${message}`,
   }));
+}
+
+/** Replicas that lack room where they are are not as Git says, however well they are. */
+function withoutRoom(items: readonly StatusItem[], notice: Notice | undefined): readonly StatusItem[] {
+  const told = new Map(notice?.unplaceable.map(({ replica, message }) => [refOf('replica', replica), message]));
+  if (told.size === 0) return items;
+  return items.map((item) => {
+    const message = told.get(item.ref);
+    if (message === undefined) return item;
+    return { ...item, sync: item.sync === 'Unknown' ? item.sync : 'OutOfSync', reason: `NoRoom: ${message}` };
+  });
 }
 
 /** Numbers of replicas and hosts, from which the state of the whole follows. */
@@ -292,7 +307,11 @@ function hostStatuses({ hosts, placements, reports, notice }: StatusInput): read
 /** The state of everything that Git asks for, one item a replica. */
 export function statusOf(input: StatusInput): Status {
   const { notice, assignments } = input;
-  const items = [...hostItems(input, [...input.placements.values()]), ...unplaceableItems(notice)];
+  const { placements } = input;
+  const items = [
+    ...withoutRoom(hostItems(input, [...placements.values()]), notice),
+    ...unplaceableItems(notice, (replica) => placements.has(replica)),
+  ];
   items.sort((a, b) => collator.compare(a.ref, b.ref));
   const reports = [...input.reports.values()];
   const stalled = reports.flatMap(({ host, conditions }) =>
@@ -334,46 +353,4 @@ export function statusCode({ sync, health }: Status): number {
 /** Whether nothing is to be done about a replica. */
 export function isWell({ sync, health }: StatusItem): boolean {
   return sync === 'Synced' && health === 'Healthy';
-}
-
-/** What a part of a status is about: an App, or hosts, which may be all of a Zone. */
-export type Part = { readonly app: string } | { readonly hosts: readonly HostStatus[]; readonly zone?: string };
-
-/** A rollout that was given up. */
-const GIVEN_UP: ReadonlySet<Stage> = new Set<Stage>(['stopped', 'reverting', 'reverted']);
-
-/** A status of some items only, with what it says of their hosts and Apps. */
-export function narrowed(status: Status, items: readonly StatusItem[], part: Part): Status {
-  const apps = new Set(items.map(({ ref }) => appOf(nameOf(ref))));
-  const hosts =
-    'hosts' in part ? part.hosts : status.hosts.filter(({ host }) => items.some((item) => item.host === host));
-  const names = new Set([...hosts.map(({ host }) => host), ...apps, ...('zone' in part ? [part.zone] : [])]);
-  const about = (text: string): boolean =>
-    (text.match(/[a-z0-9-]+/g) ?? []).some((word) => names.has(word) || apps.has(appOf(word)));
-  const on = new Set(hosts.map(({ host }) => host));
-  const rollouts = status.rollouts?.filter(({ app }) => apps.has(app)) ?? [];
-  const { rollouts: _all, ...rest } = status;
-  const own = {
-    held: status.held.filter(about),
-    draining: 'app' in part ? [] : status.draining.filter(({ host }) => on.has(host)),
-    limitations: status.limitations.filter(({ host, ref }) =>
-      'app' in part ? apps.has(appOf(nameOf(ref))) : on.has(host),
-    ),
-  };
-  // an App's own replicas say how it does; of a part of the fleet its hosts count as well
-  const ill = 'app' in part ? [] : part.hosts.filter(({ lost, stalled }) => lost ?? stalled);
-  const leaving = own.draining.some((one) => one.staying.length + one.leaving.length > 0);
-  const unsynced = items.some(({ sync }) => sync !== 'Synced') || rollouts.length > 0 || own.held.length > 0 || leaving;
-  const unknown = items.some(({ sync }) => sync === 'Unknown') || ill.some(({ lost }) => lost);
-  const failed = ill.length > 0 || rollouts.some(({ stage }) => GIVEN_UP.has(stage));
-  return {
-    ...rest,
-    ...own,
-    sync: unknown ? 'Unknown' : unsynced ? 'OutOfSync' : 'Synced',
-    health: failed ? 'Degraded' : worst(items),
-    items,
-    hosts,
-    messages: status.messages.filter(about),
-    ...(rollouts.length > 0 ? { rollouts } : {}),
-  };
 }

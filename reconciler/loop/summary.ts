@@ -1,4 +1,5 @@
 import type { Notice } from '../model/notice.ts';
+import { appOf } from '../model/replica.ts';
 import type { Whereabouts } from '../model/whereabouts.ts';
 import {
   hostItems,
@@ -23,8 +24,10 @@ export interface Summary {
 export function createSummary(): Summary {
   const known = new Map<string, Totals>();
   let sum = NOTHING;
+  let where: Whereabouts | undefined;
   return {
     update: (hosts, at, notice) => {
+      where = at;
       for (const host of hosts) {
         const { assignments, reports } = at;
         const [assignment, report] = [assignments.get(host), reports.get(host)];
@@ -35,12 +38,16 @@ export function createSummary(): Summary {
       }
     },
     verdict: (notice) => {
-      const all = sumOf(sum, totalsOf(unplaceableItems(notice), [], new Map()), 1);
+      const isPlaced = (replica: string): boolean => where?.placed(appOf(replica)).get(replica) !== undefined;
+      const homeless = totalsOf(unplaceableItems(notice, isPlaced), [], new Map());
+      const cramped = notice.unplaceable.length - homeless.items;
+      const all = sumOf(sum, { ...homeless, unsynced: homeless.unsynced + cramped }, 1);
       return { ...verdictOf(notice, all), items: all.items };
     },
     forget: () => {
       known.clear();
       sum = NOTHING;
+      where = undefined;
     },
   };
 }

@@ -55,6 +55,32 @@ describe('status of a drain', () => {
 });
 
 describe('status of the whole', () => {
+  it('tells of a replica without the room that it asks for once, where it is', () => {
+    const fleet = createFleet(['h1']);
+    fleet.settle(catalogOf({ hosts: { h1: {} }, apps: { web: { replicas: 2 } } }));
+    const { assignments, reports } = fleet.words();
+    const unplaceable = [
+      { replica: 'web-0', message: 'web-0 keeps its old limits' },
+      { replica: 'web-2', message: 'App web finds no host', zone: 'main' },
+    ];
+    const notice: Notice = { source, ...quiet, unplaceable };
+    const { items } = statusOf({
+      notice,
+      hosts: fleet.book.hosts,
+      placements: fleet.book.placements,
+      assignments,
+      reports,
+    });
+    assert.deepEqual(
+      items.map(({ ref, host, sync, health, reason }) => [ref, host, sync, health, reason]),
+      [
+        ['replica/web-0', 'h1', 'OutOfSync', 'Healthy', 'NoRoom: web-0 keeps its old limits'],
+        ['replica/web-1', 'h1', 'Synced', 'Healthy', 'Ready'],
+        ['replica/web-2', '', 'OutOfSync', 'Missing', 'Unplaceable: App web finds no host'],
+      ],
+    );
+  });
+
   it('waits for no host that has never reported and has nothing, and for one that is behind', () => {
     const fleet = createFleet(['h1']);
     fleet.settle(catalogOf({ hosts: { h1: {} }, apps: { web: {} } }));
