@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { remoteView } from '../../cli/local.ts';
@@ -7,22 +7,24 @@ import { labUp, type Lab } from '../../lab/lab.ts';
 import { CORE_ADDRESS } from '../../lab/topology.ts';
 import type { Status } from '../../reconciler/loop/status.ts';
 import type { Entry } from '../../reconciler/model/journal.ts';
+import { Servers, single, type Running } from './redis.ts';
 import { makeRepository } from './repository.ts';
 import { PLUMB, untilStatus, type Said } from './stage.ts';
 import { readPing, type Ping } from './traffic.ts';
+
+/** The hosts of a fleet stage. */
+export const HOSTS: readonly string[] = ['h1', 'h2', 'h3'];
 
 /** Three lab hosts in two racks (h1 h2 | h3), Redis and controllers at the core, an agent on each host, and a Git repository. */
 export interface FleetStage {
   readonly lab: Lab;
   /** Writes files and commits them. */
   commit(files: Readonly<Record<string, string>>): string;
-  redis(): Promise<void>;
-  /** Runs redis-cli at the core. */
-  redisCli(...argv: readonly string[]): Promise<void>;
-  /** Starts a controller and waits until it answers. */
-  controller(name: string): Promise<void>;
-  agent(host: string): Promise<void>;
-  /** Ends a part by its name: `redis`, a controller's, or a host's for its agent. */
+  readonly redis: Running;
+  /** Starts a controller and waits until it answers. A query is put behind the store's address. */
+  controller(name: string, query?: string): Promise<void>;
+  agent(host: string, query?: string): Promise<void>;
+  /** Ends a part by its name: a controller's, or a host's for its agent. */
   stop(name: string, signal?: NodeJS.Signals): Promise<void>;
   /** Runs a command in a host. */
   sh(host: string, ...argv: readonly string[]): Promise<Said>;
@@ -90,8 +92,12 @@ function startParts(): Parts {
   };
 }
 
-/** Sets the stage: hosts are up and the files are committed; nothing of Plumbline runs yet. */
-export async function setFleetStage(name: string, files: Readonly<Record<string, string>>): Promise<FleetStage> {
+/** Sets the stage: hosts and Redis are up and the files are committed; nothing of Plumbline runs yet. */
+export async function setFleetStage(
+  name: string,
+  files: Readonly<Record<string, string>>,
+  startRedis = (home: Servers): Promise<Running> => single(['appendonly yes'], home),
+): Promise<FleetStage> {
   const dir = mkdtempSync(`/var/tmp/plumb-${name}-`);
   const repository = makeRepository();
   const commit = (changed: Readonly<Record<string, string>>): string => {
@@ -100,6 +106,15 @@ export async function setFleetStage(name: string, files: Readonly<Record<string,
   };
   let head = commit(files);
   const lab = await labUp({ dir: join(dir, 'lab'), hosts: 3, racks: 2 });
+  const home = new Servers({
+    address: CORE_ADDRESS,
+    run: (argv) => lab.spawnAtCore(argv, { stdio: 'ignore' }),
+  });
+  const redis = await startRedis(home).catch(async (error: unknown) => {
+    await home.close();
+    await lab.down();
+    throw error;
+  });
   const parts = startParts();
   const stdio = ['ignore', 'pipe', 'pipe'] as const;
   const place = (part: string): string => join(dir, 'state', part);
@@ -118,13 +133,9 @@ export async function setFleetStage(name: string, files: Readonly<Record<string,
         );
     });
   };
-  const plumb = (verb: string, part: string, ...flags: readonly string[]): readonly string[] => {
-    const store = ['--store', `redis://${CORE_ADDRESS}`, '--state-dir', place(part)];
+  const plumb = (verb: string, part: string, query: string, ...flags: readonly string[]): readonly string[] => {
+    const store = ['--store', redis.url + query, '--state-dir', place(part)];
     return [process.execPath, PLUMB, verb, ...flags, ...store];
-  };
-  const atCore = async (...argv: readonly string[]): Promise<number | null> => {
-    const child = lab.spawnAtCore(argv, { stdio: 'ignore' });
-    return new Promise((resolve) => child.once('exit', resolve));
   };
   const status = async (): Promise<Status> => {
     const controller = parts.names().find((part) => part.startsWith('c'));
@@ -135,25 +146,16 @@ export async function setFleetStage(name: string, files: Readonly<Record<string,
 
   return {
     lab,
+    redis,
     status,
     until,
     commit: (changed) => (head = commit(changed)),
-    redis: async () => {
-      const data = place('redis');
-      mkdirSync(data, { recursive: true });
-      const argv = ['redis-server', '--bind', CORE_ADDRESS, '--protected-mode', 'no', '--dir', data];
-      parts.add('redis', lab.spawnAtCore([...argv, '--appendonly', 'yes'], { stdio: [...stdio] }));
-      await eventually('Redis answers', async () => (await atCore('redis-cli', '-h', CORE_ADDRESS, 'ping')) === 0);
-    },
-    redisCli: async (...argv) => {
-      if ((await atCore('redis-cli', '-h', CORE_ADDRESS, ...argv)) !== 0) throw new Error(argv.join(' '));
-    },
-    controller: async (part) => {
-      const argv = plumb('controller', part, '--name', part, '--repo', repository.directory);
+    controller: async (part, query = '') => {
+      const argv = plumb('controller', part, query, '--name', part, '--repo', repository.directory);
       await answers(part, parts.add(part, lab.spawnAtCore(argv, { stdio: [...stdio] })));
     },
-    agent: async (host) => {
-      const argv = plumb('agent', host, '--host', host);
+    agent: async (host, query = '') => {
+      const argv = plumb('agent', host, query, '--host', host);
       await answers(host, parts.add(host, lab.spawn(host, argv, { stdio: [...stdio] })));
     },
     stop: (part, signal = 'SIGTERM') => parts.stop(part, signal),
@@ -181,6 +183,7 @@ export async function setFleetStage(name: string, files: Readonly<Record<string,
     },
     down: async () => {
       await Promise.all(parts.names().map((part) => parts.stop(part, 'SIGKILL')));
+      await home.close();
       await lab.down();
       repository.remove();
       rmSync(dir, { recursive: true, force: true });

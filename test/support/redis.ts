@@ -57,11 +57,29 @@ interface How {
   readonly login?: { readonly username: string; readonly password: string };
 }
 
+/** Where servers run: at an address, by a way to start them. */
+export interface Place {
+  readonly address: string;
+  readonly run: (argv: readonly string[]) => ChildProcess;
+}
+
+const LOOPBACK: Place = {
+  address: '127.0.0.1',
+  run: ([program = '', ...args]) => spawn(program, args, { stdio: 'ignore' }),
+};
+
 /** Servers in one temporary directory; `close` ends each of them, and nothing else. */
 export class Servers {
+  readonly address: string;
   readonly directory: string = mkdtempSync(join(tmpdir(), 'plumb-redis-'));
+  readonly #run: Place['run'];
   readonly #children: ChildProcess[] = [];
   readonly #admins: Redis[] = [];
+
+  constructor({ address, run }: Place = LOOPBACK) {
+    this.address = address;
+    this.#run = run;
+  }
 
   /** Starts one and waits for its PING. Settings are those of redis.conf, a line each. */
   async start(settings: readonly string[] = [], how: How = {}): Promise<Server> {
@@ -78,21 +96,24 @@ export class Servers {
           `appenddirname aof-${String(port)}`,
           `cluster-config-file nodes-${String(port)}.conf`,
         ];
-    const common = ['bind 127.0.0.1', `dir ${this.directory}`, 'logfile ""', 'daemonize no'];
+    const socket = join(this.directory, `${String(port)}.sock`);
+    const common = [
+      `bind ${this.address}`,
+      'protected-mode no',
+      `unixsocket ${socket}`,
+      `dir ${this.directory}`,
+      'logfile ""',
+      'daemonize no',
+    ];
     writeFileSync(file, [...where, ...common, ...more, ...settings].join('\n'));
-    const admin = new Redis({
-      port,
-      lazyConnect: true,
-      ...how.login,
-      retryStrategy: () => 50,
-      ...(tls && { tls: { rejectUnauthorized: false } }),
-    });
+    // over a socket, whatever the server speaks and wherever it is
+    const admin = new Redis({ path: socket, lazyConnect: true, ...how.login, retryStrategy: () => 50 });
     admin.on('error', () => undefined);
     this.#admins.push(admin);
     let child: ChildProcess | undefined;
     const start = async (): Promise<void> => {
       const args = [file, ...(sentinel ? ['--sentinel'] : [])];
-      child = spawn(REDIS ?? 'redis-server', args, { stdio: ['ignore', 'ignore', 'ignore'] });
+      child = this.#run([REDIS ?? 'redis-server', ...args]);
       this.#children.push(child);
       if (admin.status === 'wait') await admin.connect().catch(() => undefined);
       for (let tries = 0; (await admin.ping().catch(() => '')) !== 'PONG'; tries++) {
@@ -131,10 +152,9 @@ export interface Running {
 }
 
 /** One server. */
-export async function single(settings: readonly string[] = []): Promise<Running> {
-  const home = new Servers();
+export async function single(settings: readonly string[] = [], home: Servers = new Servers()): Promise<Running> {
   const server = await home.start(settings);
-  return { url: `redis://127.0.0.1:${String(server.port)}`, servers: [server], home };
+  return { url: `redis://${home.address}:${String(server.port)}`, servers: [server], home };
 }
 
 /** Waits until a condition holds. */
@@ -146,16 +166,19 @@ export async function until(what: string, holds: () => Promise<boolean>, seconds
   }
 }
 
-/** A master and a replica, which come first in `servers`, under three Sentinels that take over after half a second. */
-export async function sentinels(query = ''): Promise<Running> {
-  const home = new Servers();
+/** A master and a replica, which come first in `servers`, under three Sentinels that take over after some milliseconds. */
+export async function sentinels(
+  query = '',
+  { home = new Servers(), patience = 500 }: { readonly home?: Servers; readonly patience?: number } = {},
+): Promise<Running> {
+  const { address } = home;
   const aof = ['appendonly yes', 'appendfsync always', 'repl-ping-replica-period 1'];
   const master = await home.start(aof);
-  const replica = await home.start([...aof, `replicaof 127.0.0.1 ${String(master.port)}`]);
+  const replica = await home.start([...aof, `replicaof ${address} ${String(master.port)}`]);
   const watch = [
-    `sentinel monitor fleet 127.0.0.1 ${String(master.port)} 2`,
-    'sentinel down-after-milliseconds fleet 500',
-    'sentinel failover-timeout fleet 3000',
+    `sentinel monitor fleet ${address} ${String(master.port)} 2`,
+    `sentinel down-after-milliseconds fleet ${String(patience)}`,
+    `sentinel failover-timeout fleet ${String(6 * patience)}`,
   ];
   const watchers = await Promise.all([1, 2, 3].map(() => home.start(watch, { sentinel: true })));
   await until('the replica is in step', async () =>
@@ -166,7 +189,7 @@ export async function sentinels(query = ''): Promise<Running> {
       const reply = JSON.stringify(await admin.call('sentinel', 'master', 'fleet'));
       return /"num-other-sentinels","2"/.test(reply) && /"num-slaves","1"/.test(reply);
     });
-  const nodes = watchers.map(({ port }) => `127.0.0.1:${String(port)}`).join(',');
+  const nodes = watchers.map(({ port }) => `${address}:${String(port)}`).join(',');
   return { url: `redis+sentinel://${nodes}/fleet${query}`, servers: [master, replica, ...watchers], home };
 }
 
