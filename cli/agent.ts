@@ -62,9 +62,6 @@ export async function agentCommand(argv: readonly string[], io: Io): Promise<num
         random: Math.random,
         log: operationalLog(options),
       });
-      far.onEmptied(() => {
-        agent.resend();
-      });
       await serveView(`plumb agent of host ${host}`, agent, near.journal, socket, options, io);
     } finally {
       await near.close();

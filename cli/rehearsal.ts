@@ -39,7 +39,7 @@ export async function rehearse(
     random: Math.random,
     log: operationalLog(flags),
   });
-  far.onEmptied(() => {
+  far.onBack(() => {
     rehearsal.resend();
   });
   const ended = new AbortController();

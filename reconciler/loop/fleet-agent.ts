@@ -15,7 +15,7 @@ export interface FleetAgentOptions {
   readonly holder: string;
   readonly facts: HostFacts;
   /** The store of the fleet. */
-  readonly far: Pick<FleetStore, 'mailbox' | 'leases' | 'journals'>;
+  readonly far: Pick<FleetStore, 'mailbox' | 'leases' | 'journals' | 'onBack'>;
   /** What this machine keeps: last Assignment, last Report, journal. */
   readonly near: Store;
   readonly agent: Pick<AgentOptions, 'providers' | 'health'>;
@@ -25,8 +25,6 @@ export interface FleetAgentOptions {
 }
 
 export interface FleetAgent {
-  /** Tells the store all again: it was emptied. */
-  resend(): void;
   /** Works until the signal aborts, then finishes what it has begun. Throws STORE_LOCKED when another agent speaks for the host. */
   run(signal: AbortSignal): Promise<void>;
   readonly view: LocalView;
@@ -37,6 +35,10 @@ export function createFleetAgent(options: FleetAgentOptions): FleetAgent {
   const { host, holder, facts, far, near, clock, random, log } = options;
   const membership = createMembership({ host, holder, far, near: near.mailbox, random, log });
   const { mailbox } = membership;
+  // what it was told last may be lost
+  far.onBack(() => {
+    membership.resend();
+  });
   const agent = createAgent({
     ...options.agent,
     host,
@@ -50,9 +52,6 @@ export function createFleetAgent(options: FleetAgentOptions): FleetAgent {
     tokens: far.leases,
   });
   return {
-    resend: () => {
-      membership.resend();
-    },
     view: {
       status: async () => {
         const known = await knownOf(near);

@@ -97,6 +97,11 @@ export function createFleetController(options: FleetControllerOptions): FleetCon
     }
   }
 
+  // what was written last may be lost: all is read again, and told where it is
+  store.onBack(() => {
+    controller.forget();
+    control.ring();
+  });
   const controller = createController({ repository, store, allowDeletions, clock, log, fleet: leader });
   const control = createControl({ controller, store, host: '', leads, clock, log });
   return {

@@ -23,7 +23,7 @@ export interface MembershipOptions {
 export interface Membership {
   /** What the agent works with: it answers from this machine, whether or not the fleet's store does. */
   readonly mailbox: Mailbox;
-  /** Sends the last Report again: the store has lost it. */
+  /** Sends the last Report again: the store may have lost it. */
   resend(): void;
   /** Works until the signal aborts, through every outage of the store. Throws STORE_LOCKED when another agent speaks for the host. */
   run(signal: AbortSignal): Promise<void>;

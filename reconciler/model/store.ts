@@ -135,4 +135,9 @@ export interface Store {
 /** The store of a fleet: many processes write it, each a journal of its own. */
 export interface FleetStore extends Store {
   readonly journals: Journals;
+  /**
+   * Calls back whenever what was written last may be gone: a connection was lost and made anew, and the store may have failed over
+   * or been restarted meanwhile, or it was emptied.
+   */
+  onBack(call: () => void): void;
 }

@@ -247,9 +247,12 @@ function sameContent(a: Assignment, b: Assignment): boolean {
   return isDeepStrictEqual(rest(a), rest(b));
 }
 
-/** A store that was emptied gives the next number after what the host says it has. */
+/**
+ * A host that says it has a later one than the store knows was told it by one that was emptied, or that lost it when it failed over: it
+ * gets the next number after that, and takes no other.
+ */
 function numbered(next: Assignment, previous: Assignment | undefined, reported: number): Assignment {
-  if (!previous) return { ...next, generation: reported + 1 };
+  if (!previous || reported > previous.generation) return { ...next, generation: reported + 1 };
   return sameContent(next, previous) ? previous : { ...next, generation: previous.generation + 1 };
 }
 

@@ -1,14 +1,11 @@
 import { PlumbError } from '../model/errors.ts';
 import type { FleetStore } from '../model/store.ts';
 
-/** A store that is opened when it is first needed, and again when it was emptied or could not be opened. */
-export interface Reopening extends FleetStore {
-  /** Calls back whenever a store was opened after another one that was emptied. */
-  onEmptied(call: () => void): void;
-}
-
-/** Puts a store behind one that may not answer yet: no call fails for good, each next one tries to open it anew. */
-export function createReopening(open: () => Promise<FleetStore>): Reopening {
+/**
+ * Puts a store behind one that may not answer yet, or is emptied: it is opened when it is first needed, and no call fails for good,
+ * each next one tries to open it anew.
+ */
+export function createReopening(open: () => Promise<FleetStore>): FleetStore {
   let opening: Promise<FleetStore> | undefined;
   let ready: FleetStore | undefined;
   let wasEmptied = false;
@@ -20,7 +17,9 @@ export function createReopening(open: () => Promise<FleetStore>): Reopening {
     opening ??= open().then(
       (store) => {
         ready = store;
-        if (wasEmptied) for (const call of listeners) call();
+        const tell = (): void => listeners.forEach((call) => call());
+        store.onBack(tell);
+        if (wasEmptied) tell();
         wasEmptied = false;
         return store;
       },
@@ -107,7 +106,7 @@ export function createReopening(open: () => Promise<FleetStore>): Reopening {
       head: () => ask(({ journals }) => journals.head()),
       mirror: (entries, anew) => ask(({ journals }) => journals.mirror(entries, anew)),
     },
-    onEmptied: (call) => {
+    onBack: (call) => {
       listeners.push(call);
     },
     // one that is still being opened is closed when it has been, which nobody waits for

@@ -3,41 +3,29 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fleetProcesses, type FleetProcesses } from '../support/fleet-processes.ts';
+import { fleetApp, fleetDocuments, fleetProcesses, type FleetProcesses } from '../support/fleet-processes.ts';
 import { openProxy, type Proxy } from '../support/proxy.ts';
 import { NO_REDIS } from '../support/redis.ts';
 import { plain } from '../support/reservations.ts';
 
 const HOSTS = ['h1', 'h2', 'h3'];
-const base = `apiVersion: plumbline/v1
-kind: Fleet
-metadata: { name: f }
-spec: { intervals: { poll: 1s }, budget: { deletions: 100% } }
----
-apiVersion: plumbline/v1
-kind: Zone
-metadata: { name: main }
-spec: { hosts: { matchLabels: { pool: main } } }
----
-apiVersion: plumbline/v1
-kind: Network
-metadata: { name: front }
-spec: { vlan: 100, cidr: 10.1.0.0/24, ranges: [10.1.0.10-10.1.0.99] }
-${HOSTS.map((name) => `---\napiVersion: plumbline/v1\nkind: Host\nmetadata: { name: ${name}, labels: { pool: main } }\nspec: {}\n`).join('')}`;
-const app = (name: string, replicas: number, more = ''): string =>
-  `apiVersion: plumbline/v1\nkind: App\nmetadata: { name: ${name} }\nspec: { image: plumbline/busybox:1, zone: main, network: { name: front }, replicas: ${String(replicas)}${more} }\n`;
-
 /** What a leader writes last, by a text that only such a request has, and the change in Git that makes it write it. */
 const LAST_WORDS = [
-  { what: 'a commit', text: '"replica":"ghost-0"', file: 'ghost.yaml', change: app('ghost', 1), back: '# nothing' },
+  {
+    what: 'a commit',
+    text: '"replica":"ghost-0"',
+    file: 'ghost.yaml',
+    change: fleetApp('ghost', 1),
+    back: '# nothing',
+  },
   {
     what: 'an Assignment',
     text: '"tuning":[',
     file: 'web.yaml',
-    change: app('web', 3, ', env: { A: b }'),
-    back: app('web', 3),
+    change: fleetApp('web', 3, ', env: { A: b }'),
+    back: fleetApp('web', 3),
   },
-  { what: 'a Notice', text: '"unplaceable":[', file: 'web.yaml', change: app('web', 4), back: app('web', 3) },
+  { what: 'a Notice', text: '"unplaceable":[', file: 'web.yaml', change: fleetApp('web', 4), back: fleetApp('web', 3) },
 ];
 
 describe('a controller that is stopped with a write on its way', { skip: NO_REDIS }, () => {
@@ -46,8 +34,8 @@ describe('a controller that is stopped with a write on its way', { skip: NO_REDI
   before(async () => {
     fleet = await fleetProcesses();
     proxy = await openProxy(fleet.redis.port);
-    writeFileSync(join(fleet.repo, 'base.yaml'), base);
-    const revision = fleet.commit('web.yaml', app('web', 3));
+    writeFileSync(join(fleet.repo, 'base.yaml'), fleetDocuments(HOSTS));
+    const revision = fleet.commit('web.yaml', fleetApp('web', 3));
     fleet.controller('c1', undefined, `redis://127.0.0.1:${String(proxy.port)}`);
     for (const name of HOSTS) fleet.agent(name);
     await fleet.converged(revision);

@@ -5,28 +5,17 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Entry } from '../../reconciler/model/journal.ts';
-import { fleetProcesses, homes, PLUMB, type FleetProcesses } from '../support/fleet-processes.ts';
+import {
+  fleetApp,
+  fleetDocuments,
+  fleetProcesses,
+  homes,
+  PLUMB,
+  type FleetProcesses,
+} from '../support/fleet-processes.ts';
 import { NO_REDIS } from '../support/redis.ts';
 
-const DOCUMENTS = `apiVersion: plumbline/v1
-kind: Fleet
-metadata: { name: f }
-spec: { intervals: { poll: 1s }, budget: { deletions: 100% } }
----
-apiVersion: plumbline/v1
-kind: Zone
-metadata: { name: main }
-spec: { hosts: { matchLabels: { pool: main } } }
----
-apiVersion: plumbline/v1
-kind: Network
-metadata: { name: front }
-spec: { vlan: 100, cidr: 10.1.0.0/24, ranges: [10.1.0.10-10.1.0.99], quarantine: 1h }
-`;
-const host = (name: string): string =>
-  `---\napiVersion: plumbline/v1\nkind: Host\nmetadata: { name: ${name}, labels: { pool: main } }\nspec: {}\n`;
-const app = (replicas: number): string =>
-  `apiVersion: plumbline/v1\nkind: App\nmetadata: { name: web }\nspec: { image: plumbline/busybox:1, zone: main, network: { name: front }, replicas: ${String(replicas)} }\n`;
+const app = (replicas: number): string => fleetApp('web', replicas);
 
 describe('a fleet over Redis, its controllers and agents as processes', { skip: NO_REDIS }, () => {
   let fleet: FleetProcesses;
@@ -38,7 +27,7 @@ describe('a fleet over Redis, its controllers and agents as processes', { skip: 
     execFileSync(process.execPath, [PLUMB, ...argv, '--store', fleet.url], { encoding: 'utf8' });
 
   it('converges on three hosts, and says where', async () => {
-    writeFileSync(join(fleet.repo, 'base.yaml'), DOCUMENTS + ['h1', 'h2', 'h3'].map(host).join(''));
+    writeFileSync(join(fleet.repo, 'base.yaml'), fleetDocuments(['h1', 'h2', 'h3']));
     fleet.commit('web.yaml', app(6));
     fleet.controller('c1');
     for (const name of ['h1', 'h2', 'h3']) fleet.agent(name);

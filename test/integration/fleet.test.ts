@@ -78,7 +78,7 @@ describe('a fleet of two hosts over one store', () => {
         catalog: () => Promise.resolve(catalog),
         commit: () => Promise.resolve({ author: 'Ann', subject: 'change' }),
       },
-      store: { ...far, journals: NO_COPIES },
+      store: { ...far, journals: NO_COPIES, onBack: () => undefined },
       journal: far.journal,
       allowDeletions: false,
       clock: Date.now,
@@ -99,6 +99,7 @@ describe('a fleet of two hosts over one store', () => {
         mailbox: guarded(far.mailbox),
         leases: guarded(far.leases),
         journals: NO_COPIES,
+        onBack: () => undefined,
       },
       near,
       agent: {

@@ -99,7 +99,7 @@ describe('the store on a Redis server', { skip: NO_REDIS }, () => {
   });
 
   it('takes two thousand commits at once', async () => {
-    const store = await open();
+    const store = await open({ patience: { attempt: 10_000, total: 60_000 } });
     const ids = Array.from({ length: 2000 }, (_, at) => `h${String(at)}`);
     const replies = await Promise.all(ids.map((id) => commit(store, id, addHost(id))));
     assert.equal(new Set(replies.map(({ cursor }) => cursor)).size, 2000);

@@ -41,6 +41,32 @@ export interface FleetProcesses {
   close(): Promise<void>;
 }
 
+/** The documents of a small fleet: everything but Apps. */
+export function fleetDocuments(hosts: readonly string[]): string {
+  const host = (name: string): string =>
+    `---\napiVersion: plumbline/v1\nkind: Host\nmetadata: { name: ${name}, labels: { pool: main } }\nspec: {}\n`;
+  return `apiVersion: plumbline/v1
+kind: Fleet
+metadata: { name: f }
+spec: { intervals: { poll: 1s }, budget: { deletions: 100% } }
+---
+apiVersion: plumbline/v1
+kind: Zone
+metadata: { name: main }
+spec: { hosts: { matchLabels: { pool: main } } }
+---
+apiVersion: plumbline/v1
+kind: Network
+metadata: { name: front }
+spec: { vlan: 100, cidr: 10.1.0.0/24, ranges: [10.1.0.10-10.1.0.99], quarantine: 1h }
+${hosts.map(host).join('')}`;
+}
+
+/** An App of that fleet; `more` goes on with the members of its spec. */
+export function fleetApp(name: string, replicas: number, more = ''): string {
+  return `apiVersion: plumbline/v1\nkind: App\nmetadata: { name: ${name} }\nspec: { image: plumbline/busybox:1, zone: main, network: { name: front }, replicas: ${String(replicas)}${more} }\n`;
+}
+
 /** Replica, host and address of all. */
 export function homes({ items }: Status): readonly string[] {
   return items.map(({ ref, host: on, address }) => `${ref} ${on} ${String(address)}`);

@@ -51,7 +51,7 @@ export interface Tally {
 
 /** Many hosts of a fleet in one process: each has its lease, hears of its Assignment, pretends to make it so, and reports. */
 export interface Rehearsal {
-  /** Tells the store all again: it was emptied. */
+  /** Tells the store all again: it may have lost it. */
   resend(): void;
   tally(): Tally;
   /** Works until the signal aborts, then lets the leases go. Throws STORE_LOCKED when another agent speaks for one of the hosts. */

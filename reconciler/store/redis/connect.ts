@@ -47,6 +47,19 @@ function options(target: Target): RedisOptions & { readonly replyMapping: 'legac
   };
 }
 
+/** Calls back whenever a connection that was lost is there again; of a Cluster, when one of its nodes is gone. */
+export function onReturn(client: Client, call: () => void): void {
+  if (client instanceof Cluster) {
+    client.on('-node', call);
+    return;
+  }
+  let before = false;
+  client.on('ready', () => {
+    if (before) call();
+    before = true;
+  });
+}
+
 /** A client that connects by itself, again and again. Its commands fail at once while it is not connected. */
 export function connect(target: Target, retry: Retry = soon): Client {
   const { nodes, group, tls } = target;

@@ -4,7 +4,7 @@ import type { FleetStore } from '../../model/store.ts';
 import { createBulletin } from './bulletin.ts';
 import { createCalls } from './calls.ts';
 import type { Calls, Patience } from './calls.ts';
-import { connect, soon, spread } from './connect.ts';
+import { connect, onReturn, soon, spread } from './connect.ts';
 import type { Context, Keep } from './context.ts';
 import { createEars } from './ears.ts';
 import { createJournal } from './journal.ts';
@@ -82,6 +82,10 @@ export async function openRedis(url: string, options: RedisOptions): Promise<Fle
   const keep = { ...KEEP, ...options.keep };
   const retry = host === undefined ? soon : spread;
   const client = connect(target, retry);
+  const listeners: (() => void)[] = [];
+  onReturn(client, () => {
+    for (const call of listeners) call();
+  });
   const ears = createEars(() => connect(target, retry), shown);
   try {
     const incarnation = await enter(createCalls(client, { shown, acks, patience }), keys, shown);
@@ -95,6 +99,9 @@ export async function openRedis(url: string, options: RedisOptions): Promise<Fle
       bulletin: createBulletin(context),
       journal,
       journals: createJournals(context, writer, host === undefined),
+      onBack: (call) => {
+        listeners.push(call);
+      },
       close: async () => {
         await journal.close();
         calls.close();

@@ -26,9 +26,10 @@ function step(
   sketch: Sketch,
   placements: ReadonlyMap<string, Placement>,
   previous: Assignments = new Map(),
+  reports: readonly Report[] = [],
 ): Assignments {
   const catalog = catalogOf(sketch);
-  const { assignments } = project({ catalog, author: 'Ann', placements, previous, reports: [], now: 0 });
+  const { assignments } = project({ catalog, author: 'Ann', placements, previous, reports, now: 0 });
   return new Map(assignments.map((assignment) => [assignment.host, assignment]));
 }
 
@@ -127,6 +128,16 @@ describe('project', () => {
     assert.deepEqual(second.get('h1')?.networks, first.get('h1')?.networks);
     assert.deepEqual(second.get('h1')?.tuning, first.get('h1')?.tuning);
     assert.deepEqual(second.get('h1')?.keep.owners, ['team']);
+  });
+
+  it('goes on behind the number that a host says it has, where the store knows of an earlier one', () => {
+    const first = step({ hosts, apps }, placements);
+    const numbers = (generation: number): readonly (number | undefined)[] => {
+      const next = step({ hosts, apps }, placements, first, [reportOf('h1', {}, { generation })]);
+      return ['h1', 'h2'].map((host) => next.get(host)?.generation);
+    };
+    assert.deepEqual(numbers(1), [1, 1]);
+    assert.deepEqual(numbers(4), [5, 1]);
   });
 
   it('empties the Assignment of a host that has left the catalog', () => {
