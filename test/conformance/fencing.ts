@@ -29,12 +29,13 @@ export function fencingConforms(
     });
     const all = async (): Promise<unknown> => {
       const { reservations, mailbox, bulletin } = store();
-      const [snapshot, told] = [await reservations.snapshot(), await mailbox.assignment('h1')];
-      return [plain(snapshot), snapshot.cursor, told, await bulletin.read()];
+      const [snapshot, first] = [await reservations.snapshot(), await mailbox.assignment('h1')];
+      return [plain(snapshot), snapshot.cursor, first, await mailbox.assignment('h2'), await bulletin.read()];
     };
     const writes = (under: Hold, generation: number, id = `by ${under.holder}`): readonly Promise<unknown>[] => [
       store().reservations.commit(addHost(id.replace(/\W/g, ''), id), under),
       store().mailbox.assign(assignment('h1', generation, id), under),
+      store().mailbox.assignAll([assignment('h1', generation, id), assignment('h2', generation, id)], under),
       store().bulletin.post(notice(id), under),
     ];
 
