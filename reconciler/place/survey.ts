@@ -176,7 +176,8 @@ function resized(
     else if (isInOtherForm(whereabouts, host, last)) memory = demand.memory;
   }
   const next = { ...want, cpu: keep('cpu', told.cpu), memory, pids: keep('pids', told.pids) };
-  const own = pinnedIn(demand);
+  const asks = Math.max(coresOf(spec), coresOf({ resources: told }));
+  const own = asks === 0 ? undefined : pinnedIn(demand);
   const cores = Math.max(coresOf(spec), Math.min(coresOf({ resources: told }), own?.cores ?? 0));
   if (cores === 0) return sameDemand(next, demand) ? undefined : { placement, demand: next, cores };
   const shares = (some: AppSpec['resources']): number => (some.pinned ? 0 : some.cpu);

@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { diffCores } from '../../../providers/cgroups/cores-diff.ts';
 import { diffCgroup } from '../../../providers/cgroups/diff.ts';
 import { diff as diffContainers } from '../../../providers/containers/diff.ts';
 import { fixedPart, fixedSandboxPart } from '../../../providers/containers/spec.ts';
 import { diffSysctl } from '../../../providers/host/diff.ts';
 import { diffOvs } from '../../../providers/ovs/diff.ts';
 import { appearanceOf } from '../../../providers/simulated/appearance.ts';
-import type { Change, Desired, Observed } from '../../../reconciler/model/change.ts';
+import type { Change, Desired, Known, Observed } from '../../../reconciler/model/change.ts';
+import { CORES } from '../../../reconciler/model/cores.ts';
 import { diffByRef, type Provider } from '../../../reconciler/model/provider.ts';
 import { kindOf } from '../../../reconciler/model/ref.ts';
+import type { CoresState } from '../../../reconciler/model/resources.ts';
 import { expand } from '../../../reconciler/plan/expand.ts';
 import { assignmentOf } from '../../support/assigned.ts';
 
@@ -16,6 +19,7 @@ const RULES = [
   { kinds: ['image', 'sandbox', 'container'], diff: diffContainers },
   { kinds: ['bridge', 'port', 'ovs-config'], diff: diffOvs },
   { kinds: ['cgroup'], diff: diffByRef(diffCgroup) },
+  { kinds: ['cores'], diff: diffByRef(diffCores) },
   { kinds: ['sysctl'], diff: diffByRef(diffSysctl) },
 ] as unknown as readonly Pick<Provider, 'kinds' | 'diff'>[];
 const fixed = { container: fixedPart, sandbox: fixedSandboxPart };
@@ -37,6 +41,28 @@ describe('the appearance of a simulated host', () => {
     const seen = look(new Map(['web-0', 'web-1', 'web-2'].map((id) => [id, 'running'])));
     assert.deepEqual(changes(desired, seen), []);
     assert.equal(seen.length, desired.length);
+  });
+
+  it('has the cores that replicas are to have for themselves', () => {
+    const usual = assignmentOf('h1', 1, 2);
+    const replicas = usual.replicas.map((replica, at) => ({
+      ...replica,
+      spec: {
+        ...replica.spec,
+        resources: { ...replica.spec.resources, ...(at === 0 ? { cpu: 2000, pinned: true as const } : {}) },
+      },
+      placement: {
+        ...replica.placement,
+        demand: { ...replica.placement.demand, ...(at === 0 ? { cpu: 2000, node1: 2 } : {}) },
+      },
+    }));
+    const wanted = expand({ ...usual, replicas });
+    const containers = new Map(replicas.map(({ id }) => [id, 'running' as const]));
+    const seen = appearanceOf({ host: 'h1', fleet: 'f', desired: wanted, containers, fixed });
+    assert.deepEqual(changes(wanted, seen), []);
+    const { held } = (seen.find(({ ref }) => ref === CORES) as Known<CoresState>).state;
+    assert.deepEqual(held['web-0'], { cpus: '1030-1031', mems: '1' });
+    assert.deepEqual(held['web-1'], { cpus: '0-7,1024-1029', mems: '0,1' });
   });
 
   it('shows nothing of replicas that are not there, and what has ended as ended', () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import fc from 'fast-check';
+import { diffCores } from '../../../providers/cgroups/cores-diff.ts';
 import { diffCgroup } from '../../../providers/cgroups/diff.ts';
 import { diff as diffContainers } from '../../../providers/containers/diff.ts';
 import { fixedPart, fixedSandboxPart } from '../../../providers/containers/spec.ts';
@@ -21,6 +22,7 @@ const RULES = [
   { kinds: ['image', 'sandbox', 'container'], diff: diffContainers },
   { kinds: ['bridge', 'port', 'ovs-config'], diff: diffOvs },
   { kinds: ['cgroup'], diff: diffByRef(diffCgroup) },
+  { kinds: ['cores'], diff: diffByRef(diffCores) },
   { kinds: ['sysctl'], diff: diffByRef(diffSysctl) },
 ] as unknown as readonly Pick<Provider, 'kinds' | 'diff'>[];
 const FIXED = { container: fixedPart, sandbox: fixedSandboxPart };
@@ -45,10 +47,12 @@ interface Wish {
   readonly pids: number;
   readonly hostname: string;
   readonly knobs: boolean;
+  /** How many cores it has for itself. */
+  readonly cores?: number;
 }
 const USUAL: Wish = { image: 'busybox:1', vlan: 10, pids: 100, hostname: 'web-0', knobs: true };
 
-function wants({ image, vlan, pids, hostname, knobs }: Wish): readonly Desired[] {
+function wants({ image, vlan, pids, hostname, knobs, cores }: Wish): readonly Desired[] {
   const resources = { cpu: 100, shares: 102, memory: 2 ** 26, swap: 0, pids };
   const usual = { env: {}, ulimits: {}, volumes: [], stop: { signal: 'SIGTERM', grace: 1000 } };
   const port = { bridge: 'br-int', datapath: 'netdev', address: '10.0.0.2', prefix: 24, mtu: 1500, antiSpoofing: true };
@@ -59,6 +63,7 @@ function wants({ image, vlan, pids, hostname, knobs }: Wish): readonly Desired[]
     of('bridge/br-int', { name: 'br-int', datapath: 'netdev', uplink: 'eth1' }),
     ...(knobs ? [of('sysctl/vm.swappiness', { key: 'vm.swappiness', value: '10' })] : []),
     ...(knobs ? [of('ovs-config/max-idle', { key: 'max-idle', value: '500' })] : []),
+    ...(cores === undefined ? [] : [of('cores/host', { pinned: { 'web-0': { node: 1, cores } }, shared: [] })]),
     of('sandbox/web-0', { replica, app: 'web', hostname, dns: { servers: [], search: [] }, sysctls: {} }),
     of('port/web-0', { replica, ...port, vlan, mac: '02:0a:0a:00:00:02' }),
     of('container/web-0', { replica, app: 'web', image, ...usual, resources }),
@@ -104,7 +109,8 @@ conforms('the simulated runtime', () => {
   const states = [
     wants(USUAL),
     wants({ ...USUAL, vlan: 20, pids: 7, knobs: false }),
-    wants({ ...USUAL, image: 'busybox:2' }),
+    wants({ ...USUAL, image: 'busybox:2', cores: 2 }),
+    wants({ ...USUAL, image: 'busybox:2', cores: 40 }),
     // a bridge goes in the pass after its last port
     wants(USUAL).filter(({ ref }) => kindOf(ref) === 'bridge'),
   ];
