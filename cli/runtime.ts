@@ -4,7 +4,7 @@ import type { HostFacts } from '../reconciler/model/replica.ts';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { cgroups } from '../providers/cgroups/index.ts';
-import { countsOf, topologyOf } from '../providers/cgroups/topology.ts';
+import { countsOf, topologyReader } from '../providers/cgroups/topology.ts';
 import { dockerClient } from '../providers/containers/client.ts';
 import { containers } from '../providers/containers/index.ts';
 import { cores } from '../providers/cgroups/cores.ts';
@@ -77,7 +77,7 @@ export function simulatedRuntime(state: string): Runtime {
 
 /** What this machine is. A simulated host needs no Linux: elsewhere it has a round size. */
 export async function factsOf(simulatedHost: boolean): Promise<HostFacts> {
-  if (!simulatedHost || process.platform === 'linux') return facts({ cores: () => countsOf(topologyOf()) });
+  if (!simulatedHost || process.platform === 'linux') return facts({ cores: () => countsOf(topologyReader()()) });
   const capacity = { cpu: 4000, memory: 8 * 2 ** 30, pids: 32_768, node0: 4 };
   return { hostname: hostname(), machineId: '', addresses: [], capacity, kernel: process.platform, cgroup: 'v2' };
 }

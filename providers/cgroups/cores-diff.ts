@@ -1,5 +1,5 @@
 import type { Change, Desired, FieldDiff, Known } from '../../reconciler/model/change.ts';
-import { allot, CORES, cpusetOf, formatCpus, parseCpus, sameCpus } from '../../reconciler/model/cores.ts';
+import { allot, CORES, cpusetOf, restOf, formatCpus, parseCpus, sameCpus } from '../../reconciler/model/cores.ts';
 import type { CoresSpec, CoresState, Cpuset } from '../../reconciler/model/resources.ts';
 
 const SHARED = 'shared';
@@ -8,7 +8,13 @@ const said = (list: string): string => formatCpus(parseCpus(list)) || 'all';
 
 /** What each running container is to be held to. */
 export function targetsOf(state: CoresState): Readonly<Record<string, Cpuset>> {
-  return Object.fromEntries(Object.keys(state.held).map((replica) => [replica, cpusetOf(state, replica)]));
+  const rest = restOf(state);
+  return Object.fromEntries(
+    Object.keys(state.held).map((replica) => [
+      replica,
+      state.given[replica] === undefined ? rest : cpusetOf(state, replica),
+    ]),
+  );
 }
 
 /** Whether the kernel holds a replica to what it is to have. */

@@ -10,7 +10,7 @@ import { diffCores, isHeld, targetsOf } from './cores-diff.ts';
 import { disk, errnoOf, readText, type Files } from './files.ts';
 import { hierarchy } from './hierarchy.ts';
 import { givenIn } from './given.ts';
-import { topologyOf, type Topology } from './topology.ts';
+import { topologyReader, type Topology } from './topology.ts';
 
 export interface CoresOptions {
   /** Keeps which CPUs were given to whom: `{"version": 1, "given": {REPLICA: CPUS}}`. */
@@ -41,6 +41,7 @@ const TOLD_AT_ONCE = 8;
 export function cores(options: CoresOptions): Provider<CoresSpec, CoresState> {
   const { root = '/sys/fs/cgroup', sysRoot = '/sys', files = disk } = options;
   const tree = hierarchy(root, files);
+  const readTopology = topologyReader({ root, sysRoot, files });
   const given = givenIn(options.file);
   /** Replicas whose containers were seen: one that leaves is not among those that are wanted. */
   const seen = new Set<string>();
@@ -89,7 +90,7 @@ export function cores(options: CoresOptions): Provider<CoresSpec, CoresState> {
   }
 
   function machine(): Topology {
-    const topology = topologyOf({ root, sysRoot, files });
+    const topology = readTopology();
     if (topology) return topology;
     throw new PlumbError(
       'KNOB_UNSUPPORTED',

@@ -47,35 +47,44 @@ function coresIn(files: Files, sysRoot: string, cpus: readonly number[]): readon
 }
 
 /**
- * The topology as /sys/devices/system says, of CPUs that are online and that cgroups may have. A kernel without NUMA has one node, 0.
- * Undefined where there is no cpuset: then nothing can be pinned.
+ * Tells the topology as /sys/devices/system says, of CPUs that are online and that cgroups may have. A kernel without NUMA has one node, 0.
+ * Undefined where there is no cpuset: then nothing can be pinned. Asked again, it reads which CPUs there are, and the rest only if these are others.
  */
-export function topologyOf({ sysRoot = '/sys', root = '/sys/fs/cgroup', files = disk }: TopologyOptions = {}):
-  Topology | undefined {
-  const may = allowed(files, root);
-  if (!may) return undefined;
+export function topologyReader({
+  sysRoot = '/sys',
+  root = '/sys/fs/cgroup',
+  files = disk,
+}: TopologyOptions = {}): () => Topology | undefined {
   const system = join(sysRoot, 'devices/system');
-  const online = textOr(files, join(system, 'cpu'), 'online') ?? may.cpus;
-  const usable = new Set(parseCpus(may.cpus));
-  const there = new Set(parseCpus(online).filter((cpu) => usable.has(cpu)));
-  const nodes = files.folders(join(system, 'node')).flatMap((name) => /^node([0-9]+)$/.exec(name)?.[1] ?? []);
-  const listOf = (node: string): string => textOr(files, join(system, 'node', `node${node}`), 'cpulist') ?? '';
-  const lists = nodes.length > 0 ? nodes.map((node) => [node, listOf(node)] as const) : [['0', online] as const];
-  const cores = lists
-    .map(
-      ([node, list]) =>
-        [
-          node,
-          coresIn(
-            files,
-            sysRoot,
-            parseCpus(list).filter((cpu) => there.has(cpu)),
-          ),
-        ] as const,
-    )
-    .filter(([, some]) => some.length > 0)
-    .sort(([a], [b]) => Number(a) - Number(b));
-  return { nodes: Object.fromEntries(cores), memory: may.mems };
+  let last: { readonly key: string; readonly topology: Topology } | undefined;
+  return () => {
+    const may = allowed(files, root);
+    if (!may) return undefined;
+    const online = textOr(files, join(system, 'cpu'), 'online') ?? may.cpus;
+    const key = [may.cpus, may.mems, online].join(' ');
+    if (last?.key === key) return last.topology;
+    const usable = new Set(parseCpus(may.cpus));
+    const there = new Set(parseCpus(online).filter((cpu) => usable.has(cpu)));
+    const nodes = files.folders(join(system, 'node')).flatMap((name) => /^node([0-9]+)$/.exec(name)?.[1] ?? []);
+    const listOf = (node: string): string => textOr(files, join(system, 'node', `node${node}`), 'cpulist') ?? '';
+    const lists = nodes.length > 0 ? nodes.map((node) => [node, listOf(node)] as const) : [['0', online] as const];
+    const cores = lists
+      .map(
+        ([node, list]) =>
+          [
+            node,
+            coresIn(
+              files,
+              sysRoot,
+              parseCpus(list).filter((cpu) => there.has(cpu)),
+            ),
+          ] as const,
+      )
+      .filter(([, some]) => some.length > 0)
+      .sort(([a], [b]) => Number(a) - Number(b));
+    last = { key, topology: { nodes: Object.fromEntries(cores), memory: may.mems } };
+    return last.topology;
+  };
 }
 
 /** CPUs of each NUMA node, by number. */

@@ -30,7 +30,7 @@ export function formatCpus(cpus: Iterable<number>): string {
 
 /** Whether two lists name the same CPUs. */
 export function sameCpus(a: string, b: string): boolean {
-  return formatCpus(parseCpus(a)) === formatCpus(parseCpus(b));
+  return a === b || formatCpus(parseCpus(a)) === formatCpus(parseCpus(b));
 }
 
 const common = (a: Iterable<number>, b: Cpus): number[] => [...a].filter((cpu) => b.has(cpu));
@@ -140,12 +140,17 @@ function memoryOf({ nodes, memory }: Topology, cpus: Cpus): string {
   return own.length > 0 ? formatCpus(own) : memory;
 }
 
+/** The CPUs that nobody has for himself, and all memory: what those have that share. */
+export function restOf(state: Topology & Pick<CoresState, 'given'>): Cpuset {
+  const taken = new Set(Object.values(state.given).flatMap(parseCpus));
+  return { cpus: formatCpus(less(allCpus(state), taken)), mems: state.memory };
+}
+
 /** The CPUs and the memory of a replica: its own, or what the others leave. */
 export function cpusetOf(state: Topology & Pick<CoresState, 'given'>, replica: string): Cpuset {
   const own = state.given[replica];
   if (own !== undefined) return { cpus: own, mems: memoryOf(state, new Set(parseCpus(own))) };
-  const taken = new Set(Object.values(state.given).flatMap(parseCpus));
-  return { cpus: formatCpus(less(allCpus(state), taken)), mems: state.memory };
+  return restOf(state);
 }
 
 /** One set of CPUs that is written. */

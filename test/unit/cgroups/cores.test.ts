@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { cores } from '../../../providers/cgroups/cores.ts';
 import { disk, type Files } from '../../../providers/cgroups/files.ts';
-import { countsOf, topologyOf } from '../../../providers/cgroups/topology.ts';
+import { countsOf, topologyReader } from '../../../providers/cgroups/topology.ts';
 import type { Desired, Known, Observed } from '../../../reconciler/model/change.ts';
 import { CORES } from '../../../reconciler/model/cores.ts';
 import { PlumbError } from '../../../reconciler/model/errors.ts';
@@ -57,7 +57,7 @@ class Machine {
     const home = this.home(replica);
     if (this.version === 'v1') fs.mkdirSync(join(this.root, 'cgroup/memory/docker', IDS[replica]), { recursive: true });
     fs.mkdirSync(home, { recursive: true });
-    const effective = topologyOf(this.where);
+    const effective = topologyReader(this.where)();
     const all = Object.values(effective?.nodes ?? {})
       .flat()
       .join(',');
@@ -142,7 +142,7 @@ describe('topology', () => {
   for (const version of ['v1', 'v2'] as const)
     it(`is read from /sys and the root of cgroup ${version}`, () => {
       const machine = new Machine('some offline', version);
-      const topology = topologyOf(machine.where);
+      const topology = topologyReader(machine.where)();
       assert.deepEqual(topology?.nodes['0']?.slice(0, 4), ['0,16', '1,17', '2,18', '4,20']);
       assert.ok(topology?.nodes['0']?.includes('19'), 'the sibling of one that is offline');
       assert.deepEqual(
@@ -156,14 +156,18 @@ describe('topology', () => {
         join(machine.root, version === 'v1' ? 'cgroup/cpuset/cpuset.effective_cpus' : 'cgroup/cpuset.cpus.effective'),
         '8-9\n',
       );
-      assert.deepEqual(topologyOf(machine.where)?.nodes, { '1': ['8', '9'] }, 'what cgroups may not have is not there');
+      assert.deepEqual(
+        topologyReader(machine.where)()?.nodes,
+        { '1': ['8', '9'] },
+        'what cgroups may not have is not there',
+      );
     });
 
   it('of a kernel without NUMA is one node, and without cpuset there is none', () => {
     const machine = new Machine('plain');
-    assert.deepEqual([...countsOf(topologyOf(machine.where))], [[0, 4]]);
+    assert.deepEqual([...countsOf(topologyReader(machine.where)())], [[0, 4]]);
     fs.rmSync(join(machine.root, 'cgroup/cpuset'), { recursive: true });
-    assert.equal(topologyOf(machine.where), undefined);
+    assert.equal(topologyReader(machine.where)(), undefined);
     assert.deepEqual([...countsOf(undefined)], []);
   });
 });
