@@ -215,6 +215,17 @@ function decideRelease(ledger: Ledger, replica: string, until: number, now: numb
   };
 }
 
+/** A mark on the placement: room and address stay the replica's until it is moved or released. */
+function decideYield(ledger: Ledger, { replica, epoch, to }: Single & { readonly op: 'yield' }): Answer {
+  const before = ledger.placement(replica);
+  if (!before) return { reason: 'not-placed' };
+  if (before.epoch !== epoch) return { reason: 'placed-elsewhere', current: before };
+  const { yields, ...bare } = before;
+  if (yields === to) return NO_CHANGE;
+  if (yields !== undefined && to !== undefined) return { reason: 'yields', current: yields };
+  return { deltas: [{ type: 'placement', replica, placement: to === undefined ? bare : { ...bare, yields: to } }] };
+}
+
 /** All of a gang, later ones seeing what earlier ones did, or the first of which why not. */
 function decideGang(book: Book, { places }: Proposal & { readonly op: 'gang' }, now: number): Answer {
   const draft = draftOf(book);
@@ -243,6 +254,8 @@ export function decideOne(ledger: Ledger, proposal: Single, now: number): Answer
       return decideResize(ledger, proposal.replica, proposal.demand);
     case 'release':
       return decideRelease(ledger, proposal.replica, proposal.quarantineUntil, now);
+    case 'yield':
+      return decideYield(ledger, proposal);
   }
 }
 

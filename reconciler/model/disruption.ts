@@ -76,7 +76,8 @@ function countIn(
       const name = appOf(id);
       const spec = apps.get(name)?.spec;
       if (spec?.zone !== zone || ordinalOf(id) >= spec.replicas) continue;
-      if (at.placed(name).get(id)?.host === host) serve += 1;
+      const home = at.placed(name).get(id);
+      if (home?.host === host && home.yields === undefined) serve += 1;
     }
   }
   return [wanted, serve];

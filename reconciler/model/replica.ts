@@ -17,6 +17,8 @@ export interface Placement {
   readonly epoch: number;
   /** The host that it moved away from with its address: until that has let it go, this one may not plug it in. */
   readonly from?: string;
+  /** A replica that it gives its place to: its host is to stop it, and once that has let it go the other one comes. Until then the room is its own. */
+  readonly yields?: string;
 }
 
 /** One replica as its host is to run it. */

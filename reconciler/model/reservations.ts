@@ -64,7 +64,12 @@ export type Proposal =
   /** All of them, or none. */
   | { readonly op: 'gang'; readonly places: readonly PlaceProposal[] }
   | { readonly op: 'resize'; readonly replica: string; readonly demand: Demand }
-  | { readonly op: 'release'; readonly replica: string; readonly quarantineUntil: number };
+  | { readonly op: 'release'; readonly replica: string; readonly quarantineUntil: number }
+  /**
+   * A replica that was placed with that epoch is to give its place to another one, or without `to` keeps it after all. Refused as
+   * `yields` when it gives it to somebody else.
+   */
+  | { readonly op: 'yield'; readonly replica: string; readonly epoch: number; readonly to?: string };
 
 /** A proposal that is decided by itself. */
 export type Single = Exclude<Proposal, { readonly op: 'gang' }>;
@@ -91,6 +96,7 @@ export type ConflictReason =
   | 'anti-affinity'
   | 'placed-elsewhere'
   | 'not-placed'
+  | 'yields'
   | 'gang';
 
 /** The answer to one proposal; a conflict carries the current value that refused it. */

@@ -69,7 +69,9 @@ export function healthOf(
   assigned: AssignedReplica | undefined,
   report: ReplicaReport | undefined,
 ): Health {
-  if (!placement || !assigned || !sameHome(placement, assigned.placement)) return { away: true, down: true };
+  // one that gives its place to another is being stopped
+  if (!placement || placement.yields !== undefined || !assigned || !sameHome(placement, assigned.placement))
+    return { away: true, down: true };
   if (!report) return { away: true, down: false };
   const { ready, incarnation, reason, fingerprint: made } = report;
   const asAssigned = incarnation === incarnationOf(assigned);

@@ -257,6 +257,10 @@ describe('any sequence of commits', () => {
       'resize capacity',
       'resize accepted',
       'release accepted',
+      'yield accepted',
+      'yield yields',
+      'yield placed-elsewhere',
+      'yield not-placed',
       'forget-host host-in-use',
     ])
       assert.ok(seen.has(word), `never seen: ${word}`);

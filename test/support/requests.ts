@@ -87,6 +87,9 @@ const resizeOp = fc
 const releaseOp = fc
   .tuple(replica, fc.nat(2_000))
   .map(([id, quarantineUntil]): Proposal => ({ op: 'release', replica: id, quarantineUntil }));
+const yieldOp = fc
+  .tuple(replica, fc.constantFrom(1, 1, 2), fc.constantFrom(undefined, 'a-0', 'say "b"-0'))
+  .map(([id, epoch, to]): Proposal => ({ op: 'yield', replica: id, epoch, ...(to === undefined ? {} : { to }) }));
 
 /**
  * Hosts change in requests of their own: a host may shrink below what it holds, and nothing else may bring it there; one
@@ -104,6 +107,7 @@ export const request: fc.Arbitrary<Proposal[]> = fc.oneof(
         { weight: 2, arbitrary: moveOp },
         { weight: 1, arbitrary: resizeOp },
         { weight: 1, arbitrary: releaseOp },
+        { weight: 2, arbitrary: yieldOp },
       ),
       { minLength: 1, maxLength: 8 },
     ),

@@ -292,6 +292,9 @@ const resizing = fc
 const releasing = fc
   .tuple(replica, fc.nat(6))
   .map(([id, passes]): Proposal => ({ op: 'release', replica: id, quarantineUntil: START + passes * STEP }));
+const yielding = fc
+  .tuple(replica, fc.constantFrom(1, 1, 2), fc.constantFrom(undefined, 'a-0', 'b-1'))
+  .map(([id, epoch, to]): Proposal => ({ op: 'yield', replica: id, epoch, ...(to === undefined ? {} : { to }) }));
 const moving = fc
   .tuple(fc.nat(3), fc.nat(2), fc.nat(1), fc.constantFrom(20, 20, 6))
   .map(([host, rack, behind, pids]): Proposal => {
@@ -319,7 +322,7 @@ const proposals = fc.oneof(
   { weight: 1, arbitrary: moving.map((op) => [op]) },
   {
     weight: 4,
-    arbitrary: fc.array(fc.oneof(placing, placing, together, rehoming, resizing, releasing), {
+    arbitrary: fc.array(fc.oneof(placing, placing, together, rehoming, resizing, releasing, yielding), {
       minLength: 1,
       maxLength: 6,
     }),

@@ -9,7 +9,8 @@
 -- ARGV [1] incarnation  [2] request id  [3] now, ms  [4] replies kept  [5] ms they are kept  [6] commits kept in the log  [7] channel
 --      [8] holder of the lease  [9] its fence, both empty without one, then for each proposal, as canonical JSON where it is not a name:
 --      host NAME RECORD | forget-host NAME | place PLACEMENT HOST-EPOCH LIMITS BLOCK | move PLACEMENT HOST-EPOCH LIMITS |
---      resize REPLICA DEMAND | release REPLICA UNTIL | gang N, with the N places that follow: all of them or none
+--      resize REPLICA DEMAND | release REPLICA UNTIL | yield REPLICA EPOCH TO-OR-NOTHING |
+--      gang N, with the N places that follow: all of them or none
 --      LIMITS {"switch": N, "rack": N, "host": N, "near": [{"app", "within"}, …], "apart": [the same]}, each of them where there is one
 -- Reply: JSON {"cursor": N, "verdicts": [1 | {"reason": …, "current": …}, …]}, -1 when the store has another incarnation, -2 when the lease is not
 -- held any more as it was.
@@ -350,8 +351,26 @@ decide['release'] = function(replica, rest)
   return ACCEPTED
 end
 
+-- a mark on the placement. It stands before the zone, as members are in order of name; a quote inside a string is escaped, so that
+-- both are members and nothing else
+local YIELDS, ZONE = ',"yields":', ',"zone":'
+decide['yield'] = function(replica, epoch, to)
+  local old = placements.get(replica)
+  if not old then return conflict('not-placed') end
+  if decoded(old).epoch ~= tonumber(epoch) then return conflict('placed-elsewhere', old) end
+  local zone = string.find(old, ZONE, 1, true)
+  local from = string.find(old, YIELDS, 1, true) or zone
+  local whom = string.sub(old, from + #YIELDS, zone - 1)
+  if whom == to then return ACCEPTED end
+  if whom ~= '' and to ~= '' then return conflict('yields', whom) end
+  setPlacement(replica, string.sub(old, 1, from - 1) .. (to ~= '' and YIELDS .. to or '') .. string.sub(old, zone))
+  return ACCEPTED
+end
+
 local FIRST = 10 -- where the proposals begin
-local ARGUMENTS = { ['gang'] = 1, ['host'] = 2, ['forget-host'] = 1, ['place'] = 4, ['move'] = 3, ['resize'] = 2, ['release'] = 2 }
+local ARGUMENTS = {
+  ['gang'] = 1, ['host'] = 2, ['forget-host'] = 1, ['place'] = 4, ['move'] = 3, ['resize'] = 2, ['release'] = 2, ['yield'] = 3,
+}
 
 -- what the placings will ask for, in a few calls instead of some for each
 do

@@ -38,6 +38,13 @@ function argumentsOf(proposal: Proposal): readonly string[] {
       return ['resize', proposal.replica, canonical(proposal.demand)];
     case 'release':
       return ['release', proposal.replica, canonical(proposal.quarantineUntil)];
+    case 'yield':
+      return [
+        'yield',
+        proposal.replica,
+        canonical(proposal.epoch),
+        proposal.to === undefined ? '' : canonical(proposal.to),
+      ];
   }
 }
 
