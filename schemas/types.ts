@@ -750,11 +750,15 @@ export interface Zone {
      */
     strategy?: 'spread' | 'pack';
     /**
+     * Whether a replica that fits on no host takes the place of replicas of strictly less critical levels: the least critical and the fewest that do, within maxUnavailable of their Apps and the budget below. Those move, or wait for room. false: it waits.
+     */
+    preemption?: boolean;
+    /**
      * How much of the Zone may be away at once by what Plumbline does.
      */
     disruption?: {
       /**
-       * Most replicas of the Zone's Apps that are away at a time by updates, changes in place, drains and moves: a number, or a share as 10% (rounded down, at least one). What is away anyway counts.
+       * Most replicas of the Zone's Apps that are away at a time by updates, changes in place, drains, moves and preemption: a number, or a share as 10% (rounded down, at least one). What is away anyway counts.
        */
       maxUnavailable?: number | string;
       /**

@@ -15,6 +15,7 @@ import { createAttention } from './attention.ts';
 import { decideInTurns, type Decided, type FleetSeen, type Planned } from './deciding.ts';
 import { drainEvents } from './drains.ts';
 import { underLease } from './fenced.ts';
+import { homelessIn, preemptionEvents, preemptionsAfter } from './preemptions.ts';
 import { createHearing, HEARTBEAT } from './hearing.ts';
 import { readImage, type Image } from './image.ts';
 import type { Leader } from './leader.ts';
@@ -76,10 +77,7 @@ export function createController(options: ControllerOptions): Controller {
   let catalog: Catalog | undefined;
   let source: Fetched | undefined;
   let author = '';
-  let decided: Pick<
-    Notice,
-    'unplaceable' | 'held' | 'published' | 'waiting' | 'awaited' | 'reopening' | 'draining' | 'rollouts' | 'full'
-  > = {
+  let decided: Omit<Notice, 'protocol' | 'source' | 'problems' | 'lost'> = {
     unplaceable: [],
     held: [],
     published: '',
@@ -155,6 +153,7 @@ export function createController(options: ControllerOptions): Controller {
         awaited,
         records: decided.rollouts ?? [],
         drains: decided.draining ?? [],
+        preempted: decided.preemptions ?? [],
       };
     },
     place: async (_specs, seen) => {
@@ -171,24 +170,23 @@ export function createController(options: ControllerOptions): Controller {
       await writing.commit(seen.image, aim.revision, placed.proposals);
       const silent = seen.reopening ? untold(aim, seen.reopening) : new Set<string>();
       const { assignments, rollouts, records, unsettled, waitingHosts, knobs } = projected(aim, seen, silent);
-      const unplaceable = placed.unplaceable.map(({ replica, app, message }) => ({
-        replica,
-        message,
-        zone: aim.apps.get(app)?.spec.zone ?? '',
-      }));
+      const { placements } = seen.image.book;
+      const preemptions = preemptionsAfter(seen.preempted, placed.preemptions, placements, aim);
+      const unplaceable = homelessIn(placed.unplaceable, preemptions, aim);
       const waiting = rollouts.reduce((sum, one) => sum + one.waiting.length, waitingHosts.size);
       const before = decided;
       const { draining } = placed;
       const { reopening, awaited } = seen;
       const closed = reopening ? [heldBy(aim, reopening, awaited)] : [];
       const now = { unplaceable, held: [...closed, ...(held === undefined ? [] : [held])], awaited, draining };
-      const { rollouts: _old, reopening: _before, full: _full, ...rest } = { ...before, ...now };
+      const { rollouts: _1, reopening: _2, full: _3, preemptions: _4, ...rest } = { ...before, ...now };
       const full = [...fullZones(rollouts), ...(knobs === undefined ? [] : [knobs])];
       decided = {
         ...rest,
         ...(reopening ? { reopening } : {}),
         waiting: Math.max(before.waiting, waiting),
         ...(full.length > 0 ? { full } : {}),
+        ...(preemptions.length > 0 ? { preemptions } : {}),
         ...(records.length > 0 ? { rollouts: records } : {}),
       };
       // told before it is remembered: what is told twice after a crash is better than what is never told
@@ -202,7 +200,8 @@ export function createController(options: ControllerOptions): Controller {
       );
       decided = { ...decided, waiting, published: aim.revision };
       await post();
-      for (const event of drainEvents(seen.drains, draining, seen.image.book.placements))
+      const drained = drainEvents(seen.drains, draining, placements);
+      for (const event of [...drained, ...preemptionEvents(seen.preempted, placed.preemptions, placements, aim)])
         await telling.tell({ ...event, revision: aim.revision, author });
       if (seen.expected) await found(seen.expected, placed, unsettled);
       // what is remembered no more is looked at once more: room was kept by it
@@ -244,12 +243,13 @@ export function createController(options: ControllerOptions): Controller {
     const bulletin = await store.bulletin.read();
     posted = bulletin ? contentOf(bulletin) : '';
     const { rollouts: _rollouts, reopening: _reopening, ...rest } = decided;
-    const { rollouts, reopening, draining } = bulletin ?? {};
+    const { rollouts, reopening, draining, preemptions } = bulletin ?? {};
     decided = {
       ...rest,
       ...(rollouts ? { rollouts } : {}),
       ...(reopening ? { reopening } : {}),
       ...(draining ? { draining } : {}),
+      ...(preemptions ? { preemptions } : {}),
     };
     auditAt = clock() + AUDIT;
     image = read;

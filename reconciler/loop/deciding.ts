@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Catalog } from '../model/catalog.ts';
-import type { Draining, LostHost, Reopening } from '../model/notice.ts';
+import type { Draining, LostHost, Preemption, Reopening } from '../model/notice.ts';
 import type { RolloutRecord } from '../model/release.ts';
 import type { Assignment, Report } from '../model/replica.ts';
 import type { Proposal, ReservationState } from '../model/reservations.ts';
@@ -10,11 +10,11 @@ import type { HostView } from '../place/hosts.ts';
 import { placing, type PlaceResult } from '../place/place.ts';
 import type { PlaceInput } from '../place/survey.ts';
 import { overBudget } from '../plan/budget.ts';
-import { reserving } from '../plan/reserve.ts';
+import { isUnderWay, reserving } from '../plan/reserve.ts';
 import type { Image } from './image.ts';
 
 /** What placing is decided by. */
-export interface Seen extends Pick<PlaceInput, 'kept' | 'scope'> {
+export interface Seen extends Pick<PlaceInput, 'kept' | 'scope' | 'preempts'> {
   readonly snapshot: ReservationState;
   readonly reports: readonly Report[];
   readonly assignments: readonly Assignment[];
@@ -36,6 +36,8 @@ export interface FleetSeen extends Seen {
   readonly image: Image;
   /** How far drains were after the last pass. */
   readonly drains: readonly Draining[];
+  /** Who made room for others by then. */
+  readonly preempted: readonly Preemption[];
   /** What is remembered of changes under way, whoever led then. */
   readonly records: readonly RolloutRecord[];
   /** How far the store of a fleet is on its way back that was emptied; undefined when it is open. */
@@ -63,8 +65,9 @@ type Question = readonly [
 function* deciding(...[catalog, seen, now, allowDeletions, records = []]: Question): Generator<Proposal, Decided> {
   const lost = new Set(seen.lost?.map(({ host }) => host));
   const hosts = seen.hosts ?? hostViews(catalog, seen.reports, seen.snapshot, lost);
+  const changing = new Set(records.filter(isUnderWay).map(({ app }) => app));
   const within = (by: Catalog): Generator<Proposal, PlaceResult> =>
-    placing({ catalog: reserving(by, records), ...seen, hosts, now });
+    placing({ catalog: reserving(by, records), ...seen, hosts, now, changing });
   const attempt = yield* within(catalog);
   const over = overBudget(attempt, catalog.fleet.spec.deletions, seen.snapshot.placements.size, allowDeletions);
   if (!over) return { placed: attempt, catalog };

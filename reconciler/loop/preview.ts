@@ -18,6 +18,7 @@ import type { FleetPlan } from '../plan/render.ts';
 import { recordOf, stepsOf } from '../plan/steps.ts';
 import { summarize } from '../plan/waves.ts';
 import { decidePlacing } from './deciding.ts';
+import { preemptionsAfter, preemptionText, withTaker } from './preemptions.ts';
 import type { Known } from './view.ts';
 
 export interface PreviewInput {
@@ -59,7 +60,13 @@ interface Sight extends Omit<FleetPlan, 'revision'> {
 function sight(input: PreviewInput, allowDeletions: boolean): Sight {
   const { known, now } = input;
   const records = known.rollouts ?? [];
-  const { placed, held, catalog } = decidePlacing(atOnce(input.catalog, records), known, now, allowDeletions, records);
+  const { placed, held, catalog } = decidePlacing(
+    atOnce(input.catalog, records),
+    { ...known, preempts: 'at once' },
+    now,
+    allowDeletions,
+    records,
+  );
   const before = createBook(known.snapshot);
   const book = draftOf(before);
   book.apply(decide(book, { id: 'preview', now, proposals: placed.proposals }).deltas);
@@ -78,6 +85,7 @@ function sight(input: PreviewInput, allowDeletions: boolean): Sight {
   const told = toldIn(previous);
   const current = new Map(last.map(([id, replica]) => [id, plugged(replica, told)]));
   const network = networkIn(input.catalog, previous);
+  const taken = preemptionsAfter([], placed.preemptions, book.placements, input.catalog);
   const looked = assignments.map((assignment) => ({ assignment, seen: input.observed.get(assignment.host) }));
   return {
     catalog,
@@ -86,7 +94,10 @@ function sight(input: PreviewInput, allowDeletions: boolean): Sight {
       seen ? [{ host: assignment.host, plan: planOne(input, assignment, seen) }] : [],
     ),
     outlook: outlook({ catalog, before, after: book, leaving: placed.leaving, now }),
-    unplaceable: placed.unplaceable.map(({ replica, message }) => ({ replica, message })),
+    unplaceable: placed.unplaceable.map(({ replica, message }) =>
+      withTaker({ replica, message }, taken, input.catalog),
+    ),
+    preemptions: placed.preemptions.map((one) => preemptionText(one, book.placements, input.catalog)),
     problems: catalog.problems.length,
     rollouts: stepsOf({ catalog: input.catalog, placements: book.placements, current, network, told, records }),
     unknown: looked
@@ -159,7 +170,8 @@ export function difference(before: FleetPlan, after: FleetPlan): FleetPlan {
   const unplaceable = after.unplaceable.filter(({ replica }) => !known.has(replica));
   const begun = new Set(before.rollouts.map((rollout) => JSON.stringify(rollout)));
   const rollouts = after.rollouts.filter((rollout) => !begun.has(JSON.stringify(rollout)));
-  return { ...after, hosts, unplaceable, rollouts, outlook: outlookFrom(before.outlook, after.outlook) };
+  const preemptions = others(after.preemptions, before.preemptions);
+  return { ...after, hosts, unplaceable, preemptions, rollouts, outlook: outlookFrom(before.outlook, after.outlook) };
 }
 
 /** Those of `all` that are not among others. */

@@ -93,6 +93,10 @@ function replicaItem(input: ItemInput, placement: Placement): StatusItem {
   const base = { ref: refOf('replica', replica), host, address };
   if (!report || !assignment) return { ...base, sync: 'Unknown', health: 'Progressing', reason: 'NoReport' };
   const assigned = assignment.replicas.find(({ id }) => id === replica);
+  if (placement.yields !== undefined) {
+    const reason = `Preempted: gives its place to ${placement.yields}, which finds no other`;
+    return { ...base, sync: 'OutOfSync', health: 'Progressing', reason };
+  }
   const leaving = placement.from !== undefined && !assigned;
   if (leaving) {
     const reason = `Moving: from ${placement.from}, which has not let it go`;

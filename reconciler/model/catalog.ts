@@ -129,6 +129,8 @@ export interface ZoneSpec {
   readonly overcommit: Partial<Demand>;
   readonly reserve: Partial<Demand>;
   readonly strategy: 'spread' | 'pack';
+  /** Whether replicas make room for those of more critical levels. */
+  readonly preemption: boolean;
   readonly allowedHostPaths: readonly string[];
   readonly disruption?: {
     /** The most that may be away at once by what Plumbline does: a number of replicas, or a share of those that Git asks for. */

@@ -36,6 +36,17 @@ export interface Draining {
   readonly leaving: readonly string[];
 }
 
+/** A replica that gives, or gave, its place to one of a more critical level. */
+export interface Preemption {
+  readonly replica: string;
+  /** Where it was. */
+  readonly host: string;
+  /** Whom it makes room for. */
+  readonly by: string;
+  /** The other one is there, and it has found no other place yet; absent while it is being stopped. */
+  readonly done?: true;
+}
+
 /** A store that knew no host, on its way back. Zones of Git that are not open yet are closed: nothing is placed there, and their hosts are told nothing. */
 export interface Reopening {
   /** Milliseconds since 1970: when it was found empty. */
@@ -68,6 +79,8 @@ export interface Notice {
   readonly reopening?: Reopening;
   /** Hosts that are drained; absent when an older controller says it. */
   readonly draining?: readonly Draining[];
+  /** Replicas that make room for others, or did and wait for a place; absent when there are none. */
+  readonly preemptions?: readonly Preemption[];
   /** Changes of Apps with a `rollout` block that are under way or were given up; absent when there are none. */
   readonly rollouts?: readonly RolloutRecord[];
 }

@@ -105,7 +105,7 @@ export function ruleText({ app, within }: Neighbour): string {
 }
 
 /** App → how critical it is for placing: as much as the most critical of those that must be near to it. */
-function levelsOf(apps: Catalog['apps']): ReadonlyMap<string, number> {
+export function levelsOf(apps: Catalog['apps']): ReadonlyMap<string, number> {
   const levels = new Map([...apps].map(([name, { spec }]) => [name, spec.level]));
   const lift = (name: string, level: number): void => {
     for (const { app, required } of apps.get(name)?.spec.affinity ?? []) {

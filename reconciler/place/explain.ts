@@ -7,6 +7,7 @@ import { finishRun, turnsOf } from './place.ts';
 import { groupIn, startRun } from './run.ts';
 import type { Run } from './run.ts';
 import { settleApp } from './seat.ts';
+import { preempt, preemptedText } from './preempt.ts';
 import { noAddress, nowhere, removalsNow, removalText } from './reasons.ts';
 import type { PlaceInput } from './survey.ts';
 import { hostName } from './table.ts';
@@ -78,6 +79,8 @@ function explainIn(run: Run, app: Resource<AppSpec>, replica: string): Explanati
   const best = list[0]?.host;
   const pool = run.pool(app.spec.network, app.spec.zone);
   const dry = !placement && best !== undefined && pool !== undefined && pool.next() === undefined;
+  const gives =
+    placement?.yields === undefined ? '' : `${replica} gives its place to ${placement.yields}, which finds no other. `;
   const base = {
     replica,
     app: app.name,
@@ -85,19 +88,21 @@ function explainIn(run: Run, app: Resource<AppSpec>, replica: string): Explanati
     removals,
     candidates: list,
   };
-  if (best === undefined)
-    return { ...base, ...message(nowhere(input.catalog, table, group, app, fixed).message, placement?.host, drained) };
+  if (best === undefined) {
+    const why = nowhere(input.catalog, table, group, app, fixed);
+    if (placement) return { ...base, message: `${gives}${staying(why.message, placement.host, drained)}` };
+    return { ...base, ...preemptedText(why, preempt(run, app, replica)) };
+  }
   if (dry) return { ...base, message: noAddress(input.catalog, app.spec.network, pool.count(), table).message };
   return {
     ...base,
     best,
-    message: summary(replica, app.spec, group, placement?.host, best, removals, list.length, drained),
+    message: `${gives}${summary(replica, app.spec, group, placement?.host, best, removals, list.length, drained)}`,
   };
 }
 
-function message(text: string, host: string | undefined, drained: boolean): { readonly message: string } {
-  const why = drained ? ', which is drained' : '';
-  return { message: host === undefined ? text : `It stays on ${host}${why}. Placed now: ${text}` };
+function staying(text: string, host: string, drained: boolean): string {
+  return `It stays on ${host}${drained ? ', which is drained' : ''}. Placed now: ${text}`;
 }
 
 /** What becomes of a replica whose gang finds no place; nothing where it finds one. */

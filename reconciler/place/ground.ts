@@ -1,6 +1,7 @@
 import type { Book } from '../model/book.ts';
 import type { AppSpec, Catalog, NetworkSpec } from '../model/catalog.ts';
 import { canonical } from '../model/fingerprint.ts';
+import type { Demand } from '../model/demand.ts';
 import type { Placement } from '../model/replica.ts';
 import type { AddressRecord, Delta } from '../model/reservations.ts';
 import { addressPool } from './addresses.ts';
@@ -11,8 +12,14 @@ import { forgetBest } from './group.ts';
 import type { Group, Weights } from './group.ts';
 import type { HostView } from './hosts.ts';
 import type { PlaceInput } from './survey.ts';
-import { hostTable, setFree, setHost } from './table.ts';
+import { hostTable, setFree, setHost, take } from './table.ts';
 import type { HostTable } from './table.ts';
+
+/** Room of a host. */
+export interface Promised {
+  readonly host: string;
+  readonly demand: Demand;
+}
 
 /** What a ground is made of, beside the book. Hosts of the book that are not among `hosts` take nothing. */
 type Given = Pick<PlaceInput, 'catalog' | 'hosts' | 'now' | 'side'>;
@@ -38,6 +45,10 @@ export interface Ground {
   readonly pool: (network: string, zone: string) => AddressPool | undefined;
   /** Writes deltas into the book and what is reckoned from it. */
   readonly apply: (deltas: readonly Delta[]) => void;
+  /** Replica → room of a host that is kept free for it, though the book gives it to nobody. */
+  readonly promised: ReadonlyMap<string, Promised>;
+  /** Promises room to a replica instead of what was promised to it; none where nothing is given. */
+  readonly promise: (replica: string, room?: Promised) => void;
   /** Takes over another catalog, other hosts and another time. What is the same by identity is not looked at. */
   readonly renew: (given: Omit<Given, 'side'>) => void;
 }
@@ -59,6 +70,7 @@ export function groundOver(
   const weights: Ground['weights'] = new Map();
   const turn: Ground['turn'] = { app: '', group: undefined };
   const pools: Pools = new Map();
+  const promised = new Map<string, Promised>();
   const made = (): HostTable => (table ??= hostTable(book, views, side));
 
   /** What is reckoned from host records is reckoned anew when it is asked for. */
@@ -72,6 +84,7 @@ export function groundOver(
     const row = host === undefined ? undefined : table?.rows.get(host);
     if (!table || row === undefined) return;
     setFree(table, book, row);
+    for (const room of promised.values()) if (room.host === host) take(table, row, room.demand, 1);
     if (turn.group) forgetBest(table, turn.group, row);
   }
 
@@ -100,6 +113,14 @@ export function groundOver(
     },
     placed: (app) => (placed ??= byApp(book)).get(app) ?? NOBODY,
     weights,
+    promised,
+    promise: (replica, room) => {
+      const before = promised.get(replica);
+      if (room) promised.set(replica, room);
+      else promised.delete(replica);
+      touch(before?.host);
+      touch(room?.host);
+    },
     tentative: forGood ? undefined : new Map(),
     turn,
     candidates: (app) => (finder ??= candidateFinder(catalog, made()))(app),

@@ -84,6 +84,13 @@ export function asksAt(table: HostTable, group: Group, row: number): readonly As
   return asksOf(table, demand, asked(demand));
 }
 
+/** All that it may be: one for each NUMA node that has so many cores, whoever has them now. */
+export function demandsAt(table: HostTable, { demand, cores }: Group, row: number): readonly Demand[] {
+  if (cores === 0) return [demand];
+  const nodes = NODES.flatMap((key, node) => (at(table.all[key], row) >= cores ? [node] : []));
+  return nodes.map((node) => onNode(demand, cores, node, at(table.worth, row)));
+}
+
 /** The CPU among it. */
 function cpuAt(table: HostTable, { demand, cores }: Pick<Group, 'demand' | 'cores'>, row: number): number {
   return cores === 0 ? demand.cpu : cpuOf(cores, at(table.worth, row));
@@ -217,16 +224,23 @@ export function forgetBest({ cellOf }: HostTable, { bests }: Group, row: number)
 
 /** The first filter that removes a candidate as things stand now. */
 export function obstacle(table: HostTable, group: Group, row: number): FilterName | undefined {
-  const { switchOf, rackOf } = table;
-  const { limits } = group;
   const against = ruleAgainst(group.around, row);
   if (against) return against.apart ? 'antiAffinity' : 'affinity';
   const lacking = asksAt(table, group, row).find(({ free, amount }) => at(free, row) < amount);
-  if (lacking) return filterOf(lacking.key);
+  return lacking ? filterOf(lacking.key) : crowded(table, group, row);
+}
+
+function crowded({ switchOf, rackOf }: HostTable, group: Group, row: number): FilterName | undefined {
+  const { limits } = group;
   if (at(group.onSwitch, at(switchOf, row)) >= limits.switch) return 'spread.switch';
   if (at(group.inRack, at(rackOf, row)) >= limits.rack) return 'spread.rack';
   if (at(group.onHost, row) >= limits.host) return 'spread.host';
   return undefined;
+}
+
+/** Whether a candidate would take a replica if it had the room. */
+export function lacksOnlyRoom(table: HostTable, group: Group, row: number): boolean {
+  return ruleAgainst(group.around, row) === undefined && crowded(table, group, row) === undefined;
 }
 
 function hasCores({ free, worth }: HostTable, { cores }: Group, row: number): boolean {

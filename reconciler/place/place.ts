@@ -1,6 +1,6 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
 import { amountOf, DIMENSIONS } from '../model/demand.ts';
-import type { Draining } from '../model/notice.ts';
+import type { Draining, Preemption } from '../model/notice.ts';
 import { appOf } from '../model/replica.ts';
 import type { Placement } from '../model/replica.ts';
 import type { Proposal } from '../model/reservations.ts';
@@ -8,6 +8,7 @@ import { gangOf, settleGang } from './gang.ts';
 import { forgetProposals } from './hosts.ts';
 import type { Ground } from './ground.ts';
 import { inOrder } from './order.ts';
+import { withdraw } from './preempt.ts';
 import { noGrowth } from './reasons.ts';
 import { drainsOf } from './drain.ts';
 import { proposeAll, startRun } from './run.ts';
@@ -31,6 +32,8 @@ export interface PlaceResult {
   readonly kept: readonly string[];
   readonly misplaced: readonly Misplaced[];
   readonly draining: readonly Draining[];
+  /** Replicas that make room for others, or do so with this. */
+  readonly preemptions: readonly Preemption[];
   /** Apps of which something is to be done, or is waited for: they are looked at again. */
   readonly busy: ReadonlySet<string>;
 }
@@ -82,9 +85,9 @@ function* pass(run: Run, apps: readonly Resource<AppSpec>[], pending: Pending): 
   const unplaceable = [...resized.unplaceable];
   const wanted = new Map<string, readonly Wish[]>();
   let { freed } = resized;
+  const swaps = run.preempting.swaps;
   const wishesOf = (app: string): readonly Wish[] => pending.wanted.get(app) ?? [];
-  const note = (app: string, { failed, waiting }: Settled): void => {
-    const wishes = wishesOf(app);
+  const note = (app: string, { failed, waiting }: Settled, wishes = wishesOf(app)): void => {
     const without = new Set(failed.map(({ replica }) => replica));
     freed ||= wishes.some(({ replica, from }) => from && !without.has(replica) && !waiting.has(replica));
     if (failed.length > 0)
@@ -97,7 +100,8 @@ function* pass(run: Run, apps: readonly Resource<AppSpec>[], pending: Pending): 
   for (const app of apps) {
     if (app.spec.gang === undefined) {
       yield { run, app };
-      if (wishesOf(app.name).length > 0) note(app.name, yield* settleApp(run, app, wishesOf(app.name)));
+      const wishes = [...wishesOf(app.name), ...displacedOf(run, app.name)];
+      if (wishes.length > 0) note(app.name, yield* settleApp(run, app, wishes), wishes);
       continue;
     }
     const members = gangOf(apps, app);
@@ -109,7 +113,15 @@ function* pass(run: Run, apps: readonly Resource<AppSpec>[], pending: Pending): 
       freed ||= settled.failed.length === 0 && wishesOf(name).length > 0;
     }
   }
+  freed ||= run.preempting.swaps > swaps;
   return { left: { resizes: resized.left, wanted }, unplaceable, freed };
+}
+
+/** Replicas of an App that made room for others and now look for a place as those do that have none. */
+function displacedOf({ preempting: { displaced } }: Run, app: string): readonly Wish[] {
+  const wishes = displaced.get(app) ?? [];
+  displaced.delete(app);
+  return wishes;
 }
 
 /**
@@ -119,7 +131,8 @@ function* pass(run: Run, apps: readonly Resource<AppSpec>[], pending: Pending): 
 export function* turnsOf(run: Run): Generator<Turn, readonly Unplaceable[]> {
   const apps = lookedAt(run);
   let last = yield* pass(run, apps, run.survey);
-  while (last.freed && last.unplaceable.length > 0) last = yield* pass(run, apps, last.left);
+  while (last.freed && last.unplaceable.length + run.preempting.displaced.size > 0)
+    last = yield* pass(run, apps, last.left);
   return last.unplaceable;
 }
 
@@ -134,6 +147,10 @@ export function finishRun(run: Run): readonly Unplaceable[] {
 /** Whether a host is to be looked for, or more room on one. */
 function isPending({ resizes, wanted }: Pending): boolean {
   return resizes.length > 0 || [...wanted.values()].some((wishes) => wishes.length > 0);
+}
+
+function preemptionsOf({ preempting: { claims } }: Run): readonly Preemption[] {
+  return [...claims].flatMap(([by, { host, victims }]) => victims.map((replica) => ({ replica, host, by })));
 }
 
 function busyIn({ releases, leaving, kept, resizes, wanted, stuck }: Survey): ReadonlySet<string> {
@@ -186,6 +203,7 @@ export function* placing(input: PlaceInput, ground?: Ground): Generator<Proposal
       for (; told < run.proposals.length; told += 1) yield run.proposals[told] as Proposal;
     unplaceable = turn.value;
   }
+  withdraw(run);
   proposeAll(run, forgetProposals(input.hosts, run.book, input.catalog));
   for (const more of run.proposals.slice(told)) yield more;
   const { releases, leaving, kept, misplaced } = run.survey;
@@ -200,6 +218,7 @@ export function* placing(input: PlaceInput, ground?: Ground): Generator<Proposal
     leaving: ids(leaving),
     kept: ids(kept),
     misplaced,
+    preemptions: preemptionsOf(run),
     draining: drainsOf(run, unplaceable, wordsOf(input)),
     busy: busyIn(run.survey),
   };

@@ -2,6 +2,7 @@ import { createBook, draftOf } from '../model/book.ts';
 import type { Book } from '../model/book.ts';
 import type { AppSpec, Resource } from '../model/catalog.ts';
 import { amountOf, DIMENSIONS } from '../model/demand.ts';
+import type { Demand } from '../model/demand.ts';
 import { decideOne } from '../model/decide.ts';
 import type { Disruption } from '../model/disruption.ts';
 import type { Placement } from '../model/replica.ts';
@@ -18,7 +19,7 @@ import { hostProposals } from './hosts.ts';
 import { mixOf, packingOf } from './packing.ts';
 import type { Mix } from './packing.ts';
 import { survey } from './survey.ts';
-import type { PlaceInput, Survey } from './survey.ts';
+import type { PlaceInput, Survey, Wish } from './survey.ts';
 
 /** A replica that got no host, or not the room that it asks for, and why. */
 export interface Unplaceable {
@@ -27,6 +28,42 @@ export interface Unplaceable {
   readonly reasons: readonly Removal[];
   /** For people: what removed the hosts, the nearest miss and what would make room. */
   readonly message: string;
+}
+
+/** What is known of replicas that make room for more critical ones. */
+export interface Preempting {
+  /** Bidder → the host where it gets room, and those who make it. */
+  readonly claims: Map<string, { readonly host: string; readonly victims: readonly string[] }>;
+  /** Replicas that were told to make room in this run. */
+  readonly marked: string[];
+  /** App → replicas of it that gave up their places in this run, and that want others. */
+  readonly displaced: Map<string, readonly Wish[]>;
+  /** Host → replicas that moved there because they made room elsewhere. */
+  readonly arrived: Map<string, readonly string[]>;
+  /** How many replicas have got a place at the expense of others. */
+  swaps: number;
+  /** Nobody makes room for the App whose turn it is, and why, where somebody could. */
+  hopeless: { readonly why?: string } | undefined;
+  /** App → how critical it counts; made when it is first asked for. */
+  levels: ReadonlyMap<string, number> | undefined;
+  /** Level → by row, what all that is less critical takes there; made when it is first asked for. */
+  readonly below: Map<number, Demand[]>;
+  /** App → how many more of its replicas may be away; made when it is first asked for. */
+  readonly slack: Map<string, number>;
+}
+
+function nothingPreempted(): Preempting {
+  return {
+    claims: new Map(),
+    marked: [],
+    displaced: new Map(),
+    arrived: new Map(),
+    swaps: 0,
+    hopeless: undefined,
+    levels: undefined,
+    below: new Map(),
+    slack: new Map(),
+  };
 }
 
 /** Placing under way: the book is ahead of the store by the proposals. */
@@ -44,6 +81,7 @@ export interface Run extends Ground {
   readonly turns: Map<string, number>;
   /** What of each Zone may still be taken away. */
   readonly disruption: Disruption;
+  readonly preempting: Preempting;
 }
 
 /** A Network that has left the catalog rests its addresses this long: its own word cannot be read. */
@@ -125,11 +163,12 @@ function wantedBy({ catalog }: PlaceInput, { wanted }: Survey): Run['wanted'] {
 /** A run on a ground as it stands. */
 export function runOn(ground: Ground, input: PlaceInput, found: Survey, known?: Pick<Run, 'rules' | 'mix'>): Run {
   ground.turn.group = undefined;
+  for (const replica of [...ground.promised.keys()]) ground.promise(replica);
   let rules = known?.rules;
   const mixes = new Map<string, Mix>();
-  const { book, tentative, weights, turn, placed, candidates, pool, apply, renew } = ground;
+  const { book, tentative, weights, turn, placed, promised, promise, candidates, pool, apply, renew } = ground;
   return {
-    ...{ book, tentative, weights, turn, placed, candidates, pool, apply, renew },
+    ...{ book, tentative, weights, turn, placed, promised, promise, candidates, pool, apply, renew },
     get table() {
       return ground.table; // made when somebody asks for it
     },
@@ -141,6 +180,7 @@ export function runOn(ground: Ground, input: PlaceInput, found: Survey, known?: 
     wanted: wantedBy(input, found),
     rules: (app) => (rules ??= rulesOf(input.catalog))(app),
     ...{ input, proposals: [], survey: found, turns: new Map(found.turns), disruption: found.disruption.copy() },
+    preempting: nothingPreempted(),
   };
 }
 

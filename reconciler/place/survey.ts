@@ -41,6 +41,13 @@ export interface PlaceInput {
   readonly scope?: Scope;
   /** The snapshot as a book, and all of the above by App and host, where somebody keeps them; else they are made for this. */
   readonly kept?: { readonly book: Book; readonly whereabouts: Whereabouts };
+  /**
+   * `never`: nobody makes room for others, since what is free is asked for. `at once`: whoever makes room has left at once, since
+   * where it leads is asked for. Absent, step by step.
+   */
+  readonly preempts?: 'never' | 'at once';
+  /** Apps in the middle of a change, which counts on its replicas. */
+  readonly changing?: ReadonlySet<string>;
   /** Which of several schedulers this is that work side by side, from 0; absent when it is the only one. */
   readonly side?: Side;
 }
@@ -88,6 +95,12 @@ export interface Survey {
   readonly stuck: ReadonlyMap<string, string>;
   /** What of each Zone may be taken away. */
   readonly disruption: Disruption;
+  /** Wanted replicas that give their places to others. */
+  readonly yielding: readonly Placement[];
+  /** By whom all that was seen. */
+  readonly witness: Witness;
+  /** How a replica does that is placed there. */
+  readonly health: (replica: string, placement: Placement | undefined) => Health;
 }
 
 /** What the hosts said and were told, by name. */
@@ -106,7 +119,7 @@ export function wordsOf({
 }
 
 /** What the hosts said and were told, by replica too. */
-interface Witness extends HostWords {
+export interface Witness extends HostWords {
   readonly whereabouts: Whereabouts;
 }
 
@@ -122,8 +135,8 @@ function lingers({ catalog }: PlaceInput, { reports }: Witness, { replica, host 
   return report !== undefined && lingersIn(report, replica);
 }
 
-/** Why a placement must be given up for a new one, because Git says so. */
-function outdated(catalog: Catalog, app: AppSpec, placement: Placement): boolean {
+/** Whether a placement must be given up for a new one, because Git says so. */
+export function outdated(catalog: Catalog, app: AppSpec, placement: Placement): boolean {
   const network = catalog.networks.get(app.network);
   if (!network || !catalog.zones.has(app.zone)) return false;
   if (placement.network !== app.network || placement.zone !== app.zone) return true;
@@ -278,6 +291,7 @@ export function survey(input: PlaceInput): Survey {
   const kept: Placement[] = [];
   const resizes: Resize[] = [];
   const misplaced: Misplaced[] = [];
+  const yielding: Placement[] = [];
   const names = namesOf(input, seen);
   const apps = names.flatMap((name) => catalog.apps.get(name) ?? []);
   const lost = new Set(input.hosts.filter((view) => view.lost).map(({ record }) => record.host));
@@ -296,6 +310,7 @@ export function survey(input: PlaceInput): Survey {
     const fate = fateOf(placement, catalog, owners);
     if (fate === 'kept') kept.push(placement);
     else if (fate === 'unwanted') (lingers(input, seen, placement) ? leaving : releases).push(placement);
+    else if (placement.yields !== undefined) yielding.push(placement);
     const spec = catalog.apps.get(app)?.spec;
     if (fate !== 'wanted' || !spec || moving.has(replica)) continue;
     const resize = resized(seen, placement, spec, views.get(host)?.worth ?? 1);
@@ -303,5 +318,7 @@ export function survey(input: PlaceInput): Survey {
     const why = misfit(input, spec, placement, views.get(host));
     if (why !== undefined) misplaced.push({ replica, app, host, why });
   }
-  return { releases, leaving, kept, resizes, wanted, replicas, misplaced, turns, stuck, disruption };
+  const todo = { releases, leaving, kept, resizes, wanted, yielding };
+  const health: Survey['health'] = (replica, placement) => standingOf(seen, views, replica, placement);
+  return { ...todo, replicas, misplaced, turns, stuck, disruption, witness: seen, health };
 }

@@ -31,10 +31,11 @@ export function scaled(catalog: Catalog, replicas: ReadonlyMap<string, number>):
 }
 
 /**
- * Places as `place` does and foresees the end of it: no turn is waited for, and what nobody wants is gone. Hosts are not
- * asked, since what still runs on them says when, not whether.
+ * Places as `place` does and foresees the end of it: no turn is waited for, and what nobody wants is gone. Nobody makes room for others:
+ * what is free is free. Hosts are not asked, since what still runs on them says when, not whether.
  */
-export function trial(input: PlaceInput): Trial {
+export function trial(asked: PlaceInput): Trial {
+  const input: PlaceInput = { ...asked, preempts: 'never' };
   const hurried = withApps(withoutBudgets(input.catalog), () => ({ maxUnavailable: Number.MAX_SAFE_INTEGER }));
   const run = startRun({ ...input, catalog: hurried, reports: [] });
   const unplaceable = finishRun(run);
@@ -88,7 +89,10 @@ function surveyOf({ run }: Trial, wanted: Supposition['wanted']): Survey {
     replicas,
     turns: new Map(),
     stuck: new Map(),
+    yielding: [],
     disruption: run.survey.disruption,
+    witness: run.survey.witness,
+    health: run.survey.health,
   };
 }
 

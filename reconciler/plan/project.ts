@@ -152,8 +152,9 @@ function replicasOf(input: ProjectInput, at: Whereabouts, names: readonly string
     for (const placement of at.placed(name).values()) {
       const fate = fateOf(placement, catalog, owners);
       const as = fate === 'kept' ? at.toldOf(placement.replica) : undefined;
-      if (as) found.push({ ...as, placement });
-      if (fate === 'wanted') mine.set(placement.replica, placement);
+      if (as) found.push(placement.yields === undefined ? { ...as, placement } : as);
+      // one that gives its place to another is to be stopped
+      if (fate === 'wanted' && placement.yields === undefined) mine.set(placement.replica, placement);
     }
   }
   const rollouts = rolloutsOf(input, at, placed);

@@ -11,6 +11,8 @@ export interface FleetPlan {
   readonly revision: string;
   readonly hosts: readonly { readonly host: string; readonly plan: Plan }[];
   readonly unplaceable: readonly { readonly replica: string; readonly message: string }[];
+  /** Who gives a place to whom, in words. */
+  readonly preemptions: readonly string[];
   /** Hosts of which nothing is known now, with the reason. */
   readonly unknown: readonly { readonly host: string; readonly why: string }[];
   /** Errors in the manifests: what they touch is left as it is. */
@@ -121,7 +123,7 @@ function totalOf({ hosts }: FleetPlan): Summary {
 /** Whether there is nothing to do and nothing held. */
 export function isEmpty(fleet: FleetPlan): boolean {
   return (
-    fleet.unplaceable.length === 0 &&
+    fleet.unplaceable.length + fleet.preemptions.length === 0 &&
     fleet.rollouts.every(({ givenUp }) => givenUp !== undefined) &&
     fleet.hosts.every(({ plan }) => plan.waves.length === 0 && plan.held.length === 0)
   );
@@ -180,7 +182,14 @@ function homeless({ unplaceable }: FleetPlan, all: boolean): FleetPlan['unplacea
   return all ? unplaceable : unplaceable.slice(0, NAMED);
 }
 
-/** Replicas without a place that are named. */
+/** Who gives a place to whom, the first of them. */
+function preempted({ preemptions }: FleetPlan, all: boolean): readonly string[] {
+  const named = all ? preemptions : preemptions.slice(0, NAMED);
+  const more = preemptions.length - named.length;
+  return more === 0 ? named : [...named, `… and ${counted(more, 'more replica')} that give their places to others`];
+}
+
+/** Replicas without a place, or that give theirs away, that are named. */
 const NAMED = 20;
 
 /** A plan as a person reads it, ending in its footer. Of a large one the first hosts are shown, or with `all` every one. */
@@ -203,6 +212,7 @@ export function renderText(fleet: FleetPlan, paint: Paint = PLAIN, all = false):
     lines.push(paint.bold(head), ...more);
   }
   for (const { host, why } of fleet.unknown) lines.push(`host ${host} is not known now: ${why}`);
+  for (const one of preempted(fleet, all)) lines.push(paint.destroy(`  ! ${one}`));
   const named = homeless(fleet, all);
   for (const { replica, message } of named) lines.push(paint.destroy(`  ! ${replica}  ${message}`));
   if (named.length < fleet.unplaceable.length)
@@ -216,6 +226,7 @@ export function renderText(fleet: FleetPlan, paint: Paint = PLAIN, all = false):
 /** A plan as a comment on a pull request: the footer first, the changes folded away, as many as a comment takes. */
 export function renderMarkdown(fleet: FleetPlan): string {
   const lines = [`### Plumbline plan \`${short(fleet.revision)}\``, '', `**${footer(totalOf(fleet))}**`, ''];
+  for (const one of preempted(fleet, false)) lines.push(`- :warning: ${one}`);
   const named = homeless(fleet, false);
   for (const { replica, message } of named) lines.push(`- :warning: \`${replica}\` ${message}`);
   if (named.length < fleet.unplaceable.length)
@@ -289,6 +300,7 @@ export function planJson(fleet: FleetPlan): object {
       plan.held.map(({ change, reason }) => ({ ref: change.ref, host, reason })),
     ),
     unplaceable: fleet.unplaceable,
+    preemptions: fleet.preemptions,
     unknown: fleet.unknown,
     problems: fleet.problems,
     rollouts: fleet.rollouts,

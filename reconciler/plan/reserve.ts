@@ -13,6 +13,11 @@ export function reserving(catalog: Catalog, records: readonly RolloutRecord[]): 
   return roomy.length === 0 ? catalog : { ...catalog, apps: new Map([...catalog.apps, ...roomy]) };
 }
 
+/** Whether a change still counts on how many replicas serve: it is neither over nor given up for good. */
+export function isUnderWay({ stage }: RolloutRecord): boolean {
+  return stage !== 'reverted' && stage !== 'stopped';
+}
+
 function roomier(spec: AppSpec, { cpu, pinned, memory, pids }: Resources): AppSpec {
   const { resources } = spec;
   const larger = Math.max(cpu, resources.cpu);

@@ -20,7 +20,11 @@ function settled(steps: typeof history extends fc.Arbitrary<infer T> ? T : never
   let input: PlaceInput | undefined;
   for (const [drawn, later] of steps) {
     now += later;
-    const catalog = catalogOf({ ...drawn, heldOwners: [], heldObjects: [] });
+    // what is free is asked for: nobody makes room
+    const zones = Object.fromEntries(
+      Object.entries(drawn.zones ?? {}).map(([name, zone]) => [name, { ...zone, preemption: false }]),
+    );
+    const catalog = catalogOf({ ...drawn, zones, heldOwners: [], heldObjects: [] });
     const reports = [...catalog.hosts.keys()].map((name) => reportOf(name));
     const hosts = hostViews(catalog, reports, book);
     input = { catalog, snapshot: book, hosts, reports, assignments: [], now };

@@ -40,8 +40,8 @@ const spec: fc.Arbitrary<Partial<AppSpec>> = fc.record(
   {
     replicas: fc.nat(4),
     image: fc.constantFrom('v1', 'v2'),
-    resources: fc.constantFrom(resources(100), resources(300, 32), resources(900, 128)),
-    level: fc.constantFrom(1, 2),
+    resources: fc.constantFrom(resources(100), resources(300, 32), resources(900, 128), resources(2500)),
+    level: fc.nat(3),
     network: fc.constantFrom('net', 'other'),
     hosts: fc.constantFrom({ matchLabels: {} }, { matchLabels: { disk: 'ssd' } }),
     spread: fc.constantFrom({}, { host: 1 }),
@@ -69,6 +69,7 @@ const rest: fc.Arbitrary<Partial<Sketch>> = fc.oneof(
       { main: {} },
       { main: { overcommit: { cpu: 2, memory: 1 } } },
       { main: { disruption: { maxUnavailable: { count: 1 } } } },
+      { main: { preemption: false } },
     ),
   }),
   fc.record({

@@ -36,7 +36,24 @@ function unchanged(a: Placement, b: Placement | undefined): boolean {
   return a.host === b?.host && a.network === b.network && a.address === b.address && a.epoch === b.epoch;
 }
 
-/** What was placed before stays, unless nobody wants it or Git says that it goes elsewhere. */
+/** How critical each App counts: as the most critical of those that must be near to it. */
+function levelIn({ apps }: Catalog, name: string): number {
+  const own = apps.get(name)?.spec.level ?? Infinity;
+  const near = [...apps.values()].filter(({ spec }) =>
+    spec.affinity?.some(({ app, required }) => required && app === name),
+  );
+  return Math.min(own, ...near.map((app) => levelIn({ apps } as Catalog, app.name)));
+}
+
+/** Whether somebody new has the place of a replica, of a strictly more critical level. */
+function preempted(before: ReadonlyMap<string, Placement>, catalog: Catalog, after: Book, was: Placement): boolean {
+  return [...after.placements.values()].some(({ replica, app, host }) => {
+    const level = catalog.apps.get(app)?.spec.level ?? Infinity;
+    return host === was.host && before.get(replica)?.host !== host && level < levelIn(catalog, was.app);
+  });
+}
+
+/** What was placed before stays, unless nobody wants it, Git says that it goes elsewhere, or a more critical one needs its place. */
 function sticky(before: ReadonlyMap<string, Placement>, { catalog }: Step, after: Book): void {
   for (const [id, placement] of before) {
     const fate = fateOf(placement, catalog, new Map());
@@ -46,8 +63,9 @@ function sticky(before: ReadonlyMap<string, Placement>, { catalog }: Step, after
       assert.ok(!('replica' in (after.addresses.get(addressKey(placement.network, placement.address)) ?? {})));
       continue;
     }
-    assert.ok(later, `${id} lost its place`);
     const spec = catalog.apps.get(placement.app)?.spec;
+    if (fate === 'wanted' && spec?.gang === undefined && preempted(before, catalog, after, placement)) continue;
+    assert.ok(later, `${id} lost its place`);
     const elsewhere = fate === 'wanted' && (spec?.network !== placement.network || spec.zone !== placement.zone);
     if (!elsewhere) assert.ok(unchanged(placement, later), `${id} moved without need`);
   }
@@ -117,6 +135,19 @@ function allWelcome({ catalog, views, result }: Step, before: Book, now: number)
   }
 }
 
+/** The book as if nobody were on a host who may have to make room for an App. */
+function cleared(catalog: Catalog, book: Book, host: string, spec: AppSpec): Book {
+  const copy = createBook(book);
+  const near = spec.affinity?.filter(({ required }) => required).map(({ app }) => app) ?? [];
+  for (const placement of book.placements.values()) {
+    const { gang } = catalog.apps.get(placement.app)?.spec ?? {};
+    if (placement.host !== host || gang !== undefined || near.includes(placement.app)) continue;
+    if (fateOf(placement, catalog, new Map()) !== 'wanted' || levelIn(catalog, placement.app) <= spec.level) continue;
+    copy.apply([{ type: 'placement', replica: placement.replica, placement: undefined }]);
+  }
+  return copy;
+}
+
 function freeAddress(catalog: Catalog, book: Book, network: string, now: number): boolean {
   if (network !== 'tiny') return true;
   return [10, 11, 12, 13, 14].some((byte) => {
@@ -151,6 +182,14 @@ function complete({ catalog, views, result }: Step, book: Book, now: number): vo
       assert.ok(
         open.length === 0 || !freeAddress(catalog, book, spec.network, now),
         `${id} would fit on ${open.map(({ record }) => record.host).join()}`,
+      );
+      const made = views.filter((view) => {
+        const roomy = cleared(catalog, book, view.record.host, spec);
+        return fits(catalog, roomy, view, spec, name) && welcome(catalog, book, view, name);
+      });
+      assert.ok(
+        made.length === 0 || !freeAddress(catalog, book, spec.network, now),
+        `${id} would get room on ${made.map(({ record }) => record.host).join()}`,
       );
     }
 }

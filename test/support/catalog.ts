@@ -62,6 +62,7 @@ function zoneSpec(change: Partial<ZoneSpec>): ZoneSpec {
     overcommit: { cpu: 1, memory: 1 },
     reserve: { cpu: 0, memory: 0 },
     strategy: 'spread',
+    preemption: true,
     allowedHostPaths: [],
     ...change,
   };

@@ -30,8 +30,8 @@ interface Machine {
 export interface Fleet {
   readonly book: Book;
   readonly machines: ReadonlyMap<string, Machine>;
-  /** A pass; `publish` tells which hosts get their Assignment before the controller is killed. */
-  pass(catalog: Catalog, publish?: (host: string) => boolean): PlaceResult;
+  /** A pass; `publish` tells which hosts get their Assignment before the controller is killed, which it is earlier after so many commits. */
+  pass(catalog: Catalog, publish?: (host: string) => boolean, commits?: number): PlaceResult;
   /** The agent takes in its Assignment, does one thing, or reports. */
   adopt(host: string): void;
   work(host: string): void;
@@ -52,11 +52,16 @@ export function createFleet(hosts: readonly string[]): Fleet {
   const reports = new Map<string, Report>(hosts.map((host) => [host, reportOf(host)]));
   const machineOf = (host: string): Machine => machines.get(host) ?? assert.fail(host);
 
-  function pass(catalog: Catalog, publish: (host: string) => boolean = () => true): PlaceResult {
+  function pass(
+    catalog: Catalog,
+    publish: (host: string) => boolean = () => true,
+    commits = Number.MAX_SAFE_INTEGER,
+  ): PlaceResult {
     const seen = { reports: [...reports.values()], assignments: [...published.values()] };
     const views = hostViews(catalog, seen.reports, book);
     const result = place({ catalog, snapshot: book, hosts: views, ...seen, now: 0 });
-    commitAll(book, result.proposals, 0);
+    commitAll(book, result.proposals.slice(0, commits), 0);
+    if (commits < result.proposals.length) return result;
     const { assignments } = project({
       author: '',
       catalog,

@@ -30,6 +30,7 @@ export function zoneSpec({ spec }: Zone, say: Say): ZoneSpec {
       disk: parseBytes(spec.reserve?.disk ?? 0),
     },
     strategy: filled(spec.strategy),
+    preemption: filled(spec.preemption),
     allowedHostPaths,
     ...defined<Pick<ZoneSpec, 'disruption'>>({ disruption: disruptionOf(spec) }),
   };

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { statusOf, totalsOf } from '../../../reconciler/loop/status.ts';
 import type { Draining, Notice } from '../../../reconciler/model/notice.ts';
 import type { Status } from '../../../reconciler/loop/status.ts';
-import { catalogOf } from '../../support/catalog.ts';
+import { catalogOf, resources } from '../../support/catalog.ts';
 import { createFleet } from '../../support/fleet.ts';
 
 const source = { url: 'u', ref: 'main', revision: 'rev1', fetchedAt: 0 };
@@ -50,6 +50,28 @@ describe('status of a drain', () => {
     assert.deepEqual(
       [item?.host, item?.health, item?.reason],
       ['h2', 'Progressing', 'Moving: from h1, which has not let it go'],
+    );
+  });
+});
+
+describe('status of a replica that makes room', () => {
+  it('says for whom, and of the other one what it waits for', () => {
+    const fleet = createFleet(['h1']);
+    const batch = { level: 3, resources: resources(3000) };
+    fleet.settle(catalogOf({ hosts: { h1: {} }, apps: { batch } }));
+    const apps = { batch, db: { level: 0, resources: resources(3000) } };
+    const { unplaceable } = fleet.pass(catalogOf({ hosts: { h1: {} }, apps }));
+    const { assignments, reports } = fleet.words();
+    const notice: Notice = { source, ...quiet, unplaceable };
+    const { hosts, placements } = fleet.book;
+    const { items, sync } = statusOf({ notice, hosts, placements, assignments, reports });
+    assert.equal(sync, 'OutOfSync');
+    assert.deepEqual(
+      items.map(({ ref, host, health, reason }) => [ref, host, health, reason].join(' ')),
+      [
+        'replica/batch-0 h1 Progressing Preempted: gives its place to db-0, which finds no other',
+        'replica/db-0  Missing Unplaceable: db-0 gets its place on h1 once batch-0 (level 3) has left it',
+      ],
     );
   });
 });

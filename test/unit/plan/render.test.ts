@@ -27,6 +27,7 @@ function fleet(hosts: number, unplaceable: number): FleetPlan {
     })),
     unplaceable: Array.from({ length: unplaceable }, (_, n) => ({ replica: `api-${String(n)}`, message: 'no room' })),
     unknown: [],
+    preemptions: [],
     problems: 0,
     rollouts: [],
     outlook,

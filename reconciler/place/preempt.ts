@@ -1,0 +1,278 @@
+import type { AppSpec, Resource } from '../model/catalog.ts';
+import { amountOf, demandFrom, DIMENSIONS, plus, NOTHING } from '../model/demand.ts';
+import type { Demand, Dimension } from '../model/demand.ts';
+import { fateOf } from '../model/fate.ts';
+import { hasLetGo } from '../model/handover.ts';
+import { appOf } from '../model/replica.ts';
+import type { Placement } from '../model/replica.ts';
+import { ownerTold } from '../model/whereabouts.ts';
+import { choose, compareScores, demandsAt, lacksOnlyRoom, scoreOf } from './group.ts';
+import type { Group } from './group.ts';
+import { settle } from './home.ts';
+import { groupIn, propose, release } from './run.ts';
+import type { Run } from './run.ts';
+import { outdated } from './survey.ts';
+import { hostName } from './table.ts';
+import { choice, countedLevels, obstacleTo, victimsOn } from './victims.ts';
+import type { Bidder, Victim } from './victims.ts';
+
+/** What became of a replica that found no room. */
+export interface Preempted {
+  readonly placed: boolean;
+  /** It gets its place once those who have it have left. */
+  readonly waits?: string;
+  /** Why nobody makes room; neither where nobody could. */
+  readonly why?: string;
+}
+
+const NOBODY = { placed: false } as const;
+
+/** A host with those who would make room there. */
+interface Bid {
+  readonly row: number;
+  /** What the bidder takes there. */
+  readonly demand: Demand;
+  readonly victims: readonly Victim[];
+}
+
+/** Hosts on which room can be made, of which the best is taken: enough for a good one, however large the fleet is. */
+const ENOUGH = 100;
+
+const lacking = (run: Run, demand: Demand, row: number): ReadonlyMap<Dimension, number> =>
+  new Map(
+    DIMENSIONS.map((key) => [key, amountOf(demand, key) - (run.table.free[key][row] ?? 0)] as const).filter(
+      ([, amount]) => amount > 0,
+    ),
+  );
+
+/** What all that is less critical than a level takes on each host, by row: never less than can be taken away there. */
+function roomBelow(run: Run, level: number): Demand[] {
+  const { below } = run.preempting;
+  const known = below.get(level);
+  if (known) return known;
+  const counted = countedLevels(run);
+  const { whereabouts } = run.survey.witness;
+  const made = run.table.views.map(({ record: { host } }) => {
+    let sum = NOTHING;
+    const came = (run.preempting.arrived.get(host) ?? []).flatMap((id) => run.book.placements.get(id) ?? []);
+    for (const { app, demand } of [...whereabouts.on(host), ...came]) if (counted(app) > level) sum = plus(sum, demand);
+    return sum;
+  });
+  below.set(level, made);
+  return made;
+}
+
+/** Notes that a replica has come to a host in this run. */
+function arrive(run: Run, { replica, app, host, demand }: Placement): void {
+  const { arrived, below } = run.preempting;
+  arrived.set(host, [...(arrived.get(host) ?? []), replica]);
+  const row = run.table.rows.get(host) ?? -1;
+  const level = countedLevels(run)(app);
+  for (const [least, rooms] of below) if (level > least) rooms[row] = plus(rooms[row] ?? NOTHING, demand);
+}
+
+/** All of them, each far from the one before. */
+function* scattered(rows: Int32Array): Generator<number> {
+  const count = rows.length;
+  const divides = (a: number, b: number): number => (b === 0 ? a : divides(b, a % b));
+  let step = Math.max(1, Math.floor(count * 0.618));
+  while (divides(count, step) > 1) step += 1;
+  for (let at = 0; at < count; at += 1) yield rows[(at * step) % count] ?? 0;
+}
+
+/** Placements that are given to a replica. */
+function marksFor({ survey, preempting, book }: Run, replica: string): readonly Placement[] {
+  const ids = [...survey.yielding.map((one) => one.replica), ...preempting.marked];
+  return [...new Set(ids)].flatMap((id) => book.placements.get(id) ?? []).filter(({ yields }) => yields === replica);
+}
+
+/** The hosts that only lack room, those first that make room for the bidder already, then all over the racks. */
+function* rowsFor(run: Run, group: Group, { replica }: Bidder): Generator<number> {
+  const { table } = run;
+  const first = new Set(marksFor(run, replica).map(({ host }) => table.rows.get(host) ?? -1));
+  const rows = [...[...first].filter((row) => group.rows.includes(row)), ...scattered(group.rows)];
+  for (const [at, row] of rows.entries())
+    if ((at < first.size || !first.has(row)) && lacksOnlyRoom(table, group, row)) yield row;
+}
+
+/** Negative when the first bid is better: it takes away the less critical, then fewer of them. */
+function compare({ table }: Run, group: Group, a: Bid, b: Bid): number {
+  const fresh = ({ victims }: Bid): readonly Victim[] =>
+    victims.filter(({ footing }) => footing !== 'leaves' && footing !== 'yields');
+  const worst = (bid: Bid): number => Math.min(4, ...fresh(bid).map(({ level }) => level));
+  const serving = ({ victims }: Bid): number => victims.filter(({ footing }) => footing === 'serves').length;
+  return (
+    worst(b) - worst(a) ||
+    serving(a) - serving(b) ||
+    fresh(a).length - fresh(b).length ||
+    compareScores(scoreOf(table, group, a.row), scoreOf(table, group, b.row)) ||
+    a.row - b.row
+  );
+}
+
+/** The best bid; or else one that only budgets, bars or the Zone keep from being made. */
+function search(run: Run, group: Group, bidder: Bidder): { readonly best?: Bid; readonly barred?: Bid } {
+  const below = roomBelow(run, bidder.app.spec.level);
+  let best: Bid | undefined;
+  let barred: Bid | undefined;
+  let found = 0;
+  for (const row of rowsFor(run, group, bidder)) {
+    for (const demand of demandsAt(run.table, group, row)) {
+      const lack = lacking(run, demand, row);
+      const most = below[row] ?? NOTHING;
+      if ([...lack].some(([key, amount]) => amountOf(most, key) < amount)) continue;
+      const victims = victimsOn(run, bidder, hostName(run.table, row));
+      const chosen = choice(run, lack, victims);
+      if (chosen) {
+        const bid = { row, demand, victims: chosen };
+        if (!best || compare(run, group, bid, best) < 0) best = bid;
+        found += 1;
+      } else if (!barred) {
+        const bold = choice(run, lack, victims, true);
+        if (bold) barred = { row, demand, victims: bold };
+      }
+    }
+    if (found >= ENOUGH) break;
+  }
+  return { ...(best ? { best } : {}), ...(barred ? { barred } : {}) };
+}
+
+/** `batch-1 (level 3)`, as many as a person wants to read. */
+function namesOf(run: Run, victims: readonly Victim[]): string {
+  const names = victims.map(({ placement: { replica, app } }) => {
+    const level = run.input.catalog.apps.get(app)?.spec.level;
+    return level === undefined ? replica : `${replica} (level ${String(level)})`;
+  });
+  if (names.length > 3) return `${names.slice(0, 2).join(', ')} and ${String(names.length - 2)} more`;
+  return names.length === 1 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1) ?? ''}`;
+}
+
+/** Whether nothing of a victim is on its host any more. */
+function isGone({ input, survey }: Run, { placement: { replica, host }, footing }: Victim): boolean {
+  if (footing === 'leaves') return false;
+  const { assignments, reports } = survey.witness;
+  return input.preempts === 'at once' || hasLetGo(replica, assignments.get(host), reports.get(host));
+}
+
+/** Moves a victim elsewhere with its address, or has it give up its place. */
+function relocate(run: Run, { placement }: Victim): void {
+  const { replica, app: name, host } = placement;
+  const { displaced } = run.preempting;
+  const app = run.input.catalog.apps.get(name);
+  if (!app) return;
+  const group = groupIn(run, app);
+  const elsewhere = (): number | undefined => {
+    const row = choose(run.table, group);
+    return row === run.table.rows.get(host) ? undefined : row;
+  };
+  const keeps = !outdated(run.input.catalog, app.spec, placement);
+  if (keeps && settle(run, app, group, { replica, from: placement, moves: 'free' }, elsewhere)) {
+    const now = run.book.placements.get(replica);
+    if (now) arrive(run, now);
+    return;
+  }
+  propose(run, release(run, placement));
+  displaced.set(name, [...(displaced.get(name) ?? []), { replica }]);
+}
+
+/** Those who made room go, and the bidder comes, in one commit. */
+function swap(run: Run, { app, replica }: Bidder, { row, demand, victims }: Bid): boolean {
+  const host = hostName(run.table, row);
+  // nobody takes what is made free here meanwhile
+  run.promise(replica, { host, demand });
+  for (const victim of victims) relocate(run, victim);
+  run.promise(replica);
+  run.preempting.slack.clear();
+  run.preempting.swaps += 1;
+  return settle(run, app, groupIn(run, app), { replica }, () => row);
+}
+
+/** Has those stopped who are to make room; the room is theirs until they are gone, and what else of it is used is kept free. */
+function mark(run: Run, { replica }: Bidder, { row, demand, victims }: Bid): void {
+  const { turns, disruption, preempting } = run;
+  for (const { placement, footing } of victims) {
+    if (footing === 'leaves' || footing === 'yields') continue;
+    const { replica: other, epoch, app, zone } = placement;
+    if (!propose(run, { op: 'yield', replica: other, epoch, to: replica })) continue;
+    preempting.marked.push(other);
+    if (footing === 'down') continue;
+    disruption.spend(zone);
+    turns.set(app, (turns.get(app) ?? 0) - 1);
+  }
+  preempting.slack.clear();
+  const given = victims.reduce((sum, { placement }) => plus(sum, placement.demand), NOTHING);
+  const rest = demandFrom((key) => Math.max(0, amountOf(demand, key) - amountOf(given, key)));
+  run.promise(replica, { host: hostName(run.table, row), demand: rest });
+}
+
+function act(run: Run, bidder: Bidder, bid: Bid): Preempted {
+  const { claims } = run.preempting;
+  const { replica } = bidder;
+  const host = hostName(run.table, bid.row);
+  claims.set(replica, {
+    host,
+    victims: bid.victims.filter(({ footing }) => footing !== 'leaves').map(({ placement }) => placement.replica),
+  });
+  const leave = bid.victims.length === 1 ? 'has' : 'have';
+  const waits = `${replica} gets its place on ${host} once ${namesOf(run, bid.victims)} ${leave} left it`;
+  if (bid.victims.every((victim) => isGone(run, victim))) return { placed: swap(run, bidder, bid), waits };
+  mark(run, bidder, bid);
+  return { placed: false, waits };
+}
+
+/**
+ * Finds room for a replica that has none, at the expense of replicas of strictly lower levels: within the budgets, on a host that
+ * no other filter removes, the least critical and the fewest that do. They are stopped first; once their host has let go of them, in this run or a later one, they
+ * move elsewhere or give up their places, and the replica comes. Asked again, it goes on with what was begun.
+ */
+export function preempt(run: Run, app: Resource<AppSpec>, replica: string): Preempted {
+  const { input, preempting } = run;
+  preempting.claims.delete(replica);
+  const zone = input.catalog.zones.get(app.spec.zone)?.spec;
+  if (!zone || input.preempts === 'never' || app.spec.gang !== undefined) return NOBODY;
+  const { hopeless } = preempting;
+  if (hopeless && marksFor(run, replica).length === 0) return { placed: false, ...hopeless };
+  if (!run.pool(app.spec.network, app.spec.zone)?.next()) return NOBODY;
+  const group = groupIn(run, app);
+  const bidder = { replica, app };
+  const { best, barred } = search(run, group, bidder);
+  if (best && zone.preemption) return act(run, bidder, best);
+  const why = whyNot(run, app.spec.zone, best ?? barred);
+  preempting.hopeless = why === undefined ? {} : { why };
+  return { placed: false, ...preempting.hopeless };
+}
+
+/** Why those who could make room do not. */
+function whyNot(run: Run, zone: string, bid: Bid | undefined): string | undefined {
+  if (!bid) return undefined;
+  const open = run.input.catalog.zones.get(zone)?.spec.preemption;
+  const why = open ? obstacleTo(run, bid.victims) : `Zone ${zone} has preemption: false`;
+  const on = hostName(run.table, bid.row);
+  return why === undefined ? undefined : `${namesOf(run, bid.victims)} could make room on ${on}, but ${why}`;
+}
+
+/** Why a replica has no place: what stands in the way, or what it waits for. */
+export function preemptedText(
+  { message }: { readonly message: string },
+  made: Preempted,
+): { readonly message: string } {
+  return { message: made.waits ?? (made.why === undefined ? message : `${message}. ${made.why}`) };
+}
+
+/** Whether a mark is left alone: nothing is concluded about whom it is for. */
+function isKept({ input, survey }: Run, replica: string): boolean {
+  const { whereabouts } = survey.witness;
+  const owners = { get: (app: string) => ownerTold(whereabouts, app) };
+  return fateOf({ replica, app: appOf(replica) }, input.catalog, owners) === 'kept';
+}
+
+/** Those who were to make room keep it where nobody needs that any more. */
+export function withdraw(run: Run): void {
+  const { survey, preempting, book } = run;
+  const claimed = new Set([...preempting.claims.values()].flatMap(({ victims }) => victims));
+  for (const replica of new Set([...survey.yielding.map((one) => one.replica), ...preempting.marked])) {
+    const placement: Placement | undefined = book.placements.get(replica);
+    if (placement?.yields === undefined || claimed.has(replica) || isKept(run, placement.yields)) continue;
+    propose(run, { op: 'yield', replica, epoch: placement.epoch });
+  }
+}

@@ -1,0 +1,203 @@
+import type { AppSpec, Resource } from '../model/catalog.ts';
+import { amountOf } from '../model/demand.ts';
+import type { Dimension } from '../model/demand.ts';
+import { fateOf } from '../model/fate.ts';
+import { waitsFor } from '../model/handover.ts';
+import { replicaId } from '../model/replica.ts';
+import type { Placement } from '../model/replica.ts';
+import { ownerTold } from '../model/whereabouts.ts';
+import { counted } from '../model/words.ts';
+import { levelsOf } from './affinity.ts';
+import type { Run } from './run.ts';
+
+/** A replica that finds no room. */
+export interface Bidder {
+  readonly replica: string;
+  readonly app: Resource<AppSpec>;
+}
+
+/**
+ * How a replica stands that could make room: nobody wants it, so that it goes by itself; it gives its place to this bidder already;
+ * it is known to serve nobody; it may serve.
+ */
+export type Footing = 'leaves' | 'yields' | 'down' | 'serves';
+
+/** The cheapest first. */
+const FOOTINGS: readonly Footing[] = ['leaves', 'yields', 'down', 'serves'];
+
+/** A replica on a host that is less critical than the bidder. */
+export interface Victim {
+  readonly placement: Placement;
+  /** How critical it counts: as its App, or as the most critical of those that must be near to it. */
+  readonly level: number;
+  readonly footing: Footing;
+  /** Why it stays whatever the budgets are. */
+  readonly bar?: string;
+}
+
+/** App → how critical it counts. */
+export function countedLevels(run: Run): (app: string) => number {
+  run.preempting.levels ??= levelsOf(run.input.catalog.apps);
+  const { levels } = run.preempting;
+  // one that nobody wants any more is in nobody's way
+  return (app) => levels.get(app) ?? Infinity;
+}
+
+/** What keeps a replica of an App where it is. */
+function barOf(run: Run, { app: { name } }: Bidder, placement: Placement): string | undefined {
+  const { app } = placement;
+  const { spec } = run.input.catalog.apps.get(app) ?? {};
+  if (spec?.gang !== undefined) return `it belongs to gang ${spec.gang}`;
+  if (run.input.changing?.has(app)) return `App ${app} is in the middle of a change`;
+  const near = run.rules(name).some((rule) => rule.required && !rule.apart && rule.app === app);
+  if (near) return `App ${name} must be near to it`;
+  const before = waitsFor(placement, run.survey.witness);
+  if (before !== undefined) return `it is on its way there and ${before} has not let it go`;
+  const { networks, zones } = run.input.catalog;
+  const read = spec && networks.has(spec.network) && zones.has(spec.zone);
+  return read ? undefined : `the Network or Zone of App ${app} cannot be read`;
+}
+
+function footingOf({ survey }: Run, placement: Placement): Footing {
+  return survey.health(placement.replica, placement).down ? 'down' : 'serves';
+}
+
+/** The replicas on a host that the run has there before and after, less critical than a bidder. */
+export function victimsOn(run: Run, bidder: Bidder, host: string): readonly Victim[] {
+  const { survey, book, input, preempting } = run;
+  const { whereabouts } = survey.witness;
+  const level = countedLevels(run);
+  const owners = { get: (app: string) => ownerTold(whereabouts, app) };
+  const there = [...whereabouts.on(host).map(({ replica }) => replica), ...(preempting.arrived.get(host) ?? [])];
+  return there.sort().flatMap((replica): readonly Victim[] => {
+    const placement = book.placements.get(replica);
+    if (placement?.host !== host || level(placement.app) <= bidder.app.spec.level) return [];
+    const one = { placement, level: level(placement.app) };
+    const fate = fateOf(placement, input.catalog, owners);
+    if (fate === 'kept') return [];
+    if (fate === 'unwanted') return [{ ...one, level: Infinity, footing: 'leaves' }];
+    if (placement.yields !== undefined)
+      return placement.yields === bidder.replica ? [{ ...one, footing: 'yields' }] : [];
+    const bar = barOf(run, bidder, placement);
+    return [{ ...one, footing: footingOf(run, placement), ...(bar === undefined ? {} : { bar }) }];
+  });
+}
+
+/** How many more replicas of an App may be away. */
+function slackOf(run: Run, app: string): number {
+  const { slack } = run.preempting;
+  const known = slack.get(app);
+  if (known !== undefined) return known;
+  const spec = run.input.catalog.apps.get(app)?.spec;
+  let left = spec?.maxUnavailable ?? 0;
+  for (let ordinal = 0; ordinal < (spec?.replicas ?? 0); ordinal += 1) {
+    const id = replicaId(app, ordinal);
+    if (run.survey.health(id, run.book.placements.get(id)).away) left -= 1;
+  }
+  slack.set(app, left);
+  return left;
+}
+
+/** What is left of the budgets while victims are chosen. */
+interface Purse {
+  /** Why one may not be taken now. */
+  why(victim: Victim): string | undefined;
+  take(victim: Victim): void;
+}
+
+function purseOf(run: Run): Purse {
+  const spent = new Map<string, number>();
+  const { disruption, input } = run;
+  let away = 0;
+  return {
+    why: ({ placement: { app, zone }, footing, bar }) => {
+      if (footing === 'leaves' || footing === 'yields') return undefined;
+      if (bar !== undefined || footing === 'down') return bar;
+      if (slackOf(run, app) <= (spent.get(app) ?? 0)) {
+        const most = input.catalog.apps.get(app)?.spec.maxUnavailable ?? 0;
+        return `App ${app} lets ${counted(most, 'replica')} be away at a time`;
+      }
+      if (away < disruption.left(zone)) return undefined;
+      return disruption.why(zone) ?? `Zone ${zone} lets no more be away at once`;
+    },
+    take: ({ placement: { app }, footing }) => {
+      if (footing !== 'serves') return;
+      spent.set(app, (spent.get(app) ?? 0) + 1);
+      away += 1;
+    },
+  };
+}
+
+/** What a host lacks, by dimension. */
+type Lack = ReadonlyMap<Dimension, number>;
+
+/** How much of what is lacking a victim gives, summed over the dimensions, each in parts of all that is lacking. */
+function gives(lack: Lack, left: Lack, { placement: { demand } }: Victim): number {
+  let sum = 0;
+  for (const [key, amount] of left) sum += Math.min(amountOf(demand, key), amount) / (lack.get(key) ?? 1);
+  return sum;
+}
+
+function lessened(left: Lack, { placement: { demand } }: Victim): Lack {
+  return new Map(
+    [...left].map(([key, amount]) => [key, amount - amountOf(demand, key)] as const).filter(([, n]) => n > 0),
+  );
+}
+
+const rank = ({ footing }: Victim): number => FOOTINGS.indexOf(footing);
+
+/** Whoever costs nothing first, then who gives most; undefined when all of them do not suffice. */
+function gather(lack: Lack, pool: readonly Victim[], purse: Purse | undefined): Victim[] | undefined {
+  const chosen: Victim[] = [];
+  const rest = new Set(pool);
+  for (let left = lack; left.size > 0;) {
+    let best: Victim | undefined;
+    let most = 0;
+    for (const one of rest) {
+      const given = gives(lack, left, one);
+      if (given === 0 || (best && (rank(one) > rank(best) || (rank(one) === rank(best) && given <= most)))) continue;
+      if (purse?.why(one) !== undefined) continue;
+      best = one;
+      most = given;
+    }
+    if (!best) return undefined;
+    rest.delete(best);
+    chosen.push(best);
+    purse?.take(best);
+    left = lessened(left, best);
+  }
+  return chosen;
+}
+
+/** The same without those who need not go: the dearest are let off first, of these the most critical. */
+function pruned(lack: Lack, chosen: readonly Victim[]): readonly Victim[] {
+  const dearest = [...chosen].sort((a, b) => rank(b) - rank(a) || a.level - b.level);
+  let kept = dearest;
+  for (const one of dearest) {
+    const others = kept.filter((other) => other !== one);
+    if (others.reduce(lessened, lack).size === 0) kept = others;
+  }
+  return kept;
+}
+
+/** Victims who suffice, the least critical that do; without budgets and bars where `bold`. Undefined when none do. */
+export function choice(run: Run, lack: Lack, victims: readonly Victim[], bold = false): readonly Victim[] | undefined {
+  const levels = [...new Set(victims.map(({ level }) => level))].sort((a, b) => b - a);
+  for (const least of levels) {
+    const pool = victims.filter((one) => one.level >= least || one.footing === 'yields');
+    const chosen = gather(lack, pool, bold ? undefined : purseOf(run));
+    if (chosen) return pruned(lack, chosen);
+  }
+  return undefined;
+}
+
+/** Why not all of them may be taken now; undefined when they may. */
+export function obstacleTo(run: Run, victims: readonly Victim[]): string | undefined {
+  const purse = purseOf(run);
+  for (const one of victims) {
+    const why = purse.why(one);
+    if (why !== undefined) return why;
+    purse.take(one);
+  }
+  return undefined;
+}

@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import type { AppSpec, ZoneSpec } from '../../reconciler/model/catalog.ts';
+import { mostAway } from '../../reconciler/model/disruption.ts';
+import type { Placement } from '../../reconciler/model/replica.ts';
+import { catalogOf, resources } from '../support/catalog.ts';
+import type { Sketch } from '../support/catalog.ts';
+import { createFleet, homesOf } from '../support/fleet.ts';
+import type { Fleet } from '../support/fleet.ts';
+
+const HOSTS = ['h0', 'h1', 'h2'] as const;
+const NAMES = ['a', 'b', 'c', 'd'] as const;
+const CORES = 4000;
+
+const app = fc.record({
+  replicas: fc.nat(4),
+  maxUnavailable: fc.integer({ min: 1, max: 3 }),
+  level: fc.nat(3),
+  resources: fc.constantFrom(1000, 2000, 3000, 4000).map((cpu) => resources(cpu)),
+  spread: fc.constantFrom({}, {}, { host: 1 }),
+});
+const apps = fc.dictionary(fc.constantFrom(...NAMES), app, { noNullPrototype: true, minKeys: 2 });
+const budget = fc.constantFrom(undefined, undefined, { count: 2 }, { count: 5 }, { percent: 50 });
+const event = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      type: fc.constant('pass' as const),
+      publish: fc.constantFrom(7, 7, 0, 1, 2, 5),
+      // the controller is killed between two commits
+      commits: fc.option(fc.nat(3), { nil: undefined }),
+    }),
+  },
+  {
+    weight: 14,
+    arbitrary: fc.record({
+      type: fc.constantFrom('adopt' as const, 'work' as const, 'work' as const, 'report' as const),
+      host: fc.constantFrom(...HOSTS),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ type: fc.constant('scale' as const), app: fc.constantFrom(...NAMES), replicas: fc.nat(4) }),
+  },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('crash' as const), host: fc.constantFrom(...HOSTS) }) },
+);
+type Happening = typeof event extends fc.Arbitrary<infer T> ? T : never;
+
+/** What Git says by now. */
+interface Git {
+  readonly apps: Record<string, Partial<AppSpec> & { readonly replicas: number; readonly level: number }>;
+  readonly budget: NonNullable<ZoneSpec['disruption']>['maxUnavailable'];
+}
+
+function sketchOf({ apps: of, budget: most }: Git): Sketch {
+  return {
+    apps: of,
+    hosts: Object.fromEntries(HOSTS.map((host) => [host, {}])),
+    zones: { main: most ? { disruption: { maxUnavailable: most } } : {} },
+  };
+}
+
+const wantedOf = ({ apps: of }: Git): number => Object.values(of).reduce((sum, { replicas }) => sum + replicas, 0);
+const levelOf = (git: Git, replica: string): number => git.apps[replica.slice(0, 1)]?.level ?? Infinity;
+const cpuOf = (git: Git, name: string): number => git.apps[name]?.resources?.cpu ?? 0;
+
+/** Wanted replicas that are to serve where they are, and do as far as is known: one that came back unseen may be taken for away still. */
+function servingIn(fleet: Fleet, git: Git): readonly Placement[] {
+  const { assignments, reports } = fleet.words();
+  return [...fleet.book.placements.values()].filter(({ replica, app: name, host, yields }) => {
+    const told = assignments.get(host)?.replicas.some(({ id }) => id === replica);
+    const asked = Number(replica.slice(2)) < (git.apps[name]?.replicas ?? 0);
+    const said = reports.get(host)?.replicas.some(({ id, ready }) => id === replica && ready);
+    const serves = fleet.machines.get(host)?.live.get(replica)?.ready === true;
+    return yields === undefined && told && asked && said && serves;
+  });
+}
+
+function awayOf(fleet: Fleet, git: Git, name?: string): number {
+  const serve = servingIn(fleet, git).filter((one) => name === undefined || one.app === name).length;
+  return (name === undefined ? wantedOf(git) : (git.apps[name]?.replicas ?? 0)) - serve;
+}
+
+/** What must be so at every instant: nothing lives twice, and no host runs more than it has. */
+function safe(fleet: Fleet, git: Git): void {
+  const homes = homesOf(fleet);
+  const load = new Map<string, number>();
+  for (const [replica, hosts] of homes) {
+    assert.ok(hosts.length < 2, `${replica} is live on ${hosts.join(' and ')}`);
+    for (const host of hosts) load.set(host, (load.get(host) ?? 0) + cpuOf(git, replica.slice(0, 1)));
+  }
+  for (const [host, cpu] of load) assert.ok(cpu <= CORES, `${host} runs ${String(cpu)}`);
+}
+
+/** What a pass may take away: only for a more critical one, and within the budgets. */
+function passes(fleet: Fleet, git: Git, act: () => void): void {
+  const was = new Map(fleet.book.placements);
+  const served = new Set(servingIn(fleet, git).map(({ replica }) => replica));
+  const away = new Map(NAMES.map((name) => [name, awayOf(fleet, git, name)]));
+  const inAll = awayOf(fleet, git);
+  act();
+  for (const [replica, { host, yields }] of was) {
+    const now = fleet.book.placements.get(replica);
+    if (Number(replica.slice(2)) >= (git.apps[replica.slice(0, 1)]?.replicas ?? 0)) continue;
+    if (now?.yields !== undefined && now.yields !== yields)
+      assert.ok(levelOf(git, replica) > levelOf(git, now.yields), `${replica} makes room for ${now.yields}`);
+    if (now?.host !== host)
+      assert.ok(!served.has(replica), `${replica} lost its place on ${host} while it served there`);
+  }
+  for (const name of NAMES) {
+    const most = Math.max(away.get(name) ?? 0, git.apps[name]?.maxUnavailable ?? 0);
+    assert.ok(awayOf(fleet, git, name) <= most, `${String(awayOf(fleet, git, name))} of ${name} are away`);
+  }
+  if (git.budget) {
+    const most = Math.max(inAll, mostAway(git.budget, wantedOf(git)));
+    assert.ok(awayOf(fleet, git) <= most, `${String(awayOf(fleet, git))} are away, ${String(most)} may`);
+  }
+}
+
+/** A host does all that it was told, and says so. */
+function upToDate(fleet: Fleet, host: string): void {
+  fleet.adopt(host);
+  for (let step = 0; step < 30; step += 1) fleet.work(host);
+  fleet.report(host);
+}
+
+function happen(fleet: Fleet, git: Git, one: Happening): void {
+  switch (one.type) {
+    case 'pass': {
+      const bit = (host: string): boolean => (one.publish & (1 << HOSTS.indexOf(host as 'h0'))) !== 0;
+      passes(fleet, git, () => fleet.pass(catalogOf(sketchOf(git)), bit, one.commits));
+      break;
+    }
+    case 'scale': {
+      const before = git.apps[one.app];
+      // what Git takes back before its host has said that it has it is given up at once
+      for (const host of HOSTS) upToDate(fleet, host);
+      if (before) git.apps[one.app] = { ...before, replicas: one.replicas };
+      break;
+    }
+    case 'crash':
+      // what is not told cannot be counted
+      for (const live of fleet.machines.get(one.host)?.live.values() ?? []) live.ready = false;
+      fleet.report(one.host);
+      break;
+    default:
+      fleet[one.type](one.host);
+  }
+}
+
+/** The hosts on which all that is less critical could make room for one more of an App, whatever else is away. */
+function makingRoom(fleet: Fleet, git: Git, name: string): readonly string[] {
+  const { level = 3, spread = {} } = git.apps[name] ?? {};
+  const left = git.budget ? mostAway(git.budget, wantedOf(git)) - awayOf(fleet, git) : Infinity;
+  return HOSTS.filter((host) => {
+    const there = [...fleet.book.placements.values()].filter((one) => one.host === host);
+    if (there.filter((one) => one.app === name).length >= (spread.host ?? Infinity)) return false;
+    const free = CORES - there.reduce((sum, { demand }) => sum + demand.cpu, 0);
+    const lower = there.filter((one) => levelOf(git, one.replica) > level);
+    const alone = lower.filter((one) => awayOf(fleet, git, one.app) < (git.apps[one.app]?.maxUnavailable ?? 0));
+    const one = alone.some(({ demand }) => free + demand.cpu >= cpuOf(git, name));
+    // all of them at once, where each App lets so many go
+    const mine = (other: string): number => lower.filter((each) => each.app === other).length;
+    const slack = (other: string): number => (git.apps[other]?.maxUnavailable ?? 0) - awayOf(fleet, git, other);
+    const all = lower.filter(({ app: other }) => mine(other) <= slack(other));
+    const together = free + all.reduce((sum, { demand }) => sum + demand.cpu, 0) >= cpuOf(git, name);
+    return (one && left >= 1) || (together && left >= all.length);
+  });
+}
+
+describe('preemption', () => {
+  it('takes from the strictly less critical only, within budgets, starts nobody too early, whoever is slow or killed; then it ends', () => {
+    let seen = 0;
+    fc.assert(
+      fc.property(apps, budget, fc.array(event, { maxLength: 150, size: 'max' }), (of, most, events) => {
+        const fleet = createFleet(HOSTS);
+        const git: Git = { apps: { ...of }, budget: most };
+        // the least critical come first, so that there is something to take
+        const least = Object.entries(of).filter(([, { level }]) => level > 1);
+        fleet.settle(catalogOf(sketchOf({ ...git, apps: Object.fromEntries(least) })));
+        for (const one of events) {
+          happen(fleet, git, one);
+          safe(fleet, git);
+          if ([...fleet.book.placements.values()].some(({ yields }) => yields !== undefined)) seen += 1;
+        }
+        let result = fleet.settle(catalogOf(sketchOf(git)));
+        for (let more = 0; more < 3; more += 1) result = fleet.settle(catalogOf(sketchOf(git)));
+        safe(fleet, git);
+        assert.deepEqual(result.proposals, [], 'at rest');
+        for (const { replica, yields } of fleet.book.placements.values()) assert.equal(yields, undefined, replica);
+        for (const { replica, app: name } of result.unplaceable)
+          assert.deepEqual(makingRoom(fleet, git, name), [], `${replica} could get room`);
+      }),
+      { numRuns: 60 },
+    );
+    assert.ok(seen > 100, `it was under way after ${String(seen)} events only`);
+  });
+});
