@@ -60,13 +60,6 @@ const resize = (replica: string, cpu: number): Proposal => ({
 });
 const release = (replica: string, quarantineUntil = 5_000): Proposal => ({ op: 'release', replica, quarantineUntil });
 
-const give = (replica: string, to?: string, epoch = 1): Proposal => ({
-  op: 'yield',
-  replica,
-  epoch,
-  ...(to === undefined ? {} : { to }),
-});
-
 /** Decides and takes over; answers with one word a proposal. */
 function commit(book: Book, proposals: readonly Proposal[], now = NOW): readonly string[] {
   const { verdicts, deltas } = decide(book, { id: 'r', now, proposals });
@@ -91,37 +84,6 @@ interface Case {
 }
 
 const cases: readonly Case[] = [
-  {
-    name: 'giving a place away, to one at a time, and only that of which one knows',
-    proposals: [
-      give('a-0', 'db-0'),
-      host('h1'),
-      host('h2'),
-      place('a-0', 'h1'),
-      give('a-0', 'db-0', 2),
-      give('a-0', 'db-0'),
-      give('a-0', 'db-0'),
-      give('a-0', 'db-1'),
-      give('a-0'),
-      give('a-0'),
-      give('a-0', 'db-1'),
-      move('a-0', 'h2'),
-      give('a-0', undefined, 2),
-    ],
-    answers: ['not-placed', 'ok', 'ok', 'ok', 'placed-elsewhere', 'ok', 'ok', 'yields', 'ok', 'ok', 'ok', 'ok', 'ok'],
-  },
-  {
-    name: 'a place that is given away before it is free',
-    proposals: [
-      host('h1', { allocatable: { cpu: 700, memory: 700, pids: 100 } }),
-      place('a-0', 'h1'),
-      give('a-0', 'b-1'),
-      place('b-1', 'h1'),
-      release('a-0'),
-      place('b-1', 'h1'),
-    ],
-    answers: ['ok', 'ok', 'ok', 'capacity', 'ok', 'ok'],
-  },
   { name: 'places what fits', proposals: [host('h1'), place('a-0', 'h1')], answers: ['ok', 'ok'] },
   { name: 'an unknown host', proposals: [place('a-0', 'h1')], answers: ['no-host'] },
   {
