@@ -2,9 +2,9 @@ import type { Capacity, Growth, NetworkCapacity, ZoneCapacity } from '../reconci
 import type { FilterName } from '../reconciler/place/filters.ts';
 import type { Loss } from '../reconciler/place/losses.ts';
 import type { ScaleAnswer } from '../reconciler/place/scale.ts';
-import { amountOf, coresName, DIMENSIONS, nodeIn, told } from '../reconciler/model/demand.ts';
-import type { Demand, Dimension } from '../reconciler/model/demand.ts';
-import { formatCpu } from '../reconciler/model/units.ts';
+import { amountOf, DIMENSIONS, told } from '../reconciler/model/demand.ts';
+import type { Demand } from '../reconciler/model/demand.ts';
+import { dimensionName, shortAmount } from '../reconciler/model/amounts.ts';
 import { counted } from '../reconciler/model/words.ts';
 import type { Io } from './io.ts';
 import { table, tint } from './table.ts';
@@ -16,37 +16,17 @@ export interface CapacityFound extends Capacity {
   readonly scale: readonly ScaleAnswer[];
 }
 
-const NAMES: Readonly<Partial<Record<Dimension, string>>> = {
-  cpu: 'CPU',
-  memory: 'memory',
-  pids: 'processes',
-  disk: 'disk',
-  spindles: 'spindles',
-};
-const nameOf = (key: Dimension): string => NAMES[key] ?? coresName(key) ?? key;
-
-const UNITS = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi'];
-
-/** With a decimal at most. What is there is rounded down, what is missing up. */
-function amount(key: Dimension, value: number, round: (value: number) => number = Math.floor): string {
-  const short = (number: number): string => String(round(number * 10) / 10);
-  if (key === 'pids' || nodeIn(key) !== undefined) return String(value);
-  if (key === 'cpu' || key === 'spindles') return value < 10_000 ? formatCpu(value) : short(value / 1000);
-  const power = Math.min(UNITS.length - 1, Math.floor(Math.log2(Math.max(1, value)) / 10));
-  return `${short(value / 2 ** (10 * power))}${UNITS[power] ?? ''}`;
-}
-
 function zoneRows(zone: ZoneCapacity): readonly (readonly string[])[] {
   const { largest, hosts, closed } = zone;
   const count = `${String(hosts)}${closed === 0 ? '' : ` (${String(closed)} closed)`}`;
   return told(zone.allocatable).map((key, at) => [
     at === 0 ? zone.zone : '',
     at === 0 ? count : '',
-    nameOf(key),
-    amount(key, amountOf(zone.allocatable, key)),
-    amount(key, amountOf(zone.used, key)),
-    amount(key, amountOf(zone.free, key)),
-    largest ? `${amount(key, amountOf(largest, key))}${at === 0 ? ` (${largest.host})` : ''}` : '-',
+    dimensionName(key),
+    shortAmount(key, amountOf(zone.allocatable, key)),
+    shortAmount(key, amountOf(zone.used, key)),
+    shortAmount(key, amountOf(zone.free, key)),
+    largest ? `${shortAmount(key, amountOf(largest, key))}${at === 0 ? ` (${largest.host})` : ''}` : '-',
   ]);
 }
 
@@ -76,7 +56,7 @@ function lossRow(zone: string, loss: Loss): readonly string[] {
 function networkRow({ network, total, owned, resting, left, leased, ...at }: NetworkCapacity): readonly string[] {
   const part = leased === undefined ? '' : ` (${String(leased)} in blocks of Zones)`;
   const room = (of: Demand | undefined): string =>
-    of ? `${amount('cpu', of.cpu)}, ${amount('memory', of.memory)}` : '-';
+    of ? `${shortAmount('cpu', of.cpu)}, ${shortAmount('memory', of.memory)}` : '-';
   const largest = at.largest ? `${room(at.largest)} (${at.largest.host})` : '-';
   return [
     network,
@@ -91,7 +71,7 @@ function networkRow({ network, total, owned, resting, left, leased, ...at }: Net
 function missingText({ missing }: ScaleAnswer): string {
   const room = DIMENSIONS.flatMap((key) => {
     const lacks = missing[key];
-    return lacks === undefined ? [] : [`${amount(key, lacks, Math.ceil)} ${nameOf(key)}`];
+    return lacks === undefined ? [] : [`${shortAmount(key, lacks, Math.ceil)} ${dimensionName(key)}`];
   });
   const addresses =
     missing.addresses === undefined

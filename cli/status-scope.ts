@@ -1,3 +1,4 @@
+import { shortAmount } from '../reconciler/model/amounts.ts';
 import { suggestion } from '../reconciler/compile/suggest.ts';
 import { narrowed } from '../reconciler/loop/part.ts';
 import type { HostStatus, Status } from '../reconciler/loop/status.ts';
@@ -6,7 +7,6 @@ import type { Demand, Dimension } from '../reconciler/model/demand.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import { kindOf, nameOf } from '../reconciler/model/ref.ts';
 import { appOf } from '../reconciler/model/replica.ts';
-import { formatBytes, formatCpu } from '../reconciler/model/units.ts';
 import { counted } from '../reconciler/model/words.ts';
 
 /** By what the hosts of a status can be grouped, from the largest to the smallest. */
@@ -67,14 +67,6 @@ export function sumOf(hosts: readonly HostStatus[], of: 'used' | 'allocatable'):
   return hosts.reduce((sum, host) => plus(sum, host[of]), NOTHING);
 }
 
-const TEXT: Readonly<Partial<Record<Dimension, (value: number) => string>>> = {
-  cpu: formatCpu,
-  memory: formatBytes,
-  pids: String,
-  disk: formatBytes,
-  spindles: formatCpu,
-};
-
 /** What the hosts are, and how much of them is given out. */
 function hostLines(hosts: readonly HostStatus[]): readonly string[] {
   const [used, all] = [sumOf(hosts, 'used'), sumOf(hosts, 'allocatable')];
@@ -87,8 +79,10 @@ function hostLines(hosts: readonly HostStatus[]): readonly string[] {
     ? `host ${only.host} in zone ${only.zone}, rack ${only.rack}, switch ${only.switch}, ${only.lost ? 'lost' : only.state}`
     : `${counted(hosts.length, 'host')}${count(({ lost }) => lost === true, 'lost')}${count(({ state, lost }) => state === 'closed' && lost !== true, 'closed')}`;
   const share = (key: Dimension): string => {
-    const say = TEXT[key] ?? String;
-    return `${coresName(key) ?? key} ${say(amountOf(used, key))} of ${say(amountOf(all, key))}`;
+    const of = (demand: Demand): string => shortAmount(key, amountOf(demand, key));
+    return `${coresName(key) ?? key} ${of(used)} of ${of(all)}`;
   };
-  return [`${who}; reserved: ${told(all).map(share).join(', ')}`];
+  // that nobody has cores of his own is no news
+  const some = told(all).filter((key) => coresName(key) === undefined || amountOf(used, key) > 0);
+  return [`${who}; reserved: ${some.map(share).join(', ')}`];
 }

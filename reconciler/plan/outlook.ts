@@ -1,5 +1,6 @@
+import { dimensionName, shortAmount } from '../model/amounts.ts';
 import type { Demand, Dimension } from '../model/demand.ts';
-import { amountOf, coresName, nodeIn, told } from '../model/demand.ts';
+import { amountOf, told } from '../model/demand.ts';
 import type { NetworkOutlook, Outlook, SpreadLoss, ZoneOutlook } from '../model/outlook.ts';
 
 /** Of each kind so many are named, the rest is counted. */
@@ -10,30 +11,13 @@ function named<T>(all: readonly T[], most: number, line: (one: T) => string): re
   return [...all.slice(0, most).map(line), ...(rest > 0 ? [`      … and ${String(rest)} more of these`] : [])];
 }
 
-const NAMES: Readonly<Partial<Record<Dimension, string>>> = {
-  cpu: 'CPU',
-  memory: 'memory',
-  pids: 'processes',
-  disk: 'disk',
-  spindles: 'spindles',
-};
-const UNITS = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi'];
-
-/** An amount with a decimal or two, rounded down: what is left is there. */
-function amount(key: Dimension, value: number): string {
-  if (key === 'pids' || nodeIn(key) !== undefined) return String(value);
-  if (key === 'cpu' || key === 'spindles') return String(Math.floor(value / 10) / 100);
-  const power = Math.min(UNITS.length - 1, Math.floor(Math.log2(Math.max(1, value)) / 10));
-  return `${String(Math.floor((10 * value) / 2 ** (10 * power)) / 10)}${UNITS[power] ?? ''}`;
-}
-
-/** `CPU 0.5 -> 1 of 24, 23 left` */
+/** `CPU 500m -> 1 of 24, 23 left` */
 function amounts({ allocatable, used, left }: ZoneOutlook): readonly string[] {
-  const of = (key: Dimension, demand: Demand): string => amount(key, amountOf(demand, key));
+  const of = (key: Dimension, demand: Demand): string => shortAmount(key, amountOf(demand, key));
   return told(allocatable)
     .filter((key) => amountOf(used.before, key) !== amountOf(used.after, key))
     .map((key) => {
-      const step = `${NAMES[key] ?? coresName(key) ?? key} ${of(key, used.before)} -> ${of(key, used.after)}`;
+      const step = `${dimensionName(key)} ${of(key, used.before)} -> ${of(key, used.after)}`;
       return `${step} of ${of(key, allocatable)}, ${of(key, left)} left`;
     });
 }

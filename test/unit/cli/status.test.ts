@@ -82,7 +82,7 @@ describe('a status of 6,000 hosts', () => {
 
   it('tells the largest parts, those with trouble first, and what is not well in them', () => {
     const shown = text(fleet);
-    assert.match(shown, /\n6000 hosts, 1 lost; reserved: cpu 15000 of 60000, memory 3000Gi of 6000Gi, /);
+    assert.match(shown, /\n6000 hosts, 1 lost; reserved: cpu 15000 of 60000, memory 2.9Ti of 5.8Ti, /);
     const rows = shown.split('\n').filter((line) => /^z\d /.test(line));
     assert.deepEqual(
       rows.map((line) => line.split(/ +/).join(' ')),
