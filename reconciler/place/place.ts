@@ -3,7 +3,7 @@ import { amountOf, DIMENSIONS } from '../model/demand.ts';
 import type { Draining, Preemption } from '../model/notice.ts';
 import { appOf } from '../model/replica.ts';
 import type { Placement } from '../model/replica.ts';
-import type { Proposal } from '../model/reservations.ts';
+import type { PlaceProposal, Proposal } from '../model/reservations.ts';
 import { gangOf, settleGang } from './gang.ts';
 import { forgetProposals } from './hosts.ts';
 import type { Ground } from './ground.ts';
@@ -138,10 +138,7 @@ export function* turnsOf(run: Run): Generator<Turn, readonly Unplaceable[]> {
 
 /** Lets a run come to rest; gives what found no room. */
 export function finishRun(run: Run): readonly Unplaceable[] {
-  const turns = turnsOf(run);
-  let turn = turns.next();
-  while (turn.done !== true) turn = turns.next();
-  return turn.value;
+  return ended(turnsOf(run));
 }
 
 /** Whether a host is to be looked for, or more room on one. */
@@ -167,6 +164,26 @@ function wishAgain({ book }: Run, { op, placement }: Proposal & { readonly op: '
   return from && { replica, from, moves: 'free' }; // its turn was taken before
 }
 
+/** Comes to the end of what takes turns. */
+function ended<T>(turns: Generator<unknown, T>): T {
+  let turn = turns.next();
+  while (turn.done !== true) turn = turns.next();
+  return turn.value;
+}
+
+/** A gang whose places were refused looks for others: all of it that has none, or nothing. */
+function gangAgain(run: Run, places: readonly PlaceProposal[]): readonly Unplaceable[] {
+  const wishes = new Map<string, Wish[]>();
+  for (const { placement } of places) {
+    const mine = wishes.get(placement.app) ?? [];
+    wishes.set(placement.app, mine);
+    if (!run.book.placements.has(placement.replica)) mine.push({ replica: placement.replica });
+  }
+  const members = [...wishes.keys()].flatMap((name) => run.input.catalog.apps.get(name) ?? []);
+  const settled = ended(settleGang(run, members, (app) => wishes.get(app) ?? []));
+  return [...settled.values()].flatMap(({ failed }) => failed);
+}
+
 /**
  * Proposes anew, on the ground as it stands after `absorb` and `takeBack`, for the replicas of which a proposal was refused; gives
  * what finds no room now. What else was refused is for the next run.
@@ -174,14 +191,12 @@ function wishAgain({ book }: Run, { op, placement }: Proposal & { readonly op: '
 export function proposeAgain(run: Run, refused: readonly Proposal[]): readonly Unplaceable[] {
   const unplaceable: Unplaceable[] = [];
   for (const proposal of refused) {
+    if (proposal.op === 'gang') unplaceable.push(...gangAgain(run, proposal.places));
     if (proposal.op !== 'place' && proposal.op !== 'move') continue;
     const app = run.input.catalog.apps.get(proposal.placement.app);
     const wish = wishAgain(run, proposal);
     if (!app || !wish) continue;
-    const turns = settleApp(run, app, [wish]);
-    let turn = turns.next();
-    while (turn.done !== true) turn = turns.next();
-    unplaceable.push(...turn.value.failed);
+    unplaceable.push(...ended(settleApp(run, app, [wish])).failed);
   }
   return unplaceable;
 }
@@ -226,8 +241,5 @@ export function* placing(input: PlaceInput, ground?: Ground): Generator<Proposal
 
 /** The same at once. */
 export function place(input: PlaceInput, ground?: Ground): PlaceResult {
-  const proposals = placing(input, ground);
-  let next = proposals.next();
-  while (next.done !== true) next = proposals.next();
-  return next.value;
+  return ended(placing(input, ground));
 }

@@ -49,35 +49,36 @@ describe('many proposals', () => {
 });
 
 describe('schedulers side by side', () => {
-  it('refuse each other, propose again at once, and all have a place in the end', async () => {
-    const book = createBook();
-    const log: { cursor: number; deltas: readonly Delta[] }[] = [];
-    const reservations = {
-      commit: async (request: CommitRequest): Promise<CommitReply> => {
-        await Promise.resolve();
-        const { verdicts, deltas } = decide(book, request);
-        book.apply(deltas);
-        if (deltas.length > 0) log.push({ cursor: log.length + 1, deltas });
-        return { verdicts, cursor: log.length };
-      },
-      since: (cursor: number) => Promise.resolve(log.slice(cursor)),
-    };
-    const reports = ['h1', 'h2', 'h3'].map((host) => reportOf(host, { cpu: 4000 }));
-    const refused: string[] = [];
-    const schedule = (app: string): ReturnType<typeof commitTurns> => {
-      const apps = { [app]: { replicas: 90, resources: resources(10) } };
-      const catalog = catalogOf({ hosts: hostsOf(3), apps, heldOwners: ['*'] });
-      const own = createBook(book);
-      const hosts = hostViews(catalog, reports, own);
-      const input = { catalog, snapshot: own, hosts, reports, assignments: [], now: 0 };
-      const refuse = (_: Proposal, reason: string): void => void refused.push(reason);
-      return commitTurns(reservations, startRun(input, groundOver(input, own)), { id: app, cursor: 0, refuse });
-    };
-    const told = await Promise.all([schedule('a'), schedule('b')]);
-    const accepted = told.reduce((sum, one) => sum + one.accepted, 0);
-    assert.ok(refused.includes('address-owned'), 'both begin with the same addresses');
-    assert.equal(told.reduce((sum, one) => sum + one.proposed, 0) - accepted, refused.length);
-    assert.equal(book.placements.size, 180, 'all have a place');
-    assert.equal(new Set([...book.placements.values()].map(({ address }) => address)).size, 180);
-  });
+  for (const gang of [false, true])
+    it(`refuse each other, propose again at once, and all have a place in the end${gang ? ', as gangs' : ''}`, async () => {
+      const book = createBook();
+      const log: { cursor: number; deltas: readonly Delta[] }[] = [];
+      const reservations = {
+        commit: async (request: CommitRequest): Promise<CommitReply> => {
+          await Promise.resolve();
+          const { verdicts, deltas } = decide(book, request);
+          book.apply(deltas);
+          if (deltas.length > 0) log.push({ cursor: log.length + 1, deltas });
+          return { verdicts, cursor: log.length };
+        },
+        since: (cursor: number) => Promise.resolve(log.slice(cursor)),
+      };
+      const reports = ['h1', 'h2', 'h3'].map((host) => reportOf(host, { cpu: 4000 }));
+      const refused: string[] = [];
+      const schedule = (app: string): ReturnType<typeof commitTurns> => {
+        const apps = { [app]: { replicas: 90, resources: resources(10), ...(gang ? { gang: app } : {}) } };
+        const catalog = catalogOf({ hosts: hostsOf(3), apps, heldOwners: ['*'] });
+        const own = createBook(book);
+        const hosts = hostViews(catalog, reports, own);
+        const input = { catalog, snapshot: own, hosts, reports, assignments: [], now: 0 };
+        const refuse = (_: Proposal, reason: string): void => void refused.push(reason);
+        return commitTurns(reservations, startRun(input, groundOver(input, own)), { id: app, cursor: 0, refuse });
+      };
+      const told = await Promise.all([schedule('a'), schedule('b')]);
+      const accepted = told.reduce((sum, one) => sum + one.accepted, 0);
+      assert.ok(refused.includes(gang ? 'gang' : 'address-owned'), 'both begin with the same addresses');
+      assert.equal(told.reduce((sum, one) => sum + one.proposed, 0) - accepted, refused.length);
+      assert.equal(book.placements.size, 180, 'all have a place');
+      assert.equal(new Set([...book.placements.values()].map(({ address }) => address)).size, 180);
+    });
 });
