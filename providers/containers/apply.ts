@@ -18,7 +18,7 @@ import type { DockerClient } from './client.ts';
 import type { Believing } from './deaths.ts';
 import type { Spec } from './diff.ts';
 import { updateCpuset } from './limits.ts';
-import { end, holderOf, make, parseStop, slots, start } from './life.ts';
+import { end, holderOf, isNotPaused, make, parseStop, slots, start } from './life.ts';
 import type { Namespaces } from './namespaces.ts';
 import type { Observer } from './observe.ts';
 import { importPause } from './pause.ts';
@@ -197,7 +197,7 @@ async function unpause(client: DockerClient, id: string, ref: Ref, ctx: Context)
     await client.containers.act(id, 'unpause', {}, ctx.signal);
   } catch (error) {
     if (statusOf(error) === 404) throw new PlumbError('CONFLICT', `${ref} is gone`, { id }, error);
-    if (statusOf(error) !== 409) throw error; // 409: it is not paused any more
+    if (!isNotPaused(error)) throw error;
     await start(client, id, ref, ctx.signal);
   }
 }

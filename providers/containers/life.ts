@@ -26,6 +26,11 @@ export interface Made {
 const START_DEADLINE = 120_000;
 const STOP_MARGIN = 30_000;
 
+/** Whether Docker refused to unpause what is not paused (any more): 409, or 500 with these words (20.10). */
+export function isNotPaused(error: unknown): boolean {
+  return statusOf(error) === 409 || (error instanceof PlumbError && /is not paused/.test(error.message));
+}
+
 /** At most so many at a time: dockerd starts no more in a second with more (measured: 2.9 a second at 1, 5.6 at 4, 5.1 at 8, 4.7 at 16). */
 export function slots(limit: number): <T>(work: () => Promise<T>) => Promise<T> {
   let free = limit;
@@ -100,7 +105,8 @@ export async function start(client: DockerClient, id: string, ref: Ref, signal: 
     await client.containers.act(id, 'start', { deadline: START_DEADLINE }, signal);
   } catch (error) {
     if (!(error instanceof PlumbError) || statusOf(error) === undefined) throw error;
-    const gone = statusOf(error) === 404 || /cannot join network|No such container/i.test(error.message);
+    const gone =
+      statusOf(error) === 404 || /cannot join network|No such container|marked for removal/i.test(error.message);
     // a missing program is a 404 as well
     if (gone && !/exec|runc|OCI/.test(error.message))
       throw new PlumbError('CONFLICT', `${ref} cannot start: ${error.message}`, { ref, id }, error);
@@ -138,8 +144,8 @@ export async function end(
       else await signalAndWait(client, id, stop, signal);
     }
   } catch (error) {
-    // 409: it is not paused, or not running, any more
-    if (statusOf(error) !== 404 && statusOf(error) !== 409) throw error;
+    // it is not paused, or not running, any more
+    if (statusOf(error) !== 404 && !isNotPaused(error)) throw error;
   }
   return client.containers.remove(id, signal);
 }

@@ -18,6 +18,7 @@ function rig(): {
   readonly look: () => Promise<string>;
   readonly say: (action: string) => void;
   readonly start: () => Promise<unknown>;
+  readonly unpause: () => Promise<unknown>;
   readonly death: () => unknown;
   now: number;
 } {
@@ -35,6 +36,7 @@ function rig(): {
     },
     death: () => heard.deathOf('c1'),
     start: () => heard.client.containers.act('c1', 'start', {}, signal),
+    unpause: () => heard.client.containers.act('c1', 'unpause', {}, signal),
   };
   const heard = believing(client, () => self.now);
   return self;
@@ -64,6 +66,23 @@ describe('believing a death before the list shows it', () => {
     theirs.say('die');
     theirs.say('start');
     assert.match(await theirs.look(), /^running/);
+  });
+  it('shows what was heard to be paused as paused, until it goes on', async () => {
+    const ours = rig();
+    ours.say('pause');
+    assert.equal(await ours.look(), 'paused Up 3 minutes (Paused)');
+    await ours.unpause();
+    assert.match(await ours.look(), /^running/);
+    for (const end of ['unpause', 'destroy']) {
+      const theirs = rig();
+      theirs.say('pause');
+      theirs.say(end);
+      assert.match(await theirs.look(), /^running/);
+    }
+    const late = rig();
+    late.say('pause');
+    late.now = 5000;
+    assert.match(await late.look(), /^running/);
   });
   it('does not believe for ever against the list', async () => {
     const one = rig();
