@@ -11,6 +11,22 @@ export interface Failure {
   readonly next: string;
 }
 
+/** Codes whose messages say themselves what to do. */
+const TOLD: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'USAGE',
+  'TREE_EMPTY',
+  'HOST_NOT_NAMED',
+  'STORE_LOCKED',
+  'NOT_RUNNING',
+  'LAB_FAILED',
+  'MISSING_PROGRAM',
+]);
+
+/** The line for a person about what to do next; empty where the message has said it. */
+export function nextStepOf(code: ErrorCode): string {
+  return TOLD.has(code) ? '' : `  next: ${NEXT_STEPS[code]}\n`;
+}
+
 /** Members of an error's details that say where it is, the narrowest first. */
 const PLACES = ['ref', 'where', 'file', 'path', 'target', 'host', 'store', 'state', 'writer', 'url', 'what'];
 

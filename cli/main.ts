@@ -59,10 +59,10 @@ function verbErrorCode(name: string): number {
 }
 
 async function reportError(error: PlumbError, words: readonly string[], io: Io): Promise<void> {
-  const { failureOf, asksForJson } = await import('./failure.ts');
+  const { failureOf, asksForJson, nextStepOf } = await import('./failure.ts');
   if (asksForJson(words))
     io.err(`${JSON.stringify({ version: 1, error: failureOf(error, `plumb ${words[0] ?? ''}`) })}\n`);
-  else io.err(`plumb: ${error.message} [${error.code}]\n`);
+  else io.err(`plumb: ${error.message} [${error.code}]\n${nextStepOf(error.code)}`);
   if (error.code === 'INTERNAL' && io.env['PLUMB_DEBUG'] !== undefined)
     io.err(`${(error.cause as Error | undefined)?.stack ?? error.stack ?? ''}\n`);
 }

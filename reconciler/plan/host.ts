@@ -68,11 +68,13 @@ export function planHost(input: HostPlanInput): HostPlan {
   return { plan: planOf(input.revision, go, held), repairs, ...(wakeAt === undefined ? {} : { wakeAt }) };
 }
 
-/** Drift of a ref whose spec is not the one it was last converged to is no drift. */
+/** Drift of a ref whose spec is not the one it was last converged to is no drift; and what was there as it is to be, and is gone, is nothing new. */
 function explain(change: Change, { settled, desired }: HostPlanInput): Change {
   const before = settled.get(change.ref);
-  if (change.because !== 'drift' || before === undefined) return change;
-  return before === fingerprint(desired.get(change.ref)?.spec) ? change : { ...change, because: 'spec changed' };
+  if (before === undefined) return change;
+  const same = before === fingerprint(desired.get(change.ref)?.spec);
+  if (change.because === 'drift' && !same) return { ...change, because: 'spec changed' };
+  return change.because === 'new' && change.verb === 'create' && same ? { ...change, because: 'recovery' } : change;
 }
 
 function remake(

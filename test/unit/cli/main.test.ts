@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { describe, it } from 'node:test';
-import { failureOf } from '../../../cli/failure.ts';
+import { failureOf, nextStepOf } from '../../../cli/failure.ts';
 import { main } from '../../../cli/main.ts';
 import { NEXT_STEPS } from '../../../cli/next-steps.ts';
-import { PlumbError } from '../../../reconciler/model/errors.ts';
+import { PlumbError, type ErrorCode } from '../../../reconciler/model/errors.ts';
 import { speak, type Spoken } from '../../support/verb.ts';
 
 const say = (...argv: readonly string[]): Promise<Spoken> => speak(main, tmpdir(), ...argv);
@@ -43,6 +43,13 @@ describe('the command line', () => {
     assert.match((await say('plam', '-o', 'json')).err, /"message":"no verb plam; did you mean plan\?/);
   });
 
+  it('tells a person the next step as well, where the message does not', async () => {
+    const { code, err } = await say('plan', '--repo', '/nonexistent');
+    assert.equal(code, 1);
+    assert.match(err, /^plumb: .*\/nonexistent.* \[SOURCE_UNREACHABLE\]\n {2}next: Try `git ls-remote ADDRESS`.*\n$/);
+    for (const each of Object.keys(NEXT_STEPS)) assert.match(nextStepOf(each as ErrorCode), /^(?: {2}next: .+\n)?$/);
+  });
+
   it('says where an error is, as narrowly as it is known', () => {
     const error = new PlumbError('STORE_UNAVAILABLE', 'x', { store: 'redis://a', ref: 'port/web-0' });
     assert.equal(failureOf(error, 'plumb status').place, 'port/web-0');
@@ -63,7 +70,7 @@ describe('the command line', () => {
     assert.equal(code, 1);
     assert.match(
       err,
-      /^redis:\/\/:\*\*\*@127\.0\.0\.1:1 does not answer yet; asking for 5 s\nplumb: .*\[STORE_UNAVAILABLE\]\n$/,
+      /^redis:\/\/:\*\*\*@127\.0\.0\.1:1 does not answer yet; asking for 5 s\nplumb: .*\[STORE_UNAVAILABLE\]\n {2}next: .*\n$/,
     );
     assert.ok(performance.now() - since < 11_000);
   });
