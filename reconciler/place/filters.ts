@@ -36,9 +36,13 @@ export interface Tally {
   list(): readonly Removal[];
 }
 
+const filters = new Map(
+  DIMENSIONS.map((dimension) => [dimension, nodeIn(dimension) === undefined ? (dimension as FilterName) : 'cores']),
+);
+
 /** The filter that a dimension makes: the cores of all NUMA nodes make one. */
 export function filterOf(dimension: Dimension): FilterName {
-  return nodeIn(dimension) === undefined ? (dimension as FilterName) : 'cores';
+  return filters.get(dimension) ?? 'cores';
 }
 
 const ORDER: readonly FilterName[] = [

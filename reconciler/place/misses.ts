@@ -53,10 +53,10 @@ interface Miss {
   readonly lack: number;
 }
 
-function missOf(table: HostTable, group: Group, row: number): Miss {
+function missOf(table: HostTable, group: Group, limited: readonly SpreadLevel[], row: number): Miss {
   const lack = shortfall(table, group, row);
   let causes = lack > 0 ? 1 : 0;
-  for (const level of SPREAD_LEVELS) if (isReached(table, group, level, row)) causes += 1;
+  for (const level of limited) if (isReached(table, group, level, row)) causes += 1;
   return { row, barred: (group.around?.barredBy[row] ?? 0) !== 0, causes, lack };
 }
 
@@ -129,9 +129,10 @@ export function nearestMiss(
   { name, spec }: Resource<AppSpec>,
   candidates: Candidates,
 ): string | undefined {
+  const limited = SPREAD_LEVELS.filter((level) => group.limits[level] < Infinity);
   let nearest: Miss | undefined;
   for (const row of group.rows) {
-    const miss = missOf(table, group, row);
+    const miss = missOf(table, group, limited, row);
     if (!nearest || compare(miss, nearest) < 0) nearest = miss;
   }
   const texts = [nearest && textOf(table, group, name, nearest), nearlyText(catalog, table, group, spec, candidates)];
