@@ -32,8 +32,22 @@ local PLACE = {}
 for index, resource in ipairs(RESOURCES) do PLACE[resource] = index end
 local LEVELS = { 'switch', 'rack', 'host' }
 
--- all digits of a double, so that it comes back as the same number
-local function number(value) return string.format('%.17g', value) end
+-- all digits of a double, so that it comes back as the same number; those of a whole one are written much sooner
+local function number(value)
+  if value % 1 == 0 and value < 1e15 and value > -1e15 then return string.format('%d', value) end
+  return string.format('%.17g', value)
+end
+
+-- names as JSON, of which the same few come again and again
+local quotes = {}
+local function quoted(name)
+  local text = quotes[name]
+  if not text then
+    text = cjson.encode(name)
+    quotes[name] = text
+  end
+  return text
+end
 
 -- how to take back what is set; nil while nobody would
 local undo
@@ -122,7 +136,7 @@ local function residentsOf(host) return '{' .. string.sub(loadOf(host).apps, 2) 
 
 -- the count of an App, the words in front of it, and where both stand; a quote inside a name is escaped, so no other name fits
 local function findApp(apps, app)
-  local key = ',' .. cjson.encode(app) .. ':'
+  local key = ',' .. quoted(app) .. ':'
   local from, to = string.find(apps, key, 1, true)
   if not from then return 0, key, #apps + 1, #apps end
   local digits = string.match(apps, '^%d+', to + 1)
@@ -134,19 +148,24 @@ local function countOf(app, level, domain)
   return tonumber(counts.get(level .. '/' .. app .. '/' .. domain) or 0)
 end
 
+local function addCount(key, step)
+  local left = tonumber(counts.get(key) or 0) + step
+  counts.set(key, left ~= 0 and number(left))
+end
+
 local function addDomains(record, app, step)
   if not record then return end
-  for _, level in ipairs({ 'switch', 'rack' }) do
-    local left = countOf(app, level, record[level]) + step
-    counts.set(level .. '/' .. app .. '/' .. record[level], left ~= 0 and number(left))
-  end
+  addCount('switch/' .. app .. '/' .. record.switch, step)
+  addCount('rack/' .. app .. '/' .. record.rack, step)
 end
 
 -- sums at the end that are zero are left out, as a script that does not know them does
 local function loadText(load)
   local last = #RESOURCES
   while last > 3 and load[last] == 0 do last = last - 1 end
-  return string.format(string.rep('%.17g ', last), unpack(load, 1, last)) .. load.apps
+  local text = ''
+  for index = 1, last do text = text .. number(load[index]) .. ' ' end
+  return text .. load.apps
 end
 
 local function addPlacement(placement, sign)
@@ -182,12 +201,12 @@ local function setPlacement(replica, json)
   if old then addPlacement(old, -1) end
   if json then addPlacement(decoded(json), 1) end
   placements.set(replica, json)
-  deltas[#deltas + 1] = '{"type":"placement","replica":' .. cjson.encode(replica) .. (json and ',"placement":' .. json or '') .. '}'
+  deltas[#deltas + 1] = '{"type":"placement","replica":' .. quoted(replica) .. (json and ',"placement":' .. json or '') .. '}'
 end
 
 local function setAddress(key, json)
   addresses.set(key, json)
-  deltas[#deltas + 1] = '{"type":"address","key":' .. cjson.encode(key) .. (json and ',"record":' .. json or '') .. '}'
+  deltas[#deltas + 1] = '{"type":"address","key":' .. quoted(key) .. (json and ',"record":' .. json or '') .. '}'
 end
 
 local ACCEPTED = '1'
@@ -262,7 +281,9 @@ local function hostConflict(placement, epoch, old)
   return overflow(record, old and old.host == placement.host and old.demand or NOTHING, placement.demand)
 end
 
+local NO_LIMITS = '{}'
 local function spreadConflict(placement, limits, old)
+  if limits == NO_LIMITS then return nil end
   local record, left, spread = hostOf(placement.host), old and hostOf(old.host), decoded(limits)
   for _, level in ipairs(LEVELS) do
     local limit = spread[level]
@@ -278,6 +299,7 @@ end
 
 -- the conflict when other Apps must, or must not, be where a replica goes
 local function neighbourConflict(placement, limits)
+  if limits == NO_LIMITS then return nil end
   local record, beside = hostOf(placement.host), decoded(limits)
   local function told(reason, one)
     return conflict(reason, '{"app":' .. cjson.encode(one.app) .. ',"within":"' .. one.within .. '"}')
@@ -303,7 +325,7 @@ decide['place'] = function(json, epoch, limits, block)
     or neighbourConflict(placement, limits)
   if refused then return refused end
   setPlacement(replica, json)
-  setAddress(key, '{"replica":' .. cjson.encode(replica) .. '}')
+  setAddress(key, '{"replica":' .. quoted(replica) .. '}')
   if range and (lease and lease.zone) ~= placement.zone then
     setAddress(range, '{"zone":' .. cjson.encode(placement.zone) .. '}')
   end
