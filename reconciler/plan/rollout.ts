@@ -5,7 +5,7 @@ import type { RolloutRecord } from '../model/release.ts';
 import { incarnationOf } from '../model/rollout.ts';
 import type { Standing } from '../model/rollout.ts';
 import type { AssignedReplica } from '../model/replica.ts';
-import { advance, canariesOf, isGood } from './advance.ts';
+import { advance, canariesOf, isGood, isNew } from './advance.ts';
 import type { AdvanceInput, Advanced } from './advance.ts';
 import { tellChange } from './tell.ts';
 import { givesMore } from './forms.ts';
@@ -55,9 +55,27 @@ function gateOf(input: RolloutInput, change: Advanced | undefined, turns: readon
   if (!change) return { change, back: false, open: () => true };
   const back = goesBack(change, spec);
   const canaries = canariesOf(spec, change, turns);
-  const open = (turn: Turn): boolean =>
-    back || (ahead === undefined && change.failed === undefined && (canaries?.includes(turn) ?? true));
+  const mended = mendedNow(input, change, turns, ahead);
+  const inTurn = (turn: Turn): boolean => ahead === undefined && (canaries?.includes(turn) ?? true);
+  const open = (turn: Turn): boolean => back || (change.failed === undefined && (inTurn(turn) || mended(turn)));
   return { change, back, open };
+}
+
+/**
+ * Whether a replica need not wait for its turn: where no more may be taken away and nothing is under way, those whose turn it is wait
+ * for what is known to serve nobody, so that this must not wait for them.
+ */
+function mendedNow(
+  { app, disruption }: RolloutInput,
+  change: Advanced,
+  turns: readonly Turn[],
+  ahead: string | undefined,
+): (turn: Turn) => boolean {
+  const { zone, maxUnavailable } = app.spec;
+  const away = turns.filter(({ health }) => health.away).length;
+  const full = disruption.left(zone) <= 0 || (ahead === undefined && away >= maxUnavailable);
+  const underway = turns.some((turn) => isNew(turn, change.version) && turn.word !== 'serves');
+  return (turn) => full && !underway && turn.home && turn.word === 'fails' && servesNobody(change, turn);
 }
 
 /**
@@ -139,7 +157,7 @@ function leaving(
   const standing = turns.map((turn): Standing => {
     const { id, health } = turn;
     const spent = change !== undefined && !isGood(turn, change.good);
-    const down = health.down || (spent && knownUnready(turn));
+    const down = change ? servesNobody(change, turn) : health.down;
     return { id, away: health.away, down, stale: stale.has(id), spent };
   });
   const { zone, maxUnavailable } = app.spec;
@@ -157,6 +175,11 @@ function proven(courses: readonly Course[], due: readonly Course[], maxUnavailab
 }
 
 const isAs = ({ last }: Turn, aim: AssignedReplica): boolean => last !== undefined && !outdated(last, aim);
+
+/** Making it anew costs nothing more. */
+function servesNobody({ good }: Advanced, turn: Turn): boolean {
+  return turn.health.down || (!isGood(turn, good) && knownUnready(turn));
+}
 
 /** Its host has asked it, as it was last assigned, and it is not ready. */
 function knownUnready({ word, report, last }: Turn): boolean {

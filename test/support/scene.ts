@@ -61,6 +61,8 @@ export interface Scene {
   readonly judgeFrom?: number;
   readonly ahead?: string;
   readonly image?: string;
+  /** Its Zone lets no more be away. */
+  readonly full?: true;
 }
 
 const GOOD = { spec: appSpec({ image: 'old' }), origin: assignedOf(0, 'old').origin, fields: {} };
@@ -101,7 +103,7 @@ export function run(scene: Scene): Rollout {
     network: () => undefined,
     told: () => undefined,
     mayPlug: () => true,
-    disruption: UNLIMITED,
+    disruption: scene.full ? { ...UNLIMITED, left: () => 0 } : UNLIMITED,
     record: scene.record && { ...blank, stage: 'rolling', message: '', ...scene.record },
     revision: 'r1',
     now: scene.now ?? 1000,

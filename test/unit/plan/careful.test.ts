@@ -94,6 +94,21 @@ const cases: readonly Case[] = [
     stage: 'canary',
   },
   {
+    name: 'what serves nobody is made anew at once where it keeps the canaries from going',
+    standing: 'o+ o- o+',
+    how: { canary: { replicas: 1, pause: 500 } },
+    gives: 'ono',
+    stage: 'canary',
+  },
+  {
+    name: 'but not while a canary is on its way',
+    standing: 'n- o- o+',
+    how: { canary: { replicas: 1, pause: 500 } },
+    record: {},
+    gives: 'noo',
+    stage: 'canary',
+  },
+  {
     name: 'a new replica is what the others were',
     standing: 'n+ o+ o+ --',
     how: CANARY,
@@ -287,6 +302,15 @@ const cases: readonly Case[] = [
   },
   // in order
   { name: 'a less critical App goes first', standing: 'o+ o-', ahead: 'batch', gives: 'oo', stage: 'queued' },
+  {
+    name: 'what serves nobody waits for no other App that waits for it',
+    standing: 'o+ o- -- o!',
+    maxUnavailable: 3,
+    ahead: 'batch',
+    full: true,
+    gives: 'onoo',
+    stage: 'queued',
+  },
 ];
 
 describe('rollout of an App with a rollout block', () => {
