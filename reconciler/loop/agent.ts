@@ -62,6 +62,8 @@ export function createAgent(options: AgentOptions): Agent {
   const stopping = new AbortController();
   let fullPass: Promise<void> | undefined;
   let fullBegan = 0;
+  /** The generation that it works for. */
+  let fullFor = 0;
   let lookedAt = 0;
   let latest: Report | undefined;
   let reported = '';
@@ -197,7 +199,7 @@ export function createAgent(options: AgentOptions): Agent {
     let items = due;
     const { assignment } = state;
     if (!assignment || items.length === 0 || stopping.signal.aborted) return;
-    const late = fullPass !== undefined && clock() - fullBegan < STALE;
+    const late = fullPass !== undefined && fullFor === assignment.generation && clock() - fullBegan < STALE;
     const full = items.includes('*') && !late;
     if (items.includes('*') && late) {
       queue.add('*', clock() + ECHO);
@@ -228,13 +230,14 @@ export function createAgent(options: AgentOptions): Agent {
         soonReport();
       });
     passes.add(pass);
-    if (full) [fullPass, fullBegan] = [pass, began];
+    if (full) [fullPass, fullBegan, fullFor] = [pass, began, assignment.generation];
   }
 
   function after({ wakeAt, plan }: PassResult, scope: Scope, generation: number): void {
     if (scope === undefined) {
       state.lastFull = clock();
-      state.fullGeneration = generation;
+      // one for an Assignment before it may end later
+      state.fullGeneration = Math.max(state.fullGeneration, generation);
       queue.add('*', clock() + (state.assignment?.resync ?? 30_000) * (0.9 + 0.2 * options.random()));
     }
     if (wakeAt !== undefined) for (const { change } of plan.held) queue.add(change.ref, wakeAt);

@@ -35,6 +35,8 @@ export function runPass(deps: PassDeps, assignment: Assignment, specs: Specs, sc
   const { state, providers, clock } = deps;
   let askedAfter = state.changes;
   const fresher = (ref: Ref): boolean => state.busy.has(ref) || (state.endedAs.get(ref) ?? 0) > askedAfter;
+  /** Refs that it may conclude anything of: none once the host is told otherwise. */
+  const inScope = (ref: Ref): boolean => state.assignment === assignment && (scope?.has(ref) ?? true) && !fresher(ref);
   const steps: Steps<Scope, Assignment, Specs, Scope, undefined, ReturnType<typeof planHost>, PassResult> = {
     checkout: () => Promise.resolve(assignment),
     compile: () => specs,
@@ -56,7 +58,7 @@ export function runPass(deps: PassDeps, assignment: Assignment, specs: Specs, sc
         desired,
         world: state.world,
         differs: providers,
-        inScope: (ref) => (scope?.has(ref) ?? true) && !fresher(ref),
+        inScope,
         now: clock(),
         keep: assignment.keep,
         underway: (ref) => state.busy.has(ref),
@@ -68,7 +70,7 @@ export function runPass(deps: PassDeps, assignment: Assignment, specs: Specs, sc
       }),
     apply: async ({ plan, wakeAt, repairs }) => {
       deps.repairs.want(repairs, assignment);
-      notePlanned(deps, specs, plan, (ref) => (scope?.has(ref) ?? true) && !fresher(ref));
+      notePlanned(deps, specs, plan, inScope);
       for (const { ref } of plan.waves.flat()) state.busy.set(ref, beginning());
       const outcomes = await applyPlan(plan, {
         providers,
