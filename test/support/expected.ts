@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Status } from '../../reconciler/loop/status.ts';
 import type { Placement } from '../../reconciler/model/replica.ts';
 import { refOf } from '../../reconciler/model/ref.ts';
-import type { Store } from '../../reconciler/model/store.ts';
+import type { Journal } from '../../reconciler/model/store.ts';
 import type { SimulatedHost, SimulatedThing } from './simulated-host.ts';
 import { KNOB, RANGE, VLAN, type AppWish, type Wishes } from './wishes.ts';
 
@@ -41,7 +41,10 @@ export function budget(placed: number): number {
 }
 
 /** Every intent has exactly one outcome, but for those named, every outcome an intent before it; and the chain is sound. */
-export async function assertOutcomes({ journal }: Store, untold: ReadonlySet<string> = new Set()): Promise<void> {
+export async function assertOutcomes(
+  { journal }: { readonly journal: Pick<Journal, 'read' | 'verify'> },
+  untold: ReadonlySet<string> = new Set(),
+): Promise<void> {
   await journal.verify();
   const outcomes = new Map<string, number>();
   for await (const entry of journal.read({ types: ['intent', 'outcome'] })) {

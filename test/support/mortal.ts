@@ -1,9 +1,11 @@
+import { aborted } from '../../reconciler/loop/pause.ts';
 import type { Repository } from '../../reconciler/loop/repository.ts';
 import { PlumbError, type ErrorCode } from '../../reconciler/model/errors.ts';
 import type { EntryDraft } from '../../reconciler/model/journal.ts';
 import type { Context, Provider } from '../../reconciler/model/provider.ts';
 import { kindOf, type Ref } from '../../reconciler/model/ref.ts';
 import type { Store } from '../../reconciler/model/store.ts';
+import type { Bell } from '../../reconciler/store/bell.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 /** How a change goes wrong. `lost`: it is made, and its answer never comes. */
@@ -17,6 +19,8 @@ export interface Trouble {
   readonly mishaps: Map<string, Mishap[]>;
   /** Until when the disk is full under the journal or the rest of the store. */
   readonly full: Map<'journal' | 'store', number>;
+  /** When it rings, what hangs goes on. */
+  readonly freed?: Bell;
 }
 
 /** Nothing goes wrong. */
@@ -37,8 +41,48 @@ export interface Mortal {
   readonly untold: ReadonlySet<string>;
 }
 
+/** The life of a process: it can end at any call or answer. */
+export interface Life {
+  /** Whose timers go with it; undefined: all. */
+  readonly process: object | undefined;
+  readonly dead: () => boolean;
+  readonly died: AbortSignal;
+  readonly die: () => void;
+  /** It ends at the call or answer of that number from now. */
+  readonly dieAt: (number: number) => void;
+  /** A call or answer. */
+  readonly step: () => void;
+}
+
+/** A life that has just begun. */
+export function createLife(time: VirtualTime, process?: object): Life {
+  const death = new AbortController();
+  let fuse = Infinity;
+  const dead = (): boolean => death.signal.aborted;
+  const die = (): void => {
+    if (dead()) return;
+    death.abort();
+    time.forget(process);
+  };
+  return {
+    process,
+    dead,
+    died: death.signal,
+    die,
+    dieAt: (number) => {
+      fuse = number;
+    },
+    step: () => {
+      fuse -= 1;
+      if (fuse <= 0) die();
+    },
+  };
+}
+
 export interface MortalOptions {
   readonly time: VirtualTime;
+  /** One of its own, if absent. */
+  readonly life?: Life;
   readonly trouble: Trouble;
   /** 0 to 1: how long calls and answers take. */
   readonly random: () => number;
@@ -60,20 +104,9 @@ const never = <T>(): Promise<T> => new Promise<T>(() => undefined);
 /** Puts a store, a provider and a repository into the hands of a process that may die. */
 export function mortal(
   inner: { readonly store: Store; readonly provider: Provider; readonly repository: Repository },
-  { time, trouble, random, budget, wrong }: MortalOptions,
+  { time, life = createLife(time), trouble, random, budget, wrong }: MortalOptions,
 ): Mortal {
-  const death = new AbortController();
-  let fuse = Infinity;
-  const dead = (): boolean => death.signal.aborted;
-  const die = (): void => {
-    if (dead()) return;
-    death.abort();
-    time.forget();
-  };
-  const step = (): void => {
-    fuse -= 1;
-    if (fuse <= 0) die();
-  };
+  const { dead, die, dieAt, died, step } = life;
   const way = async (longest: number): Promise<void> => {
     const ms = Math.floor((random() * 1.5 - 0.5) * longest);
     if (ms > 0) await time.sleep(ms);
@@ -105,7 +138,7 @@ export function mortal(
       return time.work(work());
     });
   async function* hear<T>(signal: AbortSignal, open: (signal: AbortSignal) => AsyncIterable<T>): AsyncGenerator<T> {
-    for await (const item of open(AbortSignal.any([signal, death.signal]))) {
+    for await (const item of open(AbortSignal.any([signal, died]))) {
       if (dead()) await never();
       yield item;
     }
@@ -190,7 +223,7 @@ export function mortal(
     try {
       const mishap = trouble.mishaps.get(kindOf(ref))?.shift();
       if (mishap === 'refused') throw new PlumbError(REFUSALS[kindOf(ref)] ?? 'CONTAINER_FAILED', 'it was refused');
-      if (mishap === 'hangs') await new Promise((resolve) => ctx.signal.addEventListener('abort', resolve));
+      if (mishap === 'hangs') await (trouble.freed?.next(ctx.signal) ?? aborted(ctx.signal));
       if (ctx.signal.aborted) throw new PlumbError('TIMEOUT', 'no answer within the deadline');
       if (mishap === 'slow') await time.sleep(SLOW);
       if (kindOf(ref) === 'container') await ctx.ready?.();
@@ -217,9 +250,7 @@ export function mortal(
       catalog: (revision) => call(0, () => inner.repository.catalog(revision)),
       commit: (revision) => call(0, () => inner.repository.commit(revision)),
     },
-    dieAt: (number) => {
-      fuse = number;
-    },
+    dieAt,
     die,
     dead,
     untold,

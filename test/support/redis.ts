@@ -71,14 +71,15 @@ const LOOPBACK: Place = {
 /** Servers in one temporary directory; `close` ends each of them, and nothing else. */
 export class Servers {
   readonly address: string;
-  readonly directory: string = mkdtempSync(join(tmpdir(), 'plumb-redis-'));
+  readonly directory: string;
   readonly #run: Place['run'];
   readonly #children: ChildProcess[] = [];
   readonly #admins: Redis[] = [];
 
-  constructor({ address, run }: Place = LOOPBACK) {
+  constructor({ address, run }: Place = LOOPBACK, parent: string = tmpdir()) {
     this.address = address;
     this.#run = run;
+    this.directory = mkdtempSync(join(parent, 'plumb-redis-'));
   }
 
   /** Starts one and waits for its PING. Settings are those of redis.conf, a line each. */

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as turn } from 'node:timers/promises';
 
 /** Time that stands still while anything works, and then leaps to the next timer: an hour of pauses costs nothing. */
@@ -11,8 +12,14 @@ export interface VirtualTime {
   pass(ms: number, until?: () => boolean): Promise<boolean>;
   /** Until nothing works and all that follows has followed. No time goes by. */
   still(): Promise<void>;
-  /** Forgets all timers, as when their process dies. */
-  forget(): void;
+  /** Runs what is part of a process: its timers are those that are set by it, and by all that follows from it. */
+  within<T>(process: object, run: () => T): T;
+  /** Runs what keeps to real time, such as a connection to a server. */
+  outside<T>(run: () => T): T;
+  /** A process stands still until then: its timers wait. */
+  halt(process: object, until: number): void;
+  /** Forgets all timers, as when their process dies; or those of one process. */
+  forget(process?: object): void;
   /** Gives the real timers back. */
   end(): void;
 }
@@ -20,47 +27,66 @@ export interface VirtualTime {
 interface Timer {
   readonly at: number;
   readonly call: () => void;
+  readonly process: object | undefined;
 }
 
 /** So many turns of the event loop without work mean that nothing more follows by itself. */
 const TURNS = 4;
 const BEGIN: number = Date.UTC(2030, 0, 1);
 
+/** What runs belongs to this process, or to none. */
+const place = new AsyncLocalStorage<object>();
+const OUTSIDE: object = {};
+
 /** Takes the place of `setTimeout`, `AbortSignal.timeout` and `performance.now` of this process until its end. */
 export function virtualTime(): VirtualTime {
   const real = { set: globalThis.setTimeout, clear: globalThis.clearTimeout };
   const realTimeout = Object.getOwnPropertyDescriptor(AbortSignal, 'timeout');
+  const outsideTimeout = AbortSignal.timeout.bind(AbortSignal);
   const timers = new Map<number, Timer>();
+  const halted = new Map<object, number>();
   let now = BEGIN;
   let ids = 0;
   let working = 0;
+  let rested = (): void => undefined;
 
-  const set = (call: () => void, ms = 0): number => {
-    timers.set((ids += 1), { at: now + Math.max(ms, 1), call });
+  const set = (call: () => void, ms = 0): unknown => {
+    const process = place.getStore();
+    if (process === OUTSIDE) return real.set(call, ms);
+    timers.set((ids += 1), { at: now + Math.max(ms, 1), call, process });
     return ids;
   };
-  const clear = (id: number | undefined): void => {
-    if (id !== undefined) timers.delete(id);
+  const clear = (id: unknown): void => {
+    if (typeof id === 'number') timers.delete(id);
+    else real.clear(id as NodeJS.Timeout | undefined);
   };
   const timeout = (ms: number): AbortSignal => {
+    if (place.getStore() === OUTSIDE) return outsideTimeout(ms);
     const controller = new AbortController();
     set(() => controller.abort(new DOMException('The operation was aborted due to timeout', 'TimeoutError')), ms);
     return controller.signal;
   };
   globalThis.setTimeout = set as unknown as typeof setTimeout;
-  globalThis.clearTimeout = clear as unknown as typeof clearTimeout;
+  globalThis.clearTimeout = clear;
   Object.defineProperty(AbortSignal, 'timeout', { value: timeout, configurable: true });
   Object.defineProperty(performance, 'now', { value: () => now - BEGIN, configurable: true });
 
   const still = async (): Promise<void> => {
     for (let turns = 0; turns < TURNS; turns += 1) {
       await turn();
-      if (working > 0) turns = -1;
+      if (working === 0) continue;
+      await new Promise<void>((resolve) => (rested = resolve));
+      turns = -1;
     }
   };
-  const next = (): [number, Timer] | undefined => {
-    let first: [number, Timer] | undefined;
-    for (const entry of timers) if (!first || entry[1].at < first[1].at) first = entry;
+  /** When a timer is due: one of a process that stands still, when that goes on. */
+  const dueAt = ({ at, process }: Timer): number => Math.max(at, (process && halted.get(process)) ?? 0);
+  const next = (): [number, Timer, number] | undefined => {
+    let first: [number, Timer, number] | undefined;
+    for (const [id, timer] of timers) {
+      const at = dueAt(timer);
+      if (!first || at < first[2]) first = [id, timer, at];
+    }
     return first;
   };
 
@@ -68,7 +94,10 @@ export function virtualTime(): VirtualTime {
     now: () => now,
     work: (promise) => {
       working += 1;
-      return promise.finally(() => (working -= 1));
+      return promise.finally(() => {
+        working -= 1;
+        if (working === 0) rested();
+      });
     },
     sleep: (ms) => new Promise((resolve) => set(resolve, ms)),
     pass: async (ms, until = () => false) => {
@@ -77,16 +106,25 @@ export function virtualTime(): VirtualTime {
         await still();
         if (until()) return true;
         const first = next();
-        if (!first || first[1].at > end) break;
-        timers.delete(first[0]);
-        now = first[1].at;
-        first[1].call();
+        if (!first || first[2] > end) break;
+        const [id, { call, process }, at] = first;
+        timers.delete(id);
+        now = Math.max(now, at);
+        if (process) place.run(process, call);
+        else call();
       }
       now = end;
       return false;
     },
     still,
-    forget: () => timers.clear(),
+    within: (process, run) => place.run(process, run),
+    outside: (run) => place.run(OUTSIDE, run),
+    halt: (process, until) => {
+      halted.set(process, until);
+    },
+    forget: (process) => {
+      for (const [id, timer] of timers) if (process === undefined || timer.process === process) timers.delete(id);
+    },
     end: () => {
       globalThis.setTimeout = real.set;
       globalThis.clearTimeout = real.clear;

@@ -1,0 +1,67 @@
+import fc from 'fast-check';
+import { beginSchedule, type Schedule } from './schedule.ts';
+import type { Bend } from './schedule-parts.ts';
+import { setting, step, type Setting, type Step } from './schedule-steps.ts';
+import type { MakeGround } from './schedule-store.ts';
+
+/** One thing that happens, as a command of fast-check. */
+class Happening implements fc.AsyncCommand<object, Schedule> {
+  readonly #step: Step;
+
+  constructor(one: Step) {
+    this.#step = one;
+  }
+
+  check(): boolean {
+    return true;
+  }
+
+  run(_model: object, schedule: Schedule): Promise<void> {
+    return schedule.take(this.#step);
+  }
+
+  toString(): string {
+    return JSON.stringify(this.#step);
+  }
+}
+
+/** Plays given steps from a given beginning, to their end. */
+export async function playSchedule(
+  beginning: Setting,
+  steps: readonly Step[],
+  make: MakeGround,
+  bend?: Bend,
+): Promise<void> {
+  const schedule = await beginSchedule(beginning, make, bend);
+  try {
+    for (const one of steps) await schedule.take(one);
+    await schedule.finish();
+  } finally {
+    await schedule.close();
+  }
+}
+
+/**
+ * Random schedules of a fleet over a store. `PLUMB_SEED` repeats those of a run that failed, which has printed it; `PLUMB_RUNS` is for
+ * more of them, or fewer.
+ */
+export async function randomSchedules(make: MakeGround, runs: number): Promise<void> {
+  const { PLUMB_SEED: seed, PLUMB_RUNS: more } = process.env;
+  const commands = fc.commands([step.map((one) => new Happening(one))], { maxCommands: 25, size: 'max' });
+  const property = fc.asyncProperty(setting, commands, async (beginning, list) => {
+    const schedule = await beginSchedule(beginning, make);
+    try {
+      await fc.asyncModelRun(() => ({ model: {}, real: schedule }), list);
+      await schedule.finish();
+    } finally {
+      await schedule.close();
+    }
+  });
+  await fc.assert(property, {
+    numRuns: more === undefined ? runs : Number(more),
+    ...(seed === undefined ? {} : { seed: Number(seed) }),
+    includeErrorInReport: true,
+    interruptAfterTimeLimit: 200_000,
+    markInterruptAsFailure: false,
+  });
+}
