@@ -2,7 +2,7 @@ import type { Capacity, Growth, NetworkCapacity, ZoneCapacity } from '../reconci
 import type { FilterName } from '../reconciler/place/filters.ts';
 import type { Loss } from '../reconciler/place/losses.ts';
 import type { ScaleAnswer } from '../reconciler/place/scale.ts';
-import { amountOf, DIMENSIONS, told } from '../reconciler/model/demand.ts';
+import { amountOf, DIMENSIONS, nodeIn, told } from '../reconciler/model/demand.ts';
 import type { Demand } from '../reconciler/model/demand.ts';
 import { dimensionName, shortAmount } from '../reconciler/model/amounts.ts';
 import { counted } from '../reconciler/model/words.ts';
@@ -19,15 +19,23 @@ export interface CapacityFound extends Capacity {
 function zoneRows(zone: ZoneCapacity): readonly (readonly string[])[] {
   const { largest, hosts, closed } = zone;
   const count = `${String(hosts)}${closed === 0 ? '' : ` (${String(closed)} closed)`}`;
-  return told(zone.allocatable).map((key, at) => [
-    at === 0 ? zone.zone : '',
-    at === 0 ? count : '',
-    dimensionName(key),
-    shortAmount(key, amountOf(zone.allocatable, key)),
-    shortAmount(key, amountOf(zone.used, key)),
-    shortAmount(key, amountOf(zone.free, key)),
-    largest ? `${shortAmount(key, amountOf(largest, key))}${at === 0 ? ` (${largest.host})` : ''}` : '-',
-  ]);
+  const keys = told(zone.allocatable);
+  const plain = keys
+    .filter((key) => nodeIn(key) === undefined)
+    .map((key, at) => [
+      at === 0 ? zone.zone : '',
+      at === 0 ? count : '',
+      dimensionName(key),
+      shortAmount(key, amountOf(zone.allocatable, key)),
+      shortAmount(key, amountOf(zone.used, key)),
+      shortAmount(key, amountOf(zone.free, key)),
+      largest ? `${shortAmount(key, amountOf(largest, key))}${at === 0 ? ` (${largest.host})` : ''}` : '-',
+    ]);
+  const nodes = keys.filter((key) => nodeIn(key) !== undefined);
+  if (nodes.length === 0) return plain;
+  const sum = (demand: Demand): string => String(nodes.reduce((all, key) => all + amountOf(demand, key), 0));
+  const most = largest ? `${String(Math.max(...nodes.map((key) => amountOf(largest, key))))} of one node` : '-';
+  return [...plain, ['', '', 'cores to pin', ...[zone.allocatable, zone.used, zone.free].map(sum), most]];
 }
 
 function growthRow(zone: string, { app, replicas, more, limit }: Growth): readonly string[] {

@@ -142,7 +142,8 @@ describe('topology', () => {
   for (const version of ['v1', 'v2'] as const)
     it(`is read from /sys and the root of cgroup ${version}`, () => {
       const machine = new Machine('some offline', version);
-      const topology = topologyReader(machine.where)();
+      const read = topologyReader(machine.where);
+      const topology = read();
       assert.deepEqual(topology?.nodes['0']?.slice(0, 4), ['0,16', '1,17', '2,18', '4,20']);
       assert.ok(topology?.nodes['0']?.includes('19'), 'the sibling of one that is offline');
       assert.deepEqual(
@@ -156,11 +157,7 @@ describe('topology', () => {
         join(machine.root, version === 'v1' ? 'cgroup/cpuset/cpuset.effective_cpus' : 'cgroup/cpuset.cpus.effective'),
         '8-9\n',
       );
-      assert.deepEqual(
-        topologyReader(machine.where)()?.nodes,
-        { '1': ['8', '9'] },
-        'what cgroups may not have is not there',
-      );
+      assert.deepEqual(read()?.nodes, { '1': ['8', '9'] }, 'what cgroups may not have is not there');
     });
 
   it('of a kernel without NUMA is one node, and without cpuset there is none', () => {

@@ -80,4 +80,14 @@ describe('capacity', () => {
     assert.match(out, /\nrack r1 \(4 of 60 tried\) +main +2 +9 +1: web-1\n/);
     assert.match(out, /\n1 replica finds no home: plumb explain web-1 tells why\n$/);
   });
+
+  it('shows the cores of all NUMA nodes in a line, and the most of one', () => {
+    const of = (node0: number, node1: number) => ({ cpu: 8000, memory: 0, pids: 0, node0, node1 });
+    const zone = { zone: 'main', hosts: 1, closed: 0, allocatable: of(7, 8), used: of(4, 2), free: of(3, 6) };
+    const more = { largest: { host: 'h1', ...of(3, 6) }, apps: [], losses: [] };
+    const found = { revision: 'r', fits: true, scale: [], zones: [{ ...zone, ...more }], networks: [], homeless: [] };
+    const out = capacityText(found, { color: false } as Parameters<typeof capacityText>[1]);
+    assert.match(out, /\n +cores to pin +15 +6 +9 +6 of one node\n/);
+    assert.doesNotMatch(out, /node 0/);
+  });
 });
