@@ -8,6 +8,7 @@ import { createReopening } from '../reconciler/store/reopening.ts';
 import { repositoryOptions, type LogFlags } from './flags.ts';
 import { fleetStore, storeOptions, type StoreFlags } from './fleet-store.ts';
 import { identityOf } from './identity.ts';
+import { keepHeapSmall } from './heap.ts';
 import type { Io } from './io.ts';
 import { operationalLog } from './log.ts';
 import { command, outputOption, parse } from './options.ts';
@@ -39,6 +40,7 @@ export async function controllerCommand(argv: readonly string[], io: Io): Promis
   stateOptions(cmd);
   const options = parse(cmd, argv)?.opts<Options>();
   if (!options) return 0;
+  keepHeapSmall();
   const { state, socket } = pathsOf(options, io);
   const name = options.name ?? hostname();
   const writer = CONTROLLER_WRITER + name;
