@@ -27,9 +27,9 @@ const STALE = 60_000;
 const TOGETHER = 2_000;
 /** Reports gather this long before one is sent. */
 const REPORT_AFTER = 100;
-/** While more changes than this are under way, they gather longer: a report tells of the whole host. */
+/** While more changes than this are under way, they gather longer, as a report tells of the whole host; all is in the store within a second. */
 const FEW = 10;
-const REPORT_AT_WORK = 1_000;
+const REPORT_AT_WORK = 700;
 
 /** Failures of a daemon that was late or away for a moment. */
 const PASSING: ReadonlySet<string> = new Set<ErrorCode>([

@@ -12,6 +12,7 @@ import type { Assignment, Placement } from '../model/replica.ts';
 import { expand } from '../plan/expand.ts';
 import { outlook } from '../place/outlook.ts';
 import { planHost, type Differ } from '../plan/host.ts';
+import { knobsChanged } from '../plan/knobs.ts';
 import { networkIn, plugged, toldIn } from '../plan/plugging.ts';
 import { project } from '../plan/project.ts';
 import type { FleetPlan } from '../plan/render.ts';
@@ -93,6 +94,7 @@ function sight(input: PreviewInput, allowDeletions: boolean): Sight {
     hosts: looked.flatMap(({ assignment, seen }) =>
       seen ? [{ host: assignment.host, plan: planOne(input, assignment, seen) }] : [],
     ),
+    knobs: knobsChanged(previous, assignments),
     outlook: outlook({ catalog, before, after: book, leaving: placed.leaving, now }),
     unplaceable: placed.unplaceable.map(({ replica, message }) =>
       withTaker({ replica, message }, taken, input.catalog),

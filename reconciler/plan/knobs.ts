@@ -3,7 +3,7 @@ import type { Catalog } from '../model/catalog.ts';
 import type { Known } from '../model/change.ts';
 import { hostHeld } from '../model/handover.ts';
 import { knobsOf } from '../model/knobs.ts';
-import type { AssignedKnob, Report } from '../model/replica.ts';
+import type { AssignedKnob, Assignment, Report } from '../model/replica.ts';
 import { healthOf } from '../model/rollout.ts';
 import { isLate } from '../model/whereabouts.ts';
 import type { Whereabouts } from '../model/whereabouts.ts';
@@ -197,4 +197,20 @@ export function knobTurns(input: KnobInput): KnobTurns {
     waiting,
     ...(waiting.size > 0 ? rest : {}),
   };
+}
+
+/** How many hosts that were told something before are to get other knobs. */
+export function knobsChanged(before: Whereabouts['assignments'], after: readonly Assignment[]): number {
+  const changed = after.filter(({ host, tuning }) => {
+    const told = before.get(host)?.tuning;
+    return told !== undefined && stepsBetween(told, tuning).length > 0;
+  });
+  return changed.length;
+}
+
+/** How they get them, as a person reads it; empty where one host or none does. */
+export function knobLines(hosts: number): readonly string[] {
+  if (hosts < 2) return [];
+  const share = `${String(SHARE * 100)}% of each Zone`;
+  return [`knobs of ${counted(hosts, 'host')}: one tries them, then they go to ${share} at a time`];
 }

@@ -3,6 +3,7 @@ import type { Outlook } from '../model/outlook.ts';
 import { kindOf } from '../model/ref.ts';
 import { counted } from '../model/words.ts';
 import { formatBytes, formatCpu } from '../model/units.ts';
+import { knobLines } from './knobs.ts';
 import { outlookLines } from './outlook.ts';
 import { stepLines, type RolloutPlan } from './steps.ts';
 
@@ -19,6 +20,8 @@ export interface FleetPlan {
   readonly problems: number;
   /** Changes that go step by step, the first to go first. */
   readonly rollouts: readonly RolloutPlan[];
+  /** So many hosts that run something get other knobs. */
+  readonly knobs: number;
   /** Places, addresses, room and spread when all of it is done. */
   readonly outlook: Outlook;
 }
@@ -211,6 +214,7 @@ export function renderText(fleet: FleetPlan, paint: Paint = PLAIN, all = false):
     const [head = '', ...more] = stepLines(rollout);
     lines.push(paint.bold(head), ...more);
   }
+  lines.push(...knobLines(fleet.knobs));
   for (const { host, why } of fleet.unknown) lines.push(`host ${host} is not known now: ${why}`);
   for (const one of preempted(fleet, all)) lines.push(paint.destroy(`  ! ${one}`));
   const named = homeless(fleet, all);
@@ -239,6 +243,7 @@ export function renderMarkdown(fleet: FleetPlan): string {
     const [head = '', ...rest] = stepLines(rollout);
     lines.push(`**${head}**`, '', ...rest.map((line) => stepItem(line.trim())), '');
   }
+  lines.push(...knobLines(fleet.knobs));
   return `${lines.join('\n').trimEnd()}\n`;
 }
 
@@ -304,6 +309,7 @@ export function planJson(fleet: FleetPlan): object {
     unknown: fleet.unknown,
     problems: fleet.problems,
     rollouts: fleet.rollouts,
+    knobs: fleet.knobs,
     outlook: fleet.outlook,
     summary: totalOf(fleet),
   };

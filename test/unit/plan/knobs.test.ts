@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Assignment, Report } from '../../../reconciler/model/replica.ts';
 import { createWhereabouts } from '../../../reconciler/model/whereabouts.ts';
-import { knobTurns, type KnobTurns } from '../../../reconciler/plan/knobs.ts';
+import { knobsChanged, knobTurns, type KnobTurns } from '../../../reconciler/plan/knobs.ts';
 import { project } from '../../../reconciler/plan/project.ts';
 import { catalogOf, reportOf, type Sketch } from '../../support/catalog.ts';
 
@@ -140,5 +140,15 @@ describe('knobs of many hosts', () => {
     const at = createWhereabouts([], fleet.told.values(), fleet.said.values());
     const whole = knobTurns({ catalog, at, lost: new Set(), hosts: names(12), whole: true });
     assert.deepEqual([whole.waiting.size, whole.of('h11')[0]?.value], [0, '1']);
+    const all = project({
+      catalog,
+      author: '',
+      placements: new Map(),
+      previous: fleet.told,
+      reports: [],
+      now: 0,
+      whole: true,
+    });
+    assert.equal(knobsChanged(fleet.told, all.assignments), 11, 'h00 and new1 have them');
   });
 });

@@ -30,6 +30,7 @@ function fleet(hosts: number, unplaceable: number): FleetPlan {
     preemptions: [],
     problems: 0,
     rollouts: [],
+    knobs: 0,
     outlook,
   };
 }
@@ -44,6 +45,14 @@ describe('the plan of a large change', () => {
     const all = renderText(fleet(6000, 100), undefined, true);
     assert.equal(all.match(/^host h/gm)?.length, 6000);
     assert.doesNotMatch(all, /…/);
+  });
+
+  it('says how knobs go to many hosts', () => {
+    const line = /\nknobs of 200 hosts: one tries them, then they go to 10% of each Zone at a time\n/;
+    for (const render of [renderText, renderMarkdown]) {
+      assert.match(render({ ...fleet(1, 0), knobs: 200 }), line);
+      assert.doesNotMatch(render({ ...fleet(1, 0), knobs: 1 }), /knobs/);
+    }
   });
 
   it('fits into a comment of a forge, and stays whole in it where it is small', () => {

@@ -147,7 +147,15 @@ describe('steps of a rollout', () => {
     };
     const [plan] = plans({ web: spec }, [], [record]);
     assert.deepEqual([plan?.steps, plan?.givenUp], [[], 'web: r1 was given up']);
-    const nothing = { hosts: [], unplaceable: [], unknown: [], problems: 0, preemptions: [], outlook: NOWHERE };
+    const nothing = {
+      hosts: [],
+      unplaceable: [],
+      unknown: [],
+      problems: 0,
+      preemptions: [],
+      knobs: 0,
+      outlook: NOWHERE,
+    };
     const told = { ...nothing, revision: 'r', rollouts: plan ? [plan] : [] };
     assert.equal(isEmpty(told), true);
     assert.match(renderText(told), /web: r1 was given up\nNothing to do: what was given up stays/);
@@ -161,7 +169,15 @@ describe('steps of a rollout', () => {
   });
   it('stand in the plan for people', () => {
     const rollouts = plans({ web: { replicas: 3, rollout, image: 'new' } });
-    const nothing = { hosts: [], unplaceable: [], unknown: [], problems: 0, preemptions: [], outlook: NOWHERE };
+    const nothing = {
+      hosts: [],
+      unplaceable: [],
+      unknown: [],
+      problems: 0,
+      preemptions: [],
+      knobs: 0,
+      outlook: NOWHERE,
+    };
     const fleet = { ...nothing, revision: 'r', rollouts };
     assert.match(renderText(fleet), /^plan r\nrollout web .*\n {6}1\. web-0 \(canary\)\n/);
     assert.doesNotMatch(renderText(fleet), /Nothing to do/);
