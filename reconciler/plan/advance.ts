@@ -44,7 +44,8 @@ export function isGood({ last, want }: Turn, good: Release): boolean {
  */
 export function advance(input: AdvanceInput): Advanced | undefined {
   const { app, turns, now } = input;
-  if (!app.spec.rollout) return undefined;
+  // where nothing is asked for nothing is left to change
+  if (!app.spec.rollout || app.spec.replicas === 0) return undefined;
   const begun = begin(input);
   if (!begun || isDone(begun, turns)) return undefined;
   const { version, good } = begun;

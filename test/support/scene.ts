@@ -65,18 +65,19 @@ export interface Scene {
   readonly full?: true;
 }
 
+const cellsOf = ({ standing }: Scene): readonly string[] => (standing === '' ? [] : standing.split(' '));
+
 const GOOD = { spec: appSpec({ image: 'old' }), origin: assignedOf(0, 'old').origin, fields: {} };
 
-function specOf({ standing, how, maxUnavailable = 1, image = 'new' }: Scene): AppSpec {
+function specOf(scene: Scene): AppSpec {
+  const { how, maxUnavailable = 1, image = 'new' } = scene;
   const block: RolloutSpec = { minReady: 0, autoRevert: how?.progressDeadline !== undefined, ...how };
-  return appSpec({ image, maxUnavailable, replicas: standing.split(' ').length, rollout: block });
+  return appSpec({ image, maxUnavailable, replicas: cellsOf(scene).length, rollout: block });
 }
 
 /** One pass over it. */
 export function run(scene: Scene): Rollout {
-  const cells = scene.standing
-    .split(' ')
-    .map((cell, ordinal) => ({ image: cell[0] ?? '', sign: cell[1] ?? '', ordinal }));
+  const cells = cellsOf(scene).map((cell, ordinal) => ({ image: cell[0] ?? '', sign: cell[1] ?? '', ordinal }));
   const spec = specOf(scene);
   const app = catalogOf({ apps: { web: spec }, revision: 'r1' }).apps.get('web');
   assert.ok(app);

@@ -32,6 +32,7 @@ const cases: readonly Case[] = [
   },
   { name: 'all serve it: nothing to remember any more', standing: 'n+ n+', record: {}, gives: 'nn' },
   { name: 'one that nothing is heard of holds up nobody for ever', standing: 'n+ n!', record: {}, gives: 'nn' },
+  { name: 'none are asked for any more: the change is over', standing: '', record: {}, gives: '' },
   { name: 'not over before the last one serves', standing: 'n+ n~', record: {}, gives: 'nn', stage: 'rolling' },
   // canaries
   {
