@@ -15,7 +15,7 @@ import { createAttention } from './attention.ts';
 import { decideInTurns, type Decided, type FleetSeen, type Planned } from './deciding.ts';
 import { drainEvents } from './drains.ts';
 import { underLease } from './fenced.ts';
-import { homelessIn, preemptionEvents, preemptionsAfter } from './preemptions.ts';
+import { homelessIn, preemptionEvents, preemptionsAfter, withVictims } from './preemptions.ts';
 import { createHearing, HEARTBEAT } from './hearing.ts';
 import { readImage, type Image } from './image.ts';
 import type { Leader } from './leader.ts';
@@ -283,8 +283,9 @@ export function createController(options: ControllerOptions): Controller {
   }
 
   /** What an audit found that nobody would have looked at. */
-  async function found({ apps }: Scope, { busy }: PlaceResult, unsettled: ReadonlySet<string>): Promise<void> {
-    const missed = [...new Set([...busy, ...unsettled])].filter((app) => !apps.has(app));
+  async function found({ apps }: Scope, placed: PlaceResult, unsettled: ReadonlySet<string>): Promise<void> {
+    const expected = withVictims(apps, placed.preemptions);
+    const missed = [...new Set([...placed.busy, ...unsettled])].filter((app) => !expected.has(app));
     if (missed.length > 0)
       await telling.differs(
         missed.map((app) => `app/${app}`),

@@ -109,3 +109,9 @@ export function homelessIn(
     return withTaker({ replica, message, zone }, preemptions, catalog);
   });
 }
+
+/** Apps that are looked at, and those that make room for them: a pass comes to them by that. */
+export function withVictims(apps: ReadonlySet<string>, preemptions: readonly Preemption[]): ReadonlySet<string> {
+  const victims = preemptions.filter(({ by }) => apps.has(appOf(by))).map(({ replica }) => appOf(replica));
+  return new Set([...apps, ...victims]);
+}

@@ -10,6 +10,8 @@ import type { Deed, Stage, Twin } from '../support/twins.ts';
 
 const HOSTS = ['h0', 'h1', 'h2', 'h3'] as const;
 const APPS = ['a', 'b', 'c'] as const;
+/** A host has room for one of these. */
+const LARGE = resources(2500);
 
 type HostChange = Partial<HostSpec> & { readonly labels?: Readonly<Record<string, string>> };
 
@@ -40,7 +42,7 @@ const spec: fc.Arbitrary<Partial<AppSpec>> = fc.record(
   {
     replicas: fc.nat(4),
     image: fc.constantFrom('v1', 'v2'),
-    resources: fc.constantFrom(resources(100), resources(300, 32), resources(900, 128), resources(2500)),
+    resources: fc.constantFrom(resources(100), resources(300, 32), resources(900, 128), LARGE, LARGE),
     level: fc.nat(3),
     network: fc.constantFrom('net', 'other'),
     hosts: fc.constantFrom({ matchLabels: {} }, { matchLabels: { disk: 'ssd' } }),
@@ -90,9 +92,22 @@ const changed = fc
     if (!change.spec || beside === undefined || change.app === 'a') return change;
     return { ...change, spec: { ...change.spec, [beside]: [{ app: 'a', within: 'host', required: true }] } };
   });
+/** A more critical App asks for more than is free: the least critical one makes room. */
+const crowding = fc
+  .record({
+    app: fc.constantFrom('a' as const, 'b' as const),
+    replicas: fc.integer({ min: 2, max: 4 }),
+    level: fc.nat(2),
+  })
+  .map(({ app: name, ...more }): Event => ({
+    type: 'app',
+    app: name,
+    spec: { ...more, image: 'v1', resources: LARGE },
+  }));
 const event: fc.Arbitrary<Event> = fc.oneof(
   weighted(12, fc.record({ type: type('pass') })),
   weighted(6, changed),
+  weighted(4, crowding),
   weighted(1, fc.record({ type: type('owner'), app, owner: fc.constantFrom('team', 'other') })),
   weighted(4, fc.record({ type: type('host'), host, spec: fc.option(hostSpec, { nil: undefined, freq: 8 }) })),
   weighted(2, fc.record({ type: type('rest'), rest })),
@@ -125,7 +140,7 @@ class World {
   now = 1_000_000;
   revision = 0;
   sketch: Sketch = {
-    apps: { a: { replicas: 3 }, b: { replicas: 2, rollout } },
+    apps: { a: { replicas: 2 }, b: { replicas: 2, rollout }, c: { replicas: 4, level: 3, resources: LARGE } },
     hosts: Object.fromEntries(HOSTS.map((name) => [name, {}])),
     networks: { net: {}, other: { vlan: 20 } },
   };
@@ -246,6 +261,26 @@ describe('a controller that looks only at what changed', () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it('has the less critical make room as one does that begins anew, also in the midst of an audit', async () => {
+    for (const wait of [0, 700_000]) {
+      const world = new World();
+      for (let more = 0; more < 3; more += 1) await world.round();
+      const spec = { replicas: 3, level: 0, image: 'v1', resources: LARGE };
+      await world.happen({ type: 'app', app: 'a', spec });
+      await world.happen({ type: 'wait', ms: wait });
+      for (let more = 0; more < 4; more += 1) await world.round();
+      await world.happen({ type: 'wait', ms: 700_000 });
+      await world.round();
+      for (const { told } of world.twins) {
+        assert.ok(
+          told.some((text) => text.startsWith('Preempted c-')),
+          told.join('\n'),
+        );
+        assert.equal(told.filter((text) => text.startsWith('AuditDiffers')).join('\n'), '');
+      }
+    }
   });
 
   it('asks the store only what is new when there is nothing to do, and writes nothing', async () => {
