@@ -45,6 +45,12 @@ const lacking = (run: Run, demand: Demand, row: number): ReadonlyMap<Dimension, 
     ),
   );
 
+/** Whether as much as is missing on a host of what a replica takes can be taken away there at all: most hosts need no other look. */
+function isWithin({ table }: Run, demand: Demand, keys: readonly Dimension[], most: Demand, row: number): boolean {
+  for (const key of keys) if (amountOf(demand, key) - (table.free[key][row] ?? 0) > amountOf(most, key)) return false;
+  return true;
+}
+
 /** What all that is less critical than a level takes on each host, by row: never less than can be taken away there. */
 function roomBelow(run: Run, level: number): Demand[] {
   const { below } = run.preempting;
@@ -113,13 +119,16 @@ function compare({ table }: Run, group: Group, a: Bid, b: Bid): number {
 /** The best bid; or else one that only budgets, bars or the Zone keep from being made. */
 function search(run: Run, group: Group, bidder: Bidder): { readonly best?: Bid; readonly barred?: Bid } {
   const below = roomBelow(run, bidder.app.spec.level);
+  // what it takes wherever it goes; cores of its own come on top
+  const plain = group.asks.map(({ key }) => key);
   let best: Bid | undefined;
   let barred: Bid | undefined;
   let found = 0;
   for (const row of rowsFor(run, group, bidder)) {
+    const most = below[row] ?? NOTHING;
     for (const demand of demandsAt(run.table, group, row)) {
+      if (!isWithin(run, demand, plain, most, row)) continue;
       const lack = lacking(run, demand, row);
-      const most = below[row] ?? NOTHING;
       if ([...lack].some(([key, amount]) => amountOf(most, key) < amount)) continue;
       const victims = victimsOn(run, bidder, hostName(run.table, row));
       const chosen = choice(run, lack, victims);
