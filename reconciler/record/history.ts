@@ -112,7 +112,8 @@ export function createHistory(): HistoryFold {
     if (entry.result === 'done') {
       row.counts[COUNTED[intent.verb]]++;
       if (intent.because !== 'new' && intent.because !== 'spec changed' && intent.because !== 'removed') row.repairs++;
-    } else {
+    } else if (entry.result !== 'conflict') {
+      // a conflict is no failure: the next look plans from what is there
       row.failed++;
       // that it was given up says more
       if (entry.result === 'failed' && row.back.size === 0) settle(row, 'failing');

@@ -84,6 +84,11 @@ describe('history', () => {
     assert.deepEqual(brief(rows(...failed, event('Converged', 'a'))), [['a', 'converged']]);
   });
 
+  it('counts no conflict as a failure: what is there is looked at again', () => {
+    const [row] = rows(event('RevisionSynced', 'a'), intent('1', 'a'), outcome('1', 'conflict'));
+    assert.deepEqual([row?.failed, row?.result], [0, 'working']);
+  });
+
   it('keeps a row for each time that a revision was wanted, and late work in its own row', () => {
     const list = rows(
       event('RevisionSynced', 'a'),
