@@ -91,4 +91,26 @@ describe('the store under Sentinel', { skip: NO_REDIS }, () => {
     await following;
     await Promise.all([store.close(), quick.close()]);
   });
+
+  it('follows the new master when the old one hangs, which takes connections all the same', async (t) => {
+    // so long that somebody connects to the old one once more before Sentinel has judged it
+    const { url, servers, home } = await sentinels('', { patience: 6000 });
+    const store = await openRedis(url, { clock: () => 1000, patience: { attempt: 500, total: 90_000 } });
+    t.after(async () => {
+      await store.close();
+      await home.close();
+    });
+    let told = 0;
+    store.onBack(() => (told += 1));
+    assert.ok(await store.leases.acquire('before', 'a', 1000));
+    servers[0]?.hang();
+    assert.equal((await store.leases.acquire('after', 'a', 600_000))?.holder, 'a');
+    assert.match((await servers[1]?.admin.info('replication')) ?? '', /role:master/);
+    await until('it is told that what was written last may be gone', () => Promise.resolve(told > 0));
+    servers[0]?.goOn();
+    await until('the old master follows the new one', async () =>
+      ((await servers[0]?.admin.info('replication')) ?? '').includes('role:slave'),
+    );
+    assert.equal((await store.leases.get('after'))?.holder, 'a');
+  });
 });

@@ -47,17 +47,45 @@ function options(target: Target): RedisOptions & { readonly replyMapping: 'legac
   };
 }
 
-/** Calls back whenever a connection that was lost is there again; of a Cluster, when one of its nodes is gone. */
-export function onReturn(client: Client, call: () => void): void {
+/** Which history of which process a server has: another after a restart, and after a failover. */
+async function historyOf(client: Redis): Promise<string> {
+  const info = String(await client.call('info', 'server', 'replication'));
+  return [/^run_id:(\w+)/m, /^master_replid:(\w+)/m].map((line) => line.exec(info)?.[1] ?? '').join();
+}
+
+/**
+ * Calls back when a server is another than before, or was started anew: it may have lost what was acknowledged last. That a connection
+ * was cut is not enough. Of a Cluster, when one of its nodes is gone.
+ */
+export function onOther(client: Client, call: () => void): void {
   if (client instanceof Cluster) {
     client.on('-node', call);
     return;
   }
-  let before = false;
-  client.on('ready', () => {
-    if (before) call();
-    before = true;
+  let last: string | undefined;
+  let first = true;
+  const compare = async (): Promise<void> => {
+    const early = first;
+    first = false;
+    const now = await historyOf(client);
+    if (!early && now !== last) call();
+    last = now;
+  };
+  // where the connection is lost again meanwhile, the next one compares
+  client.on('ready', () => void compare().catch(() => undefined));
+}
+
+/** A server that has taken a connection must answer within this, milliseconds: one that hangs takes connections, too. */
+const GREETING = 5000;
+
+function impatient(client: Redis): Redis {
+  let timer: NodeJS.Timeout | undefined;
+  client.on('connect', () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => client.disconnect(true), GREETING);
   });
+  for (const event of ['ready', 'close', 'end']) client.on(event, () => clearTimeout(timer));
+  return client;
 }
 
 /** A client that connects by itself, again and again. Its commands fail at once while it is not connected. */
@@ -74,8 +102,8 @@ export function connect(target: Target, retry: Retry = soon): Client {
       redisOptions: shared,
     });
   const own = { ...shared, enableOfflineQueue: false, retryStrategy: retry };
-  if (target.form === 'single') return new Redis({ ...own, ...nodes[0] });
-  return new Redis({
+  if (target.form === 'single') return impatient(new Redis({ ...own, ...nodes[0] }));
+  const watched = new Redis({
     ...own,
     sentinels: [...nodes],
     name: group,
@@ -83,4 +111,5 @@ export function connect(target: Target, retry: Retry = soon): Client {
     sentinelCommandTimeout: 2000,
     ...(tls && { sentinelTLS: tls, enableTLSForSentinelMode: true }),
   });
+  return impatient(watched);
 }
