@@ -136,8 +136,8 @@ export interface Store {
 export interface FleetStore extends Store {
   readonly journals: Journals;
   /**
-   * Calls back whenever what was written last may be gone: a connection was lost and made anew, and the store may have failed over
-   * or been restarted meanwhile, or it was emptied.
+   * Calls back whenever what was written last may be gone, although it was acknowledged: the store has failed over, was restarted or
+   * was emptied.
    */
   onBack(call: () => void): void;
 }

@@ -8,7 +8,7 @@ import { keysOf } from '../../reconciler/store/redis/keys.ts';
 import { openRedis } from '../../reconciler/store/redis/redis.ts';
 import type { RedisOptions } from '../../reconciler/store/redis/redis.ts';
 import { openProxy } from '../support/proxy.ts';
-import { NO_REDIS, NO_TLS, secured, single } from '../support/redis.ts';
+import { NO_REDIS, NO_TLS, secured, single, until } from '../support/redis.ts';
 import type { Running } from '../support/redis.ts';
 import { hostRecord, place } from '../support/reservations.ts';
 
@@ -96,6 +96,25 @@ describe('the store on a Redis server', { skip: NO_REDIS }, () => {
     assert.equal(proxy.swallowed, 2);
     await store.close();
     await proxy.close();
+  });
+
+  it('tells of a server that was started anew, and not of a connection that was cut', async () => {
+    const { url, servers, home } = await single(['appendonly yes', 'appendfsync always']);
+    const [server] = servers;
+    const store = await openRedis(url, { clock: () => 1000 });
+    let told = 0;
+    store.onBack(() => (told += 1));
+    for (let cuts = 0; cuts < 3; cuts++) {
+      assert.ok(Number(await server?.admin.call('client', 'kill', 'type', 'normal')) > 0);
+      assert.equal(await store.leases.get('x'), undefined);
+    }
+    assert.equal(told, 0);
+    await server?.kill();
+    await server?.start();
+    assert.equal(await store.leases.get('x'), undefined);
+    await until('it is told', () => Promise.resolve(told === 1));
+    await store.close();
+    await home.close();
   });
 
   it('takes two thousand commits at once', async () => {

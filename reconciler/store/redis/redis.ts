@@ -4,7 +4,7 @@ import type { FleetStore } from '../../model/store.ts';
 import { createBulletin } from './bulletin.ts';
 import { createCalls } from './calls.ts';
 import type { Calls, Patience } from './calls.ts';
-import { connect, onReturn, soon, spread } from './connect.ts';
+import { connect, onOther, soon, spread } from './connect.ts';
 import type { Context, Keep } from './context.ts';
 import { createEars } from './ears.ts';
 import { createJournal } from './journal.ts';
@@ -83,7 +83,7 @@ export async function openRedis(url: string, options: RedisOptions): Promise<Fle
   const retry = host === undefined ? soon : spread;
   const client = connect(target, retry);
   const listeners: (() => void)[] = [];
-  onReturn(client, () => {
+  onOther(client, () => {
     for (const call of listeners) call();
   });
   const ears = createEars(() => connect(target, retry), shown);
