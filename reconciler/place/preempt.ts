@@ -60,8 +60,11 @@ function roomBelow(run: Run, level: number): Demand[] {
   const { whereabouts } = run.survey.witness;
   const made = run.table.views.map(({ record: { host } }) => {
     let sum = NOTHING;
-    const came = (run.preempting.arrived.get(host) ?? []).flatMap((id) => run.book.placements.get(id) ?? []);
-    for (const { app, demand } of [...whereabouts.on(host), ...came]) if (counted(app) > level) sum = plus(sum, demand);
+    const there = whereabouts.on(host).map(({ replica }) => replica);
+    for (const id of [...there, ...(run.preempting.arrived.get(host) ?? [])]) {
+      const now = run.book.placements.get(id);
+      if (now && counted(now.app) > level) sum = plus(sum, now.demand);
+    }
     return sum;
   });
   below.set(level, made);

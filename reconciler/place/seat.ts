@@ -95,5 +95,6 @@ export function grown({ book, table }: Run, { placement, demand, cores }: Survey
 
 /** Changes what a replica takes of its host; false when the host has no room for more. */
 export function resize(run: Run, { replica }: Placement, demand: Demand): boolean {
+  run.preempting.below.clear();
   return propose(run, { op: 'resize', replica, demand });
 }
