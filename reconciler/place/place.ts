@@ -16,7 +16,7 @@ import type { Run, Unplaceable } from './run.ts';
 import { grown, resize, settleApp } from './seat.ts';
 import type { Settled } from './seat.ts';
 import { wordsOf } from './survey.ts';
-import type { Misplaced, PlaceInput, Survey, Wish } from './survey.ts';
+import type { Misplaced, PlaceInput, Resize, Survey, Wish } from './survey.ts';
 
 export interface PlaceResult {
   /** In the order in which they must be decided. */
@@ -70,14 +70,21 @@ interface Pass {
 }
 
 function resizePass(run: Run, pending: Pending): Pick<Pass, 'freed' | 'unplaceable'> & { left: Survey['resizes'] } {
-  const resizes = pending.resizes.map((item) => ({ ...item, demand: grown(run, item) }));
-  const left = resizes.filter(({ placement, demand }) => !resize(run, placement, demand));
-  const freed = resizes.some(
-    (item) =>
-      !left.includes(item) &&
-      DIMENSIONS.some((key) => amountOf(item.demand, key) < amountOf(item.placement.demand, key)),
-  );
-  return { left, freed, unplaceable: left.map(({ placement, demand }) => noGrowth(run.book, placement, demand)) };
+  const left: Resize[] = [];
+  const unplaceable: Unplaceable[] = [];
+  let freed = false;
+  for (const item of pending.resizes) {
+    const { placement } = item;
+    // which node has the cores is asked when those before have got theirs
+    const demand = grown(run, item);
+    if (resize(run, placement, demand))
+      freed ||= DIMENSIONS.some((key) => amountOf(demand, key) < amountOf(placement.demand, key));
+    else {
+      left.push(item);
+      unplaceable.push(noGrowth(run.book, placement, demand));
+    }
+  }
+  return { left, freed, unplaceable };
 }
 
 function* pass(run: Run, apps: readonly Resource<AppSpec>[], pending: Pending): Generator<Turn, Pass> {

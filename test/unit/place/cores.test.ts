@@ -131,6 +131,16 @@ describe('pinned cores', () => {
     assert.deepEqual(cores(of(resources(500)), world), ['db-0 shares 500']);
   });
 
+  it('of replicas that get theirs in place at once are of the nodes that those before have left', () => {
+    const world = { book: createBook(), capacity: NUMA };
+    const of = (some: ReturnType<typeof resources>): Sketch => ({
+      hosts: { h1: {} },
+      apps: { db: { replicas: 2, resources: some, maxUnavailable: 2 } },
+    });
+    cores(of(resources(1500)), world);
+    assert.deepEqual(cores(of(pinned(3)), world), ['db-0 3 of 0 3000', 'db-1 3 of 1 3000']);
+  });
+
   it('say what the nearest host lacks, what fits, and what would have to be there', () => {
     const sketch = { hosts: { h1: {}, h2: {} }, apps: { db: { replicas: 1, resources: pinned(3) } } };
     const catalog = catalogOf(sketch);
