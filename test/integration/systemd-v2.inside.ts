@@ -62,11 +62,9 @@ async function becomes<T>(
   throw new Error(`${what}: not within 100 s, but ${JSON.stringify(last)}`);
 }
 
-/** The unit that docs/operations.md shows, of this checkout and that repository. */
+/** The unit of a machine by itself, of this checkout and that repository. */
 function documentedUnit(repo: string): string {
-  const text = readFileSync(join(ROOT, 'docs/operations.md'), 'utf8');
-  const block = /^ {4}\[Unit\]\n(?: {4}.*\n|\n)+/m.exec(text)?.[0] ?? '';
-  const unit = block.replaceAll(/^ {4}/gm, '');
+  const unit = readFileSync(join(ROOT, 'examples/systemd/plumbline.service'), 'utf8');
   const command = 'ExecStart=/opt/plumbline/bin/plumb up --quiet --repo https://git.example.com/fleet.git --ref main';
   assert.ok(unit.includes(command), unit);
   return unit.replace(command, `ExecStart=${process.execPath} ${PLUMB} up --quiet --repo ${repo} --ref main`);
