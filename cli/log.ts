@@ -17,7 +17,7 @@ export function operationalLog({ logLevel = 'warn' }: LogFlags): Log {
   let pino: Log | undefined;
   const open = (): Log => {
     const { pino: make, destination } = createRequire(import.meta.url)('pino') as typeof Pino;
-    return make({ level: logLevel, base: null }, destination(2));
+    return make({ level: logLevel, base: null }, destination({ dest: 2, sync: true }));
   };
   const at =
     (level: keyof Log): Log['warn'] =>

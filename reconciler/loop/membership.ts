@@ -133,10 +133,26 @@ export function createMembership(options: MembershipOptions): Membership {
     const known = news || kept ? undefined : (await near.assignment(host))?.generation;
     const assignment = await far.mailbox.assignment(host, known);
     well();
-    if (assignment && !(await near.assign(assignment)))
-      log.warn({ generation: assignment.generation }, 'an Assignment older than the one in hand was left');
+    if (assignment && !(await near.assign(assignment))) await leave(assignment);
     if (kept && assignment) resend();
     news = await toFetch.wait(POLL * (0.9 + 0.2 * random()), signal);
+  }
+
+  /**
+   * One that is not taken: an older one than that in hand, or another under the same number. A store that lost the first when it failed
+   * over gave that number twice; the host says the next one, and the leader counts on from there.
+   */
+  async function leave({ generation }: Assignment): Promise<void> {
+    const own = await near.assignment(host);
+    if (own?.generation !== generation) {
+      log.warn({ generation }, 'an Assignment older than the one in hand was left');
+      return;
+    }
+    await near.assign({ ...own, generation: generation + 1 });
+    log.warn(
+      { generation },
+      'another Assignment under the number of the one in hand was left, and a later one is asked for',
+    );
   }
 
   async function hear(signal: AbortSignal, well: () => void): Promise<void> {
@@ -166,6 +182,9 @@ export function createMembership(options: MembershipOptions): Membership {
 
   function resend(): void {
     compared = false;
+    // it may hold another Assignment under a number that is known
+    news = true;
+    toFetch.ring();
     // another object than one that is on its way
     if (last) unsent = { ...last };
     toSend.ring();

@@ -228,7 +228,7 @@ describe('any sequence of commits', () => {
       fc.property(run, (requests) => {
         holds(spy, requests);
       }),
-      { numRuns: 3000, seed: 1 },
+      { numRuns: 10_000, seed: 1 },
     );
     const refusals = ['host-closed', 'wrong-zone', 'epoch', 'capacity', 'spread', 'placed-elsewhere', 'affinity'];
     const expected = [

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Assignment } from '../../model/replica.ts';
 import { between, chance } from './chance.ts';
@@ -43,6 +44,16 @@ export function createMember(host: string, behaviour: Behaviour, now: number): M
   let packed: Buffer | undefined;
   let minute = -1;
   let silence: readonly [number, number] = [0, 0];
+  const pack = (assignment: Assignment): void => {
+    packed = deflateRawSync(JSON.stringify(assignment), { level: 1 });
+    self.generation = assignment.generation;
+    self.dirty = true;
+  };
+  /** As a real host does when a store that lost its Assignment has given the number to another. */
+  const askForLater = (other: Assignment): void => {
+    const own = self.assignment();
+    if (own && !isDeepStrictEqual(own, other)) pack({ ...own, generation: own.generation + 1 });
+  };
   const self: Member = {
     host,
     stage,
@@ -70,10 +81,11 @@ export function createMember(host: string, behaviour: Behaviour, now: number): M
     assignment: () =>
       packed === undefined ? undefined : (JSON.parse(inflateRawSync(packed).toString('utf8')) as Assignment),
     take(assignment, at) {
-      if (packed !== undefined && assignment.generation <= self.generation) return false;
-      packed = deflateRawSync(JSON.stringify(assignment), { level: 1 });
-      self.generation = assignment.generation;
-      self.dirty = true;
+      if (packed !== undefined && assignment.generation <= self.generation) {
+        if (assignment.generation === self.generation) askForLater(assignment);
+        return false;
+      }
+      pack(assignment);
       stage.take(assignment.replicas, at);
       return true;
     },

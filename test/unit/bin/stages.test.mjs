@@ -80,7 +80,7 @@ describe('stages', () => {
     },
     {
       what: 'an error after the last test',
-      body: `it('a', () => {}); setTimeout(() => { throw new Error('late') }, 50);`,
+      body: `it('a', () => {}); setTimeout(() => { throw new Error('late') }, 500);`,
       tally: '1 passed, 1 failed, 0 skipped',
       error: /late/,
     },

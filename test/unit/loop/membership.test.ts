@@ -19,7 +19,7 @@ const assignment = (generation: number): Assignment => ({
 });
 
 /** A member of a fleet whose store, or only its news, can be away; time passes when it is told to. */
-function rig(t: TestContext, random = 0.5): Rig {
+function rig(t: TestContext, random = 0.5, own: Partial<Mailbox> = {}): Rig {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const stop = new AbortController();
   const bell = createBell();
@@ -83,6 +83,7 @@ function rig(t: TestContext, random = 0.5): Rig {
       return Promise.resolve(true);
     },
     report: () => Promise.resolve(),
+    ...own,
   };
   const say = (level: string) => (): void => void self.lines.push(level);
   const membership = createMembership({
@@ -150,6 +151,24 @@ describe('membership', () => {
     assert.equal(one.known, 2);
     await one.stop();
   });
+  it('asks for a later Assignment where the store has given the number of the one in hand to another', async (t) => {
+    let inHand: Assignment = { ...assignment(1), revision: 'lost by the store' };
+    const rigged = rig(t, 0.5, {
+      assignment: () => Promise.resolve(inHand),
+      assign: (next) => {
+        if (next.generation <= inHand.generation) return Promise.resolve(false);
+        inHand = next;
+        return Promise.resolve(true);
+      },
+    });
+    await rigged.pass(500);
+    assert.deepEqual(inHand, { ...assignment(2), revision: 'lost by the store' });
+    rigged.told = 3;
+    await rigged.pass(10_000);
+    assert.deepEqual(inHand, assignment(3));
+    await rigged.stop();
+  });
+
   it('fetches what was assigned while its news were broken off', async (t) => {
     const one = rig(t);
     await one.pass(2500);
