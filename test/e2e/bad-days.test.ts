@@ -98,10 +98,17 @@ describe('bad days', { skip: NEEDS_ROOT }, () => {
         `restart ${String(n)} came after ${String(gap)} ms`,
       );
     const all = await stage.journal();
+    // on a slow machine it may be seen to run before it ends for the first time
     assert.deepEqual(
-      all.filter((entry) => entry.type === 'event' && entry.reason === 'Converged' && entry.revision === revision),
+      all.filter(
+        (entry) =>
+          entry.type === 'event' &&
+          entry.reason === 'Converged' &&
+          entry.revision === revision &&
+          entry.at > (starts[0]?.at ?? 0),
+      ),
       [],
-      'never called well',
+      'never called well once it has ended',
     );
     const told = (await stage.journal('container/crash-0')).filter(
       (entry) => entry.type === 'event' && entry.reason === 'CrashLoop',

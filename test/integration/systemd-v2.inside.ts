@@ -55,11 +55,11 @@ async function becomes<T>(
   pause = 50,
 ): Promise<T> {
   let last: T | undefined;
-  for (const end = Date.now() + 100_000; Date.now() < end; await sleep(pause)) {
+  for (const end = Date.now() + 150_000; Date.now() < end; await sleep(pause)) {
     last = await look();
     if (good(last)) return last;
   }
-  throw new Error(`${what}: not within 100 s, but ${JSON.stringify(last)}`);
+  throw new Error(`${what}: not within 150 s, but ${JSON.stringify(last)}`);
 }
 
 /** The unit of a machine by itself, of this checkout and that repository. */
