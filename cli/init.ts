@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PlumbError } from '../reconciler/model/errors.ts';
+import { hostName } from './host-document.ts';
 import type { Io } from './io.ts';
 import { rehearsalFiles, type RehearsalSize } from './init-rehearsal.ts';
 import { command, outputOption, parse, wholeNumber } from './options.ts';
@@ -85,17 +86,6 @@ function next(folder: string, simulated: number | undefined): string {
   if (simulated === undefined) return `${enter}  plumb validate\n${commit}  plumb plan\n  sudo plumb up\n`;
   const store = '--store redis://127.0.0.1';
   return `${enter}${commit}  redis-server &\n  plumb controller ${store} --repo . --state-dir /tmp/rehearsal &\n  plumb agent ${store} --simulated ${String(simulated)} &\n  plumb status ${store}\n`;
-}
-
-/** A DNS label made from a hostname. */
-function hostName(text: string): string {
-  const label = (text.split('.')[0] ?? '').toLowerCase().replaceAll(/[^a-z0-9-]+/g, '-');
-  return (
-    label
-      .replace(/^[^a-z]+/, 'h')
-      .slice(0, 40)
-      .replace(/-+$/, '') || 'h1'
-  );
 }
 
 /** Path → text of the starting repository. */

@@ -40,7 +40,7 @@ export const VERBS: readonly Verb[] = [
   },
   {
     name: 'host',
-    summary: 'give the hosts of a fleet their identity',
+    summary: 'show what a machine has; give the hosts of a fleet their identity',
     load: async () => (await import('./host.ts')).hostCommand,
   },
   {

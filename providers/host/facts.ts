@@ -1,9 +1,11 @@
-import { readdir, readFile, stat, statfs } from 'node:fs/promises';
+import { readFile, stat, statfs } from 'node:fs/promises';
 import { machine as uname, networkInterfaces } from 'node:os';
 import { dirname, join } from 'node:path';
 import { NODES } from '../../reconciler/model/demand.ts';
 import type { Demand } from '../../reconciler/model/demand.ts';
 import type { HostFacts } from '../../reconciler/model/replica.ts';
+import { disksOf } from './inventory/devices.ts';
+import { treeAt } from './inventory/tree.ts';
 
 export interface FactsOptions {
   readonly procRoot?: string;
@@ -39,28 +41,6 @@ async function diskOf(path: string): Promise<number> {
   }
 }
 
-/** Disks that are devices of their own and of some size: no partitions, memory, loops or combinations of others, nothing removable. */
-async function spindlesOf(sysRoot: string): Promise<number> {
-  const block = join(sysRoot, 'block');
-  const names = await readdir(block).catch(() => []);
-  const says = (name: string, what: string): Promise<string> =>
-    readFile(join(block, name, what), 'utf8').then(
-      (text) => text.trim(),
-      () => '0',
-    );
-  const disks = await Promise.all(
-    names.map(async (name) => {
-      const [device, size, removable] = await Promise.all([
-        stat(join(block, name, 'device')).catch(() => undefined),
-        says(name, 'size'),
-        says(name, 'removable'),
-      ]);
-      return device !== undefined && Number(size) > 0 && removable === '0';
-    }),
-  );
-  return disks.filter(Boolean).length;
-}
-
 function pinnable(cores: ReadonlyMap<number, number>): Partial<Demand> {
   return Object.fromEntries(
     NODES.flatMap((key, node) => {
@@ -78,7 +58,7 @@ export async function facts(options: FactsOptions = {}): Promise<HostFacts> {
   const { procRoot = '/proc', etcRoot = '/etc', cgroupRoot = '/sys/fs/cgroup', sysRoot = '/sys' } = options;
   const { dataRoot = '/var/lib/docker', machine = uname(), addresses = ipv4, cores } = options;
   const proc = (name: string): Promise<string> => readFile(join(procRoot, name), 'utf8');
-  const [hostname, kernel, machineId, cpus, meminfo, pidMax, threadsMax, unified, disk, spindles] = await Promise.all([
+  const [hostname, kernel, machineId, cpus, meminfo, pidMax, threadsMax, unified, disk] = await Promise.all([
     proc('sys/kernel/hostname'),
     proc('sys/kernel/osrelease'),
     readFile(join(etcRoot, 'machine-id'), 'utf8').catch(() => ''),
@@ -88,7 +68,6 @@ export async function facts(options: FactsOptions = {}): Promise<HostFacts> {
     proc('sys/kernel/threads-max'),
     stat(join(cgroupRoot, 'cgroup.controllers')).catch(() => undefined),
     diskOf(dataRoot),
-    spindlesOf(sysRoot),
   ]);
   const kibibytes = Number(/^MemTotal:\s+([0-9]+) kB/m.exec(meminfo)?.[1] ?? 0);
   return {
@@ -100,7 +79,7 @@ export async function facts(options: FactsOptions = {}): Promise<HostFacts> {
       memory: kibibytes * 1024,
       pids: Math.min(Number(pidMax), Number(threadsMax)),
       disk,
-      spindles: spindles * 1000,
+      spindles: disksOf(treeAt(sysRoot)).length * 1000,
       ...pinnable(cores?.() ?? new Map<number, number>()),
     },
     kernel: kernel.trim(),

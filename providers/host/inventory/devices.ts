@@ -1,0 +1,95 @@
+import type { Tree } from './tree.ts';
+
+export interface NicFacts {
+  readonly name: string;
+  readonly driver: string;
+  /** Number of its maker, as PCI has it: `0x15b3`. */
+  readonly vendor?: string;
+  /** Megabits a second; absent while it has no link. */
+  readonly speed?: number;
+  readonly mtu: number;
+  readonly rxQueues: number;
+  readonly txQueues: number;
+  /** NUMA node that it hangs on. */
+  readonly node?: number;
+}
+
+export interface DiskFacts {
+  readonly name: string;
+  readonly model?: string;
+  readonly bytes: number;
+  readonly rotational: boolean;
+  /** The one in use. */
+  readonly scheduler?: string;
+  readonly readAhead?: number;
+  readonly queueDepth?: number;
+}
+
+/** The word in brackets of a choice as the kernel shows it (`none [mq-deadline]`); the whole where nothing is in brackets. */
+function chosen(text: string): string {
+  return /\[([^\]]+)\]/.exec(text)?.[1] ?? text;
+}
+
+function some<T extends object>(members: { readonly [K in keyof T]: T[K] | undefined }): Partial<T> {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as Partial<T>;
+}
+
+function nic(sys: Tree, name: string): NicFacts {
+  const at = `class/net/${name}`;
+  const queues = sys.names(`${at}/queues`);
+  const count = (kind: string): number => queues.filter((queue) => queue.startsWith(kind)).length;
+  const positive = (value: number | undefined, least: number): number | undefined =>
+    value !== undefined && value >= least ? value : undefined;
+  return {
+    name,
+    driver: sys.target(`${at}/device/driver`) ?? 'unknown',
+    mtu: sys.number(`${at}/mtu`) ?? 0,
+    rxQueues: count('rx-'),
+    txQueues: count('tx-'),
+    ...some<Pick<NicFacts, 'vendor' | 'speed' | 'node'>>({
+      vendor: sys.text(`${at}/device/vendor`),
+      speed: positive(sys.number(`${at}/speed`), 1),
+      node: positive(sys.number(`${at}/device/numa_node`), 0),
+    }),
+  };
+}
+
+/** Network cards that are devices of their own: no bridges, veths or other things that only software is. */
+export function nicsOf(sys: Tree): readonly NicFacts[] {
+  return sys
+    .names('class/net')
+    .filter((name) => sys.has(`class/net/${name}/device`))
+    .map((name) => nic(sys, name));
+}
+
+function disk(sys: Tree, name: string): DiskFacts {
+  const at = `block/${name}`;
+  const scheduler = sys.text(`${at}/queue/scheduler`);
+  return {
+    name,
+    bytes: (sys.number(`${at}/size`) ?? 0) * 512,
+    rotational: sys.number(`${at}/queue/rotational`) === 1,
+    ...some<Pick<DiskFacts, 'model' | 'scheduler' | 'readAhead' | 'queueDepth'>>({
+      model: sys.text(`${at}/device/model`),
+      scheduler: scheduler === undefined ? undefined : chosen(scheduler),
+      readAhead: kibibytes(sys.number(`${at}/queue/read_ahead_kb`)),
+      queueDepth: sys.number(`${at}/queue/nr_requests`),
+    }),
+  };
+}
+
+function kibibytes(count: number | undefined): number | undefined {
+  return count === undefined ? undefined : count * 1024;
+}
+
+/** Disks that are devices of their own and of some size: no partitions, memory, loops or combinations of others, nothing removable. */
+export function disksOf(sys: Tree): readonly DiskFacts[] {
+  const own = (name: string): boolean =>
+    sys.has(`block/${name}/device`) &&
+    (sys.number(`block/${name}/size`) ?? 0) > 0 &&
+    sys.number(`block/${name}/removable`) !== 1;
+  return sys
+    .names('block')
+    .filter(own)
+    .map((name) => disk(sys, name));
+}
