@@ -1,30 +1,28 @@
 import { converge, type Steps } from '../converge.ts';
 import type { Catalog } from '../model/catalog.ts';
 import { asPlumbError, PlumbError } from '../model/errors.ts';
-import type { Notice, Reopening } from '../model/notice.ts';
-import { PROTOCOL } from '../model/protocol.ts';
+import type { Notice } from '../model/notice.ts';
 import type { Assignment } from '../model/replica.ts';
 import type { Hold, Store } from '../model/store.ts';
-import type { Scope } from '../model/whereabouts.ts';
 import { openPart, untold } from '../place/rebuild.ts';
-import type { PlaceResult } from '../place/place.ts';
-import { fullZones } from '../plan/full.ts';
-import { project, type Projection } from '../plan/project.ts';
 import type { Log } from './agent-state.ts';
 import { createAttention } from './attention.ts';
+import { decisionAfter, projectionOf } from './concluding.ts';
 import { decideInTurns, type Decided, type FleetSeen, type Planned } from './deciding.ts';
 import { drainEvents } from './drains.ts';
 import { underLease } from './fenced.ts';
-import { homelessIn, preemptionEvents, preemptionsAfter, withVictims } from './preemptions.ts';
-import { createHearing, HEARTBEAT } from './hearing.ts';
-import { readImage, type Image } from './image.ts';
+import { createKeeping } from './keeping.ts';
 import type { Leader } from './leader.ts';
-import { heldBy, teach } from './rebuilding.ts';
-import type { Fetched, Repository } from './repository.ts';
+import { createListening } from './listening.ts';
+import { createPosting } from './posting.ts';
+import { preemptionEvents } from './preemptions.ts';
+import { learn } from './rebuilding.ts';
+import type { Repository } from './repository.ts';
 import { rolloutEvents } from './rollouts.ts';
 import type { StatusInput, Verdict } from './status.ts';
 import { createSummary } from './summary.ts';
-import { contentOf, createTelling } from './telling.ts';
+import { createTelling, type Told } from './telling.ts';
+import { createTracking, type PassScope, type Tracked } from './tracking.ts';
 import { createWatching } from './watching.ts';
 import { createWriting } from './writing.ts';
 
@@ -46,14 +44,6 @@ export interface ControllerView {
   readonly notice: Notice | undefined;
 }
 
-/** What a pass does. */
-export interface PassScope {
-  /** It asks Git; without, it goes on from what Git said last. */
-  readonly look: boolean;
-  /** The revision that it finds may take away any number of replicas. */
-  readonly allow: boolean;
-}
-
 export interface Controller {
   pass(how: PassScope): Promise<void>;
   /** Listens for the hosts of a fleet; gives whether one was lost or is back, which asks for a pass. */
@@ -67,85 +57,46 @@ export interface Controller {
   forget(): void;
 }
 
-/** Everything is looked at again this often, although nothing says that it is otherwise: milliseconds. */
-const AUDIT = 600_000;
-
 /** The controller of a fleet: brings what Git says into placements and Assignments. */
 export function createController(options: ControllerOptions): Controller {
-  const { repository, clock, fleet } = options;
-  const store = fleet ? underLease(options.store, () => term) : options.store;
-  let catalog: Catalog | undefined;
-  let source: Fetched | undefined;
-  let author = '';
-  let decided: Omit<Notice, 'protocol' | 'source' | 'problems' | 'lost'> = {
-    unplaceable: [],
-    held: [],
-    published: '',
-    waiting: 0,
-    awaited: [],
-  };
-  const hearing = createHearing(store.leases, clock);
-  const watching = createWatching(clock);
-  let heardOf: readonly string[] = [];
-  let adopted = false;
-  let posted = '';
-  let image: Image | undefined;
-  const attention = createAttention();
-  const summary = createSummary();
-  let auditAt = 0;
-  /** What is new was taken in, and is being worked on. */
-  let underway = false;
-  /** Hosts that were lost when their status was last summed up. */
-  let summed: readonly string[] = [];
-  /** When the hosts of a fleet were last listened for. */
-  let heardAt = -Infinity;
-  const telling = createTelling(store.journal, options.log);
-  /** The revision that may take away any number of replicas. */
-  let allowed: string | undefined;
-
+  const { clock, fleet } = options;
   /** The time of leading in which the pass began. */
   let term: Hold | undefined;
+  /** What is new was taken in, and is being worked on. */
+  let underway = false;
+  const store = fleet ? underLease(options.store, () => term) : options.store;
+  const telling = createTelling(store.journal, options.log);
+  const tracking = createTracking(options.repository, telling);
+  const listening = createListening(store, clock, telling);
+  const watching = createWatching(clock);
+  const posting = createPosting(store.bulletin, tracking.last, listening.lost);
+  const attention = createAttention();
+  const summary = createSummary();
+  const keeping = createKeeping({ store, clock, telling, anew: posting.resume, forgotten });
+  const writing = createWriting({ store, clock, mustLead });
+  const rebuilding = { reservations: store.reservations, telling, posting, clock, mustLead };
 
-  const steps: Steps<PassScope, Fetched, Fetched, FleetSeen, Decided, Planned, readonly Assignment[]> = {
-    checkout: async ({ look, allow }) => {
-      const fetched = (look ? undefined : source) ?? (await repository.fetch());
-      const { url, error, notes } = fetched;
-      await telling.source(url, error, source?.error);
-      for (const { reason, message } of notes) await telling.tellOnce({ level: 'warn', reason, message });
-      if (catalog?.revision !== fetched.revision) {
-        const [next, commit] = await Promise.all([
-          repository.catalog(fetched.revision),
-          repository.commit(fetched.revision),
-        ]);
-        await telling.revision(next, commit);
-        catalog = next;
-        author = commit.author;
-      }
-      source = fetched;
-      if (allow) allowed = fetched.revision;
-      return fetched;
-    },
-    compile: (fetched) => fetched,
-    observe: async () => {
-      if (!catalog) throw new Error('no catalog');
+  const steps: Steps<PassScope, Tracked, Catalog, FleetSeen, Decided, Planned, readonly Assignment[]> = {
+    checkout: (how) => tracking.checkout(how),
+    compile: ({ catalog }) => catalog,
+    observe: async (catalog) => {
       watching.begin();
-      const audit = image !== undefined && clock() >= auditAt;
-      const now = await (audit ? audited(catalog) : refreshed(catalog));
-      const { book, whereabouts } = now;
-      heardOf = [...whereabouts.reports.keys()];
-      if (fleet && clock() - heardAt >= HEARTBEAT) await listen();
-      const { reopening, awaited } = await learn(now, catalog);
+      const { image, audit } = await keeping.see(catalog);
+      const { book, whereabouts } = image;
+      listening.expect(whereabouts.reports.keys());
+      if (fleet && listening.isDue()) await listening.listen();
+      const { reopening, awaited } = fleet ? await learn(image, catalog, rebuilding) : OPEN;
+      const { decided } = posting;
       // what is closed, or was, concerns all
       if (reopening ?? decided.reopening) attention.forget();
-      const lost = hearing.lost();
-      const fresh = now.take();
+      const lost = listening.lost();
+      const fresh = image.take();
       underway = true;
-      const look = attention.look(catalog, now, fresh, new Set(lost.map(({ host }) => host)), audit);
-      const words = { reports: [...whereabouts.reports.values()], assignments: [...whereabouts.assignments.values()] };
       return {
-        ...look,
-        ...words,
-        image: now,
+        ...attention.look(catalog, image, fresh, new Set(lost.map(({ host }) => host)), audit),
+        reports: [...whereabouts.reports.values()],
+        assignments: [...whereabouts.assignments.values()],
+        image,
         snapshot: book,
         ...(reopening ? {} : { kept: { book, whereabouts } }),
         lost,
@@ -156,54 +107,38 @@ export function createController(options: ControllerOptions): Controller {
         preempted: decided.preemptions ?? [],
       };
     },
-    place: async (_specs, seen) => {
-      if (!catalog) throw new Error('no catalog');
-      const allow = options.allowDeletions || catalog.revision === allowed;
-      const { reopening, assignments } = seen;
+    place: async (catalog, seen) => {
+      const allow = options.allowDeletions || tracking.allows(catalog.revision);
+      const { reopening, assignments, records } = seen;
       const open = reopening ? openPart(catalog, reopening, assignments) : catalog;
-      const made = await decideInTurns(open, seen, clock(), allow, seen.records);
+      const made = await decideInTurns(open, seen, clock(), allow, records);
       const { budgetKeeps } = made.catalog;
       return { ...made, catalog: budgetKeeps ? { ...catalog, budgetKeeps } : catalog };
     },
-    plan: (_specs, seen, made) => ({ ...made, seen }),
-    apply: async ({ catalog: aim, placed, seen, held }) => {
-      await writing.commit(seen.image, aim.revision, placed.proposals);
-      const silent = seen.reopening ? untold(aim, seen.reopening) : new Set<string>();
-      const { assignments, rollouts, records, unsettled, waitingHosts, knobs } = projected(aim, seen, silent);
-      const { placements } = seen.image.book;
-      const preemptions = preemptionsAfter(seen.preempted, placed.preemptions, placements, aim);
-      const unplaceable = homelessIn(placed.unplaceable, preemptions, aim);
-      const waiting = rollouts.reduce((sum, one) => sum + one.waiting.length, waitingHosts.size);
-      const before = decided;
-      const { draining } = placed;
-      const { reopening, awaited } = seen;
-      const closed = reopening ? [heldBy(aim, reopening, awaited)] : [];
-      const now = { unplaceable, held: [...closed, ...(held === undefined ? [] : [held])], awaited, draining };
-      const { rollouts: _1, reopening: _2, full: _3, preemptions: _4, ...rest } = { ...before, ...now };
-      const full = [...fullZones(rollouts), ...(knobs === undefined ? [] : [knobs])];
-      decided = {
-        ...rest,
-        ...(reopening ? { reopening } : {}),
-        waiting: Math.max(before.waiting, waiting),
-        ...(full.length > 0 ? { full } : {}),
-        ...(preemptions.length > 0 ? { preemptions } : {}),
-        ...(records.length > 0 ? { rollouts: records } : {}),
-      };
+    plan: (_catalog, seen, made) => ({ ...made, seen }),
+    apply: async (planned) => {
+      const { catalog, placed, seen } = planned;
+      await writing.commit(seen.image, catalog.revision, placed.proposals);
+      const silent = seen.reopening ? untold(catalog, seen.reopening) : new Set<string>();
+      const author = tracking.last()?.author ?? '';
+      const judgeFrom = watching.judgeFrom();
+      const projection = projectionOf(planned, { author, silent, now: clock(), judgeFrom });
+      const assignments = projection.assignments.filter(({ host }) => !silent.has(host));
+      const before = posting.decided;
+      const next = decisionAfter(before, planned, projection);
+      posting.decide({ ...next, waiting: Math.max(before.waiting, next.waiting) });
       // told before it is remembered: what is told twice after a crash is better than what is never told
-      for (const event of rolloutEvents(seen.records, records)) await telling.tell(event);
+      for (const event of rolloutEvents(seen.records, projection.records)) await telling.tell(event);
       // who reads the bulletin must not take what hosts say of the last revision for this one, and what a rollout must
       // remember is kept before it takes a step
-      if (before.published !== aim.revision || records.length + (before.rollouts?.length ?? 0) > 0) await post();
-      await writing.publish(
-        seen.image,
-        assignments.filter(({ host }) => !silent.has(host)),
-      );
-      decided = { ...decided, waiting, published: aim.revision };
-      await post();
-      const drained = drainEvents(seen.drains, draining, placements);
-      for (const event of [...drained, ...preemptionEvents(seen.preempted, placed.preemptions, placements, aim)])
-        await telling.tell({ ...event, revision: aim.revision, author });
-      if (seen.expected) await found(seen.expected, placed, unsettled);
+      const remembers = projection.records.length + (before.rollouts?.length ?? 0) > 0;
+      if (before.published !== catalog.revision || remembers) await posting.post();
+      await writing.publish(seen.image, assignments);
+      posting.decide({ ...next, published: catalog.revision });
+      await posting.post();
+      for (const event of goings(planned)) await telling.tell({ ...event, revision: catalog.revision, author });
+      const { unsettled, waitingHosts } = projection;
+      if (seen.expected) await keeping.audited(seen.expected, placed, unsettled);
       // what is remembered no more is looked at once more: room was kept by it
       attention.rest([...placed.busy, ...unsettled, ...seen.records.map(({ app }) => app)], waitingHosts);
       underway = false;
@@ -221,179 +156,64 @@ export function createController(options: ControllerOptions): Controller {
     },
   };
 
-  const writing = createWriting({ store, clock, mustLead });
-
   /** A pass that another leader has overtaken ends here, with nothing half done: what it decided is decided again. */
   async function mustLead(): Promise<void> {
     if (fleet && !(await fleet.holds(term))) throw new PlumbError('CONFLICT', 'another controller leads by now');
   }
 
-  /** The store as it is now. */
-  async function refreshed(aim: Catalog): Promise<Image> {
-    try {
-      if (image) {
-        await image.refresh();
-        return image;
-      }
-    } catch (error) {
-      if (asPlumbError(error).code !== 'CONFLICT') throw error;
-      forget();
-    }
-    const read = await readImage(store, aim);
-    const bulletin = await store.bulletin.read();
-    posted = bulletin ? contentOf(bulletin) : '';
-    const { rollouts: _rollouts, reopening: _reopening, ...rest } = decided;
-    const { rollouts, reopening, draining, preemptions } = bulletin ?? {};
-    decided = {
-      ...rest,
-      ...(rollouts ? { rollouts } : {}),
-      ...(reopening ? { reopening } : {}),
-      ...(draining ? { draining } : {}),
-      ...(preemptions ? { preemptions } : {}),
-    };
-    auditAt = clock() + AUDIT;
-    image = read;
-    return read;
-  }
-
-  /** Nothing that is known of the store counts any more. */
-  function forget(): void {
-    image = undefined;
+  function forgotten(): void {
     attention.forget();
     summary.forget();
   }
 
-  function summarize(): void {
-    const now = notice();
-    if (!image || !now) return;
-    const lost = now.lost.map(({ host }) => host);
-    summary.update(new Set([...image.touched(), ...summed, ...lost]), image.whereabouts, now);
-    summed = lost;
-  }
-
-  /** The store as it is now, all of it read again beside what was read as it changed. */
-  async function audited(aim: Catalog): Promise<Image> {
-    const now = await refreshed(aim);
-    const differing = await now.compare();
-    auditAt = clock() + AUDIT;
-    if (differing.length === 0) return now;
-    await telling.differs(differing, 'the store holds another');
-    forget();
-    return refreshed(aim);
-  }
-
-  /** What an audit found that nobody would have looked at. */
-  async function found({ apps }: Scope, placed: PlaceResult, unsettled: ReadonlySet<string>): Promise<void> {
-    const expected = withVictims(apps, placed.preemptions);
-    const missed = [...new Set([...placed.busy, ...unsettled])].filter((app) => !expected.has(app));
-    if (missed.length > 0)
-      await telling.differs(
-        missed.map((app) => `app/${app}`),
-        'they were taken to be at rest',
-      );
-  }
-
-  /** What hosts are to be, after the commits: what they or others have changed meanwhile is looked at, too. */
-  function projected(aim: Catalog, seen: FleetSeen, silent: ReadonlySet<string>): Projection {
-    const { image: now, scope, kept, lost, records, reports } = seen;
-    const { book, whereabouts, news } = now;
-    const told = new Map([...(silent.size === 0 ? [] : whereabouts.assignments)].filter(([host]) => !silent.has(host)));
-    return project({
-      catalog: aim,
-      author,
-      placements: book.placements,
-      previous: silent.size === 0 ? whereabouts.assignments : told,
-      reports,
-      lost: new Set(lost?.map(({ host }) => host)),
-      records,
-      now: clock(),
-      judgeFrom: watching.judgeFrom(),
-      ...(kept ? { kept: whereabouts } : {}),
-      ...(scope
-        ? { scope: { apps: new Set([...scope.apps, ...news.apps]), hosts: new Set([...scope.hosts, ...news.hosts]) } }
-        : {}),
-    });
-  }
-
-  /** Has the store of a fleet learn from the hosts what it does not know. */
-  async function learn(now: Image, aim: Catalog): Promise<Pick<FleetSeen, 'reopening' | 'awaited'>> {
-    const { book, whereabouts, unstored } = now;
-    const { reopening } = decided;
-    if (!fleet || (!reopening && unstored.size === 0 && book.hosts.size > 0))
-      return { reopening: undefined, awaited: [] };
-    const begin = async (begun: Reopening): Promise<void> => {
-      decided = { ...decided, reopening: begun };
-      await post();
-    };
-    const stored = [...whereabouts.assignments.values()].filter(({ host }) => !unstored.has(host));
-    const remains = { reports: [...whereabouts.reports.values()], snapshot: book, stored, reopening };
-    const found = await teach(
-      { ...remains, catalog: aim, cursor: now.cursor(), now: clock() },
-      { reservations: store.reservations, telling, mustLead, begin },
-    );
-    if (found.proposals.length > 0) await now.refresh();
-    return { reopening: found.reopening, awaited: found.awaited };
-  }
-
-  function notice(): Notice | undefined {
-    if (!source || !catalog) return undefined;
-    const { notes: _notes, ...status } = source;
-    const revision = { ...status, revision: catalog.revision };
-    const problems = catalog.problems.length;
-    return { protocol: PROTOCOL, source: revision, problems, ...decided, lost: hearing.lost() };
-  }
-
-  /** Posts what is new. */
-  async function post(): Promise<void> {
-    const next = notice();
-    if (!next) return;
-    const content = contentOf(next);
-    if (content === posted) return;
-    await store.bulletin.post(next);
-    posted = content;
-  }
-
-  async function listen(): Promise<boolean> {
-    if (!adopted) hearing.adopt((await store.bulletin.read())?.lost ?? []);
-    adopted = true;
-    const names = (): readonly string[] => hearing.lost().map(({ host }) => host);
-    const before = names();
-    const changed = await hearing.listen(heardOf);
-    heardAt = clock();
-    await telling.hosts(before, names());
-    return changed || decided.reopening !== undefined;
+  async function pass(how: PassScope): Promise<void> {
+    try {
+      term = fleet?.term();
+      await converge(steps, how);
+      watching.ended();
+      const now = posting.notice();
+      if (keeping.image && now) summary.follow(keeping.image, now);
+    } catch (error) {
+      const { code, message } = asPlumbError(error);
+      // what was taken in and not brought to an end is lost
+      if (underway || code === 'STORE_EMPTIED') keeping.forget();
+      underway = false;
+      await telling.tellOnce({ level: 'error', reason: 'PassFailed', message: `${message} [${code}]` });
+      throw error;
+    }
   }
 
   return {
-    pass: async (how) => {
-      try {
-        term = fleet?.term();
-        await converge(steps, how);
-        watching.ended();
-        summarize();
-      } catch (error) {
-        const { code, message } = asPlumbError(error);
-        // what was taken in and not brought to an end is lost
-        if (underway || code === 'STORE_EMPTIED') forget();
-        underway = false;
-        await telling.tellOnce({ level: 'error', reason: 'PassFailed', message: `${message} [${code}]` });
-        throw error;
-      }
+    pass,
+    listen: async () => {
+      const changed = fleet ? (await listening.listen()) || posting.decided.reopening !== undefined : false;
+      return watching.looked(changed);
     },
-    listen: async () => watching.looked(fleet ? await listen() : false),
-    view: () => ({ catalog, notice: notice() }),
+    view: () => ({ catalog: tracking.last()?.catalog, notice: posting.notice() }),
     verdict: () => {
-      const now = notice();
-      return now && image && summary.verdict(now);
+      const now = posting.notice();
+      return now && keeping.image && summary.verdict(now);
     },
     sight: async () => {
-      const now = image;
+      const now = keeping.image;
       if (!now) return undefined;
       await now.refresh();
       const { assignments, reports } = now.whereabouts;
       const { hosts, placements } = now.book;
-      return { notice: notice(), hosts, placements, assignments, reports };
+      return { notice: posting.notice(), hosts, placements, assignments, reports };
     },
-    forget,
+    forget: keeping.forget,
   };
+}
+
+/** A store that knows all there is. */
+const OPEN = { reopening: undefined, awaited: [] } as const;
+
+/** What became of drains and of those who make room for others, as events. */
+function goings({ catalog, placed, seen }: Planned): readonly Told[] {
+  const { placements } = seen.image.book;
+  return [
+    ...drainEvents(seen.drains, placed.draining, placements),
+    ...preemptionEvents(seen.preempted, placed.preemptions, placements, catalog),
+  ];
 }

@@ -5,28 +5,49 @@ import { counted } from '../model/words.ts';
 import { closedZones, rebuild, REOPEN } from '../place/rebuild.ts';
 import type { Rebuild, Remains } from '../place/rebuild.ts';
 import { commitAll } from './commits.ts';
+import type { Image } from './image.ts';
+import type { Posting } from './posting.ts';
 import type { Telling } from './telling.ts';
 
 export interface RebuildingOptions {
   readonly reservations: Pick<Store['reservations'], 'commit' | 'snapshot'>;
   readonly telling: Pick<Telling, 'tell'>;
+  readonly posting: Pick<Posting, 'decided' | 'decide' | 'post'>;
+  /** Milliseconds since 1970. */
+  readonly clock: () => number;
   /** Throws when another leads by now. */
   readonly mustLead: () => Promise<void>;
-  /** Makes it known to who takes over that the store is on its way back. */
-  readonly begin: (reopening: Reopening) => Promise<void>;
+}
+
+/** How far a store is then, and the hosts that its closed Zones wait for. */
+type Learnt = Pick<Rebuild, 'awaited'> & { readonly reopening: Reopening | undefined };
+
+/** Has the store of a fleet learn from the hosts what it does not know. */
+export async function learn(image: Image, catalog: Catalog, options: RebuildingOptions): Promise<Learnt> {
+  const { book, whereabouts, unstored } = image;
+  const { reopening } = options.posting.decided;
+  if (!reopening && unstored.size === 0 && book.hosts.size > 0) return { reopening: undefined, awaited: [] };
+  const stored = [...whereabouts.assignments.values()].filter(({ host }) => !unstored.has(host));
+  const remains = { reports: [...whereabouts.reports.values()], snapshot: book, stored, reopening };
+  const found = await teach({ ...remains, catalog, cursor: image.cursor(), now: options.clock() }, options);
+  if (found.proposals.length > 0) await image.refresh();
+  return { reopening: found.reopening, awaited: found.awaited };
 }
 
 /**
  * Teaches a store what the hosts know and it does not. That it reopens is posted before anything is committed: who takes
  * over in between must not take what is there for all there is.
  */
-export async function teach(
+async function teach(
   remains: Remains & { readonly cursor: number },
-  { reservations, telling, mustLead, begin }: RebuildingOptions,
+  { reservations, telling, posting, mustLead }: RebuildingOptions,
 ): Promise<Rebuild> {
   const { now, cursor, snapshot } = remains;
   const found = rebuild(remains);
-  if (!remains.reopening && snapshot.hosts.size === 0) await begin({ since: now, open: [] });
+  if (!remains.reopening && snapshot.hosts.size === 0) {
+    posting.decide({ ...posting.decided, reopening: { since: now, open: [] } });
+    await posting.post();
+  }
   if (found.proposals.length === 0) return found;
   await mustLead();
   const id = `rebuild-${found.opens[0] ?? ''}-${String(cursor)}`;

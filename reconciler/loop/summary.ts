@@ -1,6 +1,7 @@
 import type { Notice } from '../model/notice.ts';
 import { appOf } from '../model/replica.ts';
 import type { Whereabouts } from '../model/whereabouts.ts';
+import type { Image } from './image.ts';
 import {
   hostItems,
   NOTHING,
@@ -14,7 +15,8 @@ import {
 
 /** How the whole is, kept host by host: the cost grows with the hosts of which something is new. */
 export interface Summary {
-  update(hosts: Iterable<string>, at: Whereabouts, notice: Notice): void;
+  /** Takes in what is new in an image. */
+  follow(image: Pick<Image, 'touched' | 'whereabouts'>, notice: Notice): void;
   /** With the number of replicas. */
   verdict(notice: Notice): Verdict & { readonly items: number };
   forget(): void;
@@ -25,10 +27,15 @@ export function createSummary(): Summary {
   const known = new Map<string, Totals>();
   let sum = NOTHING;
   let where: Whereabouts | undefined;
+  /** Hosts that were lost by then. */
+  let lost: readonly string[] = [];
   return {
-    update: (hosts, at, notice) => {
+    follow: (image, notice) => {
+      const at = image.whereabouts;
       where = at;
-      for (const host of hosts) {
+      const before = lost;
+      lost = notice.lost.map(({ host }) => host);
+      for (const host of new Set([...image.touched(), ...before, ...lost])) {
         const { assignments, reports } = at;
         const [assignment, report] = [assignments.get(host), reports.get(host)];
         const items = hostItems({ notice, assignments, reports }, at.on(host));

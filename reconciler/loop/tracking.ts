@@ -1,0 +1,56 @@
+import type { Catalog } from '../model/catalog.ts';
+import type { Fetched, Repository } from './repository.ts';
+import type { Telling } from './telling.ts';
+
+/** What a pass does. */
+export interface PassScope {
+  /** It asks Git; without, it goes on from what Git said last. */
+  readonly look: boolean;
+  /** The revision that it finds may take away any number of replicas. */
+  readonly allow: boolean;
+}
+
+/** What Git said last. */
+export interface Tracked {
+  readonly source: Fetched;
+  readonly catalog: Catalog;
+  /** Who wrote its revision. */
+  readonly author: string;
+}
+
+/** Follows Git, and tells of it. */
+export interface Tracking {
+  checkout(how: PassScope): Promise<Tracked>;
+  /** Undefined before the first revision. */
+  readonly last: () => Tracked | undefined;
+  /** Whether somebody said that a revision may take away any number of replicas. */
+  allows(revision: string): boolean;
+}
+
+/** Knows nothing of the repository yet. */
+export function createTracking(repository: Repository, telling: Telling): Tracking {
+  let last: Tracked | undefined;
+  let allowed: string | undefined;
+
+  async function read(source: Fetched): Promise<Tracked> {
+    const { revision } = source;
+    if (last?.catalog.revision === revision) return { ...last, source };
+    const [catalog, commit] = await Promise.all([repository.catalog(revision), repository.commit(revision)]);
+    await telling.revision(catalog, commit);
+    return { source, catalog, author: commit.author };
+  }
+
+  return {
+    checkout: async ({ look, allow }) => {
+      const source = (look ? undefined : last?.source) ?? (await repository.fetch());
+      const { url, error, notes } = source;
+      await telling.source(url, error, last?.source.error);
+      for (const { reason, message } of notes) await telling.tellOnce({ level: 'warn', reason, message });
+      last = await read(source);
+      if (allow) allowed = source.revision;
+      return last;
+    },
+    last: () => last,
+    allows: (revision) => revision === allowed,
+  };
+}
