@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { CommitRequest, ConflictReason, Proposal, Verdict } from '../model/reservations.ts';
 import type { Reservations } from '../model/store.ts';
 import { absorb, takeBack } from '../place/ground.ts';
@@ -12,6 +13,14 @@ const LEAST = 10;
 const REFUSED = 0.01;
 /** Requests under way: enough for the store to have the next one while it writes the last to its disk. */
 const AT_ONCE = 8;
+
+/**
+ * Begins the ids of the requests of one commit, in words and with what no other has: at the same cursor another commit, of this leader or of
+ * the next, must not be given the reply of this one. A request that is tried again keeps its id.
+ */
+export function requestId(why: string): string {
+  return `${why}-${randomUUID()}`;
+}
 
 /**
  * Commits any number of proposals, in order, as requests of about a hundred, and gives the verdicts. It is the proposals

@@ -33,8 +33,6 @@ export interface Image {
   take(): Fresh;
   /** Hosts of which anything is new, be it told here, since this was asked last: their status may be another. */
   touched(): ReadonlySet<string>;
-  /** Up to which commit it knows all. */
-  cursor(): number;
   /** Told by this controller, and stored. */
   told(assignment: Assignment): void;
   /** Somebody else has told the host something: it is read. */
@@ -144,7 +142,6 @@ export async function readImage({ reservations, mailbox }: Port, catalog: Catalo
     // one after the other: two would take in the same commits twice
     refresh: () => (last = last.catch(() => undefined).then(readOn)),
     news,
-    cursor: () => cursor,
     take: () => {
       const { apps, hosts: some, reported } = news;
       const taken = { apps: new Set(apps), hosts: new Set(some), reported: new Set(reported) };

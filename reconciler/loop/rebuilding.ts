@@ -4,7 +4,7 @@ import type { Store } from '../model/store.ts';
 import { counted } from '../model/words.ts';
 import { closedZones, rebuild, REOPEN } from '../place/rebuild.ts';
 import type { Rebuild, Remains } from '../place/rebuild.ts';
-import { commitAll } from './commits.ts';
+import { commitAll, requestId } from './commits.ts';
 import type { Image } from './image.ts';
 import type { Posting } from './posting.ts';
 import type { Telling } from './telling.ts';
@@ -29,7 +29,7 @@ export async function learn(image: Image, catalog: Catalog, options: RebuildingO
   if (!reopening && unstored.size === 0 && book.hosts.size > 0) return { reopening: undefined, awaited: [] };
   const stored = [...whereabouts.assignments.values()].filter(({ host }) => !unstored.has(host));
   const remains = { reports: [...whereabouts.reports.values()], snapshot: book, stored, reopening };
-  const found = await teach({ ...remains, catalog, cursor: image.cursor(), now: options.clock() }, options);
+  const found = await teach({ ...remains, catalog, now: options.clock() }, options);
   if (found.proposals.length > 0) await image.refresh();
   return { reopening: found.reopening, awaited: found.awaited };
 }
@@ -39,10 +39,10 @@ export async function learn(image: Image, catalog: Catalog, options: RebuildingO
  * over in between must not take what is there for all there is.
  */
 async function teach(
-  remains: Remains & { readonly cursor: number },
+  remains: Remains,
   { reservations, telling, posting, mustLead }: RebuildingOptions,
 ): Promise<Rebuild> {
-  const { now, cursor, snapshot } = remains;
+  const { now, snapshot } = remains;
   const found = rebuild(remains);
   if (!remains.reopening && snapshot.hosts.size === 0) {
     posting.decide({ ...posting.decided, reopening: { since: now, open: [] } });
@@ -50,7 +50,7 @@ async function teach(
   }
   if (found.proposals.length === 0) return found;
   await mustLead();
-  const id = `rebuild-${found.opens[0] ?? ''}-${String(cursor)}`;
+  const id = requestId(`rebuild-${found.opens[0] ?? ''}`);
   const verdicts = await commitAll(reservations, { id, now, proposals: found.proposals });
   const places = found.proposals.flatMap((proposal, at) => (proposal.op === 'place' ? [{ proposal, at }] : []));
   const placed = places.filter(({ at }) => verdicts[at]?.accepted === true);

@@ -1,7 +1,7 @@
 import type { Assignment } from '../model/replica.ts';
 import type { Proposal } from '../model/reservations.ts';
 import type { Store } from '../model/store.ts';
-import { commitAll } from './commits.ts';
+import { commitAll, requestId } from './commits.ts';
 import type { Image } from './image.ts';
 
 /** What a controller writes with. */
@@ -32,7 +32,7 @@ export function createWriting({ store, clock, mustLead }: WritingOptions): Writi
     commit: async (image, revision, proposals) => {
       for (let at = 0; at < proposals.length; at += COMMITS) {
         await mustLead();
-        const id = `${revision}-${String(image.cursor())}`;
+        const id = requestId(revision);
         await commitAll(reservations, { id, now: clock(), proposals: proposals.slice(at, at + COMMITS) });
         await image.refresh();
       }
