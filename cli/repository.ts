@@ -162,6 +162,9 @@ export async function openRepository(flags: RepositoryFlags, state: string, io: 
       });
       const compile = await loadCompiler();
       previous = compile(files, revision, cache, previous);
+      // what the revision no longer has is not kept: revisions come for as long as the process lives
+      const there = new Set(files.map(({ blob }) => blob));
+      for (const blob of parsed.keys()) if (!there.has(blob)) parsed.delete(blob);
       return previous;
     },
     commit: async (revision) => {

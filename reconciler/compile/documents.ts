@@ -6,7 +6,7 @@ import type { SourceFile } from '../model/source.ts';
 import type { CompileCode } from './codes.ts';
 import { withDefaults } from './defaults.ts';
 import { parseFile } from './file.ts';
-import type { Claim, ParseCache } from './file.ts';
+import type { Claim, ParseCache, ParsedDocument } from './file.ts';
 import { printable } from './finding.ts';
 import type { Kind } from './schemas.ts';
 import type { Say } from './specs/say.ts';
@@ -67,11 +67,11 @@ export function readFiles(files: readonly SourceFile[], revision: string, cache?
       tell(path, code, `${printable(path)} ${is}`, hint);
       continue;
     }
-    const known = cache?.get(blob);
-    if (known === undefined && bytes === undefined) throw new RangeError(`${path}: neither content nor a parsed copy`);
-    const parsed = known ?? parseFile(bytes ?? new Uint8Array());
-    if (known === undefined) cache?.set(blob, parsed);
-    const own = parsed.documents.map(({ manifest, scalars }) => manifestOf(manifest, scalars, revision, path));
+    const cached = cache?.get(blob);
+    if (cached === undefined && bytes === undefined) throw new RangeError(`${path}: neither content nor a parsed copy`);
+    const parsed = cached ?? parseFile(bytes ?? new Uint8Array());
+    if (cached === undefined) cache?.set(blob, parsed);
+    const own = parsed.documents.map((document) => manifestOf(document, revision, path));
     if (parsed.findings.length === 0) manifests.push(...own);
     else broken.push({ path, claims: [...parsed.claims, ...own.map(claimOf)] });
     problems.push(...parsed.findings.map((finding) => ({ ...finding, file: path })));
@@ -94,12 +94,14 @@ export function claimOf({ kind, name, document }: Manifest): Claim {
   return { kind, name, ...(owner === undefined ? {} : { owner }), ...(gang === undefined ? {} : { gang }) };
 }
 
-function manifestOf(
-  document: Document,
-  scalars: Readonly<Record<string, readonly [number, number]>>,
-  revision: string,
-  file: string,
-): Manifest {
+/** What was made last of each parsed document. */
+const known = new WeakMap<ParsedDocument, Manifest>();
+
+/** In a file that has not changed it is the same object in each revision: its lines are those of the first. */
+function manifestOf(parsed: ParsedDocument, revision: string, file: string): Manifest {
+  const before = known.get(parsed);
+  if (before?.origin.file === file) return before;
+  const { manifest: document, scalars } = parsed;
   const fields: Record<string, Origin> = {};
   for (const pointer in scalars) {
     const [line, column] = scalars[pointer] ?? [1, 1];
@@ -108,16 +110,34 @@ function manifestOf(
   const { kind } = document;
   const { name } = document.metadata;
   const origin = fields['/metadata/name'] ?? { revision, file, line: 1, column: 1 };
-  return { kind, name, document: withDefaults(kind, document), origin, fields };
+  const made = { kind, name, document: withDefaults(kind, document), origin, fields };
+  known.set(parsed, made);
+  return made;
 }
 
-/** One kind's manifest as a resource; what its spec finds wrong goes to `say`. */
+/** What was made last of each manifest, where its spec found nothing wrong. */
+const resources = new WeakMap<Manifest, Resource<unknown>>();
+
+/**
+ * One kind's manifest as a resource; what its spec finds wrong goes to `say`. Of the same manifest it is the same object for as long as
+ * the owner is, so that who compares two catalogs need not look into it.
+ */
 export function resourceOf<D extends Document, Spec>(
-  { name, origin, fields }: Manifest,
+  manifest: Manifest,
   document: D,
   owner: string,
   spec: (document: D, say: Say) => Spec,
   say: Say,
 ): Resource<Spec> {
-  return { name, owner, labels: document.metadata.labels ?? {}, spec: spec(document, say), origin, fields };
+  const before = resources.get(manifest) as Resource<Spec> | undefined;
+  if (before?.owner === owner) return before;
+  let wrong = 0;
+  const told: Say = (...words) => {
+    wrong += 1;
+    say(...words);
+  };
+  const { name, origin, fields } = manifest;
+  const made = { name, owner, labels: document.metadata.labels ?? {}, spec: spec(document, told), origin, fields };
+  if (wrong === 0) resources.set(manifest, made);
+  return made;
 }
