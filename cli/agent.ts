@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { steadyClock } from '../reconciler/loop/clock.ts';
 import { createFleetAgent } from '../reconciler/loop/fleet-agent.ts';
 import { openEmbedded } from '../reconciler/store/embedded/embedded.ts';
 import { lockHost } from '../reconciler/store/embedded/lock.ts';
@@ -48,8 +49,9 @@ export async function agentCommand(argv: readonly string[], io: Io): Promise<num
   const runtime = options.simulated === true ? simulatedRuntime(state) : dockerRuntime(options, state);
   const lock = await lockHost(runtime.key, { state });
   const far = createReopening(open);
+  const clock = steadyClock();
   try {
-    const near = await openEmbedded(state, { clock: Date.now });
+    const near = await openEmbedded(state, { clock });
     try {
       const agent = createFleetAgent({
         host,
@@ -57,8 +59,8 @@ export async function agentCommand(argv: readonly string[], io: Io): Promise<num
         facts: await factsOf(options.simulated === true),
         far,
         near,
-        agent: { providers: runtime.providers, health: healthOf(runtime) },
-        clock: Date.now,
+        agent: { providers: runtime.providers, health: healthOf(runtime, clock) },
+        clock,
         random: Math.random,
         log: operationalLog(options),
       });

@@ -1,4 +1,5 @@
 import type { AgentOptions } from '../reconciler/loop/agent-state.ts';
+import { steadyClock } from '../reconciler/loop/clock.ts';
 import type { Fetched, Repository } from '../reconciler/loop/repository.ts';
 import { createHealth, type HealthClock } from '../reconciler/loop/health.ts';
 import { identify } from '../reconciler/loop/identify.ts';
@@ -18,19 +19,16 @@ export function runtimeOf(flags: UpFlags, catalog: Catalog, host: Resource<HostS
   return simulated ? simulatedRuntime(state) : dockerRuntime(flags, state);
 }
 
-const systemClock: HealthClock = {
-  now: Date.now,
-  after: (ms, call) => {
-    const timer = setTimeout(call, ms);
-    return () => {
-      clearTimeout(timer);
-    };
-  },
+const after: HealthClock['after'] = (ms, call) => {
+  const timer = setTimeout(call, ms);
+  return () => {
+    clearTimeout(timer);
+  };
 };
 
-/** The probes of a runtime, on the clock of this machine. */
-export function healthOf({ prober }: Pick<Runtime, 'prober'>): AgentOptions['health'] {
-  return (onChange) => createHealth({ prober, clock: systemClock, random: Math.random, onChange });
+/** The probes of a runtime, on the clock of the agent that asks them. */
+export function healthOf({ prober }: Pick<Runtime, 'prober'>, now: () => number): AgentOptions['health'] {
+  return (onChange) => createHealth({ prober, clock: { now, after }, random: Math.random, onChange });
 }
 
 export interface OpenUp {
@@ -65,7 +63,8 @@ export async function openMachine(
   const runtime = runtimeOf(flags, catalog, host, state);
   const lock = await lockHost(runtime.key, { state });
   try {
-    const store = await openEmbedded(state, { clock: Date.now });
+    const clock = steadyClock();
+    const store = await openEmbedded(state, { clock });
     const log = operationalLog(flags);
     const up = createUp({
       host: host.name,
@@ -74,10 +73,10 @@ export async function openMachine(
       store,
       agent: {
         providers: runtime.providers,
-        health: healthOf(runtime),
+        health: healthOf(runtime, clock),
       },
       allowDeletions: flags.allowDeletions === true,
-      clock: Date.now,
+      clock,
       random: Math.random,
       log,
     });

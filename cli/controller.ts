@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { steadyClock } from '../reconciler/loop/clock.ts';
 import { claimName, createFleetController } from '../reconciler/loop/fleet-controller.ts';
 import type { JournalHead } from '../reconciler/model/store.ts';
 import { CONTROLLER_WRITER } from '../reconciler/loop/view.ts';
@@ -48,6 +49,7 @@ export async function controllerCommand(argv: readonly string[], io: Io): Promis
   const repository = await openRepository(options, state, io);
   rememberSource(state, { ...options, repo: repository.url });
   const store = createReopening(open);
+  const clock = steadyClock();
   const holder = identityOf(state, 'controller', name);
   // what waits for a store that is away must not keep it from stopping
   io.signal.addEventListener('abort', () => setTimeout(() => void store.close(), 3000).unref(), { once: true });
@@ -56,7 +58,7 @@ export async function controllerCommand(argv: readonly string[], io: Io): Promis
     await claimName(store.leases, holder);
     // on an empty disk it goes on behind the copy that its forerunner left
     const behind = (): Promise<JournalHead> => store.journals.head();
-    const journal = await openJournal(journalDirectory(state, writer), { clock: Date.now, behind });
+    const journal = await openJournal(journalDirectory(state, writer), { clock, behind });
     try {
       const controller = createFleetController({
         holder,
@@ -64,7 +66,7 @@ export async function controllerCommand(argv: readonly string[], io: Io): Promis
         store,
         journal,
         allowDeletions: options.allowDeletions === true,
-        clock: Date.now,
+        clock,
         log: operationalLog(options),
       });
       await serveView(`plumb controller ${name}`, controller, journal, socket, options, io);

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fixedPart, fixedSandboxPart } from '../providers/containers/spec.ts';
 import { appearanceOf } from '../providers/simulated/appearance.ts';
+import { steadyClock } from '../reconciler/loop/clock.ts';
 import { createRehearsal, type Rehearsal, type Tally } from '../reconciler/loop/rehearsal/rehearsal.ts';
 import { expand } from '../reconciler/plan/expand.ts';
 import { createReopening } from '../reconciler/store/reopening.ts';
@@ -35,7 +36,7 @@ export async function rehearse(
         containers,
         fixed: { container: fixedPart, sandbox: fixedSandboxPart },
       }),
-    clock: Date.now,
+    clock: steadyClock(),
     random: Math.random,
     log: operationalLog(flags),
   });
