@@ -22,9 +22,20 @@ const TOLD: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'MISSING_PROGRAM',
 ]);
 
+/** What stands in a next step for what the error is about, and the details that name it. */
+const STAND_INS: Readonly<Record<string, readonly string[]>> = { ADDRESS: ['url', 'root'], IMAGE: ['reference'] };
+
+/** What to do about an error, about just what it names. */
+function nextOf({ code, details }: PlumbError): string {
+  return NEXT_STEPS[code].replace(/\b(?:ADDRESS|IMAGE)\b/g, (word) => {
+    const value = STAND_INS[word]?.map((name) => details[name]).find((each) => typeof each === 'string');
+    return typeof value === 'string' ? value : word;
+  });
+}
+
 /** The line for a person about what to do next; empty where the message has said it. */
-export function nextStepOf(code: ErrorCode): string {
-  return TOLD.has(code) ? '' : `  next: ${NEXT_STEPS[code]}\n`;
+export function nextStepOf(error: PlumbError): string {
+  return TOLD.has(error.code) ? '' : `  next: ${nextOf(error)}\n`;
 }
 
 /** Members of an error's details that say where it is, the narrowest first. */
@@ -41,7 +52,8 @@ export function asksForJson(argv: readonly string[]): boolean {
 }
 
 /** The one shape of errors under `-o json`. */
-export function failureOf({ code, message, details }: PlumbError, command: string): Failure {
+export function failureOf(error: PlumbError, command: string): Failure {
+  const { code, message, details } = error;
   const place = PLACES.map((name) => details[name]).find((value) => typeof value === 'string' && value !== '');
-  return { code, message, place: typeof place === 'string' ? place : command, next: NEXT_STEPS[code] };
+  return { code, message, place: typeof place === 'string' ? place : command, next: nextOf(error) };
 }

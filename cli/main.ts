@@ -62,7 +62,7 @@ async function reportError(error: PlumbError, words: readonly string[], io: Io):
   const { failureOf, asksForJson, nextStepOf } = await import('./failure.ts');
   if (asksForJson(words))
     io.err(`${JSON.stringify({ version: 1, error: failureOf(error, `plumb ${words[0] ?? ''}`) })}\n`);
-  else io.err(`plumb: ${error.message} [${error.code}]\n${nextStepOf(error.code)}`);
+  else io.err(`plumb: ${error.message} [${error.code}]\n${nextStepOf(error)}`);
   if (error.code === 'INTERNAL' && io.env['PLUMB_DEBUG'] !== undefined)
     io.err(`${(error.cause as Error | undefined)?.stack ?? error.stack ?? ''}\n`);
 }

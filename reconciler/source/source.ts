@@ -73,7 +73,9 @@ export async function openSource(options: SourceOptions): Promise<Source> {
       const id = await commitId(git, candidate + steps);
       if (id !== undefined) return id;
     }
-    throw new PlumbError('REVISION_NOT_FOUND', `${text} is no branch, tag or commit of ${address.url}`);
+    throw new PlumbError('REVISION_NOT_FOUND', `${text} is no branch, tag or commit of ${address.url}`, {
+      url: address.url,
+    });
   }
 
   /** The revision that is worked with needs no asking: a commit's id is its name. */
@@ -81,13 +83,19 @@ export async function openSource(options: SourceOptions): Promise<Source> {
     revision === fetcher.lastGood() ? revision : resolve(revision);
   const commit = async (revision: string): Promise<CommitInfo> => readCommit(git, await named(revision));
   return {
-    fetch: () => fetcher.fetch(),
+    fetch: async () => {
+      const fetched = await fetcher.fetch();
+      return fetched.error === undefined ? fetched : { ...fetched, error: about(fetched.error, address.url) };
+    },
     resolve,
     commit,
     files: async (revision, { known = new Set<string>(), allowEmpty = false } = {}) => {
       const { commit: here, tree } = await treeId(git, await named(revision), path);
       // a mirror that lost the commit must not pass for an empty repository
-      if (!here) throw new PlumbError('REVISION_NOT_FOUND', `the mirror of ${address.url} has lost ${revision}`);
+      if (!here)
+        throw new PlumbError('REVISION_NOT_FOUND', `the mirror of ${address.url} has lost ${revision}`, {
+          url: address.url,
+        });
       const files = tree === undefined ? [] : await readTree(git, tree, known);
       if (!allowEmpty && !files.some((file) => isManifestPath(file.path))) throw emptyTree(revision, path);
       return files;
@@ -98,6 +106,11 @@ export async function openSource(options: SourceOptions): Promise<Source> {
     },
     changedFiles: async (from, to) => changedBetween(git, await resolve(from), await resolve(to), path),
   };
+}
+
+/** The same error, which names the repository for whoever does something about it. */
+function about({ code, message, details, cause }: PlumbError, url: string): PlumbError {
+  return new PlumbError(code, message, { ...details, url }, cause);
 }
 
 function emptyTree(revision: string, path: string): PlumbError {

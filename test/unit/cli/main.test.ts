@@ -46,8 +46,14 @@ describe('the command line', () => {
   it('tells a person the next step as well, where the message does not', async () => {
     const { code, err } = await say('plan', '--repo', '/nonexistent');
     assert.equal(code, 1);
-    assert.match(err, /^plumb: .*\/nonexistent.* \[SOURCE_UNREACHABLE\]\n {2}next: Try `git ls-remote ADDRESS`.*\n$/);
-    for (const each of Object.keys(NEXT_STEPS)) assert.match(nextStepOf(each as ErrorCode), /^(?: {2}next: .+\n)?$/);
+    assert.match(
+      err,
+      /^plumb: .*\/nonexistent.* \[SOURCE_UNREACHABLE\]\n {2}next: Try `git ls-remote \/nonexistent` .*\n$/,
+    );
+    for (const each of Object.keys(NEXT_STEPS))
+      assert.match(nextStepOf(new PlumbError(each as ErrorCode, 'x')), /^(?: {2}next: .+\n)?$/);
+    const pulled = new PlumbError('IMAGE_UNAVAILABLE', 'x', { reference: 'shop/web:1' });
+    assert.match(nextStepOf(pulled), /`docker pull shop\/web:1`/);
   });
 
   it('says where an error is, as narrowly as it is known', () => {
