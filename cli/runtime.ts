@@ -8,7 +8,7 @@ import { countsOf, topologyReader } from '../providers/cgroups/topology.ts';
 import { dockerClient } from '../providers/containers/client.ts';
 import { containers } from '../providers/containers/index.ts';
 import { cores } from '../providers/cgroups/cores.ts';
-import { tellSystemd } from '../providers/cgroups/systemd.ts';
+import { systemctl } from '../providers/cgroups/systemd.ts';
 import { updateCpuset, updateLimits } from '../providers/containers/limits.ts';
 import { facts } from '../providers/host/facts.ts';
 import { host } from '../providers/host/index.ts';
@@ -43,7 +43,7 @@ export function dockerRuntime(flags: RuntimeFlags, state: string): Runtime {
     providers: [
       containers({ client }),
       ovs({ runDir: flags.ovsDir ?? '/run/openvswitch' }),
-      cgroups({ updateLimits: (id, limits, signal) => updateLimits(client, id, limits, signal), tellSystemd }),
+      cgroups({ updateLimits: (id, limits, signal) => updateLimits(client, id, limits, signal), systemd: systemctl }),
       cores({
         file: join(state, 'cores.json'),
         tellDocker: (id, cpuset, signal) => updateCpuset(client, id, cpuset, signal),

@@ -10,7 +10,7 @@ import { diffCgroup, drift } from './diff.ts';
 import { disk, type Files } from './files.ts';
 import { hold, type Budget, type Held } from './held.ts';
 import { hierarchy } from './hierarchy.ts';
-import { scopeOf, untold, type TellSystemd } from './systemd.ts';
+import { agree, scopeOf, type Systemd } from './systemd.ts';
 import { writeLimits, type Refusal } from './write.ts';
 
 export interface CgroupsOptions {
@@ -18,8 +18,8 @@ export interface CgroupsOptions {
   readonly root?: string;
   /** Tells Docker the limits, so that neither a restart of the container nor systemd puts old ones back. */
   readonly updateLimits?: (containerId: string, limits: Resources, signal: AbortSignal) => Promise<void>;
-  /** Tells systemd what Docker does not tell it. */
-  readonly tellSystemd?: TellSystemd;
+  /** Told, where it holds the cgroups, until it knows the limits as well. */
+  readonly systemd?: Systemd;
   readonly files?: Files;
 }
 
@@ -28,6 +28,9 @@ interface Tracked {
   readonly held: Held;
   unwatch: (() => void) | undefined;
 }
+
+/** How often a repair is made anew when another comes between. */
+const TURNS = 3;
 
 /** Descriptors kept open at most: 8 a container. */
 const MOST_OPEN = 16_384;
@@ -115,19 +118,43 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
     return seen;
   }
 
-  /** Tells those who would write other limits one day: Docker at a restart of the container, systemd at a daemon-reload. */
-  async function align(want: CgroupSpec, held: Held, before: CgroupState, ctx: Context): Promise<Evidence['facts']> {
+  /** Has systemd know the limits, which it would write anew at a daemon-reload; gives why it does not. */
+  async function toldSystemd(want: CgroupSpec, held: Held, have: CgroupState, ctx: Context) {
     const scope = tree.version === 'v2' ? scopeOf(held.directoryOf('memory')) : undefined;
-    const properties = scope === undefined ? [] : untold(want, before);
-    const dockerNotUpdated = await failureOf(updateLimits?.(held.id, want, ctx.signal));
-    const systemdNotTold =
-      scope === undefined || properties.length === 0
-        ? undefined
-        : await failureOf(options.tellSystemd?.(scope, properties, ctx.signal));
-    // the kernel holds the limits; what comes back one day is seen then
+    if (scope === undefined || !options.systemd) return undefined;
+    return await failureOf(agree(options.systemd, scope, want, have, formula, ctx.signal));
+  }
+
+  /** Writes the limits; throws unless the kernel now holds them. */
+  async function write(change: Change<CgroupSpec>, want: CgroupSpec, held: Held, have: CgroupState) {
+    const { did, refused } = await writeLimits(files, held, want, have, formula);
+    settled(change, held, refused, want);
+    return did;
+  }
+
+  /**
+   * Makes the limits those of the kernel and of those who would write others one day: Docker at a restart of the container, systemd at a
+   * daemon-reload. Neither keeps the kernel from being right: what comes back of it one day is seen then.
+   */
+  async function align(change: Change<CgroupSpec>, want: CgroupSpec, held: Held, before: CgroupState, ctx: Context) {
+    const did = await write(change, want, held, before);
+    const dockerNotUpdated = did.length === 0 ? undefined : await failureOf(updateLimits?.(held.id, want, ctx.signal));
+    // an engine may convert in its own way, or write what its record still says; and somebody else may have been at it
+    const learnt = formulasFor(want.shares, Number(readBack(change.ref, held).raw?.['cpu.weight']));
+    if (learnt.length > 0 && !learnt.includes(formula)) formula = learnt[0] ?? formula;
+    let systemdNotTold: string | undefined;
+    for (let turn = 0; turn < TURNS; turn += 1) {
+      systemdNotTold = await toldSystemd(want, held, before, ctx);
+      const now = readBack(change.ref, held);
+      if (drift(want, now).length === 0) break;
+      await write(change, want, held, now);
+    }
     return {
-      ...(dockerNotUpdated === undefined ? {} : { dockerNotUpdated }),
-      ...(systemdNotTold === undefined ? {} : { systemdNotTold }),
+      did,
+      facts: {
+        ...(dockerNotUpdated === undefined ? {} : { dockerNotUpdated }),
+        ...(systemdNotTold === undefined ? {} : { systemdNotTold }),
+      },
     };
   }
 
@@ -153,15 +180,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
       // whichever container the replica has by now: the limits are the replica's
       if (before?.known !== true || !held)
         throw new PlumbError('CONFLICT', `the container of ${nameOf(ref)} does not run now; it is looked at again`);
-      const { did, refused } = await writeLimits(files, held, want, before.state, formula);
-      settled(change, held, refused, want);
-      const facts = did.length === 0 ? {} : await align(want, held, before.state, ctx);
-      // an engine may convert in its own way, or write what its record still says
-      const aligned = readBack(ref, held);
-      const learnt = formulasFor(want.shares, Number(aligned.raw?.['cpu.weight']));
-      if (learnt.length > 0 && !learnt.includes(formula)) formula = learnt[0] ?? formula;
-      if (drift(want, aligned).length > 0)
-        settled(change, held, (await writeLimits(files, held, want, aligned, formula)).refused, want);
+      const { did, facts } = await align(change, want, held, before.state, ctx);
       return evidence(ref, did, known(ref, readBack(ref, held), tree.version), facts);
     },
     async *watch(ctx) {

@@ -2,11 +2,90 @@ import { execFile } from 'node:child_process';
 import { basename } from 'node:path';
 import type { Resources } from '../../reconciler/model/catalog.ts';
 import type { CgroupState } from '../../reconciler/model/resources.ts';
-import { drift } from './diff.ts';
 import { PlumbError } from '../../reconciler/model/errors.ts';
+import { formulasFor, ioWeightOf, sameQuota, weightOf, type WeightFormula } from './conversion.ts';
+import type { Field } from './knobs.ts';
 
-/** Sets properties of a unit until it ends. Rejects with systemd's words. */
-export type TellSystemd = (unit: string, properties: readonly string[], signal: AbortSignal) => Promise<void>;
+/** The systemd of a machine. Both reject with its words. */
+export interface Systemd {
+  /** What it knows of a unit, by property, as `systemctl show` prints it. */
+  show(unit: string, properties: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
+  /** Sets properties of a unit until it ends. */
+  set(unit: string, assignments: readonly string[], signal: AbortSignal): Promise<void>;
+}
+
+/** What systemd keeps of one limit, and writes into the cgroup at a daemon-reload. */
+interface Known {
+  readonly field: Field;
+  /** As it is asked for. */
+  readonly property: string;
+  /** Only where the kernel has this file. */
+  readonly file?: string;
+  /** Whether systemd's words stand for what is wanted. */
+  accepts(want: Resources, words: string): boolean;
+  /** The assignment that tells it. */
+  tell(want: Resources, formula: WeightFormula): string;
+}
+
+/** `250ms`, `1.5s`, `1min 30s` in thousandths of a second; undefined: infinity. */
+function milliseconds(words: string): number | undefined {
+  if (words === 'infinity') return undefined;
+  const units: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, min: 60_000, h: 3_600_000 };
+  const parts = [...words.matchAll(/([0-9.]+)([a-z]+)/g)].map(
+    ([, amount, unit = '']) => Number(amount) * (units[unit] ?? NaN),
+  );
+  return parts.length === 0 ? NaN : Math.round(parts.reduce((sum, part) => sum + part, 0) * 1e3) / 1e3;
+}
+
+/** A weight; where none is set, systemd writes the kernel's default. */
+function weight(words: string): number {
+  return words === '[not set]' || words === '18446744073709551615' ? 100 : Number(words);
+}
+
+function bytesKnown(field: Field, property: string, wanted: (want: Resources) => number): Known {
+  return {
+    field,
+    property,
+    accepts: (want, words) => words === String(wanted(want)),
+    tell: (want) => `${property}=${String(wanted(want))}`,
+  };
+}
+
+const KNOWN: readonly Known[] = [
+  {
+    field: 'shares',
+    property: 'CPUWeight',
+    accepts: (want, words) => formulasFor(want.shares, weight(words)).length > 0,
+    tell: (want, formula) => `CPUWeight=${String(weightOf(want.shares, formula))}`,
+  },
+  {
+    // thousandths of a core are milliseconds in each second
+    field: 'quota',
+    property: 'CPUQuotaPerSecUSec',
+    accepts: (want, words) => sameQuota(want.quota, milliseconds(words)),
+    tell: ({ quota }) => `CPUQuota=${quota === undefined ? '' : `${String(quota / 10)}%`}`,
+  },
+  bytesKnown('memory', 'MemoryMax', (want) => want.memory),
+  bytesKnown('reservation', 'MemoryLow', (want) => want.reservation ?? 0),
+  bytesKnown('swap', 'MemorySwapMax', (want) => want.swap),
+  {
+    field: 'pids',
+    property: 'TasksMax',
+    accepts: (want, words) => words === String(want.pids),
+    tell: (want) => `TasksMax=${String(want.pids)}`,
+  },
+  {
+    field: 'blockIoWeight',
+    property: 'IOWeight',
+    file: 'io.weight',
+    accepts: (want, words) => weight(words) === ioWeight(want),
+    tell: (want) => `IOWeight=${String(ioWeight(want))}`,
+  },
+];
+
+function ioWeight({ blockIoWeight }: Resources): number {
+  return blockIoWeight === undefined ? 100 : ioWeightOf(blockIoWeight);
+}
 
 /** The scope that a v2 cgroup is; undefined where no systemd holds it. */
 export function scopeOf(directory: string): string | undefined {
@@ -14,25 +93,67 @@ export function scopeOf(directory: string): string | undefined {
   return name.endsWith('.scope') ? name : undefined;
 }
 
+/** How often systemd is told before it is taken that it does not agree. */
+const TURNS = 3;
+
 /**
- * What systemd has to be told of limits that were moved, because no engine tells it: that there is no swap (opencontainers/cgroups#74)
- * and no reservation. At a daemon-reload systemd 252 writes what it knows into all cgroups, and would allow any swap; 257 does not.
+ * Tells systemd of a container's limits until it knows them: at a daemon-reload it writes into all cgroups what it knows. An engine
+ * tells it most, but neither of no swap nor of no reservation (opencontainers/cgroups#74), and what it is told by others between an
+ * engine's word and the same engine's write into the cgroup stays with it while the kernel is right. Rejects with what it goes on to say.
  */
-export function untold(want: Resources, have: CgroupState): readonly string[] {
-  const moved = new Set(drift(want, have).map(({ path }) => path));
-  return [
-    ...(moved.has('/swap') && want.swap === 0 ? ['MemorySwapMax=0'] : []),
-    ...(moved.has('/reservation') && want.reservation === undefined ? ['MemoryLow=0'] : []),
-  ];
+export async function agree(
+  systemd: Systemd,
+  scope: string,
+  want: Resources,
+  have: CgroupState,
+  formula: WeightFormula,
+  signal: AbortSignal,
+): Promise<void> {
+  const kept = KNOWN.filter(
+    ({ field, file }) => !have.unsupported.includes(field) && (file === undefined || have.raw?.[file] !== undefined),
+  );
+  const properties = kept.map(({ property }) => property);
+  for (let turn = 0; ; turn += 1) {
+    const words = await systemd.show(scope, properties, signal);
+    const differs = kept.filter((each) => {
+      const said = words.get(each.property);
+      return said !== undefined && !each.accepts(want, said);
+    });
+    if (differs.length === 0) return;
+    if (turn === TURNS) {
+      const said = differs.map(({ property }) => `${property}=${words.get(property) ?? ''}`).join(' ');
+      throw new PlumbError('KNOB_REFUSED', `systemd goes on to say ${said} of ${scope}`, { unit: scope });
+    }
+    await systemd.set(
+      scope,
+      differs.map((each) => each.tell(want, formula)),
+      signal,
+    );
+  }
 }
 
-/** Tells the systemd of this machine. */
-export const tellSystemd: TellSystemd = (unit, properties, signal) =>
-  new Promise((resolve, reject) => {
-    const args = ['--no-ask-password', 'set-property', '--runtime', unit, ...properties];
-    execFile('systemctl', args, { signal, timeout: 10_000 }, (error, _stdout, stderr) => {
+/** The systemd of this machine, asked by systemctl. */
+export const systemctl: Systemd = {
+  show: async (unit, properties, signal) => {
+    const text = await run(['show', '--property', properties.join(), '--', unit], unit, signal);
+    return new Map(
+      text.split('\n').flatMap((line) => {
+        const at = line.indexOf('=');
+        return at < 0 ? [] : [[line.slice(0, at), line.slice(at + 1).trim()] as const];
+      }),
+    );
+  },
+  set: async (unit, assignments, signal) => {
+    await run(['--no-ask-password', 'set-property', '--runtime', '--', unit, ...assignments], unit, signal);
+  },
+};
+
+function run(args: readonly string[], unit: string, signal: AbortSignal): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile('systemctl', args, { signal, timeout: 10_000 }, (error, stdout, stderr) => {
       if (error)
         reject(new PlumbError('KNOB_REFUSED', `systemctl: ${stderr.trim() || error.message}`, { unit }, error));
-      else resolve();
+      else resolve(stdout);
     });
   });
+}

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
-import { cgroups } from '../../../providers/cgroups/index.ts';
-import type { TellSystemd } from '../../../providers/cgroups/systemd.ts';
+import { cgroups, type CgroupsOptions } from '../../../providers/cgroups/index.ts';
+import type { Systemd } from '../../../providers/cgroups/systemd.ts';
 import type { Evidence } from '../../../reconciler/model/change.ts';
 import type { CgroupSpec } from '../../../reconciler/model/resources.ts';
 import { container, contextOf, fakeTree, idOf, kernelRules, limits } from '../../support/cgroup-tree.ts';
@@ -12,13 +12,54 @@ const ID = idOf('a');
 const REF = 'cgroup/web-0';
 const SCOPE = `docker-${ID}.scope`;
 const running = contextOf([container('web-0', ID)]);
+const MEBI = 2 ** 20;
 const roots: string[] = [];
 
+/** What systemd 252 says of a scope of the usual limits that Docker has made. */
+const RIGHT = {
+  CPUWeight: '20',
+  CPUQuotaPerSecUSec: '750ms',
+  MemoryMax: String(64 * MEBI),
+  MemoryLow: String(32 * MEBI),
+  MemorySwapMax: '0',
+  TasksMax: '100',
+  IOWeight: '2930',
+};
+type Knowledge = Readonly<Record<string, string>>;
+
+/** A systemd that knows this of the scope. What it is told is kept as it would print it. */
+function playedSystemd(knowledge: Knowledge) {
+  const knows = new Map(Object.entries(knowledge));
+  const told: string[] = [];
+  let beforeShow: (() => void) | undefined;
+  const set: Systemd['set'] = (unit, assignments) => {
+    assert.equal(unit, SCOPE);
+    told.push(...assignments);
+    for (const each of assignments) {
+      const [name = '', value = ''] = each.split('=');
+      if (name !== 'CPUQuota') knows.set(name, value);
+      else knows.set('CPUQuotaPerSecUSec', value === '' ? 'infinity' : `${String(Number.parseFloat(value) * 10)}ms`);
+    }
+    return Promise.resolve();
+  };
+  const systemd: Systemd = {
+    show: (unit, properties) => {
+      assert.equal(unit, SCOPE);
+      const said = new Map(properties.flatMap((name) => [[name, knows.get(name) ?? ''] as const]));
+      beforeShow?.();
+      beforeShow = undefined;
+      return Promise.resolve(said);
+    },
+    set,
+  };
+  return { systemd, knows, told, onShow: (act: () => void) => (beforeShow = act) };
+}
+
 /** A fake kernel with one container in a scope, and what puts its limits right. */
-function lab(tellSystemd: TellSystemd, version: 'v1' | 'v2' = 'v2', path = `system.slice/${SCOPE}`) {
+function lab(options: CgroupsOptions, version: 'v1' | 'v2' = 'v2', path = `system.slice/${SCOPE}`) {
   const root = fakeTree(version, path);
   roots.push(root);
-  const provider = cgroups({ root, files: kernelRules([]), tellSystemd });
+  const provider = cgroups({ root, files: kernelRules([]), ...options });
   const converge = async (spec: CgroupSpec): Promise<Evidence> => {
     const want = { ref: REF, spec, dependsOn: [], origin: { revision: 'r', file: 'f', line: 1, column: 1 } } as const;
     const [item] = await provider.observe(running, [REF]);
@@ -28,7 +69,9 @@ function lab(tellSystemd: TellSystemd, version: 'v1' | 'v2' = 'v2', path = `syst
     return await provider.apply(change, running);
   };
   const file = (name: string): string => join(root, path, name);
-  return { converge, file };
+  const read = (name: string): string => fs.readFileSync(file(name), 'utf8').trim();
+  const hand = (name: string, text: string): void => fs.writeFileSync(file(name), `${text}\n`);
+  return { converge, read, hand };
 }
 
 afterEach(() => {
@@ -37,41 +80,105 @@ afterEach(() => {
 
 describe("systemd's knowledge", () => {
   const usual = limits('web-0');
-  const { reservation: _reservation, ...unreserved } = usual;
-  const cases = [
-    { name: 'no swap', spec: usual, file: 'memory.swap.max', hand: 'max', told: ['MemorySwapMax=0'] },
-    { name: 'no reservation', spec: unreserved, file: 'memory.low', hand: '4096', told: ['MemoryLow=0'] },
-    { name: 'some swap', spec: limits('web-0', { swap: 4096 }), file: 'memory.swap.max', hand: 'max', told: [] },
-    { name: 'a reservation', spec: usual, file: 'memory.low', hand: '0', told: [] },
-    { name: 'other limits', spec: usual, file: 'pids.max', hand: '7', told: [] },
+  const { reservation: _reservation, quota: _quota, blockIoWeight: _weight, ...bare } = usual;
+  const cases: readonly { name: string; spec: CgroupSpec; knows: Knowledge; told: readonly string[] }[] = [
+    { name: 'all as it should be', spec: usual, knows: {}, told: [] },
+    {
+      name: 'all of another hand',
+      spec: usual,
+      knows: {
+        CPUWeight: '333',
+        CPUQuotaPerSecUSec: '1min 30.5s',
+        MemoryMax: '4096',
+        MemoryLow: 'infinity',
+        MemorySwapMax: 'infinity',
+        TasksMax: '9',
+        IOWeight: '5',
+      },
+      told: [
+        'CPUWeight=59',
+        'CPUQuota=75%',
+        `MemoryMax=${String(64 * MEBI)}`,
+        `MemoryLow=${String(32 * MEBI)}`,
+        'MemorySwapMax=0',
+        'TasksMax=100',
+        'IOWeight=2930',
+      ],
+    },
+    { name: 'a weight by another formula', spec: usual, knows: { CPUWeight: '59' }, told: [] },
+    {
+      name: 'a quota rounded up',
+      spec: limits('web-0', { quota: 333 }),
+      knows: { CPUQuotaPerSecUSec: '340ms' },
+      told: [],
+    },
+    {
+      name: 'a quota of many parts',
+      spec: limits('web-0', { quota: 61_500 }),
+      knows: { CPUQuotaPerSecUSec: '1min 1.5s' },
+      told: [],
+    },
+    {
+      name: 'no limit where there is one',
+      spec: { ...bare, shares: 1024 },
+      knows: { CPUWeight: '[not set]', IOWeight: '18446744073709551615' },
+      told: ['CPUQuota=', 'MemoryLow=0'],
+    },
+    { name: 'a weight by default', spec: usual, knows: { CPUWeight: '[not set]' }, told: ['CPUWeight=59'] },
+    { name: 'some swap', spec: limits('web-0', { swap: 4096 }), knows: {}, told: ['MemorySwapMax=4096'] },
   ];
-  for (const { name, spec, file: moved, hand, told } of cases)
-    it(`is brought up to date ${told.length > 0 ? 'on' : 'by the engine on'} ${name}`, async () => {
-      const said: string[] = [];
-      const { converge, file } = lab((unit, properties) => {
-        assert.equal(unit, SCOPE);
-        said.push(...properties);
-        return Promise.resolve();
-      });
-      await converge(spec);
-      const right = fs.readFileSync(file(moved), 'utf8').trim();
-      said.length = 0;
-      fs.writeFileSync(file(moved), `${hand}\n`);
-      await converge(spec);
-      assert.equal(fs.readFileSync(file(moved), 'utf8').trim(), right);
-      assert.deepEqual(said, told);
+  for (const { name, spec, knows, told } of cases)
+    it(`of ${name} is made that of Git`, async () => {
+      const played = playedSystemd({ ...RIGHT, ...knows });
+      const { facts } = await lab({ systemd: played.systemd }).converge(spec);
+      assert.deepEqual(played.told, told);
+      assert.equal(facts, undefined);
     });
+
+  it('that another changed between the word of an engine and its write into the cgroup is found, though the kernel is right', async () => {
+    const played = playedSystemd({ ...RIGHT, TasksMax: '7' });
+    const { converge, read, hand } = lab({
+      systemd: played.systemd,
+      updateLimits: () => {
+        played.knows.set('TasksMax', '100');
+        // systemctl set-property TasksMax=9
+        played.knows.set('TasksMax', '9');
+        hand('pids.max', '9');
+        // the engine goes on
+        hand('pids.max', '100');
+        return Promise.resolve();
+      },
+    });
+    await converge(usual);
+    assert.deepEqual([read('pids.max'), played.knows.get('TasksMax')], ['100', '100']);
+  });
+
+  it('that another changed after it was right is put right as the kernel is', async () => {
+    const played = playedSystemd(RIGHT);
+    const { converge, read, hand } = lab({ systemd: played.systemd });
+    played.onShow(() => {
+      played.knows.set('MemoryMax', '4194304');
+      hand('memory.max', '4194304');
+    });
+    await converge(usual);
+    assert.deepEqual([read('memory.max'), played.knows.get('MemoryMax')], [String(64 * MEBI), String(64 * MEBI)]);
+  });
 
   for (const [version, path] of [
     ['v2', `docker/${ID}`],
     ['v1', `system.slice/${SCOPE}`],
   ] as const)
     it(`is nobody’s business for ${path.replace(ID, 'ID')} on ${version}`, async () => {
-      await lab(() => assert.fail('told'), version, path).converge(usual);
+      const silent: Systemd = { show: () => assert.fail('asked'), set: () => assert.fail('told') };
+      await lab({ systemd: silent }, version, path).converge(usual);
     });
 
   it('that cannot be brought up to date is said', async () => {
-    const { facts } = await lab(() => Promise.reject(new Error('Unit not found'))).converge(usual);
-    assert.deepEqual(facts, { systemdNotTold: 'Unit not found' });
+    const { systemd } = playedSystemd({ ...RIGHT, TasksMax: '9' });
+    const refusing = { ...systemd, set: () => Promise.reject(new Error('Unit not found')) };
+    assert.deepEqual((await lab({ systemd: refusing }).converge(usual)).facts, { systemdNotTold: 'Unit not found' });
+    const deaf = { ...systemd, set: () => Promise.resolve() };
+    const { facts } = await lab({ systemd: deaf }).converge(usual);
+    assert.deepEqual(facts, { systemdNotTold: `systemd goes on to say TasksMax=9 of ${SCOPE}` });
   });
 });
