@@ -14,7 +14,7 @@ import { createInterning } from './interning.ts';
 export interface Fresh {
   /** Apps of which something was placed, moved or given up, or of which somebody else has told a host something. */
   readonly apps: ReadonlySet<string>;
-  /** Hosts whose record is another, or which somebody else has told something. */
+  /** Hosts whose record is another, which somebody else has told something, or which say a later Assignment than the store knows of. */
   readonly hosts: ReadonlySet<string>;
   /** Hosts of which a Report came. */
   readonly reported: ReadonlySet<string>;
@@ -71,9 +71,12 @@ export async function readImage({ reservations, mailbox }: Port, catalog: Catalo
     news.reported.add(host);
     touched.add(host);
     // an emptied store: what the host keeps is what it was told
-    if (!kept || (whereabouts.assignments.has(host) && !unstored.has(host))) return;
-    learn(kept);
-    unstored.add(host);
+    if (kept && (!whereabouts.assignments.has(host) || unstored.has(host))) {
+      learn(kept);
+      unstored.add(host);
+    }
+    // one that has lost what it acknowledged last: the host is told what comes after that, were its Apps at rest
+    if (report.generation > (whereabouts.assignments.get(host)?.generation ?? 0)) news.hosts.add(host);
   }
 
   function learn(assignment: Assignment): void {

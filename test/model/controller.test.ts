@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { statusOf } from '../../reconciler/loop/status.ts';
 import type { AppSpec, HostSpec } from '../../reconciler/model/catalog.ts';
+import type { Assignment } from '../../reconciler/model/replica.ts';
 import { catalogOf, resources } from '../support/catalog.ts';
 import type { Sketch } from '../support/catalog.ts';
 import { createTwin, onlyNews } from '../support/twins.ts';
@@ -12,6 +13,10 @@ const HOSTS = ['h0', 'h1', 'h2', 'h3'] as const;
 const APPS = ['a', 'b', 'c'] as const;
 /** A host has room for one of these. */
 const LARGE = resources(2500);
+
+interface Told {
+  readonly assignments: readonly Assignment[];
+}
 
 type HostChange = Partial<HostSpec> & { readonly labels?: Readonly<Record<string, string>> };
 
@@ -26,6 +31,7 @@ type Event =
   | { readonly type: 'release'; readonly at: number }
   | { readonly type: 'close'; readonly host: string }
   | { readonly type: 'overtake'; readonly host: string; readonly dropped: number }
+  | { readonly type: 'lose'; readonly host: string }
   | { readonly type: 'wait'; readonly ms: number }
   | { readonly type: 'pass' }
   | { readonly type: 'empty' };
@@ -131,6 +137,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   weighted(2, fc.record({ type: type('release'), at: fc.nat(9) })),
   weighted(1, fc.record({ type: type('close'), host })),
   weighted(1, fc.record({ type: type('overtake'), host, dropped: fc.nat(2) })),
+  weighted(1, fc.record({ type: type('lose'), host })),
   weighted(4, fc.record({ type: type('wait'), ms: fc.constantFrom(1_000, 9_000, 30_000, 700_000) })),
   weighted(1, fc.record({ type: type('empty') })),
 );
@@ -225,6 +232,8 @@ class World {
       }
       case 'overtake':
         return this.both((twin) => twin.overtake(one.host, one.dropped));
+      case 'lose':
+        return this.both((twin) => twin.lose(one.host));
       case 'wait':
         this.now += one.ms;
         return;
@@ -281,6 +290,24 @@ describe('a controller that looks only at what changed', () => {
         assert.equal(told.filter((text) => text.startsWith('AuditDiffers')).join('\n'), '');
       }
     }
+  });
+
+  it('tells a host whose Assignment the store has lost what comes after it, though all are at rest', async () => {
+    const world = new World();
+    for (let more = 0; more < 4; more += 1) await world.round();
+    const [kept] = world.twins;
+    const { assignments: before } = (await kept.state(HOSTS)) as Told;
+    await world.happen({ type: 'lose', host: 'h1' });
+    await world.pass();
+    const { assignments: after } = (await kept.state(HOSTS)) as Told;
+    const numbers = (told: readonly Assignment[]): readonly number[] => told.map(({ generation }) => generation);
+    assert.deepEqual(
+      numbers(after),
+      numbers(before).map((generation, at) => generation + (at === 1 ? 2 : 0)),
+    );
+    assert.deepEqual(after[1]?.replicas, before[1]?.replicas);
+    await world.round();
+    assert.equal(kept.controller.verdict()?.sync, 'Synced');
   });
 
   it('asks the store only what is new when there is nothing to do, and writes nothing', async () => {

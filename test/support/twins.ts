@@ -54,6 +54,8 @@ export interface Twin {
   /** Somebody else commits something, or tells a host something. */
   commit(proposals: readonly Proposal[]): Promise<void>;
   overtake(host: string, dropped: number): Promise<void>;
+  /** A host says a later Assignment than the store knows of, which runs nothing: the store has lost it. */
+  lose(host: string): Promise<void>;
   /** The controller does not hear what is committed by this. */
   hide(work: () => Promise<void>): Promise<void>;
   empty(): void;
@@ -128,7 +130,8 @@ export function createTwin({ now, catalog }: Stage, anew: boolean): Twin {
   async function report(host: string, deed: Deed, change: Partial<Report> = {}): Promise<void> {
     const stored = await ports.mailbox.assignment(host);
     const before = machines.get(host);
-    if (stored && deed !== 'idles') machines.set(host, stored);
+    // an older one than that in hand is left
+    if (stored && deed !== 'idles' && stored.generation >= (before?.generation ?? 0)) machines.set(host, stored);
     const mine = machines.get(host);
     const ready = deed !== 'fails';
     const replicas = (mine?.replicas ?? []).map((replica) => ({
@@ -185,6 +188,12 @@ export function createTwin({ now, catalog }: Stage, anew: boolean): Twin {
       if (!last) return;
       const replicas = last.replicas.slice(dropped);
       await ports.mailbox.assign({ ...last, generation: last.generation + 1, replicas });
+    },
+    lose: async (host) => {
+      const last = await ports.mailbox.assignment(host);
+      if (!last) return;
+      machines.set(host, { ...last, generation: last.generation + 1, replicas: [] });
+      await report(host, 'idles');
     },
     hide: async (work) => {
       await work();
