@@ -85,7 +85,7 @@ function printReport(reports) {
 /** @param {string} text */
 function indent(text) {
   const lines = text.split('\n');
-  const shown = lines.length > 40 ? [...lines.slice(0, 40), `… ${lines.length - 40} more lines`] : lines;
+  const shown = lines.length > 80 ? [...lines.slice(0, 80), `… ${lines.length - 80} more lines`] : lines;
   return shown.map((line) => `   ${line}`).join('\n');
 }
 

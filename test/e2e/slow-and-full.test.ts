@@ -95,7 +95,7 @@ describe('a state directory whose disk is full', { skip: NEEDS_ROOT }, () => {
     await sleep(2000);
     assert.equal(await knob(), String(wrong));
     assert.equal(await startedAt(), starts);
-    assert.match((await stage.status()).messages.join() + stage.log(), /DISK_FULL|full/i);
+    assert.match((await stage.status()).messages.join() + stage.said(), /DISK_FULL|full/i);
   });
   it('goes on by itself when there is space again', async () => {
     await stage.sh('rm', join(stage.state, 'ballast'));

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -158,20 +158,20 @@ describe('a fleet over Redis, its controllers and agents as processes', { skip: 
   });
 
   it('who follows hears a controller that comes later; without any, status says so', async () => {
-    const follower = spawn(process.execPath, [PLUMB, 'events', '-f', '-n', '0', '--store', fleet.url]);
-    fleet.add('follower', follower);
+    const listening = async (): Promise<number> => (await fleet.redis.admin.pubsub('CHANNELS')).length;
+    const others = await listening();
+    const follower = fleet.add('follower', 'events', '-f', '-n', '0');
     let heard = '';
-    follower.stdout.on('data', (chunk) => (heard += String(chunk)));
-    await sleep(2000);
+    follower.stdout?.on('data', (chunk) => (heard += String(chunk)));
+    await fleet.until('it listens', async () => (await listening()) > others);
     await fleet.stop('c2', 'SIGKILL');
-    await sleep(9000);
+    await fleet.until('nobody leads', async () => (await fleet.store.leases.get('controller')) === undefined);
     const argv = [PLUMB, 'status', '--store', fleet.url];
     const alone = spawnSync(process.execPath, argv, { encoding: 'utf8' });
     assert.equal(alone.status, 2);
     assert.match(alone.stdout, /Unknown, Degraded[^]*no controller leads/);
     fleet.controller('c9');
-    for (const end = Date.now() + 60_000; !/Leading c9 leads/.test(heard); await sleep(200))
-      assert.ok(Date.now() < end, heard);
+    await fleet.until('heard', () => /Leading c9 leads/.test(heard));
     await fleet.converged(fleet.git('rev-parse', 'HEAD'));
   });
 });

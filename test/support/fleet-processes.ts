@@ -10,6 +10,7 @@ import type { Status } from '../../reconciler/loop/status.ts';
 import type { FleetStore } from '../../reconciler/model/store.ts';
 import { openRedis } from '../../reconciler/store/redis/redis.ts';
 import { createReopening } from '../../reconciler/store/reopening.ts';
+import { inVain, lastWords } from './outline.ts';
 import { Servers, type Server } from './redis.ts';
 
 export const PLUMB: string = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'bin', 'plumb');
@@ -27,14 +28,15 @@ export interface FleetProcesses {
   agent(name: string, plumb?: string): void;
   /** By another way to the store, where one is given. */
   controller(name: string, plumb?: string, way?: string): void;
-  /** Keeps a process, to be ended at the latest with the fleet. */
-  add(name: string, child: ChildProcess): void;
+  /** Starts another verb on the store; it is ended at the latest with the fleet. */
+  add(name: string, ...argv: readonly string[]): ChildProcess;
   stop(name: string, signal?: NodeJS.Signals): Promise<void>;
   /** Sends a signal to one that does not end by it. */
   signal(name: string, signal: NodeJS.Signals): void;
   /** What `plumb status --store` shows, without a process for each look. */
   status(): Promise<Status>;
-  until(what: string, good: (now: Status) => boolean, seconds?: number): Promise<Status>;
+  /** Waits until it is so; fails with what is wrong, and what the processes printed last, otherwise. */
+  until(what: string, good: (now: Status) => boolean | Promise<boolean>, seconds?: number): Promise<Status>;
   converged(revision: string): Promise<Status>;
   /** The containers that run on a host, each with the time it was made. */
   containers(name: string): readonly string[];
@@ -72,12 +74,19 @@ export function homes({ items }: Status): readonly string[] {
   return items.map(({ ref, host: on, address }) => `${ref} ${on} ${String(address)}`);
 }
 
+/** Whatever a store that is away throws is no answer; what a test asserts is. */
+function unlessAsserted(error: unknown): false {
+  if (error instanceof assert.AssertionError) throw error;
+  return false;
+}
+
 /** Starts Redis and makes an empty repository; nothing of Plumbline runs yet. */
 export async function fleetProcesses(): Promise<FleetProcesses> {
   const dir = mkdtempSync(join(tmpdir(), 'plumb-fleet-'));
   const repo = join(dir, 'repo');
   const servers = new Servers();
   const children = new Map<string, ChildProcess>();
+  const words = lastWords();
   execFileSync('git', ['init', '-q', '-b', 'main', repo]);
   const redis = await servers.start();
   const url = `redis://127.0.0.1:${String(redis.port)}`;
@@ -85,11 +94,14 @@ export async function fleetProcesses(): Promise<FleetProcesses> {
 
   const git: FleetProcesses['git'] = (...argv) =>
     execFileSync('git', ['-C', repo, ...argv], { encoding: 'utf8' }).trim();
-  const start = (name: string, plumb: string, way: string, ...argv: readonly string[]): void => {
-    const flags = ['--store', way, '--state-dir', join(dir, name), '--quiet'];
-    const child = spawn(process.execPath, [plumb, ...argv, ...flags], { stdio: ['ignore', 'ignore', 'pipe'] });
-    child.stderr.resume();
+  const add = (name: string, ...argv: readonly string[]): ChildProcess => {
+    const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
+    words.hear(name, child);
     children.set(name, child);
+    return child;
+  };
+  const start = (name: string, plumb: string, way: string, ...argv: readonly string[]): void => {
+    add(name, plumb, ...argv, '--store', way, '--state-dir', join(dir, name));
   };
   const stop: FleetProcesses['stop'] = async (name, signal = 'SIGTERM') => {
     const child = children.get(name);
@@ -102,11 +114,12 @@ export async function fleetProcesses(): Promise<FleetProcesses> {
   const status = async (): Promise<Status> => statusFrom(await knownOf(store), await store.bulletin.read());
   const until: FleetProcesses['until'] = async (what, good, seconds = 90) => {
     let now: Status | undefined;
-    for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(200)) {
-      now = await status().catch(() => undefined);
-      if (now && good(now)) return now;
+    const look = async (): Promise<boolean> => (now = await status()) !== undefined && (await good(now));
+    for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(100)) {
+      const found = await look().catch(unlessAsserted);
+      if (found && now) return now;
     }
-    return assert.fail(`${what}: not within ${String(seconds)} s: ${JSON.stringify(now, null, 1)}`);
+    return assert.fail(await inVain(what, seconds, now, { mailbox: store.mailbox, words }));
   };
 
   return {
@@ -132,7 +145,7 @@ export async function fleetProcesses(): Promise<FleetProcesses> {
       start(name, plumb, way, 'controller', '--name', name, '--repo', repo);
     },
     signal: (name, signal) => void children.get(name)?.kill(signal),
-    add: (name, child) => void children.set(name, child),
+    add: (name, ...argv) => add(name, PLUMB, ...argv, '--store', url),
     converged: (revision) =>
       until(
         'converged',

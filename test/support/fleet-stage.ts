@@ -7,6 +7,7 @@ import { labUp, type Lab } from '../../lab/lab.ts';
 import { CORE_ADDRESS } from '../../lab/topology.ts';
 import type { Status } from '../../reconciler/loop/status.ts';
 import type { Entry } from '../../reconciler/model/journal.ts';
+import { lastWords, type LastWords } from './outline.ts';
 import { Servers, single, type Running } from './redis.ts';
 import { makeRepository } from './repository.ts';
 import { PLUMB, untilStatus, type Said } from './stage.ts';
@@ -62,21 +63,20 @@ export async function eventually(what: string, holds: () => Promise<boolean>, se
 }
 
 interface Parts {
-  /** Puts a process under a name; what it prints is kept. */
+  /** Puts a process under a name; what it prints last is kept. */
   add(name: string, child: ChildProcess): ChildProcess;
   stop(name: string, signal: NodeJS.Signals): Promise<void>;
   names(): readonly string[];
-  log(): string;
+  readonly words: LastWords;
 }
 
 function startParts(): Parts {
   const children = new Map<string, ChildProcess>();
-  let log = '';
+  const words = lastWords();
   return {
     add: (name, child) => {
       children.set(name, child);
-      for (const stream of [child.stdout, child.stderr])
-        stream?.on('data', (chunk) => (log = `${log}${name}: ${String(chunk)}`.slice(-20_000)));
+      words.hear(name, child);
       return child;
     },
     stop: async (name, signal) => {
@@ -88,7 +88,7 @@ function startParts(): Parts {
       await ended;
     },
     names: () => [...children.keys()],
-    log: () => log,
+    words,
   };
 }
 
@@ -123,7 +123,7 @@ export async function setFleetStage(
   const answers = async (part: string, child: ChildProcess): Promise<void> => {
     await eventually(`${part} answers`, async () => {
       if (child.exitCode !== null)
-        throw new Error(`${part} ended with ${String(child.exitCode)}:\n${parts.log().slice(-3000)}`);
+        throw new Error(`${part} ended with ${String(child.exitCode)}:\n${parts.words.lines().join('\n')}`);
       if (!existsSync(join(place(part), 'plumb.sock'))) return false;
       return viewOf(part)
         .known()
@@ -142,7 +142,7 @@ export async function setFleetStage(
     return viewOf(controller ?? '').status();
   };
   const until: FleetStage['until'] = (what, good, seconds = 90) =>
-    untilStatus({ what, good, seconds, look: status, log: () => parts.log() });
+    untilStatus({ what, good, seconds, look: status, words: parts.words });
 
   return {
     lab,
@@ -178,7 +178,7 @@ export async function setFleetStage(
       ),
     journal: async (part) => {
       const entries: Entry[] = [];
-      for await (const entry of viewOf(part).journal({}, false, AbortSignal.timeout(20_000))) entries.push(entry);
+      for await (const entry of viewOf(part).journal({}, false, AbortSignal.timeout(60_000))) entries.push(entry);
       return entries;
     },
     down: async () => {

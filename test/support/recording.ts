@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Status } from '../../reconciler/loop/status.ts';
+import { inVain } from './outline.ts';
 
 /** What a fleet of some version left behind: the keys of its Redis, and the files of its hosts' state directories. */
 export interface Recording {
@@ -125,9 +126,7 @@ export async function untilSo(
     last = await look().catch(() => undefined);
     if (last && good(last)) return last;
   }
-  const { items = [], held, messages } = last ?? {};
-  const lines = items.map(({ ref, host, sync, health, reason }) => `${ref} ${host} ${sync} ${health} ${reason}`);
-  return assert.fail([`not ${what}`, ...lines, ...(held ?? []), ...(messages ?? [])].join('\n'));
+  return assert.fail(await inVain(what, seconds, last));
 }
 
 /** Whether all is as that revision says; with `paused`, but for a rollout whose canaries are watched. */

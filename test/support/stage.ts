@@ -10,6 +10,7 @@ import type { Status, StatusItem } from '../../reconciler/loop/status.ts';
 import type { LocalView } from '../../reconciler/loop/view.ts';
 import type { Entry } from '../../reconciler/model/journal.ts';
 import type { Ref } from '../../reconciler/model/ref.ts';
+import { inVain, lastWords, type LastWords } from './outline.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 export const PLUMB: string = join(ROOT, 'bin', 'plumb');
@@ -51,7 +52,7 @@ export interface Stage {
   converged(seconds?: number): Promise<Status>;
   journal(ref?: Ref): Promise<readonly Entry[]>;
   /** The last of what `up` printed. */
-  log(): string;
+  said(): string;
   down(): Promise<void>;
 }
 
@@ -89,11 +90,11 @@ interface Wish {
   readonly good: (status: Status) => boolean;
   readonly seconds: number;
   readonly look: () => Promise<Status>;
-  readonly log: () => string;
+  readonly words: LastWords;
 }
 
-/** Waits until the status is as wanted; fails with the last one and the last of the log otherwise. */
-export async function untilStatus({ what, good, seconds, look, log }: Wish): Promise<Status> {
+/** Waits until the status is as wanted; fails with what is wrong with the last one, and with what was printed last, otherwise. */
+export async function untilStatus({ what, good, seconds, look, words }: Wish): Promise<Status> {
   const end = Date.now() + seconds * 1000;
   let last: Status | undefined;
   while (Date.now() < end) {
@@ -101,11 +102,7 @@ export async function untilStatus({ what, good, seconds, look, log }: Wish): Pro
     if (last && good(last)) return last;
     await sleep(50);
   }
-  const items = last?.items.map(({ ref, sync, health, reason }) => `  ${ref} ${sync} ${health} ${reason}`).join('\n');
-  const messages = [...(last?.messages ?? []), ...(last?.held ?? [])].join('\n');
-  throw new Error(
-    `not ${what} after ${String(seconds)} s: ${String(last?.sync)} ${String(last?.health)}\n${items ?? ''}\n${messages}\n${log().slice(-3000)}`,
-  );
+  throw new Error(await inVain(what, seconds, last, { words }));
 }
 
 /** A view whose place may change. */
@@ -144,7 +141,7 @@ export async function setStage(name: string, files: Readonly<Record<string, stri
   let socket = join(state, 'plumb.sock');
   const view = movable(() => remoteView(socket));
   let child: ChildProcess | undefined;
-  let log = '';
+  const words = lastWords();
 
   const sh = async (...argv: readonly string[]): Promise<Said> => {
     const { code, stdout, stderr } = await lab.exec('h1', argv);
@@ -158,8 +155,9 @@ export async function setStage(name: string, files: Readonly<Record<string, stri
     one.kill(signal);
     await ended;
   };
+  const said = (): string => words.lines().join('\n');
   const until: Stage['until'] = (what, good, seconds = 60) =>
-    untilStatus({ what, good, seconds, look: () => view.status(), log: () => log });
+    untilStatus({ what, good, seconds, look: () => view.status(), words });
 
   return {
     lab,
@@ -196,14 +194,12 @@ export async function setStage(name: string, files: Readonly<Record<string, stri
       ];
       const one = lab.spawn('h1', argv, { stdio: ['ignore', 'pipe', 'pipe'] });
       child = one;
-      for (const stream of [one.stdout, one.stderr])
-        stream?.on('data', (chunk) => (log = (log + String(chunk)).slice(-20_000)));
-      for (let waited = 0; waited < 30_000; waited += 50) {
-        if (one.exitCode !== null) throw new Error(`plumb up ended with ${String(one.exitCode)}:\n${log}`);
+      words.hear('up', one);
+      for (const end = Date.now() + 120_000; Date.now() < end; await sleep(50)) {
+        if (one.exitCode !== null) throw new Error(`plumb up ended with ${String(one.exitCode)}:\n${said()}`);
         if (existsSync(socket) && (await view.status().catch(() => undefined))) return;
-        await sleep(50);
       }
-      throw new Error(`plumb up does not answer:\n${log}`);
+      throw new Error(`plumb up does not answer:\n${said()}`);
     },
     status: () => view.status(),
     converged: (seconds) =>
@@ -214,11 +210,11 @@ export async function setStage(name: string, files: Readonly<Record<string, stri
       ),
     journal: async (ref) => {
       const entries: Entry[] = [];
-      for await (const entry of view.journal(ref === undefined ? {} : { ref }, false, AbortSignal.timeout(10_000)))
+      for await (const entry of view.journal(ref === undefined ? {} : { ref }, false, AbortSignal.timeout(60_000)))
         entries.push(entry);
       return entries;
     },
-    log: () => log,
+    said,
     down: async () => {
       await stop('SIGKILL');
       await lab.down();
