@@ -29,7 +29,7 @@ export const NODES: readonly NodeDimension[] = Array.from(
   (_, node) => `node${String(node)}` as NodeDimension,
 );
 
-/** All of them, in the order in which they are asked for. Another one is a word here, in Demand and in `commit.lua`. */
+/** All of them, in the order in which they are asked for. Another one is a word here, in Demand and in `book.lua`. */
 export const DIMENSIONS: readonly Dimension[] = [...PLAIN, ...NODES];
 
 /** Those that a demand may leave out. */

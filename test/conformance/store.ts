@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { createBook } from '../../reconciler/model/book.ts';
+import { decide } from '../../reconciler/model/decide.ts';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import type { Entry, EntryDraft } from '../../reconciler/model/journal.ts';
 import type { Notice } from '../../reconciler/model/notice.ts';
+import type { Placement } from '../../reconciler/model/replica.ts';
+import type { PlaceProposal, Proposal } from '../../reconciler/model/reservations.ts';
 import type { Store } from '../../reconciler/model/store.ts';
-import { hostRecord, place } from '../support/reservations.ts';
+import { hostRecord, place, plain } from '../support/reservations.ts';
 import { fencingConforms } from './fencing.ts';
 import { mailboxConforms, take } from './mailbox.ts';
 
@@ -76,6 +80,39 @@ export function storeConforms(name: string, open: (clock: () => number) => Promi
           assert.deepEqual(snapshot.addresses.get('n/10.0.0.2'), { replica: 'web-0' });
           assert.equal(snapshot.placements.size, 1);
         }
+      });
+
+      it('decide placings that have much in common as each says it', async () => {
+        const first = place('web-0', 'h1', '10.0.0.1');
+        const like = (replica: string, host: string, last: number, more: Partial<Placement> = {}): PlaceProposal => ({
+          ...first,
+          placement: { ...first.placement, replica, host, address: `10.0.0.${String(last)}`, ...more },
+        });
+        const limited: PlaceProposal = { ...like('web-4', 'h1', 5), spread: { host: 1 } };
+        const large = { demand: { cpu: 50_000, memory: 1, pids: 1 } };
+        const wide = { allocatable: { cpu: 9000, memory: 9000, pids: 2000, disk: 1 } };
+        const hosts = ['h1', 'h2', 'h3'].map((name) => ({ op: 'host', record: hostRecord(name, wide) }) as const);
+        // each is as the one before it but for one thing
+        const proposals: readonly Proposal[] = [
+          ...[...hosts, first, like('web-1', 'h2', 2), like('web-2', 'h2', 3, { epoch: 7 })],
+          ...[like('web-3', 'h1', 4), limited, like('web-5', 'h1', 6), like('web-6', 'h1', 7, large)],
+          ...[like('web-7', 'h3', 8, { from: 'h"9' }), like('web-8', 'h3', 9, { from: 'h8' })],
+          ...[like('web-9', 'h3', 10), like('web-10', 'h3', 11, { yields: 'a-0' }), like('far-0', 'h1', 12)],
+          ...[like('far-1', 'h2', 13, { app: 'far' }), like('web-11', 'h2', 14, { network: 'm' })],
+          ...[like('web-12', 'h2', 15), like('web-13', 'h2', 16, { zone: 'y' })],
+          { op: 'release', replica: 'web-8', quarantineUntil: 0 },
+          { op: 'gang', places: [like('web-14', 'h2', 17), like('far-2', 'h3', 18, { app: 'far' })] },
+          { op: 'gang', places: [like('far-3', 'h3', 19, { app: 'far' }), like('web-14', 'h3', 17)] },
+          { ...like('web-0', 'h3', 1, { epoch: 2, from: 'h1' }), op: 'move' },
+          { op: 'resize', replica: 'web-0', demand: { cpu: 10, memory: 10, pids: 10, disk: 0.5 } },
+        ];
+        const book = createBook();
+        const { verdicts, deltas } = decide(book, { id: 'all', now, proposals });
+        book.apply(deltas);
+        assert.deepEqual((await commit(...proposals)).verdicts, verdicts);
+        assert.deepEqual(plain(await store.reservations.snapshot()), plain(book));
+        const reasons = verdicts.flatMap((verdict) => (verdict.accepted ? [] : [verdict.reason]));
+        assert.deepEqual(reasons, ['spread', 'capacity', 'wrong-zone', 'gang']);
       });
 
       it('give a repeated request the same reply and change nothing', async () => {

@@ -13,39 +13,71 @@ import { underOf, writtenBy } from './under.ts';
 /** Snapshots whose stamps are remembered for those who follow from them. */
 const REMEMBERED = 64;
 
-function homeOf({
-  placement,
-  hostEpoch,
-  spread,
-  beside,
-}: Proposal & { readonly op: 'place' | 'move' }): readonly string[] {
-  return [canonical(placement), canonical(hostEpoch), canonical({ ...spread, ...beside })];
+type Placing = Proposal & { readonly op: 'place' | 'move' };
+
+const textOf = (name: string | undefined): string => (name === undefined ? '' : canonical(name));
+
+/** What a placing has in common with those behind it, most often all of its App. */
+function commonOf({ placement, spread, beside }: Placing): readonly string[] {
+  const { app, zone, network, demand, epoch, from, yields } = placement;
+  const limits = canonical({ ...spread, ...beside });
+  return ['app', app, zone, network, canonical(demand), canonical(epoch), textOf(from), textOf(yields), limits];
 }
 
-function argumentsOf(proposal: Proposal): readonly string[] {
+/** Whether that is the same for two of them, as far as is seen without looking into it. */
+function isLike(a: Placing, b: Placing): boolean {
+  const [one, other] = [a.placement, b.placement];
+  return (
+    one.app === other.app &&
+    one.demand === other.demand &&
+    a.spread === b.spread &&
+    a.beside === b.beside &&
+    one.epoch === other.epoch &&
+    one.from === other.from &&
+    one.yields === other.yields &&
+    one.network === other.network &&
+    one.zone === other.zone
+  );
+}
+
+/** The words of a placing, behind one that has something in common with it. */
+function placingOf(proposal: Placing, last: Placing | undefined): readonly string[] {
+  const { replica, host, address } = proposal.placement;
+  const words = [proposal.op, replica, host, canonical(proposal.hostEpoch), address];
+  if (proposal.op === 'place') words.push(proposal.block ?? '');
+  return last && isLike(last, proposal) ? words : [...commonOf(proposal), ...words];
+}
+
+function othersOf(proposal: Exclude<Proposal, Placing | { readonly op: 'gang' }>): readonly string[] {
   switch (proposal.op) {
     case 'host':
       return ['host', proposal.record.host, canonical(proposal.record)];
     case 'forget-host':
       return ['forget-host', proposal.host];
-    case 'place':
-      return ['place', ...homeOf(proposal), proposal.block ?? ''];
-    case 'move':
-      return ['move', ...homeOf(proposal)];
-    case 'gang':
-      return ['gang', String(proposal.places.length), ...proposal.places.flatMap(argumentsOf)];
     case 'resize':
       return ['resize', proposal.replica, canonical(proposal.demand)];
     case 'release':
       return ['release', proposal.replica, canonical(proposal.quarantineUntil)];
     case 'yield':
-      return [
-        'yield',
-        proposal.replica,
-        canonical(proposal.epoch),
-        proposal.to === undefined ? '' : canonical(proposal.to),
-      ];
+      return ['yield', proposal.replica, canonical(proposal.epoch), textOf(proposal.to)];
   }
+}
+
+/** Proposals in the words of `commit.lua`. */
+function wordsOf(proposals: readonly Proposal[]): readonly string[] {
+  const words: string[] = [];
+  let last: Placing | undefined;
+  const tell = (proposal: Proposal): void => {
+    if (proposal.op === 'gang') {
+      words.push('gang', String(proposal.places.length));
+      proposal.places.forEach(tell);
+    } else if (proposal.op === 'place' || proposal.op === 'move') {
+      words.push(...placingOf(proposal, last));
+      last = proposal;
+    } else words.push(...othersOf(proposal));
+  };
+  proposals.forEach(tell);
+  return words;
 }
 
 type ScriptVerdict = 1 | { readonly reason: ConflictReason; readonly current?: unknown };
@@ -70,7 +102,7 @@ export function commitCommand(
   return {
     script: scripts.commit,
     keys: [keys.incarnation, cursor, hosts, placements, addresses, loads, counts, replies, replied, log, ...lease.keys],
-    args: [incarnation, id, canonical(now), ...kept, keys.onCommit, ...lease.args, ...proposals.flatMap(argumentsOf)],
+    args: [incarnation, id, canonical(now), ...kept, keys.onCommit, ...lease.args, ...wordsOf(proposals)],
   };
 }
 

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
-/** A Lua script and the name by which a server keeps it. Keys, arguments and reply stand at the head of its file. */
+/** A Lua script and the name by which a server keeps it. Keys, arguments and reply stand at the head of its last file. */
 export interface Script {
   readonly text: string;
   readonly sha: string;
 }
 
-function load(name: string): Script {
-  const text = readFileSync(new URL(`./${name}.lua`, import.meta.url), 'utf8');
+function load(...names: readonly string[]): Script {
+  const text = names.map((name) => readFileSync(new URL(`./${name}.lua`, import.meta.url), 'utf8')).join('');
   return { text, sha: createHash('sha1').update(text).digest('hex') };
 }
 
@@ -25,7 +25,7 @@ export interface Scripts {
 /** The scripts that stand beside this module. */
 export function loadScripts(): Scripts {
   return {
-    commit: load('commit'),
+    commit: load('book', 'commit'),
     lease: load('lease'),
     assign: load('assign'),
     post: load('post'),
