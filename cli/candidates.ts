@@ -41,7 +41,8 @@ function wordsOf(verb: string, { snapshot, assignments }: Names): readonly strin
   const placements = [...snapshot.placements.values()];
   const hosts = [...snapshot.hosts.values()];
   const apps = [...new Set(placements.map(({ app }) => app))];
-  if (verb === 'explain') return placements.map(({ replica }) => replica);
+  if (verb === 'explain')
+    return [...placements.map(({ replica }) => replica), ...hosts.map(({ host }) => `host/${host}`)];
   if (verb === 'drain') return hosts.map(({ host }) => host);
   if (verb === 'capacity') return apps;
   if (verb === 'status') {

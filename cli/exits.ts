@@ -8,5 +8,5 @@ export const EXITS: Readonly<Record<string, string>> = {
   drain: '0 nothing is left on the host, or all of it finds another home; 2 something stays, 1 error.',
   'host enroll': '0 enrolled, 2 enrolled until Redis restarts, which keeps no users, 1 error.',
   'host revoke': '0 revoked, 2 revoked until Redis restarts, which keeps no users, 1 error.',
-  explain: '0 it has or would get a host, 2 no host takes it, 1 error.',
+  explain: '0 it has or would get a host, or a Tuning sets the knob; 2 no host takes it, or none sets it; 1 error.',
 };

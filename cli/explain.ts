@@ -5,6 +5,7 @@ import type { Catalog } from '../reconciler/model/catalog.ts';
 import type { UpFlags } from './flags.ts';
 import type { StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
+import { explainKnobs, knobsText } from './explain-knob.ts';
 import { command, outputOption, parse } from './options.ts';
 import { openQuestion, questionOptions, viewsOf } from './question.ts';
 import { table, tint } from './table.ts';
@@ -13,18 +14,30 @@ interface Options extends UpFlags, StoreFlags {
   readonly output: 'text' | 'json';
 }
 
-/** `plumb explain REPLICA`: why it is where it is, or why nowhere; 0 when it has or would get a host, 2 when not. */
+/**
+ * `plumb explain REPLICA`: why it is where it is, or why nowhere; 0 when it has or would get a host, 2 when not. `plumb explain host/NAME
+ * [KNOB]`: which Tuning says what a knob is to be; 0 when one does, 2 when none.
+ */
 export async function explainCommand(argv: readonly string[], io: Io): Promise<number> {
   const description =
-    'Explain why a replica is on its host, or why on none: hosts removed by each filter, scores of the rest.';
-  const cmd = command('explain', description, 'plumb explain web-3\nplumb explain web-3 --repo /srv/fleet.git', io)
-    .argument('<replica>', 'as web-3')
+    'Explain why a replica is on its host, or why on none: hosts removed by each filter, scores of the rest. Of a host: which Tuning sets a knob, and why.';
+  const cmd = command(
+    'explain',
+    description,
+    'plumb explain web-3\nplumb explain web-3 --repo /srv/fleet.git\nplumb explain host/h1\nplumb explain host/h1 vm.swappiness',
+    io,
+  )
+    .argument('<what>', 'a replica, as web-3, or a host, as host/h1')
+    .argument('[knob]', 'of a host, as vm.swappiness; without it all that Tunings set there')
     .addOption(outputOption('text', 'json'));
   questionOptions(cmd);
   const parsed = parse(cmd, argv);
   if (!parsed) return 0;
   const options = parsed.opts<Options>();
-  const replica = (parsed.args[0] ?? '').replace(/^[a-z]+\//, '');
+  const [what = '', knob] = parsed.args;
+  if (what.startsWith('host/')) return explainHost(options, what.slice('host/'.length), knob, io);
+  if (knob !== undefined) throw new PlumbError('USAGE', `a knob is a host's: plumb explain host/NAME ${knob}`);
+  const replica = what.replace(/^[a-z]+\//, '');
   const { catalogs, look } = await openQuestion(options, io);
   const catalog = await catalogs.at(undefined);
   const { known } = await look(catalog);
@@ -34,6 +47,14 @@ export async function explainCommand(argv: readonly string[], io: Io): Promise<n
   }
   io.out(options.output === 'json' ? `${JSON.stringify({ version: 1, ...found }, null, 2)}\n` : text(found, io));
   return found.best === undefined && found.host === undefined ? 2 : 0;
+}
+
+async function explainHost(options: Options, name: string, knob: string | undefined, io: Io): Promise<number> {
+  const { catalogs } = await openQuestion(options, io);
+  const found = explainKnobs(await catalogs.at(undefined), name, knob);
+  if (options.output === 'json') io.out(`${JSON.stringify({ version: 1, host: name, knobs: found }, null, 2)}\n`);
+  else io.out(knobsText(found, knob !== undefined, io));
+  return found.every(({ value }) => value === undefined) ? 2 : 0;
 }
 
 /** What was meant instead of a replica that no App has. */

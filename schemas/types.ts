@@ -921,6 +921,82 @@ export interface Host {
       switch?: string;
     };
     /**
+     * What the machine has, as `plumb host facts -o yaml` tells it. Tunings select hosts by it.
+     */
+    hardware?: {
+      /**
+       * Processors.
+       */
+      cpu?: {
+        /**
+         * Maker, as /proc/cpuinfo has it: GenuineIntel.
+         */
+        vendor?: string;
+        /**
+         * Model name.
+         */
+        model?: string;
+        /**
+         * Cores, each with all its threads.
+         */
+        cores?: number;
+        /**
+         * NUMA nodes.
+         */
+        nodes?: number;
+      };
+      /**
+       * Memory.
+       */
+      memory?: number | string;
+      /**
+       * Release of the kernel, as `uname -r` says it.
+       */
+      kernel?: string;
+      /**
+       * Network cards.
+       *
+       * @maxItems 256
+       */
+      nics?: {
+        /**
+         * As eth0.
+         */
+        name: string;
+        /**
+         * As mlx5_core.
+         */
+        driver: string;
+        /**
+         * Number of the maker, as PCI has it: 0x15b3.
+         */
+        vendor?: string;
+        /**
+         * Megabits a second.
+         */
+        speed?: number;
+      }[];
+      /**
+       * Disks that are devices of their own.
+       *
+       * @maxItems 1024
+       */
+      disks?: {
+        /**
+         * As nvme0n1.
+         */
+        name: string;
+        /**
+         * Whether it turns.
+         */
+        rotational: boolean;
+        /**
+         * Model, as the kernel has it.
+         */
+        model?: string;
+      }[];
+    };
+    /**
      * Cores that are never pinned, those of the NUMA node with the lowest number first: for the system, and for what shares.
      */
     reservedCores?: number;
@@ -978,6 +1054,95 @@ export interface Tuning {
      * Which hosts.
      */
     hosts: Selector;
+    /**
+     * Only hosts of this Zone.
+     */
+    zone?: string;
+    /**
+     * Which hosts, by spec.hardware of their Host documents: all that is said must be so. A host without that is not selected.
+     */
+    hardware?: {
+      /**
+       * Processors.
+       */
+      cpu?: {
+        /**
+         * Maker, as GenuineIntel. `*` stands for anything.
+         */
+        vendor?: string;
+        /**
+         * Model name, as *Xeon*. `*` stands for anything.
+         */
+        model?: string;
+        /**
+         * Least cores.
+         */
+        minCores?: number;
+        /**
+         * Most cores.
+         */
+        maxCores?: number;
+        /**
+         * Least NUMA nodes.
+         */
+        minNodes?: number;
+      };
+      /**
+       * Least memory.
+       */
+      minMemory?: number | string;
+      /**
+       * Release of the kernel.
+       */
+      kernel?: {
+        /**
+         * This one or a later.
+         */
+        min?: string;
+        /**
+         * An earlier one than this.
+         */
+        below?: string;
+      };
+      /**
+       * It has a network card of which all of this is so.
+       */
+      nic?: {
+        /**
+         * As eth*. `*` stands for anything.
+         */
+        name?: string;
+        /**
+         * As mlx5_core. `*` stands for anything.
+         */
+        driver?: string;
+        /**
+         * Number of the maker, as 0x15b3. `*` stands for anything.
+         */
+        vendor?: string;
+        /**
+         * Least megabits a second.
+         */
+        minSpeed?: number;
+      };
+      /**
+       * It has a disk of which all of this is so.
+       */
+      disk?: {
+        /**
+         * Whether it turns.
+         */
+        rotational?: boolean;
+        /**
+         * As *SSD*. `*` stands for anything.
+         */
+        model?: string;
+      };
+    };
+    /**
+     * Where several Tunings of a host set a knob, the one of the highest priority wins. Two of the same priority must agree.
+     */
+    priority?: number;
     /**
      * Kernel parameters by their dotted name.
      */

@@ -53,7 +53,7 @@ function check(draft: Draft, reading: Reading, previous: Catalog | undefined): v
   for (const clash of tuningClashes(tables)) draft.clash(clash);
   for (const each of danglingReferences(tables)) {
     // the reference is right, what it names is held: that was told already
-    if (draft.heldObjects.has(each.target)) draft.hold(each.app);
+    if (draft.heldObjects.has(each.target)) draft.hold(each.from);
     else draft.clash(each);
   }
   for (const clash of zoneRules(tables)) draft.clash(clash);
@@ -62,7 +62,7 @@ function check(draft: Draft, reading: Reading, previous: Catalog | undefined): v
   for (const clash of tooLarge(tables)) draft.clash(clash);
   for (const clash of addressShortages(tables, (app) => previous?.apps.get(app)?.spec.replicas ?? 0))
     draft.clash(clash);
-  for (const { app } of danglingReferences(tables)) draft.drop(app);
+  for (const { from } of danglingReferences(tables)) draft.drop(from);
   holdGangs(draft, gangsAsked(reading));
 }
 
@@ -75,7 +75,7 @@ function holdGangs(draft: Draft, asked: ReadonlyMap<string, ReadonlySet<string>>
       draft.hold(id);
       held.add(id);
     }
-    for (const { app } of danglingReferences(draft.tables)) draft.drop(app);
+    for (const { from } of danglingReferences(draft.tables)) draft.drop(from);
     more = ids.length > 0;
   }
 }

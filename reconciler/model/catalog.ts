@@ -160,6 +160,43 @@ export interface NetworkSpec {
   readonly dns: { readonly servers: readonly string[]; readonly search: readonly string[] };
 }
 
+/** What a machine has, as its Host document says. */
+export interface Hardware {
+  readonly cpu: { readonly vendor?: string; readonly model?: string; readonly cores?: number; readonly nodes?: number };
+  /** Bytes. */
+  readonly memory?: number;
+  /** As `uname -r` says it. */
+  readonly kernel?: string;
+  readonly nics: readonly {
+    readonly name: string;
+    readonly driver: string;
+    readonly vendor?: string;
+    /** Megabits a second. */
+    readonly speed?: number;
+  }[];
+  readonly disks: readonly { readonly name: string; readonly rotational: boolean; readonly model?: string }[];
+}
+
+/** What a host must have; in texts `*` stands for anything. Of `nic` and `disk` all must be so of one and the same. */
+export interface HardwareSelector {
+  readonly cpu?: {
+    readonly vendor?: string;
+    readonly model?: string;
+    readonly minCores?: number;
+    readonly maxCores?: number;
+    readonly minNodes?: number;
+  };
+  readonly minMemory?: number;
+  readonly kernel?: { readonly min?: string; readonly below?: string };
+  readonly nic?: {
+    readonly name?: string;
+    readonly driver?: string;
+    readonly vendor?: string;
+    readonly minSpeed?: number;
+  };
+  readonly disk?: { readonly rotational?: boolean; readonly model?: string };
+}
+
 export interface HostSpec {
   readonly machine: { readonly machineId?: string; readonly hostname?: string; readonly address?: string };
   readonly topology: {
@@ -168,6 +205,7 @@ export interface HostSpec {
     readonly rack?: string;
     readonly switch?: string;
   };
+  readonly hardware?: Hardware;
   readonly capacity: Partial<Demand>;
   /** Cores that nobody has for himself: those of the NUMA node with the lowest number first. */
   readonly reservedCores: number;
@@ -180,6 +218,11 @@ export interface HostSpec {
 
 export interface TuningSpec {
   readonly hosts: Selector;
+  /** Only hosts of this Zone. */
+  readonly zone?: string;
+  readonly hardware?: HardwareSelector;
+  /** Of several that set a knob, the highest wins. */
+  readonly priority: number;
   /** Dotted name → value; limits are already among them under their kernel names. */
   readonly sysctls: Readonly<Record<string, string>>;
   readonly ovsOtherConfig: Readonly<Record<string, string>>;

@@ -1,10 +1,10 @@
-import { selects } from '../model/catalog.ts';
 import type { Catalog } from '../model/catalog.ts';
 import type { Known } from '../model/change.ts';
 import { hostHeld } from '../model/handover.ts';
 import { knobsOf } from '../model/knobs.ts';
 import type { AssignedKnob, Assignment, Report } from '../model/replica.ts';
 import { healthOf } from '../model/rollout.ts';
+import { tuningsOf, zoneOf } from '../model/tunings.ts';
 import { isLate } from '../model/whereabouts.ts';
 import type { Whereabouts } from '../model/whereabouts.ts';
 import { counted } from '../model/words.ts';
@@ -41,11 +41,10 @@ function refOf({ kind, key }: AssignedKnob): string {
   return `${kind}/${key}`;
 }
 
-/** The knobs of the Tunings that select the host. Where some cannot be read, knobs that nobody sets now stay as they were. */
+/** The knobs of the Tunings that select the host, each as the highest priority has it. Where some cannot be read, knobs that nobody sets now stay as they were. */
 function wanted(catalog: Catalog, host: string, told: readonly AssignedKnob[]): readonly AssignedKnob[] {
-  const labels = catalog.hosts.get(host)?.labels;
-  const tunings = [...catalog.tunings.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-  const chosen = labels ? tunings.filter(({ spec }) => selects(spec.hosts, labels)) : [];
+  const resource = catalog.hosts.get(host);
+  const chosen = resource ? tuningsOf(catalog.tunings.values(), resource, zoneOf(catalog.zones, resource)) : [];
   const before = tuningHeld(catalog) || hostHeld(catalog, host) ? told : [];
   const knobs = new Map<string, AssignedKnob>();
   for (const knob of [...chosen.flatMap(knobsOf), ...before]) if (!knobs.has(refOf(knob))) knobs.set(refOf(knob), knob);
@@ -142,8 +141,8 @@ function crowdsOf({ catalog, at, lost }: KnobInput, zoneOf: (host: string) => st
 /** The Zone whose selector matches a host; empty for none. */
 function zonesIn({ zones, hosts }: Catalog): (host: string) => string {
   return (host) => {
-    const labels = hosts.get(host)?.labels;
-    return (labels && [...zones.values()].find(({ spec }) => selects(spec.hosts, labels))?.name) ?? '';
+    const resource = hosts.get(host);
+    return (resource && zoneOf(zones, resource)) ?? '';
   };
 }
 

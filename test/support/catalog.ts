@@ -108,6 +108,7 @@ export function catalogOf(sketch: Sketch): Catalog {
     networks: all('network', sketch.networks ?? { net: {} }, networkSpec),
     hosts: new Map(hosts),
     tunings: all('tuning', sketch.tunings ?? {}, (spec) => ({
+      priority: 0,
       hosts: { matchLabels: {} },
       sysctls: {},
       ovsOtherConfig: {},

@@ -12,46 +12,51 @@ type AppResource = Resource<AppSpec>;
 
 /** A reference to what is not in the tables. */
 export interface Dangling extends Clash {
-  readonly app: ObjectId;
+  /** What refers to it. */
+  readonly from: ObjectId;
   readonly target: ObjectId;
 }
 
-/** References of Apps to Zones, Networks and other Apps that are not there. */
+/** References of Apps to Zones, Networks and other Apps, and of Tunings to Zones, that are not there. */
 export function danglingReferences(tables: Tables): readonly Dangling[] {
   const zones = [...tables.Zone.keys()];
   const networks = [...tables.Network.keys()];
   const apps = [...tables.App.keys()];
-  return byName(tables.App).flatMap(([name, app]) => {
+  const tunings = byName(tables.Tuning).flatMap(([name, tuning]) => {
+    const { zone } = tuning.spec;
+    if (zone === undefined || tables.Zone.has(zone)) return [];
+    return [dangling(`Tuning/${name}`, tuning, 'Zone', zone, '/spec/zone', zones)];
+  });
+  const ofApps = byName(tables.App).flatMap(([name, app]) => {
+    const id: ObjectId = `App/${name}`;
     const { zone, network } = app.spec;
     return [
-      ...(tables.Zone.has(zone) ? [] : [dangling(name, app, 'Zone', zone, '/spec/zone', zones)]),
-      ...(tables.Network.has(network) ? [] : [dangling(name, app, 'Network', network, '/spec/network/name', networks)]),
+      ...(tables.Zone.has(zone) ? [] : [dangling(id, app, 'Zone', zone, '/spec/zone', zones)]),
+      ...(tables.Network.has(network) ? [] : [dangling(id, app, 'Network', network, '/spec/network/name', networks)]),
       ...(['affinity', 'antiAffinity'] as const).flatMap((field) =>
         (app.spec[field] ?? []).flatMap((one, at) =>
-          tables.App.has(one.app)
-            ? []
-            : [dangling(name, app, 'App', one.app, `/spec/${field}/${String(at)}/app`, apps)],
+          tables.App.has(one.app) ? [] : [dangling(id, app, 'App', one.app, `/spec/${field}/${String(at)}/app`, apps)],
         ),
       ),
     ];
   });
+  return [...ofApps, ...tunings];
 }
 
 function dangling(
-  name: string,
-  app: AppResource,
+  id: ObjectId,
+  resource: Resource<unknown>,
   kind: 'Zone' | 'Network' | 'App',
   target: string,
   pointer: string,
   known: readonly string[],
 ): Dangling {
-  const id: ObjectId = `App/${name}`;
   return {
-    app: id,
+    from: id,
     target: `${kind}/${target}`,
     code: 'DANGLING_REFERENCE',
-    at: fieldOrigin(app, pointer),
-    message: `App ${name}: there is no ${kind} "${target}"`,
+    at: fieldOrigin(resource, pointer),
+    message: `${id.replace('/', ' ')}: there is no ${kind} "${target}"`,
     hint: known.length === 0 ? `add a ${kind} document` : suggestion(target, known, 'there are'),
     holds: [id],
   };

@@ -1,7 +1,7 @@
-import { selects } from '../../model/catalog.ts';
 import type { Resource, TuningSpec } from '../../model/catalog.ts';
 import type { Origin } from '../../model/change.ts';
 import { knobsOf } from '../../model/knobs.ts';
+import { tuningsOf, zoneOf } from '../../model/tunings.ts';
 import { byName, listed, place } from '../tables.ts';
 import type { Clash, Tables } from '../tables.ts';
 
@@ -11,17 +11,17 @@ interface Setting {
   readonly at: Origin;
 }
 
-/** Two Tunings that give one knob different values on one host. Equal values are no conflict. */
+/** Two Tunings of the same priority that give one knob different values on one host. Equal values are no conflict. */
 export function tuningClashes(tables: Tables): readonly Clash[] {
-  const tunings = byName(tables.Tuning).map(([, tuning]) => ({ tuning, knobs: settingsOf(tuning) }));
+  const settings = new Map(byName(tables.Tuning).map(([name, tuning]) => [name, settingsOf(tuning)]));
   const hosts = new Map<string, { one: Setting; two: Setting; knob: string; names: string[] }>();
-  for (const [host, { labels }] of byName(tables.Host)) {
+  for (const [host, resource] of byName(tables.Host)) {
     const set = new Map<string, Setting>();
-    for (const { tuning, knobs } of tunings) {
-      if (!selects(tuning.spec.hosts, labels)) continue;
-      for (const [knob, setting] of knobs) {
-        const first = set.get(knob);
-        if (first === undefined) set.set(knob, setting);
+    for (const { name, spec } of tuningsOf(tables.Tuning.values(), resource, zoneOf(tables.Zone, resource))) {
+      for (const [knob, setting] of settings.get(name) ?? []) {
+        const level = `${String(spec.priority)} ${knob}`;
+        const first = set.get(level);
+        if (first === undefined) set.set(level, setting);
         else if (first.value !== setting.value) {
           const key = `${first.tuning} ${setting.tuning} ${knob}`;
           const clash = hosts.get(key) ?? { one: first, two: setting, knob, names: [] };
@@ -35,7 +35,7 @@ export function tuningClashes(tables: Tables): readonly Clash[] {
     code: 'TUNING_CONFLICT',
     at: two.at,
     message: `Tuning ${two.tuning} sets ${knob} to ${two.value}, Tuning ${one.tuning} to ${one.value} (${place(one.at)}), both on ${listed(names)}`,
-    hint: 'make the values equal, or let the Tunings select different hosts',
+    hint: 'make the values equal, give one of them a higher spec.priority, or let them select different hosts',
     holds: [`Tuning/${one.tuning}`, `Tuning/${two.tuning}`],
   }));
 }

@@ -1,5 +1,5 @@
 import type { Host } from '../../../schemas/types.ts';
-import type { HostSpec } from '../../model/catalog.ts';
+import type { Hardware, HostSpec } from '../../model/catalog.ts';
 import { parseIpv4 } from '../../model/ipv4.ts';
 import { parseBytes, parseCpu } from '../../model/units.ts';
 import { defined, filled } from './say.ts';
@@ -13,6 +13,7 @@ export function hostSpec({ spec }: Host, say: Say): HostSpec {
   return {
     machine: defined<HostSpec['machine']>(machine),
     topology: defined<HostSpec['topology']>(topology),
+    ...(spec.hardware === undefined ? {} : { hardware: hardwareOf(spec.hardware) }),
     capacity: defined<HostSpec['capacity']>({
       cpu: capacity.cpu === undefined ? undefined : parseCpu(capacity.cpu),
       memory: capacity.memory === undefined ? undefined : parseBytes(capacity.memory),
@@ -24,5 +25,17 @@ export function hostSpec({ spec }: Host, say: Say): HostSpec {
     performance: filled(spec.performance),
     schedulable: filled(spec.schedulable),
     drain: filled(spec.drain),
+  };
+}
+
+function hardwareOf({ cpu, memory, kernel, nics, disks }: NonNullable<Host['spec']['hardware']>): Hardware {
+  return {
+    cpu: defined<Hardware['cpu']>({ vendor: cpu?.vendor, model: cpu?.model, cores: cpu?.cores, nodes: cpu?.nodes }),
+    nics: (nics ?? []).map(defined<Hardware['nics'][number]>),
+    disks: (disks ?? []).map(defined<Hardware['disks'][number]>),
+    ...defined<Pick<Hardware, 'memory' | 'kernel'>>({
+      memory: memory === undefined ? undefined : parseBytes(memory),
+      kernel,
+    }),
   };
 }

@@ -1,6 +1,8 @@
 import type { Tuning } from '../../../schemas/types.ts';
-import type { TuningSpec } from '../../model/catalog.ts';
+import type { HardwareSelector, TuningSpec } from '../../model/catalog.ts';
 import { LIMITS } from '../../model/knobs.ts';
+import { parseBytes } from '../../model/units.ts';
+import { defined, filled } from './say.ts';
 import type { Say } from './say.ts';
 import { selectorOf } from './selector.ts';
 
@@ -34,9 +36,24 @@ export function tuningSpec({ spec }: Tuning, say: Say): TuningSpec {
   const otherConfig = Object.entries(spec.ovs?.otherConfig ?? {});
   return {
     hosts: selectorOf(spec.hosts),
+    priority: filled(spec.priority),
+    ...defined<Pick<TuningSpec, 'zone' | 'hardware'>>({
+      zone: spec.zone,
+      hardware: spec.hardware && hardwareSelector(spec.hardware),
+    }),
     sysctls,
     ovsOtherConfig: Object.fromEntries(otherConfig.map(([key, value]) => [key, String(value)])),
   };
+}
+
+function hardwareSelector({ minMemory, ...rest }: NonNullable<Tuning['spec']['hardware']>): HardwareSelector {
+  return defined<HardwareSelector>({
+    cpu: rest.cpu && defined<NonNullable<HardwareSelector['cpu']>>(rest.cpu),
+    kernel: rest.kernel && defined<NonNullable<HardwareSelector['kernel']>>(rest.kernel),
+    nic: rest.nic && defined<NonNullable<HardwareSelector['nic']>>(rest.nic),
+    disk: rest.disk && defined<NonNullable<HardwareSelector['disk']>>(rest.disk),
+    minMemory: minMemory === undefined ? undefined : parseBytes(minMemory),
+  });
 }
 
 function valueOf(value: string | number): string {

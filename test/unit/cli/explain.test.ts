@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { explainCommand } from '../../../cli/explain.ts';
+import { manifest, SOUND } from '../../support/manifests.ts';
 import { speak, type Spoken } from '../../support/verb.ts';
 
 const SHOP = fileURLToPath(new URL('../../../../examples/manifests/shop', import.meta.url));
@@ -30,5 +31,71 @@ describe('explain', () => {
   ])
     it(`says what there is instead of ${replica}`, async () => {
       await assert.rejects(explain(replica), { code: 'USAGE', message: says });
+    });
+});
+
+describe('explain of a knob', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'plumb-explain-'));
+  before(() => {
+    const sysctls = (value: number): string => `sysctls:\n  vm.swappiness: ${String(value)}`;
+    const files = {
+      ...SOUND,
+      'hosts/h3.yaml': manifest('Host', 'h3', '{}', 'labels:\n  pool: spare'),
+      'base.yaml': manifest('Tuning', 'base', `hosts: {}\n${sysctls(60)}`),
+      'main.yaml': manifest('Tuning', 'main', `hosts: {}\nzone: main\npriority: 5\n${sysctls(10)}`),
+      'amd.yaml': manifest(
+        'Tuning',
+        'amd',
+        `hosts: {}\npriority: 9\nhardware:\n  cpu:\n    vendor: AuthenticAMD\n${sysctls(1)}\novs:\n  otherConfig:\n    max-idle: 5`,
+      ),
+    };
+    for (const [path, text] of Object.entries(files)) {
+      mkdirSync(join(dir, path, '..'), { recursive: true });
+      writeFileSync(join(dir, path), text);
+    }
+  });
+  after(() => {
+    rmSync(dir, { recursive: true });
+  });
+  const explain = (...argv: readonly string[]): Promise<Spoken> => speak(explainCommand, dir, ...argv, '--repo', dir);
+
+  it('says which Tuning wins, and why the others do not', async () => {
+    const { code, out } = await explain('host/h1', 'vm.swappiness');
+    assert.equal(code, 0);
+    assert.match(out, /^sysctl\/vm\.swappiness of h1 is to be 10: Tuning main, main\.yaml:\d+\n/);
+    assert.match(
+      out,
+      /\nmain +5 +10 +main\.yaml:\d+ +wins\nbase +0 +60 +base\.yaml:\d+ +gives way: of lower priority\n/,
+    );
+    assert.match(
+      out,
+      /\namd +9 +1 .*does not concern it: spec\.hardware is asked for, and its Host document has none\n$/,
+    );
+  });
+
+  it('says so where none sets it', async () => {
+    const { code, out } = await explain('host/h1', 'ovs-config/max-idle');
+    assert.equal(code, 2);
+    assert.match(out, /^ovs-config\/max-idle of h1 is left as it is/);
+  });
+
+  it('lists all that is set, and gives all to programs', async () => {
+    assert.match((await explain('host/h3')).out, /\nsysctl\/vm\.swappiness +60 +base +0 /);
+    const said = JSON.parse((await explain('host/h1', '-o', 'json')).out) as {
+      readonly knobs: readonly { readonly knob: string; readonly value: string }[];
+    };
+    assert.deepEqual(
+      said.knobs.map(({ knob, value }) => [knob, value]),
+      [['sysctl/vm.swappiness', '10']],
+    );
+  });
+
+  for (const { argv, says } of [
+    { argv: ['host/h11'], says: /no Host h11 in Git; did you mean h1/ },
+    { argv: ['host/h1', 'vm.swapiness'], says: /no Tuning sets vm\.swapiness; did you mean vm\.swappiness\?/ },
+    { argv: ['web-0', 'vm.swappiness'], says: /plumb explain host\/NAME vm\.swappiness/ },
+  ])
+    it(`refuses ${argv.join(' ')} with the mend`, async () => {
+      await assert.rejects(explain(...argv), { code: 'USAGE', message: says });
     });
 });

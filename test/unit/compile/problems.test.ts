@@ -333,6 +333,22 @@ const CASES: readonly Case[] = [
     codes: ['TUNING_CONFLICT', 'TUNING_CONFLICT', 'TUNING_CONFLICT', 'TUNING_CONFLICT'],
   },
   {
+    name: 'tunings of priorities',
+    files: {
+      // of one priority they must agree, also where another wins over both
+      'w.yaml': manifest('Tuning', 'top', 'hosts: {}\npriority: 10\nsysctls:\n  vm.swappiness: 1'),
+      'x.yaml': manifest('Tuning', 'base', 'hosts: {}\nsysctls:\n  vm.swappiness: 10'),
+      'y.yaml': manifest('Tuning', 'more', 'hosts: {}\nzone: main\nsysctls:\n  vm.swappiness: 20'),
+      'z.yaml': manifest('Tuning', 'elsewhere', 'hosts: {}\nzone: mian\nsysctls:\n  vm.swappiness: 30'),
+      'v.yaml': manifest(
+        'Tuning',
+        'amd',
+        'hosts: {}\nhardware:\n  cpu:\n    vendor: AuthenticAMD\nsysctls:\n  vm.swappiness: 40',
+      ),
+    },
+    codes: ['TUNING_CONFLICT', 'DANGLING_REFERENCE'],
+  },
+  {
     name: 'control characters',
     files: { 'x.yaml': app('stop:\n  signal: "\\e[31mred\\u202e"') },
     codes: ['BAD_VALUE'],

@@ -99,6 +99,12 @@ describe('the Host document of a machine', () => {
       const { problems, hosts } = compile(sourceFiles({ ...SOUND, 'fresh.yaml': text }), 'r1');
       assert.deepEqual(problems, []);
       assert.equal(hosts.get('fresh')?.spec.machine.machineId, SAID.machineId);
+      const { cpu, nics, disks } = told(name);
+      const hardware = hosts.get('fresh')?.spec.hardware;
+      assert.deepEqual(
+        [hardware?.cpu.cores, hardware?.nics.map((nic) => nic.driver), hardware?.disks.map((disk) => disk.rotational)],
+        [cpu.cores, nics.map((nic) => nic.driver), disks.map((disk) => disk.rotational)],
+      );
     });
 
   it('has the hostname in the letters of a name, and is recognised by it where there is no machine-id', () => {

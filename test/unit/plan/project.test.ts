@@ -152,13 +152,15 @@ describe('project', () => {
     const tunings = {
       b: { sysctls: { 'vm.swappiness': '10', 'net.core.somaxconn': '1024' }, ovsOtherConfig: { 'max-idle': '1000' } },
       a: { hosts: { matchLabels: { disk: 'ssd' } }, sysctls: { 'vm.swappiness': '10' } },
+      // of a higher priority: what it says wins, of what it says nothing the others do
+      z: { priority: 1, sysctls: { 'net.core.somaxconn': '4096' } },
     };
     const made = step({ hosts: { h1: { labels: { disk: 'ssd' } }, h2: {} }, tunings }, new Map());
     const told = (host: string): readonly (readonly string[])[] | undefined =>
       made.get(host)?.tuning.map(({ kind, key, value, origin }) => [kind, key, value, origin.file]);
     assert.deepEqual(told('h1'), [
       ['ovs-config', 'max-idle', '1000', 'tuning-b.yaml'],
-      ['sysctl', 'net.core.somaxconn', '1024', 'tuning-b.yaml'],
+      ['sysctl', 'net.core.somaxconn', '4096', 'tuning-z.yaml'],
       ['sysctl', 'vm.swappiness', '10', 'tuning-a.yaml'],
     ]);
     assert.deepEqual(told('h2')?.[2], ['sysctl', 'vm.swappiness', '10', 'tuning-b.yaml']);

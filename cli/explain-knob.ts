@@ -1,0 +1,111 @@
+import { nearest } from '../reconciler/compile/suggest.ts';
+import type { Catalog, HostSpec, Resource } from '../reconciler/model/catalog.ts';
+import type { Origin } from '../reconciler/model/change.ts';
+import { PlumbError } from '../reconciler/model/errors.ts';
+import { knobsOf } from '../reconciler/model/knobs.ts';
+import { passesBy, zoneOf } from '../reconciler/model/tunings.ts';
+import type { Io } from './io.ts';
+import { table, tint } from './table.ts';
+
+/** What one Tuning says of a knob, and what becomes of that on a host. */
+export interface Contender {
+  readonly tuning: string;
+  readonly priority: number;
+  readonly value: string;
+  readonly origin: Origin;
+  /** Why it does not concern the host; absent where it does. */
+  readonly passesBy?: string;
+}
+
+/** A knob of a host: who sets it, the one that wins first. */
+export interface KnobExplanation {
+  readonly host: string;
+  /** As `sysctl/vm.swappiness`. */
+  readonly knob: string;
+  /** What wins; absent where no Tuning that concerns the host sets it. */
+  readonly value?: string;
+  readonly contenders: readonly Contender[];
+}
+
+function contendersOf(catalog: Catalog, host: Resource<HostSpec>): ReadonlyMap<string, readonly Contender[]> {
+  const zone = zoneOf(catalog.zones, host);
+  const found = new Map<string, Contender[]>();
+  for (const tuning of catalog.tunings.values()) {
+    const why = passesBy(tuning.spec, host, zone);
+    for (const { kind, key, value, origin } of knobsOf(tuning)) {
+      const { name, spec } = tuning;
+      const contender = { tuning: name, priority: spec.priority, value, origin };
+      const ref = `${kind}/${key}`;
+      const before = found.get(ref) ?? [];
+      found.set(ref, [...before, why === undefined ? contender : { ...contender, passesBy: why }]);
+    }
+  }
+  const rank = ({ passesBy: why }: Contender): number => (why === undefined ? 0 : 1);
+  const order = (a: Contender, b: Contender): number =>
+    rank(a) - rank(b) || b.priority - a.priority || (a.tuning < b.tuning ? -1 : 1);
+  return new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([ref, all]) => [ref, all.toSorted(order)]));
+}
+
+/** Which Tuning says what a knob of a host is to be; all its knobs where none is asked about. Throws USAGE for a host or knob that there is not. */
+export function explainKnobs(catalog: Catalog, name: string, asked?: string): readonly KnobExplanation[] {
+  const host = catalog.hosts.get(name);
+  if (!host) {
+    const near = nearest(name, [...catalog.hosts.keys()]);
+    throw new PlumbError('USAGE', `no Host ${name} in Git${near === undefined ? '' : `; did you mean ${near}?`}`);
+  }
+  const all = [...contendersOf(catalog, host)].map(([knob, contenders]): KnobExplanation => {
+    const [first] = contenders;
+    return { host: name, knob, contenders, ...(first && first.passesBy === undefined ? { value: first.value } : {}) };
+  });
+  if (asked === undefined) return all.filter(({ value }) => value !== undefined);
+  const found = all.filter(({ knob }) => knob === asked || knob.slice(knob.indexOf('/') + 1) === asked);
+  if (found.length > 0) return found;
+  const near = nearest(
+    asked,
+    all.flatMap(({ knob }) => [knob, knob.slice(knob.indexOf('/') + 1)]),
+  );
+  throw new PlumbError('USAGE', `no Tuning sets ${asked}${near === undefined ? '' : `; did you mean ${near}?`}`);
+}
+
+function verdict(contender: Contender, winner: Contender): string {
+  if (contender.passesBy !== undefined) return `does not concern it: ${contender.passesBy}`;
+  if (contender === winner) return 'wins';
+  const same = contender.value === winner.value ? 'says the same' : 'gives way';
+  return contender.priority < winner.priority ? `${same}: of lower priority` : `${same}: of the same priority`;
+}
+
+function place({ file, line }: Origin): string {
+  return `${file}:${String(line)}`;
+}
+
+/** One knob with all who set it. */
+function knobText({ host, knob, value, contenders }: KnobExplanation, io: Pick<Io, 'color'>): string {
+  const [winner] = contenders;
+  if (!winner) return '';
+  const head =
+    value === undefined
+      ? `${knob} of ${host} is left as it is: no Tuning that concerns it sets it`
+      : `${knob} of ${host} is to be ${value}: Tuning ${winner.tuning}, ${place(winner.origin)}`;
+  const rows = contenders.map((one) => [
+    one.tuning,
+    String(one.priority),
+    one.value,
+    place(one.origin),
+    verdict(one, winner),
+  ]);
+  return `${tint(io, 'bold', head)}\n\n${table(['TUNING', 'PRIORITY', 'VALUE', 'LINE', ''], rows)}\n`;
+}
+
+/** The explanations as a person reads them: one knob with all who set it, or all knobs with who wins. */
+export function knobsText(found: readonly KnobExplanation[], one: boolean, io: Pick<Io, 'color'>): string {
+  if (one) return found.map((each) => knobText(each, io)).join('\n');
+  if (found.length === 0) return 'no Tuning concerns it\n';
+  const rows = found.map(({ knob, value = '', contenders: [winner] }) => [
+    knob,
+    value,
+    winner?.tuning ?? '',
+    String(winner?.priority ?? ''),
+    winner ? place(winner.origin) : '',
+  ]);
+  return `${table(['KNOB', 'VALUE', 'TUNING', 'PRIORITY', 'LINE'], rows)}\n`;
+}
