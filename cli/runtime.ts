@@ -14,7 +14,9 @@ import { facts } from '../providers/host/facts.ts';
 import { host } from '../providers/host/index.ts';
 import { ovs } from '../providers/ovs/index.ts';
 import { fixedPart, fixedSandboxPart } from '../providers/containers/spec.ts';
-import { createProber } from '../providers/probes/index.ts';
+import { namespaceFiles } from '../providers/probes/files.ts';
+import { createProber, systemVisitors } from '../providers/probes/index.ts';
+import { sandboxSysctls } from '../providers/containers/sysctls.ts';
 import { simulated } from '../providers/simulated/index.ts';
 import { simulatedProber } from '../providers/simulated/prober.ts';
 
@@ -38,10 +40,11 @@ export interface Runtime {
 export function dockerRuntime(flags: RuntimeFlags, state: string): Runtime {
   const socket = flags.dockerSocket ?? '/var/run/docker.sock';
   const client = dockerClient(socket);
-  const prober = createProber({ exec: (id, command, signal) => client.engine.exec(id, command, signal) });
+  const visitors = systemVisitors();
+  const prober = createProber({ exec: (id, command, signal) => client.engine.exec(id, command, signal), visitors });
   return {
     providers: [
-      containers({ client }),
+      containers({ client, sysctls: sandboxSysctls({ files: namespaceFiles(visitors) }) }),
       ovs({ runDir: flags.ovsDir ?? '/run/openvswitch' }),
       cgroups({ updateLimits: (id, limits, signal) => updateLimits(client, id, limits, signal), systemd: systemctl }),
       cores({

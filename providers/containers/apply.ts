@@ -26,6 +26,7 @@ import { containerBody, fixedPart, fixedSandboxPart, PAUSE, sandboxBody, stopLab
 import type { State } from './state.ts';
 import { isContainer, isSandbox } from './state.ts';
 import { statusOf } from './transport.ts';
+import type { SandboxSysctls } from './sysctls.ts';
 import { checkVolumes } from './volumes.ts';
 
 type Apply = (change: Change<Spec>, ctx: Context) => Promise<Evidence>;
@@ -40,6 +41,7 @@ export function applier(
   kernel: Namespaces,
   observer: Observer,
   deathOf: Believing['deathOf'],
+  sysctls?: SandboxSysctls,
 ): Apply {
   const slot = slots(STARTS);
   const sandbox = sandboxMaker(client, kernel);
@@ -54,7 +56,14 @@ export function applier(
       case 'image':
         return applyImage(client, change, ctx);
       case 'sandbox':
-        return applySandbox(client, observer, (want) => slot(() => sandbox(change.ref, want, ctx)), change, ctx);
+        return applySandbox(
+          client,
+          observer,
+          (want) => slot(() => sandbox(change.ref, want, ctx)),
+          sysctls,
+          change,
+          ctx,
+        );
       default:
         return applyContainer(client, slot, launch, change, ctx);
     }
@@ -157,11 +166,17 @@ async function applySandbox(
   client: DockerClient,
   observer: Observer,
   makeStarted: (want: SandboxSpec) => Promise<string>,
+  sysctls: SandboxSysctls | undefined,
   change: Change<Spec>,
   ctx: Context,
 ): Promise<Evidence> {
   if (change.verb === 'delete') return removeGuarded(client, change, ctx);
   const want = change.want as SandboxSpec;
+  const { sysctls: differing, ...have } = (change.have ?? {}) as SandboxState;
+  if (change.verb === 'update' && have.status === 'running' && differing && sysctls) {
+    const did = await sysctls.restore(change.ref, have.id, ctx.signal);
+    return { did, observed: known(change.ref, have) };
+  }
   if (change.verb === 'update') return unpauseSandbox(client, observer, change, ctx);
   if (change.verb === 'replace') {
     await endGuest(client, change.ref, ctx);

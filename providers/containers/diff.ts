@@ -106,11 +106,21 @@ function status(have: string): readonly FieldDiff[] {
 
 function sandboxStep(want: SandboxSpec, have: SandboxState): Step | undefined {
   if (fixedFingerprint(want, fixedSandboxPart) !== have.fingerprint) return remake(fixedSandboxPart(want), have);
-  if (have.status === 'running') return undefined;
+  if (have.status === 'running') return sysctlStep(want, have);
   return have.status === 'paused'
     ? { verb: 'update', disruption: 'none', because: 'drift', fields: status('paused') }
     : // its namespace died with it, so the container in it is replaced as well
       { verb: 'replace', disruption: 'recreate', because: 'exited', fields: status(have.status) };
+}
+
+/** The namespace lives on: what was changed in it is put back where it is. */
+function sysctlStep({ sysctls }: SandboxSpec, have: SandboxState): Step | undefined {
+  const fields = Object.entries(have.sysctls ?? {}).map(([key, value]) => ({
+    path: `/sysctls/${key}`,
+    have: value,
+    want: sysctls[key],
+  }));
+  return fields.length === 0 ? undefined : { verb: 'update', disruption: 'none', because: 'drift', fields };
 }
 
 function containerStep(want: ContainerSpec, have: ContainerState): Step | undefined {

@@ -7,13 +7,17 @@ import { diff } from './diff.ts';
 import type { Namespaces } from './namespaces.ts';
 import { namespaces } from './namespaces.ts';
 import { observer } from './observe.ts';
+import { merged } from './merged.ts';
 import type { State } from './state.ts';
+import type { SandboxSysctls } from './sysctls.ts';
 import { watchDocker } from './watch.ts';
 
 /** What the provider stands on; `kernel` is where it learns of processes without asking Docker. */
 export interface ContainersOptions {
   readonly client: DockerClient;
   readonly kernel?: Namespaces;
+  /** Sysctls in sandboxes; without, they are set when a sandbox is made and not read again. */
+  readonly sysctls?: SandboxSysctls;
 }
 
 /**
@@ -21,19 +25,21 @@ export interface ContainersOptions {
  * images they run, in one list call; a wanted image that nothing runs is asked for by name.
  */
 export function containers(options: ContainersOptions): Provider<Spec, State> {
-  const { kernel = namespaces() } = options;
+  const { kernel = namespaces(), sysctls } = options;
   const { client, note, deathOf } = believing(options.client);
-  const eyes = observer(client, kernel);
+  const eyes = observer(client, kernel, sysctls);
   return {
     name: 'containers',
     kinds: ['image', 'sandbox', 'container'],
     observe: (ctx, refs) => eyes.observe(ctx, refs),
     diff,
-    apply: applier(client, kernel, eyes, deathOf),
-    watch: (ctx) =>
-      watchDocker(client, ctx, (event, ref) => {
+    apply: applier(client, kernel, eyes, deathOf, sysctls),
+    watch: (ctx) => {
+      const events = watchDocker(client, ctx, (event, ref) => {
         note(event);
         if (event.action === 'rename') eyes.stray(ref);
-      }),
+      });
+      return sysctls ? merged(events, sysctls.rounds(ctx.signal)) : events;
+    },
   };
 }

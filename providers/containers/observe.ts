@@ -8,6 +8,7 @@ import { statusOf } from './transport.ts';
 import type { Namespaces } from './namespaces.ts';
 import { dockerName } from './spec.ts';
 import type { State } from './state.ts';
+import type { SandboxSysctls } from './sysctls.ts';
 import { containerState, knownRow, refOfRow, rowsByRef, sandboxState } from './state.ts';
 import type { ContainerRow } from './wire.ts';
 
@@ -23,7 +24,7 @@ export interface Observer {
   stray(ref: Ref): void;
 }
 
-export function observer(client: DockerClient, kernel: Namespaces): Observer {
+export function observer(client: DockerClient, kernel: Namespaces, sysctls?: SandboxSysctls): Observer {
   const strays = new Set<Ref>();
 
   const pid = async (id: string, signal: AbortSignal): Promise<number | undefined> => {
@@ -56,6 +57,7 @@ export function observer(client: DockerClient, kernel: Namespaces): Observer {
   const containers = async (ctx: Context, refs: readonly Ref[] | undefined): Promise<readonly Known<State>[]> => {
     const rows = await list(ctx, refs);
     const byRef = rowsByRef(rows);
+    if (!refs) sysctls?.retain(byRef);
     const wanted = refs && new Set(refs);
     const seen: Known<State>[] = [];
     const homes = new Map<string, number | undefined>();
@@ -65,7 +67,8 @@ export function observer(client: DockerClient, kernel: Namespaces): Observer {
     for (const [ref, row] of byRef) {
       if (wanted && !wanted.has(ref)) continue;
       if (kindOf(ref) === 'sandbox') {
-        seen.push(knownRow(ref, row, ctx.fleet, sandboxState(row, homes.get(row.id))));
+        const state = sandboxState(row, homes.get(row.id));
+        seen.push(knownRow(ref, row, ctx.fleet, sysctls?.noted(ref, state) ?? state));
         continue;
       }
       const guests = row.state === 'running' ? kernel.processes(row.id) : undefined;

@@ -18,9 +18,14 @@ export interface ProberOptions {
   readonly visitors?: readonly Visitor[];
 }
 
+/** What enters network namespaces on this machine, the cheapest first. */
+export function systemVisitors(): readonly Visitor[] {
+  return [perlVisitor(), nodeVisitor()].filter((visitor) => visitor !== undefined);
+}
+
 /** Probes by http and tcp from within the sandbox's network namespace, and by exec in the container. */
 export function createProber(options: ProberOptions): Prober {
-  const { exec, visitors = [perlVisitor(), nodeVisitor()].filter((visitor) => visitor !== undefined) } = options;
+  const { exec, visitors = systemVisitors() } = options;
 
   const visit = async (target: ProbedContainer, port: number, request: Buffer, signal: AbortSignal) => {
     let why = 'nothing can enter network namespaces on this processor';

@@ -1,6 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import type { Socket } from 'node:net';
+import { constants } from 'node:os';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 
@@ -13,10 +14,14 @@ export type Visit =
   /** The visitor itself does not work. */
   | { readonly broken: string };
 
-/** Connects from within network namespaces. */
+/** Does things from within network namespaces, each named by a process in it. */
 export interface Visitor {
   /** Connects in the namespace of process `pid`; writes `request` if it is not empty, and then waits for one line. */
   visit(pid: number, address: string, port: number, request: Buffer, signal: AbortSignal): Promise<Visit>;
+  /** Reads files as they are seen there: `=TEXT` each, or nothing for one that cannot be read, with a NUL between them. */
+  read(pid: number, files: readonly string[], signal: AbortSignal): Promise<Visit>;
+  /** Writes a file that is there; it may fail at `write`. */
+  write(pid: number, file: string, text: string, signal: AbortSignal): Promise<Visit>;
   close(): void;
 }
 
@@ -28,9 +33,10 @@ const AT_ONCE = 500;
 
 /**
  * One perl process (perl-base is on every Debian and Ubuntu) for all probes of a host: it enters a namespace only to make a
- * socket, which stays there, comes home at once, and polls all sockets together. Node cannot do it: its threads share
- * nothing but the namespace they were born in, and a process per probe costs ten to a hundred times as much.
- * In:  `ID PID ADDRESS PORT REQUEST-IN-HEX`, or `ID` to give it up.  Out: `ID 0 LINE-IN-HEX`, or `ID ERRNO WHERE`.
+ * socket, which stays there, or to open files, comes home at once, and polls all sockets together. Node cannot do it: its threads
+ * share nothing but the namespace they were born in, and a process per probe costs ten to a hundred times as much.
+ * In:  `ID PID ADDRESS PORT REQUEST-IN-HEX`, `ID PID < FILE…`, `ID PID > FILE TEXT-IN-HEX`, or `ID` to give it up.
+ * Out: `ID 0 LINE-IN-HEX`, or `ID ERRNO WHERE`.
  */
 const SCRIPT = String.raw`
 use strict; use Socket; use Fcntl;
@@ -38,6 +44,16 @@ my $setns = shift; my (%live, %by, $in); $in = ''; $| = 1;
 open(my $home, '<', '/proc/self/ns/net') or exit 3;
 sub enter { syscall($setns, fileno($_[0]), 0x40000000) == 0 }
 sub done { my ($v, @say) = @_; delete $live{fileno $v->{s}} if $v->{s}; delete $by{$v->{id}}; close $v->{s} if $v->{s}; print "$v->{id} @say\n" if @say }
+sub slurp { my ($f, $text); open($f, '<', $_[0]) && defined sysread($f, $text, 65536) ? "=$text" : '' }
+sub put { my ($f, $why); open($f, '+<', $_[0]) && defined syswrite($f, pack('H*', $_[1])) or $why = $!+0; $why }
+sub files {
+  my ($id, $pid, $way, @files) = @_; my $v = { id => $id };
+  open(my $ns, '<', "/proc/$pid/ns/net") or return done($v, $!+0, 'namespace');
+  enter($ns) or return done($v, $!+0, 'namespace');
+  my ($texts, $why) = $way eq '<' ? join("\0", map { slurp($_) } @files) : ('', put(@files));
+  enter($home) or exit 4;
+  $why ? done($v, $why, 'write') : done($v, 0, unpack('H*', $texts));
+}
 sub begin {
   my ($id, $pid, $host, $port, $hex) = @_; my $v = { id => $id, out => pack('H*', $hex), in => '' };
   open(my $ns, '<', "/proc/$pid/ns/net") or return done($v, $!+0, 'namespace');
@@ -69,7 +85,7 @@ while (1) {
   }
   if (vec($r, 0, 1)) {
     sysread(STDIN, $in, 65536, length $in) or exit 0;
-    while ($in =~ s/^(.*)\n//) { my @ask = split / /, $1; if (@ask == 1) { done($by{$ask[0]}) if $by{$ask[0]} } else { begin(@ask) } }
+    while ($in =~ s/^(.*)\n//) { my @ask = split / /, $1; if (@ask == 1) { done($by{$ask[0]}) if $by{$ask[0]} } elsif ($ask[2] =~ /[<>]/) { files(@ask) } else { begin(@ask) } }
   }
 }
 `;
@@ -111,41 +127,55 @@ export function perlVisitor(perl = 'perl'): Visitor | undefined {
     return fresh;
   };
 
+  const ask = (words: string, signal: AbortSignal): Promise<Visit> =>
+    new Promise((resolve) => {
+      const id = (last += 1);
+      const send = (text: string): void => {
+        started().stdin.write(`${String(id)}${text}\n`);
+      };
+      const finish = (visit: Visit): void => {
+        waiting.delete(id);
+        signal.removeEventListener('abort', abort);
+        resolve(visit);
+        queue.shift()?.();
+      };
+      const abort = (): void => {
+        if (child) send('');
+        finish({ errno: 0, at: 'no answer in time' });
+      };
+      const begin = (): void => {
+        if (signal.aborted) {
+          resolve({ errno: 0, at: 'no answer in time' });
+          queue.shift()?.();
+          return;
+        }
+        waiting.set(id, finish);
+        signal.addEventListener('abort', abort, { once: true });
+        send(` ${words}`);
+      };
+      if (waiting.size < AT_ONCE) begin();
+      else queue.push(begin);
+    });
+
   return {
     visit: (pid, address, port, request, signal) =>
-      new Promise((resolve) => {
-        const id = (last += 1);
-        const send = (text: string): void => {
-          started().stdin.write(`${String(id)}${text}\n`);
-        };
-        const finish = (visit: Visit): void => {
-          waiting.delete(id);
-          signal.removeEventListener('abort', abort);
-          resolve(visit);
-          queue.shift()?.();
-        };
-        const abort = (): void => {
-          if (child) send('');
-          finish({ errno: 0, at: 'no answer in time' });
-        };
-        const begin = (): void => {
-          if (signal.aborted) {
-            resolve({ errno: 0, at: 'no answer in time' });
-            queue.shift()?.();
-            return;
-          }
-          waiting.set(id, finish);
-          signal.addEventListener('abort', abort, { once: true });
-          send(` ${String(pid)} ${address} ${String(port)} ${request.toString('hex')}`);
-        };
-        if (waiting.size < AT_ONCE) begin();
-        else queue.push(begin);
-      }),
+      ask(`${String(pid)} ${address} ${String(port)} ${request.toString('hex')}`, signal),
+    read: (pid, files, signal) => ask(`${String(pid)} < ${files.join(' ')}`, signal),
+    write: (pid, file, text, signal) => ask(`${String(pid)} > ${file} ${Buffer.from(text).toString('hex')}`, signal),
     close: () => {
       child?.stdin.end();
       child?.kill();
     },
   };
+}
+
+/** `FILE:TEXT` lines of `grep -H` as a visitor's answer; of several lines of a file all count. */
+function grepped(files: readonly string[], output: string): string {
+  const lines = output.split('\n').filter((line) => line !== '');
+  const texts = files.map((file) =>
+    lines.filter((line) => line.startsWith(`${file}:`)).map((line) => line.slice(file.length + 1)),
+  );
+  return texts.map((own) => (own.length === 0 ? '' : `=${own.join('\n')}`)).join('\0');
 }
 
 const ONCE = `
@@ -159,18 +189,52 @@ socket.on('close', () => end({ line: reply.split(/\\r?\\n/)[0] }));
 socket.on('error', (error) => end({ errno: -error.errno, at: error.syscall }));
 `;
 
-/** A visitor that needs nothing but nsenter: a Node process for each visit, some 60 ms of CPU. For machines without perl. */
+/** A visitor that needs nothing but nsenter: a process for each visit, of Node with some 60 ms of CPU for a probe. For machines without perl. */
 export function nodeVisitor(): Visitor {
+  const enter = async (
+    pid: number,
+    command: readonly string[],
+    signal: AbortSignal,
+    { input = '', statuses = [0] }: { readonly input?: string; readonly statuses?: readonly number[] } = {},
+  ): Promise<{ readonly stdout: string } | Exclude<Visit, { readonly line: string }>> => {
+    try {
+      const running = run('nsenter', [`--net=/proc/${String(pid)}/ns/net`, '--', ...command], { signal });
+      running.child.stdin?.on('error', () => undefined).end(input);
+      return await running;
+    } catch (error) {
+      if (signal.aborted) return { errno: 0, at: 'no answer in time' };
+      const { code, stdout, stderr } = error as {
+        readonly code?: unknown;
+        readonly stdout?: string;
+        readonly stderr?: string;
+      };
+      if (stderr?.startsWith('nsenter:') === true) return { errno: constants.errno.ENOENT, at: 'namespace' };
+      if (statuses.includes(Number(code))) return { stdout: stdout ?? '' };
+      return { broken: error instanceof Error ? error.message : String(error) };
+    }
+  };
   return {
     visit: async (pid, address, port, request, signal) => {
       const node = [process.execPath, '-e', ONCE, address, String(port), request.toString('hex')];
-      try {
-        const { stdout } = await run('nsenter', [`--net=/proc/${String(pid)}/ns/net`, '--', ...node], { signal });
-        return JSON.parse(stdout) as Visit;
-      } catch (error) {
-        if (signal.aborted) return { errno: 0, at: 'no answer in time' };
-        return { broken: error instanceof Error ? error.message : String(error) };
-      }
+      const done = await enter(pid, node, signal);
+      return 'stdout' in done ? (JSON.parse(done.stdout) as Visit) : done;
+    },
+    read: async (pid, files, signal) => {
+      // 1: no line anywhere, 2: some file cannot be read
+      const done = await enter(pid, ['grep', '-sH', '', '--', ...files], signal, { statuses: [1, 2] });
+      return 'stdout' in done ? { line: grepped(files, done.stdout) } : done;
+    },
+    write: async (pid, file, text, signal) => {
+      const done = await enter(pid, ['dd', 'conv=nocreat,notrunc', 'status=none', `of=${file}`], signal, {
+        input: text,
+      });
+      if ('stdout' in done) return { line: '' };
+      // what the kernel says is in dd's words
+      if (!('broken' in done) || !/^dd: /m.test(done.broken)) return done;
+      return {
+        errno: /Invalid argument/.test(done.broken) ? constants.errno.EINVAL : constants.errno.EPERM,
+        at: 'write',
+      };
     },
     close: () => undefined,
   };

@@ -56,6 +56,8 @@ export interface SandboxState {
   readonly fingerprint: string;
   /** Canonical JSON of what it was made from, if kept. */
   readonly made?: string;
+  /** Net sysctls that were last read to be others than it was made with, and what they are. */
+  readonly sysctls?: Readonly<Record<string, string>>;
 }
 
 /** The application's container; it joins its sandbox's network namespace. */

@@ -47,7 +47,13 @@ describe('an HTTP probe', () => {
 });
 
 describe('a prober', () => {
-  const visitor = (visit: Visitor['visit']): Visitor => ({ visit, close: () => undefined });
+  const unused = () => Promise.resolve({ broken: 'not asked for' });
+  const visitor = (visit: Visitor['visit']): Visitor => ({
+    visit,
+    read: unused,
+    write: unused,
+    close: () => undefined,
+  });
   const silent = visitor(
     (_pid, _address, _port, _request, signal) =>
       new Promise((resolve) => {
