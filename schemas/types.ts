@@ -212,6 +212,14 @@ export interface App {
          * Most CPU time it may use; no limit if absent.
          */
         quota?: number | string;
+        /**
+         * So much CPU time that it has not used of its quota it may use later beside it (CFS burst, Linux 5.14 and later); at most the quota.
+         */
+        burst?: number | string;
+        /**
+         * It runs only when nobody else wants the CPU (cpu.idle, Linux 5.15 and later); in place of shares.
+         */
+        idle?: boolean;
       };
       /**
        * Memory.
@@ -229,6 +237,31 @@ export interface App {
          * Swap it may use beside its memory.
          */
         swap?: (number | string) & number;
+        /**
+         * From here on it is slowed down and gives pages back; at most the limit. Hosts with cgroup v2 only.
+         */
+        high?: number | string;
+        /**
+         * How readily its pages are swapped rather than its page cache dropped; otherwise as its parent. Hosts with cgroup v1 only; with v2 a Tuning sets vm.swappiness for all.
+         */
+        swappiness?: number;
+        /**
+         * Where memory runs out all its processes are ended, not one. Hosts with cgroup v2 only.
+         */
+        oomGroup?: boolean;
+        /**
+         * Most memory in huge pages, by their size; no limit where absent.
+         */
+        hugepages?: {
+          /**
+           * In pages of 2Mi; a multiple of it.
+           */
+          '2Mi'?: number | string;
+          /**
+           * In pages of 1Gi; a multiple of it.
+           */
+          '1Gi'?: number | string;
+        };
       };
       /**
        * What it takes of the disks of its host. Reserved when placing; nothing holds it to that.
@@ -251,6 +284,32 @@ export interface App {
        * Relative weight of block I/O.
        */
       blockIoWeight?: number;
+      /**
+       * Most block I/O, by device as the host names it (sda, nvme0n1); * stands for each disk that has no entry. A device that a host does not have is passed over there.
+       */
+      blockIoLimits?: {
+        /**
+         * The most in a second.
+         */
+        [k: string]: {
+          /**
+           * Bytes read.
+           */
+          readBytes?: number | string;
+          /**
+           * Bytes written.
+           */
+          writeBytes?: number | string;
+          /**
+           * Reads.
+           */
+          readOps?: number;
+          /**
+           * Writes.
+           */
+          writeOps?: number;
+        };
+      };
     };
     /**
      * Most open files (ulimit nofile, soft and hard). A change replaces the container.

@@ -1,26 +1,36 @@
-import type { Resources } from '../../reconciler/model/catalog.ts';
+import { isDeepStrictEqual } from 'node:util';
 import type { Change, Desired, FieldDiff, Known } from '../../reconciler/model/change.ts';
 import type { CgroupSpec, CgroupState } from '../../reconciler/model/resources.ts';
-import { FIELDS, knobsIn, type Field } from './knobs.ts';
+import type { Field, Raw, Wanted } from './knob.ts';
+import { FIELDS, knobsIn } from './knobs.ts';
+
+/** What it is called that nothing is asked for, where that is not a limit. */
+const UNSET: Partial<Readonly<Record<Field, unknown>>> = {
+  blockIoWeight: 'default',
+  burst: 'none',
+  idle: false,
+  swappiness: 'as its parent',
+  oomGroup: false,
+};
 
 /** The limits that the kernel does not hold as wanted. What it lacks is left out. */
-export function drift(want: Resources, have: CgroupState): readonly FieldDiff[] {
+export function drift(want: Wanted, have: CgroupState): readonly FieldDiff[] {
   const differs = have.raw === undefined ? differsByValue(want, have) : differsByWords(want, have.raw);
   const all = FIELDS.filter((field) => !have.unsupported.includes(field) && differs(field)).map((field) => ({
     path: `/${field}`,
-    have: have[field] ?? 'unlimited',
-    want: want[field] ?? (field === 'blockIoWeight' ? 'default' : 'unlimited'),
+    have: have[field] ?? UNSET[field] ?? 'unlimited',
+    want: want[field] ?? UNSET[field] ?? 'unlimited',
   }));
   // on v1 one file holds memory and swap together: it differs with the memory although the swap does not
   const told = all.filter((field) => field.have !== field.want);
   return told.length > 0 ? told : all;
 }
 
-function differsByValue(want: Resources, have: CgroupState): (field: Field) => boolean {
-  return (field) => want[field] !== have[field];
+function differsByValue(want: Wanted, have: CgroupState): (field: Field) => boolean {
+  return (field) => !isDeepStrictEqual(want[field], have[field]);
 }
 
-function differsByWords(want: Resources, raw: Readonly<Record<string, string>>): (field: Field) => boolean {
+function differsByWords(want: Wanted, raw: Raw): (field: Field) => boolean {
   const knobs = knobsIn((file) => raw[file] !== undefined);
   return (field) => knobs.some((knob) => knob.field === field && !knob.accepts(want, raw));
 }

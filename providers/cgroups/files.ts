@@ -14,6 +14,8 @@ export interface Files {
   settle(path: string, text: string): Promise<void>;
   /** Names of the directories in a directory; none if it is not there. */
   folders(path: string): readonly string[];
+  /** All names in a directory, of links as well. */
+  entries(path: string): readonly string[];
   exists(path: string): boolean;
   /** Calls back with the file's name when one in the directory changes; returns what ends it. */
   watch(directory: string, changed: (file: string | null) => void): () => void;
@@ -51,6 +53,13 @@ export const disk: Files = {
         .readdirSync(path, { withFileTypes: true })
         .filter((entry) => entry.isDirectory())
         .map(({ name }) => name);
+    } catch {
+      return [];
+    }
+  },
+  entries: (path) => {
+    try {
+      return fs.readdirSync(path).sort();
     } catch {
       return [];
     }

@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import type { CgroupState } from '../../reconciler/model/resources.ts';
 import { errnoOf, type Files } from './files.ts';
 import type { Hierarchy } from './hierarchy.ts';
-import { FIELDS, KNOBS, knobsIn, type Knob } from './knobs.ts';
+import { DEVICES, type Knob, type Wanted } from './knob.ts';
+import { FIELDS, KNOBS, knobsIn } from './knobs.ts';
 
 /** Descriptors that all containers of a provider may keep open together; files beyond are opened for each read. */
 export interface Budget {
@@ -10,7 +11,7 @@ export interface Budget {
 }
 
 // one read at a time: reads are synchronous
-const buffer = Buffer.alloc(512);
+const buffer = Buffer.alloc(4096);
 
 interface OpenFile {
   readonly path: string;
@@ -37,8 +38,17 @@ export interface Held {
   close(): void;
 }
 
+/** Where cgroups are found. */
+export interface Machine {
+  readonly files: Files;
+  readonly tree: Hierarchy;
+  readonly budget: Budget;
+  /** The block devices, as they were last looked at. */
+  readonly devices: () => string;
+}
+
 /** Opens the files of the cgroup at a path; undefined when it is gone. */
-export function hold(files: Files, tree: Hierarchy, id: string, path: string, budget: Budget): Held | undefined {
+export function hold({ files, tree, budget, devices }: Machine, id: string, path: string): Held | undefined {
   const open = new Map<string, OpenFile>();
   for (const { controller, files: names } of KNOBS) {
     for (const name of names) {
@@ -63,6 +73,7 @@ export function hold(files: Files, tree: Hierarchy, id: string, path: string, bu
     open.delete(name);
   }
   let last: CgroupState | undefined;
+  let there = '';
   return {
     id,
     knobs,
@@ -71,14 +82,16 @@ export function hold(files: Files, tree: Hierarchy, id: string, path: string, bu
     has: (file) => open.has(file),
     pathOf: (file) => open.get(file)?.path ?? file,
     read() {
-      let changed = last === undefined;
+      let changed = last === undefined || there !== devices();
+      there = devices();
       for (const file of open.values()) {
         const news = readFile(files, file);
         if (news === undefined) return undefined;
         changed ||= news;
       }
       if (!changed) return last;
-      const raw = Object.fromEntries([...open].map(([name, file]) => [name, file.text]));
+      const texts = [...open].map(([name, file]) => [name, file.text] as const);
+      const raw = Object.fromEntries([...texts, [DEVICES, there]]);
       const limits = Object.fromEntries(knobs.map((knob) => [knob.field, knob.decode(raw)] as const).filter(isSet));
       last = { id, ...limits, unsupported, raw };
       return last;
@@ -94,7 +107,7 @@ export function hold(files: Files, tree: Hierarchy, id: string, path: string, bu
   };
 }
 
-function isSet(entry: readonly [string, number | undefined]): boolean {
+function isSet(entry: readonly [string, Wanted[keyof Wanted]]): boolean {
   return entry[1] !== undefined;
 }
 

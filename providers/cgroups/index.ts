@@ -6,16 +6,19 @@ import { diffByRef, type Context, type Provider } from '../../reconciler/model/p
 import { kindOf, nameOf, refOf, type Ref } from '../../reconciler/model/ref.ts';
 import type { CgroupSpec, CgroupState, ContainerState } from '../../reconciler/model/resources.ts';
 import { formulasFor, type WeightFormula } from './conversion.ts';
+import { blockDevices } from './devices.ts';
 import { diffCgroup, drift } from './diff.ts';
 import { disk, type Files } from './files.ts';
 import { hold, type Budget, type Held } from './held.ts';
 import { hierarchy } from './hierarchy.ts';
+import { IDLE } from './cpu-knobs.ts';
 import { agree, scopeOf, type Systemd } from './systemd.ts';
 import { writeLimits, type Refusal } from './write.ts';
 
 export interface CgroupsOptions {
   /** Where the cgroup trees are mounted. */
   readonly root?: string;
+  readonly sysRoot?: string;
   /** Tells Docker the limits, so that neither a restart of the container nor systemd puts old ones back. */
   readonly updateLimits?: (containerId: string, limits: Resources, signal: AbortSignal) => Promise<void>;
   /** Told, where it holds the cgroups, until it knows the limits as well. */
@@ -32,7 +35,7 @@ interface Tracked {
 /** How often a repair is made anew when another comes between. */
 const TURNS = 3;
 
-/** Descriptors kept open at most: 8 a container. */
+/** Descriptors kept open at most. */
 const MOST_OPEN = 16_384;
 
 /**
@@ -40,10 +43,11 @@ const MOST_OPEN = 16_384;
  * container that the world shows running; an observe without refs covers those that are wanted or were asked for before.
  */
 export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, CgroupState> {
-  const { root = '/sys/fs/cgroup', updateLimits, files = disk } = options;
+  const { root = '/sys/fs/cgroup', sysRoot = '/sys', updateLimits, files = disk } = options;
   const tree = hierarchy(root, files);
   const tracked = new Map<Ref, Tracked>();
   const budget: Budget = { left: MOST_OPEN };
+  const devices = blockDevices(sysRoot, files);
   const listeners = new Set<Hints>();
   let formula: WeightFormula = 'quadratic';
 
@@ -76,7 +80,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
   }
 
   function track(ref: Ref, id: string, path: string): Tracked | undefined {
-    const held = hold(files, tree, id, path, budget);
+    const held = hold({ files, tree, budget, devices: () => devices.last() }, id, path);
     if (!held) return undefined;
     const item: Tracked = { held, unwatch: undefined };
     tracked.set(ref, item);
@@ -138,6 +142,8 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
    */
   async function align(change: Change<CgroupSpec>, want: CgroupSpec, held: Held, before: CgroupState, ctx: Context) {
     const did = await write(change, want, held, before);
+    // an engine writes shares with all else, which an idle cgroup refuses: it is made idle again afterwards
+    if (did.length > 0 && updateLimits && want.idle === true && held.has(IDLE)) files.write(held.pathOf(IDLE), '0');
     const dockerNotUpdated = did.length === 0 ? undefined : await failureOf(updateLimits?.(held.id, want, ctx.signal));
     // an engine may convert in its own way, or write what its record still says; and somebody else may have been at it
     const learnt = formulasFor(want.shares, Number(readBack(change.ref, held).raw?.['cpu.weight']));
@@ -165,6 +171,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
 
     async observe(ctx, refs) {
       const wanted = (ctx.wanted ?? []).filter((ref) => kindOf(ref) === 'cgroup');
+      if (!refs) devices.look();
       const asked = refs ?? [...new Set([...wanted, ...tracked.keys()])];
       const seen = observeAll(ctx, asked);
       const asking = new Set(asked);

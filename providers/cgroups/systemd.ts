@@ -1,10 +1,9 @@
 import { execFile } from 'node:child_process';
 import { basename } from 'node:path';
-import type { Resources } from '../../reconciler/model/catalog.ts';
 import type { CgroupState } from '../../reconciler/model/resources.ts';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import { formulasFor, ioWeightOf, sameQuota, weightOf, type WeightFormula } from './conversion.ts';
-import type { Field } from './knobs.ts';
+import type { Field, Wanted } from './knob.ts';
 
 /** The systemd of a machine. Both reject with its words. */
 export interface Systemd {
@@ -22,9 +21,9 @@ interface Known {
   /** Only where the kernel has this file. */
   readonly file?: string;
   /** Whether systemd's words stand for what is wanted. */
-  accepts(want: Resources, words: string): boolean;
+  accepts(want: Wanted, words: string): boolean;
   /** The assignment that tells it. */
-  tell(want: Resources, formula: WeightFormula): string;
+  tell(want: Wanted, formula: WeightFormula): string;
 }
 
 /** `250ms`, `1.5s`, `1min 30s` in thousandths of a second; undefined: infinity. */
@@ -42,7 +41,7 @@ function weight(words: string): number {
   return words === '[not set]' || words === '18446744073709551615' ? 100 : Number(words);
 }
 
-function bytesKnown(field: Field, property: string, wanted: (want: Resources) => number): Known {
+function bytesKnown(field: Field, property: string, wanted: (want: Wanted) => number | 'infinity'): Known {
   return {
     field,
     property,
@@ -55,8 +54,10 @@ const KNOWN: readonly Known[] = [
   {
     field: 'shares',
     property: 'CPUWeight',
-    accepts: (want, words) => formulasFor(want.shares, weight(words)).length > 0,
-    tell: (want, formula) => `CPUWeight=${String(weightOf(want.shares, formula))}`,
+    // 252 and later know of idle: a weight of 0
+    accepts: (want, words) =>
+      want.idle === true ? ['idle', '0'].includes(words) : formulasFor(want.shares, weight(words)).length > 0,
+    tell: (want, formula) => `CPUWeight=${want.idle === true ? 'idle' : String(weightOf(want.shares, formula))}`,
   },
   {
     // thousandths of a core are milliseconds in each second
@@ -68,6 +69,7 @@ const KNOWN: readonly Known[] = [
   bytesKnown('memory', 'MemoryMax', (want) => want.memory),
   bytesKnown('reservation', 'MemoryLow', (want) => want.reservation ?? 0),
   bytesKnown('swap', 'MemorySwapMax', (want) => want.swap),
+  bytesKnown('high', 'MemoryHigh', (want) => want.high ?? 'infinity'),
   {
     field: 'pids',
     property: 'TasksMax',
@@ -83,7 +85,7 @@ const KNOWN: readonly Known[] = [
   },
 ];
 
-function ioWeight({ blockIoWeight }: Resources): number {
+function ioWeight({ blockIoWeight }: Wanted): number {
   return blockIoWeight === undefined ? 100 : ioWeightOf(blockIoWeight);
 }
 
@@ -104,7 +106,7 @@ const TURNS = 3;
 export async function agree(
   systemd: Systemd,
   scope: string,
-  want: Resources,
+  want: Wanted,
   have: CgroupState,
   formula: WeightFormula,
   signal: AbortSignal,

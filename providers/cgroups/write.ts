@@ -1,9 +1,9 @@
-import type { Resources } from '../../reconciler/model/catalog.ts';
 import type { CgroupState } from '../../reconciler/model/resources.ts';
 import type { WeightFormula } from './conversion.ts';
 import { errnoOf, readText, type Files } from './files.ts';
 import type { Held } from './held.ts';
-import { writesFor, type Write } from './knobs.ts';
+import type { Wanted, Write } from './knob.ts';
+import { writesFor } from './knobs.ts';
 
 /** A write that the kernel did not take. */
 export interface Refusal {
@@ -31,7 +31,7 @@ const WHY: Readonly<Record<string, string>> = {
 export async function writeLimits(
   files: Files,
   held: Held,
-  want: Resources,
+  want: Wanted,
   have: CgroupState,
   formula: WeightFormula,
 ): Promise<{ readonly did: readonly string[]; readonly refused: readonly Refusal[] }> {

@@ -22,6 +22,9 @@ export type State = Thing['state'];
 /** The part of a spec that only a new thing can change, by kind: containers and sandboxes. */
 export type FixedParts = Readonly<Record<string, (spec: never) => object>>;
 
+/** What a spec says beside its limits. */
+const ABOUT: ReadonlySet<string> = new Set(['replica', 'cpu', 'pinned']);
+
 /** Looks up a thing; undefined when it is not there or not readable. */
 export type Look = (ref: Ref) => Thing | undefined;
 
@@ -34,16 +37,8 @@ export type NewId = (ref: Ref) => string;
 const randomId: NewId = () => randomBytes(32).toString('hex');
 
 /** The limits in a cgroup of which a spec tells. */
-export function limitsOf({
-  shares,
-  quota,
-  memory,
-  reservation,
-  swap,
-  pids,
-  blockIoWeight,
-}: CgroupSpec | ContainerSpec['resources']): State {
-  return { shares, quota, memory, reservation, swap, pids, blockIoWeight };
+export function limitsOf(spec: CgroupSpec | ContainerSpec['resources']): State {
+  return Object.fromEntries(Object.entries(spec).filter(([key]) => !ABOUT.has(key)));
 }
 
 /** The wanted state of a thing that is made, replaced or changed. `original` is what was there before our first write, of knobs. */

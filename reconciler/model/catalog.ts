@@ -27,13 +27,36 @@ export interface Resources {
   readonly shares: number;
   /** Most CPU time, thousandths of a core. */
   readonly quota?: number;
+  /** So much of the quota that was not used may be used later on top of it, thousandths of a core; at most the quota. */
+  readonly burst?: number;
+  /** It runs only when nobody else wants the CPU; the shares then count for nothing. */
+  readonly idle?: true;
   /** Bytes. */
   readonly memory: number;
   readonly reservation?: number;
   /** Bytes beside the memory. */
   readonly swap: number;
+  /** Bytes from which on it is slowed down and gives pages back; cgroup v2. */
+  readonly high?: number;
+  /** How readily pages are swapped, 0 to 200; cgroup v1. */
+  readonly swappiness?: number;
+  /** Where memory runs out, all of it is ended, not one process; cgroup v2. */
+  readonly oomGroup?: true;
+  /** Bytes in huge pages of 2 MiB and of 1 GiB. */
+  readonly hugetlb2M?: number;
+  readonly hugetlb1G?: number;
   readonly pids: number;
   readonly blockIoWeight?: number;
+  /** By name of a block device; `*`: all other disks. */
+  readonly blockIoLimits?: Readonly<Record<string, BlockIoLimit>>;
+}
+
+/** The most of a device in a second: bytes and operations. */
+export interface BlockIoLimit {
+  readonly readBytes?: number;
+  readonly writeBytes?: number;
+  readonly readOps?: number;
+  readonly writeOps?: number;
 }
 
 /** What a replica takes of a host's disks. */

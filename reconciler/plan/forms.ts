@@ -13,7 +13,15 @@ export function sameForm(have: AppSpec, want: AppSpec): boolean {
 }
 
 /** Members of Resources of which more, or none at all, lets a replica do more. */
-const CEILINGS = ['cpu', 'shares', 'quota', 'memory', 'swap', 'pids'] as const satisfies readonly (keyof Resources)[];
+const CEILINGS = [
+  ...(['cpu', 'shares', 'quota', 'memory', 'high', 'swap', 'hugetlb2M', 'hugetlb1G', 'pids'] as const),
+] as const satisfies readonly (keyof Resources)[];
+
+const ceilings: ReadonlySet<string> = new Set(CEILINGS);
+
+function restOf(resources: Resources): object {
+  return Object.fromEntries(Object.entries(resources).filter(([key]) => !ceilings.has(key)));
+}
 
 const least = (have: number | undefined, want: number | undefined): boolean =>
   want === undefined || (have !== undefined && want >= have);
@@ -22,11 +30,10 @@ const least = (have: number | undefined, want: number | undefined): boolean =>
 export function givesMore(a: Form, b: Form): boolean {
   const { spec: have } = a;
   const { spec: want } = b;
-  const rest = ({ pinned, reservation, blockIoWeight }: Resources): unknown => [pinned, reservation, blockIoWeight];
   return (
     a.plug === b.plug &&
     isDeepStrictEqual(have.probes, want.probes) &&
-    isDeepStrictEqual(rest(have.resources), rest(want.resources)) &&
+    isDeepStrictEqual(restOf(have.resources), restOf(want.resources)) &&
     CEILINGS.every((key) => least(have.resources[key], want.resources[key])) &&
     least(have.egress, want.egress) &&
     least(have.ingress, want.ingress)

@@ -45,8 +45,8 @@ export function symbolOf({ verb, disruption }: Pick<Change, 'verb' | 'disruption
   return { create: '+', update: '~', replace: '-/+', delete: '-', adopt: '<=' }[verb];
 }
 
-const BYTES = new Set(['memory', 'reservation', 'swap', 'tmpfs']);
-const CPU = new Set(['cpu', 'quota']);
+const BYTES = new Set(['memory', 'reservation', 'swap', 'high', 'hugetlb2M', 'hugetlb1G', 'tmpfs']);
+const CPU = new Set(['cpu', 'quota', 'burst']);
 
 /** A value of a spec as a manifest would write it. */
 export function formatValue(path: string, value: unknown): string {

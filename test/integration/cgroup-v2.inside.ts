@@ -97,6 +97,9 @@ describe('a real cgroup v2', () => {
     const { raw = {}, unsupported } = (await seen(kernel)).state;
     console.log(`files: ${Object.keys(raw).join(' ')}; unsupported: ${unsupported.join(' ')}`);
     const hands = [
+      ['cpu.max.burst', '1000'],
+      ['memory.high', String(40 * MEBI)],
+      ['memory.oom.group', '1'],
       ['cpu.weight', '77'],
       ['cpu.max', 'max'],
       ['cpu.max', '1000 200000'],
@@ -137,6 +140,21 @@ describe('a real cgroup v2', () => {
       fs.writeFileSync(join(directory, 'cpu.weight'), weight);
       assert.equal(await converge(kernel, want({ shares: 512 })), 'nothing to do');
     }
+  });
+
+  it('burst, idle, high and the end of all together are set, and taken off again', async () => {
+    const directory = make(`docker/${ID}`);
+    const kernel = cgroups();
+    const said = (...names: readonly string[]): readonly string[] =>
+      names.map((name) => fs.readFileSync(join(directory, name), 'utf8').trim());
+    const files = ['cpu.max.burst', 'memory.high', 'memory.oom.group'];
+    await converge(kernel, want({ burst: 300, high: 40 * MEBI, oomGroup: true }));
+    assert.deepEqual(said(...files), ['30000', String(40 * MEBI), '1']);
+    await converge(kernel, want({ idle: true, quota: 100 }));
+    assert.deepEqual(said('cpu.idle', ...files), ['1', '0', 'max', '0']);
+    await converge(kernel, want({ shares: 1024 }));
+    assert.deepEqual(said('cpu.idle', 'cpu.weight'), ['0', '100']);
+    assert.deepEqual((await seen(kernel)).limitations?.filter(({ path }) => path === '/swappiness').length, 1);
   });
 
   it('a limit below what is in use is refused, and nobody is killed', async () => {
@@ -195,7 +213,18 @@ describe('a real cgroup v2', () => {
 
 conforms('cgroups on v2', () => {
   const directory = make(`docker/${ID}`);
-  const files = ['cpu.weight', 'cpu.max', 'memory.max', 'memory.swap.max', 'memory.low', 'pids.max'];
+  const files = [
+    'cpu.weight',
+    'cpu.max',
+    'cpu.max.burst',
+    'cpu.idle',
+    'memory.high',
+    'memory.oom.group',
+    'memory.max',
+    'memory.swap.max',
+    'memory.low',
+    'pids.max',
+  ];
   const { quota: _quota, reservation: _reservation, blockIoWeight: _weight, ...bare } = limits('web-0');
   return Promise.resolve({
     provider: cgroups(),
@@ -204,6 +233,8 @@ conforms('cgroups on v2', () => {
       [want()],
       [want({ memory: 128 * MEBI, swap: 32 * MEBI, pids: 7, shares: 2048, quota: 1500 })],
       [{ ...want(), spec: bare }],
+      [want({ burst: 300, high: 40 * MEBI, oomGroup: true })],
+      [want({ idle: true })],
       [want({ memory: 10_000_001, reservation: 7_000_001, quota: 15 })],
     ],
     snapshot: () =>

@@ -59,6 +59,28 @@ function context(id: string, signal = AbortSignal.timeout(60_000)): Context {
   return { ...contextOf([container('web-0', id)], ['cgroup/web-0']), signal };
 }
 
+/** Limits that no engine knows, of a disk or what there is. */
+const MORE: Partial<CgroupSpec> = {
+  burst: 250,
+  swappiness: 7,
+  blockIoLimits: Object.fromEntries(
+    (fs.existsSync('/sys/block') ? fs.readdirSync('/sys/block') : [])
+      .slice(0, 1)
+      .map((name) => [name, { readBytes: MEBI, writeOps: 50 }]),
+  ),
+};
+
+/** What the kernel's files say of limits that no engine knows. */
+async function told(id: string): Promise<Readonly<Record<string, string>>> {
+  const names = ['cpu.cfs_burst_us', 'cpu.idle', 'memory.swappiness'];
+  const throttle = ['read_bps', 'write_iops'].map((each) => `blkio.throttle.${each}_device`);
+  const texts = [...names, ...throttle].map(async (name) => {
+    const file = await fileOf(id, name.split('.')[0] ?? '', name);
+    return [name, fs.readFileSync(file, 'utf8').trim()] as const;
+  });
+  return Object.fromEntries(await Promise.all(texts));
+}
+
 /** The kernel's file of the container, found as anybody would. */
 async function fileOf(id: string, controller: string, name: string): Promise<string> {
   // find ends with an error where a neighbour's cgroup goes while it looks
@@ -134,6 +156,33 @@ describe('cgroups of real containers', { skip }, () => {
     assert.deepEqual(left?.fields.filter(({ path: field }) => field !== '/blockIoWeight') ?? [], []);
     assert.equal(state.raw?.['cpu.shares'], raw?.['cpu.shares']);
     await converge(kernel, ctx, want());
+  });
+
+  it('what no engine knows is held as well, over a restart, and goes when it is asked for no more', async () => {
+    const id = await start();
+    const [kernel, ctx] = [provider(), context(id)];
+    const plain = await told(id);
+    const { blockIoLimits = {} } = MORE;
+    const device = Object.keys(blockIoLimits).map((name) => fs.readFileSync(`/sys/block/${name}/dev`, 'utf8').trim());
+    await converge(kernel, ctx, want(MORE));
+    const held = await told(id);
+    assert.deepEqual(held, {
+      'cpu.cfs_burst_us': '25000',
+      'cpu.idle': '0',
+      'memory.swappiness': '7',
+      'blkio.throttle.read_bps_device': device.map((number) => `${number} 1048576`).join(''),
+      'blkio.throttle.write_iops_device': device.map((number) => `${number} 50`).join(''),
+    });
+    await docker('restart', '-t', '0', id);
+    await converge(kernel, ctx, want(MORE));
+    assert.deepEqual(await told(id), held);
+    await converge(kernel, ctx, want({ idle: true }));
+    assert.deepEqual(await told(id), { ...plain, 'cpu.idle': '1' });
+    const record = async (): Promise<string> => await docker('inspect', '-f', '{{.HostConfig.PidsLimit}}', id);
+    await converge(kernel, ctx, want({ idle: true, pids: 77 }));
+    assert.equal(await record(), '77', 'the engine is told although it cannot write shares of what is idle');
+    await converge(kernel, ctx, want());
+    assert.deepEqual(await told(id), plain);
   });
 
   it('a container made with its limits has no drift from the start', async () => {
@@ -242,12 +291,15 @@ conforms(
   'cgroups',
   async () => {
     const id = await start();
-    const names = ['cpu.shares', 'cpu.cfs_quota_us', 'cpu.cfs_period_us'];
+    const names = ['cpu.shares', 'cpu.cfs_quota_us', 'cpu.cfs_period_us', 'cpu.cfs_burst_us', 'cpu.idle'];
     const files = await Promise.all([
       ...names.map((name) => fileOf(id, 'cpu', name)),
       fileOf(id, 'memory', 'memory.limit_in_bytes'),
       fileOf(id, 'memory', 'memory.memsw.limit_in_bytes'),
       fileOf(id, 'memory', 'memory.soft_limit_in_bytes'),
+      fileOf(id, 'memory', 'memory.swappiness'),
+      fileOf(id, 'blkio', 'blkio.throttle.read_bps_device'),
+      fileOf(id, 'blkio', 'blkio.throttle.write_iops_device'),
       fileOf(id, 'pids', 'pids.max'),
     ]);
     const { quota: _q, reservation: _r, ...bare } = limits('web-0');
@@ -258,6 +310,8 @@ conforms(
         [want()],
         [want({ memory: 128 * MEBI, swap: 32 * MEBI, pids: 7, shares: 2048, quota: 1500 })],
         [{ ...want(), spec: bare }],
+        [want(MORE)],
+        [want({ idle: true })],
         [want({ memory: 10_000_001, reservation: 7_000_001, quota: 15 })],
       ],
       snapshot: () => Promise.resolve(files.map((file) => fs.readFileSync(file, 'utf8'))),

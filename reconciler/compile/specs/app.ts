@@ -1,23 +1,12 @@
 import type { App } from '../../../schemas/types.ts';
-import type {
-  AppSpec,
-  Companion,
-  ProbeSpec,
-  Probes,
-  Resources,
-  RolloutSpec,
-  Storage,
-  Volume,
-} from '../../model/catalog.ts';
-import { parseBytes, parseCpu, parseDuration } from '../../model/units.ts';
+import type { AppSpec, Companion, ProbeSpec, Probes, RolloutSpec, Volume } from '../../model/catalog.ts';
+import { parseBytes, parseDuration } from '../../model/units.ts';
 import { rateOf } from './network.ts';
 import { pathProblem } from './paths.ts';
+import { resourcesOf, storageOf } from './resources.ts';
 import { defined, filled } from './say.ts';
 import type { Say } from './say.ts';
 import { selectorOf } from './selector.ts';
-
-/** Docker refuses less. */
-const LEAST_MEMORY = 6 * 1024 * 1024;
 
 type Manifest = App['spec'];
 
@@ -141,73 +130,6 @@ function positive(duration: string, pointer: string, say: Say): number {
   const ms = parseDuration(duration);
   if (ms === 0) say(pointer, 'BAD_VALUE', `${pointer.slice(1).replaceAll('/', '.')} cannot be 0`, 'at least 1ms');
   return ms;
-}
-
-function resourcesOf({ resources }: Manifest, say: Say): Resources {
-  const { cpu, memory, pids, blockIoWeight } = filled(resources);
-  const cores = parseCpu(filled(cpu?.cores));
-  const quota = cpu?.quota === undefined ? undefined : parseCpu(cpu.quota);
-  const pinned = cpu?.pinned === true;
-  const limit = parseBytes(filled(memory?.limit));
-  const reservation = memory?.reservation === undefined ? undefined : parseBytes(memory.reservation);
-  if (cores < 1) say('/spec/resources/cpu/cores', 'BAD_VALUE', 'spec.resources.cpu.cores cannot be 0', 'at least 1m');
-  // the kernel's smallest quota is 1 ms in a period of 100 ms
-  if (quota !== undefined && quota < 10)
-    say(
-      '/spec/resources/cpu/quota',
-      'BAD_VALUE',
-      'spec.resources.cpu.quota is too small',
-      'at least 10m; leave it out for no limit',
-    );
-  if (pinned && cores % 1000 !== 0)
-    say(
-      '/spec/resources/cpu/cores',
-      'BAD_VALUE',
-      `${String(cpu.cores)} are no whole cores, and pinned ones are`,
-      'a whole number of spec.resources.cpu.cores, as 2; or leave spec.resources.cpu.pinned out',
-    );
-  if (pinned && quota !== undefined)
-    say(
-      '/spec/resources/cpu/quota',
-      'BAD_VALUE',
-      'pinned cores have no quota: nobody else may use what it would leave',
-      'leave spec.resources.cpu.quota or spec.resources.cpu.pinned out',
-    );
-  if (limit < LEAST_MEMORY)
-    say(
-      '/spec/resources/memory/limit',
-      'MEMORY_TOO_SMALL',
-      `a memory limit of ${String(memory?.limit)} is too small`,
-      'at least 6Mi',
-    );
-  if (reservation !== undefined && reservation > limit) {
-    const message = `the reservation ${String(memory?.reservation)} is larger than the limit ${String(memory?.limit)}`;
-    say('/spec/resources/memory/reservation', 'RESERVATION_ABOVE_LIMIT', message, 'at most the limit');
-  }
-  if (reservation !== undefined && reservation < LEAST_MEMORY) {
-    const message = `a memory reservation of ${String(memory?.reservation)} is too small`;
-    say('/spec/resources/memory/reservation', 'MEMORY_TOO_SMALL', message, 'at least 6Mi');
-  }
-  return {
-    cpu: cores,
-    ...(pinned ? { pinned } : {}),
-    shares: cpu?.shares ?? Math.min(262_144, Math.max(2, Math.round((cores * 1024) / 1000))),
-    memory: limit,
-    swap: parseBytes(filled(memory?.swap)),
-    pids: filled(pids),
-    ...defined<Pick<Resources, 'quota' | 'reservation' | 'blockIoWeight'>>({ quota, reservation, blockIoWeight }),
-  };
-}
-
-function storageOf({ resources }: Manifest, say: Say): Storage | undefined {
-  const disk = resources?.disk;
-  if (disk === undefined) return undefined;
-  const size = disk.size === undefined ? undefined : parseBytes(disk.size);
-  const spindles = disk.spindles === undefined ? undefined : parseCpu(disk.spindles);
-  if (size === 0) say('/spec/resources/disk/size', 'BAD_VALUE', 'spec.resources.disk.size cannot be 0', 'at least 1');
-  if (spindles !== undefined && spindles < 1)
-    say('/spec/resources/disk/spindles', 'BAD_VALUE', 'spec.resources.disk.spindles cannot be 0', 'at least 1m');
-  return defined<Storage>({ disk: size, spindles });
 }
 
 function ulimitsOf({ ulimits = {} }: Manifest, say: Say): AppSpec['ulimits'] {

@@ -28,7 +28,7 @@ function lab(version: 'v1' | 'v2', options: CgroupsOptions & { lacking?: readonl
   const root = fakeTree(version, path, lacking);
   roots.push(root);
   const log: string[] = [];
-  const provider = cgroups({ root, files: kernelRules(log), ...rest });
+  const provider = cgroups({ root, sysRoot: join(root, 'sys'), files: kernelRules(log), ...rest });
   const at = (controller: string, file: string): string =>
     version === 'v2' ? join(root, path, file) : join(root, controller, path, file);
   const read = (controller: string, file: string): string => fs.readFileSync(at(controller, file), 'utf8').trim();
@@ -72,12 +72,13 @@ describe('what the kernel says, in the units of the spec', () => {
       quota: 500,
       memory: 67108864,
       swap: 67108864,
+      swappiness: 60,
       pids: 50,
       blockIoWeight: 100,
-      unsupported: [],
+      unsupported: ['high', 'oomGroup'],
     });
     assert.equal(raw?.['cpu.shares'], '1024');
-    assert.deepEqual({ version, owned, limitations }, { version: ID, owned: true, limitations: undefined });
+    assert.deepEqual({ version, owned, lacks: limitations?.length }, { version: ID, owned: true, lacks: 2 });
   });
 
   it('v2', async () => {
@@ -88,7 +89,7 @@ describe('what the kernel says, in the units of the spec', () => {
     put('', 'memory.swap.max', '0');
     put('', 'memory.low', '33554432');
     const { raw, ...told } = (await seen(provider)).state;
-    const rest = { memory: 67108864, swap: 0, reservation: 33554432, blockIoWeight: 20, unsupported: [] };
+    const rest = { memory: 67108864, swap: 0, reservation: 33554432, blockIoWeight: 20, unsupported: ['swappiness'] };
     assert.deepEqual(told, { id: ID, shares: 998, quota: 500, ...rest });
     assert.equal(raw?.['cpu.weight'], '39');
   });
@@ -320,11 +321,13 @@ describe('writing', () => {
     const lacking = ['memory.memsw.limit_in_bytes', 'memory.memsw.usage_in_bytes', 'blkio.bfq.weight'];
     const { provider } = lab('v1', { lacking, files: { ...kernelRules(), write: fs.writeFileSync } });
     const known = await seen(provider);
-    assert.deepEqual(known.state.unsupported, ['swap', 'blockIoWeight']);
+    assert.deepEqual(known.state.unsupported, ['swap', 'high', 'oomGroup', 'blockIoWeight']);
     assert.deepEqual(
       known.limitations?.map(({ path, state }) => [path, state]),
       [
         ['/swap', 'Unsupported'],
+        ['/high', 'Unsupported'],
+        ['/oomGroup', 'Unsupported'],
         ['/blockIoWeight', 'Unsupported'],
       ],
     );

@@ -22,6 +22,7 @@ const RIGHT = {
   MemoryMax: String(64 * MEBI),
   MemoryLow: String(32 * MEBI),
   MemorySwapMax: '0',
+  MemoryHigh: 'infinity',
   TasksMax: '100',
   IOWeight: '2930',
 };
@@ -105,6 +106,14 @@ describe("systemd's knowledge", () => {
         'IOWeight=2930',
       ],
     },
+    {
+      ...{ name: 'memory that is high', spec: limits('web-0', { high: 4096 }), knows: {} },
+      told: ['MemoryHigh=4096'],
+    },
+    { name: 'none that is', spec: usual, knows: { MemoryHigh: '4096' }, told: ['MemoryHigh=infinity'] },
+    { name: 'what is idle', spec: limits('web-0', { idle: true }), knows: {}, told: ['CPUWeight=idle'] },
+    { name: 'what it knows to be idle', spec: limits('web-0', { idle: true }), knows: { CPUWeight: 'idle' }, told: [] },
+    { name: 'what is idle no longer', spec: usual, knows: { CPUWeight: 'idle' }, told: ['CPUWeight=59'] },
     { name: 'a weight by another formula', spec: usual, knows: { CPUWeight: '59' }, told: [] },
     {
       name: 'a quota rounded up',

@@ -175,6 +175,16 @@ const CASES: readonly Case[] = [
     codes: ['BAD_VALUE', 'BAD_VALUE', 'BAD_VALUE'],
   },
   {
+    name: 'limits that contradict each other',
+    files: {
+      'x.yaml': app(
+        'resources:\n  cpu:\n    quota: 500m\n    burst: 1\n    shares: 5\n    idle: true\n  memory:\n    high: 128Mi\n    hugepages:\n      2Mi: 3Mi\n  blockIoLimits:\n    sda:\n      readBytes: 0',
+      ),
+      'y.yaml': app('resources:\n  cpu:\n    burst: 100m\n  memory:\n    high: 1Mi', 'y'),
+    },
+    codes: ['BAD_VALUE', 'BAD_VALUE', 'BAD_VALUE', 'BAD_VALUE', 'BAD_VALUE', 'BAD_VALUE', 'BAD_VALUE'],
+  },
+  {
     name: 'one network',
     files: {
       'x.yaml': network('a', 'vlan: 1\ncidr: 10.9.0.1/24'),

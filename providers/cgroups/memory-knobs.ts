@@ -1,0 +1,68 @@
+import { bytesIn, bytesKnob, switchKnob, type Knob, type Wanted } from './knob.ts';
+
+/** v1: memory and swap in one number. */
+export const MEMSW = 'memory.memsw.limit_in_bytes';
+/** v1: memory. */
+export const LIMIT = 'memory.limit_in_bytes';
+
+const memory: readonly Knob[] = [
+  bytesKnob('memory', LIMIT, (want) => want.memory),
+  bytesKnob('memory', 'memory.max', (want) => want.memory),
+];
+
+const swap: readonly Knob[] = [
+  {
+    ...bytesKnob('swap', MEMSW, (want) => want.memory + want.swap),
+    decode: (raw) => {
+      const both = bytesIn(raw[MEMSW]);
+      const limit = bytesIn(raw[LIMIT]);
+      return both === undefined || limit === undefined ? undefined : both - limit;
+    },
+  },
+  bytesKnob('swap', 'memory.swap.max', (want) => want.swap),
+];
+
+const reservation: readonly Knob[] = [
+  bytesKnob('reservation', 'memory.soft_limit_in_bytes', (want) => want.reservation),
+  bytesKnob('reservation', 'memory.low', (want) => want.reservation, '0'),
+];
+
+/** Only v2 has it. */
+const high: readonly Knob[] = [bytesKnob('high', 'memory.high', (want) => want.high, 'max')];
+
+const SWAPPINESS = 'memory.swappiness';
+/** A new cgroup takes it over from its parent. */
+const INHERITED = `../${SWAPPINESS}`;
+
+/** Only v1 has it for a cgroup. */
+const swappiness: Knob = {
+  field: 'swappiness',
+  controller: 'memory',
+  files: [SWAPPINESS, INHERITED],
+  decode: (raw) => Number(raw[SWAPPINESS]),
+  accepts: (want, raw) => raw[SWAPPINESS] === String(want.swappiness ?? raw[INHERITED]),
+  encode: (want, raw) => [{ file: SWAPPINESS, value: String(want.swappiness ?? raw[INHERITED]) }],
+};
+
+/** Only v2 has it. */
+const oomGroup: readonly Knob[] = [switchKnob('oomGroup', 'memory', 'memory.oom.group')];
+
+function hugetlb(field: 'hugetlb2M' | 'hugetlb1G', size: string): readonly Knob[] {
+  const wanted = (want: Wanted): number | undefined => want[field];
+  return [
+    bytesKnob(field, `hugetlb.${size}.limit_in_bytes`, wanted, '-1', 'hugetlb'),
+    bytesKnob(field, `hugetlb.${size}.max`, wanted, 'max', 'hugetlb'),
+  ];
+}
+
+/** What a cgroup may have of the memory, in the order in which it is written. */
+export const MEMORY_KNOBS: readonly Knob[] = [
+  ...memory,
+  ...swap,
+  ...reservation,
+  ...high,
+  swappiness,
+  ...oomGroup,
+  ...hugetlb('hugetlb2M', '2MB'),
+  ...hugetlb('hugetlb1G', '1GB'),
+];
