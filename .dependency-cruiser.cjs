@@ -59,10 +59,7 @@ module.exports = {
       severity: 'error',
       from: { path: PURE },
       to: {
-        path: [
-          `^(${OUTSIDE.join('|')})$`,
-          '(^|/)node_modules/(pino|dockerode|ioredis|simple-git|commander|picocolors)/',
-        ],
+        path: [`^(${OUTSIDE.join('|')})$`, '(^|/)node_modules/(pino|ioredis|commander|picocolors)/'],
       },
     },
     {

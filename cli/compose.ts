@@ -3,6 +3,7 @@ import { steadyClock } from '../reconciler/loop/clock.ts';
 import type { Fetched, Repository } from '../reconciler/loop/repository.ts';
 import { createHealth, type HealthClock } from '../reconciler/loop/health.ts';
 import { identify } from '../reconciler/loop/identify.ts';
+import type { CommitInfo } from '../reconciler/loop/telling.ts';
 import { createUp, type Up } from '../reconciler/loop/up.ts';
 import { selects, type Catalog, type HostSpec, type Resource } from '../reconciler/model/catalog.ts';
 import type { Journal } from '../reconciler/model/store.ts';
@@ -38,11 +39,15 @@ export interface OpenUp {
   readonly close: () => Promise<void>;
 }
 
-/** The repository, whose first fetch was made already. */
+/** The repository, whose first fetch was made already, and its commit asked for. */
 function startingFrom(repository: Repository, first: Fetched): Repository {
   let made: Fetched | undefined = first;
+  const read = repository.commit(first.revision);
+  const again = (): Promise<CommitInfo> => repository.commit(first.revision);
+  read.catch(() => undefined); // heard by who asks for it
   return {
     ...repository,
+    commit: (revision) => (revision === first.revision ? read.catch(again) : repository.commit(revision)),
     fetch: async () => {
       const fetched = made ?? (await repository.fetch());
       made = undefined;
@@ -58,6 +63,7 @@ export async function openMachine(
   repository: Repository,
   fetched: Fetched,
 ): Promise<OpenUp> {
+  const starting = startingFrom(repository, fetched);
   const [catalog, facts] = await Promise.all([repository.catalog(fetched.revision), factsOf(flags.simulated === true)]);
   const host = identify(catalog, facts, flags.host);
   const runtime = runtimeOf(flags, catalog, host, state);
@@ -69,7 +75,7 @@ export async function openMachine(
     const up = createUp({
       host: host.name,
       facts: { ...facts, capacity: { ...facts.capacity, ...host.spec.capacity } },
-      repository: startingFrom(repository, fetched),
+      repository: starting,
       store,
       agent: {
         providers: runtime.providers,

@@ -81,6 +81,22 @@ export async function openSource(options: SourceOptions): Promise<Source> {
   /** The revision that is worked with needs no asking: a commit's id is its name. */
   const named = async (revision: string): Promise<string> =>
     revision === fetcher.lastGood() ? revision : resolve(revision);
+
+  async function filesOf(revision: string, known: ReadonlySet<string>): Promise<readonly SourceFile[]> {
+    try {
+      return await readTree(git, `${revision}:${path}`, known);
+    } catch (error) {
+      const { commit: here, tree } = await treeId(git, revision, path);
+      // a mirror that lost the commit must not pass for an empty repository
+      if (!here)
+        throw new PlumbError('REVISION_NOT_FOUND', `the mirror of ${address.url} has lost ${revision}`, {
+          url: address.url,
+        });
+      if (tree === undefined) return [];
+      throw error;
+    }
+  }
+
   const commit = async (revision: string): Promise<CommitInfo> => readCommit(git, await named(revision));
   return {
     fetch: async () => {
@@ -90,13 +106,7 @@ export async function openSource(options: SourceOptions): Promise<Source> {
     resolve,
     commit,
     files: async (revision, { known = new Set<string>(), allowEmpty = false } = {}) => {
-      const { commit: here, tree } = await treeId(git, await named(revision), path);
-      // a mirror that lost the commit must not pass for an empty repository
-      if (!here)
-        throw new PlumbError('REVISION_NOT_FOUND', `the mirror of ${address.url} has lost ${revision}`, {
-          url: address.url,
-        });
-      const files = tree === undefined ? [] : await readTree(git, tree, known);
+      const files = await filesOf(await named(revision), known);
       if (!allowEmpty && !files.some((file) => isManifestPath(file.path))) throw emptyTree(revision, path);
       return files;
     },
