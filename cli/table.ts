@@ -1,5 +1,5 @@
 import pc from 'picocolors';
-import stringWidth from 'string-width';
+import { widthOf } from '../reconciler/compile/width.ts';
 import type { Io } from './io.ts';
 
 export type Color = 'red' | 'green' | 'yellow' | 'cyan' | 'dim' | 'bold';
@@ -16,11 +16,11 @@ function terminalWidth(): number | undefined {
 
 /** A line, cut to a width with … as its end. Colours take no room, and end where they did. */
 function cut(line: string, width: number): string {
-  if (stringWidth(line) <= width) return line;
+  if (widthOf(line) <= width) return line;
   let kept = '';
   let used = 0;
   for (const [piece] of line.matchAll(/\p{Cc}\[[\d;]*m|./gsu)) {
-    const room = stringWidth(piece);
+    const room = widthOf(piece);
     if (room > 0 && used + room >= width) {
       if (used < width) kept += '…';
       used = width;
@@ -39,8 +39,8 @@ export function table(
   width: number | undefined = terminalWidth(),
 ): string {
   const all = [head, ...rows];
-  const widths = head.map((_, column) => Math.max(...all.map((row) => stringWidth(row[column] ?? ''))));
-  const pad = (text: string, width: number): string => text + ' '.repeat(Math.max(0, width - stringWidth(text)));
+  const widths = head.map((_, column) => Math.max(...all.map((row) => widthOf(row[column] ?? ''))));
+  const pad = (text: string, width: number): string => text + ' '.repeat(Math.max(0, width - widthOf(text)));
   return all
     .map((row) =>
       row

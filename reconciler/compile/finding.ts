@@ -1,6 +1,6 @@
-import stringWidth from 'string-width';
 import type { Problem } from '../model/catalog.ts';
 import type { CompileCode } from './codes.ts';
+import { widthOf } from './width.ts';
 
 /** A problem of one file, before the file's name is known (equal files are parsed once). */
 export interface Finding extends Omit<Problem, 'file' | 'code'> {
@@ -32,5 +32,5 @@ export function excerptOf(line: string, column: number): string {
   const from = column > WIDTH - 20 ? column - 60 : 0;
   const shown = printable(line.slice(from, from + WIDTH).replaceAll('\t', ' '));
   const before = shown.slice(0, Math.max(0, column - 1 - from));
-  return `${shown}\n${' '.repeat(stringWidth(before))}^`;
+  return `${shown}\n${' '.repeat(widthOf(before))}^`;
 }
