@@ -15,8 +15,8 @@ export type Announce = (announcement: Announcement) => void;
 
 /** Milliseconds after the plugging. More than one second apart: Linux takes a new address of a neighbour only so often (locktime). */
 const DELAYS = [0, 1100, 2200, 4400] as const;
-/** Repetitions that are due within so many milliseconds go out in one run. */
-const TOGETHER = 250;
+/** Repetitions go out at multiples of this, milliseconds, all that are due in one run; so they stay as far apart. */
+const TOGETHER = 1100;
 
 function hex(bytes: readonly number[]): string {
   return bytes.map((byte) => byte.toString(16).padStart(2, '0')).join('');

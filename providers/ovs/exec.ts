@@ -10,8 +10,8 @@ export interface Finished {
 export interface RunOptions {
   readonly input?: string;
   readonly signal: AbortSignal;
-  /** Milliseconds after which it is asked to end (SIGTERM) and its result is taken as it is. */
-  readonly term?: number;
+  /** What it prints is not wanted: a pipe less. */
+  readonly silent?: true;
 }
 
 /** Runs programs, from argument vectors. */
@@ -23,20 +23,18 @@ export interface Exec {
 function start(file: string, args: readonly string[], options: RunOptions): Promise<Finished> {
   return new Promise((resolve) => {
     const child = spawn(file, args, {
-      stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      stdio: [options.input === undefined ? 'ignore' : 'pipe', options.silent ? 'ignore' : 'pipe', 'pipe'],
       signal: options.signal,
       killSignal: 'SIGKILL',
     });
     let stdout = '';
     let stderr = '';
-    const timer = options.term === undefined ? undefined : setTimeout(() => child.kill('SIGTERM'), options.term);
     child.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text));
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
     child.stdin?.on('error', () => undefined); // it may end before it has read everything
     child.stdin?.end(options.input);
     child.once('error', (error) => (stderr += error.message));
     child.once('close', (status) => {
-      clearTimeout(timer);
       resolve({ status: status ?? -1, stdout, stderr: stderr.trim() });
     });
   });

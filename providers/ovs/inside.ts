@@ -59,7 +59,7 @@ function limitLines(rate: number): readonly string[] {
 /** Sandboxes of this machine. */
 export function systemInside(exec: Exec): Inside {
   const run = (pid: number, args: readonly string[], input: string | undefined, signal: AbortSignal) =>
-    exec.run('nsenter', [...enter(pid), ...args], { signal, ...(input === undefined ? {} : { input }) });
+    exec.run('nsenter', [...enter(pid), ...args], { signal, silent: true, ...(input === undefined ? {} : { input }) });
   return {
     async open(pid, software, wiring, signal) {
       const lines = ['link set lo up', `link set ${DEVICE} addrgenmode none`, ...addressLines(wiring, false)];

@@ -48,7 +48,7 @@ export function batchErrors(stderr: string): ReadonlyMap<number, string> {
 /** `ip -batch` of the host, shared by all callers. Gives the errors of the caller's own lines. */
 function hostBatch(exec: Exec, limit: number): (lines: readonly string[]) => Promise<readonly string[]> {
   return gathered<readonly string[], readonly string[]>(async (groups) => {
-    const options = { input: groups.flat().join('\n'), signal: AbortSignal.timeout(limit) };
+    const options = { input: groups.flat().join('\n'), signal: AbortSignal.timeout(limit), silent: true } as const;
     const finished = await exec.run('ip', ['-force', '-batch', '-'], options);
     const errors = batchErrors(finished.stderr);
     const total = finished.status !== 0 && errors.size === 0 ? finished.stderr || 'ip did not run' : undefined;

@@ -1,6 +1,6 @@
 import { watch as watchFiles } from 'node:fs';
 import type { Context } from '../../reconciler/model/provider.ts';
-import { refOf, type Ref } from '../../reconciler/model/ref.ts';
+import { kindOf, refOf, type Ref } from '../../reconciler/model/ref.ts';
 import { EXTERNAL_IDS } from '../../reconciler/model/resources.ts';
 import type { OvsdbClient, ReplicaEvent } from './client.ts';
 import { cookieOf, type Flows } from './flows.ts';
@@ -34,8 +34,12 @@ function bridgeHints({ before, after }: RowChange, tables: Tables): readonly Ref
   const [old, now] = [new Set(listOf(before?.['ports'])), new Set(listOf(after?.['ports']))];
   // a port that moves to another bridge leaves no trace in its own row
   const moved = [...old, ...now].filter((uuid) => old.has(uuid) !== now.has(uuid));
-  const refs = moved.flatMap((uuid) => marksOf(tables.Port.get(String(uuid))));
-  return [...(typeof name === 'string' ? [refOf('bridge', name)] : []), ...refs];
+  const refs = moved.map((uuid) => marksOf(tables.Port.get(String(uuid))).filter((ref) => kindOf(ref) === 'port'));
+  // that sandboxes are plugged in changes nothing of the bridge itself
+  const rest = Object.keys(after ?? {}).filter((key) => key !== 'ports');
+  const same = rest.every((key) => before?.[key] === after?.[key]) && [...old].every((uuid) => now.has(uuid));
+  const own = same && refs.length > 0 && refs.every((marks) => marks.length > 0);
+  return [...(typeof name === 'string' && !own ? [refOf('bridge', name)] : []), ...refs.flat()];
 }
 
 function interfaceHints({ uuid }: RowChange, tables: Tables): readonly Ref[] {

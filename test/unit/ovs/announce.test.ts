@@ -18,15 +18,15 @@ describe('announcing addresses', () => {
     const at = (ofport: number): void => {
       announce({ bridge: 'br', ofport: () => ofport, mac: '02:00:00:00:00:01', address: '10.0.0.1' });
     };
-    const slot = (): number => Math.ceil((performance.now() + 1100) / 250);
-    // two in one quarter of a second, a moment apart; each try has numbers of its own
+    const slot = (): number => Math.ceil((performance.now() + 1100) / 1100);
+    // two in one slot, a moment apart; each try has numbers of its own
     let began: number;
     let port = -1;
     const own = (): readonly string[] =>
       runs.filter((input) => [port, port + 1].some((one) => input.includes(`in_port=${String(one)},`)));
     do {
       port += 2;
-      await sleep(250 - (performance.now() % 250));
+      await sleep(1100 - (performance.now() % 1100));
       began = slot();
       at(port);
       while (own().length === 0) await sleep(1);

@@ -152,6 +152,23 @@ describe('hints', () => {
     assert.deepEqual([...hintsOf([{ table: 'Interface', uuid: 'i', before: {}, after: {} }], tables)], ['port/web-0']);
   });
 
+  it('name no bridge for a sandbox port that was plugged in, but for one of somebody else and for what is set anew', () => {
+    const tables = tablesOf({});
+    const change = (before: object, after: object): readonly string[] => {
+      const row = { name: 'br-x', datapath_type: 'netdev', ports: [] };
+      return [
+        ...hintsOf(
+          [{ table: 'Bridge', uuid: 'b', before: { ...row, ...before }, after: { ...row, ...after } }],
+          tables,
+        ),
+      ];
+    };
+    assert.deepEqual(change({}, { ports: ['p0'] }), ['port/web-0']);
+    assert.deepEqual(change({}, { ports: ['p0', 'theirs'] }), ['bridge/br-x', 'port/web-0']);
+    assert.deepEqual(change({}, { ports: ['p0'], datapath_type: '' }), ['bridge/br-x', 'port/web-0']);
+    assert.deepEqual(change({ datapath_type: '' }, {}), ['bridge/br-x']);
+  });
+
   it('name the keys that changed, and nothing for a mere cur_cfg', () => {
     const change = (before: Record<string, string>, after: Record<string, string>) =>
       hintsOf(
