@@ -23,8 +23,11 @@ import { NEVER_RESTARTED, trustedAt } from './restarts.ts';
 const ECHO = 1_000;
 /** A full pass that still waits for something slow after this long does not keep the next one from starting, milliseconds. */
 const STALE = 60_000;
-/** Second looks come at multiples of this, milliseconds. */
+/** Second looks come at multiples of this, milliseconds; and of this, while more changes than a few are under way. */
 const TOGETHER = 2_000;
+const TOGETHER_AT_WORK = 6_000;
+/** New cgroups are looked at together then, this long after their container began, milliseconds. */
+const GATHER_AT_WORK = 250;
 /** Reports gather this long before one is sent. */
 const REPORT_AFTER = 100;
 /** While more changes than this are under way, they gather longer, as a report tells of the whole host; all is in the store within a second. */
@@ -104,10 +107,12 @@ export function createAgent(options: AgentOptions): Agent {
     if (interrupts(outcome.change)) repairs.restarted(nameOf(ref));
     if (outcome.result === 'done') {
       // many changes of one pass are looked at again together
-      const later = Math.ceil((now + ECHO) / TOGETHER) * TOGETHER;
+      const atWork = state.busy.size > FEW;
+      const together = atWork ? TOGETHER_AT_WORK : TOGETHER;
+      const later = Math.ceil((now + ECHO) / together) * together;
       queue.add(ref, isDown(state.world.get(ref)) ? now + 1 : later);
       for (const next of followers(ref))
-        if (next !== CORES) queue.add(next, kindOf(next) === 'cgroup' ? now : later);
+        if (next !== CORES) queue.add(next, kindOf(next) === 'cgroup' ? now + (atWork ? GATHER_AT_WORK : 0) : later);
         else if (specs.has(CORES)) queue.add(CORES, now);
     } else if (outcome.result === 'conflict') queue.add(ref, now + ECHO / 10);
     else {

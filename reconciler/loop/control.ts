@@ -194,7 +194,7 @@ export function createControl(options: ControlOptions): Control {
       const looked = agent === undefined || agent.lookedAt() >= since;
       if (!looked && !agent.idle() && !signal.aborted) {
         changedAt = clock();
-        await passed.next(AbortSignal.any([signal, AbortSignal.timeout(LOOKING)]));
+        await passed.next(signal, LOOKING);
         continue;
       }
       const seen = await sight();
@@ -208,7 +208,7 @@ export function createControl(options: ControlOptions): Control {
       const stuck = now.health !== 'Progressing' && agent?.hopeful() !== true && unchanged > STUCK;
       if (answered >= mine && ((looked && isGood(now)) || stuck || unchanged > PATIENCE)) return now;
       if (signal.aborted) return now;
-      await passed.next(AbortSignal.any([signal, AbortSignal.timeout(looked ? WATCHED : LOOKING)]));
+      await passed.next(signal, looked ? WATCHED : LOOKING);
     }
   }
 

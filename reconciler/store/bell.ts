@@ -1,8 +1,8 @@
 /** Wakes those who wait for something to change. */
 export interface Bell {
   ring(): void;
-  /** Resolves at the next ring, or when the signal aborts. */
-  next(signal: AbortSignal): Promise<void>;
+  /** Resolves at the next ring, when the signal aborts, or after so many milliseconds. */
+  next(signal: AbortSignal, ms?: number): Promise<void>;
 }
 
 /** A bell that nobody waits for yet. */
@@ -14,17 +14,19 @@ export function createBell(): Bell {
       waiting = new Set();
       for (const wake of woken) wake();
     },
-    next: (signal) =>
+    next: (signal, ms) =>
       new Promise((resolve) => {
         if (signal.aborted) {
           resolve();
           return;
         }
         const wake = (): void => {
+          clearTimeout(timer);
           waiting.delete(wake);
           signal.removeEventListener('abort', wake);
           resolve();
         };
+        const timer = ms === undefined ? undefined : setTimeout(wake, ms);
         waiting.add(wake);
         signal.addEventListener('abort', wake, { once: true });
       }),
