@@ -53,13 +53,20 @@ module.exports = {
       to: { pathNot: '^schemas/' },
     },
     {
+      name: 'disk-stands-alone',
+      comment: 'How a file is replaced is the same for all who may do I/O; it knows nothing of the house.',
+      severity: 'error',
+      from: { path: '^disk/' },
+      to: { path: '^(reconciler|providers|cli|server|web|lab|schemas)/' },
+    },
+    {
       name: 'core-is-pure',
       comment:
         'Compile, place, plan and every diff can be run a thousand times in a test: no I/O, no logger, no clock.',
       severity: 'error',
       from: { path: PURE },
       to: {
-        path: [`^(${OUTSIDE.join('|')})$`, '(^|/)node_modules/(pino|ioredis|commander|picocolors)/'],
+        path: ['^disk/', `^(${OUTSIDE.join('|')})$`, '(^|/)node_modules/(pino|ioredis|commander|picocolors)/'],
       },
     },
     {
@@ -108,21 +115,21 @@ module.exports = {
       name: 'only-cli-composes',
       comment: 'The command line is the only place that names concrete providers and stores.',
       severity: 'error',
-      from: { path: '^(reconciler|providers|lab|schemas)/' },
+      from: { path: '^(reconciler|providers|lab|disk|schemas)/' },
       to: { path: '^(cli|server|web)/' },
     },
     {
       name: 'not-to-tests',
       comment: 'What runs in production does not need the tests or the benches.',
       severity: 'error',
-      from: { path: '^(schemas|reconciler|providers|cli|lab)/' },
+      from: { path: '^(schemas|disk|reconciler|providers|cli|lab)/' },
       to: { path: '^(test|bench)/' },
     },
     {
       name: 'not-to-dev-packages',
       comment: 'A user installs without the tools.',
       severity: 'error',
-      from: { path: '^(schemas|reconciler|providers|cli|lab)/' },
+      from: { path: '^(schemas|disk|reconciler|providers|cli|lab)/' },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'], pathNot: '@types/' },
     },
     {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { replaceFile } from '../disk/replace.ts';
 import type { ParseCache, ParsedFile } from '../reconciler/compile/file.ts';
 import { parserVersion } from '../reconciler/compile/schemas.ts';
 import type { SourceFile } from '../reconciler/model/source.ts';
@@ -40,14 +41,7 @@ export async function openParseCache(folder: string, key: string, files: readonl
     save: async () => {
       if (!changed) return;
       const text = JSON.stringify({ version: parserVersion(), files: Object.fromEntries(used) });
-      const draft = `${path}.${String(process.pid)}`;
-      try {
-        await mkdir(folder, { recursive: true, mode: 0o700 });
-        await writeFile(draft, text, { mode: 0o600 });
-        await rename(draft, path);
-      } catch {
-        await rm(draft, { force: true }).catch(() => undefined);
-      }
+      await replaceFile(path, text, { durable: false }).catch(() => undefined);
     },
   };
 }

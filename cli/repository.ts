@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { replaceFileSync } from '../disk/replace.ts';
 import type { ParseCache } from '../reconciler/compile/file.ts';
 import type { Fetched, Repository } from '../reconciler/loop/repository.ts';
 import type { Catalog } from '../reconciler/model/catalog.ts';
-import { PlumbError } from '../reconciler/model/errors.ts';
+import { isDiskFull, PlumbError } from '../reconciler/model/errors.ts';
 import type { SourceStatus } from '../reconciler/model/notice.ts';
 import type { WantedRef } from '../reconciler/source/address.ts';
 import type { FetchResult } from '../reconciler/source/fetch.ts';
@@ -85,13 +86,10 @@ function memoryOf(state: string): string {
 /** Notes for other commands which repository `up` works from. */
 export function rememberSource(state: string, { repo, ref, tag, commit, path }: Followed): void {
   try {
-    mkdirSync(state, { recursive: true, mode: 0o700 });
-    const draft = `${memoryOf(state)}.${String(process.pid)}`;
-    writeFileSync(draft, JSON.stringify({ repo, ref, tag, commit, path }), { mode: 0o600 });
-    renameSync(draft, memoryOf(state));
+    replaceFileSync(memoryOf(state), JSON.stringify({ repo, ref, tag, commit, path }), { durable: false });
   } catch (error) {
-    const { code = '', message } = error as NodeJS.ErrnoException;
-    const full = code === 'ENOSPC' || code === 'EDQUOT';
+    const { message } = error as Error;
+    const full = isDiskFull(error);
     const next = full ? 'make space there' : 'give --state-dir a directory that can be written';
     throw new PlumbError(
       full ? 'DISK_FULL' : 'STORE_UNAVAILABLE',

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { PlumbError } from '../reconciler/model/errors.ts';
+import { errnoOf, PlumbError } from '../reconciler/model/errors.ts';
 
 /** The machine's cgroup file systems: one on v2; on v1 one for each hierarchy. */
 export interface CgroupLayout {
@@ -11,10 +11,6 @@ export interface CgroupLayout {
 
 /** Controllers that a host of the lab hands to its containers on v2. */
 const CONTROLLERS = ['cpu', 'cpuset', 'io', 'memory', 'pids', 'hugetlb'];
-
-function code(error: unknown): string | undefined {
-  return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-}
 
 function readOr(path: string, absent: string): string {
   try {
@@ -57,7 +53,7 @@ function delegate(dir: string): void {
       writeFileSync(join(dir, 'cgroup.subtree_control'), `+${controller}`);
     } catch (error) {
       // cpu is refused while realtime processes exist in the tree; the lab then lives without that one limit
-      if (code(error) !== 'EINVAL' && code(error) !== 'EOPNOTSUPP') throw error;
+      if (errnoOf(error) !== 'EINVAL' && errnoOf(error) !== 'EOPNOTSUPP') throw error;
     }
   }
 }
@@ -122,7 +118,7 @@ export function removeGroup(layout: CgroupLayout, group: string): boolean {
       try {
         rmdirSync(dir);
       } catch (error) {
-        if (code(error) !== 'ENOENT') gone = false;
+        if (errnoOf(error) !== 'ENOENT') gone = false;
       }
     }
   return gone;
@@ -137,7 +133,7 @@ export function killGroup(layout: CgroupLayout, group: string): readonly number[
     try {
       process.kill(pid, 'SIGKILL');
     } catch (error) {
-      if (code(error) !== 'ESRCH') throw error;
+      if (errnoOf(error) !== 'ESRCH') throw error;
     }
   }
   return pids;

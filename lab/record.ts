@@ -1,5 +1,6 @@
-import { existsSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { DRAFT, replaceFileSync } from '../disk/replace.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import { startTime } from './process.ts';
 import type { Topology } from './topology.ts';
@@ -14,9 +15,8 @@ const FILE = 'lab.json';
 
 /** Writes the record whole or not at all. */
 export function writeRecord(record: LabRecord): void {
-  const path = join(record.topology.dir, FILE);
-  writeFileSync(`${path}.new`, `${JSON.stringify(record, null, 2)}\n`);
-  renameSync(`${path}.new`, path);
+  const text = `${JSON.stringify(record, null, 2)}\n`;
+  replaceFileSync(join(record.topology.dir, FILE), text, { durable: false, mode: 0o666 });
 }
 
 function isRecord(value: unknown, dir: string): value is LabRecord {
@@ -56,7 +56,7 @@ export function builder(record: LabRecord | undefined): number | undefined {
 /** Removes a lab's directory. Throws LAB_FAILED when it holds something else, or something is mounted below it. */
 export function removeLabDir(dir: string, recorded: boolean): void {
   if (!existsSync(dir)) return;
-  const foreign = recorded ? [] : readdirSync(dir).filter((name) => name !== `${FILE}.new`);
+  const foreign = recorded ? [] : readdirSync(dir).filter((name) => !name.startsWith(FILE) || !name.endsWith(DRAFT));
   if (foreign.length > 0)
     throw new PlumbError('LAB_FAILED', `${dir} is not a lab: it holds ${foreign.slice(0, 3).join(', ')}`);
   const mounted = readFileSync('/proc/self/mountinfo', 'utf8')

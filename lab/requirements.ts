@@ -1,6 +1,6 @@
 import { existsSync, lstatSync, mkdirSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { PlumbError } from '../reconciler/model/errors.ts';
+import { errnoOf, PlumbError } from '../reconciler/model/errors.ts';
 import { findProgram } from './process.ts';
 import { LAB_BASE } from './topology.ts';
 
@@ -77,10 +77,9 @@ export function makeLabDir(dir: string): void {
       mkdirSync(dir, { mode: 0o700 });
       return;
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
       // the last of the other labs took the common directory with it just now
-      if (code === 'ENOENT' && parent === LAB_BASE && attempt < 10) continue;
-      if (code !== 'EEXIST') throw error;
+      if (errnoOf(error) === 'ENOENT' && parent === LAB_BASE && attempt < 10) continue;
+      if (errnoOf(error) !== 'EEXIST') throw error;
       throw new PlumbError(
         'LAB_FAILED',
         `there is a lab in ${dir} already: use it, or take it down with: plumb lab down --dir ${dir}`,

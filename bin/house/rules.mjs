@@ -2,7 +2,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { ROOT } from './run.mjs';
 
-const FOLDERS = ['bin', 'schemas', 'reconciler', 'providers', 'cli', 'lab', 'test', 'bench'];
+const FOLDERS = ['bin', 'schemas', 'disk', 'reconciler', 'providers', 'cli', 'lab', 'test', 'bench'];
 const MOST_LINES = 400;
 const VAGUE = /(Manager|Helpers?|Utils?|Handler|Service)$/;
 

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import type { Change, Evidence, Known, Observed } from '../../reconciler/model/change.ts';
 import { allot, CORES, cpusetOf, sameCpus, writesBetween } from '../../reconciler/model/cores.ts';
-import { asPlumbError, PlumbError } from '../../reconciler/model/errors.ts';
+import { asPlumbError, errnoOf, PlumbError } from '../../reconciler/model/errors.ts';
 import { createHints, type Hints } from '../../reconciler/model/hints.ts';
 import { diffByRef, type Context, type Provider } from '../../reconciler/model/provider.ts';
 import { kindOf, nameOf, refOf } from '../../reconciler/model/ref.ts';
 import type { ContainerState, CoresSpec, CoresState, Cpuset } from '../../reconciler/model/resources.ts';
 import { diffCores, isHeld, targetsOf } from './cores-diff.ts';
-import { disk, errnoOf, readText, type Files } from './files.ts';
+import { disk, readText, type Files } from './files.ts';
 import { hierarchy } from './hierarchy.ts';
 import { givenIn } from './given.ts';
 import { topologyReader, type Topology } from './topology.ts';

@@ -79,11 +79,6 @@ export const disk: Files = {
   },
 };
 
-/** The errno name of a thrown value, as EBUSY. */
-export function errnoOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'EIO';
-}
-
 /** The text of a small file. */
 export function readText(files: Files, directory: string, name: string): string {
   const descriptor = files.open(join(directory, name));

@@ -1,9 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import { asPlumbError } from '../../reconciler/model/errors.ts';
+import { replaceFileSync } from '../../disk/replace.ts';
+import { asPlumbError, errnoOf, isDiskFull } from '../../reconciler/model/errors.ts';
 import type { CoresState } from '../../reconciler/model/resources.ts';
-import { errnoOf } from './files.ts';
 
 /** Which CPUs were given to whom, kept over restarts of the process. */
 export interface Given {
@@ -21,26 +19,6 @@ function parse(text: string): CoresState['given'] {
     return Object.fromEntries(Object.entries(given).filter(([, cpus]) => /^[0-9]+([-,][0-9]+)*$/.test(String(cpus))));
   } catch {
     return {};
-  }
-}
-
-/** Replaces a file so that after a crash at any instant it is the old one or the new one, whole and on disk. */
-function replace(path: string, text: string): void {
-  const directory = dirname(path);
-  fs.mkdirSync(directory, { recursive: true });
-  const next = join(directory, `.${basename(path)}.${randomBytes(6).toString('hex')}`);
-  try {
-    fs.writeFileSync(next, text, { mode: 0o600, flush: true });
-    fs.renameSync(next, path);
-  } catch (error) {
-    fs.rmSync(next, { force: true });
-    throw error;
-  }
-  const descriptor = fs.openSync(directory, 'r');
-  try {
-    fs.fsyncSync(descriptor);
-  } finally {
-    fs.closeSync(descriptor);
   }
 }
 
@@ -64,11 +42,10 @@ export function givenIn(path: string): Given {
       const text = `${JSON.stringify({ version: 1, given }, null, 2)}\n`;
       if (read().text === text) return;
       try {
-        replace(path, text);
+        replaceFileSync(path, text);
       } catch (error) {
-        const full = ['ENOSPC', 'EDQUOT'].includes(errnoOf(error));
         const why = `${path}: which cores were given cannot be kept, so none were`;
-        throw asPlumbError(error, full ? 'DISK_FULL' : 'STORE_UNAVAILABLE', why);
+        throw asPlumbError(error, isDiskFull(error) ? 'DISK_FULL' : 'STORE_UNAVAILABLE', why);
       }
       known = { given, text };
     },

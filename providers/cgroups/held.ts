@@ -1,6 +1,7 @@
 import { join } from 'node:path';
+import { errnoOf } from '../../reconciler/model/errors.ts';
 import type { CgroupState } from '../../reconciler/model/resources.ts';
-import { errnoOf, type Files } from './files.ts';
+import type { Files } from './files.ts';
 import type { Hierarchy } from './hierarchy.ts';
 import { DEVICES, type Knob, type Wanted } from './knob.ts';
 import { FIELDS, KNOBS, knobsIn } from './knobs.ts';

@@ -1,6 +1,7 @@
+import { errnoOf } from '../../reconciler/model/errors.ts';
 import type { CgroupState } from '../../reconciler/model/resources.ts';
 import type { WeightFormula } from './conversion.ts';
-import { errnoOf, readText, type Files } from './files.ts';
+import { readText, type Files } from './files.ts';
 import type { Held } from './held.ts';
 import type { Wanted, Write } from './knob.ts';
 import { writesFor } from './knobs.ts';

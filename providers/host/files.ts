@@ -1,6 +1,4 @@
 import fs from 'node:fs';
-import { randomBytes } from 'node:crypto';
-import { basename, dirname, join } from 'node:path';
 
 /** What is asked of /proc/sys. Errors carry errno's `code`. Paths are absolute. */
 export interface Files {
@@ -41,28 +39,3 @@ export const disk: Files = {
     };
   },
 };
-
-/** The errno name of a thrown value, as EPERM. */
-export function errnoOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'EIO';
-}
-
-/** Replaces a file so that after a crash at any instant it is the old one or the new one, whole and on disk. */
-export function replaceFile(path: string, text: string): void {
-  const directory = dirname(path);
-  fs.mkdirSync(directory, { recursive: true });
-  const next = join(directory, `.${basename(path)}.${randomBytes(6).toString('hex')}`);
-  try {
-    fs.writeFileSync(next, text, { mode: 0o600, flush: true });
-    fs.renameSync(next, path);
-  } catch (error) {
-    fs.rmSync(next, { force: true });
-    throw error;
-  }
-  const descriptor = fs.openSync(directory, 'r');
-  try {
-    fs.fsyncSync(descriptor);
-  } finally {
-    fs.closeSync(descriptor);
-  }
-}

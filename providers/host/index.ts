@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import type { Evidence, Known, Limitation, Observed } from '../../reconciler/model/change.ts';
-import { asPlumbError, PlumbError } from '../../reconciler/model/errors.ts';
+import { asPlumbError, errnoOf, PlumbError } from '../../reconciler/model/errors.ts';
 import { createHints, type Hints } from '../../reconciler/model/hints.ts';
 import { diffByRef, type Provider } from '../../reconciler/model/provider.ts';
 import { kindOf, nameOf, refOf, type Ref } from '../../reconciler/model/ref.ts';
 import type { SysctlSpec, SysctlState } from '../../reconciler/model/resources.ts';
 import { diffSysctl } from './diff.ts';
-import { disk, errnoOf, type Files } from './files.ts';
+import { disk, type Files } from './files.ts';
 import { counterpartOf, normalise, pathOf } from './key.ts';
 import { originalsIn, type Original, type Originals } from './originals.ts';
 

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
-import { asPlumbError, PlumbError } from '../../reconciler/model/errors.ts';
-import { errnoOf, replaceFile } from './files.ts';
+import { replaceFileSync } from '../../disk/replace.ts';
+import { asPlumbError, errnoOf, isDiskFull, PlumbError } from '../../reconciler/model/errors.ts';
 
 /** What a knob said before we first wrote it, byte for byte. */
 export interface Original {
@@ -25,12 +25,11 @@ export function originalsIn(path: string): Originals {
   const save = (next: Map<string, Original>): void => {
     const text = `${JSON.stringify({ version: 1, originals: Object.fromEntries(next) }, null, 2)}\n`;
     try {
-      replaceFile(path, text);
+      replaceFileSync(path, text);
     } catch (error) {
-      const full = ['ENOSPC', 'EDQUOT'].includes(errnoOf(error));
       throw asPlumbError(
         error,
-        full ? 'DISK_FULL' : 'STORE_UNAVAILABLE',
+        isDiskFull(error) ? 'DISK_FULL' : 'STORE_UNAVAILABLE',
         `${path}: originals cannot be kept, so nothing was written`,
       );
     }

@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { asPlumbError } from '../../reconciler/model/errors.ts';
+import { DRAFT, replaceFileSync } from '../../disk/replace.ts';
+import { asPlumbError, errnoOf } from '../../reconciler/model/errors.ts';
 import { kindOf, nameOf, refOf, type Ref } from '../../reconciler/model/ref.ts';
 
 /** One thing of the simulated world: what its file says. */
@@ -31,8 +31,6 @@ export interface Things {
   /** The ref that a file of a kind's folder speaks of. */
   refOfFile(kind: string, file: string): Ref | undefined;
 }
-
-const PARTIAL = '.partial-';
 
 /** The world below a folder. */
 export function thingsIn(dir: string, kinds: readonly string[]): Things {
@@ -64,14 +62,14 @@ export function thingsIn(dir: string, kinds: readonly string[]): Things {
     if (swept) return;
     swept = true;
     for (const kind of kinds)
-      for (const file of files(kind)) if (file.startsWith(PARTIAL)) fs.rmSync(join(dir, kind, file), { force: true });
+      for (const file of files(kind)) if (file.endsWith(DRAFT)) fs.rmSync(join(dir, kind, file), { force: true });
   };
   return {
     get(ref) {
       try {
         return parse(fs.readFileSync(pathOf(ref), 'utf8'), pathOf(ref));
       } catch (error) {
-        if (isMissing(error)) return undefined;
+        if (errnoOf(error) === 'ENOENT') return undefined;
         return { why: asPlumbError(error).message };
       }
     },
@@ -84,12 +82,13 @@ export function thingsIn(dir: string, kinds: readonly string[]): Things {
       ),
     put(ref, thing) {
       sweep();
-      const next = join(folder(kindOf(ref)), `${PARTIAL}${randomBytes(6).toString('hex')}`);
       try {
-        fs.writeFileSync(next, `${JSON.stringify({ ref, ...thing }, null, 2)}\n`);
-        fs.renameSync(next, pathOf(ref));
+        // nothing real is lost with it, and there are thousands
+        replaceFileSync(pathOf(ref), `${JSON.stringify({ ref, ...thing }, null, 2)}\n`, {
+          durable: false,
+          mode: 0o666,
+        });
       } catch (error) {
-        fs.rmSync(next, { force: true });
         throw asPlumbError(error, 'STORE_UNAVAILABLE', 'the simulated world cannot be written');
       }
     },
@@ -106,10 +105,6 @@ export function thingsIn(dir: string, kinds: readonly string[]): Things {
     folder,
     refOfFile,
   };
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 function parse(text: string, path: string): Thing | Unreadable {

@@ -67,3 +67,13 @@ export function asPlumbError(error: unknown, code: ErrorCode = 'INTERNAL', prefi
   const text = error instanceof Error ? error.message : String(error);
   return new PlumbError(code, prefix === '' ? text : `${prefix}: ${text}`, {}, error);
 }
+
+/** The errno name of what a system call threw, as ENOENT; EIO where it has none. */
+export function errnoOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'EIO';
+}
+
+/** Whether a write failed because no space, or none of the quota, is left. */
+export function isDiskFull(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes(errnoOf(error));
+}

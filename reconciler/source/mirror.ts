@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { asPlumbError, PlumbError } from '../model/errors.ts';
+import { replaceFile } from '../../disk/replace.ts';
+import { asPlumbError, isDiskFull, PlumbError } from '../model/errors.ts';
 import { addressKey, wantedName } from './address.ts';
 import type { Address, Transport, WantedRef } from './address.ts';
 import { guardedGit } from './git.ts';
@@ -79,12 +80,8 @@ export async function openMirror(options: MirrorOptions): Promise<Mirror> {
   try {
     await mkdir(cacheDir, { recursive: true, mode: 0o700 });
     const wanted = configuration(env);
-    if ((await readFile(config, 'utf8').catch(() => '')) !== wanted) {
-      const draft = join(await mkdtemp(join(cacheDir, 'new-')), 'gitconfig');
-      await writeFile(draft, wanted, { mode: 0o600 });
-      await rename(draft, config);
-      await rm(join(draft, '..'), { recursive: true, force: true });
-    }
+    if ((await readFile(config, 'utf8').catch(() => '')) !== wanted)
+      await replaceFile(config, wanted, { durable: false });
   } catch (error) {
     throw cacheError(error, cacheDir);
   }
@@ -156,8 +153,7 @@ export async function openMirror(options: MirrorOptions): Promise<Mirror> {
 
 /** A failed write in the cache directory, as DISK_FULL or STORE_UNAVAILABLE. */
 function cacheError(error: unknown, cacheDir: string): PlumbError {
-  const full = error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
-  return full
+  return isDiskFull(error)
     ? new PlumbError('DISK_FULL', `${cacheDir} is full: the Git mirror cannot be kept`, { cacheDir }, error)
     : asPlumbError(error, 'STORE_UNAVAILABLE', `${cacheDir} cannot be used for the Git mirror`);
 }
@@ -196,12 +192,9 @@ export async function recall(mirror: Mirror, wanted: WantedRef | undefined): Pro
 /** Remembers, by replacing the file. Throws DISK_FULL. */
 export async function remember(mirror: Mirror, wanted: WantedRef | undefined, memory: Memory): Promise<void> {
   const file = memoryFile(mirror, wanted);
-  const draft = `${file}.${String(process.pid)}`;
   try {
-    await writeFile(draft, JSON.stringify(memory), { mode: 0o600 });
-    await rename(draft, file);
+    await replaceFile(file, JSON.stringify(memory), { durable: false });
   } catch (error) {
-    await rm(draft, { force: true });
     throw cacheError(error, mirror.directory);
   }
 }

@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
 import { mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { asPlumbError, PlumbError } from '../model/errors.ts';
+import { syncDirectory } from '../../disk/replace.ts';
+import { asPlumbError, isDiskFull, PlumbError } from '../model/errors.ts';
 
 /** A file that only grows. What a failed write left behind is cut off before anything else is written. */
 export interface DurableFile {
@@ -15,20 +16,9 @@ export interface DurableFile {
 
 /** A failed write or open as DISK_FULL or STORE_UNAVAILABLE. */
 export function diskError(error: unknown, path: string): PlumbError {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'ENOSPC' || code === 'EDQUOT')
+  if (isDiskFull(error))
     return new PlumbError('DISK_FULL', `No space left for ${path}; free some, work goes on by itself`, { path }, error);
   return asPlumbError(error, 'STORE_UNAVAILABLE', `${path} cannot be used`);
-}
-
-/** Makes names created or removed in a directory durable. */
-export async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, constants.O_RDONLY);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 /** Opens a file to append behind its first `size` bytes; what is behind them is cut off. Made when it is not there. */

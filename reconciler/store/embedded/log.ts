@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DRAFT, replaceFile } from '../../../disk/replace.ts';
 import { readAssignment, readNotice } from '../../model/protocol.ts';
-import { diskError, openDurable, syncDirectory } from '../durable.ts';
+import { diskError, openDurable } from '../durable.ts';
 import type { DurableFile } from '../durable.ts';
 import { applyRecord, baseOf, createMemory } from './memory.ts';
 import type { Memory } from './memory.ts';
@@ -29,7 +30,7 @@ function logPath(directory: string, number: number): string {
 async function logNumbers(directory: string): Promise<number[]> {
   const names = await readdir(directory);
   // a draft that a kill left
-  for (const name of names.filter((one) => one.endsWith('.new'))) await rm(join(directory, name), { force: true });
+  for (const name of names.filter((one) => one.endsWith(DRAFT))) await rm(join(directory, name), { force: true });
   return names
     .flatMap((name) => NAME.exec(name)?.[1] ?? [])
     .map(Number)
@@ -51,16 +52,13 @@ function load(bytes: Buffer, path: string): { readonly memory: Memory; readonly 
   return { memory, size, base: Buffer.byteLength(lines[0] ?? '') + Buffer.byteLength(lines[1] ?? '') };
 }
 
-/** Puts a whole log into place: written aside, made durable, renamed. */
+/** Puts a whole log into place; gives its size in bytes. */
 async function writeLog(directory: string, number: number, memory: Memory): Promise<number> {
   const path = logPath(directory, number);
   const text = HEADER + encodeLine([baseOf(memory)]);
   try {
-    await writeFile(`${path}.new`, text, { mode: 0o600, flush: true });
-    await rename(`${path}.new`, path);
-    await syncDirectory(directory);
+    await replaceFile(path, text);
   } catch (error) {
-    await rm(`${path}.new`, { force: true });
     throw diskError(error, path);
   }
   return Buffer.byteLength(text);

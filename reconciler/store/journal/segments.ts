@@ -1,7 +1,9 @@
-import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { replaceFile } from '../../../disk/replace.ts';
+import { errnoOf } from '../../model/errors.ts';
 import type { Ref } from '../../model/ref.ts';
-import { diskError, syncDirectory } from '../durable.ts';
+import { diskError } from '../durable.ts';
 import { corrupt, GENESIS, parseLine } from './chain.ts';
 import type { Head } from './chain.ts';
 
@@ -31,7 +33,7 @@ export async function listSegments(directory: string): Promise<Segment[]> {
   try {
     names = await readdir(directory);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    if (errnoOf(error) === 'ENOENT') return [];
     throw diskError(error, directory);
   }
   const numbers = names.flatMap((name) => NAME.exec(name)?.[1] ?? []).map(Number);
@@ -60,7 +62,7 @@ export async function segmentText(segment: Segment): Promise<Buffer | undefined>
   try {
     return (await readFile(segment.path)).subarray(0, size);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (errnoOf(error) === 'ENOENT') return undefined;
     throw diskError(error, segment.path);
   }
 }
@@ -100,7 +102,7 @@ export async function readStart(directory: string): Promise<Head> {
     const { seq, hash } = JSON.parse(await readFile(path, 'utf8')) as Partial<Head>;
     if (typeof seq === 'number' && typeof hash === 'string') return { seq, hash };
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return GENESIS;
+    if (errnoOf(error) === 'ENOENT') return GENESIS;
   }
   throw corrupt(path, 'it does not say where the chain begins');
 }
@@ -109,11 +111,8 @@ export async function readStart(directory: string): Promise<Head> {
 export async function recordStart(directory: string, start: Head): Promise<void> {
   const path = join(directory, 'start.json');
   try {
-    await writeFile(`${path}.new`, JSON.stringify(start), { mode: 0o600, flush: true });
-    await rename(`${path}.new`, path);
-    await syncDirectory(directory);
+    await replaceFile(path, JSON.stringify(start));
   } catch (error) {
-    await rm(`${path}.new`, { force: true });
     throw diskError(error, path);
   }
 }

@@ -319,7 +319,7 @@ describe('the simulated world', () => {
   it('outlives a process that was killed while writing', async () => {
     const world = start();
     await world.converge(wants(USUAL));
-    const partial = join(world.dir, 'port/.partial-abc');
+    const partial = join(world.dir, 'port/web-0.json.abc.new');
     fs.writeFileSync(partial, '{"ref":');
     const next = start(world.dir);
     assert.deepEqual(await next.converge(wants(USUAL)), []);
