@@ -5,6 +5,7 @@ import type { Catalog } from '../reconciler/model/catalog.ts';
 import { openRedis } from '../reconciler/store/redis/redis.ts';
 import { fabric, IDLE } from './fabric.ts';
 import type { Told } from './idle-fleet.ts';
+import { ownJournal } from './own-journal.ts';
 
 keepHeapSmall(); // as `plumb controller` does
 
@@ -15,6 +16,7 @@ let { catalog }: { catalog: Catalog } = fabric({ ...IDLE, scale: Number(scale) }
 /** Added to the clock, so that audits are due. */
 let ahead = 0;
 const store = await openRedis(url, { clock: Date.now, writer: 'second' });
+const journal = await ownJournal();
 const term = await store.leases.acquire(CONTROLLER_LEASE, 'bench', 24 * 3_600_000);
 const controller = createController({
   repository: {
@@ -22,7 +24,7 @@ const controller = createController({
     catalog: () => Promise.resolve(catalog),
     commit: () => Promise.resolve({ author: 'Ann', subject: 'one App' }),
   },
-  store,
+  store: { ...store, journal },
   allowDeletions: true,
   clock: () => Date.now() + ahead,
   log: { debug: () => undefined, info: () => undefined, warn: () => undefined },
@@ -89,6 +91,7 @@ const { cursor } = await store.reservations.snapshot();
 const { mark } = await store.mailbox.news();
 const bare = await several(rounds, () => Promise.all([store.reservations.since(cursor), store.mailbox.news(mark)]));
 const told: Told = { takeover, tick, bare, report, change: changed, audit, auditCpu, snapshot, memory, heap };
+await journal.close();
 process.send?.(told);
 await store.close();
 process.disconnect();

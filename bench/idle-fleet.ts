@@ -8,12 +8,13 @@ import type { Catalog } from '../reconciler/model/catalog.ts';
 import { formOf } from '../reconciler/model/form.ts';
 import type { Report } from '../reconciler/model/replica.ts';
 import { incarnationOf } from '../reconciler/model/rollout.ts';
-import type { Store } from '../reconciler/model/store.ts';
+import type { Ports } from '../reconciler/model/store.ts';
 import { openRedis } from '../reconciler/store/redis/redis.ts';
 import { single } from '../test/support/redis.ts';
 import { measure } from './bench.ts';
 import type { BenchOptions, BenchResult, Measure } from './bench.ts';
 import { fabric, HOSTS, IDLE, REPLICAS } from './fabric.ts';
+import { ownJournal } from './own-journal.ts';
 
 const DURABLE = ['appendonly yes', 'appendfsync always'];
 const SCRIPT = fileURLToPath(new URL('./idle-fleet-controller.js', import.meta.url));
@@ -43,7 +44,7 @@ export interface Told {
   readonly heap: number;
 }
 
-async function introduce({ mailbox, leases }: Store, reports: readonly Report[]): Promise<void> {
+async function introduce({ mailbox, leases }: Ports, reports: readonly Report[]): Promise<void> {
   for (let at = 0; at < reports.length; at += 200) {
     const some = reports.slice(at, at + 200);
     await Promise.all(some.map((report) => mailbox.report(report)));
@@ -56,7 +57,7 @@ async function introduce({ mailbox, leases }: Store, reports: readonly Report[])
 }
 
 /** All hosts run what they were told, and say so. */
-async function settle({ mailbox }: Store, reports: readonly Report[]): Promise<void> {
+async function settle({ mailbox }: Ports, reports: readonly Report[]): Promise<void> {
   for (const report of reports) {
     const assignment = await mailbox.assignment(report.host);
     if (!assignment) continue;
@@ -130,7 +131,8 @@ async function round(scale: number, ticks: number): Promise<Round> {
   }
 }
 
-async function placeAll(store: Store, catalog: Catalog): Promise<Pick<Round, 'publish' | 'publishCpu' | 'placed'>> {
+async function placeAll(store: Ports, catalog: Catalog): Promise<Pick<Round, 'publish' | 'publishCpu' | 'placed'>> {
+  const journal = await ownJournal();
   let now: Catalog = { ...catalog, apps: new Map(), revision: 'none' };
   const term = await store.leases.acquire(CONTROLLER_LEASE, 'bench', 24 * 3_600_000);
   const controller = createController({
@@ -139,7 +141,7 @@ async function placeAll(store: Store, catalog: Catalog): Promise<Pick<Round, 'pu
       catalog: () => Promise.resolve(now),
       commit: () => Promise.resolve({ author: 'Ann', subject: 'all of it' }),
     },
-    store,
+    store: { ...store, journal },
     allowDeletions: true,
     clock: Date.now,
     log: { debug: () => undefined, info: () => undefined, warn: () => undefined },
@@ -152,6 +154,7 @@ async function placeAll(store: Store, catalog: Catalog): Promise<Pick<Round, 'pu
   await controller.pass({ look: true, allow: true });
   const publish = performance.now() - began;
   const { user, system } = process.cpuUsage(cpu);
+  await journal.close();
   return { publish, publishCpu: (user + system) / 1000, placed: (await store.reservations.snapshot()).placements.size };
 }
 

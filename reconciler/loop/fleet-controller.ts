@@ -53,7 +53,7 @@ export async function claimName(leases: Leases, holder: string): Promise<void> {
 /** One of any number of controllers of a fleet: one leads, the others stand by and take over when its lease runs out. */
 export function createFleetController(options: FleetControllerOptions): FleetController {
   const { holder, repository, journal, allowDeletions, clock, log } = options;
-  const store: FleetStore = { ...options.store, journal };
+  const store = { ...options.store, journal };
   const leader = createLeader({
     leases: store.leases,
     name: CONTROLLER_LEASE,

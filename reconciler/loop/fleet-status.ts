@@ -1,4 +1,4 @@
-import type { Store } from '../model/store.ts';
+import type { Ports } from '../model/store.ts';
 import { knownOf, statusFrom } from './control.ts';
 import { CONTROLLER_LEASE, HOST_LEASE } from './hearing.ts';
 import type { Status } from './status.ts';
@@ -7,7 +7,7 @@ import type { Status } from './status.ts';
  * The status of a fleet by its store alone. While no controller leads, nobody says which hosts are lost: then those without a
  * lease are taken for it, and that nobody leads is said first.
  */
-export async function fleetStatus(store: Store, now: number): Promise<Status> {
+export async function fleetStatus(store: Ports, now: number): Promise<Status> {
   const notice = await store.bulletin.read();
   const known = await knownOf(store);
   if (!notice || (await store.leases.get(CONTROLLER_LEASE))) return statusFrom(known, notice);

@@ -108,32 +108,37 @@ export interface JournalHead {
   readonly hash: string;
 }
 
-/** The journals of a fleet, for who looks at the whole. */
+/** The copies of all journals of a fleet, for who looks at the whole. */
 export interface Journals {
   /** Who has written one: controllers and hosts. */
   writers(): Promise<readonly string[]>;
   /** Another's, to be read. */
   of(writer: string): Pick<Journal, 'read' | 'follow' | 'verify'>;
-  /** Where the copy of this host's own journal ends. */
+  /** Where the copy of this process's own journal ends. */
   head(): Promise<JournalHead>;
   /**
-   * Adds entries of this host's own journal to its copy, as they are chained, behind those that are there; with `anew` in place
-   * of them. Gives where the copy ends then: entries that follow nothing that is there are not added.
+   * Adds entries of this process's own journal to its copy, as they are chained, behind those that are there; with `anew` in place
+   * of them. Gives where the copy ends then: entries that do not follow the last one there are not added.
    */
   mirror(entries: readonly Entry[], anew?: boolean): Promise<JournalHead>;
 }
 
-export interface Store {
+/** What controllers and agents talk through; every store has it. */
+export interface Ports {
   readonly reservations: Reservations;
   readonly leases: Leases;
   readonly mailbox: Mailbox;
   readonly bulletin: Bulletin;
-  readonly journal: Journal;
   close(): Promise<void>;
 }
 
-/** The store of a fleet: many processes write it, each a journal of its own. */
-export interface FleetStore extends Store {
+/** The store of one machine: the one process that works with it keeps its journal there. */
+export interface Store extends Ports {
+  readonly journal: Journal;
+}
+
+/** The store of a fleet: many processes write it. Each keeps its journal on its own disk, and a copy of it here. */
+export interface FleetStore extends Ports {
   readonly journals: Journals;
   /**
    * Calls back whenever what was written last may be gone, although it was acknowledged: the store has failed over, was restarted or

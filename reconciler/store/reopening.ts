@@ -90,12 +90,6 @@ export function createReopening(open: () => Promise<FleetStore>): FleetStore {
       post: (...args) => ask(({ bulletin }) => bulletin.post(...args)),
       read: () => ask(({ bulletin }) => bulletin.read()),
     },
-    journal: {
-      append: (drafts) => ask(({ journal }) => journal.append(drafts)),
-      read: (filter) => hear(({ journal }) => journal.read(filter)),
-      follow: (signal) => hear(({ journal }) => journal.follow(signal)),
-      verify: () => ask(({ journal }) => journal.verify()),
-    },
     journals: {
       writers: () => ask(({ journals }) => journals.writers()),
       of: (writer) => ({

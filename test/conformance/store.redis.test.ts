@@ -1,6 +1,6 @@
 import { after, before, describe } from 'node:test';
-import type { Store } from '../../reconciler/model/store.ts';
 import { openRedis } from '../../reconciler/store/redis/redis.ts';
+import { withJournal } from '../support/mirrored.ts';
 import { cluster, NO_REDIS, sentinels, single } from '../support/redis.ts';
 import type { Running } from '../support/redis.ts';
 import { storeConforms } from './store.ts';
@@ -19,12 +19,13 @@ for (const [name, start] of Object.entries(FORMS))
 
     storeConforms(name, async (clock): Promise<OpenStore> => {
       const fleet = `f${String(fleets++)}`;
-      let store: Store = await openRedis(running.url, { clock, fleet, leaseTime: 'clock' });
+      const make = async () => withJournal(await openRedis(running.url, { clock, fleet, leaseTime: 'clock' }), clock);
+      let store = await make();
       return {
         store,
         reopen: async () => {
           await store.close();
-          store = await openRedis(running.url, { clock, fleet, leaseTime: 'clock' });
+          store = await make();
           return store;
         },
         close: () => store.close(),

@@ -7,10 +7,11 @@ import { Redis } from 'ioredis';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import type { EntryDraft } from '../../reconciler/model/journal.ts';
 import type { Report } from '../../reconciler/model/replica.ts';
-import type { Store } from '../../reconciler/model/store.ts';
+import type { FleetStore, Store } from '../../reconciler/model/store.ts';
 import { hostCommand } from '../../cli/host.ts';
 import { agentRules } from '../../reconciler/store/redis/enroll.ts';
 import { openRedis } from '../../reconciler/store/redis/redis.ts';
+import { withJournal } from '../support/mirrored.ts';
 import { NO_REDIS, Servers } from '../support/redis.ts';
 import { hostRecord, place } from '../support/reservations.ts';
 import { speak } from '../support/verb.ts';
@@ -46,7 +47,7 @@ function granted(user: string): string[] {
 describe('the users of examples/redis/users.acl', { skip: NO_REDIS }, () => {
   const home = new Servers();
   const folder = mkdtempSync(join(tmpdir(), 'plumb-acl-'));
-  const opened: Store[] = [];
+  const opened: FleetStore[] = [];
   let port = 0;
   let admin: Redis;
   before(async () => {
@@ -60,13 +61,14 @@ describe('the users of examples/redis/users.acl', { skip: NO_REDIS }, () => {
     rmSync(folder, { recursive: true });
   });
 
-  async function open(login: string, host?: string): Promise<Store> {
+  async function open(login: string, host?: string): Promise<Store & FleetStore> {
     const url = `redis://${login}@127.0.0.1:${String(port)}`;
     const small = { replies: 1, replyAge: 0, commits: 1, mails: 1, entries: 1 };
-    const options = { clock: () => 1000, keep: small, patience: { attempt: 1000, total: 2000 } };
+    const clock = () => 1000;
+    const options = { clock, keep: small, patience: { attempt: 1000, total: 2000 } };
     const store = await openRedis(url, { ...options, ...(host !== undefined && { host, writer: host }) });
     opened.push(store);
-    return store;
+    return withJournal(store, clock, host);
   }
 
   async function used(): Promise<Set<string>> {

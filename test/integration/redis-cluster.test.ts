@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Store } from '../../reconciler/model/store.ts';
+import type { Ports } from '../../reconciler/model/store.ts';
 import { keysOf } from '../../reconciler/store/redis/keys.ts';
 import { openRedis } from '../../reconciler/store/redis/redis.ts';
 import { cluster, NO_REDIS, until } from '../support/redis.ts';
@@ -16,7 +16,7 @@ describe('the store on a Redis Cluster', { skip: NO_REDIS }, () => {
   after(() => running.home.close());
 
   /** Commits one host after the other while something happens to the Cluster. */
-  async function commitDuring(store: Store, act: (count: () => number) => Promise<void>): Promise<number> {
+  async function commitDuring(store: Ports, act: (count: () => number) => Promise<void>): Promise<number> {
     let going = true;
     let count = 0;
     const writing = (async () => {

@@ -4,10 +4,12 @@ import type { Redis } from 'ioredis';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import type { Entry, EntryDraft } from '../../reconciler/model/journal.ts';
 import type { Assignment } from '../../reconciler/model/replica.ts';
-import type { Store } from '../../reconciler/model/store.ts';
+import type { FleetStore, Ports, Store } from '../../reconciler/model/store.ts';
+import { chained, GENESIS } from '../../reconciler/store/journal/chain.ts';
 import { keysOf } from '../../reconciler/store/redis/keys.ts';
 import { openRedis } from '../../reconciler/store/redis/redis.ts';
 import type { RedisOptions } from '../../reconciler/store/redis/redis.ts';
+import { withJournal } from '../support/mirrored.ts';
 import { openProxy } from '../support/proxy.ts';
 import { NO_REDIS, NO_TLS, secured, single, until } from '../support/redis.ts';
 import type { Running } from '../support/redis.ts';
@@ -42,7 +44,7 @@ describe('the store on a Redis server', { skip: NO_REDIS }, () => {
   let redis: Redis;
   let fleets = 0;
   let fleet = '';
-  const opened: Store[] = [];
+  const opened: Ports[] = [];
   before(async () => {
     running = await single();
     redis = running.servers[0]?.admin ?? assert.fail();
@@ -52,14 +54,15 @@ describe('the store on a Redis server', { skip: NO_REDIS }, () => {
     for (const store of opened.splice(0)) await store.close();
   });
 
-  async function open(more: Partial<RedisOptions> & { readonly url?: string } = {}): Promise<Store> {
+  async function open(more: Partial<RedisOptions> & { readonly url?: string } = {}): Promise<Store & FleetStore> {
     const { url = running.url, ...options } = more;
     if (options.fleet === undefined) fleet = `i${String(fleets++)}`;
-    const store = await openRedis(url, { clock: () => 1000, fleet, patience: HASTY, ...options });
+    const clock = () => 1000;
+    const store = await openRedis(url, { clock, fleet, patience: HASTY, ...options });
     opened.push(store);
-    return store;
+    return withJournal(store, clock, options.writer);
   }
-  const again = (more: Partial<RedisOptions> = {}): Promise<Store> => open({ fleet, ...more });
+  const again = (more: Partial<RedisOptions> = {}): Promise<Store & FleetStore> => open({ fleet, ...more });
   const commit = (
     store: Store,
     id: string,
@@ -268,43 +271,19 @@ describe('the store on a Redis server', { skip: NO_REDIS }, () => {
     await ended;
   });
 
-  it('closes the intents that a killed process left open, before its first entry', async () => {
-    const store = await open({ writer: 'controller-a' });
-    const intent = {
-      type: 'intent',
-      trace: 't1',
-      revision: 'r',
-      author: 'me',
-      host: 'h1',
-      ref: 'container/web-0',
-    } as const;
-    await store.journal.append([
-      {
-        ...intent,
-        verb: 'create',
-        because: { kind: 'drift' },
-        disruption: 'none',
-        fields: [],
-      } as unknown as EntryDraft,
-    ]);
-    const next = await again({ writer: 'controller-a' });
-    await next.journal.append([event('started')]);
-    const entries = await all(next.journal.read());
-    assert.deepEqual(
-      entries.map((entry) => (entry.type === 'outcome' ? entry.result : entry.type)),
-      ['intent', 'interrupted', 'event'],
-    );
-    const other = await again({ writer: 'controller-b' });
-    assert.deepEqual(await all(other.journal.read()), []);
-  });
-
   it('keeps the chain whole when two processes share a writer, and over dropped entries', async () => {
     const store = await open({ keep: { entries: 20 } });
     const other = await again({ keep: { entries: 20 } });
     for (let at = 0; at < 30; at++) await (at % 2 ? store : other).journal.append([event(String(at)), event('b')]);
     const { entries } = await store.journal.verify();
     assert.ok(entries >= 20 && entries <= 22, String(entries));
-    assert.deepEqual((await all(store.journal.read())).at(-1)?.seq, 60);
+    const last = (await all(store.journal.read())).at(-1);
+    assert.deepEqual(last?.seq, 60);
+    // behind what is not the end any more nothing is added
+    const late = chained(event('late'), GENESIS, 1000);
+    assert.deepEqual(await other.journals.mirror([late]), { seq: 60, hash: last.hash });
+    assert.equal((await store.journal.verify()).head, last.hash);
+    assert.deepEqual(await all((await again({ writer: 'controller-b' })).journal.read()), []);
   });
 
   it('finds an entry that was changed, taken out, or cut off', async () => {

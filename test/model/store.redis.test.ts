@@ -13,6 +13,7 @@ import { openRedis } from '../../reconciler/store/redis/redis.ts';
 import type { OpenStore } from '../conformance/store.ts';
 import { NO_REDIS, single } from '../support/redis.ts';
 import type { Running } from '../support/redis.ts';
+import { withJournal } from '../support/mirrored.ts';
 import { storeIsModel } from '../support/store-model.ts';
 
 describe('the store on Redis', { skip: NO_REDIS }, () => {
@@ -31,12 +32,14 @@ describe('the store on Redis', { skip: NO_REDIS }, () => {
     change = (store: Store, _fleet: string): Store => store,
   ): Promise<OpenStore> {
     const fleet = `m${String(fleets++)}`;
-    let store = await openRedis(running.url, { clock, fleet, leaseTime: 'clock' });
+    const make = async (): Promise<Store> =>
+      withJournal(await openRedis(running.url, { clock, fleet, leaseTime: 'clock' }), clock);
+    let store = await make();
     return {
       store: change(store, fleet),
       reopen: async () => {
         await store.close();
-        store = await openRedis(running.url, { clock, fleet, leaseTime: 'clock' });
+        store = await make();
         return change(store, fleet);
       },
       close: () => store.close(),

@@ -54,7 +54,6 @@ export function around(
     leases: port(() => store().leases),
     mailbox: port(() => store().mailbox),
     bulletin: port(() => store().bulletin),
-    journal: port(() => store().journal),
     journals: port(() => store().journals),
     onBack: (call) => store().onBack(call),
     close: () => store().close(),

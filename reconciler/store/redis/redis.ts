@@ -7,7 +7,6 @@ import type { Calls, Patience } from './calls.ts';
 import { connect, onOther, soon, spread } from './connect.ts';
 import type { Context, Keep } from './context.ts';
 import { createEars } from './ears.ts';
-import { createJournal } from './journal.ts';
 import { createJournals } from './journals.ts';
 import { keysOf, nameOf } from './keys.ts';
 import type { Keys } from './keys.ts';
@@ -22,7 +21,7 @@ export interface RedisOptions {
   readonly clock: () => number;
   /** Fleets that share a server do not see each other; `default` when absent. */
   readonly fleet?: string;
-  /** Whose audit chain is written, by this process alone; `controller` when absent. */
+  /** Whose journal is copied here, by this process alone; `controller` when absent. */
   readonly writer?: string;
   /** An agent's: its mailbox follows this host only, and needs no right to more. */
   readonly host?: string;
@@ -91,19 +90,16 @@ export async function openRedis(url: string, options: RedisOptions): Promise<Fle
     const incarnation = await enter(createCalls(client, { shown, acks, patience }), keys, shown);
     const calls = createCalls(client, { shown, acks, patience, incarnation: [keys.incarnation, incarnation] });
     const context: Context = { calls, ears, keys, scripts: loadScripts(), keep, incarnation, clock, shown };
-    const journal = createJournal(context, writer, host === undefined);
     return {
       reservations: createReservations(context),
       leases: createLeases(context, leaseTime === 'clock' ? clock : undefined),
       mailbox: createMailbox(context, host),
       bulletin: createBulletin(context),
-      journal,
       journals: createJournals(context, writer, host === undefined),
       onBack: (call) => {
         listeners.push(call);
       },
       close: async () => {
-        await journal.close();
         calls.close();
         ears.close();
         client.disconnect();
