@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
@@ -123,7 +123,7 @@ export function perlVisitor(perl = 'perl'): Visitor | undefined {
     });
     // it must not keep this process alive: a probe's own timeout does while one waits
     fresh.unref();
-    for (const pipe of [fresh.stdin, fresh.stdout, fresh.stderr]) (pipe as unknown as Socket).unref();
+    for (const pipe of [fresh.stdin, fresh.stdout, fresh.stderr]) if (pipe instanceof Socket) pipe.unref();
     return fresh;
   };
 

@@ -9,6 +9,7 @@ import type {
   ContainerSpec,
   CoresSpec,
   CoresState,
+  Cpuset,
   ImageSpec,
   OvsConfigSpec,
   PortSpec,
@@ -145,8 +146,9 @@ export function shownOf(ref: Ref, state: State, look: Look, refs: () => readonly
       const replicas = refs()
         .filter((other) => kindOf(other) === 'container' && runs(other, look))
         .map(nameOf);
-      const has = state as unknown as CoresState;
-      return { ...state, held: Object.fromEntries(replicas.map((replica) => [replica, cpusetOf(has, replica)])) };
+      const { nodes = {}, memory = '', given = {} } = state as Partial<CoresState>;
+      const cpuset = (replica: string): Cpuset => cpusetOf({ nodes, memory, given }, replica);
+      return { ...state, held: Object.fromEntries(replicas.map((replica) => [replica, cpuset(replica)])) };
     }
     case 'cgroup':
       return { unsupported: [], ...state, id: look(refOf('container', nameOf(ref)))?.state['id'] };

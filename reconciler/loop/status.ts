@@ -204,8 +204,9 @@ export const NOTHING: Totals = {
 
 /** Totals with others added, or with sign −1 taken away. */
 export function sumOf(one: Totals, other: Totals, sign: 1 | -1): Totals {
-  const keys = Object.keys(NOTHING) as (keyof Totals)[];
-  return Object.fromEntries(keys.map((key) => [key, one[key] + sign * other[key]])) as unknown as Totals;
+  const sum: Record<keyof Totals, number> = { ...one };
+  for (const key of Object.keys(NOTHING) as (keyof Totals)[]) sum[key] += sign * other[key];
+  return sum;
 }
 
 /** Totals of replicas, of what hosts were told and of what they said. */

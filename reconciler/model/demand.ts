@@ -74,12 +74,12 @@ export function unpinned(demand: Demand): Demand {
 
 /** A demand of so much of each. Of the optional dimensions, none is not said. */
 export function demandFrom(amount: (dimension: Dimension) => number): Demand {
-  const demand: Record<string, number> = { ...NOTHING };
-  for (const dimension of DIMENSIONS) {
+  const demand: Writable = { cpu: amount('cpu'), memory: amount('memory'), pids: amount('pids') };
+  for (const dimension of OPTIONAL) {
     const value = amount(dimension);
-    if (value !== 0 || dimension in demand) demand[dimension] = value;
+    if (value !== 0) demand[dimension] = value;
   }
-  return demand as unknown as Demand;
+  return demand;
 }
 
 type Writable = { -readonly [D in keyof Demand]: Demand[D] };

@@ -20,10 +20,15 @@ export const RECREATE_FIELDS = [
 
 export type RecreateSpec = Pick<AppSpec, (typeof RECREATE_FIELDS)[number]>;
 
+function pick<T extends object, K extends keyof T>(from: T, keys: readonly K[]): Pick<T, K> {
+  const picked: Partial<Pick<T, K>> = {};
+  for (const key of keys) if (key in from) picked[key] = from[key];
+  return picked as Pick<T, K>;
+}
+
 /** The part of a spec that only a new sandbox, port or container can change. */
 export function recreateSpec(spec: AppSpec): RecreateSpec {
-  const fields: ReadonlySet<string> = new Set(RECREATE_FIELDS);
-  return Object.fromEntries(Object.entries(spec).filter(([key]) => fields.has(key))) as unknown as RecreateSpec;
+  return pick(spec, RECREATE_FIELDS);
 }
 
 const makings = new WeakMap<AppSpec, string>();
