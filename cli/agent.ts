@@ -26,7 +26,7 @@ interface Options extends StateOptions, StoreFlags, RuntimeFlags, RehearsalFlags
 export async function agentCommand(argv: readonly string[], io: Io): Promise<number> {
   const cmd = command(
     'agent',
-    'Keep this machine as its fleet tells it. Without store and controller it keeps to what it was last told.',
+    'Keep this machine as its fleet tells it. While store and controllers are away, it keeps to its last Assignment.',
     'plumb agent --store redis://10.0.0.5 --host h1\nplumb agent --store redis://10.0.0.5 --simulated 6000 --latency 200ms..2s --failures 1% --silent 0.5%',
     io,
   )

@@ -6,7 +6,7 @@ import { CONTROLLER_WRITER } from '../reconciler/loop/view.ts';
 import { journalDirectory } from '../reconciler/store/embedded/embedded.ts';
 import { openJournal } from '../reconciler/store/journal/journal.ts';
 import { createReopening } from '../reconciler/store/reopening.ts';
-import { repositoryOptions, type LogFlags } from './flags.ts';
+import { allowOptions, logOption, repositoryOptions, type LogFlags } from './flags.ts';
 import { fleetStore, storeOptions, type StoreFlags } from './fleet-store.ts';
 import { identityOf } from './identity.ts';
 import { keepHeapSmall } from './heap.ts';
@@ -32,10 +32,9 @@ export async function controllerCommand(argv: readonly string[], io: Io): Promis
   )
     .addOption(outputOption('text', 'json'))
     .option('-q, --quiet', 'do not show what happens')
-    .option('--name <name>', 'who this is among the controllers (default: the hostname)')
-    .option('--allow-deletions', "let more replicas go than the Fleet's budget allows")
-    .option('--allow-empty', 'accept a revision without any manifest')
-    .option('--log-level <level>', 'debug, info, warn or error: operational log on standard error', 'warn');
+    .option('--name <name>', 'who this is among the controllers (default: the hostname)');
+  allowOptions(cmd);
+  logOption(cmd);
   storeOptions(cmd);
   repositoryOptions(cmd);
   stateOptions(cmd);

@@ -23,11 +23,11 @@ export async function eventsCommand(argv: readonly string[], io: Io): Promise<nu
     'plumb events --follow\nplumb events container/web-0',
     io,
   )
-    .argument('[ref]', 'only of this thing, as container/web-0')
+    .argument('[ref]', 'only events of this thing, as container/web-0')
     .addOption(outputOption('text', 'json'))
-    .option('-f, --follow', 'then show events as they come')
-    .option('-n, --last <count>', 'how many of the past', '50')
-    .option('--host <name>', 'of a fleet only what this host (or controller) did');
+    .option('-f, --follow', 'go on showing events as they come')
+    .option('-n, --last <count>', 'how many past events to show first', '50')
+    .option('--host <name>', 'only what this host (or controller) of the fleet did');
   viewOptions(cmd);
   const parsed = parse(cmd, argv);
   if (!parsed) return 0;

@@ -3,6 +3,7 @@ import { PlumbError } from '../reconciler/model/errors.ts';
 import type { FleetStore } from '../reconciler/model/store.ts';
 import { parseTarget } from '../reconciler/store/redis/target.ts';
 import type { Io } from './io.ts';
+import { under } from './options.ts';
 
 /** Options that say which fleet. */
 export interface StoreFlags {
@@ -20,12 +21,14 @@ export interface Part {
 
 /** Adds `--store` and `--fleet`. */
 export function storeOptions(cmd: Command): void {
-  cmd
-    .option(
-      '--store <url>',
-      'store of the fleet: redis://HOST:PORT, rediss://…, redis+sentinel://HOST,HOST/GROUP or redis+cluster://HOST,HOST (PLUMB_STORE)',
-    )
-    .option('--fleet <name>', 'which fleet, where several share a store (PLUMB_FLEET; default: default)');
+  under('Fleet:', cmd, () =>
+    cmd
+      .option(
+        '--store <url>',
+        'its store: redis://HOST:PORT, rediss://…, redis+sentinel://HOST,HOST/GROUP or redis+cluster://HOST,HOST (PLUMB_STORE)',
+      )
+      .option('--fleet <name>', 'its name, where several fleets share a store (PLUMB_FLEET; default: default)'),
+  );
 }
 
 /** The address of the fleet's store, if one was given. */

@@ -61,6 +61,7 @@ function lab(name: string, summary: string, example: string): Command {
     .option('--dir <dir>', `directory of the lab (default: ${LAB_BASE}/NAME)`)
     .option('--name <name>', 'name of the lab; its cgroup is plumb-NAME (default: lab, or made from --dir)')
     .addOption(new Option('-o, --output <format>', 'output format').choices(['text', 'json']).default('text'))
+    .helpOption('-h, --help', 'show this help')
     .addHelpText('after', `\nExample:\n  ${example}\n`);
 }
 

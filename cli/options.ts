@@ -6,11 +6,20 @@ import type { Io } from './io.ts';
 /** A commander command that writes to the Io, throws instead of exiting, and shows exit statuses and an example in its help. */
 export function command(name: string, description: string, example: string, io: Io): Command {
   const exits = EXITS[name];
+  const examples = example.split('\n');
   return new Command(`plumb ${name}`)
     .description(exits === undefined ? description : `${description}\nExit status: ${exits}`)
+    .helpOption('-h, --help', 'show this help')
     .configureOutput({ writeOut: io.out, writeErr: () => undefined })
-    .addHelpText('after', `\nExample:\n  ${example.split('\n').join('\n  ')}\n`)
+    .addHelpText('after', `\n${examples.length > 1 ? 'Examples' : 'Example'}:\n  ${examples.join('\n  ')}\n`)
     .exitOverride();
+}
+
+/** Adds options under a heading of the help; those that are added afterwards stand with the first ones again. */
+export function under(heading: string, cmd: Command, add: () => void): void {
+  cmd.optionsGroup(heading);
+  add();
+  cmd.optionsGroup('');
 }
 
 /** `-o FORMAT`. */

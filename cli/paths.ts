@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Io } from './io.ts';
+import { under } from './options.ts';
 
 /** Options that say where the state is. */
 export interface StateOptions {
@@ -17,9 +18,17 @@ export interface Paths {
 
 /** Adds `--state-dir` and `--socket`. */
 export function stateOptions(cmd: Command): void {
-  cmd
-    .option('--state-dir <dir>', 'database, journal and Git mirror (PLUMB_STATE_DIR; root: /var/lib/plumbline)')
-    .option('--socket <path>', 'socket of plumb up (PLUMB_SOCKET; root: /run/plumbline/plumb.sock)');
+  under('Files:', cmd, () =>
+    cmd
+      .option(
+        '--state-dir <dir>',
+        'where store, journal and Git mirror are kept (PLUMB_STATE_DIR; default for root: /var/lib/plumbline)',
+      )
+      .option(
+        '--socket <path>',
+        'where a running plumb answers (PLUMB_SOCKET; default for root: /run/plumbline/plumb.sock)',
+      ),
+  );
 }
 
 /**

@@ -36,7 +36,7 @@ export async function planCommand(argv: readonly string[], io: Io): Promise<numb
       "a branch, tag or commit, or two of them as A..B (default: the repository's HEAD, or the folder as it is)",
     )
     .addOption(outputOption('text', 'json', 'markdown'))
-    .option('-a, --all', 'every change, also where they are more than some screens');
+    .option('-a, --all', 'every change, however many there are');
   questionOptions(cmd, upOptions);
   const parsed = parse(cmd, argv);
   if (!parsed) return 0;

@@ -32,7 +32,7 @@ const DEFAULTS: Readonly<Record<keyof RehearsalFlags, string>> = {
 export function rehearsalOptions(cmd: Command): void {
   cmd.option(
     '--simulated [hosts]',
-    'keep containers, ports and cgroups as files below the state directory; with a number: be so many hosts of a rehearsal, which keep nothing',
+    'run nothing: containers, ports and cgroups are files in the state directory; with a number: play so many hosts, which keep nothing',
   );
   const option = (flag: keyof RehearsalFlags, value: string, text: string): void => {
     const made = cmd.createOption(`--${flag} <${value}>`, `${text} (default: ${DEFAULTS[flag]})`);
@@ -40,12 +40,12 @@ export function rehearsalOptions(cmd: Command): void {
   };
   option('name', 'pattern', 'their names; the zeros are counted up');
   option('latency', 'range', 'how long it takes until a replica serves');
-  option('failures', 'share', 'starts that end a few times before one holds');
-  option('silent', 'share', 'hosts that fall silent within a minute');
+  option('failures', 'share', 'share of the starts that end a few times before one holds');
+  option('silent', 'share', 'share of the hosts that fall silent in each minute');
   option('silence', 'range', 'how long they are silent');
-  option('capacity', 'size', 'cores, all of one NUMA node, and memory of each, where its Host document says nothing');
-  option('seed', 'number', 'with the same one the same starts fail');
-  option('every', 'duration', 'how often is told how they do');
+  option('capacity', 'size', 'cores (of one NUMA node) and memory of each, where its Host document says nothing');
+  option('seed', 'number', 'the same seed makes the same starts fail');
+  option('every', 'duration', 'how often a summary is printed');
 }
 
 /** Throws USAGE when an option was given that only many simulated hosts know. */

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { labDown, labUp, type Lab } from '../lab/lab.ts';
+import { processFacts, startTime } from '../lab/process.ts';
 import { aborted } from '../reconciler/loop/pause.ts';
 import { asPlumbError } from '../reconciler/model/errors.ts';
 import type { Io } from './io.ts';
@@ -56,19 +57,13 @@ export async function start(argv: readonly string[]): Promise<number> {
 /** Names the process that a directory of ours belongs to: pid and start time. */
 const OWNER = 'owner';
 
-/** Start time of a living process, in clock ticks since boot; undefined for one that is dead, reaped or not. */
-function startOf(pid: string): string | undefined {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
-  } catch {
-    return undefined;
-  }
+/** Start time of a process in clock ticks since boot; 0 for one that is dead, reaped or not. */
+function bornAt(pid: number): number {
+  return processFacts(pid) === undefined ? 0 : (startTime(pid) ?? 0);
 }
 
 function ownName(): string {
-  const pid = String(process.pid);
-  return `${pid} ${startOf(pid) ?? ''}`;
+  return `${String(process.pid)} ${String(bornAt(process.pid))}`;
 }
 
 /** What an earlier start left that was killed: its lab host and its directory. */
@@ -76,8 +71,8 @@ async function removeLeftovers(io: Io): Promise<void> {
   for (const name of readdirSync(BASE).filter((each) => each.startsWith(PREFIX))) {
     const dir = join(BASE, name);
     const owner = existsSync(join(dir, OWNER)) ? readFileSync(join(dir, OWNER), 'utf8') : '';
-    const [pid = '', began = ''] = owner.split(' ');
-    if (owner === '' || (startOf(pid) ?? '') === began) continue;
+    const [pid = 0, born = 0] = owner.split(' ').map(Number);
+    if (owner === '' || bornAt(pid) === born) continue;
     io.err(`removing what an earlier start left: ${dir}\n`);
     try {
       if (existsSync(join(dir, 'lab'))) await labDown({ dir: join(dir, 'lab') });

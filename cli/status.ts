@@ -25,7 +25,7 @@ export async function statusCommand(argv: readonly string[], io: Io): Promise<nu
   )
     .argument('[part]', 'app/NAME, zone/NAME, rack/NAME, switch/NAME or host/NAME')
     .addOption(outputOption('text', 'json'))
-    .option('-a, --all', 'everything, also where it is more than a screen')
+    .option('-a, --all', 'every item, also where that is more than a screen')
     .option('-w, --watch', 'show it again whenever it changes, until interrupted');
   viewOptions(cmd);
   const parsed = parse(cmd, argv);
