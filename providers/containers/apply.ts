@@ -5,6 +5,7 @@ import { fingerprint } from '../../reconciler/model/fingerprint.ts';
 import type { Context } from '../../reconciler/model/provider.ts';
 import type { Ref } from '../../reconciler/model/ref.ts';
 import { kindOf, nameOf, refOf } from '../../reconciler/model/ref.ts';
+import { semaphore } from '../../reconciler/model/semaphore.ts';
 import type {
   ContainerSpec,
   ContainerState,
@@ -18,7 +19,7 @@ import type { DockerClient } from './client.ts';
 import type { Believing } from './deaths.ts';
 import type { Spec } from './diff.ts';
 import { updateCpuset } from './limits.ts';
-import { end, holderOf, isNotPaused, make, parseStop, slots, start } from './life.ts';
+import { end, holderOf, isNotPaused, make, parseStop, start } from './life.ts';
 import type { Namespaces } from './namespaces.ts';
 import type { Observer } from './observe.ts';
 import { importPause } from './pause.ts';
@@ -31,6 +32,7 @@ import { checkVolumes } from './volumes.ts';
 
 type Apply = (change: Change<Spec>, ctx: Context) => Promise<Evidence>;
 
+/** Containers started at a time: dockerd starts no more a second with more (measured: 2.9 at 1, 5.6 at 4, 5.1 at 8, 4.7 at 16). */
 const STARTS = 8;
 /** A pause program ignores signals; there is nothing to wait for. */
 const AT_ONCE = { signal: 'SIGKILL', grace: 0 } as const;
@@ -43,7 +45,7 @@ export function applier(
   deathOf: Believing['deathOf'],
   sysctls?: SandboxSysctls,
 ): Apply {
-  const slot = slots(STARTS);
+  const slot = semaphore(STARTS);
   const sandbox = sandboxMaker(client, kernel);
   const launch: Launch = async (id, ref, signal) => {
     await slot(() => start(client, id, ref, signal));

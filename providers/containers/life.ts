@@ -31,26 +31,6 @@ export function isNotPaused(error: unknown): boolean {
   return statusOf(error) === 409 || (error instanceof PlumbError && /is not paused/.test(error.message));
 }
 
-/** At most so many at a time: dockerd starts no more in a second with more (measured: 2.9 a second at 1, 5.6 at 4, 5.1 at 8, 4.7 at 16). */
-export function slots(limit: number): <T>(work: () => Promise<T>) => Promise<T> {
-  let free = limit;
-  const waiting: (() => void)[] = [];
-  return async (work) => {
-    if (free > 0) free -= 1;
-    else
-      await new Promise<void>((resolve) => {
-        waiting.push(resolve);
-      });
-    try {
-      return await work();
-    } finally {
-      const next = waiting.shift();
-      if (next) next();
-      else free += 1;
-    }
-  };
-}
-
 /** Makes the container, or finds the one that an interrupted apply left behind. Throws NOT_OURS, CONFLICT. */
 export async function make(client: DockerClient, made: Made, ctx: Context): Promise<string> {
   const name = dockerName(made.ref);

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { semaphore } from '../../reconciler/model/semaphore.ts';
 
 export interface Finished {
   /** Exit status; -1 when a signal ended it or it could not be started. */
@@ -42,18 +43,6 @@ function start(file: string, args: readonly string[], options: RunOptions): Prom
 
 /** Programs of this machine, at most `width` at once. */
 export function systemExec(width: number): Exec {
-  const waiting: (() => void)[] = [];
-  let running = 0;
-  return {
-    async run(file, args, options) {
-      if (running >= width) await new Promise<void>((resolve) => waiting.push(resolve));
-      running += 1;
-      try {
-        return await start(file, args, options);
-      } finally {
-        running -= 1;
-        waiting.shift()?.();
-      }
-    },
-  };
+  const slots = semaphore(width);
+  return { run: (file, args, options) => slots(() => start(file, args, options)) };
 }

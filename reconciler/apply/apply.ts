@@ -2,7 +2,7 @@ import type { Change, Evidence, Outcome, Plan } from '../model/change.ts';
 import { asPlumbError, PlumbError } from '../model/errors.ts';
 import type { Context, Provider } from '../model/provider.ts';
 import { kindOf, type Ref } from '../model/ref.ts';
-import { semaphore, type Semaphore } from './semaphore.ts';
+import { semaphore, type Semaphore } from '../model/semaphore.ts';
 
 export interface ApplyOptions {
   readonly providers: readonly Provider[];

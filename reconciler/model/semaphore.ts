@@ -1,7 +1,7 @@
-/** Runs work with a limit on how much of it runs at a time; the rest waits in order. */
+/** Runs work at once while fewer than its limit are under way; the rest waits, first come, first served. */
 export type Semaphore = <T>(work: () => Promise<T>) => Promise<T>;
 
-/** A semaphore of `limit` places. */
+/** A semaphore that lets `limit` works run at a time. */
 export function semaphore(limit: number): Semaphore {
   let free = limit;
   const waiting: (() => void)[] = [];

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { parseStop, slots } from '../../../providers/containers/life.ts';
+import { parseStop } from '../../../providers/containers/life.ts';
 import { namespaces } from '../../../providers/containers/namespaces.ts';
 import { containerBody, dockerName, sandboxBody } from '../../../providers/containers/spec.ts';
 import { exitCodeOf, refOfRow, rowsByRef } from '../../../providers/containers/state.ts';
@@ -88,23 +88,6 @@ describe('what stops a container', () => {
     it(`is read from ${String(label)}`, () => {
       assert.deepEqual(parseStop(label), stop);
     });
-});
-
-describe('slots', () => {
-  it('never run more than the limit, and all in the end, also after failures', async () => {
-    const slot = slots(3);
-    let [now, most] = [0, 0];
-    const work = async (fails: boolean): Promise<void> => {
-      now += 1;
-      most = Math.max(most, now);
-      await new Promise((resolve) => setImmediate(resolve));
-      now -= 1;
-      if (fails) throw new Error('no');
-    };
-    const all = await Promise.allSettled(Array.from({ length: 20 }, (_, i) => slot(() => work(i % 3 === 0))));
-    assert.equal(most, 3);
-    assert.equal(all.filter((one) => one.status === 'fulfilled').length, 13);
-  });
 });
 
 describe('processes of a container, by its cgroup', () => {
