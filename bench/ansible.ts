@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { measure, type BenchOptions, type BenchResult } from './bench.ts';
-import { app, PLUMB, setRig, type Rig } from './rig.ts';
+import { app, setRig, type Rig } from './rig.ts';
 
 const COUNT = 20;
 const SYSCTLS =
@@ -90,23 +90,9 @@ async function ansible(rig: Rig, samples: Samples): Promise<void> {
 }
 
 async function plumb(rig: Rig, samples: Samples): Promise<void> {
-  const state = join(rig.dir, 'state');
-  const apply = (): Promise<unknown> =>
-    rig.run(
-      process.execPath,
-      PLUMB,
-      'apply',
-      '--repo',
-      rig.repo,
-      '--ref',
-      'main',
-      '--host',
-      'h1',
-      '--state-dir',
-      state,
-    );
+  const apply = (): Promise<unknown> => rig.run(...rig.plumb('apply'));
   await rig.clear();
-  rmSync(state, { recursive: true, force: true });
+  rmSync(join(rig.dir, 'state'), { recursive: true, force: true });
   rig.commit({ 'web.yaml': app(COUNT) });
   samples.cold.push(await timed(apply));
   samples.same.push(await timed(apply));

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { measure, type BenchOptions, type BenchResult } from './bench.ts';
-import { app, PLUMB, setRig, type Rig } from './rig.ts';
+import { app, setRig, type Rig } from './rig.ts';
 
 interface Sample {
   readonly wall: number;
@@ -24,21 +24,8 @@ async function timed(rig: Rig, argv: readonly string[]): Promise<Sample> {
 }
 
 async function ours(rig: Rig): Promise<Sample> {
-  const state = join(rig.dir, 'state');
-  rmSync(state, { recursive: true, force: true });
-  return timed(rig, [
-    process.execPath,
-    PLUMB,
-    'apply',
-    '--repo',
-    rig.repo,
-    '--ref',
-    'main',
-    '--host',
-    'h1',
-    '--state-dir',
-    state,
-  ]);
+  rmSync(join(rig.dir, 'state'), { recursive: true, force: true });
+  return timed(rig, rig.plumb('apply'));
 }
 
 async function floor(rig: Rig, count: number): Promise<Sample> {

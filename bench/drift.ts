@@ -3,36 +3,17 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { remoteView } from '../cli/local.ts';
+import { endChild } from '../test/support/child.ts';
 import { measure, quantile, type BenchOptions, type BenchResult, type Measure } from './bench.ts';
-import { app, PLUMB, setRig, type Rig } from './rig.ts';
+import { app, setRig, type Rig } from './rig.ts';
 
 const TUNING =
   'apiVersion: plumbline/v1\nkind: Tuning\nmetadata: { name: t }\nspec:\n  hosts: {}\n  sysctls: { net.ipv4.tcp_keepalive_time: 601, net.ipv4.tcp_keepalive_intvl: 61, net.ipv4.tcp_fin_timeout: 21, net.ipv4.tcp_syn_retries: 121, net.ipv4.tcp_retries2: 120 }\n';
 
-async function stop(child: ChildProcess): Promise<void> {
-  const gone = new Promise((resolve) => child.once('exit', resolve));
-  child.kill('SIGTERM');
-  await gone;
-}
-
 /** Starts `plumb up` in the rig's host and waits until all is converged. */
 export async function startUp(rig: Rig, signal: AbortSignal): Promise<ChildProcess> {
   const state = join(rig.dir, 'state');
-  const argv = [
-    process.execPath,
-    PLUMB,
-    'up',
-    '-q',
-    '--repo',
-    rig.repo,
-    '--ref',
-    'main',
-    '--host',
-    'h1',
-    '--state-dir',
-    state,
-  ];
-  const child = rig.lab.spawn('h1', argv, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = rig.lab.spawn('h1', rig.plumb('up', '-q'), { stdio: ['ignore', 'ignore', 'inherit'] });
   while (!existsSync(join(state, 'plumb.sock')) && !signal.aborted) await sleep(50);
   const status = await remoteView(join(state, 'plumb.sock')).settle(signal);
   if (status.sync !== 'Synced') throw new Error(`not converged: ${status.messages.join()}`);
@@ -51,7 +32,7 @@ async function bare(rig: Rig, kind: string, count: number): Promise<number[]> {
   try {
     return await acts(rig, kind, count);
   } finally {
-    await stop(watcher);
+    await endChild(watcher);
   }
 }
 
@@ -72,7 +53,7 @@ export async function run({ signal, rounds, log }: BenchOptions): Promise<BenchR
       const up = await startUp(rig, signal);
       await sleep(3000);
       const ours = await acts(rig, kind, count);
-      await stop(up);
+      await endChild(up);
       const floor = await bare(rig, kind, count);
       const limit = quantile(floor, 0.5) + over;
       measures.push(

@@ -2,8 +2,9 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { remoteView } from '../cli/local.ts';
+import { endChild } from '../test/support/child.ts';
 import { measure, type BenchOptions, type BenchResult } from './bench.ts';
-import { PLUMB, app, fleet, setRig, type Rig } from './rig.ts';
+import { app, fleet, setRig, type Rig } from './rig.ts';
 
 /** Pid of `plumb up` as this machine sees it. */
 function pidOf(rig: Rig): number {
@@ -25,22 +26,7 @@ export async function run({ signal, seconds = 600, log }: BenchOptions): Promise
   const rig = await setRig('noop', { 'web.yaml': app(100) }, signal);
   try {
     const state = join(rig.dir, 'state');
-    const argv = [
-      process.execPath,
-      PLUMB,
-      'up',
-      '-q',
-      '--log-level',
-      'debug',
-      '--repo',
-      rig.repo,
-      '--ref',
-      'main',
-      '--host',
-      'h1',
-      '--state-dir',
-      state,
-    ];
+    const argv = rig.plumb('up', '-q', '--log-level', 'debug');
     const child = rig.lab.spawn('h1', argv, { stdio: ['ignore', 'ignore', 'pipe'] });
     const passes: number[] = [];
     let rest = '';
@@ -84,8 +70,7 @@ export async function run({ signal, seconds = 600, log }: BenchOptions): Promise
     await sleep(seconds * 1000);
     const share = (ticks() - before) / seconds;
     const rss = Number(/^VmRSS:\s+([0-9]+)/m.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8'))?.[1]) / 1024;
-    child.kill('SIGTERM');
-    await new Promise((resolve) => child.once('exit', resolve));
+    await endChild(child);
     return {
       name: 'noop',
       measures: [

@@ -14,6 +14,8 @@ export interface Rig {
   readonly repo: string;
   /** Runs a command in the host; its standard output. Throws with what it said when it fails. */
   run(...argv: readonly string[]): Promise<string>;
+  /** The command line of a verb on the rig's host, its repository and its state directory `DIR/state`. */
+  plumb(verb: string, ...flags: readonly string[]): readonly string[];
   /** Path of a built script of the bench. */
   script(name: string): string;
   commit(files: Readonly<Record<string, string>>): void;
@@ -96,6 +98,10 @@ export async function setRig(name: string, files: Readonly<Record<string, string
     repo,
     run,
     commit,
+    plumb: (verb, ...flags) => {
+      const where = ['--repo', repo, '--ref', 'main', '--host', 'h1', '--state-dir', join(dir, 'state')];
+      return [process.execPath, PLUMB, verb, ...flags, ...where];
+    },
     script: (file) => join(HERE, file),
     clear: async () => {
       await run(

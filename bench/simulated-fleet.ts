@@ -3,10 +3,9 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { loadavg } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { rehearsalFiles } from '../cli/init-rehearsal.ts';
 import type { Tally } from '../reconciler/loop/rehearsal/rehearsal.ts';
 import { openRedis } from '../reconciler/store/redis/redis.ts';
@@ -21,8 +20,8 @@ import type { Committer } from './committer.ts';
 import { writeFiles } from './fleet.ts';
 import { usedBy, usedByRedis } from './gauges.ts';
 import type { RedisUsed, Used } from './gauges.ts';
+import { PLUMB } from './rig.ts';
 
-const PLUMB = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'bin', 'plumb');
 const MB = 2 ** 20;
 const HOSTS = 6000;
 /** Changes of one App each a second, and commits that carry them. */
@@ -51,6 +50,24 @@ interface Stage {
   readonly tally: () => Tally | undefined;
 }
 
+/** What was used and done in each of so many seconds; memory as it is at their end. */
+function rates(is: Second, was: Second, seconds: number): Second {
+  const used = (now: Used, before: Used): Used => ({ cpu: (now.cpu - before.cpu) / seconds, rss: now.rss });
+  const done = (key: Exclude<keyof RedisUsed, keyof Used>): number => (is.redis[key] - was.redis[key]) / seconds;
+  return {
+    controller: used(is.controller, was.controller),
+    agents: used(is.agents, was.agents),
+    redis: {
+      ...used(is.redis, was.redis),
+      commands: done('commands'),
+      connections: done('connections'),
+      bytesIn: done('bytesIn'),
+      bytesOut: done('bytesOut'),
+      scripts: done('scripts'),
+    },
+  };
+}
+
 /** Samples of every second while something goes on: what was used within it. */
 async function perSecond(stage: Stage, seconds: number, signal: AbortSignal): Promise<readonly Second[]> {
   const look = async (): Promise<Second> => ({
@@ -66,18 +83,7 @@ async function perSecond(stage: Stage, seconds: number, signal: AbortSignal): Pr
     const now = await look();
     const took = (performance.now() - began) / 1000;
     began = performance.now();
-    const rate = <T extends Used>(is: T, was: T): T =>
-      Object.fromEntries(
-        Object.entries(is).map(([key, value]: [string, number]) => [
-          key,
-          key === 'rss' ? value : (value - was[key as keyof T & 'cpu']) / took,
-        ]),
-      ) as unknown as T;
-    samples.push({
-      controller: rate(now.controller, before.controller),
-      agents: rate(now.agents, before.agents),
-      redis: rate(now.redis, before.redis),
-    });
+    samples.push(rates(now, before, took));
     before = now;
   }
   return samples;

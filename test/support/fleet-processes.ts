@@ -10,6 +10,7 @@ import type { Status } from '../../reconciler/loop/status.ts';
 import type { FleetStore } from '../../reconciler/model/store.ts';
 import { openRedis } from '../../reconciler/store/redis/redis.ts';
 import { createReopening } from '../../reconciler/store/reopening.ts';
+import { endChild } from './child.ts';
 import { inVain, lastWords } from './outline.ts';
 import { Servers, type Server } from './redis.ts';
 
@@ -106,10 +107,7 @@ export async function fleetProcesses(): Promise<FleetProcesses> {
   const stop: FleetProcesses['stop'] = async (name, signal = 'SIGTERM') => {
     const child = children.get(name);
     children.delete(name);
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = new Promise((resolve) => child.once('exit', resolve));
-    child.kill(signal);
-    await ended;
+    if (child) await endChild(child, signal);
   };
   const status = async (): Promise<Status> => statusFrom(await knownOf(store), await store.bulletin.read());
   const until: FleetProcesses['until'] = async (what, good, seconds = 90) => {

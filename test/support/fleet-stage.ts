@@ -8,6 +8,7 @@ import { CORE_ADDRESS } from '../../lab/topology.ts';
 import type { Status } from '../../reconciler/loop/status.ts';
 import type { Entry } from '../../reconciler/model/journal.ts';
 import { lastWords, type LastWords } from './outline.ts';
+import { endChild } from './child.ts';
 import { Servers, single, type Running } from './redis.ts';
 import { makeRepository } from './repository.ts';
 import { PLUMB, untilStatus, type Said } from './stage.ts';
@@ -82,10 +83,7 @@ function startParts(): Parts {
     stop: async (name, signal) => {
       const child = children.get(name);
       children.delete(name);
-      if (!child || child.exitCode !== null || child.signalCode !== null) return;
-      const ended = new Promise((resolve) => child.once('exit', resolve));
-      child.kill(signal);
-      await ended;
+      if (child) await endChild(child, signal);
     },
     names: () => [...children.keys()],
     words,

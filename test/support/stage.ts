@@ -10,6 +10,7 @@ import type { Status, StatusItem } from '../../reconciler/loop/status.ts';
 import type { LocalView } from '../../reconciler/loop/view.ts';
 import type { Entry } from '../../reconciler/model/journal.ts';
 import type { Ref } from '../../reconciler/model/ref.ts';
+import { endChild } from './child.ts';
 import { inVain, lastWords, type LastWords } from './outline.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
@@ -150,10 +151,7 @@ export async function setStage(name: string, files: Readonly<Record<string, stri
   const stop = async (signal: NodeJS.Signals = 'SIGTERM'): Promise<void> => {
     const one = child;
     child = undefined;
-    if (!one || one.exitCode !== null || one.signalCode !== null) return;
-    const ended = new Promise((resolve) => one.once('exit', resolve));
-    one.kill(signal);
-    await ended;
+    if (one) await endChild(one, signal);
   };
   const said = (): string => words.lines().join('\n');
   const until: Stage['until'] = (what, good, seconds = 60) =>

@@ -3,8 +3,8 @@ import { describe, it } from 'node:test';
 import type { Change } from '../../../reconciler/model/change.ts';
 import { fingerprint } from '../../../reconciler/model/fingerprint.ts';
 import type { Ref } from '../../../reconciler/model/ref.ts';
-import { planHost } from '../../../reconciler/plan/host.ts';
 import { byRef, change, known, replica } from '../../support/changes.ts';
+import { planOf } from '../../support/host-plan.ts';
 
 const desired = byRef(replica('web-0'));
 const ref = 'port/web-0';
@@ -13,21 +13,7 @@ const reached = fingerprint(desired.get(ref)?.spec);
 /** Why a change of the port is made, as a plan says. */
 function why(one: Change, settled: ReadonlyMap<Ref, string>): string | undefined {
   const items = ['sandbox/web-0', 'bridge/br-int'].map((there) => known(there as Ref));
-  const world = byRef(items);
-  const { plan } = planHost({
-    revision: 'r',
-    desired,
-    world: { get: (there) => world.get(there), all: () => items },
-    differs: [{ name: 'ovs', kinds: ['port'], diff: () => [one] }],
-    inScope: () => true,
-    now: 0,
-    keep: { apps: [], owners: [] },
-    underway: () => false,
-    pauses: new Map(),
-    restarts: new Map(),
-    unhealthy: new Set(),
-    settled,
-  });
+  const { plan } = planOf(one, { desired, observed: items, settled });
   return plan.waves.flat().find((made) => made.ref === ref)?.because;
 }
 

@@ -3,8 +3,8 @@ import { describe, it } from 'node:test';
 import type { Change, Observed } from '../../../reconciler/model/change.ts';
 import { fingerprint } from '../../../reconciler/model/fingerprint.ts';
 import type { Ref } from '../../../reconciler/model/ref.ts';
-import { planHost } from '../../../reconciler/plan/host.ts';
 import { byRef, change, known, replica } from '../../support/changes.ts';
+import { planOf } from '../../support/host-plan.ts';
 
 const desired = byRef(replica('web-0'));
 const spec = desired.get('container/web-0')?.spec;
@@ -19,22 +19,7 @@ function plan(
 ): string {
   const seen = ['sandbox/web-0', 'port/web-0', 'bridge/br-int'].map((ref) => known(ref as Ref));
   const items: readonly Observed[] = [...seen, { known: true, ref: 'container/web-0', owned: true, state }];
-  const world = byRef(items);
-  const made = planHost({
-    revision: 'r',
-    desired,
-    world: { get: (ref) => world.get(ref), all: () => items },
-    differs: [{ name: 'containers', kinds: ['container'], diff: () => [one] }],
-    inScope: () => true,
-    now: 0,
-    keep: { apps: [], owners: [] },
-    underway: () => false,
-    pauses: new Map(),
-    restarts: new Map(),
-    unhealthy: new Set(),
-    settled,
-    ...(repairable ? { repairable } : {}),
-  });
+  const made = planOf(one, { desired, observed: items, settled, ...(repairable ? { repairable } : {}) });
   return [...made.plan.waves.flat().map(({ ref }) => ref), ...[...made.repairs].map((id) => `waits: ${id}`)].join(', ');
 }
 

@@ -1,28 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { diffCores } from '../../../providers/cgroups/cores-diff.ts';
-import { diffCgroup } from '../../../providers/cgroups/diff.ts';
-import { diff as diffContainers } from '../../../providers/containers/diff.ts';
-import { fixedPart, fixedSandboxPart } from '../../../providers/containers/spec.ts';
-import { diffSysctl } from '../../../providers/host/diff.ts';
-import { diffOvs } from '../../../providers/ovs/diff.ts';
 import { appearanceOf } from '../../../providers/simulated/appearance.ts';
 import type { Change, Desired, Known, Observed } from '../../../reconciler/model/change.ts';
 import { CORES } from '../../../reconciler/model/cores.ts';
-import { diffByRef, type Provider } from '../../../reconciler/model/provider.ts';
 import { kindOf } from '../../../reconciler/model/ref.ts';
 import type { CoresState } from '../../../reconciler/model/resources.ts';
 import { expand } from '../../../reconciler/plan/expand.ts';
 import { assignmentOf } from '../../support/assigned.ts';
+import { FIXED, RULES } from '../../support/rules.ts';
 
-const RULES = [
-  { kinds: ['image', 'sandbox', 'container'], diff: diffContainers },
-  { kinds: ['bridge', 'port', 'ovs-config'], diff: diffOvs },
-  { kinds: ['cgroup'], diff: diffByRef(diffCgroup) },
-  { kinds: ['cores'], diff: diffByRef(diffCores) },
-  { kinds: ['sysctl'], diff: diffByRef(diffSysctl) },
-] as unknown as readonly Pick<Provider, 'kinds' | 'diff'>[];
-const fixed = { container: fixedPart, sandbox: fixedSandboxPart };
 const desired = expand(assignmentOf('h1', 1, 3));
 
 /** What the real providers would change. */
@@ -35,7 +21,7 @@ function changes(wanted: readonly Desired[], observed: readonly Observed[]): rea
 
 describe('the appearance of a simulated host', () => {
   const look = (containers: ReadonlyMap<string, 'running' | 'exited'>): readonly Observed[] =>
-    appearanceOf({ host: 'h1', fleet: 'f', desired, containers, fixed });
+    appearanceOf({ host: 'h1', fleet: 'f', desired, containers, fixed: FIXED });
 
   it('leaves the real providers nothing to do where its containers run', () => {
     const seen = look(new Map(['web-0', 'web-1', 'web-2'].map((id) => [id, 'running'])));
@@ -58,7 +44,7 @@ describe('the appearance of a simulated host', () => {
     }));
     const wanted = expand({ ...usual, replicas });
     const containers = new Map(replicas.map(({ id }) => [id, 'running' as const]));
-    const seen = appearanceOf({ host: 'h1', fleet: 'f', desired: wanted, containers, fixed });
+    const seen = appearanceOf({ host: 'h1', fleet: 'f', desired: wanted, containers, fixed: FIXED });
     assert.deepEqual(changes(wanted, seen), []);
     const { held } = (seen.find(({ ref }) => ref === CORES) as Known<CoresState>).state;
     assert.deepEqual(held['web-0'], { cpus: '1030-1031', mems: '1' });
@@ -87,7 +73,7 @@ describe('the appearance of a simulated host', () => {
   it('gives the same ids for the same wish, and others on another host', () => {
     const all = new Map([['web-0', 'running' as const]]);
     assert.deepEqual(look(all), look(all));
-    const elsewhere = appearanceOf({ host: 'h2', fleet: 'f', desired, containers: all, fixed });
+    const elsewhere = appearanceOf({ host: 'h2', fleet: 'f', desired, containers: all, fixed: FIXED });
     const id = (seen: readonly Observed[]): unknown =>
       seen.find((item) => item.known && item.ref === 'container/web-0');
     assert.notDeepEqual(id(look(all)), id(elsewhere));

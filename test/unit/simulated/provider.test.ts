@@ -4,28 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import fc from 'fast-check';
-import { diffCores } from '../../../providers/cgroups/cores-diff.ts';
-import { diffCgroup } from '../../../providers/cgroups/diff.ts';
-import { diff as diffContainers } from '../../../providers/containers/diff.ts';
-import { fixedPart, fixedSandboxPart } from '../../../providers/containers/spec.ts';
-import { diffSysctl } from '../../../providers/host/diff.ts';
-import { diffOvs } from '../../../providers/ovs/diff.ts';
 import { simulated } from '../../../providers/simulated/index.ts';
 import { simulatedProber } from '../../../providers/simulated/prober.ts';
 import type { Change, Desired, Observed } from '../../../reconciler/model/change.ts';
 import type { PlumbError } from '../../../reconciler/model/errors.ts';
-import { diffByRef, type Context, type Provider } from '../../../reconciler/model/provider.ts';
+import type { Context } from '../../../reconciler/model/provider.ts';
 import { kindOf, type Ref } from '../../../reconciler/model/ref.ts';
 import { conforms } from '../../conformance/provider.ts';
-
-const RULES = [
-  { kinds: ['image', 'sandbox', 'container'], diff: diffContainers },
-  { kinds: ['bridge', 'port', 'ovs-config'], diff: diffOvs },
-  { kinds: ['cgroup'], diff: diffByRef(diffCgroup) },
-  { kinds: ['cores'], diff: diffByRef(diffCores) },
-  { kinds: ['sysctl'], diff: diffByRef(diffSysctl) },
-] as unknown as readonly Pick<Provider, 'kinds' | 'diff'>[];
-const FIXED = { container: fixedPart, sandbox: fixedSandboxPart };
+import { FIXED, RULES } from '../../support/rules.ts';
 
 const folders: string[] = [];
 function folder(): string {
