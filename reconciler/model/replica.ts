@@ -2,6 +2,7 @@ import type { AppSpec, NetworkSpec } from './catalog.ts';
 import type { Limitation, Observed, Origin } from './change.ts';
 import type { Demand } from './demand.ts';
 
+/** Where a replica is in its life, as its host or the controller reports it. */
 export type Phase = 'Pending' | 'Placed' | 'Starting' | 'Running' | 'Ready' | 'Draining' | 'Stopping' | 'Gone' | 'Lost';
 
 /** Where a replica is, decided and committed. */
@@ -17,7 +18,10 @@ export interface Placement {
   readonly epoch: number;
   /** The host that it moved away from with its address: until that has let it go, this one may not plug it in. */
   readonly from?: string;
-  /** A replica that it gives its place to: its host is to stop it, and once that has let it go the other one comes. Until then the room is its own. */
+  /**
+   * The replica that gets its place (preemption). Its host is to stop it; the other one is placed once the host has let it go. Until
+   * then room and address stay reserved for this one.
+   */
   readonly yields?: string;
 }
 
@@ -33,7 +37,7 @@ export interface AssignedReplica {
   readonly fields: Readonly<Record<string, Origin>>;
   /** `plugOf` the Network as it is to be plugged in; absent in what an older controller assigned. */
   readonly plug?: string;
-  /** The Network as it was, as long as the replica keeps to that: its turn has not come, or the change was given up. */
+  /** The Network before its last change, while the replica is to stay with that: its turn has not come, or the change was given up. */
   readonly holds?: AssignedNetwork;
 }
 
@@ -52,7 +56,7 @@ export interface AssignedKnob {
   readonly origin: Origin;
 }
 
-/** All that one host is to be. The agent needs nothing else, for ever. */
+/** Everything that one host is to run and how it is to be set up. An agent needs nothing else, and works by its last one until there is another. */
 export interface Assignment {
   /** Version of what the controller writes; absent, the first. */
   readonly protocol?: number;
@@ -69,7 +73,7 @@ export interface Assignment {
   readonly tuning: readonly AssignedKnob[];
   /** How many replicas repairs may restart at a time, where its Zone says so. */
   readonly repairs?: { readonly zone: string; readonly perHost: number; readonly perZone: number };
-  /** Apps and owners of whose replicas nothing may be removed now; `*` is all. */
+  /** Apps and owners whose replicas may not be removed now, because their manifests have errors; `*` is all. */
   readonly keep: { readonly apps: readonly string[]; readonly owners: readonly string[] };
 }
 
@@ -91,9 +95,9 @@ export interface ReplicaReport {
   readonly phase: Phase;
   readonly ready: boolean;
   readonly restarts: number;
-  /** Only while it is ready, but not yet for as long as its App's `minReady`: when it will have been, by the host's clock, milliseconds since 1970. */
+  /** While it has been ready for less than its App's `minReady`: when that is reached, by the host's clock, milliseconds since 1970. */
   readonly settlesAt?: number;
-  /** It runs, and the probe that says whether it is ready has yet to be answered: that it is not ready says nothing. */
+  /** It runs, and its readiness probe was not answered yet: `ready: false` tells nothing about it. */
   readonly unprobed?: true;
   /** CamelCase word where it is not well: CrashLoop, ImageUnavailable, AddressInUse, ProbeFailed … */
   readonly reason?: string;
@@ -135,7 +139,7 @@ export interface Report {
   readonly observed: readonly Observed[];
   readonly limitations: readonly Limitation[];
   readonly conditions: readonly Condition[];
-  /** The Assignment that the host has and the fleet's store does not: an emptied store learns it again. */
+  /** The Assignment that the host keeps and the fleet's store has lost: an emptied store is filled again from it. */
   readonly kept?: Assignment;
 }
 

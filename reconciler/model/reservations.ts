@@ -66,8 +66,8 @@ export type Proposal =
   | { readonly op: 'resize'; readonly replica: string; readonly demand: Demand }
   | { readonly op: 'release'; readonly replica: string; readonly quarantineUntil: number }
   /**
-   * A replica that was placed with that epoch is to give its place to another one, or without `to` keeps it after all. Refused as
-   * `yields` when it gives it to somebody else.
+   * Marks a replica, if it is still placed with that epoch, as giving its place to the replica `to`; without `to` the mark is taken
+   * back. Refused as `yields` when it is marked for another one.
    */
   | { readonly op: 'yield'; readonly replica: string; readonly epoch: number; readonly to?: string };
 
@@ -81,6 +81,7 @@ export interface CommitRequest {
   readonly proposals: readonly Proposal[];
 }
 
+/** Why a proposal was refused. */
 export type ConflictReason =
   | 'no-host'
   | 'host-in-use'

@@ -14,8 +14,8 @@ export interface Reservations {
   commit(request: CommitRequest, under?: Hold): Promise<CommitReply>;
   snapshot(): Promise<Snapshot>;
   /**
-   * What the store holds otherwise than a snapshot that somebody has kept up to date, as `placements/web-0`; undefined where it is at
-   * another cursor. Costs little where nothing differs.
+   * Names what differs between the store and a snapshot that the caller has kept up to date, as `placements/web-0`; undefined if the
+   * store is at another cursor. Costs little if nothing differs.
    */
   differing(kept: Snapshot): Promise<readonly string[] | undefined>;
   /** What was committed after the cursor, none at the end. Throws CONFLICT when that is not kept any more: take a snapshot. */
@@ -40,7 +40,7 @@ export interface Lease {
 export type Hold = Pick<Lease, 'name' | 'holder' | 'fence'>;
 
 export interface Leases {
-  /** The lease, or undefined while another holds it. The holder's own call renews it and keeps the fence. */
+  /** The lease for `ttl` milliseconds, or undefined while another holds it. The holder's own call renews it and keeps the fence. */
   acquire(name: string, holder: string, ttl: number): Promise<Lease | undefined>;
   /** The same for many names, in one go: the leases in order of the names, undefined where another holder has one. */
   acquireAll(names: readonly string[], holder: string, ttl: number): Promise<readonly (Lease | undefined)[]>;
@@ -66,7 +66,7 @@ export interface News {
 
 /** What controllers and agents tell each other; the last word of each counts. */
 export interface Mailbox {
-  /** Stores it unless a newer generation is there, or another content of the same; false then, and nothing was done. */
+  /** Stores it, unless the store has a newer generation, or other content under the same one: false then, and nothing was changed. */
   assign(assignment: Assignment, under?: Hold): Promise<boolean>;
   /** The same for many, in one go: the answers in their order. */
   assignAll(assignments: readonly Assignment[], under?: Hold): Promise<readonly boolean[]>;
@@ -123,7 +123,10 @@ export interface Journals {
   mirror(entries: readonly Entry[], anew?: boolean): Promise<JournalHead>;
 }
 
-/** What controllers and agents talk through; every store has it. */
+/**
+ * What controllers and agents talk through; every store has it. Calls throw STORE_UNAVAILABLE when the store does not answer, DISK_FULL,
+ * and on Redis STORE_REFUSED without the right and STORE_EMPTIED once it was emptied.
+ */
 export interface Ports {
   readonly reservations: Reservations;
   readonly leases: Leases;

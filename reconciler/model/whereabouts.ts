@@ -20,10 +20,10 @@ export interface Whereabouts {
   toldOf(replica: string): AssignedReplica | undefined;
 }
 
-/** What is looked at again. All else is at rest: looked at, it would stay as it is. */
+/** What a pass looks at. Everything else is at rest: the pass would leave it as it is. */
 export interface Scope {
   readonly apps: ReadonlySet<string>;
-  /** Hosts whose own part of it may be another: what they are, and their knobs. */
+  /** Hosts of which something of their own may have changed: what they are, or their knobs. */
   readonly hosts: ReadonlySet<string>;
 }
 
@@ -146,7 +146,7 @@ export function ownerTold(whereabouts: Whereabouts, app: string): string | undef
   return least;
 }
 
-/** Whether a host has yet to speak of what it was last told: what it said before that says nothing of now. */
+/** Whether a host's last Report is older than its last Assignment: then it tells nothing about how things are now. */
 export function isLate({ assignments, reports }: Pick<Whereabouts, 'assignments' | 'reports'>, host: string): boolean {
   const report = reports.get(host);
   return report !== undefined && report.generation < (assignments.get(host)?.generation ?? 0);
