@@ -47,11 +47,14 @@ export async function openEmbedded(state: string, { clock, writer }: EmbeddedOpt
     opened.length = 0;
   };
   try {
+    // both wait for the disk, side by side; what is open is closed should the other fail
+    const chained = openJournal(chain, { clock });
+    opened.push(async () => (await chained.catch(() => undefined))?.close());
+    chained.catch(() => undefined); // heard below
     const { log, memory } = await openLog(join(state, 'store'));
     const ledger = createLedger(memory, log, clock);
     opened.push(() => ledger.close());
-    const journal = await openJournal(chain, { clock });
-    opened.push(() => journal.close());
+    const journal = await chained;
     return {
       reservations: createReservations(ledger, clock),
       leases: createLeases(ledger, clock),
