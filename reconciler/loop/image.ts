@@ -52,13 +52,19 @@ function* inLots<T>(items: readonly T[]): Generator<readonly T[]> {
   for (let at = 0; at < items.length; at += LOT) yield items.slice(at, at + LOT);
 }
 
+/** All reservations. The snapshot itself, which is as large, is not kept while the rest is read. */
+async function readBook(reservations: Port['reservations']): Promise<{ readonly book: Book; readonly cursor: number }> {
+  const read = await reservations.snapshot();
+  return { book: createBook(read), cursor: read.cursor };
+}
+
 /** Reads all that the store holds; Assignments of the catalog's hosts too, which may never have reported. */
 export async function readImage({ reservations, mailbox }: Port, catalog: Catalog): Promise<Image> {
   // the marks come first: what is written meanwhile is read again
   let { mark } = await mailbox.news();
-  const snapshot = await reservations.snapshot();
-  let { cursor } = snapshot;
-  const book = createBook(snapshot);
+  const begun = await readBook(reservations);
+  const { book } = begun;
+  let { cursor } = begun;
   let interning = createInterning(catalog);
   const whereabouts = createWhereabouts(book.placements);
   const unstored = new Set<string>();

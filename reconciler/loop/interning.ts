@@ -1,5 +1,6 @@
 import type { Catalog, NetworkSpec } from '../model/catalog.ts';
 import { formOf } from '../model/form.ts';
+import { UNKNOWN_FACTS } from '../model/protocol.ts';
 import { kindOf } from '../model/ref.ts';
 import type { Known, Observed } from '../model/change.ts';
 import { appOf } from '../model/replica.ts';
@@ -75,12 +76,18 @@ export function createInterning(catalog?: Catalog): Interning {
   const fields = shelf<AssignedReplica['fields']>();
   const networks = shelf<Assignment['networks'][number]>();
   const knobs = shelf<Assignment['tuning'][number]>();
+  const conditions = shelf<Report['conditions'][number]>();
+  const capacities = shelf<Report['facts']['capacity']>();
   const texts = new Map<string, string>();
   const text = (value: string): string => {
     const known = texts.get(value) ?? value;
     texts.set(value, known);
     return known;
   };
+  const factsOf = (facts: Report['facts']): Report['facts'] =>
+    facts === UNKNOWN_FACTS
+      ? facts
+      : { ...facts, kernel: text(facts.kernel), capacity: capacities('of a host', facts.capacity) };
   return {
     assignment: (assignment, at) => ({
       ...assignment,
@@ -106,6 +113,8 @@ export function createInterning(catalog?: Catalog): Interning {
     report: (report, at) => ({
       ...report,
       observed: lean(report, at.assignments.get(report.host)),
+      conditions: report.conditions.map((condition) => conditions(condition.type, condition)),
+      facts: factsOf(report.facts),
       replicas: report.replicas.map((replica) => {
         const { id, image, fingerprint, form } = replica;
         return {

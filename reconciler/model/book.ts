@@ -1,3 +1,4 @@
+import { AddressTable } from './addresses.ts';
 import { NOTHING, plus } from './demand.ts';
 import type { Demand } from './demand.ts';
 import type { Placement } from './replica.ts';
@@ -23,12 +24,7 @@ export interface Book extends ReservationState, Ledger {
   apply(deltas: readonly Delta[]): void;
 }
 
-/** `network/address`: the key of an address record. */
-export function addressKey(network: string, address: string): string {
-  return `${network}/${address}`;
-}
-
-const NOBODY: ReadonlyMap<string, number> = new Map();
+const NOBODY: readonly string[] = [];
 
 /** What a book writes to: a Map, or a layer over one. */
 interface Table<V> {
@@ -42,10 +38,35 @@ interface Tables {
   readonly placements: Table<Placement>;
   readonly addresses: Table<AddressRecord>;
   readonly used: Table<Demand>;
-  readonly residents: Table<ReadonlyMap<string, number>>;
+  /** The App of each placement on a host: a Map for each host would take three times as much. */
+  readonly residents: Table<readonly string[]>;
   /** Those of a host to write to, empty where there are none yet. */
-  readonly residentsIn: (host: string) => Map<string, number>;
-  readonly counts: Table<number>;
+  readonly residentsIn: (host: string) => string[];
+  readonly counts: Counts;
+}
+
+/** The levels of which the placements of each App are counted; those on a host are its residents. */
+type Counted = Exclude<SpreadLevel, 'host'>;
+
+/** How many placements Apps have behind switches and in racks: what a base says, and what was added since. */
+interface Counts {
+  of(app: string, level: Counted, domain: string): number;
+  add(app: string, level: Counted, domain: string, step: number): void;
+}
+
+/** Counts of nothing, or over those of a base, which they leave as they are. */
+function countsOver(base: Counts['of'] = () => 0): Counts {
+  // by App last: its name is one string of many, a key made of all three would be one for each pair
+  const added = { switch: new Map<string, Map<string, number>>(), rack: new Map<string, Map<string, number>>() };
+  return {
+    of: (app, level, domain) => base(app, level, domain) + (added[level].get(domain)?.get(app) ?? 0),
+    add: (app, level, domain, step) => {
+      const apps = added[level].get(domain) ?? new Map<string, number>();
+      const next = (apps.get(app) ?? 0) + step;
+      if (next === 0) apps.delete(app);
+      else added[level].set(domain, apps.set(app, next));
+    },
+  };
 }
 
 function put<V>(table: Table<V>, key: string, value: V | undefined): void {
@@ -53,20 +74,11 @@ function put<V>(table: Table<V>, key: string, value: V | undefined): void {
   else table.set(key, value);
 }
 
-function countKey(app: string, level: SpreadLevel, domain: string): string {
-  return `${level}/${app}/${domain}`;
-}
-
-function addCount(tables: Tables, key: string, step: number): void {
-  const next = (tables.counts.get(key) ?? 0) + step;
-  put(tables.counts, key, next === 0 ? undefined : next);
-}
-
 /** Adds `step` placements of an App to the counters of the domains that the host is in. */
-function addDomains(tables: Tables, record: HostRecord | undefined, app: string, step: number): void {
+function addDomains({ counts }: Tables, record: HostRecord | undefined, app: string, step: number): void {
   if (!record) return;
-  addCount(tables, countKey(app, 'switch', record.switch), step);
-  addCount(tables, countKey(app, 'rack', record.rack), step);
+  counts.add(app, 'switch', record.switch, step);
+  counts.add(app, 'rack', record.rack, step);
 }
 
 function addPlacement(tables: Tables, placement: Placement, sign: 1 | -1): void {
@@ -74,10 +86,9 @@ function addPlacement(tables: Tables, placement: Placement, sign: 1 | -1): void 
   const used = tables.used.get(host) ?? NOTHING;
   tables.used.set(host, plus(used, demand, sign));
   const residents = tables.residentsIn(host);
-  const left = (residents.get(app) ?? 0) + sign;
-  if (left === 0) residents.delete(app);
-  else residents.set(app, left);
-  if (residents.size === 0) {
+  if (sign === 1) residents.push(app);
+  else residents.splice(residents.indexOf(app), 1);
+  if (residents.length === 0) {
     tables.residents.delete(host);
     tables.used.delete(host);
   }
@@ -88,9 +99,9 @@ function applyHost(tables: Tables, host: string, record: HostRecord | undefined)
   const before = tables.hosts.get(host);
   const moved = before?.rack !== record?.rack || before?.switch !== record?.switch;
   if (moved)
-    for (const [app, count] of tables.residents.get(host) ?? NOBODY) {
-      addDomains(tables, before, app, -count);
-      addDomains(tables, record, app, count);
+    for (const app of tables.residents.get(host) ?? NOBODY) {
+      addDomains(tables, before, app, -1);
+      addDomains(tables, record, app, 1);
     }
   put(tables.hosts, host, record);
 }
@@ -99,7 +110,7 @@ function applyDelta(tables: Tables, delta: Delta): void {
   if (delta.type === 'host') {
     applyHost(tables, delta.host, delta.record);
   } else if (delta.type === 'address') {
-    put(tables.addresses, delta.key, delta.record);
+    put(tables.addresses, delta.key, delta.record && sharing(tables, delta.record));
   } else {
     const before = tables.placements.get(delta.replica);
     if (before) addPlacement(tables, before, -1);
@@ -108,17 +119,38 @@ function applyDelta(tables: Tables, delta: Delta): void {
   }
 }
 
+/** A record that names its replica by the string that the placement has, which was written before. */
+function sharing({ placements }: Tables, record: AddressRecord): AddressRecord {
+  const home = 'replica' in record ? placements.get(record.replica) : undefined;
+  return home ? { replica: home.replica } : record;
+}
+
+/** How often each stands in a list, and the list of what stands so often in one. */
+function counted(apps: readonly string[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const app of apps) counts.set(app, (counts.get(app) ?? 0) + 1);
+  return counts;
+}
+
+function listed(counts: ReadonlyMap<string, number>): string[] {
+  return [...counts].flatMap(([app, count]) => Array.from({ length: count }, () => app));
+}
+
+function timesIn(apps: readonly string[], app: string): number {
+  let times = 0;
+  for (const one of apps) if (one === app) times += 1;
+  return times;
+}
+
 function ledger(tables: Tables): Ledger & Pick<Book, 'apply'> {
   return {
     host: (name) => tables.hosts.get(name),
     placement: (replica) => tables.placements.get(replica),
     address: (key) => tables.addresses.get(key),
     used: (host) => tables.used.get(host) ?? NOTHING,
-    residents: (host) => tables.residents.get(host) ?? NOBODY,
+    residents: (host) => counted(tables.residents.get(host) ?? NOBODY),
     count: (app, level, domain) =>
-      level === 'host'
-        ? (tables.residents.get(domain)?.get(app) ?? 0)
-        : (tables.counts.get(countKey(app, level, domain)) ?? 0),
+      level === 'host' ? timesIn(tables.residents.get(domain) ?? NOBODY, app) : tables.counts.of(app, level, domain),
     apply: (deltas) => {
       for (const delta of deltas) applyDelta(tables, delta);
     },
@@ -129,17 +161,18 @@ function ledger(tables: Tables): Ledger & Pick<Book, 'apply'> {
 export function createBook(initial?: ReservationState): Book {
   const hosts = new Map<string, HostRecord>();
   const placements = new Map<string, Placement>();
-  const addresses = new Map<string, AddressRecord>(initial?.addresses);
-  const residents = new Map<string, Map<string, number>>();
-  const residentsIn = (host: string): Map<string, number> => {
-    const there = residents.get(host) ?? new Map<string, number>();
+  const addresses = new AddressTable();
+  const residents = new Map<string, string[]>();
+  const residentsIn = (host: string): string[] => {
+    const there = residents.get(host) ?? [];
     residents.set(host, there);
     return there;
   };
-  const tables = { hosts, placements, addresses, used: new Map(), residents, residentsIn, counts: new Map() };
+  const tables = { hosts, placements, addresses, used: new Map(), residents, residentsIn, counts: countsOver() };
   for (const [host, record] of initial?.hosts ?? []) applyDelta(tables, { type: 'host', host, record });
   for (const [replica, placement] of initial?.placements ?? [])
     applyDelta(tables, { type: 'placement', replica, placement });
+  for (const [key, record] of initial?.addresses ?? []) applyDelta(tables, { type: 'address', key, record });
   return { hosts, placements, addresses, ...ledger(tables) };
 }
 
@@ -189,10 +222,10 @@ function layered<V>(base: ReadonlyMap<string, V>): ReadonlyMap<string, V> & Tabl
 
 /** Residents over those of a book, which are copied when they are first written to. */
 function draftResidents(book: Book): Pick<Tables, 'residents' | 'residentsIn'> {
-  const residents = layer<ReadonlyMap<string, number>>((host) => book.residents(host));
-  const copies = new Map<string, Map<string, number>>();
-  const residentsIn = (host: string): Map<string, number> => {
-    const copy = copies.get(host) ?? new Map(book.residents(host));
+  const residents = layer<readonly string[]>((host) => listed(book.residents(host)));
+  const copies = new Map<string, string[]>();
+  const residentsIn = (host: string): string[] => {
+    const copy = copies.get(host) ?? listed(book.residents(host));
     copies.set(host, copy);
     residents.set(host, copy);
     return copy;
@@ -211,12 +244,7 @@ export function draftOf(book: Book): Book {
     addresses,
     used: layer((key) => book.used(key)),
     ...draftResidents(book),
-    counts: layer((key) => countIn(book, key)),
+    counts: countsOver((app, level, domain) => book.count(app, level, domain)),
   };
   return { hosts, placements, addresses, ...ledger(tables) };
-}
-
-function countIn(book: Book, key: string): number {
-  const [level = '', app = '', ...domain] = key.split('/');
-  return book.count(app, level as SpreadLevel, domain.join('/'));
 }

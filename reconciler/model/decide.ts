@@ -1,4 +1,5 @@
-import { addressKey, draftOf } from './book.ts';
+import { addressKey } from './addresses.ts';
+import { draftOf } from './book.ts';
 import type { Book, Ledger } from './book.ts';
 import { amountOf, DIMENSIONS, NOTHING } from './demand.ts';
 import type { Demand } from './demand.ts';

@@ -1,11 +1,25 @@
-/** An IPv4 address in dotted decimals as a number from 0 to 2³²−1; undefined when it is not one (leading zeros are refused). */
-export function parseIpv4(text: string): number | undefined {
-  const parts = text.split('.');
-  if (parts.length !== 4) return undefined;
+const DOT = 46;
+const ZERO = 48;
+
+/**
+ * An IPv4 address in dotted decimals, from a place of a text to its end, as a number from 0 to 2³²−1; undefined when it is not one (leading
+ * zeros are refused).
+ */
+export function parseIpv4(text: string, from = 0): number | undefined {
   let value = 0;
-  for (const part of parts) {
-    if (!/^(0|[1-9][0-9]{0,2})$/.test(part) || Number(part) > 255) return undefined;
-    value = value * 256 + Number(part);
+  let parts = 0;
+  for (let at = from; parts < 4; parts += 1) {
+    if (parts > 0 && text.charCodeAt(at++) !== DOT) return undefined;
+    const start = at;
+    let part = 0;
+    for (; at < text.length && text.charCodeAt(at) !== DOT; at += 1) {
+      const digit = text.charCodeAt(at) - ZERO;
+      if (digit < 0 || digit > 9 || (at > start && part === 0)) return undefined;
+      part = part * 10 + digit;
+      if (part > 255) return undefined;
+    }
+    if (at === start || (parts === 3 && at < text.length)) return undefined;
+    value = value * 256 + part;
   }
   return value;
 }

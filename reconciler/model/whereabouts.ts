@@ -1,6 +1,7 @@
+import type { AppSpec } from './catalog.ts';
 import { ByOrdinal } from './ordinals.ts';
 import type { OfReplicas } from './ordinals.ts';
-import { appOf } from './replica.ts';
+import { appOf, replicaId } from './replica.ts';
 import type { AssignedReplica, Assignment, Placement, Report } from './replica.ts';
 import type { Delta } from './reservations.ts';
 
@@ -137,6 +138,17 @@ export function createWhereabouts(
       lastReports.set(report.host, report);
     },
   };
+}
+
+/** Whether just those replicas of an App are placed that it asks for. */
+export function isComplete(
+  placed: OfReplicas<Placement>,
+  app: string,
+  { replicas }: Pick<AppSpec, 'replicas'>,
+): boolean {
+  if (placed.size !== replicas) return false;
+  // in order of ordinal, so that the last of so many is the last only where none is missing
+  return replicas === 0 || placed.values().at(-1)?.replica === replicaId(app, replicas - 1);
 }
 
 /** The owner of an App as it was last told, for one that has left the catalog. */

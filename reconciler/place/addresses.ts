@@ -1,4 +1,4 @@
-import { addressKey } from '../model/book.ts';
+import { addressKey } from '../model/addresses.ts';
 import type { Book } from '../model/book.ts';
 import type { NetworkSpec } from '../model/catalog.ts';
 import { blockHolder } from '../model/decide.ts';

@@ -134,11 +134,18 @@ export function weightsOf(table: HostTable, rows: Int32Array, ask: Asked): Weigh
   return { ...weights, all };
 }
 
-/** What a spec reserves of a host. */
-export function demandOf({ resources, storage }: Pick<AppSpec, 'resources' | 'storage'>): Demand {
+const demands = new WeakMap<Pick<AppSpec, 'resources' | 'storage'>, Demand>();
+
+/** What a spec reserves of a host, reckoned once. */
+export function demandOf(spec: Pick<AppSpec, 'resources' | 'storage'>): Demand {
+  const known = demands.get(spec);
+  if (known) return known;
+  const { resources, storage } = spec;
   const { cpu, memory, pids } = resources;
   const all: Demand = { cpu, memory, pids, ...storage };
-  return demandFrom((key) => amountOf(all, key));
+  const demand = demandFrom((key) => amountOf(all, key));
+  demands.set(spec, demand);
+  return demand;
 }
 
 /** What the group of an App stands on. */

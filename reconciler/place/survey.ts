@@ -18,7 +18,7 @@ import type { CgroupState } from '../model/resources.ts';
 import { healthOf } from '../model/rollout.ts';
 import type { Health } from '../model/rollout.ts';
 import { inPool } from './addresses.ts';
-import { createWhereabouts, isLate, ownerTold, saidOf } from '../model/whereabouts.ts';
+import { createWhereabouts, isComplete, isLate, ownerTold, saidOf } from '../model/whereabouts.ts';
 import type { Scope, Whereabouts } from '../model/whereabouts.ts';
 import { coresOf, cpuOf, onNode } from './cores.ts';
 import { demandOf } from './group.ts';
@@ -176,6 +176,8 @@ function resized(
 ): Resize | undefined {
   const { replica, host, demand } = placement;
   const want = demandOf(spec);
+  // it has what it asks for, none of it cores of its own: there is nothing to get, and nothing to give back, whatever it was told
+  if (coresOf(spec) === 0 && sameDemand(want, demand)) return undefined;
   const last = whereabouts.toldOf(replica);
   const told = last?.placement.host === host ? last.spec.resources : spec.resources;
   const keep = (key: 'cpu' | 'memory' | 'pids', have: number): number =>
@@ -214,6 +216,8 @@ interface Asked {
   readonly stuck: readonly (readonly [string, string])[];
 }
 
+const NOTHING_ASKED: Asked = { wishes: [], turns: 0, stuck: [] };
+
 /** Why a replica stays on a host that is drained, wherever there is room. */
 function stuckOn(seen: Witness, view: HostView | undefined, placement: Placement): string | undefined {
   if (view?.lost) return `${placement.host} is not heard of, so that nobody knows when it has let it go`;
@@ -244,6 +248,10 @@ function askedBy(
   { name, spec }: Resource<AppSpec>,
   disruption: Disruption,
 ): Asked {
+  const mayStay = (placement: Placement): boolean =>
+    !outdated(catalog, spec, placement) && catalog.hosts.get(placement.host)?.spec.drain !== true;
+  if (isComplete(seen.whereabouts.placed(name), name, spec) && seen.whereabouts.placed(name).values().every(mayStay))
+    return NOTHING_ASKED;
   const ids = Array.from({ length: spec.replicas }, (_, ordinal) => replicaId(name, ordinal));
   const places = ids.map((id) => snapshot.placements.get(id));
   const stale = places.map((placement) => placement !== undefined && outdated(catalog, spec, placement));

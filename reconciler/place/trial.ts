@@ -1,5 +1,5 @@
 import { withoutBudgets } from '../model/disruption.ts';
-import { addressKey } from '../model/book.ts';
+import { addressKey } from '../model/addresses.ts';
 import type { Book } from '../model/book.ts';
 import type { AppSpec, Catalog, Resource } from '../model/catalog.ts';
 import type { Delta } from '../model/reservations.ts';

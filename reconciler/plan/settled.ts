@@ -1,6 +1,6 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
-import { replicaId } from '../model/replica.ts';
 import type { Placement } from '../model/replica.ts';
+import { isComplete } from '../model/whereabouts.ts';
 import type { Whereabouts } from '../model/whereabouts.ts';
 import { sameItem } from './same.ts';
 import { covers, wantedRelease } from './turns.ts';
@@ -14,14 +14,11 @@ export function isSettled(app: Resource<AppSpec>, at: Whereabouts, network: Turn
   const { name, owner, spec } = app;
   const placed = at.placed(name);
   const told = at.told(name);
-  if (placed.size !== spec.replicas || told.length !== spec.replicas) return false;
-  const homes = placed.values();
-  // in order of ordinal, so that the last of so many is the last only where none is missing
-  if (spec.replicas > 0 && homes.at(-1)?.replica !== replicaId(name, spec.replicas - 1)) return false;
+  if (told.length !== spec.replicas || !isComplete(placed, name, spec)) return false;
   const release = wantedRelease({ app, network }, spec.network);
   const fits = ({ from, network: plugged, demand }: Placement): boolean =>
     from === undefined && plugged === spec.network && covers(demand, spec.resources);
-  return homes.every((placement, ordinal) => {
+  return placed.values().every((placement, ordinal) => {
     const one = told[ordinal];
     if (one?.id !== placement.replica || !fits(placement)) return false;
     return sameItem(one, { id: placement.replica, app: name, owner, ...release, placement });

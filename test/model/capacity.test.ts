@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { addressKey, createBook } from '../../reconciler/model/book.ts';
+import { addressKey } from '../../reconciler/model/addresses.ts';
+import { createBook } from '../../reconciler/model/book.ts';
 import type { SpreadLevel } from '../../reconciler/model/topology.ts';
 import type { ReservationState } from '../../reconciler/model/reservations.ts';
 import { capacity } from '../../reconciler/place/capacity.ts';

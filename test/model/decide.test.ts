@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { addressKey, createBook } from '../../reconciler/model/book.ts';
+import { addressKey } from '../../reconciler/model/addresses.ts';
+import { createBook } from '../../reconciler/model/book.ts';
 import type { Book } from '../../reconciler/model/book.ts';
 import { decide } from '../../reconciler/model/decide.ts';
 import type { Placement } from '../../reconciler/model/replica.ts';

@@ -81,7 +81,7 @@ function assertAsNew(ground: Ground, catalog: Catalog, store: Book, now: number,
 const storeState = ({ hosts, placements, addresses }: Book): Pick<Book, 'hosts' | 'placements' | 'addresses'> => ({
   hosts,
   placements,
-  addresses,
+  addresses: new Map(addresses),
 });
 
 /** A sketch whose tiny Network leases blocks of four addresses to zones. */

@@ -63,7 +63,11 @@ async function tryRead(context: Context): Promise<Reserved | undefined> {
     { key: keys.hosts, take: (host, record) => void hosts.set(host, record as HostRecord), next: '0' },
     {
       key: keys.placements,
-      take: (replica, placement) => void placements.set(replica, sharing.placement(placement as Placement)),
+      take: (_replica, value) => {
+        const placement = sharing.placement(value as Placement);
+        // one string for the key and the member
+        placements.set(placement.replica, placement);
+      },
       next: '0',
     },
     { key: keys.addresses, take: (key, record) => void addresses.set(key, record as AddressRecord), next: '0' },

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { addressKey, createBook } from '../../../reconciler/model/book.ts';
+import { addressKey } from '../../../reconciler/model/addresses.ts';
+import { createBook } from '../../../reconciler/model/book.ts';
 import type { AddressRecord } from '../../../reconciler/model/reservations.ts';
 import { addressPool } from '../../../reconciler/place/addresses.ts';
 import { catalogOf } from '../../support/catalog.ts';
