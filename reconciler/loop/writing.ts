@@ -16,30 +16,40 @@ export interface WritingOptions {
 export interface Writing {
   commit(image: Image, revision: string, proposals: readonly Proposal[]): Promise<void>;
   /** Stores the Assignments that are new. One that another has overtaken is read instead. */
-  publish(image: Image, all: readonly Assignment[]): Promise<void>;
+  publish(image: Image, assignments: readonly Assignment[]): Promise<void>;
 }
 
 /** Assignments that are stored in one go, and such goes under way: while the store writes one, the next is made. */
 const TOGETHER = 8;
 const AT_ONCE = 2;
-/** Proposals that are committed before their deltas are taken in: a store keeps those of so many commits only. */
-const COMMITS = 50_000;
+/** Proposals that are committed while the deltas of those before are taken in: a store keeps those of the last commits only. */
+const COMMITS = 5_000;
+
+/** Once all have ended. Throws what the first of them has thrown. */
+async function all(works: readonly Promise<unknown>[]): Promise<void> {
+  for (const end of await Promise.allSettled(works)) if (end.status === 'rejected') throw end.reason;
+}
 
 /** Writes to a store. */
 export function createWriting({ store, clock, mustLead }: WritingOptions): Writing {
   const { reservations, mailbox } = store;
   return {
     commit: async (image, revision, proposals) => {
+      let heard = Promise.resolve();
       for (let at = 0; at < proposals.length; at += COMMITS) {
         await mustLead();
-        const id = requestId(revision);
-        await commitAll(reservations, { id, now: clock(), proposals: proposals.slice(at, at + COMMITS) });
-        await image.refresh();
+        const some = proposals.slice(at, at + COMMITS);
+        await all([commitAll(reservations, { id: requestId(revision), now: clock(), proposals: some }), heard]);
+        heard = image.refresh();
+        heard.catch(() => undefined); // whoever waits for it hears of it
       }
+      await heard;
     },
-    publish: async (image, all) => {
+    publish: async (image, assignments) => {
       const { whereabouts, unstored } = image;
-      const fresh = all.filter((one) => whereabouts.assignments.get(one.host) !== one || unstored.has(one.host));
+      const fresh = assignments.filter(
+        (one) => whereabouts.assignments.get(one.host) !== one || unstored.has(one.host),
+      );
       let at = 0;
       const lane = async (): Promise<void> => {
         while (at < fresh.length) {
@@ -52,8 +62,7 @@ export function createWriting({ store, clock, mustLead }: WritingOptions): Writi
           }
         }
       };
-      const ends = await Promise.allSettled(Array.from({ length: AT_ONCE }, lane));
-      for (const end of ends) if (end.status === 'rejected') throw end.reason;
+      await all(Array.from({ length: AT_ONCE }, lane));
     },
   };
 }
