@@ -1,5 +1,7 @@
+import { appOf } from '../model/replica.ts';
 import { fullZones } from '../plan/full.ts';
 import { project, type Projection } from '../plan/project.ts';
+import type { Rest } from './attention.ts';
 import type { Planned } from './deciding.ts';
 import type { Decision } from './posting.ts';
 import { homelessIn, preemptionsAfter } from './preemptions.ts';
@@ -38,6 +40,18 @@ export function projectionOf({ catalog, seen }: Planned, { author, silent, now, 
   });
 }
 
+/**
+ * Apps that the next pass looks at although nothing has happened by then, and those that it looks at once room may have come: all else of them
+ * is at rest.
+ */
+export function restOf({ placed, seen }: Planned, { unsettled, incomplete }: Projection): Rest {
+  const homeless = new Set([...placed.homeless].filter((app) => incomplete.has(app)));
+  // what is remembered no more is looked at once more: room was kept by it
+  const busy = new Set([...placed.busy, ...unsettled, ...seen.records.map(({ app }) => app)]);
+  for (const app of homeless) busy.delete(app);
+  return { busy, homeless };
+}
+
 /** What is decided by then; published is what it was before. Pure. */
 export function decisionAfter(
   before: Decision,
@@ -49,7 +63,11 @@ export function decisionAfter(
   const closed = reopening ? [heldBy(catalog, reopening, awaited)] : [];
   const full = [...fullZones(rollouts), ...(knobs === undefined ? [] : [knobs])];
   return {
-    unplaceable: homelessIn(placed.unplaceable, preemptions, catalog),
+    // who is not looked at still finds no room
+    unplaceable: [
+      ...before.unplaceable.filter(({ replica }) => seen.scope && !seen.scope.apps.has(appOf(replica))),
+      ...homelessIn(placed.unplaceable, preemptions, catalog),
+    ],
     held: [...closed, ...(held === undefined ? [] : [held])],
     published: before.published,
     waiting: rollouts.reduce((sum, one) => sum + one.waiting.length, waitingHosts.size),
