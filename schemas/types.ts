@@ -250,6 +250,14 @@ export interface App {
          */
         oomGroup?: boolean;
         /**
+         * How soon its processes are ended where the memory of a host runs out: -999 last, 1000 first. Otherwise as its level says: -600 for level 0, -300, 0, and 300 for level 3.
+         */
+        oomScoreAdj?: number;
+        /**
+         * A limit below what is in use is set all the same: processes are killed for it. Otherwise it is refused, with both figures, and tried again.
+         */
+        force?: boolean;
+        /**
          * Most memory in huge pages, by their size; no limit where absent.
          */
         hugepages?: {

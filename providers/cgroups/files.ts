@@ -16,6 +16,10 @@ export interface Files {
   folders(path: string): readonly string[];
   /** All names in a directory, of links as well. */
   entries(path: string): readonly string[];
+  /** Ends a process at once. One that has ended already is no error. */
+  kill(pid: number): void;
+  /** The whole of a file. */
+  text(path: string): string;
   exists(path: string): boolean;
   /** Calls back with the file's name when one in the directory changes; returns what ends it. */
   watch(directory: string, changed: (file: string | null) => void): () => void;
@@ -64,6 +68,14 @@ export const disk: Files = {
       return [];
     }
   },
+  kill: (pid) => {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      if (errnoOf(error) !== 'ESRCH') throw error;
+    }
+  },
+  text: (path) => fs.readFileSync(path, 'latin1'),
   exists: (path) => fs.existsSync(path),
   watch: (directory, changed) => {
     const watcher = fs.watch(directory, (_event, file) => {

@@ -3,8 +3,9 @@ import { errnoOf } from '../../reconciler/model/errors.ts';
 import type { CgroupState } from '../../reconciler/model/resources.ts';
 import type { Files } from './files.ts';
 import type { Hierarchy } from './hierarchy.ts';
-import { DEVICES, type Knob, type Wanted } from './knob.ts';
+import { DEVICES, OOM, type Knob, type Wanted } from './knob.ts';
 import { FIELDS, KNOBS, knobsIn } from './knobs.ts';
+import { firstAdjustment } from './processes.ts';
 
 /** Descriptors that all containers of a provider may keep open together; files beyond are opened for each read. */
 export interface Budget {
@@ -46,25 +47,34 @@ export interface Machine {
   readonly budget: Budget;
   /** The block devices, as they were last looked at. */
   readonly devices: () => string;
+  readonly procRoot: string;
+  /** Whether this process may spare others from the OOM killer, as far as is known. */
+  spares: boolean;
 }
 
 /** Opens the files of the cgroup at a path; undefined when it is gone. */
-export function hold({ files, tree, budget, devices }: Machine, id: string, path: string): Held | undefined {
+export function hold(machine: Machine, id: string, path: string): Held | undefined {
+  const { files, tree, budget, devices, procRoot } = machine;
   const open = new Map<string, OpenFile>();
   for (const { controller, files: names } of KNOBS) {
     for (const name of names) {
-      if (open.has(name)) continue;
+      if (open.has(name) || name === OOM) continue;
       const file = join(tree.directory(controller, path), name);
       const handle = openFile(files, file, budget);
       if (handle) open.set(name, handle);
     }
   }
-  const knobs = knobsIn((name) => open.has(name));
-  if (knobs.length === 0) {
+  const knobs = knobsIn((name) => name === OOM || open.has(name));
+  if (open.size === 0) {
     for (const file of open.values()) closeFile(files, file, budget);
     return undefined;
   }
-  const directories = [...new Set(knobs.map(({ controller }) => tree.directory(controller, path)))];
+  const ofFiles = knobs.filter(({ files: names }) => names.every((name) => open.has(name)));
+  const directories = [...new Set(ofFiles.map(({ controller }) => tree.directory(controller, path)))];
+  const scoreNow = (): string | undefined => {
+    const [directory] = directories;
+    return machine.spares && directory !== undefined ? firstAdjustment(files, procRoot, directory) : undefined;
+  };
   const fields = new Set(knobs.map(({ field }) => field));
   const unsupported = FIELDS.filter((field) => !fields.has(field));
   const needed = new Set(knobs.flatMap((knob) => knob.files));
@@ -75,6 +85,7 @@ export function hold({ files, tree, budget, devices }: Machine, id: string, path
   }
   let last: CgroupState | undefined;
   let there = '';
+  let score: string | undefined;
   return {
     id,
     knobs,
@@ -85,6 +96,9 @@ export function hold({ files, tree, budget, devices }: Machine, id: string, path
     read() {
       let changed = last === undefined || there !== devices();
       there = devices();
+      const scored = scoreNow();
+      changed ||= scored !== score;
+      score = scored;
       for (const file of open.values()) {
         const news = readFile(files, file);
         if (news === undefined) return undefined;
@@ -92,9 +106,18 @@ export function hold({ files, tree, budget, devices }: Machine, id: string, path
       }
       if (!changed) return last;
       const texts = [...open].map(([name, file]) => [name, file.text] as const);
-      const raw = Object.fromEntries([...texts, [DEVICES, there]]);
-      const limits = Object.fromEntries(knobs.map((knob) => [knob.field, knob.decode(raw)] as const).filter(isSet));
-      last = { id, ...limits, unsupported, raw };
+      const raw = Object.fromEntries([
+        ...texts,
+        [DEVICES, there],
+        ...(score === undefined ? [] : [[OOM, score] as const]),
+      ]);
+      const limits = (score === undefined ? ofFiles : knobs).map((knob) => [knob.field, knob.decode(raw)] as const);
+      last = {
+        id,
+        ...Object.fromEntries(limits.filter(isSet)),
+        unsupported: machine.spares ? unsupported : [...unsupported, 'oomScoreAdj'],
+        raw,
+      };
       return last;
     },
     alive() {

@@ -9,7 +9,7 @@ import { formulasFor, type WeightFormula } from './conversion.ts';
 import { blockDevices } from './devices.ts';
 import { diffCgroup, drift } from './diff.ts';
 import { disk, type Files } from './files.ts';
-import { hold, type Budget, type Held } from './held.ts';
+import { hold, type Held, type Machine } from './held.ts';
 import { hierarchy } from './hierarchy.ts';
 import { IDLE } from './cpu-knobs.ts';
 import { agree, scopeOf, type Systemd } from './systemd.ts';
@@ -19,6 +19,7 @@ export interface CgroupsOptions {
   /** Where the cgroup trees are mounted. */
   readonly root?: string;
   readonly sysRoot?: string;
+  readonly procRoot?: string;
   /** Tells Docker the limits, so that neither a restart of the container nor systemd puts old ones back. */
   readonly updateLimits?: (containerId: string, limits: Resources, signal: AbortSignal) => Promise<void>;
   /** Told, where it holds the cgroups, until it knows the limits as well. */
@@ -43,11 +44,11 @@ const MOST_OPEN = 16_384;
  * container that the world shows running; an observe without refs covers those that are wanted or were asked for before.
  */
 export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, CgroupState> {
-  const { root = '/sys/fs/cgroup', sysRoot = '/sys', updateLimits, files = disk } = options;
+  const { root = '/sys/fs/cgroup', sysRoot = '/sys', procRoot = '/proc', updateLimits, files = disk } = options;
   const tree = hierarchy(root, files);
   const tracked = new Map<Ref, Tracked>();
-  const budget: Budget = { left: MOST_OPEN };
   const devices = blockDevices(sysRoot, files);
+  const machine: Machine = { files, tree, budget: { left: MOST_OPEN }, devices: () => devices.last(), procRoot, spares: true };
   const listeners = new Set<Hints>();
   let formula: WeightFormula = 'quadratic';
 
@@ -80,7 +81,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
   }
 
   function track(ref: Ref, id: string, path: string): Tracked | undefined {
-    const held = hold({ files, tree, budget, devices: () => devices.last() }, id, path);
+    const held = hold(machine, id, path);
     if (!held) return undefined;
     const item: Tracked = { held, unwatch: undefined };
     tracked.set(ref, item);
@@ -131,7 +132,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
 
   /** Writes the limits; throws unless the kernel now holds them. */
   async function write(change: Change<CgroupSpec>, want: CgroupSpec, held: Held, have: CgroupState) {
-    const { did, refused } = await writeLimits(files, held, want, have, formula);
+    const { did, refused } = await writeLimits(machine, held, want, have, formula);
     settled(change, held, refused, want);
     return did;
   }
@@ -215,7 +216,10 @@ function runningContainer(ctx: Context, ref: Ref): string | Observed<CgroupState
 
 function known(ref: Ref, state: CgroupState, version: 'v1' | 'v2'): Known<CgroupState> {
   const limitations = state.unsupported.map((field): Limitation => {
-    const why = `this kernel (cgroup ${version}) has no file for it, or its controller is off`;
+    const why =
+      field === 'oomScoreAdj'
+        ? 'this process may not spare others from the OOM killer (CAP_SYS_RESOURCE)'
+        : `this kernel (cgroup ${version}) has no file for it, or its controller is off`;
     return { ref, path: `/${field}`, state: 'Unsupported', why };
   });
   return {

@@ -5,7 +5,7 @@ import { sameBytes, type WeightFormula } from './conversion.ts';
 export type Wanted = Omit<CgroupSpec, 'replica'>;
 
 /** A limit that the kernel keeps. */
-export type Field = Exclude<keyof Wanted, 'cpu' | 'pinned'>;
+export type Field = Exclude<keyof Wanted, 'cpu' | 'pinned' | 'force'>;
 
 /** What the kernel says, by file name. */
 export type Raw = Readonly<Record<string, string>>;
@@ -17,6 +17,9 @@ export interface Write {
 
 /** Not a file: the block devices of the machine, a line each. */
 export const DEVICES = 'block devices';
+
+/** Not a cgroup's file: oom_score_adj of its first process, with which the others begin. */
+export const OOM = 'oom_score_adj';
 
 /** How one limit is kept by one generation of the kernel. */
 export interface Knob {

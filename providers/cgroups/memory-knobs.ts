@@ -1,4 +1,4 @@
-import { bytesIn, bytesKnob, switchKnob, type Knob, type Wanted } from './knob.ts';
+import { bytesIn, bytesKnob, OOM, switchKnob, type Knob, type Wanted } from './knob.ts';
 
 /** v1: memory and swap in one number. */
 export const MEMSW = 'memory.memsw.limit_in_bytes';
@@ -47,6 +47,16 @@ const swappiness: Knob = {
 /** Only v2 has it. */
 const oomGroup: readonly Knob[] = [switchKnob('oomGroup', 'memory', 'memory.oom.group')];
 
+/** Of each process: how soon it is ended where the memory of the machine runs out. Without a wish it stays as it is. */
+const oomScoreAdj: Knob = {
+  field: 'oomScoreAdj',
+  controller: 'memory',
+  files: [OOM],
+  decode: (raw) => Number(raw[OOM]),
+  accepts: (want, raw) => want.oomScoreAdj === undefined || raw[OOM] === String(want.oomScoreAdj),
+  encode: (want) => [{ file: OOM, value: String(want.oomScoreAdj ?? 0) }],
+};
+
 function hugetlb(field: 'hugetlb2M' | 'hugetlb1G', size: string): readonly Knob[] {
   const wanted = (want: Wanted): number | undefined => want[field];
   return [
@@ -63,6 +73,7 @@ export const MEMORY_KNOBS: readonly Knob[] = [
   ...high,
   swappiness,
   ...oomGroup,
+  oomScoreAdj,
   ...hugetlb('hugetlb2M', '2MB'),
   ...hugetlb('hugetlb1G', '1GB'),
 ];

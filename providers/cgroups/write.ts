@@ -1,10 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf } from '../../reconciler/model/errors.ts';
 import type { CgroupState } from '../../reconciler/model/resources.ts';
 import type { WeightFormula } from './conversion.ts';
 import { readText, type Files } from './files.ts';
-import type { Held } from './held.ts';
-import type { Wanted, Write } from './knob.ts';
+import type { Held, Machine } from './held.ts';
+import { OOM, type Wanted, type Write } from './knob.ts';
 import { writesFor } from './knobs.ts';
+import { adjust, largest } from './processes.ts';
 
 /** A write that the kernel did not take. */
 export interface Refusal {
@@ -27,25 +29,30 @@ const WHY: Readonly<Record<string, string>> = {
 
 /**
  * Writes what differs, each knob once, and goes on where one is refused. Memory limits are lowered below what is in use only as far
- * as the kernel can give pages back without killing.
+ * as the kernel can give pages back without killing, unless it is asked to by force.
  */
 export async function writeLimits(
-  files: Files,
+  machine: Machine,
   held: Held,
   want: Wanted,
   have: CgroupState,
   formula: WeightFormula,
 ): Promise<{ readonly did: readonly string[]; readonly refused: readonly Refusal[] }> {
+  const { files } = machine;
   const did: string[] = [];
   const refused: Refusal[] = [];
   const raw = have.raw ?? {};
   for (const write of writesFor(want, raw, formula)) {
     try {
-      const refusal = await writeOne(files, held, write);
+      const refusal = await writeOne(machine, held, write, want.force === true);
       if (refusal === undefined) did.push(`${write.file} ${raw[write.file] ?? '?'} -> ${write.value}`);
       else refused.push({ ...write, errno: 'EBUSY', why: refusal });
     } catch (error) {
       const errno = errnoOf(error);
+      if (write.file === OOM && (errno === 'EACCES' || errno === 'EPERM')) {
+        machine.spares = false;
+        continue;
+      }
       refused.push({ ...write, errno, why: whyOf(files, held, write, errno) });
     }
   }
@@ -53,7 +60,17 @@ export async function writeLimits(
 }
 
 /** Undefined when written; else why not. */
-async function writeOne(files: Files, held: Held, { file, value }: Write): Promise<string | undefined> {
+async function writeOne(
+  machine: Machine,
+  held: Held,
+  { file, value }: Write,
+  force: boolean,
+): Promise<string | undefined> {
+  const { files, procRoot } = machine;
+  if (file === OOM) {
+    adjust(files, procRoot, held.directories[0] ?? '', Number(value));
+    return undefined;
+  }
   const path = held.pathOf(file);
   const usage = usageFor(files, held, file);
   if (usage === undefined || value === 'max' || usage <= Number(value)) {
@@ -61,10 +78,34 @@ async function writeOne(files: Files, held: Held, { file, value }: Write): Promi
     return undefined;
   }
   // v2 would kill instead of refuse, so that pages are given back before the limit falls
-  if (file === 'memory.max' && !(await reclaim(files, held, usage - Number(value))))
+  if (file === 'memory.max' && !(await reclaim(files, held, usage - Number(value))) && !force)
     return inUse(usageFor(files, held, file), value);
-  await files.settle(path, value);
+  if (force && file !== 'memory.max') await settleByForce(machine, held, path, value);
+  else await files.settle(path, value);
   return undefined;
+}
+
+/** How long one that is killed may take to go, in milliseconds. */
+const DEATH = 10_000;
+
+/** v1 refuses where v2 kills: what takes most is killed here until the limit holds. */
+async function settleByForce(machine: Machine, held: Held, path: string, value: string): Promise<void> {
+  const { files, procRoot } = machine;
+  for (let gone = false; !gone;) {
+    try {
+      await files.settle(path, value);
+      return;
+    } catch (error) {
+      const pid = errnoOf(error) === 'EBUSY' ? largest(files, procRoot, held.directoryOf('memory')) : undefined;
+      if (pid === undefined) throw error;
+      files.kill(pid);
+      for (let waited = 0; files.exists(`${procRoot}/${String(pid)}/statm`); waited += 10) {
+        gone = waited >= DEATH;
+        if (gone) throw error;
+        await sleep(10);
+      }
+    }
+  }
 }
 
 /** Bytes in use that the file limits, where lowering it below them is a question. */

@@ -42,6 +42,10 @@ export interface Resources {
   readonly swappiness?: number;
   /** Where memory runs out, all of it is ended, not one process; cgroup v2. */
   readonly oomGroup?: true;
+  /** How soon its processes are ended where the memory of the machine runs out, -999 (last) to 1000; else as its level says. */
+  readonly oomScoreAdj?: number;
+  /** A limit of memory below what is in use is set all the same: processes are killed for it. */
+  readonly force?: true;
   /** Bytes in huge pages of 2 MiB and of 1 GiB. */
   readonly hugetlb2M?: number;
   readonly hugetlb1G?: number;

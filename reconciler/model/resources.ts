@@ -163,7 +163,7 @@ export interface CgroupSpec extends Resources {
   readonly replica: string;
 }
 /** What the kernel says, converted to the spec's units. */
-export interface CgroupState extends Partial<Omit<Resources, 'cpu' | 'pinned'>> {
+export interface CgroupState extends Partial<Omit<Resources, 'cpu' | 'pinned' | 'force'>> {
   readonly id: string;
   /** Knobs that the kernel lacks for this container. */
   readonly unsupported: readonly string[];

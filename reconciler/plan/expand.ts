@@ -99,6 +99,14 @@ function cores(replicas: readonly AssignedReplica[]): Desired<CoresSpec> | undef
   return origin && { ref: CORES, spec: { pinned, shared }, dependsOn: [], origin, fields };
 }
 
+/**
+ * oom_score_adj of a level, 0 to 3: -600, -300, 0, 300. Where the memory of a machine runs out, what is less critical is ended first, unless
+ * the other takes three tenths of it more.
+ */
+function oomScoreOf(level: number): number {
+  return 300 * (level - 2);
+}
+
 function replicaRefs(replica: AssignedReplica, network: AssignedNetwork): Desired[] {
   const { id, origin } = replica;
   const of = (kind: string): Ref => refOf(kind, id);
@@ -109,7 +117,8 @@ function replicaRefs(replica: AssignedReplica, network: AssignedNetwork): Desire
     origin: at,
     fields: originsOf(kind, replica.fields, network.fields),
   });
-  const cgroup: CgroupSpec = { replica: id, ...replica.spec.resources };
+  const { level, resources } = replica.spec;
+  const cgroup: CgroupSpec = { replica: id, oomScoreAdj: oomScoreOf(level), ...resources };
   const image = refOf('image', replica.spec.image);
   const own = claimOf(replica) ? [CORES] : [];
   return [

@@ -47,6 +47,7 @@ const SOURCES: Readonly<Record<string, Readonly<Record<string, readonly string[]
     '/high': ['app:/spec/resources/memory/high'],
     '/swappiness': ['app:/spec/resources/memory/swappiness'],
     '/oomGroup': ['app:/spec/resources/memory/oomGroup'],
+    '/oomScoreAdj': ['app:/spec/resources/memory/oomScoreAdj', 'app:/spec/level'],
     '/hugetlb2M': ['app:/spec/resources/memory/hugepages/2Mi'],
     '/hugetlb1G': ['app:/spec/resources/memory/hugepages/1Gi'],
     '/pids': ['app:/spec/resources/pids'],

@@ -244,6 +244,37 @@ describe('cgroups of real containers', { skip }, () => {
     await converge(kernel, context(cache), want({ memory: 16 * MEBI, reservation: 8 * MEBI }));
   });
 
+  it('a limit below what is in use is set by force: what takes most is killed', async () => {
+    const hog = 'x=$(head -c 20000000 /dev/zero | tr "\\0" x); echo ready; sleep 1000; echo $x';
+    const id = await start('sh', '-c', `sh -c '${hog}' & sleep 1000`);
+    while (!(await docker('logs', id)).includes('ready')) await sleep(50);
+    const [kernel, ctx] = [provider(), context(id)];
+    await converge(kernel, ctx, want({ memory: 256 * MEBI, reservation: 8 * MEBI }));
+    await converge(kernel, ctx, want({ memory: 8 * MEBI, reservation: 8 * MEBI, force: true }));
+    assert.equal(await docker('inspect', '-f', '{{.State.Running}}', id), 'true', 'its first process is small');
+  });
+
+  it('its processes are ended as soon as is asked for where memory runs out, those to come as well', async () => {
+    const id = await start('sh', '-c', 'while :; do sleep 1; done');
+    const [kernel, ctx] = [provider(), context(id)];
+    await converge(kernel, ctx, want({ oomScoreAdj: -300 }));
+    const pids = async (): Promise<readonly string[]> =>
+      fs
+        .readFileSync(await fileOf(id, 'memory', 'cgroup.procs'), 'utf8')
+        .trim()
+        .split('\n');
+    const score = (pid: string): string => fs.readFileSync(`/proc/${pid}/oom_score_adj`, 'utf8').trim();
+    const [first = ''] = await pids();
+    assert.equal(score(first), '-300');
+    fs.writeFileSync(`/proc/${first}/oom_score_adj`, '5');
+    assert.deepEqual(
+      (await pending(kernel, ctx, want({ oomScoreAdj: -300 })))?.fields.map(({ path }) => path),
+      ['/oomScoreAdj'],
+    );
+    await converge(kernel, ctx, want({ oomScoreAdj: 300 }));
+    assert.equal(score(first), '300');
+  });
+
   it('hints at a file changed by hand, every time', async () => {
     const id = await start();
     const stop = new AbortController();

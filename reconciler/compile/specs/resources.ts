@@ -92,8 +92,8 @@ function cpuOf(cpu: Cpu, say: Say): CpuPart {
 }
 
 type Huge = Pick<Resources, 'hugetlb2M' | 'hugetlb1G'>;
-type MemoryOption = 'reservation' | 'high' | 'swappiness';
-type MemoryPart = Pick<Resources, 'memory' | 'swap' | 'oomGroup' | MemoryOption> & Huge;
+type MemoryOption = 'reservation' | 'high' | 'swappiness' | 'oomScoreAdj';
+type MemoryPart = Pick<Resources, 'memory' | 'swap' | 'oomGroup' | 'force' | MemoryOption> & Huge;
 
 function memoryOf(memory: Memory, say: Say): MemoryPart {
   const at = '/spec/resources/memory';
@@ -117,8 +117,14 @@ function memoryOf(memory: Memory, say: Say): MemoryPart {
   return {
     memory: limit,
     swap: parseBytes(filled(memory.swap)),
-    ...defined<Pick<Resources, MemoryOption>>({ reservation, high, swappiness: memory.swappiness }),
+    ...defined<Pick<Resources, MemoryOption>>({
+      reservation,
+      high,
+      swappiness: memory.swappiness,
+      oomScoreAdj: memory.oomScoreAdj,
+    }),
     ...(memory.oomGroup === true ? { oomGroup: true } : {}),
+    ...(memory.force === true ? { force: true } : {}),
     ...hugeOf(memory.hugepages, say),
   };
 }

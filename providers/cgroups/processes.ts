@@ -1,0 +1,65 @@
+import { join } from 'node:path';
+import { errnoOf } from '../../reconciler/model/errors.ts';
+import { readText, type Files } from './files.ts';
+import { OOM } from './knob.ts';
+
+/** Process ids in a cgroup, as this process sees them. Throws ENOENT, ENODEV when it is gone. */
+export function processesIn(files: Files, directory: string): readonly number[] {
+  const lines = files.text(join(directory, 'cgroup.procs')).split('\n');
+  return lines.map(Number).filter((pid) => pid > 0);
+}
+
+function adjustmentOf(files: Files, procRoot: string, pid: number): string | undefined {
+  try {
+    return readText(files, join(procRoot, String(pid)), OOM);
+  } catch {
+    return undefined; // it has ended, or is of another namespace
+  }
+}
+
+/** What the first process of a cgroup says; undefined where none can be seen. */
+export function firstAdjustment(files: Files, procRoot: string, directory: string): string | undefined {
+  try {
+    const [first] = readText(files, directory, 'cgroup.procs').split('\n');
+    return Number(first) > 0 ? adjustmentOf(files, procRoot, Number(first)) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** New processes begin as the one that made them: so often they are looked for. */
+const LOOKS = 5;
+
+/**
+ * Sets oom_score_adj of a cgroup's processes: of those that stand where the first one does, and of those that are spared more than
+ * they are to be. One that gives itself away more readily is left alone. Throws the kernel's errno: EACCES where it is to be lowered without the right.
+ */
+export function adjust(files: Files, procRoot: string, directory: string, value: number): void {
+  const before = firstAdjustment(files, procRoot, directory);
+  for (let look = 0; look < LOOKS; look += 1) {
+    const due = processesIn(files, directory).filter((pid) => {
+      const has = adjustmentOf(files, procRoot, pid);
+      return has !== undefined && has !== String(value) && (has === before || Number(has) < value);
+    });
+    if (due.length === 0) return;
+    for (const pid of due) {
+      try {
+        files.write(join(procRoot, String(pid), OOM), String(value));
+      } catch (error) {
+        if (!['ENOENT', 'ESRCH'].includes(errnoOf(error))) throw error;
+      }
+    }
+  }
+}
+
+/** The process of a cgroup that has the most memory; undefined where there is none. */
+export function largest(files: Files, procRoot: string, directory: string): number | undefined {
+  const sizes = processesIn(files, directory).flatMap((pid) => {
+    try {
+      return [{ pid, pages: Number(readText(files, join(procRoot, String(pid)), 'statm').split(' ')[1]) }];
+    } catch {
+      return [];
+    }
+  });
+  return sizes.sort((a, b) => b.pages - a.pages)[0]?.pid;
+}
