@@ -293,6 +293,10 @@ export interface App {
        */
       blockIoWeight?: number;
       /**
+       * What is done where a process or thread of it runs outside its cgroup, so that neither limits nor cores hold it: status tells of it (report), or it is moved back as well (return).
+       */
+      escape?: 'report' | 'return';
+      /**
        * Most block I/O, by device as the host names it (sda, nvme0n1); * stands for each disk that has no entry. A device that a host does not have is passed over there.
        */
       blockIoLimits?: {

@@ -10,6 +10,7 @@ import { diffCores, isHeld, targetsOf } from './cores-diff.ts';
 import { disk, readText, type Files } from './files.ts';
 import { hierarchy } from './hierarchy.ts';
 import { givenIn } from './given.ts';
+import { writeNested } from './nested.ts';
 import { topologyReader, type Topology } from './topology.ts';
 
 export interface CoresOptions {
@@ -135,7 +136,9 @@ export function cores(options: CoresOptions): Provider<CoresSpec, CoresState> {
     const refused: string[] = [];
     const put = (replica: string, name: string, value: string): void => {
       try {
-        files.write(join(homes.get(replica) ?? '', name), value);
+        const home = homes.get(replica) ?? '';
+        if (tree.version === 'v1') writeNested(files, home, name, value);
+        else files.write(join(home, name), value);
         did.push(`${replica} ${name} ${value}`);
       } catch (error) {
         if (!['ENOENT', 'ENODEV'].includes(errnoOf(error)))

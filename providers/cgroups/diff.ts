@@ -13,6 +13,9 @@ const UNSET: Partial<Readonly<Record<Field, unknown>>> = {
   oomGroup: false,
 };
 
+/** What is wanted of processes that escaped. */
+const IN_PLACE = 'in its cgroup';
+
 /** The limits that the kernel does not hold as wanted. What it lacks is left out. */
 export function drift(want: Wanted, have: CgroupState): readonly FieldDiff[] {
   const differs = have.raw === undefined ? differsByValue(want, have) : differsByWords(want, have.raw);
@@ -35,13 +38,20 @@ function differsByWords(want: Wanted, raw: Raw): (field: Field) => boolean {
   return (field) => knobs.some((knob) => knob.field === field && !knob.accepts(want, raw));
 }
 
+function fieldsOf(want: CgroupSpec, have: CgroupState): readonly FieldDiff[] {
+  const { escaped } = have;
+  const moved =
+    escaped === undefined || want.escape !== 'return' ? [] : [{ path: '/escape', have: escaped, want: IN_PLACE }];
+  return [...drift(want, have), ...moved];
+}
+
 /** A cgroup lives and dies with its container: it is never made or removed, only held to its limits. */
 export function diffCgroup(
   want: Desired<CgroupSpec> | undefined,
   have: Known<CgroupState> | undefined,
 ): Change<CgroupSpec> | undefined {
   if (!want || !have) return undefined;
-  const fields = drift(want.spec, have.state);
+  const fields = fieldsOf(want.spec, have.state);
   if (fields.length === 0) return undefined;
   return {
     ref: want.ref,

@@ -18,6 +18,8 @@ export interface Files {
   entries(path: string): readonly string[];
   /** Ends a process at once. One that has ended already is no error. */
   kill(pid: number): void;
+  /** What a symbolic link says. */
+  link(path: string): string;
   /** The whole of a file. */
   text(path: string): string;
   exists(path: string): boolean;
@@ -75,6 +77,7 @@ export const disk: Files = {
       if (errnoOf(error) !== 'ESRCH') throw error;
     }
   },
+  link: (path) => fs.readlinkSync(path),
   text: (path) => fs.readFileSync(path, 'latin1'),
   exists: (path) => fs.existsSync(path),
   watch: (directory, changed) => {

@@ -3,7 +3,7 @@ import { errnoOf } from '../../reconciler/model/errors.ts';
 import type { CgroupState } from '../../reconciler/model/resources.ts';
 import type { Files } from './files.ts';
 import type { Hierarchy } from './hierarchy.ts';
-import { DEVICES, OOM, type Knob, type Wanted } from './knob.ts';
+import { DEVICES, OOM, SPARES_NOBODY, type Knob, type Wanted } from './knob.ts';
 import { FIELDS, KNOBS, knobsIn } from './knobs.ts';
 import { firstAdjustment } from './processes.ts';
 
@@ -26,6 +26,8 @@ interface OpenFile {
 /** One container's cgroup, its files held open. */
 export interface Held {
   readonly id: string;
+  /** Below the root of each hierarchy. */
+  readonly path: string;
   readonly knobs: readonly Knob[];
   /** Absolute directories of its files. */
   readonly directories: readonly string[];
@@ -73,7 +75,7 @@ export function hold(machine: Machine, id: string, path: string): Held | undefin
   const directories = [...new Set(ofFiles.map(({ controller }) => tree.directory(controller, path)))];
   const scoreNow = (): string | undefined => {
     const [directory] = directories;
-    return machine.spares && directory !== undefined ? firstAdjustment(files, procRoot, directory) : undefined;
+    return directory === undefined ? undefined : firstAdjustment(files, procRoot, directory);
   };
   const fields = new Set(knobs.map(({ field }) => field));
   const unsupported = FIELDS.filter((field) => !fields.has(field));
@@ -86,16 +88,19 @@ export function hold(machine: Machine, id: string, path: string): Held | undefin
   let last: CgroupState | undefined;
   let there = '';
   let score: string | undefined;
+  let { spares: spared } = machine;
   return {
     id,
+    path,
     knobs,
     directories,
     directoryOf: (controller) => tree.directory(controller, path),
     has: (file) => open.has(file),
     pathOf: (file) => open.get(file)?.path ?? file,
     read() {
-      let changed = last === undefined || there !== devices();
+      let changed = last === undefined || there !== devices() || spared !== machine.spares;
       there = devices();
+      spared = machine.spares;
       const scored = scoreNow();
       changed ||= scored !== score;
       score = scored;
@@ -110,14 +115,10 @@ export function hold(machine: Machine, id: string, path: string): Held | undefin
         ...texts,
         [DEVICES, there],
         ...(score === undefined ? [] : [[OOM, score] as const]),
+        ...(machine.spares ? [] : [[SPARES_NOBODY, ''] as const]),
       ]);
       const limits = (score === undefined ? ofFiles : knobs).map((knob) => [knob.field, knob.decode(raw)] as const);
-      last = {
-        id,
-        ...Object.fromEntries(limits.filter(isSet)),
-        unsupported: machine.spares ? unsupported : [...unsupported, 'oomScoreAdj'],
-        raw,
-      };
+      last = { id, ...Object.fromEntries(limits.filter(isSet)), unsupported, raw };
       return last;
     },
     alive() {

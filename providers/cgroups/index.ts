@@ -1,17 +1,20 @@
 import type { Resources } from '../../reconciler/model/catalog.ts';
-import type { Change, Evidence, Known, Limitation, Observed } from '../../reconciler/model/change.ts';
+import type { Change, Evidence, Known, Observed } from '../../reconciler/model/change.ts';
 import { asPlumbError, PlumbError } from '../../reconciler/model/errors.ts';
 import { createHints, type Hints } from '../../reconciler/model/hints.ts';
 import { diffByRef, type Context, type Provider } from '../../reconciler/model/provider.ts';
 import { kindOf, nameOf, refOf, type Ref } from '../../reconciler/model/ref.ts';
-import type { CgroupSpec, CgroupState, ContainerState } from '../../reconciler/model/resources.ts';
+import type { CgroupSpec, CgroupState, ContainerState, SandboxState } from '../../reconciler/model/resources.ts';
 import { formulasFor, type WeightFormula } from './conversion.ts';
 import { blockDevices } from './devices.ts';
 import { diffCgroup, drift } from './diff.ts';
+import { bringBack, findEscapes, type Escape, type Suspect } from './escape.ts';
 import { disk, type Files } from './files.ts';
 import { hold, type Held, type Machine } from './held.ts';
 import { hierarchy } from './hierarchy.ts';
+import { fieldOf } from './knobs.ts';
 import { IDLE } from './cpu-knobs.ts';
+import { known, type Notes, type Refused } from './seen.ts';
 import { agree, scopeOf, type Systemd } from './systemd.ts';
 import { writeLimits, type Refusal } from './write.ts';
 
@@ -30,6 +33,7 @@ export interface CgroupsOptions {
 /** One container's cgroup, watched while somebody listens. */
 interface Tracked {
   readonly held: Held;
+  refused: ReadonlyMap<string, Refused>;
   unwatch: (() => void) | undefined;
 }
 
@@ -50,6 +54,8 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
   const devices = blockDevices(sysRoot, files);
   const machine: Machine = { files, tree, budget: { left: MOST_OPEN }, devices: () => devices.last(), procRoot, spares: true };
   const listeners = new Set<Hints>();
+  /** As the last full look found them. */
+  let escaped = new Map<string, readonly Escape[]>();
   let formula: WeightFormula = 'quadratic';
 
   function drop(ref: Ref): void {
@@ -83,7 +89,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
   function track(ref: Ref, id: string, path: string): Tracked | undefined {
     const held = hold(machine, id, path);
     if (!held) return undefined;
-    const item: Tracked = { held, unwatch: undefined };
+    const item: Tracked = { held, unwatch: undefined, refused: new Map() };
     tracked.set(ref, item);
     watchOne(ref, item);
     return item;
@@ -94,9 +100,49 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
     const item = tracked.get(ref);
     if (!item) return undefined;
     const state = item.held.id === id ? item.held.read() : undefined;
-    if (state) return known(ref, state, tree.version);
+    if (state) return known(ref, state, notesOf(ref));
     drop(ref);
     return undefined;
+  }
+
+  function notesOf(ref: Ref): Notes {
+    const escapes = escaped.get(nameOf(ref));
+    const refused = tracked.get(ref)?.refused ?? new Map<string, Refused>();
+    return { version: tree.version, refused, ...(escapes ? { escapes } : {}) };
+  }
+
+  /** The replicas of some refs whose sandbox runs. */
+  function suspects(ctx: Context, refs: Iterable<Ref>): ReadonlyMap<string, Suspect> {
+    const found = new Map<string, Suspect>();
+    for (const ref of refs) {
+      const held = tracked.get(ref)?.held;
+      const sandbox = ctx.world.get(refOf('sandbox', nameOf(ref)));
+      const { pid } = sandbox?.known === true ? (sandbox.state as Partial<SandboxState>) : {};
+      if (held && pid !== undefined) found.set(nameOf(ref), { sandboxPid: pid, id: held.id, path: held.path });
+    }
+    return found;
+  }
+
+  function noteRefusals(ref: Ref, want: CgroupSpec, refused: readonly Refusal[]): void {
+    const item = tracked.get(ref);
+    if (item) item.refused = new Map([...item.refused, ...refusalsOf(want, refused)]);
+  }
+
+  /** Moves back what escaped of a replica; throws where the kernel does not let it. */
+  function gather(change: Change<CgroupSpec>, want: CgroupSpec, held: Held, ctx: Context): readonly string[] {
+    const { ref } = change;
+    const who = (escape: Escape): string => `${escape.name} ${String(escape.tid ?? escape.pid)}`;
+    const look = (): readonly Escape[] => findEscapes(machine, suspects(ctx, [ref])).get(nameOf(ref)) ?? [];
+    const all = look();
+    const refused = all.flatMap((escape): readonly Refusal[] => {
+      const errno = bringBack(machine, held.path, escape);
+      const why = `it stays in ${escape.where}`;
+      return errno === undefined ? [] : [{ file: 'cgroup.procs', value: who(escape), errno, why }];
+    });
+    escaped.set(nameOf(ref), look());
+    noteRefusals(ref, want, refused);
+    settled(change, held, refused, want);
+    return all.map((escape) => `${who(escape)} moved back from ${escape.where}`);
   }
 
   function observeAll(ctx: Context, refs: readonly Ref[]): readonly Observed<CgroupState>[] {
@@ -133,6 +179,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
   /** Writes the limits; throws unless the kernel now holds them. */
   async function write(change: Change<CgroupSpec>, want: CgroupSpec, held: Held, have: CgroupState) {
     const { did, refused } = await writeLimits(machine, held, want, have, formula);
+    noteRefusals(change.ref, want, refused);
     settled(change, held, refused, want);
     return did;
   }
@@ -168,13 +215,18 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
   return {
     name: 'cgroups',
     kinds: ['cgroup'],
-    looksAt: ['container'],
+    looksAt: ['container', 'sandbox'],
 
     async observe(ctx, refs) {
       const wanted = (ctx.wanted ?? []).filter((ref) => kindOf(ref) === 'cgroup');
       if (!refs) devices.look();
       const asked = refs ?? [...new Set([...wanted, ...tracked.keys()])];
-      const seen = observeAll(ctx, asked);
+      let seen = observeAll(ctx, asked);
+      if (!refs) {
+        const before = escaped;
+        escaped = new Map(findEscapes(machine, suspects(ctx, tracked.keys())));
+        if (before.size + escaped.size > 0) seen = observeAll(ctx, asked);
+      }
       const asking = new Set(asked);
       for (const [ref, { held }] of tracked) if (!asking.has(ref) && !held.alive()) drop(ref);
       return seen;
@@ -188,8 +240,11 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
       // whichever container the replica has by now: the limits are the replica's
       if (before?.known !== true || !held)
         throw new PlumbError('CONFLICT', `the container of ${nameOf(ref)} does not run now; it is looked at again`);
+      const item = tracked.get(ref);
+      if (item) item.refused = new Map();
       const { did, facts } = await align(change, want, held, before.state, ctx);
-      return evidence(ref, did, known(ref, readBack(ref, held), tree.version), facts);
+      const moved = want.escape === 'return' ? gather(change, want, held, ctx) : [];
+      return evidence(ref, [...did, ...moved], known(ref, readBack(ref, held), notesOf(ref)), facts);
     },
     async *watch(ctx) {
       const hints = createHints(ctx.signal);
@@ -214,32 +269,25 @@ function runningContainer(ctx: Context, ref: Ref): string | Observed<CgroupState
   return status === 'running' || status === 'paused' ? id : undefined;
 }
 
-function known(ref: Ref, state: CgroupState, version: 'v1' | 'v2'): Known<CgroupState> {
-  const limitations = state.unsupported.map((field): Limitation => {
-    const why =
-      field === 'oomScoreAdj'
-        ? 'this process may not spare others from the OOM killer (CAP_SYS_RESOURCE)'
-        : `this kernel (cgroup ${version}) has no file for it, or its controller is off`;
-    return { ref, path: `/${field}`, state: 'Unsupported', why };
-  });
-  return {
-    known: true,
-    ref,
-    state,
-    owned: true,
-    version: state.id,
-    ...(limitations.length > 0 ? { limitations } : {}),
-  };
-}
-
 function readBack(ref: Ref, held: Held): CgroupState {
   const state = held.read();
   if (!state) throw new PlumbError('CONFLICT', `the container of ${nameOf(ref)} ended meanwhile`);
   return state;
 }
 
+/** What was refused, by field. */
+function refusalsOf(want: CgroupSpec, refused: readonly Refusal[]): ReadonlyMap<string, Refused> {
+  return new Map(
+    refused.map(({ file, value, errno, why }) => {
+      const field = fieldOf(file) ?? 'escape';
+      return [field, { want: want[field], errno, why: `${file} = ${value}: ${errno}, ${why}` }];
+    }),
+  );
+}
+
 /** Throws unless the kernel now holds what is wanted. */
-function settled(change: Change<CgroupSpec>, held: Held, refused: readonly Refusal[], want: CgroupSpec): void {
+function settled(change: Change<CgroupSpec>, held: Held, all: readonly Refusal[], want: CgroupSpec): void {
+  const refused = all.filter(({ final }) => final !== true);
   const state = readBack(change.ref, held);
   const left = drift(want, state);
   if (refused.length === 0 && left.length === 0) return;

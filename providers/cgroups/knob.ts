@@ -5,7 +5,7 @@ import { sameBytes, type WeightFormula } from './conversion.ts';
 export type Wanted = Omit<CgroupSpec, 'replica'>;
 
 /** A limit that the kernel keeps. */
-export type Field = Exclude<keyof Wanted, 'cpu' | 'pinned' | 'force'>;
+export type Field = Exclude<keyof Wanted, 'cpu' | 'pinned' | 'force' | 'escape'>;
 
 /** What the kernel says, by file name. */
 export type Raw = Readonly<Record<string, string>>;
@@ -20,6 +20,9 @@ export const DEVICES = 'block devices';
 
 /** Not a cgroup's file: oom_score_adj of its first process, with which the others begin. */
 export const OOM = 'oom_score_adj';
+
+/** Not a file: there where this process may spare nobody from the OOM killer. */
+export const SPARES_NOBODY = 'spares nobody';
 
 /** How one limit is kept by one generation of the kernel. */
 export interface Knob {

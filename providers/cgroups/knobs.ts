@@ -19,6 +19,11 @@ export const KNOBS: readonly Knob[] = [...CPU_KNOBS, ...MEMORY_KNOBS, PIDS, ...I
 /** All limits, in the order of the registry. */
 export const FIELDS: readonly Field[] = [...new Set(KNOBS.map(({ field }) => field))];
 
+/** The limit that a file is written for. */
+export function fieldOf(file: string): Field | undefined {
+  return KNOBS.find(({ files }) => files.includes(file))?.field;
+}
+
 /** The knobs that the given files make up, one a limit. */
 export function knobsIn(has: (file: string) => boolean): readonly Knob[] {
   return FIELDS.flatMap((field) => {

@@ -1,4 +1,4 @@
-import { bytesIn, bytesKnob, OOM, switchKnob, type Knob, type Wanted } from './knob.ts';
+import { bytesIn, bytesKnob, OOM, SPARES_NOBODY, switchKnob, type Knob, type Raw, type Wanted } from './knob.ts';
 
 /** v1: memory and swap in one number. */
 export const MEMSW = 'memory.memsw.limit_in_bytes';
@@ -47,14 +47,19 @@ const swappiness: Knob = {
 /** Only v2 has it. */
 const oomGroup: readonly Knob[] = [switchKnob('oomGroup', 'memory', 'memory.oom.group')];
 
+/** Without the right to spare it, a process is ended no sooner than others. */
+function scoreFor({ oomScoreAdj: score }: Wanted, raw: Raw): string | undefined {
+  return score === undefined ? undefined : String(raw[SPARES_NOBODY] === undefined ? score : Math.max(0, score));
+}
+
 /** Of each process: how soon it is ended where the memory of the machine runs out. Without a wish it stays as it is. */
 const oomScoreAdj: Knob = {
   field: 'oomScoreAdj',
   controller: 'memory',
   files: [OOM],
   decode: (raw) => Number(raw[OOM]),
-  accepts: (want, raw) => want.oomScoreAdj === undefined || raw[OOM] === String(want.oomScoreAdj),
-  encode: (want) => [{ file: OOM, value: String(want.oomScoreAdj ?? 0) }],
+  accepts: (want, raw) => (scoreFor(want, raw) ?? raw[OOM]) === raw[OOM],
+  encode: (want, raw) => [{ file: OOM, value: scoreFor(want, raw) ?? '0' }],
 };
 
 function hugetlb(field: 'hugetlb2M' | 'hugetlb1G', size: string): readonly Knob[] {

@@ -52,14 +52,17 @@ export function adjust(files: Files, procRoot: string, directory: string, value:
   }
 }
 
-/** The process of a cgroup that has the most memory; undefined where there is none. */
+/** Pages of memory that a process has; 0 where it has ended, though nobody may have asked how yet. */
+export function pagesOf(files: Files, procRoot: string, pid: number): number {
+  try {
+    return Number(readText(files, join(procRoot, String(pid)), 'statm').split(' ')[1]);
+  } catch {
+    return 0;
+  }
+}
+
+/** The process of a cgroup that has the most memory; undefined where none has any. */
 export function largest(files: Files, procRoot: string, directory: string): number | undefined {
-  const sizes = processesIn(files, directory).flatMap((pid) => {
-    try {
-      return [{ pid, pages: Number(readText(files, join(procRoot, String(pid)), 'statm').split(' ')[1]) }];
-    } catch {
-      return [];
-    }
-  });
-  return sizes.sort((a, b) => b.pages - a.pages)[0]?.pid;
+  const sizes = processesIn(files, directory).map((pid) => ({ pid, pages: pagesOf(files, procRoot, pid) }));
+  return sizes.filter(({ pages }) => pages > 0).sort((a, b) => b.pages - a.pages)[0]?.pid;
 }

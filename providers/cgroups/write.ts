@@ -6,7 +6,8 @@ import { readText, type Files } from './files.ts';
 import type { Held, Machine } from './held.ts';
 import { OOM, type Wanted, type Write } from './knob.ts';
 import { writesFor } from './knobs.ts';
-import { adjust, largest } from './processes.ts';
+import { lowerQuotas } from './nested.ts';
+import { adjust, largest, pagesOf } from './processes.ts';
 
 /** A write that the kernel did not take. */
 export interface Refusal {
@@ -14,6 +15,8 @@ export interface Refusal {
   readonly value: string;
   readonly errno: string;
   readonly why: string;
+  /** All was done that can be: it is told, and not tried again. */
+  readonly final?: true;
 }
 
 const WHY: Readonly<Record<string, string>> = {
@@ -44,19 +47,53 @@ export async function writeLimits(
   const raw = have.raw ?? {};
   for (const write of writesFor(want, raw, formula)) {
     try {
-      const refusal = await writeOne(machine, held, write, want.force === true);
+      if (write.file === OOM) {
+        const unable = adjustAll(machine, held, write.value);
+        if (unable) refused.push(unable);
+        did.push(`${OOM} ${raw[OOM] ?? '?'} -> ${write.value}`);
+        continue;
+      }
+      const refusal = await writeLevelled(machine, held, write, want);
       if (refusal === undefined) did.push(`${write.file} ${raw[write.file] ?? '?'} -> ${write.value}`);
       else refused.push({ ...write, errno: 'EBUSY', why: refusal });
     } catch (error) {
       const errno = errnoOf(error);
-      if (write.file === OOM && (errno === 'EACCES' || errno === 'EPERM')) {
-        machine.spares = false;
-        continue;
-      }
       refused.push({ ...write, errno, why: whyOf(files, held, write, errno) });
     }
   }
   return { did, refused };
+}
+
+/** Without the right to spare them, processes are no sooner ended than others; that is said then. */
+function adjustAll(machine: Machine, held: Held, value: string): Refusal | undefined {
+  const { files, procRoot } = machine;
+  const [directory = ''] = held.directories;
+  try {
+    adjust(files, procRoot, directory, Number(value));
+    return undefined;
+  } catch (error) {
+    const errno = errnoOf(error);
+    if ((errno !== 'EACCES' && errno !== 'EPERM') || Number(value) >= 0) throw error;
+    machine.spares = false;
+    adjust(files, procRoot, directory, 0);
+    const why = 'this process may not spare others from the OOM killer (CAP_SYS_RESOURCE)';
+    return { file: OOM, value, errno, why, final: true };
+  }
+}
+
+/** Which of v1's files hold a share of CPU time that nothing below may exceed. */
+const SHARES_TIME: ReadonlySet<string> = new Set(['cpu.cfs_quota_us', 'cpu.cfs_period_us']);
+
+/** As writeOne. What is in the way below is lowered first: limits are tightened from the bottom up. */
+async function writeLevelled(machine: Machine, held: Held, write: Write, want: Wanted): Promise<string | undefined> {
+  const force = want.force === true;
+  try {
+    return await writeOne(machine, held, write, force);
+  } catch (error) {
+    if (errnoOf(error) !== 'EINVAL' || !SHARES_TIME.has(write.file) || want.quota === undefined) throw error;
+    if (lowerQuotas(machine.files, held.directoryOf('cpu'), want.quota).length === 0) throw error;
+    return await writeOne(machine, held, write, force);
+  }
 }
 
 /** Undefined when written; else why not. */
@@ -66,11 +103,7 @@ async function writeOne(
   { file, value }: Write,
   force: boolean,
 ): Promise<string | undefined> {
-  const { files, procRoot } = machine;
-  if (file === OOM) {
-    adjust(files, procRoot, held.directories[0] ?? '', Number(value));
-    return undefined;
-  }
+  const { files } = machine;
   const path = held.pathOf(file);
   const usage = usageFor(files, held, file);
   if (usage === undefined || value === 'max' || usage <= Number(value)) {
@@ -99,7 +132,7 @@ async function settleByForce(machine: Machine, held: Held, path: string, value: 
       const pid = errnoOf(error) === 'EBUSY' ? largest(files, procRoot, held.directoryOf('memory')) : undefined;
       if (pid === undefined) throw error;
       files.kill(pid);
-      for (let waited = 0; files.exists(`${procRoot}/${String(pid)}/statm`); waited += 10) {
+      for (let waited = 0; pagesOf(files, procRoot, pid) > 0; waited += 10) {
         gone = waited >= DEATH;
         if (gone) throw error;
         await sleep(10);

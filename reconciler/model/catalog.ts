@@ -51,6 +51,8 @@ export interface Resources {
   readonly hugetlb1G?: number;
   readonly pids: number;
   readonly blockIoWeight?: number;
+  /** What of it runs outside its cgroup is only told of, or moved back. */
+  readonly escape?: 'report' | 'return';
   /** By name of a block device; `*`: all other disks. */
   readonly blockIoLimits?: Readonly<Record<string, BlockIoLimit>>;
 }

@@ -121,7 +121,13 @@ export type Outcome =
 export interface Limitation {
   readonly ref: Ref;
   readonly path: string;
-  readonly state: 'Unsupported' | 'Refused' | 'NeedsRestart';
-  /** Words, and errno for Refused. */
+  readonly state: Exclude<KnobState, 'InSync'>;
   readonly why: string;
+  /** The kernel's name of why it was refused, as EBUSY. */
+  readonly errno?: string;
+  /** The value that was refused: what is said of it says nothing of another. */
+  readonly want?: unknown;
 }
+
+/** How the kernel or a daemon stands to one value that is asked of it. */
+export type KnobState = 'InSync' | 'Drifted' | 'Unsupported' | 'Refused' | 'NeedsRestart';

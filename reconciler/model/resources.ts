@@ -163,8 +163,10 @@ export interface CgroupSpec extends Resources {
   readonly replica: string;
 }
 /** What the kernel says, converted to the spec's units. */
-export interface CgroupState extends Partial<Omit<Resources, 'cpu' | 'pinned' | 'force'>> {
+export interface CgroupState extends Partial<Omit<Resources, 'cpu' | 'pinned' | 'force' | 'escape'>> {
   readonly id: string;
+  /** What of the replica runs outside its cgroup, in words: so neither its limits nor its cores hold it. */
+  readonly escaped?: string;
   /** Knobs that the kernel lacks for this container. */
   readonly unsupported: readonly string[];
   /** The kernel's own words by file name (`cpu.weight`: `39`). Where they are there, drift is judged on them: conversions lose. */

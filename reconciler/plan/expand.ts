@@ -118,7 +118,7 @@ function replicaRefs(replica: AssignedReplica, network: AssignedNetwork): Desire
     fields: originsOf(kind, replica.fields, network.fields),
   });
   const { level, resources } = replica.spec;
-  const cgroup: CgroupSpec = { replica: id, oomScoreAdj: oomScoreOf(level), ...resources };
+  const cgroup: CgroupSpec = { replica: id, oomScoreAdj: oomScoreOf(level), escape: 'report', ...resources };
   const image = refOf('image', replica.spec.image);
   const own = claimOf(replica) ? [CORES] : [];
   return [

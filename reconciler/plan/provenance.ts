@@ -52,6 +52,7 @@ const SOURCES: Readonly<Record<string, Readonly<Record<string, readonly string[]
     '/hugetlb1G': ['app:/spec/resources/memory/hugepages/1Gi'],
     '/pids': ['app:/spec/resources/pids'],
     '/blockIoWeight': ['app:/spec/resources/blockIoWeight'],
+    '/escape': ['app:/spec/resources/escape'],
     '/blockIoLimits': ['app:/spec/resources/blockIoLimits'],
   },
 };

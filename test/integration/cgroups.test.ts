@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import fs from 'node:fs';
-import { join } from 'node:path';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { disk } from '../../providers/cgroups/files.ts';
 import { cgroups } from '../../providers/cgroups/index.ts';
+import { writeNested } from '../../providers/cgroups/nested.ts';
 import { dockerClient, type DockerClient } from '../../providers/containers/client.ts';
 import { updateLimits } from '../../providers/containers/limits.ts';
 import { limitsOf } from '../../providers/containers/spec.ts';
+import { parseCpus } from '../../reconciler/model/cores.ts';
 import type { Change, Desired, Known } from '../../reconciler/model/change.ts';
 import type { PlumbError } from '../../reconciler/model/errors.ts';
 import type { Context, Provider } from '../../reconciler/model/provider.ts';
@@ -246,7 +250,7 @@ describe('cgroups of real containers', { skip }, () => {
 
   it('a limit below what is in use is set by force: what takes most is killed', async () => {
     const hog = 'x=$(head -c 20000000 /dev/zero | tr "\\0" x); echo ready; sleep 1000; echo $x';
-    const id = await start('sh', '-c', `sh -c '${hog}' & sleep 1000`);
+    const id = await start('sh', '-c', `sh -c '${hog}' & exec sleep 1000`);
     while (!(await docker('logs', id)).includes('ready')) await sleep(50);
     const [kernel, ctx] = [provider(), context(id)];
     await converge(kernel, ctx, want({ memory: 256 * MEBI, reservation: 8 * MEBI }));
@@ -257,7 +261,7 @@ describe('cgroups of real containers', { skip }, () => {
   it('its processes are ended as soon as is asked for where memory runs out, those to come as well', async () => {
     const id = await start('sh', '-c', 'while :; do sleep 1; done');
     const [kernel, ctx] = [provider(), context(id)];
-    await converge(kernel, ctx, want({ oomScoreAdj: -300 }));
+    await converge(kernel, ctx, want({ oomScoreAdj: 250 }));
     const pids = async (): Promise<readonly string[]> =>
       fs
         .readFileSync(await fileOf(id, 'memory', 'cgroup.procs'), 'utf8')
@@ -265,10 +269,10 @@ describe('cgroups of real containers', { skip }, () => {
         .split('\n');
     const score = (pid: string): string => fs.readFileSync(`/proc/${pid}/oom_score_adj`, 'utf8').trim();
     const [first = ''] = await pids();
-    assert.equal(score(first), '-300');
+    assert.equal(score(first), '250');
     fs.writeFileSync(`/proc/${first}/oom_score_adj`, '5');
     assert.deepEqual(
-      (await pending(kernel, ctx, want({ oomScoreAdj: -300 })))?.fields.map(({ path }) => path),
+      (await pending(kernel, ctx, want({ oomScoreAdj: 250 })))?.fields.map(({ path }) => path),
       ['/oomScoreAdj'],
     );
     await converge(kernel, ctx, want({ oomScoreAdj: 300 }));
@@ -315,6 +319,55 @@ describe('cgroups of real containers', { skip }, () => {
     // its container is not asked for any more; the next look at anything notices
     await kernel.observe(context(id), []);
     assert.equal(open(), before);
+  });
+});
+
+describe('cgroups inside a container', { skip }, () => {
+  it('give up their quota before it does, and get none back', async () => {
+    const id = await start();
+    const [kernel, ctx] = [provider(), context(id)];
+    await converge(kernel, ctx, want({ quota: 800 }));
+    const directory = dirname(await fileOf(id, 'cpu', 'cpu.shares'));
+    const inside = ['one', 'one/two', 'free'].map((name) => join(directory, name));
+    const quotas = (): readonly string[] =>
+      inside.map((path) => fs.readFileSync(join(path, 'cpu.cfs_quota_us'), 'utf8').trim());
+    for (const path of inside) fs.mkdirSync(path);
+    for (const path of inside.slice(0, 2)) fs.writeFileSync(join(path, 'cpu.cfs_quota_us'), '70000');
+    await converge(kernel, ctx, want({ quota: 300 }));
+    assert.deepEqual(quotas(), ['30000', '30000', '-1']);
+    await converge(kernel, ctx, want({ quota: 5 }));
+    assert.deepEqual(quotas(), ['5000', '5000', '-1']);
+    await converge(kernel, ctx, want({ quota: 900 }));
+    assert.deepEqual(quotas(), ['5000', '5000', '-1']);
+    for (const path of inside.toReversed().slice(0, 1)) fs.rmdirSync(path);
+    for (const path of inside.slice(0, 2).toReversed()) fs.rmdirSync(path);
+  });
+
+  const one = availableParallelism() < 2 ? 'needs two CPUs' : false;
+  it('are moved with it from CPUs to CPUs, and have all again that had all', { skip: one }, () => {
+    const root = '/sys/fs/cgroup/cpuset';
+    const directory = fs.mkdtempSync(join(root, 'nested-'));
+    const paths = [directory, join(directory, 'one'), join(directory, 'one/two'), join(directory, 'unset')];
+    const read = (path: string): string => fs.readFileSync(join(path, 'cpuset.cpus'), 'utf8').trim();
+    const all = read(root);
+    const cpus = parseCpus(all).map(String);
+    const [first = '', last = ''] = [cpus[0], cpus.at(-1)];
+    for (const path of paths.slice(1)) fs.mkdirSync(path);
+    try {
+      for (const path of paths.slice(0, 3)) fs.writeFileSync(join(path, 'cpuset.cpus'), all);
+      fs.writeFileSync(join(paths[2] ?? '', 'cpuset.cpus'), last);
+      const steps: readonly (readonly [string, readonly string[]])[] = [
+        [first, [first, first, first, '']],
+        [last, [last, last, last, '']],
+        [all, [all, all, all, '']],
+      ];
+      for (const [cpus, wanted] of steps) {
+        writeNested(disk, directory, 'cpuset.cpus', cpus);
+        assert.deepEqual(paths.map(read), wanted, cpus);
+      }
+    } finally {
+      for (const path of paths.toReversed()) fs.rmdirSync(path);
+    }
   });
 });
 

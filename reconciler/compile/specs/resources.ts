@@ -17,11 +17,12 @@ const optional = <T>(value: T | undefined, parse: (value: T) => number): number 
 
 /** What a replica is held to, in plain units. */
 export function resourcesOf({ resources }: Manifest, say: Say): Resources {
-  const { cpu, memory, pids, blockIoWeight, blockIoLimits } = filled(resources);
+  const { cpu, memory, pids, blockIoWeight, blockIoLimits, escape } = filled(resources);
   return {
     ...cpuOf(filled(cpu), say),
     ...memoryOf(filled(memory), say),
     pids: filled(pids),
+    ...(escape === 'return' ? { escape } : {}),
     ...defined<Pick<Resources, 'blockIoWeight' | 'blockIoLimits'>>({
       blockIoWeight,
       blockIoLimits: blockIoOf(blockIoLimits, say),

@@ -102,17 +102,22 @@ describe('how soon processes are ended where memory runs out', () => {
     assert.equal((await look(limits('web-0'))).item.state.oomScoreAdj, undefined);
   });
 
-  it('is unsupported where this process may not spare others; all else is held', async () => {
+  it('is no better than that of others where this process may not spare any, and that is told; all else is held', async () => {
     const kernel = kernelRules();
     const write: Files['write'] = (path, text) => {
       if (path.endsWith('oom_score_adj') && Number(text) < 0) throw errno('EACCES');
       kernel.write(path, text);
     };
-    const { converge, look } = lab('v1', { 11: ['0', 1] }, { write });
+    const { converge, look, scores } = lab('v1', { 11: ['20', 1] }, { write });
     await converge(limits('web-0', { oomScoreAdj: -300, pids: 9 }));
     const { item } = await look(limits('web-0', { oomScoreAdj: -300 }));
     assert.equal(item.state.pids, 9);
-    assert.ok(item.limitations?.some(({ path, state }) => path === '/oomScoreAdj' && state === 'Unsupported'));
+    assert.deepEqual(scores(), ['0']);
+    const told = item.limitations?.find(({ path }) => path === '/oomScoreAdj');
+    assert.deepEqual([told?.state, told?.errno, told?.want], ['Refused', 'EACCES', -300]);
+    await converge(limits('web-0', { oomScoreAdj: 300 }));
+    assert.deepEqual(scores(), ['300']);
+    assert.ok(!(await look(limits('web-0'))).item.limitations?.some(({ state }) => state === 'Refused'));
   });
 });
 
@@ -129,6 +134,8 @@ describe('a memory limit below what is in use', () => {
         assert.match(error.message, /73400320 bytes are in use.* 33554432 are wanted/);
         return true;
       });
+      const refused = (await look(limits('web-0'))).item.limitations?.filter(({ state }) => state === 'Refused') ?? [];
+      assert.ok(refused.some(({ path, errno }) => path === '/memory' && errno === 'EBUSY'));
       assert.deepEqual(killed, []);
     }
   });

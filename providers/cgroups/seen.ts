@@ -1,0 +1,45 @@
+import type { Known, Limitation } from '../../reconciler/model/change.ts';
+import type { Ref } from '../../reconciler/model/ref.ts';
+import type { CgroupState } from '../../reconciler/model/resources.ts';
+import { escapeWords, type Escape } from './escape.ts';
+
+/** What is known of a cgroup beside what its files say. */
+export interface Notes {
+  readonly version: 'v1' | 'v2';
+  /** What of the replica runs elsewhere. */
+  readonly escapes?: readonly Escape[];
+  /** What was refused when it was last written, by field. */
+  readonly refused: ReadonlyMap<string, Refused>;
+}
+
+/** What was wanted, and why it is not so. */
+export interface Refused {
+  readonly want: unknown;
+  readonly errno: string;
+  readonly why: string;
+}
+
+function lacking(ref: Ref, field: string, { version }: Notes): Limitation {
+  const why = `this kernel (cgroup ${version}) has no file for it, or its controller is off`;
+  return { ref, path: `/${field}`, state: 'Unsupported', why };
+}
+
+/** A cgroup as its provider tells of it, with what it cannot be held to. */
+export function known(ref: Ref, state: CgroupState, notes: Notes): Known<CgroupState> {
+  const { escapes = [] } = notes;
+  const escaped = escapes.length === 0 ? undefined : escapeWords(escapes);
+  const why = `${escaped ?? ''}: neither its limits nor its cores hold that; spec.resources.escape: return moves it back`;
+  const limitations: readonly Limitation[] = [
+    ...state.unsupported.map((field) => lacking(ref, field, notes)),
+    ...[...notes.refused].map(([field, what]): Limitation => ({ ref, path: `/${field}`, state: 'Refused', ...what })),
+    ...(escaped === undefined ? [] : [{ ref, path: '/escape', state: 'Drifted', why } as const]),
+  ];
+  return {
+    known: true,
+    ref,
+    state: escaped === undefined ? state : { ...state, escaped },
+    owned: true,
+    version: state.id,
+    ...(limitations.length > 0 ? { limitations } : {}),
+  };
+}
