@@ -136,6 +136,15 @@ function limitationLines({ limitations }: Status): readonly string[] {
   });
 }
 
+/** How many values stand how, where not all are as they should be. */
+function knobLines({ hosts }: Status): readonly string[] {
+  const sums = new Map<string, number>();
+  for (const { knobs } of hosts)
+    for (const [state, count] of Object.entries(knobs ?? {})) sums.set(state, (sums.get(state) ?? 0) + count);
+  const told = [...sums].filter(([, count]) => count > 0).map(([state, count]) => `${String(count)} ${state}`);
+  return told.length < 2 ? [] : [`knobs: ${told.join(', ')}`];
+}
+
 /** The status as a person reads it, on one screen but with `all`: one line for the whole, where there are many its parts, a table of replicas, then what needs to be known. */
 export function renderStatus({ status, lines: about, levels }: Scoped, io: Io, all = false): string {
   const { source } = status;
@@ -157,6 +166,7 @@ export function renderStatus({ status, lines: about, levels }: Scoped, io: Io, a
   if (status.problems > 0)
     lines.push('', `${counted(status.problems, 'problem')} in the manifests: plumb validate tells more`);
   lines.push(
+    ...knobLines(status),
     ...some(limitationLines(status), all),
     ...some(
       status.held.map((what) => `held: ${what}`),

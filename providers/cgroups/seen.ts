@@ -32,7 +32,9 @@ export function known(ref: Ref, state: CgroupState, notes: Notes): Known<CgroupS
   const limitations: readonly Limitation[] = [
     ...state.unsupported.map((field) => lacking(ref, field, notes)),
     ...[...notes.refused].map(([field, what]): Limitation => ({ ref, path: `/${field}`, state: 'Refused', ...what })),
-    ...(escaped === undefined ? [] : [{ ref, path: '/escape', state: 'Drifted', why } as const]),
+    ...(escaped === undefined || notes.refused.has('escape')
+      ? []
+      : [{ ref, path: '/escape', state: 'Drifted', why } as const]),
   ];
   return {
     known: true,

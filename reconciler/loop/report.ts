@@ -1,4 +1,4 @@
-import type { Limitation, Observed, Unknown } from '../model/change.ts';
+import type { Observed, Unknown } from '../model/change.ts';
 import { CORES } from '../model/cores.ts';
 import { fingerprintOf } from '../model/fingerprint.ts';
 import { formOf } from '../model/form.ts';
@@ -18,10 +18,11 @@ import type { ContainerState } from '../model/resources.ts';
 import type { HealthState } from '../model/health.ts';
 import type { AgentOptions, AgentState, Failure } from './agent-state.ts';
 import { reasonOf } from './outcomes.ts';
+import { standing } from './standing.ts';
 import { isCrashLoop, NEVER_RESTARTED, trustedAt } from './restarts.ts';
 
 export interface ReportInput {
-  readonly options: Pick<AgentOptions, 'host' | 'facts' | 'clock'>;
+  readonly options: Pick<AgentOptions, 'host' | 'facts' | 'clock' | 'providers'>;
   readonly state: AgentState;
   readonly assignment: Assignment;
   /** Changes are under way. */
@@ -44,18 +45,9 @@ export function reportOf(input: ReportInput): Report {
     facts: options.facts,
     replicas: [...assignment.replicas.map((replica) => replicaReport(input, replica)), ...leftovers(input)],
     observed,
-    limitations: limitationsOf(state),
+    ...standing(input),
     conditions: conditionsOf(input),
   };
-}
-
-/** What this machine cannot hold of what is wanted; that it lacks a knob which nobody asks for is no news. */
-function limitationsOf({ world, desired }: AgentState): readonly Limitation[] {
-  return world.all().flatMap((item) => {
-    const spec = desired.get(item.ref)?.spec as Readonly<Record<string, unknown>> | undefined;
-    if (!item.known || spec === undefined) return [];
-    return (item.limitations ?? []).filter(({ path }) => spec[path.slice(1)] !== undefined);
-  });
 }
 
 function replicaReport(input: ReportInput, replica: AssignedReplica): ReplicaReport {

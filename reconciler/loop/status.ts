@@ -1,4 +1,4 @@
-import type { Limitation } from '../model/change.ts';
+import type { KnobState, Limitation } from '../model/change.ts';
 import type { Draining, Notice, SourceStatus } from '../model/notice.ts';
 import { formOf } from '../model/form.ts';
 import { foreign } from '../model/protocol.ts';
@@ -38,6 +38,21 @@ export interface HostStatus extends HostRecord {
   readonly lost?: true;
   /** Something fails there. */
   readonly stalled?: true;
+  /** How many values that its kernel and daemons are asked to hold stand how; absent where it has not said. */
+  readonly knobs?: Readonly<Record<KnobState, number>>;
+}
+
+/** All that is not told otherwise is as it should be. */
+function knobsOf({ knobs = 0, limitations }: Report): Readonly<Record<KnobState, number>> {
+  const count = (state: KnobState): number => limitations.filter((one) => one.state === state).length;
+  const others = {
+    Drifted: count('Drifted'),
+    Unsupported: count('Unsupported'),
+    Refused: count('Refused'),
+    NeedsRestart: count('NeedsRestart'),
+  };
+  const rest = Object.values(others).reduce((sum, some) => sum + some, 0);
+  return { InSync: Math.max(0, knobs - rest), ...others };
 }
 
 /** A change of an App with a `rollout` block that is under way or was given up. */
@@ -308,6 +323,7 @@ function hostStatuses({ hosts, placements, reports, notice }: StatusInput): read
         used: used.get(record.host) ?? NO_DEMAND,
         ...(lost.has(record.host) ? { lost: true } : {}),
         ...(report && isStalled(report) ? { stalled: true } : {}),
+        ...(report?.knobs === undefined ? {} : { knobs: knobsOf(report) }),
       };
     });
 }

@@ -137,7 +137,10 @@ export interface Report {
   readonly replicas: readonly ReplicaReport[];
   /** The observed world, for plans over hosts that are not asked again. */
   readonly observed: readonly Observed[];
+  /** What is not held as it is asked for; all other values are. */
   readonly limitations: readonly Limitation[];
+  /** How many values the kernel and daemons are asked to hold: limits of containers and knobs of the host. */
+  readonly knobs?: number;
   readonly conditions: readonly Condition[];
   /** The Assignment that the host keeps and the fleet's store has lost: an emptied store is filled again from it. */
   readonly kept?: Assignment;

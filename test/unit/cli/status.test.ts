@@ -60,7 +60,8 @@ describe('a status of many replicas', () => {
 });
 
 describe('a status of 6,000 hosts', () => {
-  const hosts = Array.from({ length: 6000 }, (_, n) => host(n, n === 5500 ? { lost: true } : {}));
+  const knobs = { InSync: 9, Drifted: 0, Unsupported: 1, Refused: 0, NeedsRestart: 0 };
+  const hosts = Array.from({ length: 6000 }, (_, n) => host(n, n === 5500 ? { lost: true } : { knobs }));
   const items = Array.from({ length: 30_000 }, (_, n) =>
     item(n, { host: `h${String(n % 6000)}`, ...(n === 1234 ? ILL : {}) }),
   );
@@ -94,6 +95,7 @@ describe('a status of 6,000 hosts', () => {
     );
     assert.equal(replicas(shown).length, 1);
     assert.match(shown, /\n… and 29999 more, all Synced and Healthy: --all shows them\n/);
+    assert.match(shown, /\nknobs: 53991 InSync, 5999 Unsupported\n/);
     assert.match(shown, /\nUnsupported: sysctl\/vm\.x \/value: no such knob \(h0 and 5999 other hosts\)\n/);
     assert.match(shown, /\n… and 35 more such lines: --all shows them\n/);
     assert.match(shown, /\n… and 2995 more such lines: --all shows them\n/);

@@ -43,7 +43,7 @@ it('a report tells of what cannot be held and is wanted, not of what nobody asks
   const keep = { apps: [], owners: [] };
   const base = { host: 'h1', fleet: 'f', generation: 1, revision: 'r', resync: 1000, keep };
   const assignment = { ...base, replicas: [], networks: [], tuning: [] } as unknown as Assignment;
-  const options = { host: 'h1', facts: FACTS, clock: () => 0 };
+  const options = { host: 'h1', facts: FACTS, clock: () => 0, providers: [] };
   const report = reportOf({ options, state, assignment, busy: false, health: () => undefined, before: undefined });
   assert.deepEqual(
     report.limitations.map(({ ref, path }) => `${ref} ${path}`),
@@ -60,7 +60,7 @@ it('a replica is told to be in its form once its limits, too, were seen as they 
   const spec = { image: 'i', resources: { memory: 1 }, probes: {} };
   const replica = { id: 'a-0', spec, placement, plug: 'p' };
   const assignment = { host: 'h1', generation: 1, revision: 'r', replicas: [replica] } as unknown as Assignment;
-  const options = { host: 'h1', facts: FACTS, clock: () => 0 };
+  const options = { host: 'h1', facts: FACTS, clock: () => 0, providers: [] };
   const look = (before?: Report): Report =>
     reportOf({ options, state, assignment, busy: false, health: () => undefined, before });
   for (const ref of refs) {
@@ -95,7 +95,7 @@ describe('a replica that ends again and again', () => {
     const state = emptyAgentState();
     state.restarts.set('a-0', restart);
     state.world.set({ known: true, ref: 'container/a-0', owned: true, state: { id: 'c', ...container } });
-    const options = { host: 'h1', facts: FACTS, clock: () => now };
+    const options = { host: 'h1', facts: FACTS, clock: () => now, providers: [] };
     const replicas = assignment.replicas.map((one) => ({
       ...one,
       spec: { ...one.spec, ...(rollout ? { rollout } : {}) },

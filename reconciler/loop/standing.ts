@@ -1,0 +1,62 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Desired, Known, Limitation } from '../model/change.ts';
+import { fingerprintOf } from '../model/fingerprint.ts';
+import { kindOf } from '../model/ref.ts';
+import type { Report } from '../model/replica.ts';
+import type { AgentOptions, AgentState } from './agent-state.ts';
+
+/** What is built, not set. All other kinds are values that the kernel or a daemon is to hold. */
+const BUILT: ReadonlySet<string> = new Set(['image', 'sandbox', 'port', 'container', 'bridge', 'cores']);
+/** Members of a spec that say what it is about, or how it is done. */
+const ABOUT: ReadonlySet<string> = new Set(['replica', 'key', 'cpu', 'pinned', 'force']);
+
+type Values = Readonly<Record<string, unknown>>;
+
+/** That a machine lacks a knob which nobody asks for is no news; nor is what was said of another value. */
+function stillSaid({ limitations = [] }: Known, spec: Values): readonly Limitation[] {
+  return limitations.filter(({ path, want }) => {
+    const value = spec[path.slice(1)];
+    return value !== undefined && (want === undefined || isDeepStrictEqual(want, value));
+  });
+}
+
+function words(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value ?? null);
+}
+
+interface Input {
+  readonly options: Pick<AgentOptions, 'providers'>;
+  readonly state: AgentState;
+}
+
+/** What differs now and is not put right at once, with why. */
+function driftOf({ options, state }: Input, want: Desired, have: Known): readonly Limitation[] {
+  const { ref, spec } = want;
+  const why = state.waiting.get(ref) ?? state.failures.get(ref)?.error;
+  if (why === undefined && state.settled.get(ref) === fingerprintOf(spec as object)) return [];
+  const provider = options.providers.find(({ kinds }) => kinds.includes(kindOf(ref)));
+  const fields = provider?.diff([want], [have]).flatMap((change) => change.fields) ?? [];
+  return fields.map(({ path, have: has, want: wish }) => ({
+    ref,
+    path,
+    state: 'Drifted',
+    why: `${words(has)}, and ${words(wish)} is asked for${why === undefined ? '' : `: ${why}`}`,
+  }));
+}
+
+/** How the kernel and daemons stand to what is asked of them: how many values that are, and those that are not as they should be. */
+export function standing(input: Input): Pick<Report, 'limitations' | 'knobs'> {
+  const { world, desired } = input.state;
+  let knobs = 0;
+  for (const { ref, spec } of desired.values())
+    if (!BUILT.has(kindOf(ref))) knobs += Object.keys(spec as object).filter((key) => !ABOUT.has(key)).length;
+  const limitations = world.all().flatMap((item) => {
+    const want = desired.get(item.ref);
+    if (!item.known || want === undefined) return [];
+    const said = stillSaid(item, want.spec as Values);
+    if (BUILT.has(kindOf(item.ref))) return said;
+    const paths = new Set(said.map(({ path }) => path));
+    return [...said, ...driftOf(input, want, item).filter(({ path }) => !paths.has(path))];
+  });
+  return { limitations, knobs };
+}
