@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { errnoOf, type Files } from './files.ts';
+import { errnoOf } from '../../reconciler/model/errors.ts';
+import type { Files } from './files.ts';
 import type { Hierarchy } from './hierarchy.ts';
 
 /** A replica whose processes are looked for: its sandbox's first process, its container, and the path of that one's cgroup. */

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { errnoOf } from '../../reconciler/model/errors.ts';
 
 /** What is asked of a cgroup tree. All but `settle` are synchronous: the files are the kernel's memory. Errors carry errno's `code`. */
 export interface Files {

@@ -52,7 +52,14 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
   const tree = hierarchy(root, files);
   const tracked = new Map<Ref, Tracked>();
   const devices = blockDevices(sysRoot, files);
-  const machine: Machine = { files, tree, budget: { left: MOST_OPEN }, devices: () => devices.last(), procRoot, spares: true };
+  const machine: Machine = {
+    files,
+    tree,
+    budget: { left: MOST_OPEN },
+    devices: () => devices.last(),
+    procRoot,
+    spares: true,
+  };
   const listeners = new Set<Hints>();
   /** As the last full look found them. */
   let escaped = new Map<string, readonly Escape[]>();

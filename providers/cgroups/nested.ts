@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { formatCpus, parseCpus, sameCpus } from '../../reconciler/model/cores.ts';
 import { cfsOf } from './conversion.ts';
-import { errnoOf, readText, type Files } from './files.ts';
+import { errnoOf } from '../../reconciler/model/errors.ts';
+import { readText, type Files } from './files.ts';
 
 const DEEPEST = 8;
 

@@ -4,7 +4,7 @@ import { readText, type Files } from './files.ts';
 import { OOM } from './knob.ts';
 
 /** Process ids in a cgroup, as this process sees them. Throws ENOENT, ENODEV when it is gone. */
-export function processesIn(files: Files, directory: string): readonly number[] {
+function processesIn(files: Files, directory: string): readonly number[] {
   const lines = files.text(join(directory, 'cgroup.procs')).split('\n');
   return lines.map(Number).filter((pid) => pid > 0);
 }

@@ -123,22 +123,24 @@ const DEATH = 10_000;
 
 /** v1 refuses where v2 kills: what takes most is killed here until the limit holds. */
 async function settleByForce(machine: Machine, held: Held, path: string, value: string): Promise<void> {
-  const { files, procRoot } = machine;
-  for (let gone = false; !gone;) {
-    try {
-      await files.settle(path, value);
-      return;
-    } catch (error) {
-      const pid = errnoOf(error) === 'EBUSY' ? largest(files, procRoot, held.directoryOf('memory')) : undefined;
-      if (pid === undefined) throw error;
-      files.kill(pid);
-      for (let waited = 0; pagesOf(files, procRoot, pid) > 0; waited += 10) {
-        gone = waited >= DEATH;
-        if (gone) throw error;
-        await sleep(10);
-      }
-    }
+  try {
+    await machine.files.settle(path, value);
+  } catch (error) {
+    if (errnoOf(error) !== 'EBUSY' || !(await killLargest(machine, held))) throw error;
+    await settleByForce(machine, held, path, value);
   }
+}
+
+/** Whether there was one to kill, and it is gone. */
+async function killLargest({ files, procRoot }: Machine, held: Held): Promise<boolean> {
+  const pid = largest(files, procRoot, held.directoryOf('memory'));
+  if (pid === undefined) return false;
+  files.kill(pid);
+  for (let waited = 0; waited < DEATH; waited += 10) {
+    if (pagesOf(files, procRoot, pid) === 0) return true;
+    await sleep(10);
+  }
+  return false;
 }
 
 /** Bytes in use that the file limits, where lowering it below them is a question. */

@@ -1,19 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import fs from 'node:fs';
-import { availableParallelism } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { disk } from '../../providers/cgroups/files.ts';
 import { cgroups } from '../../providers/cgroups/index.ts';
-import { writeNested } from '../../providers/cgroups/nested.ts';
 import { dockerClient, type DockerClient } from '../../providers/containers/client.ts';
 import { updateLimits } from '../../providers/containers/limits.ts';
 import { limitsOf } from '../../providers/containers/spec.ts';
-import { parseCpus } from '../../reconciler/model/cores.ts';
-import type { Change, Desired, Known } from '../../reconciler/model/change.ts';
+import type { Change, Desired, Known, Observed } from '../../reconciler/model/change.ts';
 import type { PlumbError } from '../../reconciler/model/errors.ts';
 import type { Context, Provider } from '../../reconciler/model/provider.ts';
 import type { Ref } from '../../reconciler/model/ref.ts';
@@ -279,6 +275,47 @@ describe('cgroups of real containers', { skip }, () => {
     assert.equal(score(first), '300');
   });
 
+  it('a process that was moved out of it is found, and moved back when that is asked for', async () => {
+    const pause = await start();
+    const id = await docker(
+      'run',
+      '-d',
+      '--network',
+      `container:${pause}`,
+      image,
+      'sh',
+      '-c',
+      'sleep 999 & sleep 1000',
+    );
+    made.push(id);
+    const pid = Number(await docker('inspect', '-f', '{{.State.Pid}}', pause));
+    const state = { id: pause, running: true, pid, status: 'running', fingerprint: '' };
+    const sandbox: Observed = { known: true, ref: 'sandbox/web-0', owned: true, state };
+    const signal = AbortSignal.timeout(60_000);
+    const ctx: Context = { ...contextOf([container('web-0', id), sandbox], ['cgroup/web-0']), signal };
+    const kernel = provider();
+    await converge(kernel, ctx, want());
+    const file = await fileOf(id, 'memory', 'cgroup.procs');
+    const within = (): readonly string[] => fs.readFileSync(file, 'utf8').trim().split('\n');
+    const whole = async (): Promise<Known<CgroupState>> => {
+      const [item] = await kernel.observe(ctx);
+      assert.ok(item?.known);
+      return item;
+    };
+    assert.equal((await whole()).state.escaped, undefined);
+    const stray = within().at(-1) ?? '';
+    const sleeps = fs.readFileSync(`/proc/${stray}/comm`, 'utf8').trim();
+    for (const controller of ['memory', 'cpu']) fs.writeFileSync(`/sys/fs/cgroup/${controller}/cgroup.procs`, stray);
+    const item = await whole();
+    assert.match(item.state.escaped ?? '', new RegExp(`^process ${stray} \\(${sleeps}\\) in /`));
+    assert.deepEqual(kernel.diff([want({ escape: 'report' })], [item]), []);
+    const [change] = kernel.diff([want({ escape: 'return' })], [item]);
+    assert.ok(change);
+    await kernel.apply(change, ctx);
+    assert.ok(within().includes(stray));
+    assert.equal((await whole()).state.escaped, undefined);
+  });
+
   it('hints at a file changed by hand, every time', async () => {
     const id = await start();
     const stop = new AbortController();
@@ -319,55 +356,6 @@ describe('cgroups of real containers', { skip }, () => {
     // its container is not asked for any more; the next look at anything notices
     await kernel.observe(context(id), []);
     assert.equal(open(), before);
-  });
-});
-
-describe('cgroups inside a container', { skip }, () => {
-  it('give up their quota before it does, and get none back', async () => {
-    const id = await start();
-    const [kernel, ctx] = [provider(), context(id)];
-    await converge(kernel, ctx, want({ quota: 800 }));
-    const directory = dirname(await fileOf(id, 'cpu', 'cpu.shares'));
-    const inside = ['one', 'one/two', 'free'].map((name) => join(directory, name));
-    const quotas = (): readonly string[] =>
-      inside.map((path) => fs.readFileSync(join(path, 'cpu.cfs_quota_us'), 'utf8').trim());
-    for (const path of inside) fs.mkdirSync(path);
-    for (const path of inside.slice(0, 2)) fs.writeFileSync(join(path, 'cpu.cfs_quota_us'), '70000');
-    await converge(kernel, ctx, want({ quota: 300 }));
-    assert.deepEqual(quotas(), ['30000', '30000', '-1']);
-    await converge(kernel, ctx, want({ quota: 5 }));
-    assert.deepEqual(quotas(), ['5000', '5000', '-1']);
-    await converge(kernel, ctx, want({ quota: 900 }));
-    assert.deepEqual(quotas(), ['5000', '5000', '-1']);
-    for (const path of inside.toReversed().slice(0, 1)) fs.rmdirSync(path);
-    for (const path of inside.slice(0, 2).toReversed()) fs.rmdirSync(path);
-  });
-
-  const one = availableParallelism() < 2 ? 'needs two CPUs' : false;
-  it('are moved with it from CPUs to CPUs, and have all again that had all', { skip: one }, () => {
-    const root = '/sys/fs/cgroup/cpuset';
-    const directory = fs.mkdtempSync(join(root, 'nested-'));
-    const paths = [directory, join(directory, 'one'), join(directory, 'one/two'), join(directory, 'unset')];
-    const read = (path: string): string => fs.readFileSync(join(path, 'cpuset.cpus'), 'utf8').trim();
-    const all = read(root);
-    const cpus = parseCpus(all).map(String);
-    const [first = '', last = ''] = [cpus[0], cpus.at(-1)];
-    for (const path of paths.slice(1)) fs.mkdirSync(path);
-    try {
-      for (const path of paths.slice(0, 3)) fs.writeFileSync(join(path, 'cpuset.cpus'), all);
-      fs.writeFileSync(join(paths[2] ?? '', 'cpuset.cpus'), last);
-      const steps: readonly (readonly [string, readonly string[]])[] = [
-        [first, [first, first, first, '']],
-        [last, [last, last, last, '']],
-        [all, [all, all, all, '']],
-      ];
-      for (const [cpus, wanted] of steps) {
-        writeNested(disk, directory, 'cpuset.cpus', cpus);
-        assert.deepEqual(paths.map(read), wanted, cpus);
-      }
-    } finally {
-      for (const path of paths.toReversed()) fs.rmdirSync(path);
-    }
   });
 });
 

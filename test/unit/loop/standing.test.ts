@@ -35,7 +35,7 @@ function told(
   agent.settled.set(ref, fingerprint(spec));
   agent.world.set({ known: true, ref, owned: true, state, limitations });
   also(agent);
-  const { limitations: said, knobs } = standing({ options: { providers: [rules as Provider] }, state: agent });
+  const { limitations: said, knobs } = standing({ options: { providers: [rules] }, state: agent });
   return { knobs, said: said.map(({ path, state: how, why }) => `${path} ${how}: ${why}`) };
 }
 
@@ -71,7 +71,9 @@ it('drift is told where it is not put right at once, with why', () => {
   assert.deepEqual(told('cgroup/a-0', spec, { memory: 8, pids: 6 }, [], waits).said, [
     '/pids Drifted: 6, and 5 is asked for: a fight: left alone',
   ]);
-  const fresh = (agent: ReturnType<typeof emptyAgentState>): void => void agent.settled.clear();
+  const fresh = (agent: ReturnType<typeof emptyAgentState>): void => {
+    agent.settled.clear();
+  };
   assert.deepEqual(told('cgroup/a-0', spec, { memory: 8, pids: 6 }, [], fresh).said, [
     '/pids Drifted: 6, and 5 is asked for',
   ]);
