@@ -1,17 +1,16 @@
 import type { Catalog } from '../model/catalog.ts';
 import type { SourceFile } from '../model/source.ts';
-import { addressShortages, danglingReferences, tooLarge, zoneRules } from './checks/apps.ts';
-import { companionClashes } from './checks/companions.ts';
-import { gangClashes, gangsAsked, incompleteGangs } from './checks/gangs.ts';
-import { machineClashes, zoneClashes } from './checks/hosts.ts';
-import { networkClashes } from './checks/networks.ts';
-import { tuningClashes } from './checks/tunings.ts';
+import { danglingReferences } from './checks/apps.ts';
+import { gangsAsked, incompleteGangs } from './checks/gangs.ts';
+import { zoneClashes } from './checks/hosts.ts';
+import { APP_RULES, HOST_RULES, SHARING_RULES, type Rule } from './checks/rules.ts';
 import { readFiles } from './documents.ts';
 import type { Reading } from './documents.ts';
 import type { ParseCache } from './file.ts';
 import { draftOf } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { excerpts, sorted } from './excerpts.ts';
+import { tellRest } from './rest.ts';
 import type { ObjectId } from './tables.ts';
 
 /**
@@ -26,7 +25,9 @@ export function compile(
 ): Catalog {
   const reading = readFiles(files, revision, cache);
   const draft = draftOf(reading, revision, previous);
-  check(draft, reading, previous);
+  const replicasBefore = (app: string): number => previous?.apps.get(app)?.spec.replicas ?? 0;
+  check(draft, reading, replicasBefore);
+  if (draft.problems.length > 0) tellRest(draft, reading, replicasBefore);
   const { tables } = draft;
   return {
     revision,
@@ -43,25 +44,21 @@ export function compile(
 }
 
 /** The checks between documents, each on what the ones before have left. */
-function check(draft: Draft, reading: Reading, previous: Catalog | undefined): void {
+function check(draft: Draft, reading: Reading, replicasBefore: (app: string) => number): void {
   const { tables } = draft;
-  for (const clash of machineClashes(tables)) draft.clash(clash);
-  for (const clash of zoneClashes(tables)) draft.clash(clash);
+  const judge = (rules: readonly Rule[]): void => {
+    for (const rule of rules) for (const clash of rule.find(tables, replicasBefore)) draft.clash(clash);
+  };
+  judge(HOST_RULES);
   // zones and hosts as they were may still disagree with what is new
   for (const { host } of zoneClashes(tables)) draft.drop(`Host/${host}`);
-  for (const clash of networkClashes(tables)) draft.clash(clash);
-  for (const clash of tuningClashes(tables)) draft.clash(clash);
+  judge(SHARING_RULES);
   for (const each of danglingReferences(tables)) {
     // the reference is right, what it names is held: that was told already
     if (draft.heldObjects.has(each.target)) draft.hold(each.from);
     else draft.clash(each);
   }
-  for (const clash of zoneRules(tables)) draft.clash(clash);
-  for (const clash of companionClashes(tables)) draft.clash(clash);
-  for (const clash of gangClashes(tables)) draft.clash(clash);
-  for (const clash of tooLarge(tables)) draft.clash(clash);
-  for (const clash of addressShortages(tables, (app) => previous?.apps.get(app)?.spec.replicas ?? 0))
-    draft.clash(clash);
+  judge(APP_RULES);
   for (const { from } of danglingReferences(tables)) draft.drop(from);
   holdGangs(draft, gangsAsked(reading));
 }

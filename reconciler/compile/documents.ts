@@ -20,6 +20,12 @@ export interface Manifest {
   readonly fields: Readonly<Record<string, Origin>>;
 }
 
+/** A manifest of a broken file. */
+export interface DoubtfulManifest extends Manifest {
+  /** JSON pointers of what is wrong in it; none where it is only its file that is broken. */
+  readonly wrong: readonly string[];
+}
+
 /** A file that holds something that cannot be used. */
 export interface BrokenFile {
   readonly path: string;
@@ -31,6 +37,8 @@ export interface Reading {
   readonly manifests: readonly Manifest[];
   readonly problems: readonly Problem[];
   readonly broken: readonly BrokenFile[];
+  /** Of the broken files, for what can be said of them all the same. */
+  readonly doubtful: readonly DoubtfulManifest[];
   /** False when nothing was read: every object of before is held. */
   readonly complete: boolean;
 }
@@ -57,6 +65,7 @@ export function readFiles(files: readonly SourceFile[], revision: string, cache?
   const manifests: Manifest[] = [];
   const problems: Problem[] = [];
   const broken: BrokenFile[] = [];
+  const doubtful: DoubtfulManifest[] = [];
   const tell = (file: string, code: CompileCode, message: string, hint: string): void => {
     problems.push({ code, message, hint, file, line: 1, column: 1 });
     broken.push({ path: file, claims: [{}] });
@@ -73,10 +82,14 @@ export function readFiles(files: readonly SourceFile[], revision: string, cache?
     if (cached === undefined) cache?.set(blob, parsed);
     const own = parsed.documents.map((document) => manifestOf(document, revision, path));
     if (parsed.findings.length === 0) manifests.push(...own);
-    else broken.push({ path, claims: [...parsed.claims, ...own.map(claimOf)] });
+    else {
+      broken.push({ path, claims: [...parsed.claims, ...own.map(claimOf)] });
+      doubtful.push(...own.map((each) => ({ ...each, wrong: [] })));
+      for (const each of parsed.doubtful) doubtful.push({ ...manifestOf(each, revision, path), wrong: each.wrong });
+    }
     problems.push(...parsed.findings.map((finding) => ({ ...finding, file: path })));
   }
-  return { manifests, problems, broken, complete: true };
+  return { manifests, problems, broken, doubtful, complete: true };
 }
 
 /** Half of a repository would be misjudged, so none of it is read. */
@@ -84,7 +97,7 @@ function tooMany(file: string): Reading {
   const message = `more than ${String(MAX_FILES)} manifests; nothing is read`;
   const hint = 'put several documents into one file, separated by ---';
   const problem: Problem = { code: 'TOO_MANY_FILES', message, hint, file, line: 1, column: 1 };
-  return { manifests: [], problems: [problem], broken: [{ path: file, claims: [{}] }], complete: false };
+  return { manifests: [], problems: [problem], broken: [{ path: file, claims: [{}] }], doubtful: [], complete: false };
 }
 
 /** What a document says it is. */

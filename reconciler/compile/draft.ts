@@ -12,7 +12,7 @@ import { networkSpec } from './specs/network.ts';
 import type { Say } from './specs/say.ts';
 import { tuningSpec } from './specs/tuning.ts';
 import { zoneSpec } from './specs/zone.ts';
-import { place, tablesOf } from './tables.ts';
+import { copyOf, emptyTables, place, tablesOf } from './tables.ts';
 import type { Clash, ObjectId, TableKind, Tables } from './tables.ts';
 
 /** A catalog in the making: what is sound, and what is held. */
@@ -22,6 +22,14 @@ export interface Draft {
   readonly problems: readonly Problem[];
   readonly heldObjects: ReadonlySet<string>;
   readonly heldOwners: ReadonlySet<string>;
+  /** The objects of sound files as they are written there, before any was held; of two with one name the first. */
+  readonly written: Tables;
+  /** The others with such a name. */
+  readonly doubles: readonly Manifest[];
+  /** What is wrong in an object by itself, as JSON pointers. */
+  readonly wrong: ReadonlyMap<ObjectId, readonly string[]>;
+  /** Tells a problem. */
+  tell(code: CompileCode, at: Origin, message: string, hint?: string): void;
   /** Tells a problem and holds what it concerns. */
   clash(clash: Clash): void;
   /** Puts an object back to what the previous catalog knew, or takes it out when that knew nothing. */
@@ -37,7 +45,7 @@ function split(id: ObjectId): readonly [TableKind | 'Fleet', string] {
 
 /** Sets up the tables from what was read; documents that are wrong by themselves and broken files are held. */
 export function draftOf(reading: Reading, revision: string, previous: Catalog | undefined): Draft {
-  const tables: Tables = { App: new Map(), Zone: new Map(), Network: new Map(), Host: new Map(), Tuning: new Map() };
+  const tables = emptyTables();
   const problems = [...reading.problems];
   const heldObjects = new Set<string>();
   const heldOwners = new Set<string>();
@@ -79,24 +87,40 @@ export function draftOf(reading: Reading, revision: string, previous: Catalog | 
     clash(each);
   }
   const { owners } = found.fleet.spec;
-  const wrong: ObjectId[] = [];
+  const wrong = new Map<ObjectId, string[]>();
+  const doubles: Manifest[] = [];
   for (const manifest of reading.manifests) {
     const id: ObjectId = `${manifest.kind}/${manifest.name}`;
     const say: Say = (pointer, code, message, hint) => {
       tell(code, nearestOrigin(manifest, pointer), message, hint);
-      wrong.push(id);
+      wrong.set(id, [...(wrong.get(id) ?? []), pointer]);
     };
     const first = manifest.kind === 'Fleet' ? undefined : tables[manifest.kind].get(manifest.name);
     if (first === undefined) insert(tables, manifest, owners, say);
     else {
       const hint = `the other is in ${place(first.origin)}; rename one`;
       tell('DUPLICATE_NAME', manifest.origin, `there are two objects ${id}`, hint);
-      wrong.push(id);
+      doubles.push(manifest);
     }
   }
-  for (const id of wrong) hold(id);
+  const written = copyOf(tables);
+  for (const id of wrong.keys()) hold(id);
+  for (const { kind, name } of doubles) hold(`${kind}/${name}`);
   for (const file of reading.broken) holdFile(file);
-  return { fleet: found.fleet, tables, problems, heldObjects, heldOwners, clash, hold, drop };
+  return {
+    fleet: found.fleet,
+    tables,
+    problems,
+    heldObjects,
+    heldOwners,
+    written,
+    doubles,
+    wrong,
+    tell,
+    clash,
+    hold,
+    drop,
+  };
 
   function holdFile({ path, claims }: BrokenFile): void {
     if (!reading.complete) heldOwners.add('*');
@@ -136,7 +160,7 @@ function sayAt(
 }
 
 /** Where a pointer was written, else the nearest that was and contains it or stands below it. */
-function nearestOrigin({ fields, origin }: Manifest, pointer: string): Origin {
+export function nearestOrigin({ fields, origin }: Manifest, pointer: string): Origin {
   for (let at = pointer; at !== ''; at = at.slice(0, at.lastIndexOf('/'))) {
     const exact = fields[at];
     if (exact !== undefined) return exact;
@@ -147,7 +171,7 @@ function nearestOrigin({ fields, origin }: Manifest, pointer: string): Origin {
 }
 
 /** The owner: the document's own word, else the Fleet's by path, else `unowned`. */
-function insert(tables: Tables, manifest: Manifest, owners: Readonly<Record<string, string>>, say: Say): void {
+export function insert(tables: Tables, manifest: Manifest, owners: Readonly<Record<string, string>>, say: Say): void {
   const { document, name } = manifest;
   const owner = document.metadata.owner ?? ownerOfPath(manifest.origin.file, owners) ?? UNOWNED;
   switch (document.kind) {

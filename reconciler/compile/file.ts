@@ -4,6 +4,7 @@ import { quoted } from './finding.ts';
 import type { Finding } from './finding.ts';
 import { schemaFindings } from './explain.ts';
 import { MAX_FINDINGS } from './limits.ts';
+import { salvage } from './salvage.ts';
 import { isKind, KINDS } from './schemas.ts';
 import { nearest, suggestion } from './suggest.ts';
 import { decode, findingAt } from './text.ts';
@@ -28,12 +29,20 @@ export interface Claim {
   readonly gang?: string;
 }
 
+/** What is left of a document that cannot be used, for what can be said of it all the same. */
+export interface DoubtfulDocument extends ParsedDocument {
+  /** JSON pointers of what is wrong in it. */
+  readonly wrong: readonly string[];
+}
+
 /** What can be said of a file by itself. Plain data, and independent of the file's name: kept by blob. */
 export interface ParsedFile {
   readonly documents: readonly ParsedDocument[];
   readonly findings: readonly Finding[];
   /** Of the documents that are broken; an empty claim where nothing could be read. */
   readonly claims: readonly Claim[];
+  /** Of the documents that are broken those of which something is right. */
+  readonly doubtful: readonly DoubtfulDocument[];
 }
 
 /** What was parsed before, by blob. `get` gives undefined for what is not known. */
@@ -45,11 +54,12 @@ export interface ParseCache {
 /** Parses and validates a file by itself. Never throws. */
 export function parseFile(bytes: Uint8Array): ParsedFile {
   const text = decode(bytes);
-  if ('code' in text) return { documents: [], findings: [text], claims: [{}] };
+  if ('code' in text) return { documents: [], findings: [text], claims: [{}], doubtful: [] };
   const yaml = parseYaml(text);
   const documents: ParsedDocument[] = [];
   const findings: Finding[] = [];
   const claims: Claim[] = [];
+  const doubtful: DoubtfulDocument[] = [];
   for (const { document, findings: syntax } of yaml.documents) {
     const contents: Node | null = document.contents;
     const tree = plain(text, contents);
@@ -59,14 +69,25 @@ export function parseFile(bytes: Uint8Array): ParsedFile {
         ? syntax
         : [...tree.findings, ...(isWhole(tree) ? others(tree, judge(text, contents, tree)) : [])];
     if (wrong.length === 0) documents.push({ manifest: tree.value as Document, scalars: tree.scalars });
-    else claims.push(claimOf(tree.value));
+    else {
+      claims.push(claimOf(tree.value));
+      if (syntax.length === 0) doubtful.push(...doubted(tree));
+    }
     findings.push(...wrong);
   }
   if (yaml.stopped !== undefined) {
     findings.push(yaml.stopped);
     claims.push({});
   }
-  return { documents, findings: findings.slice(0, MAX_FINDINGS), claims };
+  return { documents, findings: findings.slice(0, MAX_FINDINGS), claims, doubtful };
+}
+
+/** What is left of a document that is whole as YAML. */
+function doubted(tree: Tree): readonly DoubtfulDocument[] {
+  const kind = member(tree.value, 'kind');
+  if (!isWhole(tree) || !isKind(kind)) return [];
+  const left = salvage(kind, tree.value);
+  return left === undefined ? [] : [{ ...left, scalars: tree.scalars }];
 }
 
 /** Findings without those about values that are wrong already as YAML: one mistake is told once. */

@@ -88,5 +88,5 @@ let version: string | undefined;
 
 /** Names the schemas and the rules of parsing: what was parsed under another version must be parsed again. */
 export function parserVersion(): string {
-  return (version ??= fingerprint({ rules: 1, schemas: SCHEMAS, common }));
+  return (version ??= fingerprint({ rules: 2, schemas: SCHEMAS, common }));
 }

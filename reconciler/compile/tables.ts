@@ -26,6 +26,22 @@ export interface Clash {
   readonly holds: readonly ObjectId[];
 }
 
+/** Tables without objects. */
+export function emptyTables(): Tables {
+  return { App: new Map(), Zone: new Map(), Network: new Map(), Host: new Map(), Tuning: new Map() };
+}
+
+/** Tables of the same objects. */
+export function copyOf({ App, Zone, Network, Host, Tuning }: Tables): Tables {
+  return {
+    App: new Map(App),
+    Zone: new Map(Zone),
+    Network: new Map(Network),
+    Host: new Map(Host),
+    Tuning: new Map(Tuning),
+  };
+}
+
 /** The tables of a catalog. */
 export function tablesOf(catalog: Catalog): { readonly [K in TableKind]: ReadonlyMap<string, Resource<unknown>> } {
   return {

@@ -15,6 +15,8 @@ export interface Dangling extends Clash {
   /** What refers to it. */
   readonly from: ObjectId;
   readonly target: ObjectId;
+  /** The field that refers. */
+  readonly pointer: string;
 }
 
 /** References of Apps to Zones, Networks and other Apps, and of Tunings to Zones, that are not there. */
@@ -54,6 +56,7 @@ function dangling(
   return {
     from: id,
     target: `${kind}/${target}`,
+    pointer,
     code: 'DANGLING_REFERENCE',
     at: fieldOrigin(resource, pointer),
     message: `${id.replace('/', ' ')}: there is no ${kind} "${target}"`,
@@ -62,11 +65,23 @@ function dangling(
   };
 }
 
-/** What an App may not do in its Zone: level and host volumes. Its references hold. */
-export function zoneRules(tables: Tables): readonly Clash[] {
+/** Levels that the Zone of an App does not take. Zones that are not there are passed over. */
+export function levelClashes(tables: Tables): readonly Clash[] {
+  return inZones(tables, levelRule);
+}
+
+/** Host volumes that the Zone of an App does not allow. Zones that are not there are passed over. */
+export function volumeClashes(tables: Tables): readonly Clash[] {
+  return inZones(tables, volumeRule);
+}
+
+function inZones(
+  tables: Tables,
+  rule: (name: string, app: AppResource, zone: Resource<ZoneSpec>) => readonly Clash[],
+): readonly Clash[] {
   return byName(tables.App).flatMap(([name, app]) => {
     const zone = tables.Zone.get(app.spec.zone);
-    return zone === undefined ? [] : [...levelRule(name, app, zone), ...volumeRule(name, app, zone)];
+    return zone === undefined ? [] : rule(name, app, zone);
   });
 }
 

@@ -6,18 +6,55 @@ import type { Clash, Tables } from '../tables.ts';
 
 type Named = readonly [name: string, network: Resource<NetworkSpec>];
 
-/**
- * Networks that cannot both be on one host: the same VLAN on one bridge, overlapping addresses, or one bridge described
- * in two ways. On hosts of their own (another site, another rack) all that is allowed.
- */
-export function networkClashes(tables: Tables): readonly Clash[] {
+/** What two Networks cannot both say on one host; on hosts of their own (another site, another rack) all is allowed. */
+function pairwise(tables: Tables, clashesOf: (one: Named, two: Named) => readonly Clash[]): readonly Clash[] {
   const networks = byName(tables.Network);
   return networks.flatMap((one, at) =>
     networks.slice(at + 1).flatMap((two) => {
-      const clashes = pairClashes(one, two);
+      const clashes = clashesOf(one, two);
       return clashes.length > 0 && meet(tables, one, two) ? clashes : [];
     }),
   );
+}
+
+/** The same VLAN on one bridge. */
+export function vlanClashes(tables: Tables): readonly Clash[] {
+  return pairwise(tables, (one, two) => {
+    const [[first, { spec: a }], [second, { spec: b }]] = [one, two];
+    if (a.bridge !== b.bridge || a.vlan !== b.vlan) return [];
+    const message = `Network ${second} has VLAN ${String(b.vlan)} on bridge ${b.bridge}, as Network ${first} has`;
+    const hint = 'give one of them another VLAN, bridge or hosts';
+    return [clash(one, two, 'VLAN_CLASH', '/spec/vlan', message, hint)];
+  });
+}
+
+/** Overlapping addresses. */
+export function cidrClashes(tables: Tables): readonly Clash[] {
+  return pairwise(tables, (one, two) => {
+    const [[first, { spec: a }], [second, { spec: b }]] = [one, two];
+    if (!overlap(a, b)) return [];
+    const message = `the addresses ${b.cidr} of Network ${second} overlap with ${a.cidr} of Network ${first}`;
+    return [clash(one, two, 'CIDR_CLASH', '/spec/cidr', message, 'give one of them other addresses or hosts')];
+  });
+}
+
+/** One bridge that is described in two ways. */
+export function bridgeClashes(tables: Tables): readonly Clash[] {
+  return pairwise(tables, (one, two) => {
+    const [[first, { spec: a }], [second, { spec: b }]] = [one, two];
+    const clashes: Clash[] = [];
+    if (a.bridge !== b.bridge) return clashes;
+    if (a.datapath !== b.datapath) {
+      const message = `bridge ${b.bridge} is ${b.datapath} in Network ${second} and ${a.datapath} in Network ${first}`;
+      clashes.push(clash(one, two, 'BRIDGE_CLASH', '/spec/datapath', message, 'a bridge has one datapath'));
+    }
+    if (a.uplink !== undefined && b.uplink !== undefined && a.uplink !== b.uplink) {
+      const message = `bridge ${b.bridge} has the uplink ${b.uplink} in Network ${second} and ${a.uplink} in Network ${first}`;
+      const hint = 'a bridge has one uplink; a second could make a loop';
+      clashes.push(clash(one, two, 'BRIDGE_CLASH', '/spec/uplink', message, hint));
+    }
+    return clashes;
+  });
 }
 
 /** Whether some host has both; without hosts to ask, whether they select alike. */
@@ -37,29 +74,14 @@ function overlap(one: NetworkSpec, two: NetworkSpec): boolean {
   return a !== undefined && b !== undefined && a.first <= b.last && b.first <= a.last;
 }
 
-function pairClashes([first, one]: Named, [second, two]: Named): readonly Clash[] {
-  const holds = [`Network/${first}`, `Network/${second}`] as const;
-  const clashes: Clash[] = [];
-  const say = (code: Clash['code'], pointer: string, message: string, hint: string): void => {
-    const other = place(fieldOrigin(one, pointer));
-    clashes.push({ code, at: fieldOrigin(two, pointer), message: `${message} (${other})`, hint, holds });
-  };
-  const [a, b] = [one.spec, two.spec];
-  if (a.bridge === b.bridge && a.vlan === b.vlan) {
-    const message = `Network ${second} has VLAN ${String(b.vlan)} on bridge ${b.bridge}, as Network ${first} has`;
-    say('VLAN_CLASH', '/spec/vlan', message, 'give one of them another VLAN, bridge or hosts');
-  }
-  if (overlap(a, b)) {
-    const message = `the addresses ${b.cidr} of Network ${second} overlap with ${a.cidr} of Network ${first}`;
-    say('CIDR_CLASH', '/spec/cidr', message, 'give one of them other addresses or hosts');
-  }
-  if (a.bridge === b.bridge && a.datapath !== b.datapath) {
-    const message = `bridge ${b.bridge} is ${b.datapath} in Network ${second} and ${a.datapath} in Network ${first}`;
-    say('BRIDGE_CLASH', '/spec/datapath', message, 'a bridge has one datapath');
-  }
-  if (a.bridge === b.bridge && a.uplink !== undefined && b.uplink !== undefined && a.uplink !== b.uplink) {
-    const message = `bridge ${b.bridge} has the uplink ${b.uplink} in Network ${second} and ${a.uplink} in Network ${first}`;
-    say('BRIDGE_CLASH', '/spec/uplink', message, 'a bridge has one uplink; a second could make a loop');
-  }
-  return clashes;
+function clash(
+  [first, one]: Named,
+  [second, two]: Named,
+  code: Clash['code'],
+  pointer: string,
+  message: string,
+  hint: string,
+): Clash {
+  const told = `${message} (${place(fieldOrigin(one, pointer))})`;
+  return { code, at: fieldOrigin(two, pointer), message: told, hint, holds: [`Network/${first}`, `Network/${second}`] };
 }

@@ -12,7 +12,7 @@ function sysctlName(name: string): string {
   return name.replace(/[./]/g, (separator) => (separator === '/' ? '.' : '/'));
 }
 
-/** The Tuning's knobs, limits among the sysctls. White space within a value is folded, as the kernel shows it. */
+/** The Tuning's knobs, limits among the sysctls. White space within a value is folded, as the kernel shows it; of a knob that is set twice the first counts. */
 export function tuningSpec({ spec }: Tuning, say: Say): TuningSpec {
   const sysctls: Record<string, string> = {};
   for (const [written, value] of Object.entries(spec.sysctls ?? {})) {
@@ -20,7 +20,7 @@ export function tuningSpec({ spec }: Tuning, say: Say): TuningSpec {
     const pointer = `/spec/sysctls/${written.replaceAll('/', '~1')}`;
     if (sysctls[name] !== undefined)
       say(pointer, 'TUNING_CONFLICT', `"${name}" is set twice in this Tuning`, 'keep one');
-    sysctls[name] = valueOf(value);
+    sysctls[name] ??= valueOf(value);
   }
   for (const [limit, value] of Object.entries(spec.limits ?? {})) {
     const name = LIMITS[limit as keyof typeof LIMITS];
@@ -31,7 +31,7 @@ export function tuningSpec({ spec }: Tuning, say: Say): TuningSpec {
         `"${name}" is set twice in this Tuning`,
         `sysctls sets it to ${sysctls[name]}`,
       );
-    sysctls[name] = String(value);
+    sysctls[name] ??= String(value);
   }
   const otherConfig = Object.entries(spec.ovs?.otherConfig ?? {});
   return {

@@ -115,7 +115,7 @@ const CASES: readonly Case[] = [
   {
     name: 'rollouts',
     files: {
-      'u.yaml': app('rollout:\n  minReadySeconds: 3\n  canary:\n    replicas: 1'),
+      'u.yaml': app('rollout:\n  minReadySeconds: 3\n  canary:\n    replicas: 1', 'u'),
       'v.yaml': app('replicas: 3\nrollout:\n  canary:\n    replicas: 0\n    pause: for ever').replace(
         'name: x',
         'name: v',
