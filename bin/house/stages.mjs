@@ -18,7 +18,7 @@ export const STAGES = [
   { name: 'property', folder: 'model', minutes: 5, atOnce: 2 },
   { name: 'golden', folder: 'golden', minutes: 2, atOnce: 2 },
   { name: 'conformance', folder: 'conformance', minutes: 2, atOnce: 2 },
-  { name: 'integration', folder: 'integration', minutes: 5, atOnce: 2, hosts: true, inside: true },
+  { name: 'integration', folder: 'integration', minutes: 15, atOnce: 2, hosts: true, inside: true },
   { name: 'e2e', folder: 'e2e', minutes: 10, atOnce: 1, hosts: true },
 ];
 

@@ -1,66 +1,20 @@
 // Run by systemd-v2.test under User-Mode Linux, as a service of systemd: Docker and Open vSwitch are services as their packages bring them.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { remoteView } from '../../cli/local.ts';
-import { labUp } from '../../lab/lab.ts';
 import type { Status } from '../../reconciler/loop/status.ts';
 import { ensureTestImage } from '../support/image.ts';
 import { makeRepository } from '../support/repository.ts';
-import { app, base } from '../support/stage.ts';
-import { SCRATCH } from '../support/uml-systemd.ts';
+import { base } from '../support/stage.ts';
+import { becomes, CGROUPS, knobsIn, limitedWeb, PLUMB, ROOT, sh, type Knobs } from '../support/systemd-guest.ts';
 
-type Knobs = Readonly<Record<string, string>>;
-
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const PLUMB = join(ROOT, 'bin/plumb');
-const CGROUPS = '/sys/fs/cgroup';
 const UNIT = 'plumbline.service';
-const FILES = ['cpu.max', 'cpu.weight', 'memory.max', 'memory.low', 'memory.swap.max', 'pids.max'];
-/** What systemd knows of the same. */
+/** What systemd knows of the limits. */
 const PROPERTIES = ['CPUQuotaPerSecUSec', 'CPUWeight', 'MemoryMax', 'MemoryLow', 'MemorySwapMax', 'TasksMax'];
 const MEBI = 2 ** 20;
-
-/** App web with these limits, and a weight that the kernel cannot keep. */
-const web = (quota: string, memory: string, pids: number): string =>
-  app(
-    'web',
-    `  resources:
-    cpu: { shares: 512, quota: ${quota} }
-    memory: { limit: ${memory}, reservation: 16Mi }
-    pids: ${String(pids)}
-    blockIoWeight: 300`,
-  );
-
-/** What a command printed; it must succeed. */
-async function sh(file: string, ...args: readonly string[]): Promise<string> {
-  return await new Promise((resolve, reject) => {
-    execFile(file, args, { timeout: 100_000, maxBuffer: 2 ** 24 }, (error, stdout, stderr) => {
-      if (error) reject(new Error(`${file} ${args.join(' ')}: ${error.message}\n${stdout}\n${stderr}`));
-      else resolve(stdout.trim());
-    });
-  });
-}
-
-/** Asks until the answer is as wanted; commands are asked seldom, for the guest has one slow CPU. */
-async function becomes<T>(
-  what: string,
-  look: () => Promise<T> | T,
-  good: (seen: T) => boolean,
-  pause = 50,
-): Promise<T> {
-  let last: T | undefined;
-  for (const end = Date.now() + 150_000; Date.now() < end; await sleep(pause)) {
-    last = await look();
-    if (good(last)) return last;
-  }
-  throw new Error(`${what}: not within 150 s, but ${JSON.stringify(last)}`);
-}
 
 /** The unit of a machine by itself, of this checkout and that repository. */
 function documentedUnit(repo: string): string {
@@ -68,10 +22,6 @@ function documentedUnit(repo: string): string {
   const command = 'ExecStart=/opt/plumbline/bin/plumb up --quiet --repo https://git.example.com/fleet.git --ref main';
   assert.ok(unit.includes(command), unit);
   return unit.replace(command, `ExecStart=${process.execPath} ${PLUMB} up --quiet --repo ${repo} --ref main`);
-}
-
-function knobsIn(directory: string): Knobs {
-  return Object.fromEntries(FILES.map((file) => [file, readFileSync(join(directory, file), 'utf8').trim()]));
 }
 
 const repository = makeRepository();
@@ -114,7 +64,7 @@ describe('Docker with the systemd driver', () => {
   };
 
   before(async () => {
-    commit({ ...base(), 'web.yaml': web('250m', '64Mi', 50) });
+    commit({ ...base(), 'web.yaml': limitedWeb('250m', '64Mi', 50) });
     await ensureTestImage();
     console.log(await sh('uname', '-r'), (await sh('systemctl', '--version')).split('\n')[0]);
   });
@@ -187,7 +137,7 @@ describe('Docker with the systemd driver', () => {
 
   it('new limits from Git change in place, and systemd knows them', async () => {
     const right = { ...knobs(), 'cpu.max': '33000 100000', 'memory.max': String(80 * MEBI), 'pids.max': '60' };
-    commit({ 'web.yaml': web('330m', '80Mi', 60) });
+    commit({ 'web.yaml': limitedWeb('330m', '80Mi', 60) });
     await converged();
     assert.equal(await scopeNow(), scope);
     assert.deepEqual(knobs(), right);
@@ -215,48 +165,5 @@ describe('Docker with the systemd driver', () => {
     );
     await becomes('limits', knobs, (seen) => isDeepStrictEqual(seen, right));
     await converged();
-  });
-});
-
-describe('a lab below systemd', () => {
-  const name = 'below';
-  const dir = join(SCRATCH, name);
-  /** Everything of the lab that could be left. */
-  const remains = async (): Promise<readonly string[]> => [
-    ...readFileSync('/proc/self/mountinfo', 'utf8')
-      .split('\n')
-      .filter((line) => line.includes(dir)),
-    ...readdirSync(CGROUPS, { recursive: true, encoding: 'utf8' }).filter((path) => path.includes(`plumb-${name}`)),
-    ...(await sh('systemctl', 'list-units', '--all', '--plain', '--no-legend'))
-      .split('\n')
-      .filter((unit) => unit.includes(`scratch-${name}`) || unit.includes(`plumb-${name}`)),
-    ...(existsSync(dir) ? [dir] : []),
-  ];
-  const nets = (): Promise<string> => sh('lsns', '-n', '-r', '-o', 'NS', '-t', 'net');
-
-  it('comes up, converges, is left alone by a daemon-reload, and leaves nothing', async () => {
-    const before = await nets();
-    const lab = await labUp({ name, dir, hosts: 1, racks: 1 });
-    const inLab = async (...argv: readonly string[]): Promise<string> => {
-      const { code, stdout, stderr } = await lab.exec('h1', argv);
-      assert.equal(code, 0, `${argv.join(' ')}: ${stdout}${stderr}`);
-      return stdout.trim();
-    };
-    const apply = (): Promise<string> =>
-      inLab(process.execPath, PLUMB, 'apply', '--repo', repository.directory, '--ref', 'main');
-    assert.equal(await inLab('docker', 'info', '-f', '{{.CgroupDriver}} {{.CgroupVersion}}'), 'cgroupfs 2');
-    assert.match(await apply(), /Synced, Healthy/);
-    const id = await inLab('docker', 'inspect', '-f', '{{.Id}}', 'plumb-web-0');
-    const group = join(CGROUPS, `plumb-${name}/h1/docker`, id);
-    const right = knobsIn(group);
-    assert.equal(right['pids.max'], '60');
-    await sh('systemctl', 'daemon-reload');
-    assert.deepEqual(knobsIn(group), right, 'systemd leaves alone what is not its own');
-    writeFileSync(join(group, 'pids.max'), '7');
-    assert.match(await apply(), /Synced, Healthy/);
-    assert.deepEqual(knobsIn(group), right);
-    await lab.down();
-    await becomes('nothing is left', remains, (left) => left.length === 0, 500);
-    await becomes('its network namespaces are gone', nets, (seen) => seen === before, 500);
   });
 });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { after, it } from 'node:test';
-import { findUml, underUml } from '../support/uml.ts';
-import { NEEDS_SYSTEMD, systemd } from '../support/uml-systemd.ts';
+import { findUml, UML_PATIENCE, underUml } from '../support/uml.ts';
+import { NEEDS_SYSTEMD, systemdWith } from '../support/uml-systemd.ts';
 
 const uml = findUml();
 const skip = 'missing' in uml ? uml.missing : NEEDS_SYSTEMD;
@@ -15,7 +15,12 @@ it('Plumbline where systemd is the first process and holds cgroup v2', { skip },
   assert.ok('path' in uml);
   const inside = fileURLToPath(new URL('./systemd-v2.inside.js', import.meta.url));
   const command = [process.execPath, '--enable-source-maps', '--test-reporter=spec', inside];
-  const { status, output } = await underUml(uml, command, 270_000, systemd);
+  const { status, output } = await underUml(
+    uml,
+    command,
+    UML_PATIENCE,
+    systemdWith('docker.service', 'openvswitch-switch.service'),
+  );
   assert.equal(status, 0, output);
   assert.match(output, /pass [0-9]/);
 });

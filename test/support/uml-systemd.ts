@@ -19,18 +19,20 @@ const OTHERS = [
   ...['etc/systemd/system', 'etc/docker', 'etc/openvswitch', 'etc/default/docker', '.dockerenv', 'run'],
   ...['var/lib/docker', 'var/lib/containerd', 'var/lib/openvswitch', 'var/lib/plumbline', 'var/log/journal'],
   ...['usr/lib/modules', 'etc/cron.d', 'etc/modules-load.d'],
+  // none of them makes a unit that is wanted here, and each daemon-reload would run them all
+  'usr/lib/systemd/system-generators',
 ].join(' ');
 
-/** The target that is booted: what the packages of Docker and Open vSwitch bring as they bring it, and the command. */
-const UNITS = {
+/** The target that is booted: these services as their packages bring them, and the command. */
+const units = (services: string): Readonly<Record<string, string>> => ({
   'plumb-test.target': `[Unit]
 Requires=basic.target
 After=basic.target
-Wants=dbus.socket docker.service openvswitch-switch.service plumb-test.service
+Wants=dbus.socket ${services} plumb-test.service
 `,
   'plumb-test.service': `[Unit]
-Wants=docker.service openvswitch-switch.service
-After=docker.service openvswitch-switch.service
+Wants=${services}
+After=${services}
 [Service]
 Type=oneshot
 ExecStart=/bin/sh /etc/plumb-test.sh
@@ -39,14 +41,14 @@ StandardOutput=tty
 StandardError=tty
 TTYPath=/dev/console
 `,
-};
+});
 
 function fileAt(path: string, text: string): string {
   return `cat > ${path} <<'END-OF-FILE'\n${text}END-OF-FILE`;
 }
 
 /** Makes the machine's files the root, with a layer in memory over them, and hands over to systemd. */
-function script(command: readonly string[], cwd: string): string {
+function script(services: string, command: readonly string[], cwd: string): string {
   return `#!/bin/sh
 export PATH=${PATH}
 mount -t proc proc /proc
@@ -69,7 +71,7 @@ ln -s /dev/null etc/systemd/system/tmp.mount
 echo 5d1f5a2c8e5b4c6f9a0b1c2d3e4f5a6b > etc/machine-id
 echo h1 > etc/hostname
 echo '{ "bridge": "none", "iptables": false }' > etc/docker/daemon.json
-${Object.entries(UNITS)
+${Object.entries(units(services))
   .map(([name, text]) => fileAt(`etc/systemd/system/${name}`, text))
   .join('\n')}
 ${fileAt('etc/plumb-test.sh', testScript(command, cwd))}
@@ -88,7 +90,9 @@ exec ${command.map(quoted).join(' ')} 2>&1
 }
 
 /**
- * Boots systemd as the first process, with Docker and Open vSwitch as services of their packages; then runs the command. The machine's
- * files are the root, and what is written goes into memory.
+ * Boots systemd as the first process, with services of packages as they are, such as those of Docker and Open vSwitch; then runs the command.
+ * The machine's files are the root, and what is written goes into memory.
  */
-export const systemd: Boot = { script, memory: '1G' };
+export function systemdWith(...services: readonly string[]): Boot {
+  return { script: (command, cwd) => script(services.join(' '), command, cwd), memory: '1G' };
+}

@@ -38,6 +38,9 @@ export function findUml(): Uml | { readonly missing: string } {
 // the C source stays in the source tree: dist/test/support → test/support
 const SOURCE = fileURLToPath(new URL('../../../test/support/uml-xstate.c', import.meta.url));
 
+/** How long tests in a guest may take, milliseconds: a guest has one CPU, and each of its system calls costs two switches. */
+export const UML_PATIENCE = 840_000;
+
 /** A word as a shell reads it. */
 export const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 
