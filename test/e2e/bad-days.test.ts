@@ -19,8 +19,13 @@ describe('bad days', { skip: NEEDS_ROOT }, () => {
 
   const text = async (...argv: string[]): Promise<string> => (await stage.sh(...argv)).out.trim();
   const started = (name: string): Promise<string> => text('docker', 'inspect', '-f', '{{.State.StartedAt}}', name);
+  /** Whether one reaches the other, within ten seconds: it pings once a second. */
   const reaches = async (): Promise<boolean> =>
-    (await stage.sh('docker', 'exec', 'plumb-web-1', 'ping', '-c', '1', '-W', '1', '10.1.0.10')).code === 0;
+    (await stage.sh('docker', 'exec', 'plumb-web-1', 'ping', '-c', '1', '-w', '10', '10.1.0.10')).code === 0;
+  const becomes = async (what: string, look: () => Promise<boolean>): Promise<void> => {
+    for (const end = Date.now() + 120_000; !(await look()); await sleep(100))
+      assert.ok(Date.now() < end, `${what}: not within 120 s:\n${stage.said()}`);
+  };
   const veths = (): Promise<string> => text('ip', '-o', 'link', 'show', 'type', 'veth');
   const healthy = (replica: string): Promise<unknown> =>
     stage.until(`${replica} healthy`, (status) => itemOf(status, replica)?.health === 'Healthy');
@@ -66,13 +71,10 @@ describe('bad days', { skip: NEEDS_ROOT }, () => {
     await stage.converged();
     const id = await text('docker', 'inspect', '-f', '{{.Id}}', 'plumb-live-0');
     await stage.sh('docker', 'exec', 'plumb-live-0', 'rm', '/alive');
-    for (
-      let tries = 0;
-      tries < 100 && (await text('docker', 'inspect', '-f', '{{.Id}}', 'plumb-live-0')) === id;
-      tries += 1
-    )
-      await sleep(100);
-    assert.notEqual(await text('docker', 'inspect', '-f', '{{.Id}}', 'plumb-live-0'), id);
+    await becomes('made anew', async () => {
+      const { code, out } = await stage.sh('docker', 'inspect', '-f', '{{.Id}}', 'plumb-live-0');
+      return code === 0 && out.trim() !== id;
+    });
     await stage.converged();
     stage.commit({ 'live.yaml': undefined });
     await stage.converged();
@@ -87,16 +89,20 @@ describe('bad days', { skip: NEEDS_ROOT }, () => {
     assert.match(itemOf(status, 'crash-0')?.reason ?? '', /status 3/);
     assert.ok((itemOf(status, 'crash-0')?.restarts ?? 0) >= 2);
     await sleep(4000);
-    const starts = (await stage.journal('container/crash-0')).filter(
-      (entry) => entry.type === 'intent' && entry.because === 'exited',
+    const entries = await stage.journal('container/crash-0');
+    const starts = entries.flatMap((entry) =>
+      entry.type === 'intent' && entry.because === 'exited'
+        ? [{ at: entry.at, done: entries.find((one) => one.type === 'outcome' && one.trace === entry.trace)?.at }]
+        : [],
     );
-    const gaps = starts.slice(1).map(({ at }, n) => at - (starts[n]?.at ?? 0));
-    // a pause counts from the end of the container; starting it takes its time as well
-    for (const [n, gap] of gaps.entries())
-      assert.ok(
-        gap >= 1000 * 2 ** n && gap < 1600 * 2 ** n + 1500,
-        `restart ${String(n)} came after ${String(gap)} ms`,
-      );
+    // a pause counts from the end of the container, which comes about when its start is done; on this machine that takes as long
+    const slow = Math.max(...starts.map(({ at, done = at }) => done - at));
+    for (const [n, { at }] of starts.slice(1).entries()) {
+      const { at: began = 0, done = began } = starts[n] ?? {};
+      assert.ok(at - began >= 1000 * 2 ** n, `restart ${String(n)} came ${String(at - began)} ms after the one before`);
+      const pause = at - done;
+      assert.ok(pause < 1600 * 2 ** n + 1000 + slow, `restart ${String(n)} came after a pause of ${String(pause)} ms`);
+    }
     const all = await stage.journal();
     // on a slow machine it may be seen to run before it ends for the first time
     assert.deepEqual(
@@ -205,7 +211,7 @@ describe('bad days', { skip: NEEDS_ROOT }, () => {
     assert.equal(await started('plumb-web-0'), since);
     await stage.lab.daemon('h1', 'ovsdb-server', 'start');
     // vswitchd looks for its database again within seconds
-    for (let tries = 0; tries < 15 && !(await reaches()); tries += 1) await sleep(500);
+    await becomes('traffic flows', reaches);
     await stage.converged();
     assert.equal(await reaches(), true);
   });
@@ -254,8 +260,7 @@ describe('bad days', { skip: NEEDS_ROOT }, () => {
     await stage.until('stale', (s) => s.source?.error !== undefined || s.revision === head);
     const told = async (reason: string): Promise<boolean> =>
       (await stage.journal()).some((entry) => entry.type === 'event' && entry.reason === reason);
-    for (let n = 0; n < 100 && !(await told('RefVanished')); n += 1) await sleep(100);
-    assert.ok(await told('RefVanished'));
+    await becomes('RefVanished is told', () => told('RefVanished'));
     assert.equal((await stage.status()).revision, head);
     await stage.sh('git', '-C', stage.repo, 'branch', '-m', 'gone', 'main');
     await stage.sh(
@@ -272,7 +277,6 @@ describe('bad days', { skip: NEEDS_ROOT }, () => {
       '-m',
       'Rewritten',
     );
-    for (let n = 0; n < 100 && !(await told('ForcePush')); n += 1) await sleep(100);
-    assert.ok(await told('ForcePush'));
+    await becomes('ForcePush is told', () => told('ForcePush'));
   });
 });

@@ -28,7 +28,7 @@ describe('what is broken by hand is put back', { skip: NEEDS_ROOT }, () => {
   const reaches = async (): Promise<boolean> =>
     (await stage.sh('docker', 'exec', 'plumb-web-1', 'ping', '-c', '1', '-W', '1', '10.1.0.10')).code === 0;
   /** Waits until the text is as wanted. */
-  const becomes = async (what: string, look: () => Promise<boolean>, seconds = 15): Promise<void> => {
+  const becomes = async (what: string, look: () => Promise<boolean>, seconds = 60): Promise<void> => {
     for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(50)) if (await look()) return;
     assert.fail(`${what}: not within ${String(seconds)} s`);
   };
@@ -122,13 +122,18 @@ describe('what is broken by hand is put back', { skip: NEEDS_ROOT }, () => {
   });
   it('names a fight and backs off', async () => {
     const name = await port('name');
-    for (let n = 0; n < 12; n += 1) {
+    let fight: string | undefined;
+    const told = async (): Promise<boolean> => {
+      const all = await stage.journal('port/web-0');
+      fight = all.flatMap((entry) => (entry.type === 'event' && entry.reason === 'Fight' ? [entry.message] : []))[0];
+      return fight !== undefined;
+    };
+    for (let n = 0; n < 12 && !(await told()); n += 1) {
       await stage.sh('ovs-vsctl', 'set', 'Port', name, 'tag=999');
-      await sleep(400);
+      await becomes('put back, or told', async () => (await port('tag')) === '100' || told());
     }
-    const fight = (await stage.journal()).find((entry) => entry.type === 'event' && entry.reason === 'Fight');
-    assert.match(fight?.type === 'event' ? fight.message : '', /port\/web-0.*999.*100/);
-    await becomes('tag', async () => (await port('tag')) === '100', 60);
+    assert.match(fight ?? '', /port\/web-0.*999.*100/);
+    await becomes('tag', async () => (await port('tag')) === '100', 120);
   });
   it('left an intent and an outcome for everything it did', async () => {
     let open: readonly Entry[] = [];

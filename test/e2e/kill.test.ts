@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Entry } from '../../reconciler/model/journal.ts';
 import { app, base, itemOf, NEEDS_ROOT, setStage, type Stage } from '../support/stage.ts';
 
 /** Whole numbers from a seed, so that a failure can be run again (Lehmer's generator). */
@@ -74,12 +75,15 @@ describe('kill -9 at any instant, then start again', { skip: NEEDS_ROOT }, () =>
   });
 
   it('says of what was cut short that its end is not known', async () => {
-    const entries = await stage.journal();
-    const ends = new Set(entries.flatMap((entry) => (entry.type === 'outcome' ? [entry.trace] : [])));
-    assert.deepEqual(
-      entries.filter((entry) => entry.type === 'intent' && !ends.has(entry.trace)),
-      [],
-    );
+    let open: readonly Entry[] = [];
+    // nobody waits for an outcome to be on the disk
+    await stage.until('every intent has an outcome', async () => {
+      const entries = await stage.journal();
+      const ends = new Set(entries.flatMap((entry) => (entry.type === 'outcome' ? [entry.trace] : [])));
+      open = entries.filter((entry) => entry.type === 'intent' && !ends.has(entry.trace));
+      return open.length === 0;
+    });
+    assert.deepEqual(open, []);
   });
 
   it('restarts under traffic without one lost ping', async () => {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { Entry } from '../../reconciler/model/journal.ts';
 import {
   fleetApp,
@@ -33,17 +34,16 @@ describe('a fleet over Redis, its controllers and agents as processes', { skip: 
     for (const name of ['h1', 'h2', 'h3']) fleet.agent(name);
     const now = await fleet.converged(fleet.git('rev-parse', 'HEAD'));
     assert.match(plumb('status'), /Synced, Healthy/);
-    const entries = plumb('events', '-n', '1000', '-o', 'json').trim().split('\n');
-    const told = entries.map((line) => JSON.parse(line) as Entry);
-    assert.deepEqual(
-      [...new Set(told.map((entry) => entry.host))].sort(),
-      ['', 'h1', 'h2', 'h3'],
-      'the controller and every host',
-    );
+    const tellers = (): readonly string[] => {
+      const entries = plumb('events', '-n', '1000', '-o', 'json').trim().split('\n');
+      return [...new Set(entries.map((line) => (JSON.parse(line) as Entry).host))].sort();
+    };
+    // the copies of journals follow what they tell
+    await fleet.until('controller and every host tell', () => isDeepStrictEqual(tellers(), ['', 'h1', 'h2', 'h3']));
+    await fleet.until('convergence is told', () => /converged/.test(plumb('history')));
     const on = now.items.find(({ ref }) => ref === 'replica/web-0')?.host ?? '';
     assert.match(plumb('events', 'container/web-0'), new RegExp(`container/web-0.*# new on ${on}\n`));
     assert.match(plumb('why', 'container/web-0', 'image'), new RegExp(`on ${on}\n[^]*applied .*create \\(new\\) done`));
-    assert.match(plumb('history'), /converged/);
     assert.deepEqual([...new Set(now.items.map((item) => item.host))].sort(), ['h1', 'h2', 'h3']);
   });
 
@@ -56,8 +56,7 @@ describe('a fleet over Redis, its controllers and agents as processes', { skip: 
   }
 
   async function known(revisions: readonly string[]): Promise<void> {
-    for (const end = Date.now() + 60_000; JSON.stringify(told()) !== JSON.stringify(revisions); await sleep(500))
-      assert.ok(Date.now() < end, `history is ${told().join(', ')} and was ${revisions.join(', ')}`);
+    await fleet.until(`history is ${revisions.join(', ')}`, () => isDeepStrictEqual(told(), revisions));
   }
 
   it('an emptied Redis learns from the hosts who is where: nothing moves, nothing is made anew', async () => {
@@ -83,15 +82,21 @@ describe('a fleet over Redis, its controllers and agents as processes', { skip: 
     await fleet.converged(fleet.commit('web.yaml', app(6)));
   });
 
+  /** How long a change takes until all is as it says, milliseconds. */
+  async function takes(text: string): Promise<number> {
+    const began = Date.now();
+    await fleet.converged(fleet.commit('web.yaml', text));
+    return Date.now() - began;
+  }
+
   it('a killed controller is taken over within ten seconds, and a killed Redis is no reason to touch anything', async () => {
     fleet.controller('c2');
-    await sleep(1500);
+    await fleet.until('c2 stands by', async () => (await fleet.store.leases.get('controller/c2')) !== undefined);
+    const usual = await takes(app(7));
     await fleet.stop('c1', 'SIGKILL');
-    const at = Date.now();
-    const revision = fleet.commit('web.yaml', app(7));
-    await fleet.converged(revision);
-    // the lease of eight seconds, and what placing and starting take
-    assert.ok(Date.now() - at < 20_000, `taken over after ${String(Date.now() - at)} ms`);
+    const took = await takes(app(8));
+    // the lease of eight seconds, the next try for it, and what placing and starting take on this machine
+    assert.ok(took < 12_000 + 4 * usual, `taken over after ${String(took)} ms, and ${String(usual)} ms are usual`);
     const running = ['h1', 'h2', 'h3'].flatMap((name) => fleet.containers(name));
     await fleet.redis.kill();
     await sleep(3000);
@@ -102,16 +107,13 @@ describe('a fleet over Redis, its controllers and agents as processes', { skip: 
     const gone = running.filter(
       (line) => !['h2', 'h3'].flatMap((name) => fleet.containers(name)).includes(line),
     ).length;
-    for (const end = Date.now() + 20_000; ; await sleep(100)) {
-      const made = readdirSync(join(fleet.dir, 'h1', 'simulated')).includes('container')
-        ? fleet.containers('h1').length
-        : 0;
-      if (made === gone) break;
+    const made = (): number =>
+      existsSync(join(fleet.dir, 'h1/simulated/container')) ? fleet.containers('h1').length : 0;
+    for (const end = Date.now() + 120_000; made() !== gone; await sleep(100))
       assert.ok(Date.now() < end, 'the agent did nothing without Redis');
-    }
     await fleet.redis.start();
-    const after = await fleet.converged(fleet.commit('web.yaml', app(8)));
-    assert.equal(after.items.length, 8);
+    const after = await fleet.converged(fleet.commit('web.yaml', app(9)));
+    assert.equal(after.items.length, 9);
   });
 
   it('says of a host that is not heard of that it is lost, places nothing there, and has it back', async () => {
@@ -131,7 +133,11 @@ describe('a fleet over Redis, its controllers and agents as processes', { skip: 
   });
 
   it('a second agent for a host, and a second controller of a name, end and leave everything as it is', async () => {
-    const before = await fleet.redis.admin.get('plumb:{default}:report:h2');
+    const said = async (): Promise<unknown> => {
+      const [report] = await fleet.store.mailbox.reports(['h2']);
+      return { generation: report?.generation, replicas: report?.replicas };
+    };
+    const before = await said();
     for (const [argv, words] of [
       [['agent', '--simulated', '--host', 'h2'], /speaks for host h2 already.*\[STORE_LOCKED\]/],
       [
@@ -149,7 +155,7 @@ describe('a fleet over Redis, its controllers and agents as processes', { skip: 
       assert.equal(twin.status, 1);
       assert.match(twin.stderr, words);
     }
-    assert.equal(await fleet.redis.admin.get('plumb:{default}:report:h2'), before);
+    assert.deepEqual(await said(), before);
     const up = spawnSync(process.execPath, [PLUMB, 'apply', '--simulated', '--host', 'h1', '--repo', fleet.repo], {
       encoding: 'utf8',
       env: { ...process.env, PLUMB_STORE: fleet.url, PLUMB_STATE_DIR: join(fleet.dir, 'alone') },

@@ -125,7 +125,7 @@ describe('a fleet of two hosts over one store', () => {
     return { ...running, ended };
   };
 
-  const until = async (what: string, look: () => Promise<boolean>, seconds = 25): Promise<void> => {
+  const until = async (what: string, look: () => Promise<boolean>, seconds = 120): Promise<void> => {
     for (const end = Date.now() + seconds * 1000; !(await look());) {
       assert.ok(Date.now() < end, `${what}: not within ${String(seconds)} s`);
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -161,18 +161,14 @@ describe('a fleet of two hosts over one store', () => {
     await until('taken over', () => good(other, 'r2', 5));
 
     await second.stop();
-    await until(
-      'lost',
-      async () => {
-        const { items, health, messages } = await other.status();
-        return (
-          health === 'Degraded' &&
-          messages.some((text) => text.startsWith('host h2 is not heard of')) &&
-          items.some(({ reason }) => reason.startsWith('Lost: h2'))
-        );
-      },
-      40,
-    );
+    await until('lost', async () => {
+      const { items, health, messages } = await other.status();
+      return (
+        health === 'Degraded' &&
+        messages.some((text) => text.startsWith('host h2 is not heard of')) &&
+        items.some(({ reason }) => reason.startsWith('Lost: h2'))
+      );
+    });
     await startAgent('h2');
     await until('back', () => good(other, 'r2', 5));
   });
@@ -190,7 +186,7 @@ describe('a fleet of two hosts over one store', () => {
     catalog = sketch('r3', 6);
     cut = false;
     const watcher = startController('c3');
-    await until('caught up', () => good(watcher, 'r3', 6), 60);
+    await until('caught up', () => good(watcher, 'r3', 6));
   });
 
   it('a second agent for one host ends and names the first', async () => {

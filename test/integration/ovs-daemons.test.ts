@@ -189,7 +189,7 @@ describe('anti-spoofing and restarts', { skip }, () => {
     assert.equal(dead?.known, false);
     assert.deepEqual(await r.changes(...wanted), []);
     start(vswitchd);
-    await until(() => /0x504c/.test(flows()), 5000);
+    await until(() => /0x504c/.test(flows()));
     await until(() => r.pings('a-0', '10.9.0.2'));
     stopping.abort();
     await kept;

@@ -151,7 +151,9 @@ export async function fleetProcesses(): Promise<FleetProcesses> {
       ),
     containers: (name) => {
       const folder = join(dir, name, 'simulated', 'container');
-      return readdirSync(folder).map((file) => {
+      // beside them is what is just being written
+      const made = readdirSync(folder).filter((file) => file.endsWith('.json'));
+      return made.map((file) => {
         const { state } = JSON.parse(readFileSync(join(folder, file), 'utf8')) as {
           readonly state: { readonly id: string };
         };

@@ -11,7 +11,7 @@ import { lastWords, type LastWords } from './outline.ts';
 import { endChild } from './child.ts';
 import { Servers, single, type Running } from './redis.ts';
 import { makeRepository } from './repository.ts';
-import { PLUMB, untilStatus, type Said } from './stage.ts';
+import { PLUMB, untilStatus, type Good, type Said } from './stage.ts';
 import { readPing, type Ping } from './traffic.ts';
 
 /** The hosts of a fleet stage. */
@@ -34,7 +34,7 @@ export interface FleetStage {
   ping(host: string, replica: string, address: string): Promise<Ping>;
   /** What a controller that runs says. */
   status(): Promise<Status>;
-  until(what: string, good: (status: Status) => boolean, seconds?: number): Promise<Status>;
+  until(what: string, good: Good, seconds?: number): Promise<Status>;
   /** Waits until Synced and Healthy at the last commit. */
   converged(seconds?: number): Promise<Status>;
   /** What a controller or an agent has written down. */

@@ -25,7 +25,7 @@ export function ok(file: string, ...args: string[]): boolean {
 }
 
 /** Until the check holds, at most so many milliseconds. */
-export async function until(check: () => boolean | Promise<boolean>, limit = 10_000): Promise<void> {
+export async function until(check: () => boolean | Promise<boolean>, limit = 60_000): Promise<void> {
   const end = performance.now() + limit;
   while (!(await check())) {
     if (performance.now() > end) throw new Error(`not so within ${String(limit)} ms: ${check.toString()}`);

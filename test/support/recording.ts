@@ -119,7 +119,7 @@ export async function untilSo(
   what: string,
   look: () => Promise<Status>,
   good: (now: Status) => boolean,
-  seconds = 60,
+  seconds = 120,
 ): Promise<Status> {
   let last: Status | undefined;
   for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(100)) {

@@ -159,7 +159,7 @@ export async function single(settings: readonly string[] = [], home: Servers = n
 }
 
 /** Waits until a condition holds. */
-export async function until(what: string, holds: () => Promise<boolean>, seconds = 20): Promise<void> {
+export async function until(what: string, holds: () => Promise<boolean>, seconds = 120): Promise<void> {
   const end = Date.now() + seconds * 1000;
   while (!(await holds().catch(() => false))) {
     if (Date.now() > end) throw new Error(`waited ${String(seconds)} s in vain: ${what}`);

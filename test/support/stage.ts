@@ -48,7 +48,7 @@ export interface Stage {
   readonly view: LocalView;
   status(): Promise<Status>;
   /** Waits until the status is as wanted; fails with the last status otherwise. */
-  until(what: string, good: (status: Status) => boolean, seconds?: number): Promise<Status>;
+  until(what: string, good: Good, seconds?: number): Promise<Status>;
   /** Waits until Synced and Healthy at the last commit. */
   converged(seconds?: number): Promise<Status>;
   journal(ref?: Ref): Promise<readonly Entry[]>;
@@ -85,10 +85,13 @@ export function app(name: string, spec = ''): string {
   return `${head}${image}${command}${stop}${spec === '' ? '' : `${spec}\n`}`;
 }
 
+/** Whether a status is as wanted. */
+export type Good = (status: Status) => boolean | Promise<boolean>;
+
 /** What is waited for, and where it is seen. */
 interface Wish {
   readonly what: string;
-  readonly good: (status: Status) => boolean;
+  readonly good: Good;
   readonly seconds: number;
   readonly look: () => Promise<Status>;
   readonly words: LastWords;
@@ -100,7 +103,7 @@ export async function untilStatus({ what, good, seconds, look, words }: Wish): P
   let last: Status | undefined;
   while (Date.now() < end) {
     last = await look().catch(() => undefined);
-    if (last && good(last)) return last;
+    if (last && (await good(last))) return last;
     await sleep(50);
   }
   throw new Error(await inVain(what, seconds, last, { words }));
