@@ -48,6 +48,11 @@ describe('stages', () => {
     assert.ok(unit);
     assert.deepEqual(testFiles(unit, [], root), ['test/unit/place/a.test.ts', 'test/unit/plan/b.test.mjs']);
     assert.deepEqual(testFiles(unit, ['pla', 'b.'], root), ['test/unit/plan/b.test.mjs']);
+    file('test/unit/z.test.ts');
+    const ordered = testFiles({ ...unit, first: ['z', 'gone'] }, [], root);
+    assert.deepEqual(ordered, ['test/unit/z.test.ts', 'test/unit/place/a.test.ts', 'test/unit/plan/b.test.mjs']);
+    for (const stage of STAGES)
+      for (const name of stage.first ?? []) assert.equal(testFiles(stage, [`/${name}.test.ts`]).length, 1, name);
     checkFolders(root);
     file('test/lost/c.test.ts');
     assert.throws(() => checkFolders(root), /test\/lost\/c\.test\.ts belongs to no stage/);
