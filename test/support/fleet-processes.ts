@@ -109,7 +109,11 @@ export async function fleetProcesses(): Promise<FleetProcesses> {
     children.delete(name);
     if (child) await endChild(child, signal);
   };
-  const status = async (): Promise<Status> => statusFrom(await knownOf(store), await store.bulletin.read());
+  const status = async (): Promise<Status> => {
+    // the Notice first: with one that is newer than the rest, a store that is filled again would look empty and well
+    const notice = await store.bulletin.read();
+    return statusFrom(await knownOf(store), notice);
+  };
   const until: FleetProcesses['until'] = async (what, good, seconds = 90) => {
     let now: Status | undefined;
     const look = async (): Promise<boolean> => (now = await status()) !== undefined && (await good(now));
