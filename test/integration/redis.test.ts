@@ -3,7 +3,6 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import type { Redis } from 'ioredis';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import type { Entry, EntryDraft } from '../../reconciler/model/journal.ts';
-import type { Assignment } from '../../reconciler/model/replica.ts';
 import type { FleetStore, Ports, Store } from '../../reconciler/model/store.ts';
 import { chained, GENESIS } from '../../reconciler/store/journal/chain.ts';
 import { keysOf } from '../../reconciler/store/redis/keys.ts';
@@ -31,11 +30,6 @@ async function all(entries: AsyncIterable<Entry>): Promise<Entry[]> {
   for await (const entry of entries) list.push(entry);
   return list;
 }
-
-const assignment = (host: string, generation: number): Assignment => ({
-  ...{ host, generation, fleet: 'f', revision: 'r', author: 'Ann', resync: 10 },
-  ...{ replicas: [], networks: [], tuning: [], keep: { apps: [], owners: [] } },
-});
 
 const event = (message: string): EntryDraft => ({ type: 'event', host: 'h1', level: 'info', reason: 'Test', message });
 
@@ -308,38 +302,6 @@ describe('the store on a Redis server', { skip: NO_REDIS }, () => {
       }
       await assert.rejects(store.journal.verify(), coded('JOURNAL_CORRUPT', text));
     }
-  });
-
-  it('tells an agent of its own host alone', async () => {
-    const store = await open();
-    const agent = await again({ host: 'h2', writer: 'h2' });
-    const stop = new AbortController();
-    const seen: unknown[] = [];
-    const following = (async () => {
-      for await (const mail of agent.mailbox.follow(stop.signal)) {
-        seen.push(mail);
-        stop.abort();
-      }
-    })();
-    for (const host of ['h1', 'h2']) await store.mailbox.assign(assignment(host, 1));
-    await following;
-    assert.deepEqual(seen, [{ host: 'h2', what: 'assignment' }]);
-  });
-
-  it('tells an agent of another Assignment under a number that was lost', async () => {
-    const store = await open();
-    const agent = await again({ host: 'h1', writer: 'h1' });
-    const key = keysOf(fleet).assignment('h1');
-    const news = agent.mailbox.follow(AbortSignal.timeout(30_000))[Symbol.asyncIterator]();
-    await store.mailbox.assign(assignment('h1', 1));
-    await news.next();
-    const older = await redis.dumpBuffer(key);
-    await store.mailbox.assign(assignment('h1', 2));
-    await news.next();
-    // as after a restart from an older copy, before the agent has looked
-    await redis.restore(key, 0, older, 'REPLACE');
-    await store.mailbox.assign({ ...assignment('h1', 2), revision: 'another' });
-    assert.deepEqual(await news.next(), { done: false, value: { host: 'h1', what: 'assignment' } });
   });
 
   it('gives leases by the time of the server, whatever the clocks of two hosts say', async () => {

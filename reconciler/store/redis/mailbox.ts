@@ -81,9 +81,10 @@ async function lastHint({ calls, keys }: Context): Promise<string> {
   return (reply as StreamReply)[0]?.[0] ?? '0-0';
 }
 
-async function versionOf({ calls, keys }: Context, host: string): Promise<unknown> {
-  const [version] = await calls.ask(['hget', keys.assignment(host), 'version']);
-  return version;
+/** Another with each Assignment that was written, whatever the server may have lost before. */
+async function versionOf({ calls, keys }: Context, host: string): Promise<string> {
+  const key = keys.assignment(host);
+  return (await calls.ask(['hget', key, 'version'], ['hget', key, 'mail'])).join();
 }
 
 /** One member of the Assignment of each host. */
