@@ -1,19 +1,18 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
-import { amountOf, DIMENSIONS } from '../model/demand.ts';
 import type { Draining, Preemption } from '../model/notice.ts';
 import { appOf } from '../model/replica.ts';
 import type { Placement } from '../model/replica.ts';
 import type { PlaceProposal, Proposal } from '../model/reservations.ts';
 import { gangOf, settleGang } from './gang.ts';
+import { growApp, growing, resizeAll } from './growth.ts';
 import { forgetProposals } from './hosts.ts';
 import type { Ground } from './ground.ts';
 import { inOrder } from './order.ts';
 import { withdraw } from './preempt.ts';
-import { noGrowth } from './reasons.ts';
 import { drainsOf } from './drain.ts';
 import { proposeAll, startRun } from './run.ts';
 import type { Run, Unplaceable } from './run.ts';
-import { grown, resize, settleApp } from './seat.ts';
+import { settleApp } from './seat.ts';
 import type { Settled } from './seat.ts';
 import { wordsOf } from './survey.ts';
 import type { Misplaced, PlaceInput, Resize, Survey, Wish } from './survey.ts';
@@ -71,27 +70,11 @@ interface Pass {
   readonly freed: boolean;
 }
 
-function resizePass(run: Run, pending: Pending): Pick<Pass, 'freed' | 'unplaceable'> & { left: Survey['resizes'] } {
-  const left: Resize[] = [];
-  const unplaceable: Unplaceable[] = [];
-  let freed = false;
-  for (const item of pending.resizes) {
-    const { placement } = item;
-    // which node has the cores is asked when those before have got theirs
-    const demand = grown(run, item);
-    if (resize(run, placement, demand))
-      freed ||= DIMENSIONS.some((key) => amountOf(demand, key) < amountOf(placement.demand, key));
-    else {
-      left.push(item);
-      unplaceable.push(noGrowth(run.book, placement, demand));
-    }
-  }
-  return { left, freed, unplaceable };
-}
-
 function* pass(run: Run, apps: readonly Resource<AppSpec>[], pending: Pending): Generator<Turn, Pass> {
-  const resized = resizePass(run, pending);
-  const unplaceable = [...resized.unplaceable];
+  const resized = resizeAll(run, pending.resizes);
+  const left = growing(resized.left);
+  const resizes: Resize[] = [];
+  const unplaceable: Unplaceable[] = [];
   const wanted = new Map<string, readonly Wish[]>();
   let { freed } = resized;
   const swaps = run.preempting.swaps;
@@ -107,6 +90,9 @@ function* pass(run: Run, apps: readonly Resource<AppSpec>[], pending: Pending): 
     unplaceable.push(...failed);
   };
   for (const app of apps) {
+    const grows = growApp(run, app, left.get(app.name) ?? []);
+    resizes.push(...grows.resizes);
+    unplaceable.push(...grows.unplaceable);
     if (app.spec.gang === undefined) {
       yield { run, app };
       const wishes = [...wishesOf(app.name), ...displacedOf(run, app.name)];
@@ -123,7 +109,7 @@ function* pass(run: Run, apps: readonly Resource<AppSpec>[], pending: Pending): 
     }
   }
   freed ||= run.preempting.swaps > swaps;
-  return { left: { resizes: resized.left, wanted }, unplaceable, freed };
+  return { left: { resizes, wanted }, unplaceable, freed };
 }
 
 /** Replicas of an App that made room for others and now look for a place as those do that have none. */

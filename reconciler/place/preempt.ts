@@ -1,5 +1,5 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
-import { amountOf, demandFrom, DIMENSIONS, plus, NOTHING } from '../model/demand.ts';
+import { amountOf, asked, demandFrom, plus, NOTHING } from '../model/demand.ts';
 import type { Demand, Dimension } from '../model/demand.ts';
 import { fateOf } from '../model/fate.ts';
 import { hasLetGo } from '../model/handover.ts';
@@ -9,6 +9,7 @@ import { ownerTold } from '../model/whereabouts.ts';
 import { choose, compareScores, demandsAt, lacksOnlyRoom, scoreOf } from './group.ts';
 import type { Group } from './group.ts';
 import { settle } from './home.ts';
+import { resize } from './resize.ts';
 import { groupIn, propose, release } from './run.ts';
 import type { Run } from './run.ts';
 import { outdated } from './survey.ts';
@@ -30,7 +31,7 @@ const NOBODY = { placed: false } as const;
 /** A host with those who would make room there. */
 interface Bid {
   readonly row: number;
-  /** What the bidder takes there. */
+  /** What the bidder takes there, or takes more. */
   readonly demand: Demand;
   readonly victims: readonly Victim[];
 }
@@ -38,11 +39,11 @@ interface Bid {
 /** Hosts on which room can be made, of which the best is taken: enough for a good one, however large the fleet is. */
 const ENOUGH = 100;
 
-const lacking = (run: Run, demand: Demand, row: number): ReadonlyMap<Dimension, number> =>
+const lacking = ({ table }: Run, demand: Demand, row: number): ReadonlyMap<Dimension, number> =>
   new Map(
-    DIMENSIONS.map((key) => [key, amountOf(demand, key) - (run.table.free[key][row] ?? 0)] as const).filter(
-      ([, amount]) => amount > 0,
-    ),
+    asked(demand)
+      .map((key) => [key, amountOf(demand, key) - (table.free[key][row] ?? 0)] as const)
+      .filter(([, amount]) => amount > 0),
   );
 
 /** Whether as much as is missing on a host of what a replica takes can be taken away there at all: most hosts need no other look. */
@@ -187,8 +188,8 @@ function relocate(run: Run, { placement }: Victim): void {
   displaced.set(name, [...(displaced.get(name) ?? []), { replica }]);
 }
 
-/** Those who made room go, and the bidder comes, in one commit. */
-function swap(run: Run, { app, replica }: Bidder, { row, demand, victims }: Bid): boolean {
+/** Those who made room go, and the bidder comes or grows, in one commit. */
+function swap(run: Run, { replica }: Bidder, { row, demand, victims }: Bid, come: () => boolean): boolean {
   const host = hostName(run.table, row);
   // nobody takes what is made free here meanwhile
   run.promise(replica, { host, demand });
@@ -196,7 +197,7 @@ function swap(run: Run, { app, replica }: Bidder, { row, demand, victims }: Bid)
   run.promise(replica);
   run.preempting.slack.clear();
   run.preempting.swaps += 1;
-  return settle(run, app, groupIn(run, app), { replica }, () => row);
+  return come();
 }
 
 /** Has those stopped who are to make room; the room is theirs until they are gone, and what else of it is used is kept free. */
@@ -217,7 +218,13 @@ function mark(run: Run, { replica }: Bidder, { row, demand, victims }: Bid): voi
   run.promise(replica, { host: hostName(run.table, row), demand: rest });
 }
 
-function act(run: Run, bidder: Bidder, bid: Bid): Preempted {
+/** What a bidder does once it has the room, and in words. */
+interface Aim {
+  readonly come: () => boolean;
+  readonly text: string;
+}
+
+function act(run: Run, bidder: Bidder, bid: Bid, { come, text }: Aim): Preempted {
   const { claims } = run.preempting;
   const { replica } = bidder;
   const host = hostName(run.table, bid.row);
@@ -226,8 +233,8 @@ function act(run: Run, bidder: Bidder, bid: Bid): Preempted {
     victims: bid.victims.filter(({ footing }) => footing !== 'leaves').map(({ placement }) => placement.replica),
   });
   const leave = bid.victims.length === 1 ? 'has' : 'have';
-  const waits = `${replica} gets its place on ${host} once ${namesOf(run, bid.victims)} ${leave} left it`;
-  if (bid.victims.every((victim) => isGone(run, victim))) return { placed: swap(run, bidder, bid), waits };
+  const waits = `${replica} ${text} on ${host} once ${namesOf(run, bid.victims)} ${leave} left it`;
+  if (bid.victims.every((victim) => isGone(run, victim))) return { placed: swap(run, bidder, bid, come), waits };
   mark(run, bidder, bid);
   return { placed: false, waits };
 }
@@ -248,10 +255,37 @@ export function preempt(run: Run, app: Resource<AppSpec>, replica: string): Pree
   const group = groupIn(run, app);
   const bidder = { replica, app };
   const { best, barred } = search(run, group, bidder);
-  if (best && zone.preemption) return act(run, bidder, best);
+  const come = (): boolean => settle(run, app, groupIn(run, app), { replica }, () => best?.row);
+  if (best && zone.preemption) return act(run, bidder, best, { come, text: 'gets its place' });
   const why = whyNot(run, app.spec.zone, best ?? barred);
   preempting.hopeless = why === undefined ? {} : { why };
   return { placed: false, ...preempting.hopeless };
+}
+
+/**
+ * The same for a replica that is to take more of its host than that has left: those who make room leave that host. Nothing for one that is itself to
+ * leave it.
+ */
+export function preemptGrowth(run: Run, app: Resource<AppSpec>, placement: Placement, demand: Demand): Preempted {
+  const { input, preempting, table } = run;
+  const { replica, host, yields } = placement;
+  preempting.claims.delete(replica);
+  const zone = input.catalog.zones.get(app.spec.zone)?.spec;
+  const row = table.rows.get(host) ?? -1;
+  const stays = yields === undefined && table.views[row]?.record.state === 'open';
+  if (!zone || input.preempts === 'never' || !stays) return NOBODY;
+  const bidder = { replica, app };
+  const more = demandFrom((key) => Math.max(0, amountOf(demand, key) - amountOf(placement.demand, key)));
+  const lack = lacking(run, more, row);
+  const come = (): boolean => resize(run, placement, demand);
+  if (lack.size === 0) return { placed: come() };
+  const there = victimsOn(run, bidder, host);
+  const chosen = choice(run, lack, there);
+  if (chosen && zone.preemption)
+    return act(run, bidder, { row, demand: more, victims: chosen }, { come, text: 'gets what it asks for' });
+  const victims = chosen ?? choice(run, lack, there, true);
+  const why = whyNot(run, app.spec.zone, victims && { row, demand: more, victims });
+  return { placed: false, ...(why === undefined ? {} : { why }) };
 }
 
 /** Why those who could make room do not. */

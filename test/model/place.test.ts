@@ -7,6 +7,7 @@ import type { Book } from '../../reconciler/model/book.ts';
 import { selects } from '../../reconciler/model/catalog.ts';
 import type { AppSpec, Catalog } from '../../reconciler/model/catalog.ts';
 import { decide } from '../../reconciler/model/decide.ts';
+import { amountOf, DIMENSIONS } from '../../reconciler/model/demand.ts';
 import type { Demand } from '../../reconciler/model/demand.ts';
 import { fateOf } from '../../reconciler/model/fate.ts';
 import type { Placement } from '../../reconciler/model/replica.ts';
@@ -46,11 +47,13 @@ function levelIn({ apps }: Catalog, name: string): number {
   return Math.min(own, ...near.map((app) => levelIn({ apps } as Catalog, app.name)));
 }
 
-/** Whether somebody new has the place of a replica, of a strictly more critical level. */
+/** Whether somebody who is new on its host, or takes more of it, has the place of a replica, of a strictly more critical level. */
 function preempted(before: ReadonlyMap<string, Placement>, catalog: Catalog, after: Book, was: Placement): boolean {
-  return [...after.placements.values()].some(({ replica, app, host }) => {
+  return [...after.placements.values()].some(({ replica, app, host, demand }) => {
     const level = catalog.apps.get(app)?.spec.level ?? Infinity;
-    return host === was.host && before.get(replica)?.host !== host && level < levelIn(catalog, was.app);
+    const old = before.get(replica);
+    const more = old?.host !== host || DIMENSIONS.some((key) => amountOf(demand, key) > amountOf(old.demand, key));
+    return host === was.host && more && level < levelIn(catalog, was.app);
   });
 }
 

@@ -43,6 +43,14 @@ const event = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ type: fc.constant('scale' as const), app: fc.constantFrom(...NAMES), replicas: fc.nat(4) }),
   },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      type: fc.constant('grow' as const),
+      app: fc.constantFrom(...NAMES),
+      cpu: fc.constantFrom(2000, 3000, 4000),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('crash' as const), host: fc.constantFrom(...HOSTS) }) },
 );
 type Happening = typeof event extends fc.Arbitrary<infer T> ? T : never;
@@ -83,14 +91,14 @@ function awayOf(fleet: Fleet, git: Git, name?: string): number {
 }
 
 /** What must be so at every instant: nothing lives twice, and no host runs more than it has. */
-function safe(fleet: Fleet, git: Git): void {
-  const homes = homesOf(fleet);
-  const load = new Map<string, number>();
-  for (const [replica, hosts] of homes) {
+function safe(fleet: Fleet): void {
+  for (const [replica, hosts] of homesOf(fleet))
     assert.ok(hosts.length < 2, `${replica} is live on ${hosts.join(' and ')}`);
-    for (const host of hosts) load.set(host, (load.get(host) ?? 0) + cpuOf(git, replica.slice(0, 1)));
+  for (const [host, { live, underway }] of fleet.machines) {
+    const there = [...[...live.values()].map(({ as }) => as), ...(underway ? [underway] : [])];
+    const cpu = there.reduce((sum, { spec }) => sum + spec.resources.cpu, 0);
+    assert.ok(cpu <= CORES, `${host} runs ${String(cpu)}`);
   }
-  for (const [host, cpu] of load) assert.ok(cpu <= CORES, `${host} runs ${String(cpu)}`);
 }
 
 /** What a pass may take away: only for a more critical one, and within the budgets. */
@@ -139,6 +147,11 @@ function happen(fleet: Fleet, git: Git, one: Happening): void {
       if (before) git.apps[one.app] = { ...before, replicas: one.replicas };
       break;
     }
+    case 'grow': {
+      const before = git.apps[one.app];
+      if (before && one.cpu > cpuOf(git, one.app)) git.apps[one.app] = { ...before, resources: resources(one.cpu) };
+      break;
+    }
     case 'crash':
       // what is not told cannot be counted
       for (const live of fleet.machines.get(one.host)?.live.values() ?? []) live.ready = false;
@@ -149,22 +162,23 @@ function happen(fleet: Fleet, git: Git, one: Happening): void {
   }
 }
 
-/** The hosts on which all that is less critical could make room for one more of an App, whatever else is away. */
-function makingRoom(fleet: Fleet, git: Git, name: string): readonly string[] {
+/** The hosts on which all that is less critical could make room for one more of an App, or for one to grow, whatever else is away. */
+function makingRoom(fleet: Fleet, git: Git, name: string, grows?: Placement): readonly string[] {
   const { level = 3, spread = {} } = git.apps[name] ?? {};
+  const asks = cpuOf(git, name) - (grows?.demand.cpu ?? 0);
   const left = git.budget ? mostAway(git.budget, wantedOf(git)) - awayOf(fleet, git) : Infinity;
-  return HOSTS.filter((host) => {
+  return (grows ? [grows.host] : HOSTS).filter((host) => {
     const there = [...fleet.book.placements.values()].filter((one) => one.host === host);
-    if (there.filter((one) => one.app === name).length >= (spread.host ?? Infinity)) return false;
+    if (!grows && there.filter((one) => one.app === name).length >= (spread.host ?? Infinity)) return false;
     const free = CORES - there.reduce((sum, { demand }) => sum + demand.cpu, 0);
     const lower = there.filter((one) => levelOf(git, one.replica) > level);
     const alone = lower.filter((one) => awayOf(fleet, git, one.app) < (git.apps[one.app]?.maxUnavailable ?? 0));
-    const one = alone.some(({ demand }) => free + demand.cpu >= cpuOf(git, name));
+    const one = alone.some(({ demand }) => free + demand.cpu >= asks);
     // all of them at once, where each App lets so many go
     const mine = (other: string): number => lower.filter((each) => each.app === other).length;
     const slack = (other: string): number => (git.apps[other]?.maxUnavailable ?? 0) - awayOf(fleet, git, other);
     const all = lower.filter(({ app: other }) => mine(other) <= slack(other));
-    const together = free + all.reduce((sum, { demand }) => sum + demand.cpu, 0) >= cpuOf(git, name);
+    const together = free + all.reduce((sum, { demand }) => sum + demand.cpu, 0) >= asks;
     return (one && left >= 1) || (together && left >= all.length);
   });
 }
@@ -181,16 +195,20 @@ describe('preemption', () => {
         fleet.settle(catalogOf(sketchOf({ ...git, apps: Object.fromEntries(least) })));
         for (const one of events) {
           happen(fleet, git, one);
-          safe(fleet, git);
+          safe(fleet);
           if ([...fleet.book.placements.values()].some(({ yields }) => yields !== undefined)) seen += 1;
         }
         let result = fleet.settle(catalogOf(sketchOf(git)));
         for (let more = 0; more < 3; more += 1) result = fleet.settle(catalogOf(sketchOf(git)));
-        safe(fleet, git);
+        safe(fleet);
         assert.deepEqual(result.proposals, [], 'at rest');
         for (const { replica, yields } of fleet.book.placements.values()) assert.equal(yields, undefined, replica);
         for (const { replica, app: name } of result.unplaceable)
-          assert.deepEqual(makingRoom(fleet, git, name), [], `${replica} could get room`);
+          assert.deepEqual(
+            makingRoom(fleet, git, name, fleet.book.placements.get(replica)),
+            [],
+            `${replica} could get room`,
+          );
       }),
       { numRuns: 60 },
     );

@@ -249,3 +249,66 @@ describe('a replica that finds no room', () => {
     assert.match(ask(apps, 'batch-0'), /^batch-0 gives its place to db-0, which finds no other\. /);
   });
 });
+
+describe('a replica that is to take more of its host than that has left', () => {
+  const before: Apps = { db: { level: 0, resources: half }, batch: { level: 3, resources: half } };
+  const after: Apps = { ...before, db: { level: 0, resources: big } };
+  const cpuOf = ({ book }: Fleet): number | undefined => book.placements.get('db-0')?.demand.cpu;
+
+  it('has a less critical one stopped, and takes more when its host has let go', () => {
+    const { fleet, catalog, work, messages } = scene(before, 1);
+    const first = fleet.pass(catalog(after));
+    assert.deepEqual(told(first), ['yield batch-0 db-0']);
+    assert.equal(messages(first), 'db-0 gets what it asks for on h1 once batch-0 (level 3) has left it');
+    assert.deepEqual(first.preemptions, [{ replica: 'batch-0', host: 'h1', by: 'db-0' }]);
+    assert.equal(cpuOf(fleet), 2000);
+    assert.deepEqual(told(fleet.pass(catalog(after))), [], 'it runs still');
+    work('h1');
+    assert.deepEqual(told(fleet.pass(catalog(after))), ['release batch-0']);
+    assert.equal(cpuOf(fleet), 3000);
+    assert.deepEqual(where(fleet), ['db-0@h1']);
+    assert.deepEqual(told(fleet.pass(catalog(after))), [], 'at rest');
+  });
+
+  it('keeps off what becomes free until it has it all', () => {
+    const low: Apps = { ...before, batch: { replicas: 2, level: 3, maxUnavailable: 2, resources: resources(1000) } };
+    const { fleet, catalog } = scene(low, 1);
+    const apps: Apps = { ...low, db: { level: 0, resources: resources(4000) } };
+    assert.deepEqual(told(fleet.pass(catalog(apps))), ['yield batch-0 db-0', 'yield batch-1 db-0']);
+    fleet.settle(catalog(apps));
+    assert.equal(cpuOf(fleet), 4000);
+    assert.deepEqual(where(fleet), ['db-0@h1']);
+  });
+
+  it('takes nothing from its own level, and nothing where its Zone forbids it', () => {
+    const equal: Apps = { ...before, batch: { level: 0, resources: half } };
+    const one = scene(equal, 1);
+    const result = one.fleet.pass(one.catalog({ ...equal, db: { level: 0, resources: big } }));
+    assert.deepEqual(told(result), []);
+    assert.match(one.messages(result), /^db-0 keeps its old limits: h1 has no room for the new ones/);
+    const other = scene(before, 1, { zones: { main: { preemption: false } } });
+    const refused = other.fleet.pass(other.catalog(after));
+    assert.deepEqual(told(refused), []);
+    assert.match(
+      other.messages(refused),
+      /batch-0 \(level 3\) could make room on h1, but Zone main has preemption: false$/,
+    );
+  });
+
+  it('lets the less critical one be when it is to grow no more', () => {
+    const { fleet, catalog } = scene(before, 1);
+    fleet.pass(catalog(after));
+    assert.deepEqual(told(fleet.pass(catalog(before))), ['yield batch-0']);
+    assert.deepEqual(where(fleet), ['batch-0@h1', 'db-0@h1']);
+  });
+
+  it('comes after one more critical that wants a place', () => {
+    const low: Apps = { web: { level: 1, resources: half }, batch: { level: 3, resources: half } };
+    const { fleet, catalog } = scene(low, 1);
+    const apps: Apps = { ...low, web: { level: 1, resources: big }, db: { level: 0, resources: half } };
+    assert.deepEqual(told(fleet.pass(catalog(apps))), ['yield batch-0 db-0']);
+    fleet.settle(catalog(apps));
+    assert.deepEqual(where(fleet), ['db-0@h1', 'web-0@h1']);
+    assert.equal(fleet.book.placements.get('web-0')?.demand.cpu, 2000);
+  });
+});
