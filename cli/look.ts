@@ -101,6 +101,7 @@ function wantedKnobs({ tunings }: Catalog): readonly `${string}/${string}`[] {
   return [...tunings.values()].flatMap(({ spec }) => [
     ...Object.keys(spec.sysctls).map((key) => `sysctl/${key}` as const),
     ...Object.keys(spec.ovsOtherConfig).map((key) => `ovs-config/${key}` as const),
+    ...spec.knobs.map(({ key }) => `knob/${key}` as const),
   ]);
 }
 

@@ -12,6 +12,7 @@ import { systemctl } from '../providers/cgroups/systemd.ts';
 import { updateCpuset, updateLimits } from '../providers/containers/limits.ts';
 import { facts } from '../providers/host/facts.ts';
 import { host } from '../providers/host/index.ts';
+import { knobs } from '../providers/host/knobs/index.ts';
 import { ovs } from '../providers/ovs/index.ts';
 import { fixedPart, fixedSandboxPart } from '../providers/containers/spec.ts';
 import { namespaceFiles } from '../providers/probes/files.ts';
@@ -52,6 +53,7 @@ export function dockerRuntime(flags: RuntimeFlags, state: string): Runtime {
         tellDocker: (id, cpuset, signal) => updateCpuset(client, id, cpuset, signal),
       }),
       host({ originalsFile: join(state, 'originals.json') }),
+      knobs({ originalsFile: join(state, 'knobs.json') }),
     ] as readonly Provider[],
     prober,
     key: `docker ${socket}`,

@@ -1261,6 +1261,169 @@ export interface Tuning {
       mapCountMax?: number;
     };
     /**
+     * Processors and how they save power.
+     */
+    cpu?: {
+      /**
+       * Of frequency scaling, on all CPUs: performance, powersave, schedutil …
+       */
+      governor?: string;
+      /**
+       * 0 for performance to 15 for saving (energy_perf_bias).
+       */
+      energyBias?: number;
+      /**
+       * As performance or balance_performance (energy_performance_preference).
+       */
+      energyPreference?: string;
+      /**
+       * Idle states that take longer to leave than so many microseconds are disabled; 0 leaves polling only.
+       */
+      maxIdleLatency?: number;
+      /**
+       * Where unbound work of the kernel runs. A list of CPUs as the kernel writes it (0-3,8), or shared: all that are online and that no replica has for itself.
+       */
+      workqueue?: string;
+    };
+    /**
+     * Memory of the machine.
+     */
+    memory?: {
+      /**
+       * When memory is given in transparent huge pages.
+       */
+      hugepages?: 'always' | 'madvise' | 'never';
+      /**
+       * How hard the kernel tries to make them.
+       */
+      hugepageDefrag?: 'always' | 'defer' | 'defer+madvise' | 'madvise' | 'never';
+    };
+    /**
+     * Disks that are devices of their own.
+     */
+    disks?: {
+      /**
+       * Those that turn.
+       */
+      rotating?: {
+        /**
+         * Scheduler of block I/O, as none, mq-deadline, kyber or bfq.
+         */
+        scheduler?: string;
+        /**
+         * How far is read ahead, in whole KiB (queue/read_ahead_kb).
+         */
+        readAhead?: number | string;
+        /**
+         * Requests that may wait (queue/nr_requests).
+         */
+        queueDepth?: number;
+      };
+      /**
+       * Those that do not.
+       */
+      solid?: {
+        /**
+         * Scheduler of block I/O, as none, mq-deadline, kyber or bfq.
+         */
+        scheduler?: string;
+        /**
+         * How far is read ahead, in whole KiB (queue/read_ahead_kb).
+         */
+        readAhead?: number | string;
+        /**
+         * Requests that may wait (queue/nr_requests).
+         */
+        queueDepth?: number;
+      };
+    };
+    /**
+     * Network cards. One that two entries match keeps what the first gave it, and status names the other.
+     *
+     * @minItems 1
+     * @maxItems 32
+     */
+    nics?: [
+      {
+        /**
+         * Which of a host's cards; without it all. A `*` at the end stands for anything.
+         */
+        match?: {
+          /**
+           * As eth*.
+           */
+          name?: string;
+          /**
+           * As mlx5_core.
+           */
+          driver?: string;
+          /**
+           * Number of the maker, as 0x15b3.
+           */
+          vendor?: string;
+        };
+        /**
+         * Largest packet, bytes.
+         */
+        mtu?: number;
+        /**
+         * Packets that may wait to be sent.
+         */
+        txQueueLength?: number;
+        /**
+         * spread: each interrupt of a queue on a CPU of its own, as far as they go, among those that no replica has for itself.
+         */
+        interrupts?: 'spread';
+        /**
+         * spread: what each queue receives is worked on by all CPUs that no replica has for itself (RPS).
+         */
+        receiveSteering?: 'spread' | 'off';
+        /**
+         * spread: the queues to send by are divided among these CPUs (XPS).
+         */
+        transmitSteering?: 'spread' | 'off';
+      },
+      ...{
+        /**
+         * Which of a host's cards; without it all. A `*` at the end stands for anything.
+         */
+        match?: {
+          /**
+           * As eth*.
+           */
+          name?: string;
+          /**
+           * As mlx5_core.
+           */
+          driver?: string;
+          /**
+           * Number of the maker, as 0x15b3.
+           */
+          vendor?: string;
+        };
+        /**
+         * Largest packet, bytes.
+         */
+        mtu?: number;
+        /**
+         * Packets that may wait to be sent.
+         */
+        txQueueLength?: number;
+        /**
+         * spread: each interrupt of a queue on a CPU of its own, as far as they go, among those that no replica has for itself.
+         */
+        interrupts?: 'spread';
+        /**
+         * spread: what each queue receives is worked on by all CPUs that no replica has for itself (RPS).
+         */
+        receiveSteering?: 'spread' | 'off';
+        /**
+         * spread: the queues to send by are divided among these CPUs (XPS).
+         */
+        transmitSteering?: 'spread' | 'off';
+      }[]
+    ];
+    /**
      * Open vSwitch.
      */
     ovs?: {

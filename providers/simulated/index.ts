@@ -43,6 +43,7 @@ const FAILURES: Readonly<Record<string, ErrorCode>> = {
   cgroup: 'KNOB_REFUSED',
   cores: 'CORES_UNAVAILABLE',
   sysctl: 'KNOB_REFUSED',
+  knob: 'KNOB_REFUSED',
 };
 
 /** Kinds of which a stranger's thing is not touched. */

@@ -159,7 +159,7 @@ export function shownOf(ref: Ref, state: State, look: Look, refs: () => readonly
 
 /** What there is without a file: an untouched sysctl, the cgroup of a running container (whose limits were thrown away). */
 export function implicitOf(ref: Ref, look: Look): State | undefined {
-  if (kindOf(ref) === 'sysctl') return { value: BOOT_VALUE };
+  if (['sysctl', 'knob'].includes(kindOf(ref))) return { value: BOOT_VALUE };
   if (kindOf(ref) === 'cgroup' && runs(ref, look)) return {};
   return undefined;
 }

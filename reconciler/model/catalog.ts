@@ -255,6 +255,8 @@ export interface TuningSpec {
   /** Dotted name → value; limits are already among them under their kernel names. */
   readonly sysctls: Readonly<Record<string, string>>;
   readonly ovsOtherConfig: Readonly<Record<string, string>>;
+  /** What is files below /sys and /proc/irq, by key (`cpu.governor`), and the JSON pointer that says it. */
+  readonly knobs: readonly { readonly key: string; readonly value: string; readonly pointer: string }[];
 }
 
 /** One valid document. */

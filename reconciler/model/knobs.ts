@@ -45,5 +45,11 @@ export function knobsOf({ spec, fields, origin }: Resource<TuningSpec>): readonl
       value,
       origin: line([`/spec/ovs/otherConfig/${key}`]),
     })),
+    ...spec.knobs.map(({ key, value, pointer }): AssignedKnob => ({
+      kind: 'knob',
+      key,
+      value,
+      origin: line([pointer]),
+    })),
   ];
 }

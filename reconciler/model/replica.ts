@@ -50,7 +50,7 @@ export interface AssignedNetwork {
 
 /** One knob with the value that won and the line that says so. */
 export interface AssignedKnob {
-  readonly kind: 'sysctl' | 'ovs-config';
+  readonly kind: 'sysctl' | 'ovs-config' | 'knob';
   readonly key: string;
   readonly value: string;
   readonly origin: Origin;

@@ -184,6 +184,36 @@ export interface SysctlState {
   readonly original?: string;
 }
 
+/** A knob of the host that is one file or several below /sys or /proc, as `cpu.governor` or `nic.mtu[driver=ixgbe]`. */
+export interface KnobSpec {
+  readonly key: string;
+  readonly value: string;
+}
+/** One file of a knob. */
+export interface KnobPlace {
+  /** Among those of the knob: `policy0`, `sda`, `eth0/rx-3`. */
+  readonly name: string;
+  /** A number by which it is judged: of an idle state the microseconds that it takes to leave it. */
+  readonly about?: number;
+  /** What it says, in a form that can be compared; absent where it cannot be read. */
+  readonly value?: string;
+  readonly errno?: string;
+  /** What it said before our first write. */
+  readonly original?: string;
+  /** What it would not take, and why: errno, or what it says instead. */
+  readonly refused?: { readonly target: string; readonly why: string };
+}
+export interface KnobState {
+  /** What it is set to; absent where the files disagree. */
+  readonly value?: string;
+  /** Absent where the host is simulated. */
+  readonly places?: readonly KnobPlace[];
+  /** CPUs that are online and that nobody has for himself: `0-3,8`. */
+  readonly free?: string;
+  /** Where the host is simulated: the value before our first write. */
+  readonly original?: string;
+}
+
 export interface OvsConfigSpec {
   readonly key: string;
   readonly value: string;

@@ -38,9 +38,13 @@ function emptyHosts(catalog: Catalog): readonly Report[] {
 
 /** The knobs that a Tuning names, as an untouched kernel has them. */
 function knobs({ tunings }: Catalog): Report['observed'] {
-  return [...tunings.values()].flatMap(({ spec }) =>
-    Object.keys(spec.sysctls).map((key) => ({ known: true, ref: `sysctl/${key}`, state: { value: '0' }, owned: false }) as const),
-  );
+  return [...tunings.values()].flatMap(({ spec }) => {
+    const refs = [
+      ...Object.keys(spec.sysctls).map((key) => `sysctl/${key}` as const),
+      ...spec.knobs.map(({ key }) => `knob/${key}` as const),
+    ];
+    return refs.map((ref) => ({ known: true, ref, state: { value: '0' }, owned: false }) as const);
+  });
 }
 
 describe('every example has its expected plan beside it', () => {

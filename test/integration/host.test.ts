@@ -7,11 +7,12 @@ import { after, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { host } from '../../providers/host/index.ts';
-import type { Desired } from '../../reconciler/model/change.ts';
+import { knobs } from '../../providers/host/knobs/index.ts';
+import type { Desired, Known } from '../../reconciler/model/change.ts';
 import type { PlumbError } from '../../reconciler/model/errors.ts';
 import type { Context } from '../../reconciler/model/provider.ts';
-import type { Ref } from '../../reconciler/model/ref.ts';
-import type { SysctlSpec, SysctlState } from '../../reconciler/model/resources.ts';
+import { nameOf, type Ref } from '../../reconciler/model/ref.ts';
+import type { KnobSpec, KnobState, SysctlSpec, SysctlState } from '../../reconciler/model/resources.ts';
 import { conforms } from '../conformance/provider.ts';
 
 const run = promisify(execFile);
@@ -123,5 +124,55 @@ describe('sysctls of a real kernel', { skip }, () => {
       lacking.map((item) => item.known && item.limitations?.map(({ state }) => state)),
       [['Unsupported'], ['Refused']],
     );
+  });
+});
+
+describe('knobs that are files of a real kernel', { skip }, () => {
+  const disks = ['rotating', 'solid'] as const;
+  const wish = (key: string, value: string): Desired<KnobSpec> => ({
+    ref: `knob/${key}`,
+    spec: { key, value },
+    dependsOn: [],
+    origin,
+  });
+
+  // a disk's read-ahead is the machine's: it is another one for a moment only, and comes back whatever becomes of this test
+  it('are set, seen when somebody else writes them, and given back byte for byte', async (test) => {
+    const provider = knobs({ originalsFile: join(folder(), 'knobs.json') });
+    const ctx = context();
+    const refs = disks.map((kind) => `knob/disk.${kind}.readAhead` as const);
+    const seen = (await provider.observe(ctx, refs)) as readonly Known<KnobState>[];
+    const found = seen.find(({ state }) => (state.places?.length ?? 0) > 0);
+    if (!found) return test.skip('no disk of its own here');
+    const key = nameOf(found.ref);
+    const files = (found.state.places ?? []).map(({ name }) => `/sys/block/${name}/queue/read_ahead_kb`);
+    const before = files.map((file) => fs.readFileSync(file, 'utf8'));
+    const pass = async (desired: readonly Desired<KnobSpec>[]): Promise<void> => {
+      for (const change of provider.diff(desired, await provider.observe(ctx))) await provider.apply(change, ctx);
+    };
+    try {
+      const value = before.some((text) => text.trim() === '512') ? '1024' : '512';
+      await pass([wish(key, value)]);
+      assert.deepEqual(
+        files.map((file) => fs.readFileSync(file, 'utf8').trim()),
+        files.map(() => value),
+      );
+      fs.writeFileSync(files[0] ?? '', '256');
+      await pass([wish(key, value)]);
+      assert.equal(fs.readFileSync(files[0] ?? '', 'utf8').trim(), value);
+      await pass([]);
+      assert.deepEqual(
+        files.map((file) => fs.readFileSync(file, 'utf8')),
+        before,
+      );
+    } finally {
+      for (const [at, file] of files.entries()) fs.writeFileSync(file, before[at] ?? '');
+    }
+  });
+
+  it('that it has not are said so', async () => {
+    const provider = knobs({ originalsFile: join(folder(), 'knobs.json') });
+    const [none] = await provider.observe(context(), ['knob/nic.mtu[name=nosuch0]']);
+    assert.deepEqual(none?.known && none.limitations?.map(({ state }) => state), ['Unsupported']);
   });
 });

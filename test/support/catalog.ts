@@ -112,6 +112,7 @@ export function catalogOf(sketch: Sketch): Catalog {
       hosts: { matchLabels: {} },
       sysctls: {},
       ovsOtherConfig: {},
+      knobs: [],
       ...spec,
     })),
     problems: [],

@@ -69,10 +69,12 @@ interface Card {
   readonly speed?: number;
   readonly mtu?: number;
   readonly node?: number;
+  /** An empty mask of all its CPUs. */
+  readonly mask?: string;
 }
 
 /** A network card with its queues, and its interrupts from `first` on where it has some. */
-function card({ name, bus, driver, vendor, queues, speed, mtu = 1500, node }: Card): Files {
+function card({ name, bus, driver, vendor, queues, speed, mtu = 1500, node, mask = '0' }: Card): Files {
   const at = `sys/class/net/${name}`;
   const device = `sys/devices/pci0000:00/${bus}`;
   return merged(
@@ -86,8 +88,8 @@ function card({ name, bus, driver, vendor, queues, speed, mtu = 1500, node }: Ca
       ...(node === undefined ? {} : { [`${device}/numa_node`]: `${String(node)}\n` }),
     },
     ...range(queues).map((queue): Files => ({
-      [`${at}/queues/rx-${String(queue)}/rps_cpus`]: '0\n',
-      [`${at}/queues/tx-${String(queue)}/xps_cpus`]: '0\n',
+      [`${at}/queues/rx-${String(queue)}/rps_cpus`]: `${mask}\n`,
+      [`${at}/queues/tx-${String(queue)}/xps_cpus`]: `${mask}\n`,
     })),
   );
 }
@@ -107,6 +109,34 @@ function disk(name: string, gib: number, rotational: boolean, scheduler: string,
     [`${at}/queue/nr_requests`]: '256\n',
     [`${at}/queue/read_ahead_kb`]: '128\n',
   };
+}
+
+/** Idle states of some CPUs: name, and microseconds to leave it. */
+function idle(of: readonly number[], states: readonly (readonly [string, number])[]): Files {
+  return merged(
+    ...of.flatMap((cpu) =>
+      states.map(([name, latency], at): Files => {
+        const folder = `sys/devices/system/cpu/cpu${String(cpu)}/cpuidle/state${String(at)}`;
+        return {
+          [`${folder}/name`]: `${name}\n`,
+          [`${folder}/latency`]: `${String(latency)}\n`,
+          [`${folder}/disable`]: '0\n',
+        };
+      }),
+    ),
+  );
+}
+
+/** Interrupts of a device on the bus, by what /proc/interrupts calls them. */
+function interrupts(bus: string, first: number, names: readonly string[]): Files {
+  const lines = names.map((name, at) => ` ${String(first + at)}:  1  0  IR-PCI-MSI ${String(at)}-edge      ${name}\n`);
+  return merged(
+    { 'proc/interrupts': `            CPU0       CPU1\n${lines.join('')}NMI:  0  0   Non-maskable interrupts\n` },
+    ...names.map((_, at): Files => ({
+      [`proc/irq/${String(first + at)}/smp_affinity_list`]: '0-79\n',
+      [`sys/devices/pci0000:00/${bus}/msi_irqs/${String(first + at)}`]: 'msix\n',
+    })),
+  );
 }
 
 /** `policies` of frequency scaling, by driver and governor. */
@@ -162,19 +192,45 @@ export const HARDWARE: Readonly<Record<HardwareName, Files>> = {
     ...range(80).map((cpu): Files => ({
       [`sys/devices/system/cpu/cpu${String(cpu)}/power/energy_perf_bias`]: '6\n',
     })),
-    ...['POLL', 'C1', 'C1E', 'C6'].map((name, at): Files => ({
-      [`sys/devices/system/cpu/cpu0/cpuidle/state${String(at)}/name`]: `${name}\n`,
-    })),
+    idle(
+      [0, 1],
+      [
+        ['POLL', 0],
+        ['C1', 2],
+        ['C1E', 10],
+        ['C6', 133],
+      ],
+    ),
+    interrupts('0000:3b:00.0', 100, [
+      'mlx5_async@pci:0000:3b:00.0',
+      ...range(40).map((at) => `mlx5_comp${String(at)}@pci:0000:3b:00.0`),
+    ]),
+    {
+      'sys/kernel/mm/transparent_hugepage/enabled': 'always [madvise] never\n',
+      'sys/kernel/mm/transparent_hugepage/defrag': 'always defer defer+madvise [madvise] never\n',
+      'sys/devices/virtual/workqueue/cpumask': 'ffff,ffffffff,ffffffff\n',
+      'proc/sys/kernel/random/boot_id': 'first\n',
+    },
     card({
       name: 'ens1f0',
       bus: '0000:3b:00.0',
       driver: 'mlx5_core',
       vendor: '0x15b3',
+      mask: '0000,00000000,00000000',
       queues: 40,
       speed: 25_000,
       node: 0,
     }),
-    card({ name: 'eno1', bus: '0000:18:00.0', driver: 'tg3', vendor: '0x14e4', queues: 4, speed: 1000, node: 0 }),
+    card({
+      name: 'eno1',
+      bus: '0000:18:00.0',
+      driver: 'tg3',
+      vendor: '0x14e4',
+      mask: '0000,00000000,00000000',
+      queues: 4,
+      speed: 1000,
+      node: 0,
+    }),
     soft('lo'),
     soft('br-int'),
     disk('nvme0n1', 1788, false, '[none] mq-deadline', 'SAMSUNG MZQLB1T9HAJR-00007'),

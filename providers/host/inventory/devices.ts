@@ -26,7 +26,7 @@ export interface DiskFacts {
 }
 
 /** The word in brackets of a choice as the kernel shows it (`none [mq-deadline]`); the whole where nothing is in brackets. */
-function chosen(text: string): string {
+export function chosen(text: string): string {
   return /\[([^\]]+)\]/.exec(text)?.[1] ?? text;
 }
 

@@ -43,7 +43,7 @@ export function tuningClashes(tables: Tables): readonly Clash[] {
 function settingsOf(tuning: Resource<TuningSpec>): ReadonlyMap<string, Setting> {
   return new Map(
     knobsOf(tuning).map(({ kind, key, value, origin: at }) => [
-      kind === 'sysctl' ? key : `other_config:${key}`,
+      kind === 'ovs-config' ? `other_config:${key}` : key,
       { tuning: tuning.name, value, at },
     ]),
   );

@@ -2,6 +2,7 @@ import type { Tuning } from '../../../schemas/types.ts';
 import type { HardwareSelector, TuningSpec } from '../../model/catalog.ts';
 import { LIMITS } from '../../model/knobs.ts';
 import { parseBytes } from '../../model/units.ts';
+import { fileKnobs } from './knobs.ts';
 import { defined, filled } from './say.ts';
 import type { Say } from './say.ts';
 import { selectorOf } from './selector.ts';
@@ -42,6 +43,7 @@ export function tuningSpec({ spec }: Tuning, say: Say): TuningSpec {
       hardware: spec.hardware && hardwareSelector(spec.hardware),
     }),
     sysctls,
+    knobs: fileKnobs(spec, say),
     ovsOtherConfig: Object.fromEntries(otherConfig.map(([key, value]) => [key, String(value)])),
   };
 }

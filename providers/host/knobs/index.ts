@@ -1,0 +1,279 @@
+import { join } from 'node:path';
+import type { Known, Limitation, Observed } from '../../../reconciler/model/change.ts';
+import { CORES, formatCpus } from '../../../reconciler/model/cores.ts';
+import { asPlumbError, errnoOf, PlumbError } from '../../../reconciler/model/errors.ts';
+import { createHints, type Hints } from '../../../reconciler/model/hints.ts';
+import { diffByRef, type Context, type Provider } from '../../../reconciler/model/provider.ts';
+import { kindOf, nameOf, refOf, type Ref } from '../../../reconciler/model/ref.ts';
+import type { CoresState, KnobPlace, KnobSpec, KnobState } from '../../../reconciler/model/resources.ts';
+import { disk, type Files } from '../files.ts';
+import { treeAt } from '../inventory/tree.ts';
+import { diffKnob, targetOf, wrongOf } from './diff.ts';
+import { keptIn, type KeptKnob } from './kept.ts';
+import { freeCpus, placesOf, type Place } from './places.ts';
+import { meaningOf } from './rules.ts';
+
+export interface KnobsOptions {
+  /** Where proc and sys are mounted. */
+  readonly procRoot?: string;
+  readonly sysRoot?: string;
+  /** The file that keeps what files said before they were first written. */
+  readonly originalsFile: string;
+  readonly files?: Files;
+}
+
+/** Files of one knob that are watched; the others are seen by the resync. */
+const WATCHED = 64;
+
+/**
+ * Knobs of the host that are files below /sys and /proc, several to a knob: a governor for each policy, a scheduler for each disk.
+ * What each said before is on disk before the first of them is written, and comes back when the knob leaves Git. A file that refuses
+ * is marked with the errno, and left alone until it is to say something else or the agent starts anew.
+ */
+export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
+  const { procRoot = '/proc', sysRoot = '/sys', originalsFile, files = disk } = options;
+  const roots = { proc: treeAt(procRoot), sys: treeAt(sysRoot) };
+  const kept = keptIn(originalsFile, () => roots.proc.text('sys/kernel/random/boot_id') ?? '');
+  const refusals = new Map<string, NonNullable<KnobPlace['refused']>>();
+  const listeners = new Set<Hints>();
+  const watches = new Map<Ref, (() => void) | undefined>();
+
+  const idOf = ({ root, path }: Pick<Place, 'root' | 'path'>): string => `${root}/${path}`;
+  const pathOf = (id: string): string =>
+    id.startsWith('proc/') ? join(procRoot, id.slice('proc/'.length)) : join(sysRoot, id.slice('sys/'.length));
+
+  function read(id: string): { readonly text: string } | { readonly errno: string } {
+    try {
+      return { text: files.read(pathOf(id)) };
+    } catch (error) {
+      return { errno: errnoOf(error) };
+    }
+  }
+
+  const shown = (key: string, text: string): string => meaningOf(key)?.shown(text) ?? text.trim();
+
+  function lookAt(key: string, place: Place, mine: KeptKnob | undefined): KnobPlace {
+    const id = idOf(place);
+    const said = read(id);
+    const original = mine?.originals[id];
+    const refused = refusals.get(id);
+    return {
+      name: place.name,
+      ...(place.about === undefined ? {} : { about: place.about }),
+      ...('text' in said ? { value: shown(key, said.text) } : { errno: said.errno }),
+      ...(original === undefined ? {} : { original: shown(key, original) }),
+      ...(refused === undefined ? {} : { refused }),
+    };
+  }
+
+  function stateOf(key: string, ctx: Context): KnobState {
+    const mine = kept.all().get(key);
+    const places = placesOf(roots, key).map((place) => lookAt(key, place, mine));
+    const cores = ctx.world.get(CORES);
+    const given = cores?.known === true ? Object.values((cores.state as CoresState).given) : [];
+    const free = formatCpus(freeCpus(roots, given));
+    const value = commonOf(key, places, free, mine?.value);
+    return { places, free, ...(value === undefined ? {} : { value }) };
+  }
+
+  function observeOne(ref: Ref, ctx: Context): Known<KnobState> {
+    const key = nameOf(ref);
+    const state = stateOf(key, ctx);
+    const limitations = limitationsOf(ref, state);
+    const owned = kept.all().has(key);
+    return { known: true, ref, owned, state, ...(limitations.length === 0 ? {} : { limitations }) };
+  }
+
+  /** Writes one file and reads it back; the errno or what it says instead, where it does not take it. */
+  function write(key: string, id: string, target: string, text = target): string | undefined {
+    try {
+      files.write(pathOf(id), text);
+    } catch (error) {
+      return errnoOf(error);
+    }
+    const said = read(id);
+    if (!('text' in said)) return said.errno;
+    const now = shown(key, said.text);
+    return now === target ? undefined : `it took ${target} and says ${now}`;
+  }
+
+  /** The knob that holds a file already, if another than this one does. */
+  function holderOf(id: string, key: string): string | undefined {
+    for (const [other, { originals }] of kept.all()) if (other !== key && id in originals) return other;
+    return undefined;
+  }
+
+  function set(want: KnobSpec, ctx: Context): string {
+    const { key } = want;
+    const state = stateOf(key, ctx);
+    const ids = new Map(placesOf(roots, key).map((place) => [place.name, idOf(place)]));
+    if (ids.size === 0) throw new PlumbError('KNOB_UNSUPPORTED', `${key}: this machine has nothing that it sets`);
+    const todo = wrongOf(want, state).flatMap(({ place, want: target }) => {
+      const id = ids.get(place.name);
+      return id === undefined ? [] : [{ id, target, name: place.name }];
+    });
+    const mine = kept.all().get(key);
+    const fresh: Record<string, string> = {};
+    for (const { id } of todo) {
+      const said = read(id);
+      if (mine?.originals[id] === undefined && holderOf(id, key) === undefined && 'text' in said) fresh[id] = said.text;
+    }
+    kept.put(key, { value: want.value, originals: { ...fresh, ...mine?.originals } });
+    const refused = todo.flatMap(({ id, target, name }) => {
+      const holder = holderOf(id, key);
+      const why = holder === undefined ? write(key, id, target) : `it is set by knob/${holder}`;
+      if (why === undefined) refusals.delete(id);
+      else refusals.set(id, { target, why });
+      return why === undefined ? [] : [{ id, text: `${name}: ${why}` }];
+    });
+    settle(
+      want,
+      mine,
+      fresh,
+      refused.map(({ id }) => id),
+    );
+    if (refused.length > 0 && refused.length === todo.length)
+      throw new PlumbError('KNOB_REFUSED', `${key} = ${want.value}: ${refused[0]?.text ?? ''}`, {
+        key,
+        value: want.value,
+      });
+    const some = refused.length === 0 ? '' : `; ${String(refused.length)} refused, as ${refused[0]?.text ?? ''}`;
+    return `${String(todo.length - refused.length)} of ${String(ids.size)} files set to ${want.value}${some}`;
+  }
+
+  /** What refused is not ours: it says what it said. */
+  function settle(
+    want: KnobSpec,
+    before: KeptKnob | undefined,
+    fresh: KeptKnob['originals'],
+    refused: readonly string[],
+  ): void {
+    if (refused.length === 0) return;
+    const taken = Object.entries(fresh).filter(([id, text]) => {
+      const now = read(id);
+      return !refused.includes(id) || !('text' in now) || now.text !== text;
+    });
+    const originals = { ...Object.fromEntries(taken), ...before?.originals };
+    kept.put(want.key, Object.keys(originals).length === 0 ? undefined : { value: want.value, originals });
+  }
+
+  function restore(key: string): string {
+    const mine = kept.all().get(key);
+    if (!mine) return 'has no originals';
+    const left: Record<string, string> = {};
+    let why = '';
+    for (const [id, text] of Object.entries(mine.originals)) {
+      const now = read(id);
+      const gone = 'errno' in now && ['ENOENT', 'ENOTDIR', 'ENODEV'].includes(now.errno);
+      if (gone || ('text' in now && now.text === text)) continue;
+      const failed = write(key, id, shown(key, text), meaningOf(key)?.back?.(text) ?? text);
+      if (failed === undefined) continue;
+      left[id] = text;
+      why ||= `${id}: ${failed}`;
+    }
+    for (const id of Object.keys(mine.originals)) refusals.delete(id);
+    if (why === '') {
+      kept.put(key, undefined);
+      return `originals of ${String(Object.keys(mine.originals).length)} files put back`;
+    }
+    kept.put(key, { value: mine.value, originals: left });
+    throw new PlumbError('KNOB_REFUSED', `${key}: an original does not come back: ${why}`, { key });
+  }
+
+  function watchOne(ref: Ref): void {
+    if (listeners.size === 0 || watches.get(ref)) return;
+    const ends: (() => void)[] = [];
+    for (const place of placesOf(roots, nameOf(ref)).slice(0, WATCHED)) {
+      try {
+        const changed = (): void => {
+          for (const hints of listeners) hints.add(ref);
+        };
+        ends.push(files.watch(pathOf(idOf(place)), changed));
+      } catch {
+        // no inotify watch left: the resync sees it
+      }
+    }
+    watches.set(ref, () => {
+      for (const end of ends) end();
+    });
+  }
+
+  return {
+    name: 'knobs',
+    kinds: ['knob'],
+    async observe(ctx, refs) {
+      const ours = (): readonly Ref[] => [...kept.all().keys()].map((key) => refOf('knob', key));
+      const wanted = (ctx.wanted ?? []).filter((ref) => kindOf(ref) === 'knob');
+      const asked = refs ?? [...new Set([...wanted, ...ours(), ...watches.keys()])];
+      for (const ref of asked) {
+        if (!watches.has(ref)) watches.set(ref, undefined);
+        watchOne(ref);
+      }
+      return asked.map((ref): Observed<KnobState> => {
+        try {
+          return observeOne(ref, ctx);
+        } catch (error) {
+          return { known: false, ref, why: asPlumbError(error).message };
+        }
+      });
+    },
+    diff: diffByRef(diffKnob),
+    async apply({ ref, verb, want }, ctx) {
+      const key = nameOf(ref);
+      const did = verb === 'delete' || !want ? restore(key) : set(want, ctx);
+      return { did: `${key}: ${did}`, observed: observeOne(ref, ctx) };
+    },
+    async *watch(ctx) {
+      const hints = createHints(ctx.signal);
+      listeners.add(hints);
+      for (const ref of watches.keys()) watchOne(ref);
+      try {
+        yield* hints;
+      } finally {
+        listeners.delete(hints);
+        if (listeners.size === 0)
+          for (const [ref, end] of watches) {
+            end?.();
+            watches.set(ref, undefined);
+          }
+      }
+    },
+  };
+}
+
+/** What a knob is set to: what it was told, where all files say so; else what all say, where they agree. */
+function commonOf(
+  key: string,
+  places: readonly KnobPlace[],
+  free: string,
+  told: string | undefined,
+): string | undefined {
+  const readable = places.flatMap((place, at) => (place.value === undefined ? [] : [{ place, at }]));
+  const fits = (value: string): boolean =>
+    readable.every(
+      ({ place, at }) =>
+        place.value === targetOf({ key, value }, place, at, free) ||
+        place.refused?.target === targetOf({ key, value }, place, at, free),
+    );
+  if (readable.length > 0 && told !== undefined && fits(told)) return told;
+  const values = new Set(readable.map(({ place }) => place.value));
+  return values.size === 1 ? [...values][0] : undefined;
+}
+
+/** What this machine cannot hold, the like of it together. */
+function limitationsOf(ref: Ref, { places = [] }: KnobState): readonly Limitation[] {
+  const path = '/value';
+  if (places.length === 0) return [{ ref, path, state: 'Unsupported', why: 'this machine has nothing that it sets' }];
+  const said = new Map<string, { readonly state: Limitation['state']; readonly names: string[] }>();
+  for (const { name, errno, refused } of places) {
+    const why = errno === undefined ? refused?.why : `cannot be read (${errno}), so it is not written`;
+    if (why === undefined) continue;
+    const group = said.get(why) ?? { state: errno === 'ENOENT' ? 'Unsupported' : 'Refused', names: [] };
+    group.names.push(name);
+    said.set(why, group);
+  }
+  return [...said].map(([why, { state, names }]) => {
+    const some = names.length > 2 ? `${names[0] ?? ''} and ${String(names.length - 1)} others` : names.join(' and ');
+    return { ref, path, state, why: `${some}: ${why}` };
+  });
+}

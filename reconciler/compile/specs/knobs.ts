@@ -1,0 +1,52 @@
+import type { Tuning } from '../../../schemas/types.ts';
+import type { TuningSpec } from '../../model/catalog.ts';
+import { parseBytes } from '../../model/units.ts';
+import type { Say } from './say.ts';
+
+type FileKnob = TuningSpec['knobs'][number];
+type Card = NonNullable<Tuning['spec']['nics']>[number];
+
+/** `[name=eth*,driver=ixgbe]` behind the key of a knob says of which cards; nothing behind it, of all. */
+function bracketOf({ name, driver, vendor }: NonNullable<Card['match']>): string {
+  const parts = Object.entries({ name, driver, vendor }).flatMap(([field, value]) =>
+    value === undefined ? [] : [`${field}=${value}`],
+  );
+  return parts.length === 0 ? '' : `[${parts.join(',')}]`;
+}
+
+/** The members of a part of the manifest as knobs: the key is `prefix.member`. */
+function knobsAt(prefix: string, pointer: string, members: object, bracket = ''): readonly FileKnob[] {
+  return Object.entries(members).map(([name, value]) => ({
+    key: `${prefix}.${name}${bracket}`,
+    value: String(value),
+    pointer: `${pointer}/${name}`,
+  }));
+}
+
+/** The knobs of a Tuning that are files of the host: processors, memory, disks and network cards. Read-ahead is in KiB, as the kernel has it. */
+export function fileKnobs({ cpu = {}, memory = {}, disks = {}, nics }: Tuning['spec'], say: Say): readonly FileKnob[] {
+  const ofDisks = (['rotating', 'solid'] as const).flatMap((kind) => {
+    const { readAhead, ...rest } = disks[kind] ?? {};
+    const pointer = `/spec/disks/${kind}`;
+    if (readAhead === undefined) return knobsAt(`disk.${kind}`, pointer, rest);
+    const bytes = parseBytes(readAhead);
+    if (bytes % 1024 !== 0)
+      say(`${pointer}/readAhead`, 'BAD_VALUE', `${String(readAhead)} is not in whole KiB`, 'as 512Ki');
+    return knobsAt(`disk.${kind}`, pointer, { ...rest, readAhead: bytes / 1024 });
+  });
+  const ofCards = (nics ?? []).flatMap(({ match = {}, ...card }, at) =>
+    knobsAt('nic', `/spec/nics/${String(at)}`, card, bracketOf(match)),
+  );
+  const all = [
+    ...knobsAt('cpu', '/spec/cpu', cpu),
+    ...knobsAt('memory', '/spec/memory', memory),
+    ...ofDisks,
+    ...ofCards,
+  ];
+  const seen = new Set<string>();
+  for (const { key, pointer } of all) {
+    if (seen.has(key)) say(pointer, 'TUNING_CONFLICT', `"${key}" is set twice in this Tuning`, 'keep one');
+    seen.add(key);
+  }
+  return all;
+}

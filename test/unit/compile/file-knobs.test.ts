@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { compile } from '../../../reconciler/compile/compile.ts';
+import type { Catalog } from '../../../reconciler/model/catalog.ts';
+import { knobsOf } from '../../../reconciler/model/knobs.ts';
+import { manifest, SOUND, sourceFiles } from '../../support/manifests.ts';
+
+function compiled(...specs: readonly string[]): Catalog {
+  const tunings = specs.map((spec, at) => [`t${String(at)}.yaml`, manifest('Tuning', `t${String(at)}`, spec)]);
+  return compile(sourceFiles({ ...SOUND, ...Object.fromEntries(tunings) }), 'r1');
+}
+
+describe('knobs that are files', () => {
+  it('are known by a key, in units of the kernel, with their lines', () => {
+    const { tunings, problems } = compiled(
+      'hosts: {}\ncpu:\n  governor: performance\ndisks:\n  solid:\n    readAhead: 2Mi\nnics:\n  - mtu: 9000\n    match:\n      name: eth*\n      driver: ixgbe',
+    );
+    assert.deepEqual(problems, []);
+    assert.deepEqual(
+      knobsOf(tunings.get('t0')!).map(({ kind, key, value, origin }) => [kind, key, value, origin.line]),
+      [
+        ['knob', 'cpu.governor', 'performance', 8],
+        ['knob', 'disk.solid.readAhead', '2048', 11],
+        ['knob', 'nic.mtu[name=eth*,driver=ixgbe]', '9000', 13],
+      ],
+    );
+  });
+
+  const cases: readonly (readonly [string, readonly string[], RegExp])[] = [
+    [
+      'a bias that there is not',
+      ['hosts: {}\ncpu: { energyBias: 16 }'],
+      /^BAD_VALUE spec\.cpu\.energyBias cannot be 16/,
+    ],
+    [
+      'a read-ahead of half a KiB',
+      ['hosts: {}\ndisks: { solid: { readAhead: 512 } }'],
+      /^BAD_VALUE 512 is not in whole KiB/,
+    ],
+    [
+      'one knob twice in a Tuning',
+      ['hosts: {}\nnics: [{ mtu: 9000 }, { mtu: 1500 }]'],
+      /^TUNING_CONFLICT "nic\.mtu" is set twice/,
+    ],
+    [
+      'two Tunings of one priority that disagree',
+      ['hosts: {}\ncpu: { governor: performance }', 'hosts: {}\ncpu: { governor: powersave }'],
+      /^TUNING_CONFLICT Tuning t1 sets cpu\.governor to powersave, Tuning t0 to performance/,
+    ],
+  ];
+  for (const [name, specs, says] of cases)
+    it(`${name} is a problem`, () => {
+      const said = compiled(...specs).problems.map(({ code, message }) => `${code} ${message}`);
+      assert.equal(said.length, 1, said.join('\n'));
+      assert.match(said[0] ?? '', says);
+    });
+});

@@ -1,0 +1,393 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, it } from 'node:test';
+import fc from 'fast-check';
+import type { Files } from '../../../providers/host/files.ts';
+import { knobs } from '../../../providers/host/knobs/index.ts';
+import { maskOf, plainMask } from '../../../providers/host/knobs/masks.ts';
+import { MEANINGS } from '../../../providers/host/knobs/rules.ts';
+import type { Desired, Known, Observed } from '../../../reconciler/model/change.ts';
+import { CORES } from '../../../reconciler/model/cores.ts';
+import type { PlumbError } from '../../../reconciler/model/errors.ts';
+import type { Context } from '../../../reconciler/model/provider.ts';
+import type { KnobSpec, KnobState } from '../../../reconciler/model/resources.ts';
+import { conforms } from '../../conformance/provider.ts';
+import { errno } from '../../support/cgroup-tree.ts';
+import { HARDWARE, plant, type HardwareName } from '../../support/hardware.ts';
+import { kernel } from '../../support/kernel-files.ts';
+
+type Knobs = ReturnType<typeof knobs>;
+
+const origin = { revision: 'r', file: 'f', line: 1, column: 1 };
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) fs.rmSync(folder, { recursive: true });
+});
+
+function want(key: string, value: string): Desired<KnobSpec> {
+  return { ref: `knob/${key}`, spec: { key, value }, dependsOn: [], origin };
+}
+
+/** A context in which these CPUs are somebody's own. */
+function context(...given: readonly string[]): Context {
+  const state = {
+    nodes: {},
+    memory: '0',
+    held: {},
+    given: Object.fromEntries(given.map((cpus, at) => [`a-${String(at)}`, cpus])),
+  };
+  const cores: Known = { known: true, ref: CORES, owned: true, state };
+  return {
+    signal: new AbortController().signal,
+    fleet: 'test',
+    world: { get: (ref) => (ref === CORES ? cores : undefined) },
+  };
+}
+
+function machine(name: HardwareName, files: Files = kernel) {
+  const root = fs.mkdtempSync(join(tmpdir(), 'knobs-'));
+  folders.push(root);
+  plant(root, HARDWARE[name]);
+  const originalsFile = join(root, 'state/knobs.json');
+  const at = { procRoot: join(root, 'proc'), sysRoot: join(root, 'sys'), originalsFile };
+  const read = (path: string): string => fs.readFileSync(join(root, path), 'utf8');
+  const all = (): Readonly<Record<string, string>> =>
+    Object.fromEntries(
+      Object.entries(HARDWARE[name]).flatMap(([path, node]) => (typeof node === 'string' ? [[path, read(path)]] : [])),
+    );
+  return { root, originalsFile, read, all, again: (other: Files = files) => knobs({ ...at, files: other }) };
+}
+
+async function look(provider: Knobs, key: string, ctx = context()): Promise<Known<KnobState>> {
+  const [item] = (await provider.observe(ctx, [`knob/${key}`])) as readonly [Observed<KnobState>];
+  assert.ok(item.known, JSON.stringify(item));
+  return item;
+}
+
+async function converge(
+  provider: Knobs,
+  desired: readonly Desired<KnobSpec>[],
+  ctx = context(),
+): Promise<readonly string[]> {
+  const wanted = { ...ctx, wanted: desired.map(({ ref }) => ref) };
+  const changes = provider.diff(desired, await provider.observe(wanted));
+  for (const change of changes) await provider.apply(change, ctx);
+  assert.deepEqual(provider.diff(desired, await provider.observe(wanted)), [], 'converged');
+  return changes.map(({ verb, ref }) => `${verb} ${ref}`);
+}
+
+const CPU = 'sys/devices/system/cpu';
+const CARD = 'sys/class/net/ens1f0';
+/** Each knob, a value, and what files say then; on the two-socket server if no other is named. */
+const TABLE: readonly (readonly [string, string, Readonly<Record<string, string>>, HardwareName?])[] = [
+  [
+    'cpu.governor',
+    'performance',
+    {
+      [`${CPU}/cpufreq/policy0/scaling_governor`]: 'performance\n',
+      [`${CPU}/cpufreq/policy79/scaling_governor`]: 'performance\n',
+    },
+  ],
+  ['cpu.energyBias', '0', { [`${CPU}/cpu79/power/energy_perf_bias`]: '0\n' }],
+  [
+    'cpu.energyPreference',
+    'performance',
+    { [`${CPU}/cpufreq/policy3/energy_performance_preference`]: 'performance\n' },
+  ],
+  // C1 takes 2 µs, C1E 10
+  [
+    'cpu.maxIdleLatency',
+    '5',
+    { [`${CPU}/cpu1/cpuidle/state1/disable`]: '0\n', [`${CPU}/cpu1/cpuidle/state2/disable`]: '1\n' },
+  ],
+  ['cpu.workqueue', '0-1', { 'sys/devices/virtual/workqueue/cpumask': '0000,00000000,00000003\n' }],
+  ['memory.hugepages', 'never', { 'sys/kernel/mm/transparent_hugepage/enabled': 'always madvise [never]\n' }],
+  [
+    'memory.hugepageDefrag',
+    'defer+madvise',
+    { 'sys/kernel/mm/transparent_hugepage/defrag': 'always defer [defer+madvise] madvise never\n' },
+  ],
+  ['disk.solid.scheduler', 'mq-deadline', { 'sys/block/nvme1n1/queue/scheduler': 'none [mq-deadline]\n' }],
+  ['disk.solid.readAhead', '0', { 'sys/block/nvme0n1/queue/read_ahead_kb': '0\n' }],
+  ['disk.solid.queueDepth', '1023', { 'sys/block/nvme0n1/queue/nr_requests': '1023\n' }],
+  [
+    'disk.rotating.scheduler',
+    'none',
+    {
+      'sys/block/sda/queue/scheduler': 'mq-deadline [none]\n',
+      'sys/block/sdd/queue/scheduler': '[mq-deadline] none\n',
+    },
+    'storage server',
+  ],
+  [
+    'disk.rotating.readAhead',
+    '4096',
+    { 'sys/block/sdc/queue/read_ahead_kb': '4096\n', 'sys/block/sdd/queue/read_ahead_kb': '128\n' },
+    'storage server',
+  ],
+  ['disk.rotating.queueDepth', '512', { 'sys/block/sdb/queue/nr_requests': '512\n' }, 'storage server'],
+  [
+    'nic.mtu',
+    '9000',
+    { [`${CARD}/mtu`]: '9000\n', 'sys/class/net/eno1/mtu': '9000\n', 'sys/class/net/br-int/mtu': '1500\n' },
+  ],
+  ['nic.mtu[name=ens*,driver=mlx5_core]', '9000', { [`${CARD}/mtu`]: '9000\n', 'sys/class/net/eno1/mtu': '1500\n' }],
+  [
+    'nic.txQueueLength[vendor=0x15b3]',
+    '5000',
+    { [`${CARD}/tx_queue_len`]: '5000\n', 'sys/class/net/eno1/tx_queue_len': '1000\n' },
+  ],
+  // the interrupt that is no queue's stays where it is
+  [
+    'nic.interrupts',
+    'spread',
+    {
+      'proc/irq/100/smp_affinity_list': '0-79\n',
+      'proc/irq/101/smp_affinity_list': '0\n',
+      'proc/irq/140/smp_affinity_list': '39\n',
+    },
+  ],
+  [
+    'nic.receiveSteering[driver=tg3]',
+    'spread',
+    { 'sys/class/net/eno1/queues/rx-3/rps_cpus': 'ffff,ffffffff,ffffffff\n' },
+  ],
+  // the other card has the first four CPUs
+  ['nic.transmitSteering', 'spread', { [`${CARD}/queues/tx-33/xps_cpus`]: '0000,00000020,00000000\n' }],
+];
+
+describe('knobs that are files', () => {
+  for (const [key, value, files, name = 'two-socket server'] of TABLE)
+    it(`${key} = ${value}, and back byte for byte`, async () => {
+      const { again, read, all } = machine(name);
+      const before = all();
+      assert.deepEqual(await converge(again(), [want(key, value)]), [`update knob/${key}`]);
+      for (const [path, text] of Object.entries(files)) assert.equal(read(path), text, path);
+      assert.equal((await look(again(), key)).state.value, value);
+      assert.deepEqual(await converge(again(), []), [`delete knob/${key}`]);
+      assert.deepEqual(all(), before);
+      assert.deepEqual(await converge(again(), []), []);
+    });
+
+  it('each has its case', () => {
+    const keys = new Set(TABLE.map(([key]) => key.replace(/\[.*/, '')));
+    assert.deepEqual(
+      Object.keys(MEANINGS).filter((key) => !keys.has(key)),
+      [],
+    );
+  });
+
+  it('a plan names files that go the same way once', async () => {
+    const provider = machine('two-socket server').again();
+    const [change] = provider.diff([want('cpu.governor', 'performance')], [await look(provider, 'cpu.governor')]);
+    assert.deepEqual(change?.fields, [{ path: '/policy0 and 79 others', have: 'powersave', want: 'performance' }]);
+  });
+
+  it('what drifts in one file is put right there', async () => {
+    const { again, root } = machine('two-socket server');
+    const provider = again();
+    const desired = [want('cpu.governor', 'performance')];
+    await converge(provider, desired);
+    fs.writeFileSync(join(root, CPU, 'cpufreq/policy7/scaling_governor'), 'powersave\n');
+    const [change] = provider.diff(desired, [await look(provider, 'cpu.governor')]);
+    assert.deepEqual([change?.because, change?.fields.map(({ path }) => path)], ['drift', ['/policy7']]);
+    await converge(provider, desired);
+  });
+
+  it('that this machine lacks are a limitation', async () => {
+    const provider = machine('virtual machine').again();
+    const known = await look(provider, 'cpu.governor');
+    assert.deepEqual(
+      known.limitations?.map(({ state }) => state),
+      ['Unsupported'],
+    );
+    assert.deepEqual(provider.diff([want('cpu.governor', 'performance')], [known]), []);
+  });
+});
+
+describe('interrupts', () => {
+  it('keep off the CPUs that replicas have for themselves', async () => {
+    const { again, read } = machine('two-socket server');
+    await converge(again(), [want('nic.interrupts', 'spread')], context('0-9', '40-49'));
+    assert.deepEqual(
+      [101, 102].map((irq) => read(`proc/irq/${String(irq)}/smp_affinity_list`)),
+      ['10\n', '11\n'],
+    );
+    // the replicas ended
+    await converge(again(), [want('nic.interrupts', 'spread')]);
+    assert.equal(read('proc/irq/101/smp_affinity_list'), '0\n');
+  });
+
+  it('that refuse are marked with the errno and not tried again, also by nobody who asks for the same', async () => {
+    let tries = 0;
+    const refusing: Files = {
+      ...kernel,
+      write: (path, text) => {
+        if (!path.includes('/irq/101/')) return kernel.write(path, text);
+        tries += 1;
+        throw errno('EPERM');
+      },
+    };
+    const { again, read, all } = machine('two-socket server', refusing);
+    const before = all();
+    const provider = again();
+    await converge(provider, [want('nic.interrupts', 'spread')]);
+    await converge(provider, [want('nic.interrupts', 'spread')]);
+    assert.equal(tries, 1);
+    assert.equal(read('proc/irq/102/smp_affinity_list'), '1\n');
+    const { limitations, state } = await look(provider, 'nic.interrupts');
+    assert.deepEqual(
+      limitations?.map((one) => [one.state, one.why]),
+      [['Refused', 'ens1f0/irq101: EPERM']],
+    );
+    assert.equal(state.value, 'spread');
+    await converge(provider, []);
+    assert.deepEqual(all(), before);
+  });
+
+  it('all of which refuse fail once, and are not ours', async () => {
+    let tries = 0;
+    const refusing: Files = {
+      ...kernel,
+      write: () => {
+        tries += 1;
+        throw errno('EIO');
+      },
+    };
+    const { again } = machine('two-socket server', refusing);
+    const provider = again();
+    const desired = [want('nic.interrupts', 'spread')];
+    const [change] = provider.diff(desired, [await look(provider, 'nic.interrupts')]);
+    assert.ok(change);
+    await assert.rejects(provider.apply(change, context()), (error: PlumbError) => {
+      assert.equal(error.code, 'KNOB_REFUSED');
+      assert.match(error.message, /^nic\.interrupts = spread: ens1f0\/irq101: EIO/);
+      return true;
+    });
+    assert.equal(tries, 40);
+    assert.equal((await look(provider, 'nic.interrupts')).owned, false);
+    assert.deepEqual(await converge(provider, desired), []);
+    assert.equal(tries, 40);
+  });
+});
+
+describe('originals of knobs', () => {
+  it('are on disk before the first write: a kill in the middle harms nothing', async () => {
+    for (const moment of [1, 2, 40, 80]) {
+      let writes = 0;
+      const world = machine('two-socket server', {
+        ...kernel,
+        write: (path, text) => {
+          writes += 1;
+          // what a process that ends here leaves behind
+          if (writes === moment) fs.copyFileSync(world.originalsFile, `${world.originalsFile}.then`);
+          if (writes >= moment) throw errno('EINTR');
+          kernel.write(path, text);
+        },
+      });
+      const before = world.all();
+      const killed = world.again();
+      const [change] = killed.diff([want('cpu.governor', 'performance')], [await look(killed, 'cpu.governor')]);
+      assert.ok(change);
+      await killed.apply(change, context()).catch(() => undefined);
+      fs.renameSync(`${world.originalsFile}.then`, world.originalsFile);
+      await converge(world.again(kernel), [want('cpu.governor', 'performance')]);
+      await converge(world.again(kernel), []);
+      assert.deepEqual(world.all(), before, `killed at write ${String(moment)}`);
+    }
+  });
+
+  it('of another boot count for nothing: the boot has put all back', async () => {
+    const { again, root, read, originalsFile } = machine('two-socket server');
+    await converge(again(), [want('memory.hugepages', 'never')]);
+    fs.writeFileSync(join(root, 'proc/sys/kernel/random/boot_id'), 'second\n');
+    fs.writeFileSync(join(root, 'sys/kernel/mm/transparent_hugepage/enabled'), '[always] madvise never\n');
+    assert.deepEqual(await converge(again(), []), []);
+    await converge(again(), [want('memory.hugepages', 'never')]);
+    await converge(again(), []);
+    assert.equal(read('sys/kernel/mm/transparent_hugepage/enabled'), '[always] madvise never\n');
+    assert.match(fs.readFileSync(originalsFile, 'utf8'), /"boot": "second"/);
+  });
+
+  it('of a device that went away are forgotten', async () => {
+    const { again, root } = machine('two-socket server');
+    await converge(again(), [want('nic.txQueueLength', '5000')]);
+    fs.rmSync(join(root, CARD), { recursive: true });
+    await converge(again(), []);
+    assert.equal((await look(again(), 'nic.txQueueLength')).owned, false);
+  });
+
+  it('that cannot be understood stop all writing', async () => {
+    const { again, originalsFile } = machine('two-socket server');
+    for (const text of [
+      '',
+      '{"version":2,"knobs":{}}',
+      '{"version":1,"boot":"first","knobs":{"a":{"value":1,"originals":{}}}}',
+      '{"version":1,"knobs":{"a":null}}',
+    ]) {
+      fs.mkdirSync(join(originalsFile, '..'), { recursive: true });
+      fs.writeFileSync(originalsFile, text);
+      const [unknown] = await again().observe(context(), ['knob/cpu.governor']);
+      assert.match(unknown?.known === false ? unknown.why : '', /knobs\.json.*repair the file/, text);
+    }
+  });
+});
+
+describe('two knobs that match one card', () => {
+  it('do not fight: the first keeps it, and the other says who has it', async () => {
+    const { again, read } = machine('two-socket server');
+    const provider = again();
+    const both = [want('nic.mtu[driver=mlx5_core]', '9000'), want('nic.mtu', '4000')];
+    await converge(provider, both);
+    assert.deepEqual([read(`${CARD}/mtu`), read('sys/class/net/eno1/mtu')], ['9000\n', '4000\n']);
+    const { limitations } = await look(provider, 'nic.mtu');
+    assert.match(limitations?.[0]?.why ?? '', /^ens1f0: it is set by knob\/nic\.mtu\[driver=mlx5_core\]$/);
+    await converge(provider, []);
+    assert.deepEqual([read(`${CARD}/mtu`), read('sys/class/net/eno1/mtu')], ['1500\n', '1500\n']);
+  });
+});
+
+it('a random walk over all knobs always ends where it began', async () => {
+  const { again, all } = machine('two-socket server');
+  const before = all();
+  const settings = TABLE.filter(([key, , , name]) => name === undefined && !key.startsWith('nic.mtu['));
+  const wanted = fc.subarray(settings, { maxLength: 4 });
+  await fc.assert(
+    fc.asyncProperty(fc.array(wanted, { maxLength: 3 }), async (walk) => {
+      for (const each of walk)
+        await converge(
+          again(),
+          each.map(([key, value]) => want(key, value)),
+        );
+      await converge(again(), []);
+      assert.deepEqual(all(), before);
+    }),
+    { numRuns: 6 },
+  );
+});
+
+it('masks are written in groups of 32 bits, the highest first', () => {
+  assert.deepEqual(
+    [maskOf([]), maskOf([0, 1]), maskOf([31]), maskOf([32]), maskOf([64, 0])],
+    ['0', '3', '80000000', '00000001,00000000', '00000001,00000000,00000001'],
+  );
+  assert.deepEqual([plainMask('00000000,000000ff\n'), plainMask('0\n')], ['ff', '0']);
+});
+
+conforms<KnobSpec, KnobState>('knobs', () => {
+  const { again, all, originalsFile } = machine('two-socket server');
+  return Promise.resolve({
+    provider: again(),
+    ctx: { ...context('4-5'), wanted: ['knob/cpu.governor', 'knob/nic.interrupts', 'knob/memory.hugepages'] },
+    states: [
+      [want('cpu.governor', 'performance'), want('nic.interrupts', 'spread')],
+      [want('cpu.governor', 'schedutil'), want('memory.hugepages', 'always')],
+      [],
+    ],
+    strangers: [],
+    snapshot: () => Promise.resolve([all(), fs.existsSync(originalsFile) && fs.readFileSync(originalsFile, 'utf8')]),
+    close: () => Promise.resolve(),
+  });
+});
