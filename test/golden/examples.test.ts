@@ -12,7 +12,13 @@ import { renderText } from '../../reconciler/plan/render.ts';
 import { readFolder } from '../../reconciler/source/folder.ts';
 import { golden } from '../support/golden.ts';
 
-const EXAMPLES = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'examples', 'manifests');
+const EXAMPLES = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'examples');
+/** Folders of examples, each a repository. */
+const REPOSITORIES = ['manifests', 'tunings'].flatMap((folder) =>
+  readdirSync(join(EXAMPLES, folder), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => ({ name, path: join(EXAMPLES, folder, name) })),
+);
 
 /** Every Host of the catalog, empty, of 8 cores on one NUMA node and 16 GiB where it says nothing else. */
 function emptyHosts(catalog: Catalog): readonly Report[] {
@@ -48,9 +54,9 @@ function knobs({ tunings }: Catalog): Report['observed'] {
 }
 
 describe('every example has its expected plan beside it', () => {
-  for (const name of readdirSync(EXAMPLES, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => entry.name))
+  for (const { name, path } of REPOSITORIES)
     it(name, async () => {
-      const catalog = compile(await readFolder(join(EXAMPLES, name)), name);
+      const catalog = compile(await readFolder(path), name);
       assert.deepEqual(catalog.problems, []);
       const reports = emptyHosts(catalog);
       const snapshot = { cursor: 0, hosts: new Map(), placements: new Map(), addresses: new Map() };
@@ -65,6 +71,6 @@ describe('every example has its expected plan beside it', () => {
       });
       runtime.close();
       assert.deepEqual(plan.unplaceable, []);
-      golden('plan.txt', renderText(plan), join(EXAMPLES, name));
+      golden('plan.txt', renderText(plan), path);
     });
 });
