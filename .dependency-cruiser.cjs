@@ -66,7 +66,11 @@ module.exports = {
       severity: 'error',
       from: { path: PURE },
       to: {
-        path: ['^disk/', `^(${OUTSIDE.join('|')})$`, '(^|/)node_modules/(pino|ioredis|commander|picocolors)/'],
+        path: [
+          '^disk/',
+          `^(${OUTSIDE.join('|')})$`,
+          '(^|/)node_modules/(pino|dockerode|ioredis|simple-git|commander|picocolors)/',
+        ],
       },
     },
     {

@@ -1,15 +1,14 @@
-import { spawn } from 'node:child_process';
+import { simpleGit } from 'simple-git';
+import type { SimpleGit, SimpleGitOptions } from 'simple-git';
 import { PlumbError } from '../model/errors.ts';
 import type { Transport } from './address.ts';
 
 /** Most bytes of output of one command: a tree made to explode is cut off there. */
 const MAX_OUTPUT = 512 * 1024 * 1024;
-/** So many characters of what it says of its troubles are kept, the last ones. */
-const MAX_WORDS = 64 * 1024;
 
 /** Runs git with fixed arguments on one bare repository. */
 export interface Git {
-  /** Standard output as text. `deadline` in milliseconds. Throws PlumbError. */
+  /** Standard output as text. `deadline` in milliseconds. A program that says nothing at all ends 50 ms late (simple-git waits for words). Throws PlumbError. */
   text(args: readonly string[], deadline: number, input?: string): Promise<string>;
   /** `git cat-file ARGS` with that input. */
   objects(args: readonly string[], input: string, deadline: number): Promise<Buffer>;
@@ -75,15 +74,28 @@ const CONFIG = [
   'blame.ignoreRevsFile=',
 ];
 
-function failure(text: string, what: string, cut: Cut | undefined): PlumbError {
+// simple-git asks for these by name since we set what it guards, always to the harmless side; no value comes from a repository
+const UNSAFE: NonNullable<SimpleGitOptions['unsafe']> = {
+  allowUnsafeAskPass: true,
+  allowUnsafeConfigPaths: true,
+  allowUnsafeFsMonitor: true,
+  allowUnsafeHooksPath: true,
+  allowUnsafeProtocolOverride: true,
+  allowUnsafeSshCommand: true,
+  allowUnsafeSubmodule: true,
+  allowUnsafeTemplateDir: true,
+};
+
+function failure(error: unknown, what: string, cut: 'deadline' | 'signal' | 'size' | undefined): PlumbError {
   if (cut === 'deadline') return new PlumbError('TIMEOUT', `git ${what} gave no answer in time`);
   if (cut === 'signal') return new PlumbError('CANCELLED', `git ${what} was stopped`);
   if (cut === 'size')
     return new PlumbError('SOURCE_REFUSED', `git ${what} printed more than 512 MiB; the tree is too large`);
+  const text = error instanceof Error ? error.message : String(error);
   if (text.includes('spawn git ENOENT'))
     return new PlumbError('MISSING_PROGRAM', 'git is not installed; install the package git');
   if (/No space left on device|Disk quota exceeded/.test(text))
-    return new PlumbError('DISK_FULL', `git ${what}: no space left for the mirror`);
+    return new PlumbError('DISK_FULL', `git ${what}: no space left for the mirror`, {}, error);
   const lines = text.split('\n').filter((line) => line.trim() !== '');
   const fatal = lines.filter((line) => /^(fatal|error|remote|ERROR):?/.test(line));
   // git knows only that ssh failed; ssh's own lines before that say why
@@ -93,17 +105,7 @@ function failure(text: string, what: string, cut: Cut | undefined): PlumbError {
     .slice(0, 3)
     .join('; ')
     .replace(/^fatal: /, '');
-  return new PlumbError('SOURCE_UNREACHABLE', `git ${what}: ${words}`);
-}
-
-/** Why a run was cut off. */
-type Cut = 'deadline' | 'signal' | 'size';
-
-/** What git printed, and how it ended: a status other than 0, or in words why it did not run. */
-interface Ended {
-  readonly output: Buffer;
-  readonly wrong: string | undefined;
-  readonly cut: Cut | undefined;
+  return new PlumbError('SOURCE_UNREACHABLE', `git ${what}: ${words}`, {}, error);
 }
 
 /** Git under guard: scrubbed environment, one transport, no hooks, filters, submodules or prompts, and a deadline on each call. */
@@ -111,55 +113,60 @@ export function guardedGit(options: GitOptions): Git {
   const env = environment(options);
   const config = [...CONFIG, `protocol.${options.transport}.allow=always`];
   if (options.transport === 'http') config.push('protocol.https.allow=always');
-  const guards = config.flatMap((one) => ['-c', one]);
 
-  function start(args: readonly string[], deadline: number, input: string | undefined): Promise<Ended> {
-    return new Promise((resolve) => {
-      const child = spawn('git', [...guards, ...args], { cwd: options.cwd, env });
-      const output: Buffer[] = [];
-      let words = '';
-      let size = 0;
-      const end = (status: number | null, cut?: Cut): void => {
-        clearTimeout(timer);
-        options.signal?.removeEventListener('abort', onAbort);
-        const wrong = status === 0 ? undefined : words.trim() || `it ended with ${String(status)}`;
-        resolve({ output: Buffer.concat(output), wrong, cut });
-      };
-      // nobody waits until it has tidied up
-      const cutOff = (why: Cut): void => {
-        child.kill();
-        end(null, why);
-      };
-      const onAbort = (): void => {
-        cutOff('signal');
-      };
-      const timer = setTimeout(cutOff, deadline, 'deadline');
-      options.signal?.addEventListener('abort', onAbort, { once: true });
-      child.stdout.on('data', (chunk: Buffer) => {
-        output.push(chunk);
-        size += chunk.length;
-        if (size > MAX_OUTPUT) cutOff('size');
+  async function run<T>(
+    what: string,
+    deadline: number,
+    input: string | undefined,
+    call: (git: SimpleGit) => Promise<T>,
+  ) {
+    const stop = new AbortController();
+    let cut: 'deadline' | 'signal' | 'size' | undefined;
+    const end = (why: typeof cut): void => {
+      cut ??= why;
+      stop.abort();
+    };
+    const onAbort = (): void => {
+      end('signal');
+    };
+    if (options.signal?.aborted) throw failure(undefined, what, 'signal');
+    const timer = setTimeout(end, deadline, 'deadline');
+    options.signal?.addEventListener('abort', onAbort, { once: true });
+    let size = 0;
+    const git = simpleGit({
+      baseDir: options.cwd,
+      config,
+      unsafe: UNSAFE,
+      allowEnvironment: Object.keys(env).filter((name) => name.startsWith('GIT_')),
+      abort: stop.signal,
+      completion: { onClose: true, onExit: false },
+      ...(input === undefined ? {} : { input: () => input }),
+    })
+      .env(env)
+      .outputHandler((_command, stdout) => {
+        stdout.on('data', (chunk: Buffer) => {
+          size += chunk.length;
+          if (size > MAX_OUTPUT) end('size');
+        });
       });
-      child.stderr.setEncoding('utf8').on('data', (text: string) => (words = (words + text).slice(-MAX_WORDS)));
-      child.stdin.on('error', () => undefined); // it may end before it has read everything
-      child.stdin.end(input);
-      child.once('error', ({ message }) => (words += message));
-      child.once('close', (status) => {
-        end(status);
+    const cutOff = new Promise<never>((_resolve, reject) => {
+      stop.signal.addEventListener('abort', () => {
+        reject(new Error('cut off'));
       });
     });
-  }
-
-  async function run(args: readonly string[], deadline: number, input: string | undefined): Promise<Buffer> {
-    const what = args[0] ?? '';
-    if (options.signal?.aborted) throw failure('', what, 'signal');
-    const { output, wrong, cut } = await start(args, deadline, input);
-    if (wrong !== undefined) throw failure(wrong, what, cut);
-    return output;
+    try {
+      return await Promise.race([call(git), cutOff]);
+    } catch (error) {
+      throw failure(error, what, cut);
+    } finally {
+      clearTimeout(timer);
+      options.signal?.removeEventListener('abort', onAbort);
+    }
   }
 
   return {
-    text: async (args, deadline, input) => (await run(args, deadline, input)).toString('utf8'),
-    objects: (args, input, deadline) => run(['cat-file', ...args], deadline, input),
+    text: (args, deadline, input) => run(args[0] ?? '', deadline, input, (git) => git.raw([...args])),
+    objects: (args, input, deadline) =>
+      run('cat-file', deadline, input, (git) => git.binaryCatFile([...args]) as Promise<Buffer>),
   };
 }
