@@ -1,4 +1,5 @@
 import { isWell, statusCode, type Status, type StatusItem } from '../reconciler/loop/status.ts';
+import { kindOf, nameOf } from '../reconciler/model/ref.ts';
 import { counted } from '../reconciler/model/words.ts';
 import { pause } from '../reconciler/loop/pause.ts';
 import type { LocalView } from '../reconciler/loop/view.ts';
@@ -123,16 +124,25 @@ function some(lines: readonly string[], all: boolean): readonly string[] {
   return [...lines.slice(0, SAID - 1), `… and ${String(lines.length - SAID + 1)} more such lines: --all shows them`];
 }
 
-/** What cannot be held, each once, with the hosts that cannot. */
-function limitationLines({ limitations }: Status): readonly string[] {
-  const hosts = new Map<string, Set<string>>();
+/** The first, and how many more there are. */
+function firstOf(some: ReadonlySet<string>, others: string): string {
+  const [first = '', ...more] = some;
+  return more.length === 0 ? first : `${first} and ${counted(more.length, others)}`;
+}
+
+/** What cannot be held, each once, with the hosts that cannot; what is the same for many replicas is told of the first. */
+function limitationLines({ items, limitations }: Status): readonly string[] {
+  const replicas = new Set(items.map(({ ref }) => nameOf(ref)));
+  const found = new Map<string, { readonly refs: Set<string>; readonly hosts: Set<string> }>();
   for (const { host, ref, path, state, why } of limitations) {
-    const text = `${state}: ${ref} ${path}: ${why}`;
-    hosts.set(text, (hosts.get(text) ?? new Set()).add(host));
+    const about = replicas.has(nameOf(ref)) ? kindOf(ref) : ref;
+    const key = JSON.stringify([state, path, why, about]);
+    const { refs, hosts } = found.get(key) ?? { refs: new Set(), hosts: new Set() };
+    found.set(key, { refs: refs.add(ref), hosts: hosts.add(host) });
   }
-  return [...hosts].map(([text, on]) => {
-    const [first = '', ...more] = on;
-    return `${text} (${first}${more.length === 0 ? '' : ` and ${counted(more.length, 'other host')}`})`;
+  return [...found].map(([key, { refs, hosts }]) => {
+    const [state, path, why] = JSON.parse(key) as [string, string, string];
+    return `${state}: ${path} of ${firstOf(refs, 'other')}: ${why} (${firstOf(hosts, 'other host')})`;
   });
 }
 

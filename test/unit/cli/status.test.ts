@@ -96,13 +96,25 @@ describe('a status of 6,000 hosts', () => {
     assert.equal(replicas(shown).length, 1);
     assert.match(shown, /\n… and 29999 more, all Synced and Healthy: --all shows them\n/);
     assert.match(shown, /\nknobs: 53991 InSync, 5999 Unsupported\n/);
-    assert.match(shown, /\nUnsupported: sysctl\/vm\.x \/value: no such knob \(h0 and 5999 other hosts\)\n/);
+    assert.match(shown, /\nUnsupported: \/value of sysctl\/vm\.x: no such knob \(h0 and 5999 other hosts\)\n/);
     assert.match(shown, /\n… and 35 more such lines: --all shows them\n/);
     assert.match(shown, /\n… and 2995 more such lines: --all shows them\n/);
     assert.match(text(fleet, 'zone/z5'), /\nSWITCH +HOSTS/);
     assert.match(text(fleet, 'switch/s11'), /\nr55 +100 +1 /);
     assert.match(text(fleet, 'rack/r55'), /\nHOST .*\nh5500 +1 +1 .*\n(.*\n){11}… and 88 more, all well: --all/);
     assert.match(text(fleet, 'app/web'), /\nSWITCH +HOSTS/);
+  });
+
+  it('tells once what is the same for many replicas', () => {
+    const refused = items.slice(0, 3).map(({ ref, host: on = '' }) => ({
+      host: on,
+      ref: ref.replace('replica/', 'cgroup/') as `cgroup/${string}`,
+      path: '/oomScoreAdj',
+      state: 'Refused' as const,
+      why: 'EACCES',
+    }));
+    const shown = text(status(items, { hosts, limitations: refused }));
+    assert.match(shown, /\nRefused: \/oomScoreAdj of cgroup\/web-0 and 2 others: EACCES \(h0 and 2 other hosts\)\n/);
   });
 
   it('keeps to what a part says: not to hosts whose names begin alike', () => {
