@@ -13,8 +13,8 @@ export interface Announcement {
 /** Tells the wire who has an address: ARP requests and replies at once and again after 1, 2 and 4 s, in the background. */
 export type Announce = (announcement: Announcement) => void;
 
-/** Milliseconds after the plugging. More than one second apart: Linux takes a new address of a neighbour only so often (locktime). */
-const DELAYS = [0, 1100, 2200, 4400] as const;
+/** Milliseconds after the first. More than one second apart: Linux takes a new address of a neighbour only so often (locktime). */
+const AGAIN = [1100, 2200, 4400] as const;
 /** Repetitions go out at multiples of this, milliseconds, all that are due in one run; so they stay as far apart. */
 const TOGETHER = 1100;
 
@@ -49,12 +49,25 @@ export function systemAnnounce(exec: Exec, limit: number): Announce {
     }
     return due.map(() => undefined);
   });
-  return (announcement) => {
-    const now = performance.now();
-    for (const delay of DELAYS) {
-      const at = Math.ceil((now + delay) / TOGETHER) * TOGETHER;
-      const timer = setTimeout(() => void send(announcement), delay === 0 ? 0 : at - now);
-      if (delay > 0) timer.unref();
+  /** What is to be repeated at each multiple. */
+  const slots = new Map<number, Announcement[]>();
+  const repeat = (announcement: Announcement, slot: number): void => {
+    const others = slots.get(slot);
+    if (others) {
+      others.push(announcement);
+      return;
     }
+    const together = [announcement];
+    slots.set(slot, together);
+    const wait = slot * TOGETHER - performance.now();
+    setTimeout(() => {
+      slots.delete(slot);
+      for (const one of together) void send(one);
+    }, wait).unref();
+  };
+  return (announcement) => {
+    void send(announcement);
+    const now = performance.now();
+    for (const delay of AGAIN) repeat(announcement, Math.ceil((now + delay) / TOGETHER));
   };
 }
