@@ -250,7 +250,7 @@ export interface App {
          */
         oomGroup?: boolean;
         /**
-         * How soon its processes are ended where the memory of a host runs out: -999 last, 1000 first. Otherwise as its level says: -600 for level 0, -300, 0, and 300 for level 3.
+         * How soon its processes are ended where the memory of a host runs out: -999 last, 1000 first. Otherwise as its level says: 0 for level 0, 100, 200, and 300 for level 3. Below 0 it is spared before the daemons of the machine.
          */
         oomScoreAdj?: number;
         /**

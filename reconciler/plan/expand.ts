@@ -100,11 +100,11 @@ function cores(replicas: readonly AssignedReplica[]): Desired<CoresSpec> | undef
 }
 
 /**
- * oom_score_adj of a level, 0 to 3: -600, -300, 0, 300. Where the memory of a machine runs out, what is less critical is ended first, unless
- * the other takes three tenths of it more.
+ * oom_score_adj of a level, 0 to 3: 0, 100, 200, 300. Where the memory of a machine runs out, what is less critical is ended first, unless
+ * the other takes a tenth of it more. None goes below 0: the daemons of the machine are there, and must not go before a replica that leaks.
  */
 function oomScoreOf(level: number): number {
-  return 300 * (level - 2);
+  return 100 * level;
 }
 
 function replicaRefs(replica: AssignedReplica, network: AssignedNetwork): Desired[] {
