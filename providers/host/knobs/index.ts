@@ -22,6 +22,11 @@ export interface KnobsOptions {
   readonly files?: Files;
 }
 
+/** Knobs that keep off the CPUs that replicas have for themselves. */
+const SHUNS_PINNED = /^(cpu\.workqueue|nic\.(interrupts|receiveSteering|transmitSteering))/;
+/** Refusals that another knob may be the reason of: of a depth the scheduler, of a preference the governor. */
+const BY_OTHERS: ReadonlySet<string> = new Set(['EBUSY', 'EINVAL']);
+
 /** Files of one knob that are watched; the others are seen by the resync. */
 const WATCHED = 64;
 
@@ -70,6 +75,8 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
     const mine = kept.all().get(key);
     const places = placesOf(roots, key).map((place) => lookAt(key, place, mine));
     const cores = ctx.world.get(CORES);
+    if (cores?.known === false && SHUNS_PINNED.test(key))
+      throw new PlumbError('CONFLICT', `${key}: which CPUs are pinned is not known: ${cores.why}`);
     const given = cores?.known === true ? Object.values((cores.state as CoresState).given) : [];
     const free = formatCpus(freeCpus(roots, given));
     const value = commonOf(key, places, free, mine?.value);
@@ -82,6 +89,19 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
     const limitations = limitationsOf(ref, state);
     const owned = kept.all().has(key);
     return { known: true, ref, owned, state, ...(limitations.length === 0 ? {} : { limitations }) };
+  }
+
+  function observeAny(ref: Ref, ctx: Context): Observed<KnobState> {
+    try {
+      return observeOne(ref, ctx);
+    } catch (error) {
+      return { known: false, ref, why: asPlumbError(error).message };
+    }
+  }
+
+  /** What others refused may be taken now. */
+  function forgetOthers(own: ReadonlySet<string>): void {
+    for (const [id, { why }] of refusals) if (!own.has(id) && BY_OTHERS.has(why)) refusals.delete(id);
   }
 
   /** Writes one file and reads it back; the errno or what it says instead, where it does not take it. */
@@ -137,6 +157,7 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
         key,
         value: want.value,
       });
+    if (refused.length < todo.length) forgetOthers(new Set(ids.values()));
     const some = refused.length === 0 ? '' : `; ${String(refused.length)} refused, as ${refused[0]?.text ?? ''}`;
     return `${String(todo.length - refused.length)} of ${String(ids.size)} files set to ${want.value}${some}`;
   }
@@ -162,7 +183,10 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
     if (!mine) return 'has no originals';
     const left: Record<string, string> = {};
     let why = '';
+    const listed = new Set(placesOf(roots, key).map(idOf));
     for (const [id, text] of Object.entries(mine.originals)) {
+      // the number of an interrupt that went is another device's by now
+      if (id.startsWith('proc/irq/') && !listed.has(id)) continue;
       const now = read(id);
       const gone = 'errno' in now && ['ENOENT', 'ENOTDIR', 'ENODEV'].includes(now.errno);
       if (gone || ('text' in now && now.text === text)) continue;
@@ -171,7 +195,9 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
       left[id] = text;
       why ||= `${id}: ${failed}`;
     }
-    for (const id of Object.keys(mine.originals)) refusals.delete(id);
+    const own = new Set(Object.keys(mine.originals));
+    for (const id of own) refusals.delete(id);
+    forgetOthers(own);
     if (why === '') {
       kept.put(key, undefined);
       return `originals of ${String(Object.keys(mine.originals).length)} files put back`;
@@ -209,19 +235,13 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
         if (!watches.has(ref)) watches.set(ref, undefined);
         watchOne(ref);
       }
-      return asked.map((ref): Observed<KnobState> => {
-        try {
-          return observeOne(ref, ctx);
-        } catch (error) {
-          return { known: false, ref, why: asPlumbError(error).message };
-        }
-      });
+      return asked.map((ref) => observeAny(ref, ctx));
     },
     diff: diffByRef(diffKnob),
     async apply({ ref, verb, want }, ctx) {
       const key = nameOf(ref);
       const did = verb === 'delete' || !want ? restore(key) : set(want, ctx);
-      return { did: `${key}: ${did}`, observed: observeOne(ref, ctx) };
+      return { did: `${key}: ${did}`, observed: observeAny(ref, ctx) };
     },
     async *watch(ctx) {
       const hints = createHints(ctx.signal);

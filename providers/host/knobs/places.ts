@@ -118,16 +118,18 @@ function interruptsOf({ proc, sys: tree }: Roots, card: string): readonly string
   return listed.length > 0 ? listed.filter(queuesOnly) : named.map(([, number = '']) => number);
 }
 
-const interrupts: Find = (roots, match) =>
-  cards(roots.sys, match).flatMap((card) =>
+/** Each once, of the first card that lists it: the ports of one device, and the functions that it stands for, list the same. */
+const interrupts: Find = (roots, match) => {
+  const seen = new Set<string>();
+  return cards(roots.sys, match).flatMap((card) =>
     interruptsOf(roots, card.name)
-      .filter((number) => roots.proc.has(`irq/${number}/smp_affinity_list`))
-      .map((number): Place => ({
-        name: `${card.name}/irq${number}`,
-        root: 'proc',
-        path: `irq/${number}/smp_affinity_list`,
-      })),
+      .filter((number) => !seen.has(number) && roots.proc.has(`irq/${number}/smp_affinity_list`))
+      .map((number): Place => {
+        seen.add(number);
+        return { name: `${card.name}/irq${number}`, root: 'proc', path: `irq/${number}/smp_affinity_list` };
+      }),
   );
+};
 
 const FINDS: Readonly<Record<string, Find>> = {
   'cpu.governor': policies('scaling_governor'),
@@ -165,8 +167,16 @@ export function placesOf(roots: Roots, key: string): readonly Place[] {
   return FINDS[name]?.(roots, match) ?? [];
 }
 
+/** CPUs that the kernel was started to keep work away from; it says `(null)` where there are none. */
+function quietCpus(tree: Tree): readonly number[] {
+  return ['isolated', 'nohz_full'].flatMap((name) => {
+    const text = tree.text(`devices/system/cpu/${name}`)?.trim() ?? '';
+    return /^[0-9,-]+$/.test(text) ? parseCpus(text) : [];
+  });
+}
+
 /** CPUs that are online and that nobody has for himself. */
 export function freeCpus({ proc, sys: tree }: Roots, pinned: readonly string[]): readonly number[] {
-  const taken = new Set(pinned.flatMap(parseCpus));
+  const taken = new Set([...pinned.flatMap(parseCpus), ...quietCpus(tree)]);
   return onlineCpus(proc, tree).filter((cpu) => !taken.has(cpu));
 }

@@ -220,6 +220,35 @@ describe('interrupts', () => {
     assert.equal(read('proc/irq/101/smp_affinity_list'), '0\n');
   });
 
+  it('keep off the CPUs that the kernel keeps work away from', async () => {
+    const { root, again } = machine('two-socket server');
+    fs.writeFileSync(join(root, `${CPU}/isolated`), '0-3\n');
+    fs.writeFileSync(join(root, `${CPU}/nohz_full`), ' (null)\n');
+    const free = (await look(again(), 'nic.interrupts')).state.free;
+    assert.match(free ?? '', /^4-/);
+  });
+
+  it('are unknown, and stay as they are, while nobody can say which CPUs are taken', async () => {
+    const { all, again } = machine('two-socket server');
+    const before = all();
+    const provider = again();
+    const cores: Observed = { known: false, ref: CORES, why: 'Docker does not answer' };
+    const ctx: Context = { ...context(), world: { get: (ref) => (ref === CORES ? cores : undefined) } };
+    const [seen] = await provider.observe(ctx, ['knob/nic.interrupts']);
+    assert.equal(seen?.known, false);
+    const change = provider.diff([want('nic.interrupts', 'spread')], [await look(again(), 'nic.interrupts')])[0];
+    assert.ok(change);
+    await assert.rejects(async () => provider.apply(change, ctx), /which CPUs are pinned is not known/);
+    assert.deepEqual(all(), before);
+  });
+
+  it('that two cards list are of the first', async () => {
+    const { root, again } = machine('two-socket server');
+    const places = (await look(again(), 'nic.interrupts')).state.places ?? [];
+    fs.cpSync(join(root, CARD), join(root, 'sys/class/net/ens1v0'), { recursive: true, verbatimSymlinks: true });
+    assert.deepEqual((await look(again(), 'nic.interrupts')).state.places, places);
+  });
+
   it('that refuse are marked with the errno and not tried again, also by nobody who asks for the same', async () => {
     let tries = 0;
     const refusing: Files = {
