@@ -50,10 +50,13 @@ function namespace({ files, procRoot }: Places, pid: string, kind: 'net' | 'pid'
  */
 function processesOf(places: Places, suspects: ReadonlyMap<string, Suspect>): ReadonlyMap<string, readonly string[]> {
   const own = namespace(places, 'self', 'pid');
+  const here = namespace(places, 'self', 'net');
   const homes = new Map<string, { readonly replica: string; readonly pause: string | undefined }>();
   for (const [replica, { sandboxPid }] of suspects) {
     const net = namespace(places, String(sandboxPid), 'net');
-    if (net !== undefined) homes.set(net, { replica, pause: namespace(places, String(sandboxPid), 'pid') });
+    // a number that was given again to a process of the host names no sandbox
+    if (net !== undefined && net !== here)
+      homes.set(net, { replica, pause: namespace(places, String(sandboxPid), 'pid') });
   }
   const found = new Map<string, string[]>();
   for (const pid of places.files.entries(places.procRoot)) {

@@ -12,8 +12,8 @@ export interface Budget {
   left: number;
 }
 
-// one read at a time: reads are synchronous
-const buffer = Buffer.alloc(4096);
+// one read at a time: reads are synchronous; limits of a hundred disks take some 6 kB
+const buffer = Buffer.alloc(65_536);
 
 interface OpenFile {
   readonly path: string;

@@ -126,11 +126,30 @@ export async function agree(
       const said = differs.map(({ property }) => `${property}=${words.get(property) ?? ''}`).join(' ');
       throw new PlumbError('KNOB_REFUSED', `systemd goes on to say ${said} of ${scope}`, { unit: scope });
     }
-    await systemd.set(
+    await tell(
+      systemd,
       scope,
       differs.map((each) => each.tell(want, formula)),
       signal,
     );
+  }
+}
+
+/** Tells it all at once; where it refuses, one by one: a version that does not know one of them takes none of a call. */
+async function tell(
+  systemd: Systemd,
+  scope: string,
+  assignments: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await systemd.set(scope, assignments, signal);
+  } catch (error) {
+    if (assignments.length === 1 || signal.aborted) throw error;
+    const refusals: unknown[] = [];
+    for (const one of assignments)
+      await systemd.set(scope, [one], signal).catch((refusal: unknown) => refusals.push(refusal));
+    if (refusals.length > 0) throw error;
   }
 }
 
