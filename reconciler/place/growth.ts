@@ -1,10 +1,18 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
 import { amountOf, DIMENSIONS } from '../model/demand.ts';
-import { preemptedText, preemptGrowth } from './preempt.ts';
+import type { Placement } from '../model/replica.ts';
+import { forgoGrowth, preemptedText, preemptGrowth } from './preempt.ts';
 import { noGrowth } from './reasons.ts';
 import { grown, resize } from './resize.ts';
 import type { Run, Unplaceable } from './run.ts';
 import type { Resize } from './survey.ts';
+
+/** Whether one that was to grow where it was has made room for others meanwhile. */
+function isElsewhere(run: Run, placement: Placement): boolean {
+  if (run.book.placements.get(placement.replica) === placement) return false;
+  forgoGrowth(run, placement.replica);
+  return true;
+}
 
 /** Gives what is to take more or less of its host what that has for it; `freed` when some of it is given back. */
 export function resizeAll(
@@ -15,11 +23,13 @@ export function resizeAll(
   let freed = false;
   for (const item of resizes) {
     const { placement } = item;
+    if (isElsewhere(run, placement)) continue;
     // which node has the cores is asked when those before have got theirs
     const demand = grown(run, item);
-    if (resize(run, placement, demand))
+    if (resize(run, placement, demand)) {
+      forgoGrowth(run, placement.replica);
       freed ||= DIMENSIONS.some((key) => amountOf(demand, key) < amountOf(placement.demand, key));
-    else left.push(item);
+    } else left.push(item);
   }
   return { left, freed };
 }
@@ -34,8 +44,7 @@ export function growApp(
   const unplaceable: Unplaceable[] = [];
   for (const item of left) {
     const { placement } = item;
-    // it has made room itself meanwhile
-    if (run.book.placements.get(placement.replica) !== placement) continue;
+    if (isElsewhere(run, placement)) continue;
     const demand = grown(run, item);
     const made = preemptGrowth(run, app, placement, demand);
     if (made.placed) continue;

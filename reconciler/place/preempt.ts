@@ -62,7 +62,7 @@ function roomBelow(run: Run, level: number): Demand[] {
   const made = run.table.views.map(({ record: { host } }) => {
     let sum = NOTHING;
     const there = whereabouts.on(host).map(({ replica }) => replica);
-    for (const id of [...there, ...(run.preempting.arrived.get(host) ?? [])]) {
+    for (const id of new Set([...there, ...(run.preempting.arrived.get(host) ?? [])])) {
       const now = run.book.placements.get(id);
       if (now && counted(now.app) > level) sum = plus(sum, now.demand);
     }
@@ -73,9 +73,12 @@ function roomBelow(run: Run, level: number): Demand[] {
 }
 
 /** Notes that a replica has come to a host in this run. */
-function arrive(run: Run, { replica, app, host, demand }: Placement): void {
+export function arrive(run: Run, { replica, app, host, demand }: Placement): void {
   const { arrived, below } = run.preempting;
-  arrived.set(host, [...(arrived.get(host) ?? []), replica]);
+  const there = arrived.get(host);
+  if (there) there.push(replica);
+  else arrived.set(host, [replica]);
+  if (below.size === 0) return;
   const row = run.table.rows.get(host) ?? -1;
   const level = countedLevels(run)(app);
   for (const [least, rooms] of below) if (level > least) rooms[row] = plus(rooms[row] ?? NOTHING, demand);
@@ -262,6 +265,12 @@ export function preempt(run: Run, app: Resource<AppSpec>, replica: string): Pree
   return { placed: false, ...preempting.hopeless };
 }
 
+/** What was promised to a replica that is to grow, and claimed for it, counts no more: it has what it asked for, has moved, or is asked again. */
+export function forgoGrowth(run: Run, replica: string): void {
+  run.promise(replica);
+  run.preempting.claims.delete(replica);
+}
+
 /**
  * The same for a replica that is to take more of its host than that has left: those who make room leave that host. Nothing for one that is itself to
  * leave it.
@@ -269,11 +278,12 @@ export function preempt(run: Run, app: Resource<AppSpec>, replica: string): Pree
 export function preemptGrowth(run: Run, app: Resource<AppSpec>, placement: Placement, demand: Demand): Preempted {
   const { input, preempting, table } = run;
   const { replica, host, yields } = placement;
-  preempting.claims.delete(replica);
+  forgoGrowth(run, replica);
   const zone = input.catalog.zones.get(app.spec.zone)?.spec;
   const row = table.rows.get(host) ?? -1;
-  const stays = yields === undefined && table.views[row]?.record.state === 'open';
-  if (!zone || input.preempts === 'never' || !stays) return NOBODY;
+  const leaves = yields !== undefined || outdated(input.catalog, app.spec, placement);
+  const stays = !leaves && table.views[row]?.record.state === 'open';
+  if (!zone || input.preempts === 'never' || app.spec.gang !== undefined || !stays) return NOBODY;
   const bidder = { replica, app };
   const more = demandFrom((key) => Math.max(0, amountOf(demand, key) - amountOf(placement.demand, key)));
   const lack = lacking(run, more, row);

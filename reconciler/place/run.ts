@@ -41,7 +41,7 @@ export interface Preempting {
   /** App → replicas of it that gave up their places in this run, and that want others. */
   readonly displaced: Map<string, readonly Wish[]>;
   /** Host → replicas that moved there because they made room elsewhere. */
-  readonly arrived: Map<string, readonly string[]>;
+  readonly arrived: Map<string, string[]>;
   /** How many replicas have got a place at the expense of others. */
   swaps: number;
   /** Nobody makes room for the App whose turn it is, and why, where somebody could. */

@@ -3,7 +3,7 @@ import { choose } from './group.ts';
 import type { Group } from './group.ts';
 import { settle } from './home.ts';
 import { gaveUp } from './packing.ts';
-import { preempt, preemptedText } from './preempt.ts';
+import { arrive, preempt, preemptedText } from './preempt.ts';
 import { noAddress, nowhere } from './reasons.ts';
 import { groupIn } from './run.ts';
 import type { Run, Unplaceable } from './run.ts';
@@ -64,6 +64,8 @@ export function* settleApp(
     if (!failed || wish.from) failed = settle(run, app, group, wish) ? undefined : failure(run, app, group);
     const made = failed && !wish.from ? preempt(run, app, wish.replica) : undefined;
     if (made?.placed) failed = undefined;
+    const home = failed ? undefined : run.book.placements.get(wish.replica);
+    if (home && home !== wish.from) arrive(run, home);
     hadTurn(run, app, group, failed !== undefined);
     if (failed) unplaceable.push({ ...failed, ...(made ? preemptedText(failed, made) : {}), replica: wish.replica });
     else if (wish.moves === 'in turn') {

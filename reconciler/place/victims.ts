@@ -68,8 +68,11 @@ export function victimsOn(run: Run, bidder: Bidder, host: string): readonly Vict
   const { whereabouts } = survey.witness;
   const level = countedLevels(run);
   const owners = { get: (app: string) => ownerTold(whereabouts, app) };
-  const there = [...whereabouts.on(host).map(({ replica }) => replica), ...(preempting.arrived.get(host) ?? [])];
-  return there.sort().flatMap((replica): readonly Victim[] => {
+  const there = new Set([
+    ...whereabouts.on(host).map(({ replica }) => replica),
+    ...(preempting.arrived.get(host) ?? []),
+  ]);
+  return [...there].sort().flatMap((replica): readonly Victim[] => {
     const placement = book.placements.get(replica);
     if (placement?.host !== host || level(placement.app) <= bidder.app.spec.level) return [];
     const one = { placement, level: level(placement.app) };
