@@ -138,7 +138,9 @@ export function createAttention(): Attention {
     }
     const apps = new Set([...active, ...fresh.apps, ...changes.apps]);
     const lostOrBack = [...lost, ...lostBefore].filter((host) => lost.has(host) !== lostBefore.has(host));
-    const hosts = new Set([...changes.hosts, ...fresh.hosts, ...lostOrBack]);
+    // one that has left Git may go on reporting, and nothing is to be had there
+    const known = [...fresh.hosts].filter((host) => now.hosts.has(host) || image.book.hosts.has(host));
+    const hosts = new Set([...changes.hosts, ...known, ...lostOrBack]);
     // most Reports say nothing of what a host is
     for (const host of see(now, image, new Set([...hosts, ...fresh.reported]), lost)) hosts.add(host);
     for (const host of hosts) for (const app of appsOn(image.book, image.whereabouts, host)) apps.add(app);

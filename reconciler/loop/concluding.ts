@@ -45,9 +45,10 @@ export function projectionOf({ catalog, seen }: Planned, { author, silent, now, 
  * is at rest.
  */
 export function restOf({ placed, seen }: Planned, { unsettled, incomplete }: Projection): Rest {
-  const homeless = new Set([...placed.homeless].filter((app) => incomplete.has(app)));
+  const remembered = new Set(seen.records.map(({ app }) => app));
+  const homeless = new Set([...placed.homeless].filter((app) => incomplete.has(app) && !remembered.has(app)));
   // what is remembered no more is looked at once more: room was kept by it
-  const busy = new Set([...placed.busy, ...unsettled, ...seen.records.map(({ app }) => app)]);
+  const busy = new Set([...placed.busy, ...unsettled, ...remembered]);
   for (const app of homeless) busy.delete(app);
   return { busy, homeless };
 }

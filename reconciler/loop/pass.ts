@@ -183,8 +183,9 @@ function noteRestarts(deps: PassDeps, { replicas }: Assignment, scope: Scope): v
     const { status, exitCode, endedAt } = item?.known === true ? (item.state as Partial<ContainerState>) : {};
     if (status === 'exited' || status === 'dead') {
       const how = exitCode === undefined ? 'ended' : `ended with status ${String(exitCode)}`;
-      // its pause counts from the death, not from when a pass came to see it
-      const after = exited(before, spec.restart, Math.min(endedAt ?? Infinity, clock()), how);
+      // its pause counts from the death, not from when a pass came to see it; Docker says when by the machine's clock, which may be set anew
+      const died = Math.max(before.startedAt ?? 0, Math.min(endedAt ?? Infinity, clock()));
+      const after = exited(before, spec.restart, died, how);
       state.restarts.set(id, after);
       if (before.exitedAt === undefined) tellCrashLoop(deps, id, after);
     }

@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Desired, Known, Limitation } from '../model/change.ts';
-import { fingerprintOf } from '../model/fingerprint.ts';
 import { kindOf } from '../model/ref.ts';
 import type { Report } from '../model/replica.ts';
 import type { AgentOptions, AgentState } from './agent-state.ts';
@@ -29,18 +28,19 @@ interface Input {
   readonly state: AgentState;
 }
 
-/** What differs now and is not put right at once, with why. */
+/** What differs now and is not put right at once, with why: it waits, or its change fails. */
 function driftOf({ options, state }: Input, want: Desired, have: Known): readonly Limitation[] {
-  const { ref, spec } = want;
+  const { ref } = want;
   const why = state.waiting.get(ref) ?? state.failures.get(ref)?.error;
-  if (why === undefined && state.settled.get(ref) === fingerprintOf(spec as object)) return [];
+  // the next pass puts it right
+  if (why === undefined) return [];
   const provider = options.providers.find(({ kinds }) => kinds.includes(kindOf(ref)));
   const fields = provider?.diff([want], [have]).flatMap((change) => change.fields) ?? [];
   return fields.map(({ path, have: has, want: wish }) => ({
     ref,
     path,
     state: 'Drifted',
-    why: `${words(has)}, and ${words(wish)} is asked for${why === undefined ? '' : `: ${why}`}`,
+    why: `${words(has)}, and ${words(wish)} is asked for: ${why}`,
   }));
 }
 

@@ -112,9 +112,10 @@ function trialsOf(input: KnobInput, due: readonly Due[]): Trials {
     const word = wordOf(input, host);
     const report = input.at.reports.get(host);
     for (const knob of tried) {
-      // a host that cannot hold it proves nothing, and keeps nobody waiting
-      if (word === 'well' && report?.limitations.some(({ ref }) => ref === refOf(knob))) continue;
-      if (word === 'well' && report && holds(report, knob)) proven.add(stepOf(knob));
+      const said = report?.limitations.filter(({ ref }) => ref === refOf(knob)) ?? [];
+      // a host that cannot hold it proves nothing, and keeps nobody waiting; one that is only kept from it has not tried it
+      if (word === 'well' && said.some(({ state }) => state !== 'Drifted')) continue;
+      if (word === 'well' && report && said.length === 0 && holds(report, knob)) proven.add(stepOf(knob));
       else if (!trying.has(stepOf(knob))) trying.set(stepOf(knob), host);
     }
   }

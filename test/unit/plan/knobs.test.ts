@@ -116,6 +116,14 @@ describe('knobs of many hosts', () => {
     assert.equal(fleet.pass(X).length, 4);
   });
 
+  it('wait for a host that is kept from it by somebody else', () => {
+    const fleet = new Fleet(12);
+    fleet.pass(X);
+    const other = { ref: 'sysctl/vm.swappiness', path: '/value', state: 'Drifted', why: 'a fight' } as const;
+    fleet.say('h00', { limitations: [other] });
+    assert.deepEqual(fleet.pass(X), []);
+  });
+
   it('are tried on a host that does well, and another value is another trial', () => {
     const fleet = new Fleet(12);
     fleet.said.delete('h00');
