@@ -31,7 +31,8 @@ export async function syncDirectory(path: string): Promise<void> {
 
 /**
  * Replaces a file: whoever reads it, also after a crash at any instant, finds the old content or the new one, whole. Its directory is
- * made if it is not there. When it throws (errors of the file system, as ENOSPC), the old file is as it was. npm's
+ * made if it is not there. When it throws (errors of the file system, as ENOSPC), the old file is as it was; or, when only
+ * making it durable failed, the new one is there already. npm's
  * `write-file-atomic` does not sync the directory, so a power cut may bring the old file back after it has returned.
  */
 export async function replaceFile(path: string, text: string, options: Replacing = {}): Promise<void> {

@@ -86,8 +86,17 @@ export async function openLog(directory: string): Promise<{ readonly log: Log; r
     if (file.size < Math.max(SMALL, 3 * base) || file.size < next) return;
     // a full disk may refuse it: then not before another mebibyte
     next = file.size + SMALL;
-    const size = await writeLog(directory, number + 1, memory);
-    const opened = await openDurable(logPath(directory, number + 1), size);
+    const path = logPath(directory, number + 1);
+    let size: number;
+    let opened: DurableFile;
+    try {
+      size = await writeLog(directory, number + 1, memory);
+      opened = await openDurable(path, size);
+    } catch (error) {
+      // the next start would take it for the newest
+      await rm(path, { force: true });
+      throw error;
+    }
     const old = file;
     [file, base, number, next] = [opened, size, number + 1, 0];
     await old.close();
