@@ -276,7 +276,7 @@ export function forgoGrowth(run: Run, replica: string): void {
  * leave it.
  */
 export function preemptGrowth(run: Run, app: Resource<AppSpec>, placement: Placement, demand: Demand): Preempted {
-  const { input, preempting, table } = run;
+  const { input, table } = run;
   const { replica, host, yields } = placement;
   forgoGrowth(run, replica);
   const zone = input.catalog.zones.get(app.spec.zone)?.spec;

@@ -106,7 +106,7 @@ describe('a status of 6,000 hosts', () => {
   });
 
   it('tells once what is the same for many replicas', () => {
-    const refused = items.slice(0, 3).map(({ ref, host: on = '' }) => ({
+    const refused = items.slice(0, 3).map(({ ref, host: on }) => ({
       host: on,
       ref: ref.replace('replica/', 'cgroup/') as `cgroup/${string}`,
       path: '/oomScoreAdj',
