@@ -16,20 +16,12 @@ export interface Look {
   readonly hosts: readonly HostView[];
 }
 
-/** What a pass has left to be done. */
-export interface Rest {
-  /** Apps to look at again. */
-  readonly busy: ReadonlySet<string>;
-  /** Apps to look at again once room can have come in their Zone. */
-  readonly homeless: ReadonlySet<string>;
-}
-
 /** Knows what may be otherwise than the last pass left it. */
 export interface Attention {
   /** For a pass: what is new since the last one, in Git, in the store and of the hosts that are heard of. */
   look(catalog: Catalog, image: Image, fresh: Fresh, lost: ReadonlySet<string>, audit: boolean): Look;
   /** A pass has ended well: all that it looked at is at rest, but for these Apps, and for these hosts, which wait for other knobs. */
-  rest(left: Rest, waiting: ReadonlySet<string>): void;
+  rest(busy: Iterable<string>, waiting: ReadonlySet<string>): void;
   /** The next pass looks at everything: a pass has not ended well, or it is time. */
   forget(): void;
 }
@@ -82,25 +74,13 @@ function gangsOf({ apps }: Catalog, some: ReadonlySet<string>): readonly string[
     .map(({ name }) => name);
 }
 
-/** The Zones of Apps: where they are, and where Git has them. */
-function zonesWith({ apps }: Catalog, at: Whereabouts, some: ReadonlySet<string>): ReadonlySet<string> {
-  const zones = new Set<string>();
-  for (const name of some) {
-    const zone = apps.get(name)?.spec.zone;
-    if (zone !== undefined) zones.add(zone);
-    for (const placement of at.placed(name).values()) zones.add(placement.zone);
-  }
-  return zones;
-}
-
 /** Attention that knows nothing. */
 export function createAttention(): Attention {
   let catalog: Catalog | undefined;
   let views = new Map<string, HostView>();
   let list: readonly HostView[] | undefined;
   let lostBefore: ReadonlySet<string> = new Set();
-  let active: ReadonlySet<string> = new Set();
-  let homeless: ReadonlySet<string> = new Set();
+  let active = new Set<string>();
   let waitingHosts: ReadonlySet<string> = new Set();
 
   const sorted = (): readonly HostView[] =>
@@ -145,9 +125,6 @@ export function createAttention(): Attention {
     for (const host of see(now, image, new Set([...hosts, ...fresh.reported]), lost)) hosts.add(host);
     for (const host of hosts) for (const app of appsOn(image.book, image.whereabouts, host)) apps.add(app);
     for (const app of gangsOf(now, apps)) apps.add(app);
-    // of what is looked at something may go, move or shrink in this pass
-    const zones = homeless.size > 0 ? zonesWith(now, image.whereabouts, apps) : new Set<string>();
-    for (const app of homeless) if (hosts.size > 0 || zones.has(now.apps.get(app)?.spec.zone ?? '')) apps.add(app);
     // what runs there is not concerned
     for (const host of waitingHosts) hosts.add(host);
     return { apps, hosts };
@@ -160,9 +137,8 @@ export function createAttention(): Attention {
       lostBefore = new Set(lost);
       return { ...(scope ? { [audit ? 'expected' : 'scope']: scope } : {}), hosts: sorted() };
     },
-    rest: (left, waiting) => {
-      active = left.busy;
-      homeless = left.homeless;
+    rest: (busy, waiting) => {
+      active = new Set(busy);
       waitingHosts = waiting;
     },
     forget: () => {

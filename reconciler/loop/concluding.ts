@@ -1,7 +1,5 @@
-import { appOf } from '../model/replica.ts';
 import { fullZones } from '../plan/full.ts';
 import { project, type Projection } from '../plan/project.ts';
-import type { Rest } from './attention.ts';
 import type { Planned } from './deciding.ts';
 import type { Decision } from './posting.ts';
 import { homelessIn, preemptionsAfter } from './preemptions.ts';
@@ -40,19 +38,6 @@ export function projectionOf({ catalog, seen }: Planned, { author, silent, now, 
   });
 }
 
-/**
- * Apps that the next pass looks at although nothing has happened by then, and those that it looks at once room may have come: all else of them
- * is at rest.
- */
-export function restOf({ placed, seen }: Planned, { unsettled, incomplete }: Projection): Rest {
-  const remembered = new Set(seen.records.map(({ app }) => app));
-  const homeless = new Set([...placed.homeless].filter((app) => incomplete.has(app) && !remembered.has(app)));
-  // what is remembered no more is looked at once more: room was kept by it
-  const busy = new Set([...placed.busy, ...unsettled, ...remembered]);
-  for (const app of homeless) busy.delete(app);
-  return { busy, homeless };
-}
-
 /** What is decided by then; published is what it was before. Pure. */
 export function decisionAfter(
   before: Decision,
@@ -64,11 +49,7 @@ export function decisionAfter(
   const closed = reopening ? [heldBy(catalog, reopening, awaited)] : [];
   const full = [...fullZones(rollouts), ...(knobs === undefined ? [] : [knobs])];
   return {
-    // who is not looked at still finds no room
-    unplaceable: [
-      ...before.unplaceable.filter(({ replica }) => seen.scope && !seen.scope.apps.has(appOf(replica))),
-      ...homelessIn(placed.unplaceable, preemptions, catalog),
-    ],
+    unplaceable: homelessIn(placed.unplaceable, preemptions, catalog),
     held: [...closed, ...(held === undefined ? [] : [held])],
     published: before.published,
     waiting: rollouts.reduce((sum, one) => sum + one.waiting.length, waitingHosts.size),

@@ -7,7 +7,7 @@ import type { Hold, Store } from '../model/store.ts';
 import { openPart, untold } from '../place/rebuild.ts';
 import type { Log } from './agent-state.ts';
 import { createAttention } from './attention.ts';
-import { decisionAfter, projectionOf, restOf } from './concluding.ts';
+import { decisionAfter, projectionOf } from './concluding.ts';
 import { decideInTurns, type Decided, type FleetSeen, type Planned } from './deciding.ts';
 import { drainEvents } from './drains.ts';
 import { underLease } from './fenced.ts';
@@ -137,9 +137,10 @@ export function createController(options: ControllerOptions): Controller {
       posting.decide({ ...next, published: catalog.revision });
       await posting.post();
       for (const event of goings(planned)) await telling.tell({ ...event, revision: catalog.revision, author });
-      const rest = restOf(planned, projection);
-      if (seen.expected) await keeping.audited(seen.expected, placed, rest);
-      attention.rest(rest, projection.waitingHosts);
+      const { unsettled, waitingHosts } = projection;
+      if (seen.expected) await keeping.audited(seen.expected, placed, unsettled);
+      // what is remembered no more is looked at once more: room was kept by it
+      attention.rest([...placed.busy, ...unsettled, ...seen.records.map(({ app }) => app)], waitingHosts);
       underway = false;
       return assignments;
     },

@@ -3,7 +3,6 @@ import { asPlumbError } from '../model/errors.ts';
 import type { Store } from '../model/store.ts';
 import type { Scope } from '../model/whereabouts.ts';
 import type { PlaceResult } from '../place/place.ts';
-import type { Rest } from './attention.ts';
 import { readImage, type Image } from './image.ts';
 import { withVictims } from './preemptions.ts';
 import type { Telling } from './telling.ts';
@@ -24,7 +23,7 @@ export interface Keeping {
   /** The store as it is now. In an audit all of it is read again beside what was read as it changed. */
   see(catalog: Catalog): Promise<{ readonly image: Image; readonly audit: boolean }>;
   /** What an audit found that nobody would have looked at. */
-  audited(expected: Scope, placed: PlaceResult, rest: Rest): Promise<void>;
+  audited(expected: Scope, placed: PlaceResult, unsettled: ReadonlySet<string>): Promise<void>;
   /** Nothing that is known of the store counts any more. */
   readonly forget: () => void;
 }
@@ -77,9 +76,9 @@ export function createKeeping({ store, clock, telling, anew, forgotten }: Keepin
       const audit = image !== undefined && clock() >= auditAt;
       return { image: await (audit ? compared(catalog) : refreshed(catalog)), audit };
     },
-    audited: async ({ apps }, placed, { busy }) => {
+    audited: async ({ apps }, placed, unsettled) => {
       const expected = withVictims(apps, placed.preemptions);
-      const missed = [...busy].filter((app) => !expected.has(app));
+      const missed = [...new Set([...placed.busy, ...unsettled])].filter((app) => !expected.has(app));
       if (missed.length > 0)
         await telling.differs(
           missed.map((app) => `app/${app}`),

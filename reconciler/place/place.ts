@@ -35,8 +35,6 @@ export interface PlaceResult {
   readonly preemptions: readonly Preemption[];
   /** Apps of which something is to be done, or is waited for: they are looked at again. */
   readonly busy: ReadonlySet<string>;
-  /** Those of the busy ones of which all that is to be done is to find room that there is not: none comes but by what changes in their Zone. */
-  readonly homeless: ReadonlySet<string>;
 }
 
 /** What is still to be done in a run. */
@@ -151,20 +149,6 @@ function busyIn({ releases, leaving, kept, resizes, wanted, stuck }: Survey): Re
   return new Set([...placements.map(({ app }) => app), ...wishing, ...[...stuck.keys()].map(appOf)]);
 }
 
-/** Apps that wait for nothing but room. An address may come free by itself, and what a gang lacks may be anywhere. */
-function homelessIn({ input, survey }: Run, unplaceable: readonly Unplaceable[]): ReadonlySet<string> {
-  const failed = new Map(unplaceable.map((one) => [one.replica, one]));
-  const others = busyIn({ ...survey, wanted: new Map() });
-  const waits = ({ replica, from }: Wish): boolean => {
-    const { reasons = [], hopes } = failed.get(replica) ?? { hopes: true };
-    return from === undefined && hopes === undefined && reasons.every(({ filter }) => filter !== 'address');
-  };
-  const found = [...survey.wanted].filter(
-    ([app, wishes]) => wishes.length > 0 && wishes.every(waits) && !others.has(app),
-  );
-  return new Set(found.map(([app]) => app).filter((app) => input.catalog.apps.get(app)?.spec.gang === undefined));
-}
-
 /** What a replica wants whose proposal was refused. Undefined when it has what it needs by now. */
 function wishAgain({ book }: Run, { op, placement }: Proposal & { readonly op: 'place' | 'move' }): Wish | undefined {
   const { replica } = placement;
@@ -245,7 +229,6 @@ export function* placing(input: PlaceInput, ground?: Ground): Generator<Proposal
     preemptions: preemptionsOf(run),
     draining: drainsOf(run, unplaceable, wordsOf(input)),
     busy: busyIn(run.survey),
-    homeless: homelessIn(run, unplaceable),
   };
 }
 

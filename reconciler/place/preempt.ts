@@ -311,9 +311,8 @@ function whyNot(run: Run, zone: string, bid: Bid | undefined): string | undefine
 export function preemptedText(
   { message }: { readonly message: string },
   made: Preempted,
-): { readonly message: string; readonly hopes?: true } {
-  if (made.waits === undefined && made.why === undefined) return { message };
-  return { message: made.waits ?? `${message}. ${made.why ?? ''}`, hopes: true };
+): { readonly message: string } {
+  return { message: made.waits ?? (made.why === undefined ? message : `${message}. ${made.why}`) };
 }
 
 /** Whether a mark is left alone: nothing is concluded about whom it is for. */

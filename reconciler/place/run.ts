@@ -28,8 +28,6 @@ export interface Unplaceable {
   readonly reasons: readonly Removal[];
   /** For people: what removed the hosts, the nearest miss and what would make room. */
   readonly message: string;
-  /** Only budgets, or what is on its way, keep others from making room: that may end at any time. */
-  readonly hopes?: true;
 }
 
 /** What is known of replicas that make room for more critical ones. */

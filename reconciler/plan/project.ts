@@ -54,8 +54,6 @@ export interface Projection {
   readonly assignments: readonly Assignment[];
   /** Apps that another look may find otherwise although nothing happens: what they are to be is new, waits, or is remembered. */
   readonly unsettled: ReadonlySet<string>;
-  /** Those of them of which some replicas have no place, and all others are told what they are to be for good. */
-  readonly incomplete: ReadonlySet<string>;
   /** How far each App that is not settled is, by name. */
   readonly rollouts: readonly Progress[];
   /** What to remember of changes under way, by name of the App. */
@@ -136,9 +134,10 @@ function recordsOf(
   return [...made, ...kept].sort((a, b) => (a.app < b.app ? -1 : 1));
 }
 
-interface Shared extends Pick<Projection, 'unsettled' | 'incomplete'> {
+interface Shared {
   readonly byHost: ReadonlyMap<string, readonly AssignedReplica[]>;
   readonly rollouts: ReadonlyMap<string, Rollout>;
+  readonly unsettled: ReadonlySet<string>;
 }
 
 /** What each replica that is looked at is to be now: those of understood Apps as their rollout says, kept ones as they were. */
@@ -165,7 +164,7 @@ function replicasOf(input: ProjectInput, at: Whereabouts, names: readonly string
   const here = found.filter(({ placement }) => waitsFor(placement, words) === undefined);
   const byHost = new Map<string, AssignedReplica[]>();
   for (const replica of here) listIn(byHost, replica.placement.host).push(replica);
-  return { byHost, rollouts, ...unsettledOf(catalog, at, names, here, rollouts) };
+  return { byHost, rollouts, unsettled: unsettledOf(catalog, at, names, here, rollouts) };
 }
 
 function listIn<T>(lists: Map<string, T[]>, key: string): T[] {
@@ -180,23 +179,19 @@ function unsettledOf(
   names: readonly string[],
   here: readonly AssignedReplica[],
   rollouts: ReadonlyMap<string, Rollout>,
-): Pick<Projection, 'unsettled' | 'incomplete'> {
+): ReadonlySet<string> {
   const byApp = new Map<string, AssignedReplica[]>();
   for (const replica of here) listIn(byApp, replica.app).push(replica);
-  const toldAll = (name: string): boolean => {
+  const settled = (name: string): boolean => {
     const { record, progress } = rollouts.get(name) ?? {};
     const mine = byApp.get(name) ?? [];
-    if (record || (progress?.waiting.length ?? 0) > 0 || mine.length !== at.placed(name).size) return false;
-    return (
-      at.told(name).length === mine.length && mine.every((replica) => sameItem(at.toldOf(replica.id) ?? {}, replica))
-    );
+    if (record || (progress?.waiting.length ?? 0) > 0) return false;
+    if (mine.length !== (catalog.apps.get(name)?.spec.replicas ?? 0) || mine.length !== at.placed(name).size)
+      return false;
+    const told = [...at.told(name)];
+    return told.length === mine.length && mine.every((replica) => sameItem(at.toldOf(replica.id) ?? {}, replica));
   };
-  const lacks = (name: string): number => (catalog.apps.get(name)?.spec.replicas ?? 0) - (byApp.get(name)?.length ?? 0);
-  const told = new Set(names.filter(toldAll));
-  return {
-    unsettled: new Set(names.filter((name) => !told.has(name) || lacks(name) !== 0)),
-    incomplete: new Set([...told].filter((name) => lacks(name) > 0)),
-  };
+  return new Set(names.filter((name) => !settled(name)));
 }
 
 function byReplica(a: AssignedReplica, b: AssignedReplica): number {
@@ -288,7 +283,7 @@ export function project(input: ProjectInput): Projection {
   const at = input.kept ?? createWhereabouts(input.placements, input.previous.values(), input.reports);
   const looked = unsettledIn(input, at);
   const shared = replicasOf(input, at, [...looked]);
-  const { byHost, rollouts, unsettled, incomplete } = shared;
+  const { byHost, rollouts, unsettled } = shared;
   const apps = [...catalog.heldObjects].filter((name) => name.startsWith('App/')).map((name) => name.slice(4));
   const keep = { apps: apps.sort(), owners: [...catalog.heldOwners].sort() };
   const hosts = hostsOf(input, at, shared);
@@ -316,5 +311,5 @@ export function project(input: ProjectInput): Projection {
   const progress = [...rollouts.keys()].sort().flatMap((name) => rollouts.get(name)?.progress ?? []);
   const records = recordsOf(input, rollouts);
   const waits = { waitingHosts: knobs.waiting, ...(knobs.why === undefined ? {} : { knobs: knobs.why }) };
-  return { assignments, unsettled, incomplete, rollouts: progress, records, ...waits };
+  return { assignments, unsettled, rollouts: progress, records, ...waits };
 }
