@@ -206,7 +206,9 @@ export function createControl(options: ControlOptions): Control {
       last = text;
       const unchanged = clock() - changedAt;
       const stuck = now.health !== 'Progressing' && agent?.hopeful() !== true && unchanged > STUCK;
-      if (answered >= mine && ((looked && isGood(now)) || stuck || unchanged > PATIENCE)) return now;
+      // what a look has found is not reported yet while it is worked on
+      const good = looked && !working && isGood(now);
+      if (answered >= mine && (good || stuck || unchanged > PATIENCE)) return now;
       if (signal.aborted) return now;
       await passed.next(signal, looked ? WATCHED : LOOKING);
     }
