@@ -7,6 +7,7 @@ import { ROOT } from './run.mjs';
 /** @typedef {import('./reporter.mjs').TestResult} TestResult */
 
 const REPORTER = fileURLToPath(new URL('./reporter.mjs', import.meta.url));
+const SEED = new URL('./seed.mjs', import.meta.url).href;
 /** Takes a fresh lab host, runs a command in it, and takes the host down, also when it is asked to end. */
 const IN_FRESH_HOST = join(ROOT, 'dist/lab/runtest.js');
 
@@ -19,7 +20,9 @@ const IN_FRESH_HOST = join(ROOT, 'dist/lab/runtest.js');
 export async function runTestFile(file, { minutes, inside, signal, folder }) {
   const report = join(folder, `${file.replaceAll('/', '_')}.ndjson`);
   const script = file.endsWith('.mjs') ? join(ROOT, file) : join(ROOT, 'dist', file.replace(/\.ts$/, '.js'));
-  const test = ['--enable-source-maps', `--test-reporter=${REPORTER}`, `--test-reporter-destination=${report}`, script];
+  const seeded = /^test\/(model|unit)\//.test(file) ? [`--import=${SEED}`] : [];
+  const told = [`--test-reporter=${REPORTER}`, `--test-reporter-destination=${report}`];
+  const test = ['--enable-source-maps', ...seeded, ...told, script];
   const args = inside ? [IN_FRESH_HOST, process.execPath, ...test] : test;
   const start = Date.now();
   // a host is taken down by the process that made it, so that one is asked first and given time

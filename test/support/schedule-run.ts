@@ -42,11 +42,10 @@ export async function playSchedule(
 }
 
 /**
- * Random schedules of a fleet over a store. `PLUMB_SEED` repeats those of a run that failed, which has printed it; `PLUMB_RUNS` is for
- * more of them, or fewer.
+ * Random schedules of a fleet over a store, of the seed that `bin/house/seed.mjs` sets; `PLUMB_RUNS` is for more of them, or fewer.
  */
 export async function randomSchedules(make: MakeGround, runs: number): Promise<void> {
-  const { PLUMB_SEED: seed, PLUMB_RUNS: more } = process.env;
+  const { PLUMB_RUNS: more } = process.env;
   const commands = fc.commands([step.map((one) => new Happening(one))], { maxCommands: 25, size: 'max' });
   const property = fc.asyncProperty(setting, commands, async (beginning, list) => {
     const schedule = await beginSchedule(beginning, make);
@@ -59,7 +58,6 @@ export async function randomSchedules(make: MakeGround, runs: number): Promise<v
   });
   await fc.assert(property, {
     numRuns: more === undefined ? runs : Number(more),
-    ...(seed === undefined ? {} : { seed: Number(seed) }),
     includeErrorInReport: true,
     interruptAfterTimeLimit: 200_000,
     markInterruptAsFailure: false,
