@@ -35,12 +35,24 @@ function lacks(asked: HardwareSelector, has: Hardware): string | undefined {
   const { cpu: own } = has;
   const word = (what: string, pattern: string | undefined, text = 'not told'): string | undefined =>
     pattern === undefined || fits(pattern, text) ? undefined : `${what} is ${text}, not ${pattern}`;
-  const least = (what: string, min: number | undefined, count = 0): string | undefined =>
-    min === undefined || count >= min ? undefined : `${what}: ${String(count)}, less than ${String(min)}`;
-  const most = (what: string, max: number | undefined, count = 0): string | undefined =>
-    max === undefined || count <= max ? undefined : `${what}: ${String(count)}, more than ${String(max)}`;
-  const old = kernel?.min !== undefined && compareKernels(has.kernel ?? '0', kernel.min) < 0;
-  const young = kernel?.below !== undefined && compareKernels(has.kernel ?? '0', kernel.below) >= 0;
+  const decimal = (value: number): string => String(value);
+  const least = (
+    what: string,
+    min: number | undefined,
+    count: number | undefined,
+    text = decimal,
+  ): string | undefined => {
+    if (min === undefined || (count !== undefined && count >= min)) return undefined;
+    return count === undefined ? `${what} is not told` : `${what}: ${text(count)}, less than ${text(min)}`;
+  };
+  // what is not told may be more as well as less
+  const most = (what: string, max: number | undefined, count: number | undefined): string | undefined => {
+    if (max === undefined || (count !== undefined && count <= max)) return undefined;
+    return count === undefined ? `${what} is not told` : `${what}: ${String(count)}, more than ${String(max)}`;
+  };
+  const release = (version: string): boolean =>
+    (kernel?.min === undefined || compareKernels(version, kernel.min) >= 0) &&
+    (kernel?.below === undefined || compareKernels(version, kernel.below) < 0);
   const nics = has.nics.filter(
     ({ name, driver, vendor = '', speed = 0 }) =>
       fits(nic?.name ?? '*', name) &&
@@ -57,10 +69,10 @@ function lacks(asked: HardwareSelector, has: Hardware): string | undefined {
     least('cpu.cores', cpu?.minCores, own.cores) ??
     most('cpu.cores', cpu?.maxCores, own.cores) ??
     least('cpu.nodes', cpu?.minNodes, own.nodes) ??
-    (minMemory === undefined || (has.memory ?? 0) >= minMemory
-      ? undefined
-      : `memory is ${formatBytes(has.memory ?? 0)}, less than ${formatBytes(minMemory)}`) ??
-    (old || young ? `kernel is ${has.kernel ?? 'not told'}` : undefined) ??
+    least('memory', minMemory, has.memory, formatBytes) ??
+    (kernel && (has.kernel === undefined || !release(has.kernel))
+      ? `kernel is ${has.kernel ?? 'not told'}`
+      : undefined) ??
     (nic && nics.length === 0 ? 'none of its NICs is as nic says' : undefined) ??
     (disk && disks.length === 0 ? 'none of its disks is as disk says' : undefined)
   );

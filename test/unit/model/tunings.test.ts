@@ -40,7 +40,7 @@ describe('a Tuning concerns a host', () => {
     [{ cpu: { maxCores: 39 } }, /cpu\.cores: 40, more than 39/],
     [{ cpu: { minNodes: 3 } }, /cpu\.nodes: 2, less than 3/],
     [{ minMemory: 256 * 2 ** 30 }, undefined],
-    [{ minMemory: 257 * 2 ** 30 }, /memory is 256Gi, less than 257Gi/],
+    [{ minMemory: 257 * 2 ** 30 }, /memory: 256Gi, less than 257Gi/],
     [{ kernel: { min: '5.15', below: '6.10' } }, undefined],
     [{ kernel: { min: '6.1.1' } }, /kernel is 6\.1\.0-18-amd64/],
     [{ kernel: { below: '6.1' } }, /kernel is/],
@@ -57,6 +57,24 @@ describe('a Tuning concerns a host', () => {
       if (why === undefined) assert.equal(said, undefined);
       else assert.match(said ?? 'it does', why);
       assert.match(passesBy(tuning({ hardware }), bare, 'main') ?? 'it does', /its Host document has none/);
+    });
+
+  const silent: HostSpec['hardware'] = { cpu: {}, nics: [], disks: [] };
+  const [untold] = catalogOf({ hosts: { h2: { labels: { pool: 'main' }, hardware: silent } } }).hosts.values();
+  const bounds: readonly (readonly [HardwareSelector, RegExp])[] = [
+    [{ cpu: { maxCores: 64 } }, /cpu\.cores is not told$/],
+    [{ cpu: { minCores: 1 } }, /cpu\.cores is not told$/],
+    [{ cpu: { minNodes: 1 } }, /cpu\.nodes is not told/],
+    [{ cpu: { vendor: 'GenuineIntel' } }, /cpu\.vendor is not told/],
+    [{ minMemory: 1 }, /memory is not told$/],
+    [{ kernel: { below: '6.1' } }, /kernel is not told$/],
+    [{ kernel: { min: '0' } }, /kernel is not told$/],
+    [{ nic: { name: '*' } }, /none of its NICs/],
+    [{ disk: { rotational: false } }, /none of its disks/],
+  ];
+  for (const [hardware, why] of bounds)
+    it(`not where that is not told: ${JSON.stringify(hardware)}`, () => {
+      assert.match(passesBy(tuning({ hardware }), untold!, 'main') ?? 'it does', why);
     });
 
   it('of its Zone, and with its labels', () => {
