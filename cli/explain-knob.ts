@@ -24,7 +24,21 @@ export interface KnobExplanation {
   readonly knob: string;
   /** What wins; absent where no Tuning that concerns the host sets it. */
   readonly value?: string;
+  /** None where no Tuning says anything of it. */
   readonly contenders: readonly Contender[];
+  /** What was meant instead of one of which no Tuning says anything, if it looks like that. */
+  readonly near?: string;
+}
+
+/** Why knobs may stay as they were although no Tuning sets them any more, in words; none where all can be read. */
+export function unreadTunings({ heldObjects, heldOwners }: Catalog): readonly string[] {
+  const named = [...heldObjects].filter((name) => name.startsWith('Tuning/')).sort();
+  return [
+    ...named.map((name) => `${name.replace('/', ' ')} is not right: what it sets stays as it was`),
+    ...(named.length + heldOwners.size > 0
+      ? ['until all files are right (plumb validate), knobs that no Tuning sets any more stay as they were']
+      : []),
+  ];
 }
 
 function contendersOf(catalog: Catalog, host: Resource<HostSpec>): ReadonlyMap<string, readonly Contender[]> {
@@ -46,7 +60,7 @@ function contendersOf(catalog: Catalog, host: Resource<HostSpec>): ReadonlyMap<s
   return new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([ref, all]) => [ref, all.toSorted(order)]));
 }
 
-/** Which Tuning says what a knob of a host is to be; all its knobs where none is asked about. Throws USAGE for a host or knob that there is not. */
+/** Which Tuning says what a knob of a host is to be; all its knobs where none is asked about. Throws USAGE for a host that there is not. */
 export function explainKnobs(catalog: Catalog, name: string, asked?: string): readonly KnobExplanation[] {
   const host = catalog.hosts.get(name);
   if (!host) {
@@ -64,7 +78,7 @@ export function explainKnobs(catalog: Catalog, name: string, asked?: string): re
     asked,
     all.flatMap(({ knob }) => [knob, knob.slice(knob.indexOf('/') + 1)]),
   );
-  throw new PlumbError('USAGE', `no Tuning sets ${asked}${near === undefined ? '' : `; did you mean ${near}?`}`);
+  return [{ host: name, knob: asked, contenders: [], ...(near === undefined ? {} : { near }) }];
 }
 
 function verdict(contender: Contender, winner: Contender): string {
@@ -79,9 +93,9 @@ function place({ file, line }: Origin): string {
 }
 
 /** One knob with all who set it. */
-function knobText({ host, knob, value, contenders }: KnobExplanation, io: Pick<Io, 'color'>): string {
+function knobText({ host, knob, value, contenders, near }: KnobExplanation, io: Pick<Io, 'color'>): string {
   const [winner] = contenders;
-  if (!winner) return '';
+  if (!winner) return `no Tuning sets ${knob}${near === undefined ? '' : `; did you mean ${near}?`}\n`;
   const head =
     value === undefined
       ? `${knob} of ${host} is left as it is: no Tuning that concerns it sets it`

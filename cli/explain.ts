@@ -5,7 +5,7 @@ import type { Catalog } from '../reconciler/model/catalog.ts';
 import type { UpFlags } from './flags.ts';
 import type { StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
-import { explainKnobs, knobsText } from './explain-knob.ts';
+import { explainKnobs, knobsText, unreadTunings } from './explain-knob.ts';
 import { command, outputOption, parse } from './options.ts';
 import { openQuestion, questionOptions, viewsOf } from './question.ts';
 import { table, tint } from './table.ts';
@@ -51,9 +51,12 @@ export async function explainCommand(argv: readonly string[], io: Io): Promise<n
 
 async function explainHost(options: Options, name: string, knob: string | undefined, io: Io): Promise<number> {
   const { catalogs } = await openQuestion(options, io);
-  const found = explainKnobs(await catalogs.at(undefined), name, knob);
-  if (options.output === 'json') io.out(`${JSON.stringify({ version: 1, host: name, knobs: found }, null, 2)}\n`);
-  else io.out(knobsText(found, knob !== undefined, io));
+  const catalog = await catalogs.at(undefined);
+  const found = explainKnobs(catalog, name, knob);
+  const unread = unreadTunings(catalog);
+  if (options.output === 'json')
+    io.out(`${JSON.stringify({ version: 1, host: name, knobs: found, unread }, null, 2)}\n`);
+  else io.out(`${knobsText(found, knob !== undefined, io)}${unread.map((line) => `${line}\n`).join('')}`);
   return found.every(({ value }) => value === undefined) ? 2 : 0;
 }
 

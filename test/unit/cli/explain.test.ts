@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -79,6 +79,32 @@ describe('explain of a knob', () => {
     assert.match(out, /^ovs-config\/max-idle of h1 is left as it is/);
   });
 
+  it('says so of one of which no Tuning says anything, and what was meant', async () => {
+    const { code, out } = await explain('host/h1', 'vm.swapiness');
+    assert.deepEqual([code, out], [2, 'no Tuning sets vm.swapiness; did you mean vm.swappiness?\n']);
+    const said = JSON.parse((await explain('host/h1', 'no.such', '-o', 'json')).out) as { readonly knobs: unknown };
+    assert.deepEqual(said.knobs, [{ host: 'h1', knob: 'no.such', contenders: [] }]);
+  });
+
+  it('names Tunings that are not right, and files that cannot be read: what they set stays', async () => {
+    const tuning = join(dir, 'main.yaml');
+    const sound = readFileSync(tuning, 'utf8');
+    try {
+      writeFileSync(tuning, sound.replace('priority: 5', 'priority: high'));
+      const { out } = await explain('host/h1', 'vm.swappiness');
+      assert.match(out, /^sysctl\/vm\.swappiness of h1 is to be 60: Tuning base/);
+      assert.match(out, /\nTuning main is not right: what it sets stays as it was\nuntil all files are right /);
+      writeFileSync(tuning, 'a: [');
+      assert.match(
+        (await explain('host/h1')).out,
+        /\nuntil all files are right \(plumb validate\), knobs that no Tuning sets any more stay as they were\n$/,
+      );
+    } finally {
+      writeFileSync(tuning, sound);
+    }
+    assert.doesNotMatch((await explain('host/h1')).out, /stays as it was/);
+  });
+
   it('lists all that is set, and gives all to programs', async () => {
     assert.match((await explain('host/h3')).out, /\nsysctl\/vm\.swappiness +60 +base +0 /);
     const said = JSON.parse((await explain('host/h1', '-o', 'json')).out) as {
@@ -92,7 +118,6 @@ describe('explain of a knob', () => {
 
   for (const { argv, says } of [
     { argv: ['host/h11'], says: /no Host h11 in Git; did you mean h1/ },
-    { argv: ['host/h1', 'vm.swapiness'], says: /no Tuning sets vm\.swapiness; did you mean vm\.swappiness\?/ },
     { argv: ['web-0', 'vm.swappiness'], says: /plumb explain host\/NAME vm\.swappiness/ },
   ])
     it(`refuses ${argv.join(' ')} with the mend`, async () => {
