@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import type { Evidence, Known, Limitation, Observed } from '../../reconciler/model/change.ts';
 import { asPlumbError, errnoOf, PlumbError } from '../../reconciler/model/errors.ts';
-import { createHints, type Hints } from '../../reconciler/model/hints.ts';
 import { diffByRef, type Provider } from '../../reconciler/model/provider.ts';
 import { kindOf, nameOf, refOf, type Ref } from '../../reconciler/model/ref.ts';
 import type { SysctlSpec, SysctlState } from '../../reconciler/model/resources.ts';
@@ -9,6 +8,7 @@ import { diffSysctl } from './diff.ts';
 import { disk, type Files } from './files.ts';
 import { counterpartOf, normalise, pathOf } from './key.ts';
 import { originalsIn, type Original, type Originals } from './originals.ts';
+import { createWatches } from './watches.ts';
 
 export interface HostOptions {
   /** Where proc is mounted. */
@@ -28,21 +28,10 @@ type Reading = { readonly text: string } | { readonly errno: string };
 export function host(options: HostOptions): Provider<SysctlSpec, SysctlState> {
   const { procRoot = '/proc', originalsFile, files = disk } = options;
   const originals = originalsIn(originalsFile);
-  const listeners = new Set<Hints>();
-  const watches = new Map<Ref, (() => void) | undefined>();
-
-  function watchOne(ref: Ref): void {
+  const watches = createWatches(files, (ref) => {
     const path = pathOf(nameOf(ref));
-    if (listeners.size === 0 || watches.get(ref) || path === undefined) return;
-    try {
-      const end = files.watch(join(procRoot, 'sys', path), () => {
-        for (const hints of listeners) hints.add(ref);
-      });
-      watches.set(ref, end);
-    } catch {
-      // not there, or no inotify watch left: the resync sees it
-    }
-  }
+    return path === undefined ? [] : [join(procRoot, 'sys', path)];
+  });
 
   function read(key: string): Reading {
     const path = pathOf(key);
@@ -134,11 +123,8 @@ export function host(options: HostOptions): Provider<SysctlSpec, SysctlState> {
     kinds: ['sysctl'],
 
     async observe(ctx, refs) {
-      const asked = refs ?? everything(originals, ctx.wanted ?? [], watches.keys());
-      for (const ref of asked) {
-        if (!watches.has(ref)) watches.set(ref, undefined);
-        watchOne(ref);
-      }
+      const asked = refs ?? everything(originals, ctx.wanted ?? [], watches.refs());
+      for (const ref of asked) watches.add(ref);
       return asked.map((ref) => seen(ref, observeOne));
     },
     diff: diffByRef(diffSysctl),
@@ -149,21 +135,7 @@ export function host(options: HostOptions): Provider<SysctlSpec, SysctlState> {
       const evidence: Evidence = { did: `${key} ${did}`, observed: observeOne(ref) };
       return evidence;
     },
-    async *watch(ctx) {
-      const hints = createHints(ctx.signal);
-      listeners.add(hints);
-      for (const ref of watches.keys()) watchOne(ref);
-      try {
-        yield* hints;
-      } finally {
-        listeners.delete(hints);
-        if (listeners.size === 0)
-          for (const [ref, end] of watches) {
-            end?.();
-            watches.set(ref, undefined);
-          }
-      }
-    },
+    watch: (ctx) => watches.hints(ctx),
   };
 }
 

@@ -2,12 +2,12 @@ import { join } from 'node:path';
 import type { Known, Limitation, Observed } from '../../../reconciler/model/change.ts';
 import { CORES, formatCpus } from '../../../reconciler/model/cores.ts';
 import { asPlumbError, errnoOf, PlumbError } from '../../../reconciler/model/errors.ts';
-import { createHints, type Hints } from '../../../reconciler/model/hints.ts';
 import { diffByRef, type Context, type Provider } from '../../../reconciler/model/provider.ts';
 import { kindOf, nameOf, refOf, type Ref } from '../../../reconciler/model/ref.ts';
 import type { CoresState, KnobPlace, KnobSpec, KnobState } from '../../../reconciler/model/resources.ts';
 import { disk, type Files } from '../files.ts';
 import { treeAt } from '../inventory/tree.ts';
+import { createWatches } from '../watches.ts';
 import { diffKnob, targetOf, wrongOf } from './diff.ts';
 import { keptIn, type KeptKnob } from './kept.ts';
 import { freeCpus, placesOf, type Place } from './places.ts';
@@ -40,8 +40,11 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
   const roots = { proc: treeAt(procRoot), sys: treeAt(sysRoot) };
   const kept = keptIn(originalsFile, () => roots.proc.text('sys/kernel/random/boot_id') ?? '');
   const refusals = new Map<string, NonNullable<KnobPlace['refused']>>();
-  const listeners = new Set<Hints>();
-  const watches = new Map<Ref, (() => void) | undefined>();
+  const watches = createWatches(files, (ref) =>
+    placesOf(roots, nameOf(ref))
+      .slice(0, WATCHED)
+      .map((place) => pathOf(idOf(place))),
+  );
 
   const idOf = ({ root, path }: Pick<Place, 'root' | 'path'>): string => `${root}/${path}`;
   const pathOf = (id: string): string =>
@@ -206,35 +209,14 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
     throw new PlumbError('KNOB_REFUSED', `${key}: an original does not come back: ${why}`, { key });
   }
 
-  function watchOne(ref: Ref): void {
-    if (listeners.size === 0 || watches.get(ref)) return;
-    const ends: (() => void)[] = [];
-    for (const place of placesOf(roots, nameOf(ref)).slice(0, WATCHED)) {
-      try {
-        const changed = (): void => {
-          for (const hints of listeners) hints.add(ref);
-        };
-        ends.push(files.watch(pathOf(idOf(place)), changed));
-      } catch {
-        // no inotify watch left: the resync sees it
-      }
-    }
-    watches.set(ref, () => {
-      for (const end of ends) end();
-    });
-  }
-
   return {
     name: 'knobs',
     kinds: ['knob'],
     async observe(ctx, refs) {
       const ours = (): readonly Ref[] => [...kept.all().keys()].map((key) => refOf('knob', key));
       const wanted = (ctx.wanted ?? []).filter((ref) => kindOf(ref) === 'knob');
-      const asked = refs ?? [...new Set([...wanted, ...ours(), ...watches.keys()])];
-      for (const ref of asked) {
-        if (!watches.has(ref)) watches.set(ref, undefined);
-        watchOne(ref);
-      }
+      const asked = refs ?? [...new Set([...wanted, ...ours(), ...watches.refs()])];
+      for (const ref of asked) watches.add(ref);
       return asked.map((ref) => observeAny(ref, ctx));
     },
     diff: diffByRef(diffKnob),
@@ -243,21 +225,7 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
       const did = verb === 'delete' || !want ? restore(key) : set(want, ctx);
       return { did: `${key}: ${did}`, observed: observeAny(ref, ctx) };
     },
-    async *watch(ctx) {
-      const hints = createHints(ctx.signal);
-      listeners.add(hints);
-      for (const ref of watches.keys()) watchOne(ref);
-      try {
-        yield* hints;
-      } finally {
-        listeners.delete(hints);
-        if (listeners.size === 0)
-          for (const [ref, end] of watches) {
-            end?.();
-            watches.set(ref, undefined);
-          }
-      }
-    },
+    watch: (ctx) => watches.hints(ctx),
   };
 }
 
