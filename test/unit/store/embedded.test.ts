@@ -3,12 +3,14 @@ import {
   appendFileSync,
   existsSync,
   mkdtempSync,
+  promises,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -107,6 +109,36 @@ describe('the embedded store on disk', () => {
     const again = await openEmbedded(state, { clock });
     const { hosts: all, cursor } = await again.reservations.snapshot();
     assert.deepEqual([all.get('h1')?.epoch, cursor], [199, 199]);
+    await again.close();
+  });
+
+  it('goes on with the old log where the new one cannot be opened, and leaves none that would be taken for the newest', async () => {
+    const { open } = promises;
+    const store = await openEmbedded(state, { clock });
+    const rack = 'x'.repeat(20_000);
+    const put = async (epoch: number): Promise<void> => {
+      const record = hostRecord('h1', { epoch, rack });
+      await store.reservations.commit({ id: `e${String(epoch)}`, now: 0, proposals: [{ op: 'host', record }] });
+    };
+    let refused = 0;
+    promises.open = (...asked) => {
+      if (!String(asked[0]).endsWith('00000002.log')) return open(...asked);
+      refused += 1;
+      return Promise.reject(Object.assign(new Error('too many open files'), { code: 'EMFILE' }));
+    };
+    syncBuiltinESMExports();
+    try {
+      for (let epoch = 1; epoch < 80; epoch += 1) await put(epoch);
+    } finally {
+      promises.open = open;
+      syncBuiltinESMExports();
+    }
+    assert.ok(refused > 0, 'it was to be compacted');
+    assert.deepEqual(logs(), ['00000001.log']);
+    await put(80);
+    await store.close();
+    const again = await openEmbedded(state, { clock });
+    assert.equal((await again.reservations.snapshot()).hosts.get('h1')?.epoch, 80);
     await again.close();
   });
 
