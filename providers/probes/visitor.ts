@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
+import { readlinkSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { createInterface } from 'node:readline';
@@ -191,6 +192,19 @@ socket.on('close', () => end({ line: reply.split(/\\r?\\n/)[0] }));
 socket.on('error', (error) => end({ errno: -error.errno, at: error.syscall }));
 `;
 
+/** The number of a process that went is another's by now, of this machine: as if there were none. */
+function ours(pid: number): Visit | undefined {
+  const home = (of: string): string | undefined => {
+    try {
+      return readlinkSync(`/proc/${of}/ns/net`);
+    } catch {
+      return undefined;
+    }
+  };
+  const there = home(String(pid));
+  return there !== undefined && there === home('self') ? { errno: constants.errno.ESRCH, at: 'namespace' } : undefined;
+}
+
 /** A visitor that needs nothing but nsenter: a process for each visit, of Node with some 60 ms of CPU for a probe. For machines without perl. */
 export function nodeVisitor(): Visitor {
   const enter = async (
@@ -222,11 +236,15 @@ export function nodeVisitor(): Visitor {
       return 'stdout' in done ? (JSON.parse(done.stdout) as Visit) : done;
     },
     read: async (pid, files, signal) => {
+      const gone = ours(pid);
+      if (gone) return gone;
       // 1: no line anywhere, 2: some file cannot be read
       const done = await enter(pid, ['grep', '-sH', '', '--', ...files], signal, { statuses: [1, 2] });
       return 'stdout' in done ? { line: grepped(files, done.stdout) } : done;
     },
     write: async (pid, file, text, signal) => {
+      const gone = ours(pid);
+      if (gone) return gone;
       const done = await enter(pid, ['dd', 'conv=nocreat,notrunc', 'status=none', `of=${file}`], signal, {
         input: text,
       });
