@@ -39,9 +39,11 @@ function differsByWords(want: Wanted, raw: Raw): (field: Field) => boolean {
 }
 
 function fieldsOf(want: CgroupSpec, have: CgroupState): readonly FieldDiff[] {
-  const { escaped } = have;
+  const { escaped, stays } = have;
   const moved =
-    escaped === undefined || want.escape !== 'return' ? [] : [{ path: '/escape', have: escaped, want: IN_PLACE }];
+    escaped === undefined || stays || want.escape !== 'return'
+      ? []
+      : [{ path: '/escape', have: escaped, want: IN_PLACE }];
   return [...drift(want, have), ...moved];
 }
 

@@ -141,16 +141,37 @@ export function findEscapes(
   return found;
 }
 
+/** How deep an init inside a container is looked for. */
+const DEEPEST = 4;
+
+/**
+ * Writes a process into a cgroup. On v2 nothing runs in one that hands controllers on to others below it, as that of a container with an
+ * init of its own does (EBUSY): then into the first below that takes it.
+ */
+function enter(places: Places, directory: string, file: string, id: string, depth = 0): string | undefined {
+  const { files, tree } = places;
+  let errno: string;
+  try {
+    files.write(join(directory, file), id);
+    return undefined;
+  } catch (error) {
+    errno = errnoOf(error);
+  }
+  if (errno === 'ESRCH') return undefined;
+  if (errno !== 'EBUSY' || tree.version !== 'v2' || depth === DEEPEST) return errno;
+  const below = [...files.folders(directory)].sort((a, b) => Number(b === 'init.scope') - Number(a === 'init.scope'));
+  for (const name of below)
+    if (enter(places, join(directory, name), file, id, depth + 1) === undefined) return undefined;
+  return errno;
+}
+
 /** Moves one back. Gives the errno of the kernel's no; one that has ended is back as well. */
-export function bringBack({ files, tree }: Places, path: string, escape: Escape): string | undefined {
+export function bringBack(places: Places, path: string, escape: Escape): string | undefined {
   const { pid, tid, controllers } = escape;
   for (const name of controllers) {
-    const file = join(tree.directory(name, path), tid === undefined ? 'cgroup.procs' : 'tasks');
-    try {
-      files.write(file, String(tid ?? pid));
-    } catch (error) {
-      if (errnoOf(error) !== 'ESRCH') return errnoOf(error);
-    }
+    const file = tid === undefined ? 'cgroup.procs' : 'tasks';
+    const errno = enter(places, places.tree.directory(name, path), file, String(tid ?? pid));
+    if (errno !== undefined) return errno;
   }
   return undefined;
 }

@@ -8,7 +8,7 @@ import type { CgroupSpec, CgroupState, ContainerState, SandboxState } from '../.
 import { formulasFor, type WeightFormula } from './conversion.ts';
 import { blockDevices } from './devices.ts';
 import { diffCgroup, drift } from './diff.ts';
-import { bringBack, findEscapes, type Escape, type Suspect } from './escape.ts';
+import { bringBack, escapeWords, findEscapes, type Escape, type Suspect } from './escape.ts';
 import { disk, type Files } from './files.ts';
 import { hold, type Held, type Machine } from './held.ts';
 import { hierarchy } from './hierarchy.ts';
@@ -34,6 +34,8 @@ export interface CgroupsOptions {
 interface Tracked {
   readonly held: Held;
   refused: ReadonlyMap<string, Refused>;
+  /** What of it the kernel did not let back, in words: it is tried again once that is another. */
+  stays?: string;
   unwatch: (() => void) | undefined;
 }
 
@@ -114,8 +116,13 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
 
   function notesOf(ref: Ref): Notes {
     const escapes = escaped.get(nameOf(ref));
-    const refused = tracked.get(ref)?.refused ?? new Map<string, Refused>();
-    return { version: tree.version, refused, ...(escapes ? { escapes } : {}) };
+    const { refused = new Map<string, Refused>(), stays } = tracked.get(ref) ?? {};
+    return {
+      version: tree.version,
+      refused,
+      ...(escapes ? { escapes } : {}),
+      ...(stays === undefined ? {} : { stays }),
+    };
   }
 
   /** The replicas of some refs whose sandbox runs. */
@@ -135,9 +142,8 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
     if (item) item.refused = new Map([...item.refused, ...refusalsOf(want, refused)]);
   }
 
-  /** Moves back what escaped of a replica; throws where the kernel does not let it. */
-  function gather(change: Change<CgroupSpec>, want: CgroupSpec, held: Held, ctx: Context): readonly string[] {
-    const { ref } = change;
+  /** Moves back what escaped of a replica; says what was done, and what the kernel did not let back. */
+  function gather(ref: Ref, want: CgroupSpec, held: Held, ctx: Context) {
     const who = (escape: Escape): string => `${escape.name} ${String(escape.tid ?? escape.pid)}`;
     const look = (): readonly Escape[] => findEscapes(machine, suspects(ctx, [ref])).get(nameOf(ref)) ?? [];
     const all = look();
@@ -146,10 +152,13 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
       const why = `it stays in ${escape.where}`;
       return errno === undefined ? [] : [{ file: 'cgroup.procs', value: who(escape), errno, why }];
     });
-    escaped.set(nameOf(ref), look());
+    const left = look();
+    escaped.set(nameOf(ref), left);
+    const item = tracked.get(ref);
+    if (item && refused.length > 0) item.stays = escapeWords(left);
     noteRefusals(ref, want, refused);
-    settled(change, held, refused, want);
-    return all.map((escape) => `${who(escape)} moved back from ${escape.where}`);
+    const gone = all.filter((escape) => !left.some(({ pid, tid }) => pid === escape.pid && tid === escape.tid));
+    return { moved: gone.map((escape) => `${who(escape)} moved back from ${escape.where}`), refused };
   }
 
   function observeAll(ctx: Context, refs: readonly Ref[]): readonly Observed<CgroupState>[] {
@@ -248,9 +257,14 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
       if (before?.known !== true || !held)
         throw new PlumbError('CONFLICT', `the container of ${nameOf(ref)} does not run now; it is looked at again`);
       const item = tracked.get(ref);
-      if (item) item.refused = new Map();
+      if (item) {
+        item.refused = new Map();
+        delete item.stays;
+      }
+      // what is outside comes back, whatever becomes of the limits
+      const { moved, refused } = want.escape === 'return' ? gather(ref, want, held, ctx) : { moved: [], refused: [] };
       const { did, facts } = await align(change, want, held, before.state, ctx);
-      const moved = want.escape === 'return' ? gather(change, want, held, ctx) : [];
+      settled(change, held, refused, want);
       return evidence(ref, [...did, ...moved], known(ref, readBack(ref, held), notesOf(ref)), facts);
     },
     async *watch(ctx) {

@@ -3,10 +3,21 @@ import { errnoOf } from '../../reconciler/model/errors.ts';
 import { readText, type Files } from './files.ts';
 import { OOM } from './knob.ts';
 
-/** Process ids in a cgroup, as this process sees them. Throws ENOENT, ENODEV when it is gone. */
-function processesIn(files: Files, directory: string): readonly number[] {
-  const lines = files.text(join(directory, 'cgroup.procs')).split('\n');
-  return lines.map(Number).filter((pid) => pid > 0);
+/** How deep an init inside a container may nest cgroups of its own. */
+const DEEPEST = 8;
+
+/** Process ids in a cgroup and in what an init inside has made below it, as this process sees them. Throws ENOENT, ENODEV when it is gone. */
+function processesIn(files: Files, directory: string, depth = 0): readonly number[] {
+  const own = files.text(join(directory, 'cgroup.procs')).split('\n').map(Number);
+  const below = depth === DEEPEST ? [] : files.folders(directory);
+  const nested = below.flatMap((name) => {
+    try {
+      return processesIn(files, join(directory, name), depth + 1);
+    } catch {
+      return []; // it has just gone
+    }
+  });
+  return [...own.filter((pid) => pid > 0), ...nested];
 }
 
 function adjustmentOf(files: Files, procRoot: string, pid: number): string | undefined {
@@ -21,7 +32,9 @@ function adjustmentOf(files: Files, procRoot: string, pid: number): string | und
 export function firstAdjustment(files: Files, procRoot: string, directory: string): string | undefined {
   try {
     const [first] = readText(files, directory, 'cgroup.procs').split('\n');
-    return Number(first) > 0 ? adjustmentOf(files, procRoot, Number(first)) : undefined;
+    // on v2 all processes of an init that has cgroups of its own are in those
+    const pid = Number(first) > 0 ? Number(first) : first === '' ? processesIn(files, directory)[0] : undefined;
+    return pid === undefined ? undefined : adjustmentOf(files, procRoot, pid);
   } catch {
     return undefined;
   }

@@ -10,6 +10,8 @@ export interface Notes {
   readonly escapes?: readonly Escape[];
   /** What was refused when it was last written, by field. */
   readonly refused: ReadonlyMap<string, Refused>;
+  /** What of the replica the kernel did not let back, in words. */
+  readonly stays?: string;
 }
 
 /** What was wanted, and why it is not so. */
@@ -36,10 +38,11 @@ export function known(ref: Ref, state: CgroupState, notes: Notes): Known<CgroupS
       ? []
       : [{ ref, path: '/escape', state: 'Drifted', why } as const]),
   ];
+  const away = escaped === undefined ? {} : { escaped, ...(escaped === notes.stays ? { stays: true as const } : {}) };
   return {
     known: true,
     ref,
-    state: escaped === undefined ? state : { ...state, escaped },
+    state: escaped === undefined ? state : { ...state, ...away },
     owned: true,
     version: state.id,
     ...(limitations.length > 0 ? { limitations } : {}),

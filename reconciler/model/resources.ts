@@ -167,6 +167,8 @@ export interface CgroupState extends Partial<Omit<Resources, 'cpu' | 'pinned' | 
   readonly id: string;
   /** What of the replica runs outside its cgroup, in words: so neither its limits nor its cores hold it. */
   readonly escaped?: string;
+  /** The kernel did not let that back: it is tried again once something else is outside. */
+  readonly stays?: true;
   /** Knobs that the kernel lacks for this container. */
   readonly unsupported: readonly string[];
   /** The kernel's own words by file name (`cpu.weight`: `39`). Where they are there, drift is judged on them: conversions lose. */

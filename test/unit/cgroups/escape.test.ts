@@ -38,7 +38,13 @@ interface Process {
 }
 
 /** A fake /proc and cgroup tree in which what is written into cgroup.procs and tasks moves. */
-function lab(version: 'v1' | 'v2', processes: Readonly<Record<string, Process>>, refuse?: string) {
+function lab(
+  version: 'v1' | 'v2',
+  processes: Readonly<Record<string, Process>>,
+  refuse?: string,
+  inits: readonly string[] = [],
+  sandboxNet = 5,
+) {
   const root = fakeTree(version, HOME.slice(1));
   roots.push(root);
   const proc = (...parts: readonly string[]): string => join(root, 'proc', ...parts);
@@ -57,9 +63,11 @@ function lab(version: 'v1' | 'v2', processes: Readonly<Record<string, Process>>,
     fs.symlinkSync(`pid:[${String(space)}]`, proc(pid, 'ns/pid'));
   };
   spaces('self', 1, 1);
-  spaces('100', 5, 6);
+  spaces('100', sandboxNet, 6);
+  for (const name of inits) fs.mkdirSync(join(root, HOME, name));
   const tasks: string[] = [];
-  for (const [pid, { net, pid: space, at, threads = {} }] of Object.entries(processes)) {
+  const refused = new Set<string>();
+  const add = (pid: string, { net, pid: space, at, threads = {} }: Process): void => {
     spaces(pid, net, space);
     cgroupFile(pid, at);
     cgroupFile(join(pid, 'task', pid), at);
@@ -68,19 +76,22 @@ function lab(version: 'v1' | 'v2', processes: Readonly<Record<string, Process>>,
       pid,
       ...Object.entries(threads).flatMap(([tid, where]) => (Object.keys(where).length === 0 ? [tid] : [])),
     );
-  }
+  };
+  for (const [pid, process] of Object.entries(processes)) add(pid, process);
   if (version === 'v1')
     for (const name of CONTROLLERS)
       fs.writeFileSync(join(root, name, HOME, 'tasks'), tasks.map((tid) => `${tid}\n`).join(''));
   const moved: string[] = [];
   const write: Files['write'] = (path, text) => {
     const file = path.slice(path.lastIndexOf('/') + 1);
+    if (refused.has(file)) throw errno('EINVAL');
     if (file !== 'cgroup.procs' && file !== 'tasks') {
       disk.write(path, text);
       return;
     }
-    if (refuse !== undefined) throw errno(refuse);
-    const controller = version === 'v2' ? '' : (path.slice(root.length + 1).split('/')[0] ?? '');
+    const inside = inits.find((name) => path.endsWith(`/${name}/${file}`));
+    if (refuse !== undefined && inside === undefined) throw errno(refuse);
+    const controller = version === 'v2' ? (inside ?? '') : (path.slice(root.length + 1).split('/')[0] ?? '');
     const [pid = ''] = Object.entries(processes).find(([id, { threads = {} }]) => id === text || threads[text]) ?? [];
     const task = file === 'tasks' ? proc(pid, 'task', text, 'cgroup') : proc(text, 'cgroup');
     const line = version === 'v2' ? '0:' : `:${controller}:`;
@@ -95,7 +106,15 @@ function lab(version: 'v1' | 'v2', processes: Readonly<Record<string, Process>>,
     assert.ok(item?.known);
     return item;
   };
-  return { provider, look, moved };
+  return {
+    provider,
+    look,
+    moved,
+    add: (pid: number, process: Process): void => {
+      add(String(pid), process);
+    },
+    refuse: (file: string): void => void refused.add(file),
+  };
 }
 
 /** Makes the limits right, so that nothing but what escaped is left. */
@@ -185,5 +204,50 @@ describe('what is outside its cgroup', () => {
     });
     const about = (await of.look()).limitations?.filter(({ path }) => path === '/escape');
     assert.deepEqual(about?.map(({ state }) => state).sort(), ['Refused']);
+  });
+
+  it('is left where it is once the kernel has refused it, until something else is outside', async () => {
+    const of = lab('v2', { 201: { ...here, at: { '': '/x' } } }, 'EBUSY');
+    await settled(of);
+    const back = want({ escape: 'return' });
+    const [change] = of.provider.diff([back], [await of.look()]);
+    assert.ok(change);
+    await assert.rejects(of.provider.apply(change, running));
+    const item = await of.look();
+    assert.equal(item.state.escaped, 'process 201 (java) in /x');
+    assert.deepEqual(of.provider.diff([back], [item]), [], 'it is told, and not tried again');
+    of.add(202, { ...here, at: { '': '/y' } });
+    const next = of.provider.diff([back], [await of.look()]);
+    assert.deepEqual(
+      next.map(({ fields }) => fields.map(({ path }) => path)),
+      [['/escape']],
+    );
+  });
+
+  it('goes to where the init inside is, if the cgroup of its container takes none', async () => {
+    const of = lab('v2', { 201: { ...here, at: { '': '/x' } } }, 'EBUSY', ['app.slice', 'init.scope']);
+    await settled(of);
+    const [change] = of.provider.diff([want({ escape: 'return' })], [await of.look()]);
+    assert.ok(change);
+    await of.provider.apply(change, running);
+    assert.deepEqual(of.moved, ['init.scope/cgroup.procs 201']);
+    assert.equal((await of.look()).state.escaped, undefined);
+  });
+
+  it('comes back although a limit is refused', async () => {
+    const of = lab('v2', { 201: { ...here, at: { '': '/x' } } });
+    await settled(of);
+    of.refuse('pids.max');
+    const [change] = of.provider.diff([want({ escape: 'return', pids: 7 })], [await of.look()]);
+    assert.ok(change);
+    await assert.rejects(of.provider.apply(change, running), /pids\.max = 7: EINVAL/);
+    assert.deepEqual(of.moved, ['/cgroup.procs 201']);
+    assert.equal((await of.look()).state.escaped, undefined);
+  });
+
+  it('is nobody where the sandbox has ended and its number is that of a process of the machine', async () => {
+    const of = lab('v1', { 200: { net: 1, pid: 3, at: AWAY } }, undefined, [], 1);
+    await settled(of);
+    assert.equal((await of.look()).state.escaped, undefined);
   });
 });

@@ -65,6 +65,12 @@ function lab(
   return {
     look,
     killed,
+    /** All processes go to a cgroup below, as an init that makes its own has them. */
+    nest: (name: string): void => {
+      fs.mkdirSync(cgroup('', name));
+      fs.renameSync(cgroup('', 'cgroup.procs'), cgroup('', `${name}/cgroup.procs`));
+      fs.writeFileSync(cgroup('', 'cgroup.procs'), '');
+    },
     converge: async (spec: CgroupSpec): Promise<readonly string[]> => {
       const { change } = await look(spec);
       if (change) await provider.apply(change, running);
@@ -94,6 +100,14 @@ describe('how soon processes are ended where memory runs out', () => {
       await converge(limits('web-0', { oomScoreAdj: 300 }));
       assert.deepEqual(scores(), ['300', '300', '700'], 'nobody is spared more than is asked for');
     });
+
+  it('is that of the processes in the cgroups of an init inside, where the container itself has none', async () => {
+    const { converge, scores, nest, look } = lab('v2', { 11: ['0', 1], 12: ['0', 1] });
+    nest('init.scope');
+    assert.equal((await look(limits('web-0'))).item.state.oomScoreAdj, 0);
+    assert.ok((await converge(limits('web-0', { oomScoreAdj: 300 }))).includes('/oomScoreAdj'));
+    assert.deepEqual(scores(), ['300', '300']);
+  });
 
   it('is no drift where nobody asks, nor where no process is to be seen', async () => {
     assert.equal((await lab('v2', { 11: ['55', 1] }).look(limits('web-0'))).item.state.oomScoreAdj, 55);
