@@ -94,6 +94,7 @@ export function createControl(options: ControlOptions): Control {
   let allowing = false;
   let convergedAt = '';
   let lookAt = 0;
+  let lookAhead = 0;
 
   /** One turn; gives how long there is nothing to do after it, in milliseconds. */
   async function turn(): Promise<number> {
@@ -118,10 +119,24 @@ export function createControl(options: ControlOptions): Control {
     return wait;
   }
 
+  /** The turn of one that stands by, so that little is left to be done when it leads; gives the pause after it, in milliseconds. */
+  async function standBy(): Promise<number> {
+    const look = clock() >= lookAhead;
+    // whoever leads looks at Git before anything else
+    lookAt = 0;
+    try {
+      const { fleet } = await controller.standBy(look);
+      if (look) lookAhead = clock() + fleet.spec.poll;
+      return HEARTBEAT;
+    } catch (error) {
+      log.debug({ err: error }, 'not ready to take over');
+      return AFTER_FAILURE;
+    }
+  }
+
   async function work(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      let wait = HEARTBEAT;
-      if (leads()) wait = await turn();
+      const wait = await (leads() ? turn() : standBy());
       passed.ring();
       await quiet(Math.max(wait, 0), signal);
     }
@@ -141,7 +156,7 @@ export function createControl(options: ControlOptions): Control {
   async function listen(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        for await (const { what } of store.mailbox.follow(signal)) if (what === 'report') doorbell.ring();
+        for await (const { what } of store.mailbox.follow(signal)) if (what === 'report' && leads()) doorbell.ring();
       } catch (error) {
         log.warn({ code: asPlumbError(error).code }, `news of reports broke off: ${asPlumbError(error).message}`);
       }

@@ -46,6 +46,10 @@ export interface ControllerView {
 
 export interface Controller {
   pass(how: PassScope): Promise<void>;
+  /** What one that stands by does instead: it keeps what it would need to lead. Looks at Git too, if told to; gives what that said. */
+  standBy(look: boolean): Promise<Catalog>;
+  /** It leads from now on, after another. All that a pass concluded counts no more; what is kept of the store is as true as before. */
+  takeOver(): void;
   /** Listens for the hosts of a fleet; gives whether one was lost or is back, which asks for a pass. */
   listen(): Promise<boolean>;
   view(): ControllerView;
@@ -53,7 +57,7 @@ export interface Controller {
   verdict(): (Verdict & { readonly items: number }) | undefined;
   /** All that status is made of, as it is now; undefined before the first pass. */
   sight(): Promise<StatusInput | undefined>;
-  /** Somebody else may have led: what is known of the store counts no more. */
+  /** The store may have lost something: what is known of it counts no more. */
   forget(): void;
 }
 
@@ -72,7 +76,7 @@ export function createController(options: ControllerOptions): Controller {
   const posting = createPosting(store.bulletin, tracking.last, listening.lost);
   const attention = createAttention();
   const summary = createSummary();
-  const keeping = createKeeping({ store, clock, telling, anew: posting.resume, forgotten });
+  const keeping = createKeeping({ store, clock, telling, anew, forgotten });
   const writing = createWriting({ store, clock, mustLead });
   const rebuilding = { reservations: store.reservations, telling, posting, clock, mustLead };
 
@@ -161,6 +165,12 @@ export function createController(options: ControllerOptions): Controller {
     if (fleet && !(await fleet.holds(term))) throw new PlumbError('CONFLICT', 'another controller leads by now');
   }
 
+  /** What whoever led before had to remember counts from now on, and nothing that was concluded without it. */
+  async function anew(): Promise<void> {
+    await posting.resume();
+    attention.forget();
+  }
+
   function forgotten(): void {
     attention.forget();
     summary.forget();
@@ -171,8 +181,7 @@ export function createController(options: ControllerOptions): Controller {
       term = fleet?.term();
       await converge(steps, how);
       watching.ended();
-      const now = posting.notice();
-      if (keeping.image && now) summary.follow(keeping.image, now);
+      if (keeping.image) summary.follow(keeping.image, listening.lost());
     } catch (error) {
       const { code, message } = asPlumbError(error);
       // what was taken in and not brought to an end is lost
@@ -185,6 +194,15 @@ export function createController(options: ControllerOptions): Controller {
 
   return {
     pass,
+    standBy: async (look) => {
+      const catalog = await tracking.ahead(look);
+      summary.follow(await keeping.follow(catalog), listening.lost());
+      return catalog;
+    },
+    takeOver: () => {
+      listening.takeOver();
+      keeping.takeOver();
+    },
     listen: async () => {
       const changed = fleet ? (await listening.listen()) || posting.decided.reopening !== undefined : false;
       return watching.looked(changed);

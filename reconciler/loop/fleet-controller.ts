@@ -64,7 +64,7 @@ export function createFleetController(options: FleetControllerOptions): FleetCon
     onChange: (leads) => {
       log.info({ holder }, leads ? 'leads' : 'stands by');
       if (!leads) return;
-      controller.forget();
+      controller.takeOver();
       void mayLead();
       control.ring();
       const message = `${nameIn(holder)} leads`;

@@ -9,6 +9,8 @@ export interface Listening {
   listen(): Promise<boolean>;
   /** Whether it is time to listen again. */
   isDue(): boolean;
+  /** Another has led by now: what that one knew of lost hosts is taken over with the next look. */
+  takeOver(): void;
   /** These hosts are to be heard of from now on. */
   expect(hosts: Iterable<string>): void;
   readonly lost: () => readonly LostHost[];
@@ -34,6 +36,10 @@ export function createListening(
       heardAt = clock();
       await telling.hosts(before, names());
       return changed;
+    },
+    takeOver: () => {
+      adopted = false;
+      heardAt = -Infinity;
     },
     isDue: () => clock() - heardAt >= HEARTBEAT,
     expect: (hosts) => {

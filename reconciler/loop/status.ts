@@ -1,5 +1,5 @@
 import type { KnobState, Limitation } from '../model/change.ts';
-import type { Draining, Notice, SourceStatus } from '../model/notice.ts';
+import type { Draining, LostHost, Notice, SourceStatus } from '../model/notice.ts';
 import { formOf } from '../model/form.ts';
 import { foreign } from '../model/protocol.ts';
 import type { RolloutRecord, Stage } from '../model/release.ts';
@@ -98,7 +98,9 @@ export interface StatusInput {
 const DEGRADED = new Set(['CrashLoop', 'ProbeFailed']);
 
 /** What is said of a replica by the host where it is placed. */
-type ItemInput = Omit<StatusInput, 'placements' | 'hosts'>;
+interface ItemInput extends Pick<StatusInput, 'assignments' | 'reports'> {
+  readonly lost: readonly LostHost[];
+}
 
 function replicaItem(input: ItemInput, placement: Placement): StatusItem {
   const { replica, host, address } = placement;
@@ -117,7 +119,7 @@ function replicaItem(input: ItemInput, placement: Placement): StatusItem {
     const reason = `Moving: from ${placement.from}, which has not let it go`;
     return { ...base, sync: 'OutOfSync', health: 'Progressing', reason };
   }
-  const lost = input.notice?.lost.find((one) => one.host === host);
+  const lost = input.lost.find((one) => one.host === host);
   if (lost) {
     const reason = `Lost: ${host} is not heard of since ${timeOf(lost.since)}`;
     return { ...base, sync: 'Unknown', health: 'Missing', reason, restarts: seen?.restarts ?? 0 };
@@ -333,7 +335,7 @@ export function statusOf(input: StatusInput): Status {
   const { notice, assignments } = input;
   const { placements } = input;
   const items = [
-    ...withoutRoom(hostItems(input, [...placements.values()]), notice),
+    ...withoutRoom(hostItems({ ...input, lost: notice?.lost ?? [] }, [...placements.values()]), notice),
     ...unplaceableItems(notice, (replica) => placements.has(replica)),
   ];
   items.sort((a, b) => collator.compare(a.ref, b.ref));

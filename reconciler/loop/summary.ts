@@ -1,4 +1,4 @@
-import type { Notice } from '../model/notice.ts';
+import type { LostHost, Notice } from '../model/notice.ts';
 import { appOf } from '../model/replica.ts';
 import type { Whereabouts } from '../model/whereabouts.ts';
 import type { Image } from './image.ts';
@@ -15,8 +15,8 @@ import {
 
 /** How the whole is, kept host by host: the cost grows with the hosts of which something is new. */
 export interface Summary {
-  /** Takes in what is new in an image. */
-  follow(image: Pick<Image, 'touched' | 'whereabouts'>, notice: Notice): void;
+  /** Takes in what is new in an image, and which hosts are not heard of. */
+  follow(image: Pick<Image, 'touched' | 'whereabouts'>, lost: readonly LostHost[]): void;
   /** With the number of replicas. */
   verdict(notice: Notice): Verdict & { readonly items: number };
   forget(): void;
@@ -28,17 +28,17 @@ export function createSummary(): Summary {
   let sum = NOTHING;
   let where: Whereabouts | undefined;
   /** Hosts that were lost by then. */
-  let lost: readonly string[] = [];
+  let before: readonly LostHost[] = [];
   return {
-    follow: (image, notice) => {
+    follow: (image, lost) => {
       const at = image.whereabouts;
       where = at;
-      const before = lost;
-      lost = notice.lost.map(({ host }) => host);
-      for (const host of new Set([...image.touched(), ...before, ...lost])) {
+      const silent = [...before, ...lost].map(({ host }) => host);
+      before = lost;
+      for (const host of new Set([...image.touched(), ...silent])) {
         const { assignments, reports } = at;
         const [assignment, report] = [assignments.get(host), reports.get(host)];
-        const items = hostItems({ notice, assignments, reports }, at.on(host));
+        const items = hostItems({ lost, assignments, reports }, at.on(host));
         const totals = totalsOf(items, assignment ? [assignment] : [], new Map(report ? [[host, report]] : []));
         sum = sumOf(sumOf(sum, known.get(host) ?? NOTHING, -1), totals, 1);
         known.set(host, totals);

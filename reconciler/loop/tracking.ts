@@ -21,6 +21,8 @@ export interface Tracked {
 /** Follows Git, and tells of it. */
 export interface Tracking {
   checkout(how: PassScope): Promise<Tracked>;
+  /** What Git says, for who stands by: so that it is compiled already when it is checked out. Nothing is told of it. */
+  ahead(look: boolean): Promise<Catalog>;
   /** Undefined before the first revision. */
   readonly last: () => Tracked | undefined;
   /** Whether somebody said that a revision may take away any number of replicas. */
@@ -31,6 +33,7 @@ export interface Tracking {
 export function createTracking(repository: Repository, telling: Telling): Tracking {
   let last: Tracked | undefined;
   let allowed: string | undefined;
+  let foreseen: Catalog | undefined;
 
   async function read(source: Fetched): Promise<Tracked> {
     const { revision } = source;
@@ -49,6 +52,10 @@ export function createTracking(repository: Repository, telling: Telling): Tracki
       last = await read(source);
       if (allow) allowed = source.revision;
       return last;
+    },
+    ahead: async (look) => {
+      if (look || !foreseen) foreseen = await repository.catalog((await repository.fetch()).revision);
+      return foreseen;
     },
     last: () => last,
     allows: (revision) => revision === allowed,

@@ -34,6 +34,8 @@ type Event =
   | { readonly type: 'lose'; readonly host: string }
   | { readonly type: 'wait'; readonly ms: number }
   | { readonly type: 'pass' }
+  | { readonly type: 'stand by' }
+  | { readonly type: 'take over' }
   | { readonly type: 'empty' };
 
 const host = fc.constantFrom(...HOSTS);
@@ -140,9 +142,11 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   weighted(1, fc.record({ type: type('lose'), host })),
   weighted(4, fc.record({ type: type('wait'), ms: fc.constantFrom(1_000, 9_000, 30_000, 700_000) })),
   weighted(1, fc.record({ type: type('empty') })),
+  weighted(4, fc.record({ type: type('stand by') })),
+  weighted(3, fc.record({ type: type('take over') })),
 );
 
-/** Two controllers that see the same: one keeps what it knows, the other begins anew with each pass. */
+/** Two pairs of controllers, of which one leads, that see the same: one pair keeps what it knows, the other begins anew with each pass. */
 class World {
   now = 1_000_000;
   revision = 0;
@@ -240,6 +244,11 @@ class World {
       case 'empty':
         for (const twin of this.twins) twin.empty();
         return;
+      case 'stand by':
+        return this.both((twin) => twin.standBy());
+      case 'take over':
+        for (const twin of this.twins) twin.takeOver();
+        return;
       case 'pass':
         return this.pass();
     }
@@ -324,6 +333,26 @@ describe('a controller that looks only at what changed', () => {
     await kept.report('h1', 'serves');
     assert.equal(await kept.pass(), '');
     assert.deepEqual([...kept.calls()].sort(), ['mailbox.news', 'mailbox.reports', 'reservations.since']);
+  });
+
+  it('takes over what it has followed while it stood by, and reads again neither that nor what was so before', async () => {
+    const world = new World();
+    const [kept] = world.twins;
+    await kept.standBy();
+    for (let more = 0; more < 4; more += 1) await world.round();
+    kept.calls();
+    await kept.standBy();
+    assert.ok(kept.calls().length > 2, 'it follows');
+    await world.happen({ type: 'app', app: 'a', spec: { replicas: 3, image: 'v2' } });
+    kept.takeOver();
+    await world.pass();
+    const whole = new Set(['reservations.snapshot', 'reservations.differing', 'mailbox.reporting']);
+    assert.deepEqual(
+      kept.calls().filter((call) => whole.has(call)),
+      [],
+    );
+    for (let more = 0; more < 4; more += 1) await world.round();
+    assert.equal(kept.controller.verdict()?.sync, 'Synced');
   });
 
   it('says so when an audit finds what it would not have looked at, and puts it right', async () => {

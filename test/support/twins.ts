@@ -41,7 +41,11 @@ export type Deed = 'serves' | 'fails' | 'idles' | 'lingers';
 
 /** A store that can be emptied, a controller on it, and hosts that report. */
 export interface Twin {
+  /** The one of two that leads. */
   readonly controller: Controller;
+  /** The one that stands by does what it does then, and takes over. */
+  standBy(): Promise<void>;
+  takeOver(): void;
   /** Events told, `REASON message`. */
   readonly told: readonly string[];
   /** Calls of the store, `port.method`, since they were taken last. */
@@ -72,7 +76,6 @@ export interface Stage {
 /** A twin; `anew` lets its controller know nothing from one pass to the next. */
 export function createTwin({ now, catalog }: Stage, anew: boolean): Twin {
   let ports = portsInMemory(now);
-  let emptied = false;
   let calls: string[] = [];
   let requests = 0;
   let hidden = -1;
@@ -83,15 +86,15 @@ export function createTwin({ now, catalog }: Stage, anew: boolean): Twin {
   const without = (commits: readonly Committed[]): readonly Committed[] =>
     commits.map((one) => (one.cursor === hidden ? { ...one, deltas: [] } : one));
 
-  /** A port as the controller sees it: of an emptied store it learns by its next call. */
-  function seen<K extends keyof Ports>(name: K): Ports[K] {
+  /** A port as a controller sees it: of an emptied store it learns by its next call. */
+  function seen<K extends keyof Ports>(name: K, heard: { emptied: boolean }): Ports[K] {
     return new Proxy({} as Ports[K], {
       get:
         (_none, method) =>
         (...args: unknown[]) => {
           calls.push(`${name}.${String(method)}`);
-          if (emptied) {
-            emptied = false;
+          if (heard.emptied) {
+            heard.emptied = false;
             return Promise.reject(new PlumbError('STORE_EMPTIED', 'emptied'));
           }
           const port = ports[name];
@@ -101,31 +104,36 @@ export function createTwin({ now, catalog }: Stage, anew: boolean): Twin {
     });
   }
 
-  const store = {
-    reservations: seen('reservations'),
-    leases: seen('leases'),
-    mailbox: seen('mailbox'),
-    bulletin: seen('bulletin'),
-    journal: {
-      append: (drafts: readonly EntryDraft[]) => {
-        for (const draft of drafts) if (draft.type === 'event') told.push(`${draft.reason} ${draft.message}`);
-        return Promise.resolve([]);
+  function made(): { readonly controller: Controller; emptied: boolean } {
+    const heard = { emptied: false };
+    const store = {
+      reservations: seen('reservations', heard),
+      leases: seen('leases', heard),
+      mailbox: seen('mailbox', heard),
+      bulletin: seen('bulletin', heard),
+      journal: {
+        append: (drafts: readonly EntryDraft[]) => {
+          for (const draft of drafts) if (draft.type === 'event') told.push(`${draft.reason} ${draft.message}`);
+          return Promise.resolve([]);
+        },
       },
-    },
-  } as unknown as Store;
-  const controller = createController({
-    repository: {
-      fetch: () =>
-        Promise.resolve({ url: 'u', ref: 'main', revision: catalog().revision, fetchedAt: now(), notes: [] }),
-      catalog: () => Promise.resolve(catalog()),
-      commit: () => Promise.resolve({ author: 'Ann', subject: 'change' }),
-    },
-    store,
-    allowDeletions: false,
-    clock: now,
-    log: quiet,
-    fleet: { term: () => term, holds: () => Promise.resolve(true) },
-  });
+    } as unknown as Store;
+    const controller = createController({
+      repository: {
+        fetch: () =>
+          Promise.resolve({ url: 'u', ref: 'main', revision: catalog().revision, fetchedAt: now(), notes: [] }),
+        catalog: () => Promise.resolve(catalog()),
+        commit: () => Promise.resolve({ author: 'Ann', subject: 'change' }),
+      },
+      store,
+      allowDeletions: false,
+      clock: now,
+      log: quiet,
+      fleet: { term: () => term, holds: () => Promise.resolve(true) },
+    });
+    return Object.assign(heard, { controller });
+  }
+  let [leading, other] = [made(), made()];
 
   async function report(host: string, deed: Deed, change: Partial<Report> = {}): Promise<void> {
     const stored = await ports.mailbox.assignment(host);
@@ -159,7 +167,18 @@ export function createTwin({ now, catalog }: Stage, anew: boolean): Twin {
   }
 
   return {
-    controller,
+    get controller() {
+      return leading.controller;
+    },
+    standBy: async () => {
+      await other.controller.standBy(true).catch((error: unknown) => {
+        if (!(error instanceof PlumbError) || error.code !== 'STORE_EMPTIED') throw error;
+      });
+    },
+    takeOver: () => {
+      [leading, other] = [other, leading];
+      leading.controller.takeOver();
+    },
     told,
     calls: () => {
       const taken = calls;
@@ -167,6 +186,7 @@ export function createTwin({ now, catalog }: Stage, anew: boolean): Twin {
       return taken;
     },
     pass: async () => {
+      const { controller } = leading;
       if (anew) controller.forget();
       term = await ports.leases.acquire(CONTROLLER_LEASE, 'twin', HOST_TTL);
       try {
@@ -201,7 +221,7 @@ export function createTwin({ now, catalog }: Stage, anew: boolean): Twin {
     },
     empty: () => {
       ports = portsInMemory(now);
-      emptied = true;
+      leading.emptied = other.emptied = true;
     },
     state: async (hosts) => {
       const { hosts: records, placements, addresses } = await ports.reservations.snapshot();
