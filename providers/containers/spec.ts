@@ -67,6 +67,14 @@ export function limitsOf(resources: Resources): Readonly<Record<string, number>>
   };
 }
 
+/**
+ * How soon it is ended where memory runs out, at creation only: an update does not take it. Where a daemon may not spare anybody (below 0), the
+ * container would not start: that is written after the start, and told where it is refused.
+ */
+function oomScoreOf({ oomScoreAdj = 0 }: Resources): Readonly<Record<string, number>> {
+  return oomScoreAdj > 0 ? { OomScoreAdj: oomScoreAdj } : {};
+}
+
 /** Body of `POST /containers/create` for an application's container that joins a sandbox. */
 export function containerBody(spec: ContainerSpec, fleet: string, ref: Ref, sandboxId: string): object {
   const ulimits = Object.entries(spec.ulimits).map(([name, { soft, hard }]) => ({
@@ -92,6 +100,7 @@ export function containerBody(spec: ContainerSpec, fleet: string, ref: Ref, sand
     HostConfig: {
       NetworkMode: `container:${sandboxId}`,
       ...limitsOf(spec.resources),
+      ...oomScoreOf(spec.resources),
       Ulimits: [...files, ...ulimits],
       Mounts: mounts,
       RestartPolicy: { Name: 'no' },

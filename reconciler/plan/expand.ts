@@ -1,3 +1,4 @@
+import type { Resources } from '../model/catalog.ts';
 import type { Desired, Origin } from '../model/change.ts';
 import { CORES } from '../model/cores.ts';
 import { pinnedIn } from '../model/demand.ts';
@@ -55,7 +56,7 @@ function port(replica: AssignedReplica, network: AssignedNetwork): PortSpec {
 }
 
 function container({ id, app, spec }: AssignedReplica): ContainerSpec {
-  const { image, command, args, env, user, workdir, openFiles, ulimits, volumes, resources, stop } = spec;
+  const { image, command, args, env, user, workdir, openFiles, ulimits, volumes, stop } = spec;
   return defined<ContainerSpec>({
     replica: id,
     app,
@@ -68,9 +69,14 @@ function container({ id, app, spec }: AssignedReplica): ContainerSpec {
     openFiles,
     ulimits,
     volumes,
-    resources,
+    resources: limitsOf(spec),
     stop,
   });
+}
+
+/** What a replica is held to, from its start on. */
+function limitsOf({ level, resources }: AssignedReplica['spec']): Resources {
+  return { oomScoreAdj: oomScoreOf(level), ...resources };
 }
 
 /** The cores that a replica has for itself. */
@@ -117,8 +123,7 @@ function replicaRefs(replica: AssignedReplica, network: AssignedNetwork): Desire
     origin: at,
     fields: originsOf(kind, replica.fields, network.fields),
   });
-  const { level, resources } = replica.spec;
-  const cgroup: CgroupSpec = { replica: id, oomScoreAdj: oomScoreOf(level), escape: 'report', ...resources };
+  const cgroup: CgroupSpec = { replica: id, escape: 'report', ...limitsOf(replica.spec) };
   const image = refOf('image', replica.spec.image);
   const own = claimOf(replica) ? [CORES] : [];
   return [

@@ -41,6 +41,12 @@ describe('from a commit to running, wired, limited containers', { skip: NEEDS_RO
     );
     const { out } = await stage.plumb('plan', '--repo', stage.repo, '--host', 'h1');
     assert.match(out, /Nothing to do/);
+    const made = (await stage.journal()).flatMap((entry) => (entry.type === 'intent' ? [entry] : []));
+    assert.deepEqual(
+      made.filter(({ because }) => because !== 'new').map(({ ref, because }) => `${ref} ${because}`),
+      [],
+      'nothing is put right of what was just made',
+    );
   });
   it('gave each its address, and a way to the other', async () => {
     const { code } = await stage.sh('docker', 'exec', 'plumb-web-0', 'ping', '-c', '1', '-W', '2', '10.1.0.11');

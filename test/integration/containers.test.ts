@@ -68,6 +68,7 @@ describe('containers on a real Docker', { skip }, () => {
         reservation: 24 * 2 ** 20,
         swap: 0,
         pids: 77,
+        oomScoreAdj: 300,
       },
     });
     await host.converge([wantImage(TEST_IMAGE), sandbox, container]);
@@ -86,6 +87,7 @@ describe('containers on a real Docker', { skip }, () => {
       readFileSync(`/proc/${String(pid)}/status`, 'utf8'),
       /^Uid:\s+1000[^]*^Gid:\s+1001[^]*^NoNewPrivs:\s+1/m,
     );
+    assert.equal(readFileSync(`/proc/${String(pid)}/oom_score_adj`, 'utf8').trim(), '300');
     assert.equal(await inside('pwd'), '/tmp');
     const limits = readFileSync(`/proc/${String(pid)}/limits`, 'utf8');
     assert.match(limits, /Max open files +4096 +4096/);

@@ -64,6 +64,15 @@ describe('bodies of containers', () => {
     assert.doesNotMatch(text, /Weight/);
   });
 
+  it('say how soon it is ended where memory runs out, and leave to later what a daemon may refuse', () => {
+    const score = (oomScoreAdj: number): unknown => {
+      const resources = { cpu: 100, shares: 102, memory: 2 ** 25, swap: 0, pids: 64, oomScoreAdj };
+      const { spec, ref } = wantContainer('web-0', { resources });
+      return (containerBody(spec, 'f', ref, 's1') as { HostConfig: { OomScoreAdj?: number } }).HostConfig.OomScoreAdj;
+    };
+    assert.deepEqual([200, 0, -500].map(score), [200, undefined, undefined]);
+  });
+
   it('leave IPv6 alone where there is none or the App sets it', () => {
     const spec = wantSandbox('web-0', { sysctls: { 'net.ipv6.conf.all.disable_ipv6': '0' } }).spec;
     const sysctls = (ipv6: boolean): unknown => {
