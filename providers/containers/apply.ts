@@ -185,6 +185,7 @@ async function applySandbox(
     await endGuarded(client, change, ctx);
   }
   const id = await makeStarted(want);
+  sysctls?.made(id);
   const pid = await observer.pid(id, ctx.signal);
   const state: SandboxState = {
     id,

@@ -64,13 +64,17 @@ export function observer(client: DockerClient, kernel: Namespaces, sysctls?: San
     for (const [ref, row] of byRef) {
       if (kindOf(ref) === 'sandbox' && row.state === 'running') homes.set(row.id, await pid(row.id, ctx.signal));
     }
-    for (const [ref, row] of byRef) {
-      if (wanted && !wanted.has(ref)) continue;
-      if (kindOf(ref) === 'sandbox') {
-        const state = sandboxState(row, homes.get(row.id));
-        seen.push(knownRow(ref, row, ctx.fleet, sysctls?.noted(ref, state) ?? state));
-        continue;
-      }
+    const isWanted = ([ref]: readonly [Ref, ContainerRow]): boolean => wanted?.has(ref) ?? true;
+    const sandboxes = [...byRef]
+      .filter(([ref]) => kindOf(ref) === 'sandbox')
+      .filter(isWanted)
+      .map(([ref, row]) => ({ ref, row, state: sandboxState(row, homes.get(row.id)) }));
+    for (const { ref, state } of sandboxes) sysctls?.noted(ref, state);
+    await sysctls?.firstLook(ctx.signal);
+    for (const { ref, row, state } of sandboxes)
+      seen.push(knownRow(ref, row, ctx.fleet, sysctls?.noted(ref, state) ?? state));
+    for (const [ref, row] of [...byRef].filter(isWanted)) {
+      if (kindOf(ref) === 'sandbox') continue;
       const guests = row.state === 'running' ? kernel.processes(row.id) : undefined;
       const home = joined(row, byRef.get(refOf('sandbox', nameOf(ref))), guests, homes, kernel);
       const state = containerState(row, home, guests?.length === 0);

@@ -3,11 +3,16 @@ import { PlumbError } from '../../reconciler/model/errors.ts';
 import type { NamespaceFiles } from '../../reconciler/model/namespace-files.ts';
 import type { Ref } from '../../reconciler/model/ref.ts';
 import type { SandboxState } from '../../reconciler/model/resources.ts';
+import { semaphore } from '../../reconciler/model/semaphore.ts';
 
 /** The net sysctls of sandboxes that run: read in turn while somebody listens, since nothing tells that one was changed by hand. */
 export interface SandboxSysctls {
   /** A sandbox as it was seen, with the sysctls that were last read to be others than it was made with. */
   noted(ref: Ref, state: SandboxState): SandboxState;
+  /** It was made just now, with the sysctls that were asked for. */
+  made(id: string): void;
+  /** Reads those that this process has neither made nor read yet: whoever looks once sees all. */
+  firstLook(signal: AbortSignal): Promise<void>;
   /** Forgets the sandboxes that are not among these. */
   retain(refs: ReadonlyMap<Ref, unknown>): void;
   /** Refs of sandboxes of which the sysctls turn out to differ, or not to differ any more, until the signal aborts. */
@@ -22,6 +27,8 @@ interface Held {
   readonly pid: number;
   readonly asked: readonly (readonly [key: string, value: string])[];
   differing: Readonly<Record<string, string>> | undefined;
+  /** It was running before this process, which has not read it. */
+  unread: boolean;
 }
 
 export interface SysctlOptions {
@@ -33,6 +40,8 @@ export interface SysctlOptions {
 }
 
 const READ_LIMIT = 10_000;
+/** Sandboxes entered at a time: where there is no perl, each is entered by a program of its own. */
+const AT_ONCE = 8;
 
 function fold(text: string): string {
   return text.trim().replace(/\s+/g, ' ');
@@ -46,6 +55,9 @@ function fileOf(key: string): string {
 /** Holds the sysctls of sandboxes by files of their network namespaces. */
 export function sandboxSysctls({ files, round = 60_000, tick = 1000 }: SysctlOptions): SandboxSysctls {
   const held = new Map<Ref, Held>();
+  /** Sandboxes of our own making that have not been seen yet. */
+  const own = new Set<string>();
+  const slot = semaphore(AT_ONCE);
   /** What the kernel says after it took a value, where that reads otherwise: `1,2,3` is `1-3`. */
   const forms = new Map<string, string>();
 
@@ -70,6 +82,7 @@ export function sandboxSysctls({ files, round = 60_000, tick = 1000 }: SysctlOpt
     const [ref, item] = first;
     held.delete(ref);
     held.set(ref, item);
+    item.unread = false;
     try {
       const differing = await read(item, signal);
       if (held.get(ref) !== item || JSON.stringify(differing) === JSON.stringify(item.differing)) return undefined;
@@ -90,9 +103,20 @@ export function sandboxSysctls({ files, round = 60_000, tick = 1000 }: SysctlOpt
       else if (!same) {
         held.delete(ref);
         const asked = askedIn(made);
-        if (asked.length > 0) held.set(ref, { id, pid, asked, differing: undefined });
+        if (asked.length > 0) held.set(ref, { id, pid, asked, differing: undefined, unread: !own.has(id) });
+        own.delete(id);
       }
       return same && running && before.differing !== undefined ? { ...state, sysctls: before.differing } : state;
+    },
+    made: (id) => void own.add(id),
+    async firstLook(signal) {
+      const unread = [...held.values()].filter((item) => item.unread);
+      const look = async (item: Held): Promise<void> => {
+        item.unread = false;
+        // it has just ended, or nothing can enter namespaces here
+        item.differing = await slot(() => read(item, signal)).catch(() => undefined);
+      };
+      await Promise.all(unread.map(look));
     },
     retain(refs) {
       for (const ref of held.keys()) if (!refs.has(ref)) held.delete(ref);

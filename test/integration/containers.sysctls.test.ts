@@ -65,6 +65,15 @@ describe('sysctls changed by hand inside a sandbox', { skip }, () => {
         assert.equal(await pidOf('plumb-s-0-sandbox'), pid);
         assert.deepEqual(await host.plan(desired), []);
         assert.equal(execFileSync('cat', [SOMAXCONN], { encoding: 'utf8' }).trim(), own, 'the host has its own');
+        hand(pid, SOMAXCONN, '6');
+        const once = containers({ client, sysctls: sandboxSysctls({ files }) });
+        const [found] = await new Host(once).plan(desired);
+        assert.deepEqual(
+          found?.fields.map(({ path, have, want }) => [path, have, want]),
+          [['/sysctls/net.core.somaxconn', '6', '777']],
+          'who looks once sees it',
+        );
+        hand(pid, SOMAXCONN, '777');
         await assert.rejects(files.write(pid, SOMAXCONN, '-7', never), code('KNOB_REFUSED'));
         const texts = await files.read(pid, ['/proc/sys/net/none', SOMAXCONN], never);
         assert.deepEqual(

@@ -73,6 +73,25 @@ describe('sysctls of sandboxes', () => {
     );
   });
 
+  it('are read at once of those that ran before, once, and not of those of our own making', async () => {
+    const { files, make, log } = kernel();
+    const sysctls = sandboxSysctls({ files });
+    for (const pid of [1, 2, 3]) make(pid, { ...ASKED, ...(pid === 2 ? { 'net.core.somaxconn': '5' } : {}) });
+    sysctls.made('s3');
+    const look = async (): Promise<readonly unknown[]> => {
+      const states = [1, 2, 3].map((pid) => [`sandbox/web-${String(pid)}`, sandbox(`s${String(pid)}`, pid)] as const);
+      for (const [ref, state] of states) sysctls.noted(ref, state);
+      await sysctls.firstLook(never);
+      return states.map(([ref, state]) => sysctls.noted(ref as 'sandbox/web-1', state).sysctls);
+    };
+    for (const _time of [1, 2]) assert.deepEqual(await look(), [undefined, { 'net.core.somaxconn': '5' }, undefined]);
+    assert.deepEqual(log, ['read 1', 'read 2']);
+    make(4, {});
+    sysctls.noted('sandbox/gone-0', sandbox('s9', 9));
+    await sysctls.firstLook(never);
+    assert.equal(sysctls.noted('sandbox/gone-0', sandbox('s9', 9)).sysctls, undefined, 'it ended meanwhile');
+  });
+
   it('that differ are told once, seen with the sandbox, and put back where it is', async () => {
     const { files, make, hand, spaces, log } = kernel();
     const sysctls = sandboxSysctls({ files, round: 10, tick: 1 });
