@@ -4,9 +4,17 @@ import { compile } from '../reconciler/compile/compile.ts';
 import type { Catalog } from '../reconciler/model/catalog.ts';
 import { asPlumbError, PlumbError } from '../reconciler/model/errors.ts';
 import type { SourceStatus } from '../reconciler/model/notice.ts';
+import { isManifestPath, type SourceFile } from '../reconciler/model/source.ts';
+import { counted } from '../reconciler/model/words.ts';
 import { readFolder } from '../reconciler/source/folder.ts';
+import type { Source } from '../reconciler/source/source.ts';
 import type { Io } from './io.ts';
 import { followedIn, openRepository, rememberedSource, type Followed, type RepositoryFlags } from './repository.ts';
+
+/** What is asked about: a repository at a revision, or its work tree as it lies on the disk. */
+export interface CatalogFlags extends RepositoryFlags {
+  readonly workTree?: boolean;
+}
 
 /** Catalogs of revisions. */
 export interface Catalogs {
@@ -23,7 +31,24 @@ function isRepository(path: string): boolean {
 }
 
 function noRevision(folder: string, revision: string): PlumbError {
-  return new PlumbError('USAGE', `${folder} is no Git repository; it has no revision ${revision}`);
+  const why = isRepository(folder)
+    ? `--work-tree asks about ${folder} as it lies there: leave ${revision} out`
+    : `${folder} is no Git repository; it has no revision ${revision}`;
+  return new PlumbError('USAGE', why);
+}
+
+/** A folder as it is, whatever Git knows of it. */
+function openFolder(here: string, { ref, tag, commit, path }: RepositoryFlags): Catalogs {
+  const named = ref ?? tag ?? commit;
+  if (named !== undefined) throw noRevision(here, named);
+  const root = path === undefined ? here : resolve(here, path);
+  if (!existsSync(root)) throw new PlumbError('USAGE', `${here} has no folder ${String(path)}`);
+  return {
+    at: async (revision) => {
+      if (revision !== undefined) throw noRevision(here, revision);
+      return compile(await readFolder(root), FOLDER);
+    },
+  };
 }
 
 /** The flags, with a repository that is followed, and its revision unless they name one. */
@@ -49,38 +74,64 @@ function unreachable({ repo }: Followed, error: unknown): PlumbError {
   return new PlumbError(code, text, details, error);
 }
 
+/** A file that Git does not know is a manifest where it says so. */
+function isOurs({ bytes }: SourceFile): boolean {
+  return bytes !== undefined && /^apiVersion:\s*["']?plumbline\//m.test(Buffer.from(bytes).toString('latin1'));
+}
+
+/** Manifests of a work tree that are not as they are committed; none where it cannot be read. */
+async function uncommitted(root: string, source: Pick<Source, 'files'>, head: string): Promise<readonly string[]> {
+  const lying = await readFolder(root).catch(() => undefined);
+  if (!lying) return [];
+  const known = new Set(lying.map(({ blob }) => blob));
+  const committed = await source.files(head, { known, allowEmpty: true });
+  const before = new Map(committed.map(({ path, blob }) => [path, blob]));
+  const there = new Set(lying.map(({ path }) => path));
+  const other = lying.filter((file) => (before.has(file.path) ? before.get(file.path) !== file.blob : isOurs(file)));
+  const gone = committed.filter(({ path }) => !there.has(path));
+  return [...other, ...gone]
+    .filter(({ path, refused }) => refused === undefined && isManifestPath(path))
+    .map(({ path }) => path);
+}
+
+function tellUncommitted(files: readonly string[], io: Io): void {
+  const [first, ...more] = files;
+  if (first === undefined) return;
+  const all = more.length === 0 ? `${first} is` : `${first} and ${counted(more.length, 'other file')} are`;
+  io.err(`${all} not as committed, and HEAD is what is asked about: commit, or see plumb plan --work-tree\n`);
+}
+
 /**
  * Opens what the flags name: a repository, a plain folder, this directory if it is a repository; or else the repository that is
  * followed by what runs, or was by the last `up` of this state directory; or else this directory.
  */
 export async function openCatalogs(
-  flags: RepositoryFlags,
+  flags: CatalogFlags,
   state: string,
   running: () => Promise<SourceStatus | undefined>,
   io: Io,
 ): Promise<Catalogs> {
   const here = resolve(io.cwd, flags.repo ?? '.');
-  const folder = existsSync(here) && !isRepository(here);
-  const followed = folder && flags.repo === undefined ? await followedBy(running, state) : undefined;
-  if (folder && followed === undefined) {
-    const { ref, tag, commit } = flags;
-    const named = ref ?? tag ?? commit;
-    if (named !== undefined) throw noRevision(here, named);
-    const root = flags.path === undefined ? here : resolve(here, flags.path);
-    if (!existsSync(root)) throw new PlumbError('USAGE', `${here} has no folder ${String(flags.path)}`);
-    return {
-      at: async (revision) => {
-        if (revision !== undefined) throw noRevision(here, revision);
-        return compile(await readFolder(root), FOLDER);
-      },
-    };
+  const there = existsSync(here);
+  if (flags.workTree === true) {
+    if (!there) throw new PlumbError('USAGE', `--work-tree asks about a folder of this machine, and ${here} is none`);
+    return openFolder(here, flags);
   }
+  const folder = there && !isRepository(here);
+  const followed = folder && flags.repo === undefined ? await followedBy(running, state) : undefined;
+  if (folder && followed === undefined) return openFolder(here, flags);
   const repository = await openRepository(followed ? following(flags, followed) : flags, state, io);
   const { revision: head } = await repository.fetch().catch((error: unknown) => {
     throw followed ? unreachable(followed, error) : error;
   });
+  const named = flags.ref ?? flags.tag ?? flags.commit ?? followed;
   return {
-    at: async (revision) =>
-      repository.catalog(revision === undefined ? head : await repository.source.resolve(revision)),
+    at: async (revision) => {
+      if (revision !== undefined) return repository.catalog(await repository.source.resolve(revision));
+      const catalog = await repository.catalog(head);
+      if (named === undefined && existsSync(join(here, '.git')))
+        tellUncommitted(await uncommitted(join(here, flags.path ?? ''), repository.source, head), io);
+      return catalog;
+    },
   };
 }

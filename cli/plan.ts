@@ -19,6 +19,7 @@ import { openQuestion, questionOptions } from './question.ts';
 import { tint } from './table.ts';
 
 interface Options extends UpFlags, StoreFlags {
+  readonly workTree?: boolean;
   readonly output: 'text' | 'json' | 'markdown';
   readonly all?: boolean;
 }
@@ -28,7 +29,7 @@ export async function planCommand(argv: readonly string[], io: Io): Promise<numb
   const cmd = command(
     'plan',
     'Show what a revision would do to the hosts as they are, or what the step from one revision to another adds. Nothing is changed.',
-    'plumb plan\nplumb plan feature --repo /srv/fleet.git\nplumb plan main..feature -o markdown',
+    'plumb plan\nplumb plan --work-tree\nplumb plan feature --repo /srv/fleet.git\nplumb plan main..feature -o markdown',
     io,
   )
     .argument(
@@ -36,7 +37,8 @@ export async function planCommand(argv: readonly string[], io: Io): Promise<numb
       "a branch, tag or commit, or two of them as A..B (default: the repository's HEAD, or the folder as it is)",
     )
     .addOption(outputOption('text', 'json', 'markdown'))
-    .option('-a, --all', 'every change, however many there are');
+    .option('-a, --all', 'every change, however many there are')
+    .option('-w, --work-tree', 'the folder as it lies there, committed or not');
   questionOptions(cmd, upOptions);
   const parsed = parse(cmd, argv);
   if (!parsed) return 0;

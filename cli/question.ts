@@ -4,7 +4,7 @@ import { PlumbError } from '../reconciler/model/errors.ts';
 import type { HostView } from '../reconciler/place/hosts.ts';
 import { hostViews } from '../reconciler/place/hosts.ts';
 import type { Known } from '../reconciler/loop/view.ts';
-import { openCatalogs, type Catalogs } from './catalogs.ts';
+import { openCatalogs, type CatalogFlags, type Catalogs } from './catalogs.ts';
 import { lookOptions, type UpFlags } from './flags.ts';
 import { storeUrl, type StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
@@ -26,7 +26,7 @@ export function questionOptions(cmd: Command, lookingAt: (cmd: Command) => void 
 }
 
 /** Opens the repository that the flags name, or else the one that what is asked follows. What runs is asked once. */
-export async function openQuestion(options: UpFlags & StoreFlags, io: Io): Promise<Question> {
+export async function openQuestion(options: UpFlags & StoreFlags & CatalogFlags, io: Io): Promise<Question> {
   if (options.host !== undefined && storeUrl(options, io) !== undefined)
     throw new PlumbError(
       'USAGE',

@@ -176,7 +176,7 @@ ${title}
   see a part of it, what is left, and what would fit:
     plumb status rack/${rack}; plumb capacity --scale web=20x
   say what would empty a host, and what a change would do:
-    plumb drain h1; sed -i 's/replicas: [0-9]*/replicas: 5/' $REPO/apps/web.yaml; (cd $REPO && plumb plan)${cut}
+    plumb drain h1; sed -i 's/replicas: [0-9]*/replicas: 5/' $REPO/apps/web.yaml; plumb plan --repo $REPO --work-tree${cut}
 
 Ctrl-C takes everything down. What happens, as it happens:
 `;
