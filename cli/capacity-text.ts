@@ -40,6 +40,7 @@ function zoneRows(zone: ZoneCapacity): readonly (readonly string[])[] {
 
 function growthRow(zone: string, { app, replicas, more, limit }: Growth): readonly string[] {
   const reached: Partial<Record<FilterName, string>> = {
+    cpu: 'CPU',
     pids: 'processes',
     address: 'addresses',
     closed: 'open hosts',

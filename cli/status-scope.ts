@@ -1,8 +1,8 @@
-import { shortAmount } from '../reconciler/model/amounts.ts';
+import { dimensionName, shortAmount } from '../reconciler/model/amounts.ts';
 import { suggestion } from '../reconciler/compile/suggest.ts';
 import { narrowed } from '../reconciler/loop/part.ts';
 import type { HostStatus, Status } from '../reconciler/loop/status.ts';
-import { amountOf, coresName, NOTHING, plus, told } from '../reconciler/model/demand.ts';
+import { amountOf, NOTHING, plus, told } from '../reconciler/model/demand.ts';
 import type { Demand, Dimension } from '../reconciler/model/demand.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import { kindOf, nameOf } from '../reconciler/model/ref.ts';
@@ -22,6 +22,9 @@ export interface Scoped {
 }
 
 type Scope = 'app' | Level;
+
+/** What every replica takes. */
+const EVERYBODY: ReadonlySet<Dimension> = new Set(['cpu', 'memory', 'pids']);
 
 const LEVELS: readonly Level[] = ['zone', 'switch', 'rack', 'host'];
 const SCOPES: readonly Scope[] = ['app', 'zone', 'rack', 'switch', 'host'];
@@ -80,9 +83,9 @@ function hostLines(hosts: readonly HostStatus[]): readonly string[] {
     : `${counted(hosts.length, 'host')}${count(({ lost }) => lost === true, 'lost')}${count(({ state, lost }) => state === 'closed' && lost !== true, 'closed')}`;
   const share = (key: Dimension): string => {
     const of = (demand: Demand): string => shortAmount(key, amountOf(demand, key));
-    return `${coresName(key) ?? key} ${of(used)} of ${of(all)}`;
+    return `${dimensionName(key)} ${of(used)} of ${of(all)}`;
   };
-  // that nobody has cores of his own is no news
-  const some = told(all).filter((key) => coresName(key) === undefined || amountOf(used, key) > 0);
+  // that nobody has cores of his own, or asks for disks, is no news
+  const some = told(all).filter((key) => EVERYBODY.has(key) || amountOf(used, key) > 0);
   return [`${who}; reserved: ${some.map(share).join(', ')}`];
 }

@@ -16,13 +16,18 @@ function distance(a: string, b: string): number {
   return last[b.length] ?? 0;
 }
 
-/** The candidate that was most likely meant: at most a third of its letters differ. Undefined when none is near. */
+/** A word of fewer letters may begin anything. */
+const BEGINNING = 3;
+
+/** The candidate that was most likely meant: at most a third of its letters differ, or it is the only one that begins like that. Undefined when none is near. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   if (word.length > 64) return undefined;
   const wanted = word.toLowerCase();
   let best: string | undefined;
   let least = Infinity;
+  const longer = new Set<string>();
   for (const candidate of candidates) {
+    if (word.length >= BEGINNING && candidate.toLowerCase().startsWith(wanted)) longer.add(candidate);
     const allowed = Math.max(1, Math.floor(Math.max(candidate.length, word.length) / 3));
     if (Math.abs(candidate.length - word.length) > allowed) continue;
     const edits = distance(wanted, candidate.toLowerCase());
@@ -31,7 +36,7 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
       least = edits;
     }
   }
-  return best;
+  return best ?? (longer.size === 1 ? [...longer][0] : undefined);
 }
 
 /** `did you mean "x"?`, else what there is (`one of: a, b`, at most a dozen), else nothing. */

@@ -58,6 +58,15 @@ export function formatBytes(bytes: number): string {
   return String(bytes);
 }
 
+/** Bits a second as a manifest may write them: the largest unit that divides them exactly. */
+export function formatRate(bits: number): string {
+  for (const unit of ['T', 'G', 'M', 'k']) {
+    const size = BYTES[unit] ?? 1;
+    if (bits >= size && bits % size === 0) return `${String(bits / size)}${unit}`;
+  }
+  return String(bits);
+}
+
 /** Thousandths of a core as a person reads them: `2`, `500m`. */
 export function formatCpu(milli: number): string {
   return milli % 1000 === 0 ? String(milli / 1000) : `${String(milli)}m`;

@@ -2,7 +2,7 @@ import type { Change, FieldDiff, HeldChange, Plan, Summary } from '../model/chan
 import type { Outlook } from '../model/outlook.ts';
 import { kindOf } from '../model/ref.ts';
 import { counted } from '../model/words.ts';
-import { formatBytes, formatCpu } from '../model/units.ts';
+import { formatBytes, formatCpu, formatRate } from '../model/units.ts';
 import { knobLines } from './knobs.ts';
 import { outlookLines } from './outlook.ts';
 import { stepLines, type RolloutPlan } from './steps.ts';
@@ -47,6 +47,7 @@ export function symbolOf({ verb, disruption }: Pick<Change, 'verb' | 'disruption
 
 const BYTES = new Set(['memory', 'reservation', 'swap', 'high', 'hugetlb2M', 'hugetlb1G', 'tmpfs']);
 const CPU = new Set(['cpu', 'quota', 'burst']);
+const RATES = new Set(['egress', 'ingress']);
 
 /** A value of a spec as a manifest would write it. */
 export function formatValue(path: string, value: unknown): string {
@@ -54,6 +55,7 @@ export function formatValue(path: string, value: unknown): string {
   if (value === undefined || value === null) return '(none)';
   if (typeof value === 'number' && BYTES.has(key)) return formatBytes(value);
   if (typeof value === 'number' && CPU.has(key)) return formatCpu(value);
+  if (typeof value === 'number' && RATES.has(key)) return formatRate(value);
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
@@ -244,6 +246,7 @@ export function renderMarkdown(fleet: FleetPlan): string {
     lines.push(`**${head}**`, '', ...rest.map((line) => stepItem(line.trim())), '');
   }
   lines.push(...knobLines(fleet.knobs));
+  if (isEmpty(fleet) && fleet.unknown.length === 0) lines.push(nothing(fleet));
   return `${lines.join('\n').trimEnd()}\n`;
 }
 

@@ -88,7 +88,7 @@ describe('verbs beside a running up', () => {
     const part = JSON.parse(plumb('status', 'app/web', '-o', 'json').out) as Status & { readonly part: string };
     assert.deepEqual([part.part, part.items.length > 0], ['app/web', true]);
     assert.ok(part.items.every(({ ref }) => ref.startsWith('replica/web-')));
-    assert.match(plumb('status', 'host/h1').out, /host h1 in zone main, .*open; reserved: cpu /);
+    assert.match(plumb('status', 'host/h1').out, /host h1 in zone main, .*open; reserved: CPU /);
     assert.match(plumb('status', 'rack/nowhere').err, /there is no rack nowhere; there are: /);
     assert.match(plumb('status', 'web').err, /is no part of a fleet: write app/);
     assert.match(plumb('why', 'container/wep-0').err, /did you mean "container\/web-0"\?/);

@@ -83,7 +83,7 @@ describe('a status of 6,000 hosts', () => {
 
   it('tells the largest parts, those with trouble first, and what is not well in them', () => {
     const shown = text(fleet);
-    assert.match(shown, /\n6000 hosts, 1 lost; reserved: cpu 15000 of 60000, memory 2.9Ti of 5.8Ti, /);
+    assert.match(shown, /\n6000 hosts, 1 lost; reserved: CPU 15000 of 60000, memory 2.9Ti of 5.8Ti, /);
     const rows = shown.split('\n').filter((line) => /^z\d /.test(line));
     assert.deepEqual(
       rows.map((line) => line.split(/ +/).join(' ')),
@@ -122,7 +122,32 @@ describe('a status of 6,000 hosts', () => {
     assert.deepEqual(own.messages, ['host h1 is not heard of since today']);
     assert.deepEqual([own.limitations.length, own.hosts.length, own.held], [1, 1, []]);
     assert.deepEqual([own.sync, own.health], ['Synced', 'Healthy']);
-    assert.match(lines[0] ?? '', /^host h1 in zone z0, rack r0, switch s0, open; reserved: cpu 2500m of 10/);
+    assert.match(lines[0] ?? '', /^host h1 in zone z0, rack r0, switch s0, open; reserved: CPU 2500m of 10/);
+  });
+
+  it('tells of disks and of cores of their own where somebody has some', () => {
+    const has = { allocatable: { cpu: 10_000, memory: 2 ** 30, pids: 100, disk: 2 ** 40, spindles: 4000, node0: 8 } };
+    const line = (used: object): string => {
+      const one = host(1, { ...has, used: { cpu: 0, memory: 0, pids: 0, ...used } });
+      return scoped(status([], { hosts: [one] }), 'host/h1').lines[0]?.replace(/.*; /, '') ?? '';
+    };
+    assert.equal(line({}), 'reserved: CPU 0 of 10, memory 0 of 1Gi, processes 0 of 100');
+    assert.equal(
+      line({ disk: 2 ** 30, node0: 2 }),
+      'reserved: CPU 0 of 10, memory 0 of 1Gi, processes 0 of 100, disk 1Gi of 1Ti, cores of node 0 2 of 8',
+    );
+  });
+
+  it('says of a repository that cannot be fetched since when what is there is old', () => {
+    const fetchedAt = Date.now() - 7 * 60_000;
+    const source = { url: 'https://git.example.com/fleet.git', ref: 'main', revision: 'abc', fetchedAt };
+    const shown = (error?: string): string =>
+      text(status([item(0)], { source: { ...source, ...(error === undefined ? {} : { error }) } }));
+    assert.match(
+      shown('could not resolve host'),
+      /\nsource https:\/\/git\.example\.com\/fleet\.git main: last fetched 7 min ago: could not resolve host\n/,
+    );
+    assert.doesNotMatch(shown(), /source/);
   });
 
   it('is not well where one of its hosts is lost or fails, though nothing is placed there', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Change } from '../../../reconciler/model/change.ts';
 import type { Outlook } from '../../../reconciler/model/outlook.ts';
-import { renderMarkdown, renderText, type FleetPlan } from '../../../reconciler/plan/render.ts';
+import { formatValue, renderMarkdown, renderText, type FleetPlan } from '../../../reconciler/plan/render.ts';
 
 const change = (n: number): Change => ({
   ref: `container/web-${String(n)}`,
@@ -53,6 +53,25 @@ describe('the plan of a large change', () => {
       assert.match(render({ ...fleet(1, 0), knobs: 200 }), line);
       assert.doesNotMatch(render({ ...fleet(1, 0), knobs: 1 }), /knobs/);
     }
+  });
+
+  it('says so when there is nothing to do', () => {
+    for (const render of [renderText, renderMarkdown])
+      assert.match(render(fleet(0, 0)), /\nNothing to do: everything is as Git says\.\n/);
+  });
+
+  it('writes values as manifests do', () => {
+    const values = [
+      ['/egress', 100_000_000],
+      ['/ingress', 1_500_000],
+      ['/memory', 2 ** 26],
+      ['/quota', 250],
+      ['/vlan', 100],
+    ] as const;
+    assert.deepEqual(
+      values.map(([path, value]) => formatValue(path, value)),
+      ['100M', '1500k', '64Mi', '250m', '100'],
+    );
   });
 
   it('fits into a comment of a forge, and stays whole in it where it is small', () => {
