@@ -13,7 +13,7 @@ import type { Pause } from '../plan/hold.ts';
 import { planHost } from '../plan/host.ts';
 import { beginning, type PassDeps, type PassResult } from './agent-state.ts';
 import { notePassOutcome, tellCrashLoop } from './outcomes.ts';
-import { exited, NEVER_RESTARTED, restartAt, running } from './restarts.ts';
+import { endOf, exited, NEVER_RESTARTED, restartAt, running } from './restarts.ts';
 
 /** Which refs a pass looks at; all if absent. */
 export type Scope = ReadonlySet<Ref> | undefined;
@@ -183,9 +183,8 @@ function noteRestarts(deps: PassDeps, { replicas }: Assignment, scope: Scope): v
     const { status, exitCode, endedAt } = item?.known === true ? (item.state as Partial<ContainerState>) : {};
     if (status === 'exited' || status === 'dead') {
       const how = exitCode === undefined ? 'ended' : `ended with status ${String(exitCode)}`;
-      // its pause counts from the death, not from when a pass came to see it; Docker says when by the machine's clock, which may be set anew
-      const died = Math.max(before.startedAt ?? 0, Math.min(endedAt ?? Infinity, clock()));
-      const after = exited(before, spec.restart, died, how);
+      // its pause counts from the death, not from when a pass came to see it
+      const after = exited(before, spec.restart, endOf(before, endedAt, clock()), how);
       state.restarts.set(id, after);
       if (before.exitedAt === undefined) tellCrashLoop(deps, id, after);
     }

@@ -24,6 +24,18 @@ const LONGEST_PROOF = 10_000;
 /** Docker calls a container started that ends with its start, and tells of the end some ten milliseconds later. */
 const MOMENT = 200;
 
+/** No start takes longer: an end that far before it is told by another clock. Milliseconds. */
+const LONGEST_START = 60_000;
+
+/**
+ * When a container ended that is seen as ended now. Its engine tells it by the machine's clock, which somebody may have set anew since: what lies
+ * before its start, or is yet to come, is not believed. One may end with its start, which is noted a moment later.
+ */
+export function endOf({ startedAt = 0 }: RestartState, told: number | undefined, now: number): number {
+  if (told === undefined || told > now || told < startedAt - LONGEST_START) return now;
+  return Math.max(startedAt, told);
+}
+
 /** It was seen to have ended, or to be unfit. Having stayed up long enough, it starts afresh. */
 export function exited(state: RestartState, policy: Policy, now: number, how: string): RestartState {
   if (state.exitedAt !== undefined) return state;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
   beginsCrashLoop,
+  endOf,
   exited,
   isCrashLoop,
   NEVER_RESTARTED,
@@ -83,6 +84,16 @@ describe('restarts', () => {
     };
     assert.deepEqual([0, 1, 2, 3, 4, 5, 20].map(after), [undefined, undefined, 2000, 4000, 8000, 10_000, 10_000]);
   });
+  for (const [name, told, end] of [
+    ['as it is told', 150_000, 150_000],
+    ['when it is seen, where nobody tells', undefined, 200_000],
+    ['with its start, which is noted a moment later', 99_000, 100_000],
+    ['when it is seen, where the clock was set back by an hour since its start', 150_000 - 3_600_000, 200_000],
+    ['when it is seen, where it is told to come yet', 150_000 + 3_600_000, 200_000],
+  ] as const)
+    it(`count from an end ${name}`, () => {
+      assert.equal(endOf(running(NEVER_RESTARTED, 100_000), told, 200_000), end);
+    });
   it('of what runs and is unfit pause from its start', () => {
     const once = restarted(exited(running(NEVER_RESTARTED, 0), policy, 50, 'was unhealthy'), 50);
     assert.equal(restartAt(once, policy), 1050);
