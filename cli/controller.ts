@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { sweepDrafts } from '../disk/replace.ts';
 import { steadyClock } from '../reconciler/loop/clock.ts';
 import { claimName, createFleetController } from '../reconciler/loop/fleet-controller.ts';
 import type { JournalHead } from '../reconciler/model/store.ts';
@@ -47,6 +48,7 @@ export async function controllerCommand(argv: readonly string[], io: Io): Promis
   const open = fleetStore(options, { writer }, io);
   const repository = await openRepository(options, state, io);
   rememberSource(state, { ...options, repo: repository.url });
+  await sweepDrafts(state);
   const store = createReopening(open);
   const clock = steadyClock();
   const holder = identityOf(state, 'controller', name);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { replaceFile } from '../disk/replace.ts';
+import { replaceFile, sweepDrafts } from '../disk/replace.ts';
 import type { ParseCache, ParsedFile } from '../reconciler/compile/file.ts';
 import { parserVersion } from '../reconciler/compile/schemas.ts';
 import type { SourceFile } from '../reconciler/model/source.ts';
@@ -40,6 +40,7 @@ export async function openParseCache(folder: string, key: string, files: readonl
     },
     save: async () => {
       if (!changed) return;
+      await sweepDrafts(folder);
       const text = JSON.stringify({ version: parserVersion(), files: Object.fromEntries(used) });
       await replaceFile(path, text, { durable: false }).catch(() => undefined);
     },

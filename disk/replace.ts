@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
-import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 
 /** How a file is replaced. */
 export interface Replacing {
@@ -17,6 +17,28 @@ export const DRAFT = '.new';
 /** No other writer's draft has the name, of whatever process. */
 function draftOf(path: string): string {
   return `${path}.${randomBytes(6).toString('hex')}${DRAFT}`;
+}
+
+/** A draft this old, in milliseconds, has no writer any more: a file is written within seconds. */
+const ABANDONED = 3_600_000;
+
+/**
+ * Removes drafts (or what is `left` otherwise) that a killed process left in a directory, once they are an hour old, so that none of a living writer's is
+ * touched, whoever it is. What cannot be removed, or is not there, stays as it is.
+ */
+export async function sweepDrafts(
+  directory: string,
+  left: (name: string) => boolean = (name) => name.endsWith(DRAFT),
+  now: number = Date.now(),
+): Promise<void> {
+  const names = await readdir(directory).catch(() => []);
+  for (const path of names.filter(left).map((name) => join(directory, name))) {
+    const changed = await stat(path).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => now,
+    );
+    if (now - changed > ABANDONED) await rm(path, { recursive: true, force: true }).catch(() => undefined);
+  }
 }
 
 /** Makes names that were created, replaced or removed in a directory durable. Throws errors of the file system. */

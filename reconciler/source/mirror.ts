@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { replaceFile } from '../../disk/replace.ts';
+import { DRAFT, replaceFile, sweepDrafts } from '../../disk/replace.ts';
 import { asPlumbError, isDiskFull, PlumbError } from '../model/errors.ts';
 import { addressKey, wantedName } from './address.ts';
 import type { Address, Transport, WantedRef } from './address.ts';
@@ -69,6 +69,9 @@ async function makeBare(directory: string): Promise<void> {
   ]);
 }
 
+/** What the name of a mirror begins with that is being made beside the one there is. */
+const FRESH = 'new-';
+
 /** Opens the mirror of an address below `cacheDir`, making it when it is not there. */
 export async function openMirror(options: MirrorOptions): Promise<Mirror> {
   const { address, cacheDir, env, signal } = options;
@@ -79,6 +82,7 @@ export async function openMirror(options: MirrorOptions): Promise<Mirror> {
   const git = gitIn(directory);
   try {
     await mkdir(cacheDir, { recursive: true, mode: 0o700 });
+    await sweepDrafts(cacheDir, (name) => name.endsWith(DRAFT) || name.startsWith(FRESH));
     const wanted = configuration(env);
     if ((await readFile(config, 'utf8').catch(() => '')) !== wanted)
       await replaceFile(config, wanted, { durable: false });
@@ -96,7 +100,7 @@ export async function openMirror(options: MirrorOptions): Promise<Mirror> {
 
   /** A whole new mirror beside the old one, then swapped in: a failure leaves the old one as it was. */
   async function rebuild(): Promise<void> {
-    const draft = await mkdtemp(join(cacheDir, 'new-'));
+    const draft = await mkdtemp(join(cacheDir, FRESH));
     const fresh = join(draft, 'mirror.git');
     try {
       await makeBare(fresh);

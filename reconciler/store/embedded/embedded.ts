@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sweepDrafts } from '../../../disk/replace.ts';
 import { PlumbError } from '../../model/errors.ts';
 import type { Store } from '../../model/store.ts';
 import { diskError } from '../durable.ts';
@@ -41,6 +42,7 @@ export async function openEmbedded(state: string, { clock, writer }: EmbeddedOpt
     throw diskError(error, state);
   });
   const lock = await lockHost(`state ${await realpath(state)}`);
+  await sweepDrafts(state);
   const opened: (() => Promise<void>)[] = [() => lock.release()];
   const close = async (): Promise<void> => {
     for (const end of opened.reverse()) await end();

@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises';
+import { sweepDrafts } from '../../../disk/replace.ts';
 import { PlumbError } from '../../model/errors.ts';
 import type { Entry, EntryDraft } from '../../model/journal.ts';
 import type { Journal } from '../../model/store.ts';
@@ -72,6 +73,7 @@ async function verifyKept(writer: ChainWriter): Promise<{ readonly entries: numb
  * crash left open get the outcome `interrupted`. Appends that come together share one write. Throws JOURNAL_CORRUPT, DISK_FULL.
  */
 export async function openJournal(directory: string, options: JournalOptions): Promise<OwnJournal> {
+  await sweepDrafts(directory);
   const { clock, segmentBytes = SEGMENT_BYTES, totalBytes = TOTAL_BYTES } = options;
   if (options.behind) await beginBehind(directory, options.behind);
   const writer = await openWriter(directory, { segmentBytes, totalBytes });

@@ -1,9 +1,19 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { replaceFile, replaceFileSync, type Replacing } from '../../../disk/replace.ts';
+import { replaceFile, replaceFileSync, sweepDrafts, type Replacing } from '../../../disk/replace.ts';
 import { errnoOf, isDiskFull } from '../../../reconciler/model/errors.ts';
 
 type Replace = (path: string, text: string, options?: Replacing) => Promise<void>;
@@ -64,5 +74,26 @@ describe('a failed system call', () => {
       (error) => errnoOf(error) === 'ENOENT',
     );
     assert.equal(errnoOf(new Error('no')), 'EIO');
+  });
+});
+
+describe('drafts that a killed process left', () => {
+  const root = mkdtempSync(join(tmpdir(), 'plumb-drafts-'));
+  after(() => rmSync(root, { recursive: true }));
+  const lay = (name: string, minutes: number): void => {
+    const then = Date.now() / 1000 - minutes * 60;
+    if (name.endsWith('/')) mkdirSync(join(root, name));
+    else writeFileSync(join(root, name), '');
+    utimesSync(join(root, name), then, then);
+  };
+  it('go once nobody can be writing them any more; all else stays', async () => {
+    for (const name of ['a.json.0011223344ff.new', 'b.json']) lay(name, 61);
+    lay('c.json.0011223344ff.new', 50);
+    lay('new-abc/', 61);
+    await sweepDrafts(root);
+    assert.deepEqual(readdirSync(root).sort(), ['b.json', 'c.json.0011223344ff.new', 'new-abc']);
+    await sweepDrafts(root, (name) => name.startsWith('new-'));
+    assert.deepEqual(readdirSync(root).sort(), ['b.json', 'c.json.0011223344ff.new']);
+    await sweepDrafts(join(root, 'nowhere'));
   });
 });

@@ -8,6 +8,7 @@ import {
   readdirSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -313,6 +314,15 @@ describe('source', () => {
       readdirSync(cacheDir).filter((name) => name.startsWith('new-')),
       [],
     );
+  });
+
+  it('sweeps a mirror and a file that a kill left half-made, once they are old', async () => {
+    const old = ['new-abc123', 'x.json.0011223344ff.new'].map((name) => join(cacheDir, name));
+    const young = join(cacheDir, 'new-xyz789');
+    for (const path of [...old, young]) mkdirSync(join(path, 'mirror.git'), { recursive: true });
+    for (const path of old) utimesSync(path, 1, 1);
+    await open();
+    assert.deepEqual([...old, young].filter(existsSync), [young]);
   });
 
   it('stops when it is told to', async () => {

@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
@@ -16,7 +17,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { PlumbError } from '../../../reconciler/model/errors.ts';
 import type { ErrorCode } from '../../../reconciler/model/errors.ts';
-import { openEmbedded } from '../../../reconciler/store/embedded/embedded.ts';
+import { journalDirectory, openEmbedded } from '../../../reconciler/store/embedded/embedded.ts';
 import { storeConforms } from '../../conformance/store.ts';
 import { hostRecord } from '../../support/reservations.ts';
 
@@ -68,6 +69,20 @@ describe('the embedded store on disk', () => {
     await store.close();
     return all.size;
   }
+
+  it('sweeps what killed processes left half-written, beside it and in its journal', async () => {
+    const lay = (): string[] =>
+      [join(state, 'cores.json'), join(journalDirectory(state), 'start.json')].map((path) => {
+        const draft = `${path}.0011223344ff.new`;
+        writeFileSync(draft, '');
+        utimesSync(draft, 1, 1);
+        return draft;
+      });
+    await fill(1);
+    const drafts = lay();
+    await fill(2);
+    assert.deepEqual(drafts.filter(existsSync), []);
+  });
 
   it('leaves out a torn last line and goes on behind it', async () => {
     await fill(3);
