@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -53,10 +53,21 @@ function knobs({ tunings }: Catalog): Report['observed'] {
   });
 }
 
+/** What is wrong with the line by which an editor finds the schema of a file. */
+function wrongSchemas(file: string, text: string): readonly string[] {
+  const [, schema = ''] = /^# yaml-language-server: \$schema=(\S+)\n/.exec(text) ?? [];
+  if (schema === '') return ['it has no such line at its beginning'];
+  const { title } = JSON.parse(readFileSync(join(file, '..', schema), 'utf8')) as { readonly title?: string };
+  const kinds = [...text.matchAll(/^kind: (\w+)$/gm)].map(([, kind = '']) => kind);
+  return kinds.filter((kind) => kind !== title).map((kind) => `${kind} has not the schema of ${String(title)}`);
+}
+
 describe('every example has its expected plan beside it', () => {
   for (const { name, path } of REPOSITORIES)
     it(name, async () => {
-      const catalog = compile(await readFolder(path), name);
+      const files = await readFolder(path);
+      for (const { path: file, bytes } of files) assert.deepEqual(wrongSchemas(join(path, file), String(bytes)), [], file);
+      const catalog = compile(files, name);
       assert.deepEqual(catalog.problems, []);
       const reports = emptyHosts(catalog);
       const snapshot = { cursor: 0, hosts: new Map(), placements: new Map(), addresses: new Map() };
