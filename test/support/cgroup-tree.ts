@@ -176,6 +176,8 @@ function listed(before: string, text: string): string {
 }
 
 function said(name: string, text: string): string {
+  // LONG_MAX, rounded down to pages of the size
+  if (/^hugetlb.*limit_in_bytes$/.test(name) && text === '-1') return V1['hugetlb']?.[name] ?? '';
   if (/limit_in_bytes$/.test(name) && text === '-1') return '9223372036854771712';
   if (/^memory\.(.*limit_in_bytes|max|low|high|swap\.max)$/.test(name) && /^[0-9]+$/.test(text))
     return String(Math.floor(Number(text) / 4096) * 4096);

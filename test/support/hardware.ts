@@ -259,6 +259,7 @@ export const HARDWARE: Readonly<Record<HardwareName, Files>> = {
     scaling(32, 'acpi-cpufreq', 'schedutil', 'conservative ondemand userspace powersave performance schedutil'),
     card({
       name: 'enp65s0f0',
+      mask: '00000000',
       bus: '0000:41:00.0',
       driver: 'ixgbe',
       vendor: '0x8086',
@@ -304,6 +305,7 @@ export const HARDWARE: Readonly<Record<HardwareName, Files>> = {
     scaling(64, 'cppc_cpufreq', 'ondemand', 'conservative ondemand userspace powersave performance schedutil'),
     card({
       name: 'enP4p1s0f0',
+      mask: '00000000,00000000',
       bus: '0004:01:00.0',
       driver: 'mlx5_core',
       vendor: '0x15b3',
