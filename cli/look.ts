@@ -2,6 +2,7 @@ import { identify } from '../reconciler/loop/identify.ts';
 import type { Known } from '../reconciler/loop/view.ts';
 import type { Catalog } from '../reconciler/model/catalog.ts';
 import type { Observed } from '../reconciler/model/change.ts';
+import { RECLAIM_KEY } from '../reconciler/model/memory.ts';
 import { asPlumbError, PlumbError } from '../reconciler/model/errors.ts';
 import type { Report } from '../reconciler/model/replica.ts';
 import { createWorld, observeInto } from '../reconciler/observe/observe.ts';
@@ -101,7 +102,7 @@ function wantedKnobs({ tunings }: Catalog): readonly `${string}/${string}`[] {
   return [...tunings.values()].flatMap(({ spec }) => [
     ...Object.keys(spec.sysctls).map((key) => `sysctl/${key}` as const),
     ...Object.keys(spec.ovsOtherConfig).map((key) => `ovs-config/${key}` as const),
-    ...spec.knobs.map(({ key }) => `knob/${key}` as const),
+    ...spec.knobs.filter(({ key }) => key !== RECLAIM_KEY).map(({ key }) => `knob/${key}` as const),
   ]);
 }
 

@@ -8,6 +8,7 @@ import { countsOf, topologyReader } from '../providers/cgroups/topology.ts';
 import { dockerClient } from '../providers/containers/client.ts';
 import { containers } from '../providers/containers/index.ts';
 import { cores } from '../providers/cgroups/cores.ts';
+import { memory } from '../providers/cgroups/memory.ts';
 import { systemctl } from '../providers/cgroups/systemd.ts';
 import { updateCpuset, updateLimits } from '../providers/containers/limits.ts';
 import { facts } from '../providers/host/facts.ts';
@@ -52,6 +53,7 @@ export function dockerRuntime(flags: RuntimeFlags, state: string): Runtime {
         file: join(state, 'cores.json'),
         tellDocker: (id, cpuset, signal) => updateCpuset(client, id, cpuset, signal),
       }),
+      memory({ keptFile: join(state, 'reclaimed.json') }),
       host({ originalsFile: join(state, 'originals.json') }),
       knobs({ originalsFile: join(state, 'knobs.json') }),
     ] as readonly Provider[],

@@ -5,6 +5,7 @@ import type { HostStatus, Status } from '../reconciler/loop/status.ts';
 import { amountOf, NOTHING, plus, told } from '../reconciler/model/demand.ts';
 import type { Demand, Dimension } from '../reconciler/model/demand.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
+import { memoryLine } from './memory-text.ts';
 import { kindOf, nameOf } from '../reconciler/model/ref.ts';
 import { appOf } from '../reconciler/model/replica.ts';
 import { counted } from '../reconciler/model/words.ts';
@@ -19,6 +20,8 @@ export interface Scoped {
   readonly lines: readonly string[];
   /** By what it can be grouped where it is large. */
   readonly levels: readonly Level[];
+  /** How the memory of each replica is used is shown as well. */
+  readonly memory?: true;
 }
 
 type Scope = 'app' | Level;
@@ -47,7 +50,7 @@ export function scoped(status: Status, what: string | undefined): Scoped {
   if (kind === 'app') {
     const items = status.items.filter(({ ref }) => appOf(nameOf(ref)) === name);
     if (items.length === 0) throw unknown(kind, name, status);
-    return { status: narrowed(status, items, { app: name }), lines: [], levels };
+    return { status: narrowed(status, items, { app: name }), lines: [], levels, memory: true };
   }
   const mine = status.hosts.filter((host) => host[kind] === name);
   const on = new Set(mine.map(({ host }) => host));
@@ -56,7 +59,12 @@ export function scoped(status: Status, what: string | undefined): Scoped {
   );
   if (items.length === 0 && mine.length === 0) throw unknown(kind, name, status);
   const about = kind === 'zone' ? { hosts: mine, zone: name } : { hosts: mine };
-  return { status: narrowed(status, items, about), lines: mine.length === 0 ? [] : hostLines(mine), levels };
+  return {
+    status: narrowed(status, items, about),
+    lines: mine.length === 0 ? [] : hostLines(mine),
+    levels,
+    ...(kind === 'host' ? { memory: true } : {}),
+  };
 }
 
 function unknown(kind: Scope, name: string, { items, hosts }: Status): PlumbError {
@@ -87,5 +95,6 @@ function hostLines(hosts: readonly HostStatus[]): readonly string[] {
   };
   // that nobody has cores of his own, or asks for disks, is no news
   const some = told(all).filter((key) => EVERYBODY.has(key) || amountOf(used, key) > 0);
-  return [`${who}; reserved: ${some.map(share).join(', ')}`];
+  const memory = only?.memory ? [memoryLine(only.memory, Date.now())] : [];
+  return [`${who}; reserved: ${some.map(share).join(', ')}`, ...memory];
 }

@@ -4,6 +4,7 @@ import { counted } from '../reconciler/model/words.ts';
 import { pause } from '../reconciler/loop/pause.ts';
 import type { LocalView } from '../reconciler/loop/view.ts';
 import type { Io } from './io.ts';
+import { age, memoryCell, reclaimedText } from './memory-text.ts';
 import { command, outputOption, parse } from './options.ts';
 import { groupLines } from './status-groups.ts';
 import { table, tint } from './table.ts';
@@ -63,7 +64,8 @@ async function watched(view: LocalView, part: string | undefined, options: Optio
 const GOOD = new Set(['Synced', 'Healthy']);
 const BAD = new Set(['Degraded', 'OutOfSync', 'Missing']);
 
-function row({ ref, host, sync, health, address, restarts, image, reason }: StatusItem, io: Io): string[] {
+function row(item: StatusItem, io: Io, memory: boolean): string[] {
+  const { ref, host, sync, health, address, restarts, image, reason } = item;
   const word = (text: string): string => tint(io, GOOD.has(text) ? 'green' : BAD.has(text) ? 'red' : 'yellow', text);
   return [
     ref.slice(ref.indexOf('/') + 1),
@@ -72,6 +74,7 @@ function row({ ref, host, sync, health, address, restarts, image, reason }: Stat
     word(sync),
     word(health),
     restarts === undefined ? '-' : String(restarts),
+    ...(memory ? [memoryCell(item.memory)] : []),
     image ?? '-',
     reason,
   ];
@@ -80,12 +83,6 @@ function row({ ref, host, sync, health, address, restarts, image, reason }: Stat
 /** The table has told that already, beside the replica that it is about. */
 function inTable(items: readonly StatusItem[], message: string): boolean {
   return items.some(({ reason }) => reason.includes(': ') && message.endsWith(reason.slice(reason.indexOf(': '))));
-}
-
-function age(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1000));
-  if (seconds < 120) return `${String(seconds)} s`;
-  return seconds < 7200 ? `${String(Math.round(seconds / 60))} min` : `${String(Math.round(seconds / 3600))} h`;
 }
 
 /** More replicas than these do not fit on a screen, and more than those not below a table of groups. */
@@ -98,12 +95,13 @@ const SAID = 6;
 function replicaLines(
   { items }: Status,
   io: Io,
-  { most, well }: { readonly most: number; readonly well: boolean },
+  { most, well, memory }: { readonly most: number; readonly well: boolean; readonly memory: boolean },
 ): { readonly shown: readonly StatusItem[]; readonly lines: readonly string[] } {
   const unwell = items.filter((item) => !isWell(item));
   const shown = items.length <= most ? items : [...unwell, ...(well ? items.filter(isWell) : [])].slice(0, most);
-  const rows = shown.map((item) => row(item, io));
-  const head = ['REPLICA', 'HOST', 'ADDRESS', 'SYNC', 'HEALTH', 'RESTARTS', 'IMAGE', 'STATE'];
+  const rows = shown.map((item) => row(item, io, memory));
+  const used = memory ? ['MEMORY (KERNEL)'] : [];
+  const head = ['REPLICA', 'HOST', 'ADDRESS', 'SYNC', 'HEALTH', 'RESTARTS', ...used, 'IMAGE', 'STATE'];
   const lines = rows.length > 0 || items.length === 0 ? ['', table(head, rows)] : [''];
   if (items.length === 0) lines.push('(no replicas)');
   const hidden = items.length - shown.length;
@@ -146,6 +144,14 @@ function limitationLines({ items, limitations }: Status): readonly string[] {
   });
 }
 
+/** What gave back memory, and when. */
+function reclaimLines(items: readonly StatusItem[]): readonly string[] {
+  return items.flatMap(({ ref, memory }) => {
+    const text = memory && reclaimedText(memory, Date.now());
+    return text === undefined ? [] : [`${nameOf(ref)} ${text}`];
+  });
+}
+
 /** How many values stand how, where not all are as they should be. */
 function knobLines({ hosts }: Status): readonly string[] {
   const sums = new Map<string, number>();
@@ -156,7 +162,7 @@ function knobLines({ hosts }: Status): readonly string[] {
 }
 
 /** The status as a person reads it, on one screen but with `all`: one line for the whole, where there are many its parts, a table of replicas, then what needs to be known. */
-export function renderStatus({ status, lines: about, levels }: Scoped, io: Io, all = false): string {
+export function renderStatus({ status, lines: about, levels, memory }: Scoped, io: Io, all = false): string {
   const { source } = status;
   const lines: string[] = [];
   const good = status.sync === 'Synced' && status.health === 'Healthy';
@@ -171,11 +177,12 @@ export function renderStatus({ status, lines: about, levels }: Scoped, io: Io, a
   const groups = many ? groupLines(status, levels, io, all) : undefined;
   if (groups) lines.push('', ...groups);
   const most = all ? Infinity : groups ? BESIDE : SCREEN;
-  const replicas = replicaLines(status, io, { most, well: groups === undefined });
+  const replicas = replicaLines(status, io, { most, well: groups === undefined, memory: memory === true });
   lines.push(...replicas.lines);
   if (status.problems > 0)
     lines.push('', `${counted(status.problems, 'problem')} in the manifests: plumb validate tells more`);
   lines.push(
+    ...(memory === true ? some(reclaimLines(replicas.shown), all) : []),
     ...knobLines(status),
     ...some(limitationLines(status), all),
     ...some(

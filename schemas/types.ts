@@ -270,6 +270,23 @@ export interface App {
            */
           '1Gi'?: number | string;
         };
+        /**
+         * When its page cache is given back (memory.force_empty on cgroup v1: all; memory.reclaim on v2: down to half of what is said here, Linux 5.19 and later). A host does so in a time of its own, in which no other host of its Zone does. What was given back has to be read from disk again.
+         */
+        reclaim?: {
+          /**
+           * Page cache from which on it is too much: bytes, or a share of the limit as 50%.
+           */
+          above: number | string;
+          /**
+           * How long it must have been above; looked at with each full look of an agent (resync of the Fleet).
+           */
+          window?: string;
+          /**
+           * Pause from one time to the next.
+           */
+          coolDown?: string;
+        };
       };
       /**
        * What it takes of the disks of its host. Reserved when placing; nothing holds it to that.
@@ -1297,6 +1314,27 @@ export interface Tuning {
        * How hard the kernel tries to make them.
        */
       hugepageDefrag?: 'always' | 'defer' | 'defer+madvise' | 'madvise' | 'never';
+      /**
+       * Share of the memory that the kernel keeps free (vm.min_free_kbytes), as 1%: at most 5%. Each host works out its own value.
+       */
+      minFree?: string;
+      /**
+       * When a host gives back what the kernel keeps of names and inodes: first the page cache of those replicas whose App has a rule of its own (spec.resources.memory.reclaim); where that is not enough, vm.drop_caches=2. It does so in a time of its own, in which no other host of its Zone does.
+       */
+      reclaim?: {
+        /**
+         * Reclaimable slab (SReclaimable) from which on it is too much: bytes, or a share of the memory as 20%.
+         */
+        slab: number | string;
+        /**
+         * How long it must have been above.
+         */
+        window?: string;
+        /**
+         * Pause from one time to the next.
+         */
+        coolDown?: string;
+      };
     };
     /**
      * Disks that are devices of their own.

@@ -179,7 +179,7 @@ export function createAgent(options: AgentOptions): Agent {
   function adopt(assignment: Assignment): void {
     if (assignment.generation === state.assignment?.generation) return;
     const before = specs;
-    specs = new Map(expand(assignment).map((item) => [item.ref, item]));
+    specs = new Map(expand(assignment, options.facts.capacity.memory).map((item) => [item.ref, item]));
     for (const [ref, item] of specs) {
       if (fingerprint(before.get(ref)?.spec) === fingerprint(item.spec)) continue;
       state.pauses.delete(ref);

@@ -50,6 +50,8 @@ function noteDone(
     state.settled.set(ref, fingerprint(specs.get(ref)?.spec));
   }
   if (evidence.observed) state.world.set(evidence.observed);
+  if (change.because === 'pressure')
+    deps.event({ level: 'info', reason: 'Reclaimed', ref, message: `${ref}: ${evidence.did}` });
   if (change.because !== 'drift') return;
   const fight = state.fights.note(change, clock());
   if (!fight) return;

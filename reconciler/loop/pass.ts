@@ -93,7 +93,8 @@ export function runPass(deps: PassDeps, assignment: Assignment, specs: Specs, sc
 function notePlanned({ state }: PassDeps, specs: Specs, { waves, held }: Plan, looked: (ref: Ref) => boolean): void {
   const { waiting, failures, pauses, removals, settled, world } = state;
   for (const ref of waiting.keys()) if (looked(ref)) waiting.delete(ref);
-  for (const { change, reason } of held) waiting.set(change.ref, reason);
+  // that something caches, and may for a while, is nothing that is not as asked
+  for (const { change, reason } of held) if (change.because !== 'pressure') waiting.set(change.ref, reason);
   const changed = new Set([...waves.flat(), ...held.map(({ change }) => change)].map(({ ref }) => ref));
   const isRight = (ref: Ref): boolean => {
     const known = world.get(ref)?.known;

@@ -6,7 +6,7 @@ import { withoutBudgets } from '../model/disruption.ts';
 import { fingerprintOf } from '../model/fingerprint.ts';
 import type { Outlook } from '../model/outlook.ts';
 import type { World } from '../model/provider.ts';
-import type { Ref } from '../model/ref.ts';
+import { kindOf, type Ref } from '../model/ref.ts';
 import type { RolloutRecord } from '../model/release.ts';
 import type { Assignment, Placement } from '../model/replica.ts';
 import { expand } from '../plan/expand.ts';
@@ -123,10 +123,17 @@ function atOnce(catalog: Catalog, records: readonly RolloutRecord[]): Catalog {
   return { ...withoutBudgets(catalog), apps: new Map(hurried) };
 }
 
+/** The bytes of memory that a host has, where it has said so. */
+function memoryOf({ reports }: PreviewInput['known'], host: string): number | undefined {
+  return reports.find((report) => report.host === host)?.facts.capacity.memory;
+}
+
 /** What the host was last told to be: a plan for another spec is no drift. */
 function settledBy({ known }: PreviewInput, host: string): ReadonlyMap<Ref, string> {
   const before = known.assignments.find((assignment) => assignment.host === host);
-  return new Map((before ? expand(before) : []).map(({ ref, spec }) => [ref, fingerprintOf(spec as object)]));
+  return new Map(
+    (before ? expand(before, memoryOf(known, host)) : []).map(({ ref, spec }) => [ref, fingerprintOf(spec as object)]),
+  );
 }
 
 function planOne(
@@ -134,9 +141,13 @@ function planOne(
   assignment: Assignment,
   seen: readonly Observed[],
 ): FleetPlan['hosts'][number]['plan'] {
-  const desired: ReadonlyMap<Ref, Desired> = new Map(expand(assignment).map((item) => [item.ref, item]));
-  const items = new Map(seen.map((item) => [item.ref, item]));
-  const world: World & { all(): readonly Observed[] } = { get: (ref) => items.get(ref), all: () => seen };
+  const desired: ReadonlyMap<Ref, Desired> = new Map(
+    expand(assignment, memoryOf(input.known, assignment.host)).map((item) => [item.ref, item]),
+  );
+  // what only caches is given back as it comes and goes, whatever Git changes
+  const there = seen.filter(({ ref }) => kindOf(ref) !== 'memory');
+  const items = new Map(there.map((item) => [item.ref, item]));
+  const world: World & { all(): readonly Observed[] } = { get: (ref) => items.get(ref), all: () => there };
   return planHost({
     revision: assignment.revision,
     desired,

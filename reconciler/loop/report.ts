@@ -17,6 +17,7 @@ import type {
 import type { ContainerState } from '../model/resources.ts';
 import type { HealthState } from '../model/health.ts';
 import type { AgentOptions, AgentState, Failure } from './agent-state.ts';
+import { memoryOf } from './memory-told.ts';
 import { reasonOf } from './outcomes.ts';
 import { standing } from './standing.ts';
 import { isCrashLoop, NEVER_RESTARTED, trustedAt } from './restarts.ts';
@@ -44,7 +45,9 @@ export function reportOf(input: ReportInput): Report {
     at: options.clock(),
     facts: options.facts,
     replicas: [...assignment.replicas.map((replica) => replicaReport(input, replica)), ...leftovers(input)],
-    observed,
+    // readings differ at each look, and are told in their own way
+    observed: observed.filter(({ ref }) => kindOf(ref) !== 'memory'),
+    ...memoryOf(observed, input.before),
     ...standing(input),
     conditions: conditionsOf(input),
   };

@@ -4,6 +4,7 @@ import { formOf } from '../model/form.ts';
 import { foreign } from '../model/protocol.ts';
 import type { RolloutRecord, Stage } from '../model/release.ts';
 import { NOTHING as NO_DEMAND, plus } from '../model/demand.ts';
+import type { MemoryUse } from '../model/memory.ts';
 import type { Demand } from '../model/demand.ts';
 import type { Ref } from '../model/ref.ts';
 import { refOf } from '../model/ref.ts';
@@ -28,6 +29,8 @@ export interface StatusItem {
   readonly zone?: string;
   /** When it will count as serving if it stays ready, milliseconds since 1970 by its host's clock. */
   readonly until?: number;
+  /** How its memory is used, as its host last said. */
+  readonly memory?: MemoryUse;
 }
 
 /** A host, as status tells of it. */
@@ -40,6 +43,8 @@ export interface HostStatus extends HostRecord {
   readonly stalled?: true;
   /** How many values that its kernel and daemons are asked to hold stand how; absent where it has not said. */
   readonly knobs?: Readonly<Record<KnobState, number>>;
+  /** How its memory is used; absent where it has not said. */
+  readonly memory?: MemoryUse;
 }
 
 /** All that is not told otherwise is as it should be. */
@@ -144,6 +149,7 @@ function replicaItem(input: ItemInput, placement: Placement): StatusItem {
     restarts: seen?.restarts ?? 0,
     ...(assigned ? { image: assigned.spec.image } : {}),
     ...(seen?.settlesAt === undefined ? {} : { until: seen.settlesAt }),
+    ...(report.memory?.[replica] === undefined ? {} : { memory: report.memory[replica] }),
   };
 }
 
@@ -326,6 +332,7 @@ function hostStatuses({ hosts, placements, reports, notice }: StatusInput): read
         ...(lost.has(record.host) ? { lost: true } : {}),
         ...(report && isStalled(report) ? { stalled: true } : {}),
         ...(report?.knobs === undefined ? {} : { knobs: knobsOf(report) }),
+        ...(report?.memory?.['host'] === undefined ? {} : { memory: report.memory['host'] }),
       };
     });
 }

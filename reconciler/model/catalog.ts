@@ -1,6 +1,7 @@
 import type { Labels } from '../../schemas/types.ts';
 import type { Origin } from './change.ts';
 import type { Demand } from './demand.ts';
+import type { ReclaimRule } from './memory.ts';
 import type { SpreadLevel } from './topology.ts';
 
 /** The specs below are the manifests' with defaults filled in and quantities parsed: cpu in thousandths of a core, bytes, bits a second, milliseconds. */
@@ -137,6 +138,8 @@ export interface AppSpec {
   readonly ingress?: number;
   readonly resources: Resources;
   readonly storage?: Storage;
+  /** When what only caches of its memory is given back. */
+  readonly reclaim?: ReclaimRule;
   /** What the host must be, as linux/amd64. */
   readonly platform?: string;
   readonly openFiles?: number;

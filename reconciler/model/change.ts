@@ -47,7 +47,7 @@ export type Verb = 'create' | 'update' | 'replace' | 'delete' | 'adopt';
 /** What the change does to a running replica. */
 export type Disruption = 'none' | 'restart' | 'recreate' | 'move';
 /** Why the change is there. */
-export type Because = 'new' | 'spec changed' | 'drift' | 'exited' | 'unhealthy' | 'removed' | 'recovery';
+export type Because = 'new' | 'spec changed' | 'drift' | 'exited' | 'unhealthy' | 'removed' | 'recovery' | 'pressure';
 
 /** One field that differs; `path` is a JSON pointer into the spec. */
 export interface FieldDiff {

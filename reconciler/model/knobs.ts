@@ -15,6 +15,15 @@ export const LIMITS = {
   mapCountMax: 'vm.max_map_count',
 } as const;
 
+/** Memory that the kernel keeps free, KiB; a Tuning may say a share of what there is. */
+export const MIN_FREE = 'vm.min_free_kbytes';
+
+/** What a knob is to say on a host that has so many bytes of memory; a share is as it is written where that is not known. */
+export function valueOn({ kind, key, value }: Pick<AssignedKnob, 'kind' | 'key' | 'value'>, memory?: number): string {
+  if (kind !== 'sysctl' || key !== MIN_FREE || !value.endsWith('%') || memory === undefined) return value;
+  return String(Math.floor(((Number.parseFloat(value) / 100) * memory) / 1024));
+}
+
 type Limit = keyof NonNullable<Tuning['spec']['limits']>;
 
 /** JSON pointers of the manifest that may set a kernel parameter, the likeliest first. */
@@ -24,6 +33,7 @@ function sysctlPointers(name: string): readonly string[] {
   return [
     `/spec/sysctls/${name.replaceAll('/', '~1')}`,
     ...(limit === undefined ? [] : [`/spec/limits/${limit}`]),
+    ...(name === MIN_FREE ? ['/spec/memory/minFree'] : []),
     `/spec/sysctls/${slashed}`,
   ];
 }

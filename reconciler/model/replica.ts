@@ -1,6 +1,8 @@
 import type { AppSpec, NetworkSpec } from './catalog.ts';
 import type { Limitation, Observed, Origin } from './change.ts';
 import type { Demand } from './demand.ts';
+import type { MemoryUse } from './memory.ts';
+import type { Slot } from './slots.ts';
 
 /** Where a replica is in its life, as its host or the controller reports it. */
 export type Phase = 'Pending' | 'Placed' | 'Starting' | 'Running' | 'Ready' | 'Draining' | 'Stopping' | 'Gone' | 'Lost';
@@ -73,6 +75,8 @@ export interface Assignment {
   readonly tuning: readonly AssignedKnob[];
   /** How many replicas repairs may restart at a time, where its Zone says so. */
   readonly repairs?: { readonly zone: string; readonly perHost: number; readonly perZone: number };
+  /** When the host may give back memory, where something of it is to: no other host of the Zone does then. */
+  readonly slot?: Slot & { readonly zone: string };
   /** Apps and owners whose replicas may not be removed now, because their manifests have errors; `*` is all. */
   readonly keep: { readonly apps: readonly string[]; readonly owners: readonly string[] };
 }
@@ -142,6 +146,8 @@ export interface Report {
   /** How many values the kernel and daemons are asked to hold: limits of containers and knobs of the host. */
   readonly knobs?: number;
   readonly conditions: readonly Condition[];
+  /** How the memory of its replicas and, as `host`, its own is used: told anew where some has changed by 5 % of what there is. */
+  readonly memory?: Readonly<Record<string, MemoryUse>>;
   /** The Assignment that the host keeps and the fleet's store has lost: an emptied store is filled again from it. */
   readonly kept?: Assignment;
 }

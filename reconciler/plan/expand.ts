@@ -2,6 +2,8 @@ import type { Resources } from '../model/catalog.ts';
 import type { Desired, Origin } from '../model/change.ts';
 import { CORES } from '../model/cores.ts';
 import { pinnedIn } from '../model/demand.ts';
+import { valueOn } from '../model/knobs.ts';
+import { HOST_MEMORY, RECLAIM_KEY, ruleOf, type MemorySpec } from '../model/memory.ts';
 import { refOf, type Ref } from '../model/ref.ts';
 import { macOf, type AssignedNetwork, type AssignedReplica, type Assignment } from '../model/replica.ts';
 import type {
@@ -139,20 +141,44 @@ function replicaRefs(replica: AssignedReplica, network: AssignedNetwork): Desire
   ];
 }
 
+/** What of the memory of the host and of its replicas is given back, and when. */
+function reclaims({ replicas, tuning, slot }: Assignment): readonly Desired<MemorySpec>[] {
+  const when = slot ? { slot: { index: slot.index, of: slot.of } } : {};
+  const asking = replicas.flatMap((replica) => (replica.spec.reclaim ? [{ replica, rule: replica.spec.reclaim }] : []));
+  const first = asking.map(({ replica }) => replica.id);
+  const ofHost = tuning.flatMap(({ key, value, origin }): readonly Desired<MemorySpec>[] => {
+    const rule = key === RECLAIM_KEY ? ruleOf(value) : undefined;
+    if (!rule) return [];
+    return [
+      { ref: HOST_MEMORY, spec: { ...rule, ...when, first }, dependsOn: [], origin, fields: { '/above': origin } },
+    ];
+  });
+  const own = asking.map(({ replica: { id, origin, fields }, rule }): Desired<MemorySpec> => ({
+    ref: refOf('memory', id),
+    spec: { ...rule, ...when },
+    dependsOn: [refOf('container', id)],
+    origin,
+    fields: originsOf('memory', fields, {}),
+  }));
+  return [...ofHost, ...own];
+}
+
 /**
  * All things of one host that an Assignment asks for, each with what it depends on and the lines that say so. Things
- * that several replicas share (a bridge, an image) stand there once.
+ * that several replicas share (a bridge, an image) stand there once. Shares of memory are those of a host that has so many bytes; where
+ * that is not known they stay as they are written.
  */
-export function expand(assignment: Assignment): readonly Desired[] {
+export function expand(assignment: Assignment, memory?: number): readonly Desired[] {
   const all = new Map<Ref, Desired>();
   const add = (item: Desired): void => {
     if (!all.has(item.ref)) all.set(item.ref, item);
   };
   const networks = new Map(assignment.networks.map((network) => [network.name, network]));
-  for (const knob of assignment.tuning)
+  reclaims(assignment).forEach(add);
+  for (const knob of assignment.tuning.filter(({ key }) => key !== RECLAIM_KEY))
     add({
       ref: refOf(knob.kind, knob.key),
-      spec: { key: knob.key, value: knob.value },
+      spec: { key: knob.key, value: valueOn(knob, memory) },
       dependsOn: [],
       origin: knob.origin,
       fields: { '/value': knob.origin },

@@ -2,6 +2,7 @@ import type { Change, Desired, HeldChange } from '../model/change.ts';
 import { kindOf, nameOf, type Ref } from '../model/ref.ts';
 import type { World } from '../model/provider.ts';
 import { interrupts } from './repairs.ts';
+import { waitOf, type MemorySpec, type MemoryState } from '../model/memory.ts';
 import { appOf } from '../model/replica.ts';
 
 /** Not before `at` (milliseconds since 1970), and why. */
@@ -51,6 +52,7 @@ function kept(change: Change, keep: HoldInput['keep']): string | undefined {
 function paused({ pauses, restarts, now }: HoldInput, change: Change): Pause | undefined {
   const pause = pauses.get(change.ref);
   if (pause && pause.at > now) return pause;
+  if (change.because === 'pressure') return waitOf(change.want as MemorySpec, change.have as MemoryState, now);
   if (change.because !== 'exited' && change.because !== 'unhealthy') return undefined;
   const restart = restarts.get(nameOf(change.ref));
   return restart && restart.at > now ? restart : undefined;
@@ -70,7 +72,7 @@ export function hold(input: HoldInput): Sorted {
   for (const change of input.changes) {
     const why = kept(change, input.keep);
     const pause = why === undefined ? paused(input, change) : undefined;
-    if (pause) wakeAt = Math.min(wakeAt ?? Infinity, pause.at);
+    if (pause && pause.at < Infinity) wakeAt = Math.min(wakeAt ?? Infinity, pause.at);
     const repair = input.repairs?.has(nameOf(change.ref)) === true && interrupts(change) ? NO_TOKEN : undefined;
     const reason = why ?? pause?.why ?? repair;
     if (reason === undefined) go.set(change.ref, change);

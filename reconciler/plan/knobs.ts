@@ -1,7 +1,7 @@
 import type { Catalog } from '../model/catalog.ts';
 import type { Known } from '../model/change.ts';
 import { hostHeld } from '../model/handover.ts';
-import { knobsOf } from '../model/knobs.ts';
+import { knobsOf, valueOn } from '../model/knobs.ts';
 import type { AssignedKnob, Assignment, Report } from '../model/replica.ts';
 import { healthOf } from '../model/rollout.ts';
 import { tuningsOf, zoneOf } from '../model/tunings.ts';
@@ -86,7 +86,9 @@ function wordOf({ at, lost }: KnobInput, host: string): Word {
 }
 
 /** Whether its host says that a knob is as assigned: all is, or this is what it saw. */
-function holds({ conditions, observed }: Report, { kind, key, value }: AssignedKnob): boolean {
+function holds({ conditions, observed, facts }: Report, knob: AssignedKnob): boolean {
+  const { kind, key } = knob;
+  const value = valueOn(knob, facts.capacity.memory);
   if (conditions.some(({ type, status }) => type === 'Ready' && status)) return true;
   const seen = observed.find(({ ref, known }) => known && ref === `${kind}/${key}`);
   const words = (text: unknown): string => String(text).trim().split(/\s+/).join(' ');

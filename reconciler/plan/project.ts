@@ -16,6 +16,7 @@ import type {
   Report,
 } from '../model/replica.ts';
 import { knobTurns } from './knobs.ts';
+import { slotGiver } from './slots.ts';
 import { sameItem, sameItems } from './same.ts';
 import { isSettled } from './settled.ts';
 import { createWhereabouts, isLate, ownerTold, saidOf } from '../model/whereabouts.ts';
@@ -288,6 +289,7 @@ export function project(input: ProjectInput): Projection {
   const keep = { apps: apps.sort(), owners: [...catalog.heldOwners].sort() };
   const hosts = hostsOf(input, at, shared);
   const knobs = knobTurns({ catalog, at, lost: input.lost ?? new Set(), hosts, whole: input.whole ?? false });
+  const slotOf = slotGiver(catalog, at);
   const assignments = hosts.map((host) => {
     const before = at.assignments.get(host);
     const others = before?.replicas.filter(({ app }) => !looked.has(app)) ?? [];
@@ -304,6 +306,7 @@ export function project(input: ProjectInput): Projection {
       networks: networksOf(catalog, replicas, before),
       tuning: knobs.of(host),
       ...repairsOf(catalog, host, before),
+      ...slotOf(host, knobs.of(host), replicas),
       keep,
     };
     return numbered(next, before, at.reports.get(host)?.generation ?? 0);

@@ -55,6 +55,7 @@ const SOURCES: Readonly<Record<string, Readonly<Record<string, readonly string[]
     '/escape': ['app:/spec/resources/escape'],
     '/blockIoLimits': ['app:/spec/resources/blockIoLimits'],
   },
+  memory: { '/spare': ['app:/spec/resources/memory/reclaim/above'] },
 };
 
 /** The first line at the pointer, or at the first scalar below it (`/spec/env` has no line of its own, `/spec/env/A` has). */

@@ -6,8 +6,10 @@ import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cgroups } from '../../providers/cgroups/index.ts';
+import { memory } from '../../providers/cgroups/memory.ts';
 import type { Desired, Known } from '../../reconciler/model/change.ts';
 import type { PlumbError } from '../../reconciler/model/errors.ts';
+import type { MemoryState } from '../../reconciler/model/memory.ts';
 import type { Context } from '../../reconciler/model/provider.ts';
 import type { CgroupSpec, CgroupState } from '../../reconciler/model/resources.ts';
 import { conforms } from '../conformance/provider.ts';
@@ -183,6 +185,27 @@ describe('a real cgroup v2', () => {
     await converge(kernel, want({ memory: 256 * MEBI, reservation: 4 * MEBI }));
     await converge(kernel, want({ memory: 12 * MEBI, reservation: 4 * MEBI }));
     assert.ok(current() <= 12 * MEBI);
+  });
+
+  it('page cache is given back where a rule says so, down to half of it', async () => {
+    const directory = make(`docker/${ID}`);
+    await inside(directory, `cat ${process.execPath} > /dev/null`);
+    const folder = fs.mkdtempSync('/run/memory-');
+    const kernel = memory({ keptFile: join(folder, 'kept.json'), clock: () => 9_000 });
+    const rule = { above: 8 * MEBI, window: 0, coolDown: 60_000, slot: { index: 0, of: 1 } };
+    const look = async (): Promise<Known<MemoryState>> => {
+      const [item] = await kernel.observe(context(), ['memory/web-0']);
+      assert.ok(item?.known, JSON.stringify(item));
+      return item;
+    };
+    const before = await look();
+    assert.ok(before.state.spare > 16 * MEBI, JSON.stringify(before.state));
+    const [change] = kernel.diff([{ ref: 'memory/web-0', spec: rule, dependsOn: [], origin }], [before]);
+    assert.ok(change);
+    const { did } = await kernel.apply(change, context());
+    const { state } = await look();
+    console.log(`${did}; spare ${String(before.state.spare)} -> ${String(state.spare)}`);
+    assert.ok(state.spare <= 8 * MEBI, JSON.stringify(state));
   });
 
   it('is gone with its container, and another of the name is found', async () => {

@@ -3,6 +3,7 @@ import type { AppSpec, Companion, ProbeSpec, Probes, RolloutSpec, Volume } from 
 import { parseBytes, parseDuration } from '../../model/units.ts';
 import { rateOf } from './network.ts';
 import { pathProblem } from './paths.ts';
+import { appReclaim } from './reclaim.ts';
 import { resourcesOf, storageOf } from './resources.ts';
 import { defined, filled } from './say.ts';
 import type { Say } from './say.ts';
@@ -20,6 +21,7 @@ type OptionalField =
   | 'antiAffinity'
   | 'gang'
   | 'storage'
+  | 'reclaim'
   | 'platform'
   | 'egress'
   | 'ingress'
@@ -64,6 +66,7 @@ export function appSpec({ metadata, spec }: App, say: Say): AppSpec {
       affinity: companionsOf(metadata.name, spec.affinity, '/spec/affinity', say),
       gang: spec.gang,
       storage: storageOf(spec, say),
+      reclaim: appReclaim(spec, say),
       platform: spec.platform,
       antiAffinity: companionsOf(metadata.name, spec.antiAffinity, '/spec/antiAffinity', say),
       egress: rateOf(spec.network.egress, '/spec/network/egress', say),

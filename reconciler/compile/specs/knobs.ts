@@ -1,7 +1,9 @@
 import type { Tuning } from '../../../schemas/types.ts';
 import type { TuningSpec } from '../../model/catalog.ts';
+import { RECLAIM_KEY, ruleText } from '../../model/memory.ts';
 import { parseBytes } from '../../model/units.ts';
-import type { Say } from './say.ts';
+import { reclaimRule } from './reclaim.ts';
+import { filled, type Say } from './say.ts';
 
 type FileKnob = TuningSpec['knobs'][number];
 type Card = NonNullable<Tuning['spec']['nics']>[number];
@@ -23,6 +25,20 @@ function knobsAt(prefix: string, pointer: string, members: object, bracket = '')
   }));
 }
 
+/** When the host gives back slab is one knob; what is to be kept free is a kernel parameter. */
+function memoryKnobs({ reclaim, minFree: _sysctl, ...rest }: NonNullable<Tuning['spec']['memory']>, say: Say) {
+  const files = knobsAt('memory', '/spec/memory', rest);
+  if (!reclaim) return files;
+  const pointer = '/spec/memory/reclaim';
+  const rule = reclaimRule(
+    { above: reclaim.slab, window: filled(reclaim.window), coolDown: filled(reclaim.coolDown) },
+    pointer,
+    'slab',
+    say,
+  );
+  return [...files, { key: RECLAIM_KEY, value: ruleText(rule), pointer: `${pointer}/slab` }];
+}
+
 /** The knobs of a Tuning that are files of the host: processors, memory, disks and network cards. Read-ahead is in KiB, as the kernel has it. */
 export function fileKnobs({ cpu = {}, memory = {}, disks = {}, nics }: Tuning['spec'], say: Say): readonly FileKnob[] {
   const ofDisks = (['rotating', 'solid'] as const).flatMap((kind) => {
@@ -37,12 +53,7 @@ export function fileKnobs({ cpu = {}, memory = {}, disks = {}, nics }: Tuning['s
   const ofCards = (nics ?? []).flatMap(({ match = {}, ...card }, at) =>
     knobsAt('nic', `/spec/nics/${String(at)}`, card, bracketOf(match)),
   );
-  const all = [
-    ...knobsAt('cpu', '/spec/cpu', cpu),
-    ...knobsAt('memory', '/spec/memory', memory),
-    ...ofDisks,
-    ...ofCards,
-  ];
+  const all = [...knobsAt('cpu', '/spec/cpu', cpu), ...memoryKnobs(memory, say), ...ofDisks, ...ofCards];
   const seen = new Set<string>();
   for (const { key, pointer } of all) {
     if (seen.has(key)) say(pointer, 'TUNING_CONFLICT', `"${key}" is set twice in this Tuning`, 'keep one');

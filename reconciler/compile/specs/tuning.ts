@@ -1,6 +1,6 @@
 import type { Tuning } from '../../../schemas/types.ts';
 import type { HardwareSelector, TuningSpec } from '../../model/catalog.ts';
-import { LIMITS } from '../../model/knobs.ts';
+import { LIMITS, MIN_FREE } from '../../model/knobs.ts';
 import { parseBytes } from '../../model/units.ts';
 import { fileKnobs } from './knobs.ts';
 import { defined, filled } from './say.ts';
@@ -34,6 +34,7 @@ export function tuningSpec({ spec }: Tuning, say: Say): TuningSpec {
       );
     sysctls[name] ??= String(value);
   }
+  setMinFree(sysctls, spec.memory?.minFree, say);
   const otherConfig = Object.entries(spec.ovs?.otherConfig ?? {});
   return {
     hosts: selectorOf(spec.hosts),
@@ -46,6 +47,32 @@ export function tuningSpec({ spec }: Tuning, say: Say): TuningSpec {
     knobs: fileKnobs(spec, say),
     ovsOtherConfig: Object.fromEntries(otherConfig.map(([key, value]) => [key, String(value)])),
   };
+}
+
+/** More of the memory than this is not kept free: what is, nobody can use. */
+const MOST_FREE = 5;
+
+/** A share of memory that is kept free stands for a kernel parameter, whose value each host works out. */
+function setMinFree(sysctls: Record<string, string>, share: string | undefined, say: Say): void {
+  const pointer = share === undefined ? `/spec/sysctls/${MIN_FREE}` : '/spec/memory/minFree';
+  if (share !== undefined && sysctls[MIN_FREE] !== undefined && sysctls[MIN_FREE] !== share)
+    say(
+      pointer,
+      'TUNING_CONFLICT',
+      `"${MIN_FREE}" is set twice in this Tuning`,
+      `sysctls sets it to ${sysctls[MIN_FREE]}`,
+    );
+  if (share !== undefined) sysctls[MIN_FREE] ??= share;
+  const value = sysctls[MIN_FREE] ?? '';
+  if (!value.endsWith('%')) return;
+  const percent = Number(value.slice(0, -1));
+  if (!(percent > 0 && percent <= MOST_FREE))
+    say(
+      pointer,
+      'BAD_VALUE',
+      `${value} of the memory cannot be kept free: nobody could use it`,
+      `more than 0% and at most ${String(MOST_FREE)}%, as 1% or 0.5%`,
+    );
 }
 
 function hardwareSelector({ minMemory, ...rest }: NonNullable<Tuning['spec']['hardware']>): HardwareSelector {

@@ -169,3 +169,24 @@ describe('a status of 6,000 hosts', () => {
     assert.deepEqual([app.sync, app.health], ['OutOfSync', 'Degraded']);
   });
 });
+
+describe('how memory is used', () => {
+  const GIBI = 2 ** 30;
+  const memory = { counted: 0.38 * GIBI, used: 0.814 * GIBI, total: GIBI };
+  const reclaimed = { at: Date.now() - 300_000, freed: 2 ** 27 };
+  const of = status([item(0, { memory: { ...memory, reclaimed } }), item(1)], {
+    hosts: [host(1, { memory: { ...memory, total: 2 * GIBI } })],
+  });
+  it('is shown of an App and of a host, as RSS and shared memory and as the kernel counts it', () => {
+    const shown = text(of, 'app/web');
+    assert.match(shown, /RESTARTS {2}MEMORY \(KERNEL\) {2}IMAGE/);
+    assert.match(replicas(shown)[0] ?? '', / 38% \(81%\) /);
+    assert.match(replicas(shown)[1] ?? '', /- {2,}- {2,}- {2,}Ready/);
+    assert.match(shown, /\nweb-0 gave back 128Mi 5 min ago\n/);
+    assert.match(text(of, 'host/h1'), /\nmemory: 19% RSS and shared, 41% as the kernel counts it, of 2Gi\n/);
+  });
+  it('is not in the status of all, and whole in JSON', () => {
+    assert.doesNotMatch(text(of), /KERNEL|gave back/);
+    assert.deepEqual(scoped(of, 'app/web').status.items[0]?.memory, { ...memory, reclaimed });
+  });
+});

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { compile } from '../../../reconciler/compile/compile.ts';
 import type { Catalog } from '../../../reconciler/model/catalog.ts';
-import { knobsOf } from '../../../reconciler/model/knobs.ts';
+import { knobsOf, valueOn } from '../../../reconciler/model/knobs.ts';
 import { manifest, SOUND, sourceFiles } from '../../support/manifests.ts';
 
 function compiled(...specs: readonly string[]): Catalog {
@@ -26,6 +26,26 @@ describe('knobs that are files', () => {
     );
   });
 
+  it('memory that is given back and kept free has its own', () => {
+    const { tunings, problems } = compiled(
+      'hosts: {}\nmemory:\n  hugepages: never\n  minFree: 1.5%\n  reclaim:\n    slab: 20%\n    coolDown: 2h',
+    );
+    assert.deepEqual(problems, []);
+    const knobs = knobsOf(tunings.get('t0')!);
+    assert.deepEqual(
+      knobs.map(({ kind, key, value, origin }) => [kind, key, value, origin.line]),
+      [
+        ['sysctl', 'vm.min_free_kbytes', '1.5%', 9],
+        ['knob', 'memory.hugepages', 'never', 8],
+        ['knob', 'memory.reclaim', 'above 20% for 5m, once in 2h', 11],
+      ],
+    );
+    assert.deepEqual(
+      knobs.map((knob) => valueOn(knob, 2 ** 30)),
+      ['15728', 'never', 'above 20% for 5m, once in 2h'],
+    );
+  });
+
   const cases: readonly (readonly [string, readonly string[], RegExp])[] = [
     [
       'a bias that there is not',
@@ -41,6 +61,27 @@ describe('knobs that are files', () => {
       'one knob twice in a Tuning',
       ['hosts: {}\nnics: [{ mtu: 9000 }, { mtu: 1500 }]'],
       /^TUNING_CONFLICT "nic\.mtu" is set twice/,
+    ],
+    [
+      'more than 5 % kept free',
+      ['hosts: {}\nmemory: { minFree: 7% }'],
+      /^BAD_VALUE 7% of the memory cannot be kept free/,
+    ],
+    [
+      'more than that by its kernel name',
+      ['hosts: {}\nsysctls: { vm.min_free_kbytes: 50% }'],
+      /^BAD_VALUE 50% of the memory cannot be kept free/,
+    ],
+    [
+      'a share to keep free beside a number',
+      ['hosts: {}\nmemory: { minFree: 1% }\nsysctls: { vm.min_free_kbytes: 65536 }'],
+      /^TUNING_CONFLICT "vm\.min_free_kbytes" is set twice/,
+    ],
+    ['all slab given back', ['hosts: {}\nmemory: { reclaim: { slab: 0% } }'], /^BAD_VALUE slab cannot be 0/],
+    [
+      'memory given back without a rest',
+      ['hosts: {}\nmemory: { reclaim: { slab: 1Gi, coolDown: 5s } }'],
+      /^BAD_VALUE a coolDown of 5s is too short/,
     ],
     [
       'two Tunings of one priority that disagree',

@@ -51,6 +51,22 @@ describe('hold', () => {
     assert.deepEqual(early, { go: [], held: ['port/web-0: it failed'], wakeAt: 5000 });
     assert.deepEqual(run({ changes: [change('port/web-0', 'update')], pauses, now: 5000 }, there).go, ['port/web-0']);
   });
+  it('waits to give back memory until its rule and the time of the host say so, and tells when', () => {
+    const want = { above: 10, window: 60_000, coolDown: 60_000, slot: { index: 0, of: 1 } };
+    const have = { counted: 0, used: 20, total: 100, spare: 20, lows: [{ at: 500, bytes: 20 }] };
+    const changes = [change('memory/host', 'update', { because: 'pressure', want, have })];
+    const early = run({ changes });
+    assert.equal(early.wakeAt, 60_500);
+    assert.match(early.held[0] ?? '', /^memory\/host: 20 bytes only cache, and have to for 1m/);
+    const { slot: _none, ...never } = want;
+    const bare = run({
+      changes: [change('memory/host', 'update', { because: 'pressure', want: never, have })],
+      now: 1e9,
+    });
+    assert.equal(bare.wakeAt, undefined);
+    assert.match(bare.held[0] ?? '', /was given no time/);
+    assert.deepEqual(run({ changes, now: 30_000 * 10 + 9_000 }).go, ['memory/host']);
+  });
   it('holds a restart after an exit, but not a new spec', () => {
     const restarts = new Map([['web-0', { at: 5000, why: 'ended twice' }]]);
     const there = ['sandbox/web-0', 'port/web-0'];

@@ -1,0 +1,49 @@
+import type { Catalog } from '../model/catalog.ts';
+import { RECLAIM_KEY } from '../model/memory.ts';
+import type { AssignedKnob, AssignedReplica, Assignment } from '../model/replica.ts';
+import { freeSlot, type Slot } from '../model/slots.ts';
+import { zoneOf } from '../model/tunings.ts';
+import type { Whereabouts } from '../model/whereabouts.ts';
+
+/** Whether something of a host is to give back memory. */
+function asks(tuning: readonly AssignedKnob[], replicas: readonly AssignedReplica[]): boolean {
+  return tuning.some(({ key }) => key === RECLAIM_KEY) || replicas.some(({ spec }) => spec.reclaim !== undefined);
+}
+
+/**
+ * Gives each host that is to give back memory its slot, unlike that of every other host of its Zone, where all hosts of an App are. A host keeps
+ * the one that it was given; one that leaves Git keeps others from it until it is told so.
+ */
+export function slotGiver(
+  catalog: Catalog,
+  { assignments }: Pick<Whereabouts, 'assignments'>,
+): (host: string, tuning: readonly AssignedKnob[], replicas: readonly AssignedReplica[]) => Pick<Assignment, 'slot'> {
+  const taken = new Map<string, Slot[]>();
+  const takenIn = (zone: string): Slot[] => {
+    const known =
+      taken.get(zone) ?? [...assignments.values()].flatMap(({ slot }) => (slot?.zone === zone ? [slot] : []));
+    taken.set(zone, known);
+    return known;
+  };
+  const sizes = new Map<string, number>();
+  const sizeOf = (zone: string): number => {
+    if (sizes.size === 0)
+      for (const host of catalog.hosts.values()) {
+        const its = zoneOf(catalog.zones, host) ?? '';
+        sizes.set(its, (sizes.get(its) ?? 0) + 1);
+      }
+    return sizes.get(zone) ?? 1;
+  };
+  return (host, tuning, replicas) => {
+    if (!asks(tuning, replicas)) return {};
+    const before = assignments.get(host)?.slot;
+    const resource = catalog.hosts.get(host);
+    const zone = resource ? (zoneOf(catalog.zones, resource) ?? '') : before?.zone;
+    if (zone === undefined) return {};
+    if (before?.zone === zone) return { slot: before };
+    const slot = freeSlot(takenIn(zone), sizeOf(zone));
+    if (!slot) return {};
+    takenIn(zone).push(slot);
+    return { slot: { zone, ...slot } };
+  };
+}

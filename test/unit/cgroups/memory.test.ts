@@ -1,0 +1,232 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, it } from 'node:test';
+import { disk, type Files } from '../../../providers/cgroups/files.ts';
+import { memory } from '../../../providers/cgroups/memory.ts';
+import type { Desired, Known } from '../../../reconciler/model/change.ts';
+import type { PlumbError } from '../../../reconciler/model/errors.ts';
+import type { MemorySpec, MemoryState } from '../../../reconciler/model/memory.ts';
+import type { Ref } from '../../../reconciler/model/ref.ts';
+import { conforms } from '../../conformance/provider.ts';
+import { container, contextOf, errno, idOf } from '../../support/cgroup-tree.ts';
+
+const MEBI = 2 ** 20;
+const GIBI = 2 ** 30;
+const origin = { revision: 'r', file: 'f', line: 1, column: 1 };
+/** Early in a slot. */
+const NOW = 100 * 30_000 + 9_000;
+const RULE: MemorySpec = { above: 100 * MEBI, window: 0, coolDown: 60_000, slot: { index: 0, of: 1 } };
+const WEB = 'memory/web-0';
+const HOST = 'memory/host';
+const roots: string[] = [];
+afterEach(() => {
+  for (const root of roots.splice(0)) fs.rmSync(root, { recursive: true });
+});
+
+function want(ref: Ref, some: Partial<MemorySpec> = {}): Desired<MemorySpec> {
+  return { ref, spec: { ...RULE, ...some }, dependsOn: [], origin };
+}
+
+/** Numbers of a container, bytes: of its own memory, shared, page cache, and slab that can be reclaimed. */
+interface Usage {
+  readonly rss: number;
+  readonly shmem: number;
+  readonly cache: number;
+  readonly slab: number;
+}
+
+/** A machine of 8 GiB with one container of a limit of 512 MiB, whose kernel gives back what it is asked for. */
+function lab(version: 'v1' | 'v2', options: { readonly swapsOnly?: boolean; readonly lacking?: boolean } = {}) {
+  const root = fs.mkdtempSync(join(tmpdir(), 'memory-'));
+  roots.push(root);
+  const id = idOf('a');
+  const path = `docker/${id}`;
+  const at = join(root, 'cgroup', version === 'v1' ? 'memory' : '', path);
+  const put = (file: string, text: string): void => {
+    fs.mkdirSync(join(file, '..'), { recursive: true });
+    fs.writeFileSync(file, `${text}\n`);
+  };
+  let usage: Usage = { rss: 100 * MEBI, shmem: 20 * MEBI, cache: 300 * MEBI, slab: 40 * MEBI };
+  let slab = 2 * GIBI;
+  const write = (): void => {
+    const { rss, shmem, cache, slab: own } = usage;
+    const stat =
+      version === 'v1'
+        ? `cache 4096\nrss 4096\ntotal_cache ${String(cache + shmem)}\ntotal_rss ${String(rss)}\ntotal_shmem ${String(shmem)}`
+        : `anon ${String(rss)}\nfile ${String(cache + shmem)}\nshmem ${String(shmem)}\nslab_reclaimable ${String(own)}`;
+    put(join(at, 'memory.stat'), stat);
+    put(join(at, version === 'v1' ? 'memory.usage_in_bytes' : 'memory.current'), String(rss + shmem + cache + own));
+    const free = 8 * GIBI - 3 * GIBI - slab;
+    put(
+      join(root, 'proc/meminfo'),
+      `MemTotal: ${String(8 * 2 ** 20)} kB\nMemAvailable: ${String((free + slab) / 1024)} kB\nAnonPages: ${String(2 ** 20)} kB\nShmem: 1024 kB\nSReclaimable: ${String(slab / 1024)} kB`,
+    );
+  };
+  if (version === 'v2') put(join(root, 'cgroup/cgroup.controllers'), 'memory');
+  put(join(at, version === 'v1' ? 'memory.limit_in_bytes' : 'memory.max'), String(512 * MEBI));
+  if (version === 'v1') put(join(at, 'memory.swappiness'), '60');
+  if (options.lacking !== true) put(join(at, version === 'v1' ? 'memory.force_empty' : 'memory.reclaim'), '');
+  put(join(root, 'proc/sys/vm/drop_caches'), '0');
+  write();
+  const log: string[] = [];
+  const settle = (file: string, text: string): Promise<void> => {
+    const name = file.slice(file.lastIndexOf('/') + 1);
+    log.push(`${name} = ${text}`);
+    if (name === 'memory.force_empty') usage = { ...usage, cache: 0 };
+    else if (name === 'memory.reclaim') {
+      if (text.includes('swappiness') && options.swapsOnly === true) return Promise.reject(errno('EINVAL'));
+      if (usage.cache === 0) return Promise.reject(errno('EAGAIN'));
+      usage = { ...usage, cache: Math.max(0, usage.cache - Number.parseInt(text, 10)) };
+    } else if (name === 'drop_caches') slab = 0;
+    write();
+    return Promise.resolve();
+  };
+  const files: Files = {
+    ...disk,
+    settle,
+    write: (file, text) => {
+      log.push(`${file.slice(file.lastIndexOf('/') + 1)} = ${text}`);
+      fs.writeFileSync(file, `${text}\n`);
+    },
+  };
+  const self = { now: NOW };
+  const make = () =>
+    memory({
+      root: join(root, 'cgroup'),
+      procRoot: join(root, 'proc'),
+      keptFile: join(root, 'reclaimed.json'),
+      files,
+      clock: () => self.now,
+    });
+  const ctx = contextOf([container('web-0', id)], ['cgroup/web-0']);
+  const snapshot = (): unknown => ({ usage, slab, kept: fs.existsSync(join(root, 'reclaimed.json')) });
+  return {
+    make,
+    provider: make(),
+    ctx,
+    log,
+    self,
+    snapshot,
+    read: (name: string) => fs.readFileSync(join(at, name), 'utf8'),
+  };
+}
+
+type Lab = ReturnType<typeof lab>;
+
+async function look({ provider, ctx }: Pick<Lab, 'provider' | 'ctx'>, ref: Ref): Promise<Known<MemoryState>> {
+  const item = (await provider.observe(ctx)).find((one) => one.ref === ref);
+  assert.ok(item?.known, JSON.stringify(item));
+  return item;
+}
+
+/** Has a rule applied to what is seen; gives what was done. */
+async function relieve(one: Lab, wanted: Desired<MemorySpec>): Promise<string> {
+  const [change] = one.provider.diff([wanted], [await look(one, wanted.ref)]);
+  return change ? (await one.provider.apply(change, one.ctx)).did : 'nothing';
+}
+
+describe('how memory is used', () => {
+  for (const version of ['v1', 'v2'] as const)
+    it(`${version}: RSS and shared beside what the kernel counts, and what only caches`, async () => {
+      const { state } = await look(lab(version), WEB);
+      const { counted, used, total, spare } = state;
+      const slab = version === 'v2' ? 40 * MEBI : 0;
+      assert.deepEqual(
+        { counted, used, total, spare },
+        { counted: 120 * MEBI, used: 460 * MEBI, total: 512 * MEBI, spare: 300 * MEBI + slab },
+      );
+    });
+
+  it('of the machine as well', async () => {
+    const { counted, used, total, spare } = (await look(lab('v1'), HOST)).state;
+    assert.deepEqual(
+      { counted, used, total, spare },
+      { counted: GIBI + MEBI, used: 3 * GIBI, total: 8 * GIBI, spare: 2 * GIBI },
+    );
+  });
+
+  it('is told of replicas that run, and of no others', async () => {
+    const { provider, ctx } = lab('v2');
+    const refs = (await provider.observe({ ...ctx, wanted: ['cgroup/web-0', 'cgroup/web-1'] })).map(({ ref }) => ref);
+    assert.deepEqual(refs, [HOST, WEB]);
+  });
+});
+
+describe('giving back page cache', () => {
+  it('v1: all of it, and nothing is swapped for it', async () => {
+    const one = lab('v1');
+    assert.equal(await relieve(one, want(WEB)), `gave back ${String(300 * MEBI)} bytes in 0 ms`);
+    assert.deepEqual(one.log, ['memory.swappiness = 0', 'memory.force_empty = 0', 'memory.swappiness = 60']);
+    assert.equal(one.read('memory.swappiness'), '60\n');
+  });
+
+  it('v2: down to half of what the rule says, in steps', async () => {
+    const one = lab('v2');
+    await relieve(one, want(WEB));
+    assert.equal((await look(one, WEB)).state.spare, 50 * MEBI);
+    assert.deepEqual(one.log.slice(0, 2), Array(2).fill(`memory.reclaim = ${String(64 * MEBI)} swappiness=0`));
+    assert.equal(one.log.length, 5);
+  });
+
+  it('v2 where swappiness cannot be said, and where there is no more', async () => {
+    const one = lab('v2', { swapsOnly: true });
+    await relieve(one, want(WEB, { above: MEBI }));
+    assert.equal((await look(one, WEB)).state.spare, 40 * MEBI, 'slab that the kernel does not give');
+    assert.equal(one.log[1], `memory.reclaim = ${String(64 * MEBI)}`);
+  });
+
+  it('is not asked where there is less than the rule says, nor where the kernel has no way', async () => {
+    assert.equal(await relieve(lab('v2'), want(WEB, { above: '80%' })), 'nothing');
+    const one = lab('v2', { lacking: true });
+    assert.equal(await relieve(one, want(WEB)), 'nothing');
+    const [limitation] = (await look(one, WEB)).limitations ?? [];
+    assert.deepEqual([limitation?.state, limitation?.path], ['Unsupported', '/above']);
+    assert.match(limitation?.why ?? '', /Linux 5\.19/);
+  });
+
+  it('is not done once the slot of the host is over', async () => {
+    const one = lab('v2');
+    const [change] = one.provider.diff([want(WEB)], [await look(one, WEB)]);
+    assert.ok(change);
+    one.self.now += 10_000;
+    await assert.rejects(one.provider.apply(change, one.ctx), (error: PlumbError) => error.code === 'CONFLICT');
+    assert.deepEqual(one.log, []);
+  });
+
+  it('is remembered, also by the next agent', async () => {
+    const one = lab('v2');
+    await relieve(one, want(WEB));
+    const { state } = await look({ provider: one.make(), ctx: one.ctx }, WEB);
+    assert.deepEqual(state.reclaimed, { at: NOW, freed: 290 * MEBI });
+  });
+});
+
+describe('giving back slab of the machine', () => {
+  it('asks replicas with a rule first, and the whole machine last', async () => {
+    const one = lab('v1');
+    const did = await relieve(one, want(HOST, { above: '20%', first: ['web-0', 'gone-0'] }));
+    assert.match(
+      did,
+      /^gave back 314572800 bytes of page cache of replicas, 2147483648 bytes of slab \(drop_caches=2\)/,
+    );
+    assert.deepEqual(one.log.slice(1), ['memory.force_empty = 0', 'memory.swappiness = 60', 'drop_caches = 2']);
+  });
+
+  it('is not asked where there is less', async () => {
+    assert.equal(await relieve(lab('v1'), want(HOST, { above: '26%' })), 'nothing');
+  });
+});
+
+for (const version of ['v1', 'v2'] as const)
+  conforms(`memory on ${version}`, () => {
+    const { provider, ctx, snapshot } = lab(version);
+    return Promise.resolve({
+      provider,
+      ctx,
+      states: [[want(WEB)], [want(WEB), want(HOST, { above: '20%' })], []],
+      snapshot: () => Promise.resolve(snapshot()),
+      close: () => Promise.resolve(),
+    });
+  });

@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import {
+  isOver,
+  lowsAfter,
+  ruleOf,
+  ruleText,
+  waitOf,
+  type Low,
+  type MemorySpec,
+  type MemoryState,
+} from '../../../reconciler/model/memory.ts';
+
+const TOTAL = 1000;
+const MINUTE = 60_000;
+/** All slots are its own, and now is early in one. */
+const NOW = 100 * 30_000 + 9_000;
+const RULE: MemorySpec = { above: 500, window: 2 * MINUTE, coolDown: 10 * MINUTE, slot: { index: 0, of: 1 } };
+
+/** The state after readings at such minutes before now. */
+function after(readings: readonly (readonly [number, number])[], reclaimed?: MemoryState['reclaimed']): MemoryState {
+  let lows: readonly Low[] = [];
+  for (const [ago, bytes] of readings) lows = lowsAfter(lows, NOW - ago * MINUTE, bytes, TOTAL);
+  const spare = readings.at(-1)?.[1] ?? 0;
+  return { counted: 0, used: spare, total: TOTAL, spare, lows, ...(reclaimed ? { reclaimed } : {}) };
+}
+
+const cases: readonly {
+  readonly name: string;
+  readonly state: MemoryState;
+  readonly rule?: Partial<MemorySpec>;
+  /** Milliseconds from now; 0: it is done now. */
+  readonly wait: number;
+  readonly why?: RegExp;
+}[] = [
+  {
+    name: 'above for all of the window',
+    state: after([
+      [2, 600],
+      [1, 700],
+      [0, 600],
+    ]),
+    wait: 0,
+  },
+  {
+    name: 'above for less',
+    state: after([
+      [1, 600],
+      [0, 600],
+    ]),
+    wait: MINUTE,
+    why: /for 2m before/,
+  },
+  {
+    name: 'below in between',
+    state: after([
+      [9, 900],
+      [1, 400],
+      [0.5, 600],
+      [0, 600],
+    ]),
+    wait: 1.5 * MINUTE,
+  },
+  { name: 'seen for the first time', state: after([[0, 600]]), wait: 2 * MINUTE },
+  {
+    name: 'a share of what there is',
+    state: after([
+      [2, 600],
+      [0, 600],
+    ]),
+    rule: { above: '50%' },
+    wait: 0,
+  },
+  {
+    name: 'given back lately',
+    state: after(
+      [
+        [20, 600],
+        [0, 600],
+      ],
+      { at: NOW - 4 * MINUTE, freed: 1 },
+    ),
+    wait: 6 * MINUTE,
+    why: /less than 10m ago/,
+  },
+  {
+    name: 'given back long ago',
+    state: after(
+      [
+        [20, 600],
+        [0, 600],
+      ],
+      { at: NOW - 11 * MINUTE, freed: 1 },
+    ),
+    wait: 0,
+  },
+  {
+    name: 'not its slot',
+    state: after([
+      [20, 600],
+      [0, 600],
+    ]),
+    rule: { slot: { index: 5, of: 8 } },
+    wait: 21_000,
+    why: /its host gives back memory at 1970/,
+  },
+];
+
+describe('when memory is given back', () => {
+  for (const { name, state, rule, wait, why } of cases)
+    it(name, () => {
+      const found = waitOf({ ...RULE, ...rule }, state, NOW);
+      const at = (found?.at ?? NOW) - NOW;
+      // a slot of its own begins a little late
+      assert.ok(at >= wait && at < wait + (rule?.slot ? 10_000 : 1), `${String(at)}, not ${String(wait)}`);
+      if (why) assert.match(found?.why ?? '', why);
+    });
+
+  it('without a slot never', () => {
+    const { slot: _none, ...rule } = RULE;
+    assert.equal(
+      waitOf(
+        rule,
+        after([
+          [20, 600],
+          [0, 600],
+        ]),
+        NOW,
+      )?.at,
+      Infinity,
+    );
+  });
+
+  it('is asked only where the last reading was above', () => {
+    assert.equal(
+      isOver(
+        RULE,
+        after([
+          [2, 600],
+          [0, 600],
+        ]),
+      ),
+      true,
+    );
+    assert.equal(
+      isOver(
+        RULE,
+        after([
+          [2, 600],
+          [0, 500],
+        ]),
+      ),
+      false,
+    );
+    assert.equal(isOver(RULE, after([])), false);
+  });
+
+  it('what is kept of readings tells of any number since when all were above, and stays small', () => {
+    const readings = fc.array(fc.nat(TOTAL), { minLength: 1, maxLength: 400 });
+    fc.assert(
+      fc.property(readings, fc.nat(TOTAL), (values, above) => {
+        const step = Math.floor(TOTAL / 256);
+        const known = values.map((bytes, at) => ({ at, bytes: Math.floor(bytes / step) * step }));
+        let lows: readonly Low[] = [];
+        for (const [at, bytes] of values.entries()) lows = lowsAfter(lows, at, bytes, TOTAL);
+        const lastBelow = known.findLastIndex(({ bytes }) => bytes <= above);
+        const since = lastBelow === known.length - 1 ? undefined : lastBelow + 1;
+        assert.equal(lows.find(({ bytes }) => bytes > above)?.at, since);
+        assert.ok(lows.length <= 336, String(lows.length));
+      }),
+    );
+  });
+
+  it('a rule is one value of a knob', () => {
+    for (const above of ['20%', 4096])
+      assert.deepEqual(ruleOf(ruleText({ above, window: 90_000, coolDown: 3_600_000 })), {
+        above,
+        window: 90_000,
+        coolDown: 3_600_000,
+      });
+    assert.equal(ruleOf('madvise'), undefined);
+  });
+});
