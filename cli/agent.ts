@@ -70,7 +70,7 @@ export async function agentCommand(argv: readonly string[], io: Io): Promise<num
     }
   } finally {
     await far.close();
-    runtime.close();
+    await runtime.close();
     await lock.release();
   }
   return 0;

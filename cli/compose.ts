@@ -91,7 +91,7 @@ export async function openMachine(
       host: host.name,
       journal: store.journal,
       close: async () => {
-        runtime.close();
+        await runtime.close();
         await store.close();
         await lock.release();
       },

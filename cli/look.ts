@@ -67,7 +67,7 @@ export async function lookAround(
     const reports = [...known.reports.filter((other) => other.host !== host.name), report];
     return { known: { ...known, reports }, observed, differs: runtime.providers };
   } finally {
-    runtime.close();
+    await runtime.close();
   }
 }
 
@@ -109,7 +109,7 @@ function wantedKnobs({ tunings }: Catalog): readonly `${string}/${string}`[] {
 /** The fleet as its store has it: no host is asked. */
 function lookAtFleet(known: Known, state: string): Look {
   const runtime = dockerRuntime({}, state);
-  runtime.close();
+  void runtime.close(); // it has not been used
   return { known, observed: observedOf(known), differs: runtime.providers };
 }
 

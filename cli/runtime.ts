@@ -14,7 +14,7 @@ import { updateCpuset, updateLimits } from '../providers/containers/limits.ts';
 import { facts } from '../providers/host/facts.ts';
 import { host } from '../providers/host/index.ts';
 import { knobs } from '../providers/host/knobs/index.ts';
-import { ovs } from '../providers/ovs/index.ts';
+import { launcher, ovs } from '../providers/ovs/index.ts';
 import { fixedPart, fixedSandboxPart } from '../providers/containers/spec.ts';
 import { namespaceFiles } from '../providers/probes/files.ts';
 import { createProber, systemVisitors } from '../providers/probes/index.ts';
@@ -35,7 +35,7 @@ export interface Runtime {
   readonly prober: Prober;
   /** Names what only one `plumb` at a time may work on. */
   readonly key: string;
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** Docker, Open vSwitch and the kernel of this machine. */
@@ -43,11 +43,12 @@ export function dockerRuntime(flags: RuntimeFlags, state: string): Runtime {
   const socket = flags.dockerSocket ?? '/var/run/docker.sock';
   const client = dockerClient(socket);
   const visitors = systemVisitors();
+  const exec = launcher();
   const prober = createProber({ exec: (id, command, signal) => client.engine.exec(id, command, signal), visitors });
   return {
     providers: [
       containers({ client, sysctls: sandboxSysctls({ files: namespaceFiles(visitors) }) }),
-      ovs({ runDir: flags.ovsDir ?? '/run/openvswitch' }),
+      ovs({ runDir: flags.ovsDir ?? '/run/openvswitch', exec }),
       cgroups({ updateLimits: (id, limits, signal) => updateLimits(client, id, limits, signal), systemd: systemctl }),
       cores({
         file: join(state, 'cores.json'),
@@ -59,9 +60,10 @@ export function dockerRuntime(flags: RuntimeFlags, state: string): Runtime {
     ] as readonly Provider[],
     prober,
     key: `docker ${socket}`,
-    close: () => {
+    close: async () => {
       prober.close();
       client.close();
+      await exec.close();
     },
   };
 }
@@ -75,9 +77,9 @@ export function simulatedRuntime(state: string): Runtime {
     providers: [simulated({ dir, rules: real.providers, fixed: { container: fixedPart, sandbox: fixedSandboxPart } })],
     prober,
     key: `simulated ${dir}`,
-    close: () => {
+    close: async () => {
       prober.close();
-      real.close();
+      await real.close();
     },
   };
 }

@@ -36,13 +36,16 @@ function start(file: string, args: readonly string[], options: RunOptions): Prom
     child.stdin?.end(options.input);
     child.once('error', (error) => (stderr += error.message));
     child.once('close', (status) => {
-      resolve({ status: status ?? -1, stdout, stderr: stderr.trim() });
+      resolve({ status: Math.max(status ?? -1, -1), stdout, stderr: stderr.trim() });
     });
   });
 }
 
+/** Programs at once. */
+export const WORKING = 6;
+
 /** Programs of this machine, at most `width` at once. */
-export function systemExec(width: number): Exec {
+export function systemExec(width: number = WORKING): Exec {
   const slots = semaphore(width);
   return { run: (file, args, options) => slots(() => start(file, args, options)) };
 }

@@ -9,7 +9,7 @@ import { ovsdbClient } from './client.ts';
 import { groupCommits } from './commit.ts';
 import { applyConfig } from './config.ts';
 import { PROVIDER, diffOvs, type OvsSpec, type OvsState } from './diff.ts';
-import { systemExec } from './exec.ts';
+import { systemExec, type Exec } from './exec.ts';
 import { systemFlows } from './flows.ts';
 import { systemInside } from './inside.ts';
 import { systemKernel } from './kernel.ts';
@@ -19,6 +19,7 @@ import { applyPort, type Hands } from './port.ts';
 import { systemProbe } from './probe.ts';
 import { watchOvs } from './watch.ts';
 
+export { launcher } from './launcher.ts';
 export type { OvsSpec, OvsState } from './diff.ts';
 
 /** Where Open vSwitch and the kernel are found, and how patient to be (milliseconds). Each has the usual value by default. */
@@ -27,6 +28,8 @@ export interface OvsOptions {
   readonly runDir?: string;
   /** Socket of ovsdb-server. */
   readonly socket?: string;
+  /** What starts programs. */
+  readonly exec?: Exec;
   readonly sysRoot?: string;
   readonly procRoot?: string;
   /** How long a program, a reply or a reconfiguration may take. */
@@ -36,15 +39,12 @@ export interface OvsOptions {
 }
 
 const KINDS = ['bridge', 'port', 'ovs-config'] as const;
-/** Programs at once. */
-const WORKING = 6;
 
 /** Bridges, sandbox ports and other_config of this host's Open vSwitch. */
 export function ovs(options: OvsOptions = {}): Provider<OvsSpec, OvsState> {
   const { runDir = '/run/openvswitch', sysRoot = '/sys', procRoot = '/proc', limit = 5000 } = options;
-  const { socket = `${runDir}/db.sock`, probeWindow = 250 } = options;
+  const { socket = `${runDir}/db.sock`, probeWindow = 250, exec = systemExec() } = options;
   const client = ovsdbClient({ socket, timeout: limit, keepalive: limit });
-  const exec = systemExec(WORKING);
   const links = systemLinks(exec, limit);
   const flows = systemFlows(exec, runDir, limit);
   const seeing = observer({ kernel: systemKernel(sysRoot, procRoot), links, flows });

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PlumbError } from '../../reconciler/model/errors.ts';
-import { ovs } from '../../providers/ovs/index.ts';
+import { launcher, ovs } from '../../providers/ovs/index.ts';
 import { FLEET, ok, rig, sh, until, wantBridge, wantConfig, wantPort, type Rig } from '../support/ovs-rig.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'needs root';
@@ -15,17 +15,21 @@ function column(table: string, row: string, name: string): string {
 
 describe('ports on a real Open vSwitch', { skip }, () => {
   let r: Rig;
+  const exec = launcher();
   const a0 = wantPort('a-0', '10.9.0.1');
   const a1 = wantPort('a-1', '10.9.0.2', { gateway: '10.9.0.254', mtu: 1400 });
   const b0 = wantPort('b-0', '10.9.0.3', { vlan: 200 });
   before(async () => {
     // a busy machine may take longer to answer for an address than the quarter of a second that is waited for
-    r = rig(ovs({ probeWindow: 1500 }));
+    r = rig(ovs({ probeWindow: 1500, exec }));
     for (const replica of ['a-0', 'a-1', 'b-0']) await r.sandbox(replica);
     await r.converge(bridge);
     await r.converge(a0, a1, b0);
   });
-  after(() => r.clear());
+  after(async () => {
+    await r.clear();
+    await exec.close();
+  });
 
   it('joins the ports of one VLAN and keeps another apart', () => {
     assert.ok(r.pings('a-0', '10.9.0.2'));
