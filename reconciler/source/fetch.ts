@@ -119,13 +119,16 @@ export async function createFetcher(
       await keep({ ...memory, lastSuccess: clock() }, false);
       return good(memory);
     }
+    // who has nothing fetches in any case, and need not wait for the listing
+    const fetching = present ? undefined : mirror.fetch();
+    fetching?.catch(() => undefined); // why the listing failed is told first
     const listing = await mirror.list();
     const digest = createHash('sha256').update(listing).digest('hex');
     if (present && digest === memory.listing) {
       await keep({ ...memory, lastSuccess: clock() }, false);
       return good(memory);
     }
-    await mirror.fetch();
+    await (fetching ?? mirror.fetch());
     const revision = await revisionOf(mirror, wanted, listing);
     const from = memory.revision;
     const forced = from !== undefined && from !== revision && !(await isAncestor(mirror, from, revision));
