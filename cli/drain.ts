@@ -82,7 +82,8 @@ function undoText(name: string, edit: Edit | undefined): string {
   return `${edit.file}:${String(edit.line)}: ${edit.text}, and commit it; new replicas may come to ${name} then`;
 }
 
-function foreseenText(name: string, edit: Edit | undefined, { moves, staying }: Foreseen, io: Io): string {
+function foreseenText(name: string, edit: Edit | undefined, seen: Foreseen, io: Io): string {
+  const { moves, staying, displaced } = seen;
   const next = edit
     ? `${edit.file}:${String(edit.line)}: ${edit.text}, and commit it; then see plumb drain ${name} --watch`
     : `Git drains ${name} already; see plumb drain ${name} --watch`;
@@ -93,6 +94,14 @@ function foreseenText(name: string, edit: Edit | undefined, { moves, staying }: 
       table(
         ['MOVES WITH ITS ADDRESS', 'TO'],
         moves.map(({ replica, to }) => [replica, to]),
+      ),
+    );
+  if (displaced.length > 0)
+    lines.push(
+      '',
+      table(
+        ['MAKES ROOM', 'FOR', 'AND GOES TO'],
+        displaced.map(({ replica, by, to }) => [replica, by, to ?? 'no place']),
       ),
     );
   if (staying.length > 0) lines.push(...(moves.length > 0 ? [''] : []), stayingTable(staying));

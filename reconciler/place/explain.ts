@@ -90,8 +90,12 @@ function explainIn(run: Run, app: Resource<AppSpec>, replica: string): Explanati
   };
   if (best === undefined) {
     const why = nowhere(input.catalog, table, group, app, fixed);
-    if (placement) return { ...base, message: `${gives}${staying(why.message, placement.host, drained)}` };
-    return { ...base, ...preemptedText(why, preempt(run, app, replica)) };
+    if (!placement) return { ...base, ...preemptedText(why, preempt(run, app, { replica })) };
+    if (row !== undefined) seat(table, group, row, placement.demand, 1);
+    const own = wishes.find((wish) => wish.replica === replica && wish.moves);
+    const made = own && preempt(run, app, own);
+    const text = made?.waits ?? staying(preemptedText(why, made ?? {}).message, placement.host, drained);
+    return { ...base, message: `${gives}${text}` };
   }
   if (dry) return { ...base, message: noAddress(input.catalog, app.spec.network, pool.count(), table).message };
   return {

@@ -1,5 +1,6 @@
 import type { Staying } from '../model/notice.ts';
 import { drainsOf } from './drain.ts';
+import { preemptionsOf } from './place.ts';
 import type { PlaceInput } from './survey.ts';
 import { wordsOf } from './survey.ts';
 import { trial } from './trial.ts';
@@ -8,25 +9,35 @@ import { trial } from './trial.ts';
 export interface Foreseen {
   readonly moves: readonly { readonly replica: string; readonly to: string }[];
   readonly staying: readonly Staying[];
+  /** Less critical ones that make room for those that move: where they go themselves, if they find a place. */
+  readonly displaced: readonly { readonly replica: string; readonly by: string; readonly to?: string }[];
 }
 
 /** What would become of a host that is drained: all turns taken, by a dry run of `place`. */
 export function foreseeDrain(input: PlaceInput, host: string): Foreseen {
   const { catalog, snapshot } = input;
   const before = catalog.hosts.get(host);
-  if (!before) return { moves: [], staying: [] };
+  if (!before) return { moves: [], staying: [], displaced: [] };
   const drained = { ...before, spec: { ...before.spec, drain: true } };
-  const { run, unplaceable } = trial({
-    ...input,
-    catalog: { ...catalog, hosts: new Map([...catalog.hosts, [host, drained]]) },
-    hosts: input.hosts.map((view) =>
-      view.record.host === host ? { ...view, record: { ...view.record, state: 'closed' } } : view,
-    ),
-  });
+  const { run, unplaceable } = trial(
+    {
+      ...input,
+      catalog: { ...catalog, hosts: new Map([...catalog.hosts, [host, drained]]) },
+      hosts: input.hosts.map((view) =>
+        view.record.host === host ? { ...view, record: { ...view.record, state: 'closed' } } : view,
+      ),
+    },
+    'at once',
+  );
   const moves = [...snapshot.placements.values()].flatMap(({ replica, host: from }) => {
     const to = run.book.placements.get(replica)?.host;
     return from === host && to !== undefined && to !== host ? [{ replica, to }] : [];
   });
   const mine = drainsOf(run, unplaceable, wordsOf(input)).find((one) => one.host === host);
-  return { moves, staying: mine?.staying ?? [] };
+  const leaving = new Set(moves.map(({ replica }) => replica));
+  const displaced = preemptionsOf(run).flatMap(({ replica, by }) => {
+    const to = run.book.placements.get(replica)?.host;
+    return leaving.has(by) ? [{ replica, by, ...(to === undefined ? {} : { to }) }] : [];
+  });
+  return { moves, staying: mine?.staying ?? [], displaced };
 }

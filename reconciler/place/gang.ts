@@ -1,4 +1,6 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
+import { preemptedText } from './preempt.ts';
+import { preemptGang } from './preempt-gang.ts';
 import { attempt } from './run.ts';
 import type { Run, Unplaceable } from './run.ts';
 import { settleApp } from './seat.ts';
@@ -33,13 +35,16 @@ export function* settleGang(
 ): Generator<{ readonly run: Run; readonly app: Member }, ReadonlyMap<string, Settled>> {
   const fresh = (app: Member): readonly Wish[] => wishesOf(app.name).filter(({ from }) => !from);
   const trial = attempt(run);
-  const failed: Unplaceable[] = [];
+  let failed: Unplaceable[] = [];
   for (const app of members) {
     yield { run: trial.run, app };
     failed.push(...(yield* settleApp(trial.run, app, fresh(app))).failed);
   }
-  if (failed.length > 0) trial.undo();
-  else trial.keep();
+  if (failed.length > 0) {
+    trial.undo();
+    const { placed, told } = preemptGang(run, members, fresh);
+    failed = placed ? [] : failed.map((one) => ({ ...one, ...preemptedText(one, told.get(one.replica) ?? {}) }));
+  } else trial.keep();
   const settled = new Map<string, Settled>();
   for (const app of members) {
     const { gang = '', ...spec } = app.spec;

@@ -12,7 +12,7 @@ import type { Wish } from './survey.ts';
 import { hostName } from './table.ts';
 
 /** Takes a replica out of its place, or puts it back, in table and counters. */
-function lift({ table }: Run, group: Group, from: Placement, sign: 1 | -1): void {
+export function lift({ table }: Run, group: Group, from: Placement, sign: 1 | -1): void {
   const row = table.rows.get(from.host);
   if (row !== undefined) seat(table, group, row, from.demand, sign);
 }
@@ -58,7 +58,10 @@ export function settle(
   const proposal: Single =
     beside || block !== undefined ? { ...plain, ...(beside ? { beside } : {}), ...(block ? { block } : {}) } : plain;
   const unused = isUnused(table, row);
-  if (!propose(run, proposal)) return false;
+  if (!propose(run, proposal)) {
+    if (from) lift(run, group, from, 1);
+    return false;
+  }
   count(table, group, row, 1);
   if (unused) openHost(table, group, row);
   // what it left is room again

@@ -139,7 +139,8 @@ function isPending({ resizes, wanted }: Pending): boolean {
   return resizes.length > 0 || [...wanted.values()].some((wishes) => wishes.length > 0);
 }
 
-function preemptionsOf({ preempting: { claims } }: Run): readonly Preemption[] {
+/** Who makes room for whom, as far as a run has claimed it. */
+export function preemptionsOf({ preempting: { claims } }: Run): readonly Preemption[] {
   return [...claims].flatMap(([by, { host, victims }]) => victims.map((replica) => ({ replica, host, by })));
 }
 

@@ -5,14 +5,16 @@ import { fateOf } from '../model/fate.ts';
 import { hasLetGo } from '../model/handover.ts';
 import { appOf } from '../model/replica.ts';
 import type { Placement } from '../model/replica.ts';
+import { incarnationOf } from '../model/rollout.ts';
 import { ownerTold } from '../model/whereabouts.ts';
 import { choose, compareScores, demandsAt, lacksOnlyRoom, scoreOf } from './group.ts';
 import type { Group } from './group.ts';
-import { settle } from './home.ts';
+import { lift, settle } from './home.ts';
 import { resize } from './resize.ts';
 import { groupIn, propose, release } from './run.ts';
 import type { Run } from './run.ts';
 import { outdated } from './survey.ts';
+import type { Wish } from './survey.ts';
 import { hostName } from './table.ts';
 import { choice, countedLevels, obstacleTo, victimsOn } from './victims.ts';
 import type { Bidder, Victim } from './victims.ts';
@@ -29,7 +31,7 @@ export interface Preempted {
 const NOBODY = { placed: false } as const;
 
 /** A host with those who would make room there. */
-interface Bid {
+export interface Bid {
   readonly row: number;
   /** What the bidder takes there, or takes more. */
   readonly demand: Demand;
@@ -124,7 +126,7 @@ function compare({ table }: Run, group: Group, a: Bid, b: Bid): number {
 }
 
 /** The best bid; or else one that only budgets, bars or the Zone keep from being made. */
-function search(run: Run, group: Group, bidder: Bidder): { readonly best?: Bid; readonly barred?: Bid } {
+export function search(run: Run, group: Group, bidder: Bidder): { readonly best?: Bid; readonly barred?: Bid } {
   const below = roomBelow(run, bidder.app.spec.level);
   // what it takes wherever it goes; cores of its own come on top
   const plain = group.asks.map(({ key }) => key);
@@ -138,13 +140,13 @@ function search(run: Run, group: Group, bidder: Bidder): { readonly best?: Bid; 
       const lack = lacking(run, demand, row);
       if ([...lack].some(([key, amount]) => amountOf(most, key) < amount)) continue;
       const victims = victimsOn(run, bidder, hostName(run.table, row));
-      const chosen = choice(run, lack, victims);
+      const chosen = choice(run, bidder, lack, victims);
       if (chosen) {
         const bid = { row, demand, victims: chosen };
         if (!best || compare(run, group, bid, best) < 0) best = bid;
         found += 1;
       } else if (!barred) {
-        const bold = choice(run, lack, victims, true);
+        const bold = choice(run, bidder, lack, victims, true);
         if (bold) barred = { row, demand, victims: bold };
       }
     }
@@ -164,14 +166,14 @@ function namesOf(run: Run, victims: readonly Victim[]): string {
 }
 
 /** Whether nothing of a victim is on its host any more. */
-function isGone({ input, survey }: Run, { placement: { replica, host }, footing }: Victim): boolean {
+export function isGone({ input, survey }: Run, { placement: { replica, host }, footing }: Victim): boolean {
   if (footing === 'leaves') return false;
   const { assignments, reports } = survey.witness;
   return input.preempts === 'at once' || hasLetGo(replica, assignments.get(host), reports.get(host));
 }
 
 /** Moves a victim elsewhere with its address, or has it give up its place. */
-function relocate(run: Run, { placement }: Victim): void {
+export function relocate(run: Run, { placement }: Victim): void {
   const { replica, app: name, host } = placement;
   const { displaced } = run.preempting;
   const app = run.input.catalog.apps.get(name);
@@ -204,7 +206,7 @@ function swap(run: Run, { replica }: Bidder, { row, demand, victims }: Bid, come
 }
 
 /** Has those stopped who are to make room; the room is theirs until they are gone, and what else of it is used is kept free. */
-function mark(run: Run, { replica }: Bidder, { row, demand, victims }: Bid): void {
+export function mark(run: Run, { replica }: Bidder, { row, demand, victims }: Bid): void {
   const { turns, disruption, preempting } = run;
   for (const { placement, footing } of victims) {
     if (footing === 'leaves' || footing === 'yields') continue;
@@ -227,42 +229,65 @@ interface Aim {
   readonly text: string;
 }
 
+const COMES = 'gets its place';
+const MOVES = 'moves to its new place';
+
+/** Claims those who are to make room for a bidder; gives in words what it waits for. */
+export function claim(run: Run, { replica }: Bidder, { row, victims }: Bid, text: string = COMES): string {
+  const host = hostName(run.table, row);
+  const stopped = victims.filter(({ footing }) => footing !== 'leaves').map(({ placement }) => placement.replica);
+  run.preempting.claims.set(replica, { host, victims: stopped });
+  return `${replica} ${text} on ${host} once ${namesOf(run, victims)} ${victims.length === 1 ? 'has' : 'have'} left it`;
+}
+
 function act(run: Run, bidder: Bidder, bid: Bid, { come, text }: Aim): Preempted {
-  const { claims } = run.preempting;
-  const { replica } = bidder;
-  const host = hostName(run.table, bid.row);
-  claims.set(replica, {
-    host,
-    victims: bid.victims.filter(({ footing }) => footing !== 'leaves').map(({ placement }) => placement.replica),
-  });
-  const leave = bid.victims.length === 1 ? 'has' : 'have';
-  const waits = `${replica} ${text} on ${host} once ${namesOf(run, bid.victims)} ${leave} left it`;
+  const waits = claim(run, bidder, bid, text);
   if (bid.victims.every((victim) => isGone(run, victim))) return { placed: swap(run, bidder, bid, come), waits };
   mark(run, bidder, bid);
   return { placed: false, waits };
 }
 
+/** Whether replicas of an App are being made anew, each at its turn: one that moves would have to wait for them, while others are stopped for it. */
+function isChanging({ input, survey }: Run, { name, spec }: Resource<AppSpec>): boolean {
+  if (input.changing?.has(name)) return true;
+  const told = survey.witness.whereabouts.told(name);
+  return told.some((one) => one.spec !== spec && incarnationOf(one) !== incarnationOf({ ...one, spec }));
+}
+
+/** Looks while a replica is out of the place that it has. */
+function without<T>(run: Run, app: Resource<AppSpec>, from: Placement | undefined, look: (group: Group) => T): T {
+  const group = groupIn(run, app);
+  if (from) lift(run, group, from, -1);
+  const found = look(group);
+  if (from) lift(run, group, from, 1);
+  return found;
+}
+
 /**
- * Finds room for a replica that has none, at the expense of replicas of strictly lower levels: within the budgets, on a host that
- * no other filter removes, the least critical and the fewest that do. They are stopped first; once their host has let go of them, in this run or a later one, they
- * move elsewhere or give up their places, and the replica comes. Asked again, it goes on with what was begun.
+ * Finds room for a replica that has none, or that is to leave a host that is drained, at the expense of replicas of strictly lower levels: within the
+ * budgets, on a host that no other filter removes, the least critical and the fewest that do. They are stopped first; once their host has let go of
+ * them, in this run or a later one, they move elsewhere or give up their places, and the replica comes. Asked again, it goes on with what was begun.
  */
-export function preempt(run: Run, app: Resource<AppSpec>, replica: string): Preempted {
+export function preempt(run: Run, app: Resource<AppSpec>, wish: Wish): Preempted {
   const { input, preempting } = run;
+  const { replica, from, moves } = wish;
   preempting.claims.delete(replica);
   const zone = input.catalog.zones.get(app.spec.zone)?.spec;
+  // a gang does so together
   if (!zone || input.preempts === 'never' || app.spec.gang !== undefined) return NOBODY;
   const { hopeless } = preempting;
-  if (hopeless && marksFor(run, replica).length === 0) return { placed: false, ...hopeless };
-  if (!run.pool(app.spec.network, app.spec.zone)?.next()) return NOBODY;
-  const group = groupIn(run, app);
-  const bidder = { replica, app };
-  const { best, barred } = search(run, group, bidder);
-  const come = (): boolean => settle(run, app, groupIn(run, app), { replica }, () => best?.row);
-  if (best && zone.preemption) return act(run, bidder, best, { come, text: 'gets its place' });
-  const why = whyNot(run, app.spec.zone, best ?? barred);
-  preempting.hopeless = why === undefined ? {} : { why };
-  return { placed: false, ...preempting.hopeless };
+  if (hopeless && !from && marksFor(run, replica).length === 0) return { placed: false, ...hopeless };
+  if (!from && !run.pool(app.spec.network, app.spec.zone)?.next()) return NOBODY;
+  const bidder = { replica, app, inTurn: moves === 'in turn' && !preempting.turned.has(replica) };
+  const { best, barred } = without(run, app, from, (group) => search(run, group, bidder));
+  const come = (): boolean => settle(run, app, groupIn(run, app), wish, () => best?.row);
+  const changes = from && isChanging(run, app) ? `App ${app.name} is in the middle of a change` : undefined;
+  if (best && zone.preemption && changes === undefined)
+    return act(run, bidder, best, { come, text: from ? MOVES : COMES });
+  const why = whyNot(run, bidder, best ?? barred, changes);
+  // what one that moves leaves behind may make another place possible for the next
+  if (!from) preempting.hopeless = why === undefined ? {} : { why };
+  return { placed: false, ...(why === undefined ? {} : { why }) };
 }
 
 /** What was promised to a replica that is to grow, and claimed for it, counts no more: it has what it asked for, has moved, or is asked again. */
@@ -283,26 +308,27 @@ export function preemptGrowth(run: Run, app: Resource<AppSpec>, placement: Place
   const row = table.rows.get(host) ?? -1;
   const leaves = yields !== undefined || outdated(input.catalog, app.spec, placement);
   const stays = !leaves && table.views[row]?.record.state === 'open';
-  if (!zone || input.preempts === 'never' || app.spec.gang !== undefined || !stays) return NOBODY;
+  if (!zone || input.preempts === 'never' || !stays) return NOBODY;
   const bidder = { replica, app };
   const more = demandFrom((key) => Math.max(0, amountOf(demand, key) - amountOf(placement.demand, key)));
   const lack = lacking(run, more, row);
   const come = (): boolean => resize(run, placement, demand);
   if (lack.size === 0) return { placed: come() };
   const there = victimsOn(run, bidder, host);
-  const chosen = choice(run, lack, there);
+  const chosen = choice(run, bidder, lack, there);
   if (chosen && zone.preemption)
     return act(run, bidder, { row, demand: more, victims: chosen }, { come, text: 'gets what it asks for' });
-  const victims = chosen ?? choice(run, lack, there, true);
-  const why = whyNot(run, app.spec.zone, victims && { row, demand: more, victims });
+  const victims = chosen ?? choice(run, bidder, lack, there, true);
+  const why = whyNot(run, bidder, victims && { row, demand: more, victims });
   return { placed: false, ...(why === undefined ? {} : { why }) };
 }
 
 /** Why those who could make room do not. */
-function whyNot(run: Run, zone: string, bid: Bid | undefined): string | undefined {
+export function whyNot(run: Run, bidder: Bidder, bid: Bid | undefined, bar?: string): string | undefined {
   if (!bid) return undefined;
+  const { zone } = bidder.app.spec;
   const open = run.input.catalog.zones.get(zone)?.spec.preemption;
-  const why = open ? obstacleTo(run, bid.victims) : `Zone ${zone} has preemption: false`;
+  const why = open ? (bar ?? obstacleTo(run, bidder, bid.victims)) : `Zone ${zone} has preemption: false`;
   const on = hostName(run.table, bid.row);
   return why === undefined ? undefined : `${namesOf(run, bid.victims)} could make room on ${on}, but ${why}`;
 }
@@ -310,7 +336,7 @@ function whyNot(run: Run, zone: string, bid: Bid | undefined): string | undefine
 /** Why a replica has no place: what stands in the way, or what it waits for. */
 export function preemptedText(
   { message }: { readonly message: string },
-  made: Preempted,
+  made: Omit<Preempted, 'placed'>,
 ): { readonly message: string } {
   return { message: made.waits ?? (made.why === undefined ? message : `${message}. ${made.why}`) };
 }

@@ -40,6 +40,8 @@ export interface Preempting {
   readonly displaced: Map<string, readonly Wish[]>;
   /** Host → replicas that moved there because they made room elsewhere. */
   readonly arrived: Map<string, string[]>;
+  /** Replicas that took their turn to move in this run. */
+  readonly turned: Set<string>;
   /** How many replicas have got a place at the expense of others. */
   swaps: number;
   /** Nobody makes room for the App whose turn it is, and why, where somebody could. */
@@ -58,6 +60,7 @@ function nothingPreempted(): Preempting {
     marked: [],
     displaced: new Map(),
     arrived: new Map(),
+    turned: new Set(),
     swaps: 0,
     hopeless: undefined,
     levels: undefined,
@@ -101,6 +104,29 @@ export interface Attempt {
   readonly run: Run;
   readonly keep: () => void;
   readonly undo: () => void;
+}
+
+/** Accounts of their own for what is only supposed. */
+function apart({ claims: _none, marked, arrived, turned, swaps, levels, slack }: Preempting): Preempting {
+  return {
+    ...nothingPreempted(),
+    marked: [...marked],
+    arrived: new Map([...arrived].map(([host, there]) => [host, [...there]])),
+    turned: new Set(turned),
+    swaps,
+    levels,
+    slack: new Map(slack),
+  };
+}
+
+/** An attempt that leaves no trace but what is proposed, and that is taken back: what it takes away and spends is on accounts of its own. */
+export function supposition(run: Run): Pick<Attempt, 'run' | 'undo'> {
+  const { run: part, undo } = attempt(run);
+  const { turns, disruption, preempting } = run;
+  return {
+    run: { ...part, turns: new Map(turns), disruption: disruption.copy(), preempting: apart(preempting) },
+    undo,
+  };
 }
 
 /** A run on the same ground of which all or nothing is kept. */

@@ -41,6 +41,15 @@ function turnsLeft({ turns, disruption }: Run, { name, spec }: Resource<AppSpec>
   return Math.min(turns.get(name) ?? 0, disruption.left(spec.zone));
 }
 
+/** One that serves is taken away, or will be once others have made room for it: nobody else takes that turn. */
+function takeTurn(run: Run, app: Resource<AppSpec>, replica: string): void {
+  if (run.preempting.turned.has(replica)) return;
+  run.preempting.turned.add(replica);
+  run.turns.set(app.name, turnsLeft(run, app) - 1);
+  run.disruption.spend(app.spec.zone);
+  run.preempting.slack.delete(app.name);
+}
+
 /** Places the replicas of one App, each at its turn; tells of those that found nothing. */
 export function* settleApp(
   run: Run,
@@ -53,7 +62,7 @@ export function* settleApp(
   let failed: Omit<Unplaceable, 'replica'> | undefined;
   run.preempting.hopeless = undefined;
   for (const wish of wishes) {
-    if (wish.moves === 'in turn' && turnsLeft(run, app) <= 0) {
+    if (wish.moves === 'in turn' && turnsLeft(run, app) <= 0 && !run.preempting.turned.has(wish.replica)) {
       waiting.add(wish.replica);
       continue;
     }
@@ -62,17 +71,13 @@ export function* settleApp(
     const group = groupIn(run, app);
     // once one finds nothing, the next would not either, unless it brings its own room or others make it
     if (!failed || wish.from) failed = settle(run, app, group, wish) ? undefined : failure(run, app, group);
-    const made = failed && !wish.from ? preempt(run, app, wish.replica) : undefined;
+    const made = failed && (!wish.from || wish.moves) ? preempt(run, app, wish) : undefined;
     if (made?.placed) failed = undefined;
     const home = failed ? undefined : run.book.placements.get(wish.replica);
     if (home && home !== wish.from) arrive(run, home);
     hadTurn(run, app, group, failed !== undefined);
     if (failed) unplaceable.push({ ...failed, ...(made ? preemptedText(failed, made) : {}), replica: wish.replica });
-    else if (wish.moves === 'in turn') {
-      run.turns.set(app.name, turnsLeft(run, app) - 1);
-      run.disruption.spend(app.spec.zone);
-      run.preempting.slack.delete(app.name);
-    }
+    if (wish.moves === 'in turn' && (!failed || made?.waits !== undefined)) takeTurn(run, app, wish.replica);
   }
   return { failed: unplaceable, waiting };
 }

@@ -14,6 +14,8 @@ import type { Run } from './run.ts';
 export interface Bidder {
   readonly replica: string;
   readonly app: Resource<AppSpec>;
+  /** It serves where it is, and will be away itself while it moves. */
+  readonly inTurn?: boolean;
 }
 
 /**
@@ -108,10 +110,10 @@ interface Purse {
   take(victim: Victim): void;
 }
 
-function purseOf(run: Run): Purse {
+function purseOf(run: Run, { inTurn }: Bidder): Purse {
   const spent = new Map<string, number>();
   const { disruption, input } = run;
-  let away = 0;
+  let away = inTurn === true ? 1 : 0;
   return {
     why: ({ placement: { app, zone }, footing, bar }) => {
       if (footing === 'leaves' || footing === 'yields') return undefined;
@@ -184,19 +186,25 @@ function pruned(lack: Lack, chosen: readonly Victim[]): readonly Victim[] {
 }
 
 /** Victims who suffice, the least critical that do; without budgets and bars where `bold`. Undefined when none do. */
-export function choice(run: Run, lack: Lack, victims: readonly Victim[], bold = false): readonly Victim[] | undefined {
+export function choice(
+  run: Run,
+  bidder: Bidder,
+  lack: Lack,
+  victims: readonly Victim[],
+  bold = false,
+): readonly Victim[] | undefined {
   const levels = [...new Set(victims.map(({ level }) => level))].sort((a, b) => b - a);
   for (const least of levels) {
     const pool = victims.filter((one) => one.level >= least || one.footing === 'yields');
-    const chosen = gather(lack, pool, bold ? undefined : purseOf(run));
+    const chosen = gather(lack, pool, bold ? undefined : purseOf(run, bidder));
     if (chosen) return pruned(lack, chosen);
   }
   return undefined;
 }
 
 /** Why not all of them may be taken now; undefined when they may. */
-export function obstacleTo(run: Run, victims: readonly Victim[]): string | undefined {
-  const purse = purseOf(run);
+export function obstacleTo(run: Run, bidder: Bidder, victims: readonly Victim[]): string | undefined {
+  const purse = purseOf(run, bidder);
   for (const one of victims) {
     const why = purse.why(one);
     if (why !== undefined) return why;

@@ -34,7 +34,9 @@ function sketchOf(drained: ReadonlySet<string>, of: NonNullable<Sketch['apps']>)
     host,
     { topology: { rack: `r${String(i >> 1)}`, switch: 's0' }, drain: drained.has(host) },
   ]);
-  return { apps: of, hosts: Object.fromEntries(hosts) as NonNullable<Sketch['hosts']> };
+  // who makes room for whom is another law: see preempt.test.ts
+  const zones = { main: { preemption: false } };
+  return { apps: of, zones, hosts: Object.fromEntries(hosts) as NonNullable<Sketch['hosts']> };
 }
 
 function addresses({ book }: Fleet): ReadonlyMap<string, string> {

@@ -13,13 +13,16 @@ const HOSTS = ['h0', 'h1', 'h2'] as const;
 const NAMES = ['a', 'b', 'c', 'd'] as const;
 const CORES = 4000;
 
-const app = fc.record({
-  replicas: fc.nat(4),
-  maxUnavailable: fc.integer({ min: 1, max: 3 }),
-  level: fc.nat(3),
-  resources: fc.constantFrom(1000, 2000, 3000, 4000).map((cpu) => resources(cpu)),
-  spread: fc.constantFrom({}, {}, { host: 1 }),
-});
+const app = fc
+  .record({
+    replicas: fc.nat(4),
+    maxUnavailable: fc.integer({ min: 1, max: 3 }),
+    level: fc.nat(3),
+    resources: fc.constantFrom(1000, 2000, 3000, 4000).map((cpu) => resources(cpu)),
+    spread: fc.constantFrom({}, {}, { host: 1 }),
+    together: fc.constantFrom(false, false, true),
+  })
+  .map(({ together, ...spec }) => (together ? { ...spec, gang: 'g' } : spec));
 const apps = fc.dictionary(fc.constantFrom(...NAMES), app, { noNullPrototype: true, minKeys: 2 });
 const budget = fc.constantFrom(undefined, undefined, { count: 2 }, { count: 5 }, { percent: 50 });
 const event = fc.oneof(
@@ -52,6 +55,7 @@ const event = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('crash' as const), host: fc.constantFrom(...HOSTS) }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('drain' as const), host: fc.constantFrom(...HOSTS) }) },
 );
 type Happening = typeof event extends fc.Arbitrary<infer T> ? T : never;
 
@@ -59,12 +63,13 @@ type Happening = typeof event extends fc.Arbitrary<infer T> ? T : never;
 interface Git {
   readonly apps: Record<string, Partial<AppSpec> & { readonly replicas: number; readonly level: number }>;
   readonly budget: NonNullable<ZoneSpec['disruption']>['maxUnavailable'];
+  readonly drained: Set<string>;
 }
 
-function sketchOf({ apps: of, budget: most }: Git): Sketch {
+function sketchOf({ apps: of, budget: most, drained }: Git): Sketch {
   return {
     apps: of,
-    hosts: Object.fromEntries(HOSTS.map((host) => [host, {}])),
+    hosts: Object.fromEntries(HOSTS.map((host) => [host, { drain: drained.has(host) }])),
     zones: { main: most ? { disruption: { maxUnavailable: most } } : {} },
   };
 }
@@ -101,19 +106,34 @@ function safe(fleet: Fleet): void {
   }
 }
 
+/** The wanted replicas of the gang that have no place. */
+function homelessGang(fleet: Fleet, git: Git): readonly string[] {
+  return Object.entries(git.apps).flatMap(([name, { gang, replicas }]) =>
+    gang === undefined
+      ? []
+      : Array.from({ length: replicas }, (_, at) => `${name}-${String(at)}`).filter(
+          (replica) => !fleet.book.placements.has(replica),
+        ),
+  );
+}
+
 /** What a pass may take away: only for a more critical one, and within the budgets. */
 function passes(fleet: Fleet, git: Git, act: () => void): void {
   const was = new Map(fleet.book.placements);
   const served = new Set(servingIn(fleet, git).map(({ replica }) => replica));
   const away = new Map(NAMES.map((name) => [name, awayOf(fleet, git, name)]));
   const inAll = awayOf(fleet, git);
+  const together = homelessGang(fleet, git);
   act();
+  const rest = together.filter((replica) => !fleet.book.placements.has(replica));
+  assert.ok(rest.length === 0 || rest.length === together.length, `of ${together.join()} ${rest.join()} were left out`);
   for (const [replica, { host, yields }] of was) {
     const now = fleet.book.placements.get(replica);
     if (Number(replica.slice(2)) >= (git.apps[replica.slice(0, 1)]?.replicas ?? 0)) continue;
     if (now?.yields !== undefined && now.yields !== yields)
       assert.ok(levelOf(git, replica) > levelOf(git, now.yields), `${replica} makes room for ${now.yields}`);
-    if (now?.host !== host)
+    // who leaves a host that is drained has its next place at once
+    if (now?.host !== host && !(now && git.drained.has(host)))
       assert.ok(!served.has(replica), `${replica} lost its place on ${host} while it served there`);
   }
   for (const name of NAMES) {
@@ -152,6 +172,9 @@ function happen(fleet: Fleet, git: Git, one: Happening): void {
       if (before && one.cpu > cpuOf(git, one.app)) git.apps[one.app] = { ...before, resources: resources(one.cpu) };
       break;
     }
+    case 'drain':
+      if (!git.drained.delete(one.host)) git.drained.add(one.host);
+      break;
     case 'crash':
       // what is not told cannot be counted
       for (const live of fleet.machines.get(one.host)?.live.values() ?? []) live.ready = false;
@@ -162,16 +185,21 @@ function happen(fleet: Fleet, git: Git, one: Happening): void {
   }
 }
 
-/** The hosts on which all that is less critical could make room for one more of an App, or for one to grow, whatever else is away. */
-function makingRoom(fleet: Fleet, git: Git, name: string, grows?: Placement): readonly string[] {
-  const { level = 3, spread = {} } = git.apps[name] ?? {};
+/** The hosts on which all that is less critical could make room for one more of an App, for one to grow, or for one that leaves its host, whatever else is away. */
+function makingRoom(fleet: Fleet, git: Git, name: string, home?: Placement): readonly string[] {
+  const { level = 3, spread = {}, maxUnavailable = 1 } = git.apps[name] ?? {};
+  const leaves = home !== undefined && git.drained.has(home.host);
+  const grows = leaves ? undefined : home;
   const asks = cpuOf(git, name) - (grows?.demand.cpu ?? 0);
-  const left = git.budget ? mostAway(git.budget, wantedOf(git)) - awayOf(fleet, git) : Infinity;
+  const own = leaves ? 1 : 0;
+  const left = (git.budget ? mostAway(git.budget, wantedOf(git)) - awayOf(fleet, git) : Infinity) - own;
+  if (leaves && awayOf(fleet, git, name) >= maxUnavailable) return [];
   return (grows ? [grows.host] : HOSTS).filter((host) => {
+    if (git.drained.has(host)) return false;
     const there = [...fleet.book.placements.values()].filter((one) => one.host === host);
     if (!grows && there.filter((one) => one.app === name).length >= (spread.host ?? Infinity)) return false;
     const free = CORES - there.reduce((sum, { demand }) => sum + demand.cpu, 0);
-    const lower = there.filter((one) => levelOf(git, one.replica) > level);
+    const lower = there.filter((one) => levelOf(git, one.replica) > level && git.apps[one.app]?.gang === undefined);
     const alone = lower.filter((one) => awayOf(fleet, git, one.app) < (git.apps[one.app]?.maxUnavailable ?? 0));
     const one = alone.some(({ demand }) => free + demand.cpu >= asks);
     // all of them at once, where each App lets so many go
@@ -185,33 +213,42 @@ function makingRoom(fleet: Fleet, git: Git, name: string, grows?: Placement): re
 
 describe('preemption', () => {
   it('takes from the strictly less critical only, within budgets, starts nobody too early, whoever is slow or killed; then it ends', () => {
-    let seen = 0;
+    const seen = { all: 0, gangs: 0, drains: 0 };
     fc.assert(
       fc.property(apps, budget, fc.array(event, { maxLength: 150, size: 'max' }), (of, most, events) => {
         const fleet = createFleet(HOSTS);
-        const git: Git = { apps: { ...of }, budget: most };
+        const git: Git = { apps: { ...of }, budget: most, drained: new Set() };
         // the least critical come first, so that there is something to take
         const least = Object.entries(of).filter(([, { level }]) => level > 1);
         fleet.settle(catalogOf(sketchOf({ ...git, apps: Object.fromEntries(least) })));
         for (const one of events) {
           happen(fleet, git, one);
           safe(fleet);
-          if ([...fleet.book.placements.values()].some(({ yields }) => yields !== undefined)) seen += 1;
+          for (const { yields } of fleet.book.placements.values()) {
+            if (yields === undefined) continue;
+            seen.all += 1;
+            if (git.apps[yields.slice(0, 1)]?.gang !== undefined) seen.gangs += 1;
+            if (git.drained.has(fleet.book.placements.get(yields)?.host ?? '')) seen.drains += 1;
+          }
         }
         let result = fleet.settle(catalogOf(sketchOf(git)));
         for (let more = 0; more < 3; more += 1) result = fleet.settle(catalogOf(sketchOf(git)));
         safe(fleet);
         assert.deepEqual(result.proposals, [], 'at rest');
         for (const { replica, yields } of fleet.book.placements.values()) assert.equal(yields, undefined, replica);
-        for (const { replica, app: name } of result.unplaceable)
-          assert.deepEqual(
-            makingRoom(fleet, git, name, fleet.book.placements.get(replica)),
-            [],
-            `${replica} could get room`,
-          );
+        const stay = result.draining.flatMap(({ staying }) =>
+          staying.map(({ replica }) => ({ replica, app: replica.slice(0, 1) })),
+        );
+        for (const { replica, app: name } of [...result.unplaceable, ...stay]) {
+          const home = fleet.book.placements.get(replica);
+          // a gang comes as a whole
+          if (!home && git.apps[name]?.gang !== undefined) continue;
+          assert.deepEqual(makingRoom(fleet, git, name, home), [], `${replica} could get room`);
+        }
       }),
-      { numRuns: 60 },
+      { numRuns: 80 },
     );
-    assert.ok(seen > 100, `it was under way after ${String(seen)} events only`);
+    for (const [what, times] of Object.entries(seen))
+      assert.ok(times > 10, `${what}: under way ${String(times)} times only`);
   });
 });

@@ -66,6 +66,7 @@ describe('drain', () => {
       edit: { file: hostsFile, line: lineOf(git, hostsFile, 'name: h1'), text: 'give Host h1 spec.drain: true' },
       moves: [{ replica: 'quorum-0', to: 'h2' }],
       staying: [],
+      displaced: [],
     });
   });
 

@@ -1,56 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { explain } from '../../../reconciler/place/explain.ts';
-import { hostViews } from '../../../reconciler/place/hosts.ts';
-import type { Placement } from '../../../reconciler/model/replica.ts';
-import type { PlaceResult } from '../../../reconciler/place/place.ts';
-import { catalogOf, hostsOf, resources } from '../../support/catalog.ts';
+import { hostsOf, resources } from '../../support/catalog.ts';
 import type { Sketch } from '../../support/catalog.ts';
-import { createFleet } from '../../support/fleet.ts';
+import { scene, told, where } from '../../support/crowded.ts';
+import type { Apps } from '../../support/crowded.ts';
 import type { Fleet } from '../../support/fleet.ts';
-
-type Apps = NonNullable<Sketch['apps']>;
-
-/** `batch-0@h1`, with `>db-0` while it gives its place to that. */
-function where({ book }: Fleet): readonly string[] {
-  const text = ({ replica, host, yields }: Placement): string =>
-    `${replica}@${host}${yields === undefined ? '' : `>${yields}`}`;
-  return [...book.placements.values()].map(text).sort();
-}
-
-const told = ({ proposals }: PlaceResult): readonly string[] =>
-  proposals.flatMap((one) =>
-    one.op === 'yield'
-      ? [`yield ${one.replica} ${one.to ?? ''}`.trim()]
-      : one.op === 'release'
-        ? [`release ${one.replica}`]
-        : one.op === 'place' || one.op === 'move'
-          ? [`${one.op} ${one.placement.replica} ${one.placement.host}`]
-          : [],
-  );
-
-/** Hosts of 4 cores with what runs there, then what is wanted more. */
-function scene(before: Apps, hosts = 2, rest: Partial<Sketch> = {}) {
-  const names = Array.from({ length: hosts }, (_, at) => `h${String(at + 1)}`);
-  const fleet = createFleet(names);
-  const catalog = (apps: Apps, change: Partial<Sketch> = {}) =>
-    catalogOf({ hosts: hostsOf(hosts), ...rest, ...change, apps });
-  fleet.settle(catalog(before));
-  const messages = ({ unplaceable }: PlaceResult): string => unplaceable.map(({ message }) => message).join('\n');
-  const ask = (apps: Apps, replica: string): string => {
-    const { assignments, reports } = fleet.words();
-    const seen = { reports: [...reports.values()], assignments: [...assignments.values()] };
-    const at = catalog(apps);
-    const views = hostViews(at, seen.reports, fleet.book);
-    return explain({ catalog: at, snapshot: fleet.book, hosts: views, ...seen, now: 0 }, replica)?.message ?? '';
-  };
-  const work = (host: string): void => {
-    fleet.adopt(host);
-    for (let step = 0; step < 9; step += 1) fleet.work(host);
-    fleet.report(host);
-  };
-  return { fleet, catalog, messages, ask, work };
-}
 
 const big = resources(3000);
 const half = resources(2000);

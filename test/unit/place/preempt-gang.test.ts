@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { foreseeDrain } from '../../../reconciler/place/foresee.ts';
+import { hostViews } from '../../../reconciler/place/hosts.ts';
+import { hostsOf, resources } from '../../support/catalog.ts';
+import { scene, told, where } from '../../support/crowded.ts';
+import type { Apps } from '../../support/crowded.ts';
+
+const big = resources(3000);
+const half = resources(2000);
+
+describe('a replica on a host that is drained', () => {
+  const before: Apps = { db: { level: 0, resources: big }, batch: { level: 3, resources: big } };
+  const drain = { ...hostsOf(2), h1: { drain: true } };
+
+  it('has a less critical one stopped where it finds no other host, and moves with its address once that has left', () => {
+    const { fleet, catalog, work } = scene(before);
+    const address = fleet.book.placements.get('db-0')?.address;
+    const drained = catalog(before, { hosts: drain });
+    const first = fleet.pass(drained);
+    assert.deepEqual(told(first), ['yield batch-0 db-0']);
+    const waits = 'db-0 moves to its new place on h2 once batch-0 (level 3) has left it';
+    assert.deepEqual(first.draining, [{ host: 'h1', staying: [{ replica: 'db-0', why: waits }], leaving: [] }]);
+    assert.deepEqual(first.unplaceable, [], 'it has its place still');
+    assert.deepEqual(first.preemptions, [{ replica: 'batch-0', host: 'h2', by: 'db-0' }]);
+    assert.deepEqual(told(fleet.pass(drained)), [], 'it runs still');
+    work('h2');
+    assert.deepEqual(told(fleet.pass(drained)), ['release batch-0', 'move db-0 h2']);
+    assert.equal(fleet.book.placements.get('db-0')?.address, address);
+    const last = fleet.settle(drained);
+    assert.deepEqual(last.draining, [{ host: 'h1', staying: [], leaving: [] }]);
+    assert.deepEqual(where(fleet), ['db-0@h2']);
+  });
+
+  it('lets the other one be once the drain is undone', () => {
+    const { fleet, catalog } = scene(before);
+    fleet.pass(catalog(before, { hosts: drain }));
+    assert.deepEqual(told(fleet.pass(catalog(before))), ['yield batch-0']);
+    assert.deepEqual(where(fleet), ['batch-0@h2', 'db-0@h1']);
+  });
+
+  it('stays where both may not be away at once, and says so', () => {
+    const zones = { main: { disruption: { maxUnavailable: { count: 1 } } } };
+    const { fleet, catalog, ask } = scene(before, 2, { zones });
+    const result = fleet.pass(catalog(before, { hosts: drain }));
+    assert.deepEqual(told(result), []);
+    const why = /batch-0 \(level 3\) could make room on h2, but Zone main lets no more be away at once$/;
+    assert.match(result.draining[0]?.staying[0]?.why ?? '', why);
+    assert.match(ask(before, 'batch-0'), /^batch-0 is on h2/);
+  });
+
+  it('has nobody stopped while its App is changed', () => {
+    const two: Apps = {
+      db: { replicas: 2, level: 0, resources: big, spread: { host: 1 } },
+      batch: { level: 3, resources: big },
+    };
+    const { fleet, catalog } = scene(two, 3);
+    const next: Apps = { ...two, db: { ...two['db'], image: 'plumbline/busybox:2' } };
+    const hosts = { ...hostsOf(3), h1: { drain: true } };
+    const { draining } = fleet.pass(catalog(next, { hosts }));
+    assert.match(draining[0]?.staying[0]?.why ?? '', /on h2, but App db is in the middle of a change$/);
+    fleet.settle(catalog(next));
+    assert.deepEqual(told(fleet.pass(catalog(next, { hosts }))), ['yield batch-0 db-0']);
+  });
+
+  it('is foreseen with those who make room', () => {
+    const { fleet, catalog } = scene({ ...before, log: { level: 2, resources: resources(1000) } });
+    const { reports, assignments } = fleet.words();
+    const at = catalog({ ...before, log: { level: 2, resources: resources(1000) } });
+    const seen = { reports: [...reports.values()], assignments: [...assignments.values()] };
+    const hosts = hostViews(at, seen.reports, fleet.book);
+    const foreseen = foreseeDrain({ catalog: at, snapshot: fleet.book, hosts, ...seen, now: 0 }, 'h1');
+    assert.deepEqual(foreseen.displaced, [{ replica: 'batch-0', by: 'db-0' }]);
+    assert.ok(foreseen.moves.some(({ replica, to }) => replica === 'db-0' && to === 'h2'));
+    assert.deepEqual(foreseen.staying, []);
+  });
+});
+
+describe('a gang that finds no room', () => {
+  const low: Apps = { batch: { replicas: 2, level: 3, maxUnavailable: 2, resources: big } };
+  const gang: Apps = { ...low, job: { replicas: 2, level: 0, gang: 'job', resources: big } };
+
+  it('has all stopped who are in its way, and comes as one when the last has left', () => {
+    const { fleet, catalog, work, messages } = scene(low);
+    const first = fleet.pass(catalog(gang));
+    assert.deepEqual(told(first), ['yield batch-0 job-0', 'yield batch-1 job-1']);
+    assert.match(messages(first), /job-0 gets its place on h1 once batch-0 \(level 3\) has left it/);
+    assert.match(messages(first), /job-1 gets its place on h2 once batch-1 \(level 3\) has left it/);
+    work('h1');
+    assert.deepEqual(told(fleet.pass(catalog(gang))), [], 'the other one runs still');
+    work('h2');
+    const last = fleet.pass(catalog(gang));
+    assert.deepEqual(
+      last.proposals.map(({ op }) => op),
+      ['release', 'release', 'gang'],
+    );
+    assert.deepEqual(where(fleet), ['job-0@h1', 'job-1@h2']);
+    assert.deepEqual(told(fleet.settle(catalog(gang))), []);
+  });
+
+  it('takes one place for two of it where that has the room, and leaves the others', () => {
+    const { fleet, catalog } = scene({ batch: { replicas: 2, level: 3, resources: resources(4000) } });
+    const more: Apps = {
+      batch: { replicas: 2, level: 3, resources: resources(4000) },
+      job: { ...gang['job'], resources: half },
+    };
+    assert.deepEqual(told(fleet.pass(catalog(more))), ['yield batch-0 job-0']);
+    fleet.settle(catalog(more));
+    assert.deepEqual(where(fleet), ['batch-1@h2', 'job-0@h1', 'job-1@h1']);
+  });
+
+  it('has nobody stopped where it does not all fit, and says who could make room', () => {
+    const one: Apps = { ...gang, batch: { ...low['batch'], maxUnavailable: 1 } };
+    const { fleet, catalog, messages, ask } = scene({ batch: one['batch'] ?? {} });
+    const result = fleet.pass(catalog(one));
+    assert.deepEqual(told(result), []);
+    const why = /batch-1 \(level 3\) could make room on h2, but App batch lets 1 replica be away at a time/;
+    assert.match(messages(result), why);
+    assert.match(ask(one, 'job-1'), why);
+    const large: Apps = { ...low, job: { ...gang['job'], replicas: 5 } };
+    assert.deepEqual(told(fleet.pass(catalog(large))), []);
+  });
+
+  it('leaves the room that it uses beside to nobody else meanwhile', () => {
+    const { fleet, catalog } = scene(low);
+    const apps: Apps = {
+      ...low,
+      job: { replicas: 3, level: 0, gang: 'job', resources: resources(1000) },
+      small: { level: 1, replicas: 2, resources: resources(1000), maxUnavailable: 2 },
+    };
+    // a core is free on each host, and the third of the gang needs the place of one of the others
+    assert.deepEqual(told(fleet.pass(catalog(apps))), ['yield batch-0 job-2', 'yield batch-1 small-0']);
+    fleet.settle(catalog(apps));
+    const there = [...fleet.book.placements.keys()].sort();
+    assert.deepEqual(there, ['batch-1', 'job-0', 'job-1', 'job-2', 'small-0', 'small-1']);
+  });
+
+  it('lets all be when it is wanted no more', () => {
+    const { fleet, catalog } = scene(low);
+    fleet.pass(catalog(gang));
+    assert.deepEqual(told(fleet.pass(catalog(low))), ['yield batch-0', 'yield batch-1']);
+  });
+});
