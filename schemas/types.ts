@@ -220,6 +220,23 @@ export interface App {
          * It runs only when nobody else wants the CPU (cpu.idle, Linux 5.15 and later); in place of shares.
          */
         idle?: boolean;
+        /**
+         * How the kernel schedules all its threads. Otherwise other, as the kernel does.
+         */
+        scheduling?: {
+          /**
+           * other; batch: it is not taken for interactive, and runs longer at a time; idle: only where nobody on its CPU wants to; rr and fifo: before all others, for as long as they like, so only on pinned cores.
+           */
+          class: 'other' | 'batch' | 'idle' | 'rr' | 'fifo';
+          /**
+           * Of rr and fifo, 1 (default) to 49; threads of the kernel that handle interrupts have 50.
+           */
+          priority?: number;
+          /**
+           * Of rr and fifo, where the kernel gives each cgroup a budget (cgroup v1 with CONFIG_RT_GROUP_SCHED): so much of each CPU, 500m if absent. Those of all replicas of a host together must be less than kernel.sched_rt_runtime_us, 950m.
+           */
+          realtime?: number | string;
+        };
       };
       /**
        * Memory.

@@ -1,5 +1,6 @@
 import { cfsOf, formulasFor, quotaOf, sameQuota, sharesOf, weightOf } from './conversion.ts';
-import { switchKnob, type Knob, type Raw, type Wanted, type Write } from './knob.ts';
+import { SCHED, switchKnob, type Knob, type Raw, type Wanted, type Write } from './knob.ts';
+import { isRealtime, USUAL_CLASS } from './scheduling.ts';
 
 /** Whether what is in it runs only when nobody else wants to. */
 export const IDLE = 'cpu.idle';
@@ -128,6 +129,42 @@ function burstKnob(cfs: Cfs): Knob {
   };
 }
 
+/** v1, where the kernel has it: µs in each period of µs for what runs before all others. */
+export const REALTIME = 'cpu.rt_runtime_us';
+const REALTIME_PERIOD = 'cpu.rt_period_us';
+
+/** µs of a period that a cgroup is to have for threads of rr and fifo. */
+function budgetOf({ scheduling, realtime = 0 }: Wanted, raw: Raw): number {
+  return isRealtime(scheduling) ? Math.floor((realtime * Number(raw[REALTIME_PERIOD])) / 1000) : 0;
+}
+
+const classWrite = ({ scheduling }: Wanted): Write => ({ file: SCHED, value: scheduling ?? USUAL_CLASS });
+const hasClass = (want: Wanted, raw: Raw): boolean => raw[SCHED] === classWrite(want).value;
+
+/** The class of all threads; where the kernel has a budget for rr and fifo it comes before them, and goes after them. */
+const scheduling: readonly Knob[] = [
+  {
+    field: 'scheduling',
+    controller: 'cpu',
+    files: [SCHED, REALTIME, REALTIME_PERIOD],
+    decode: (raw) => (raw[SCHED] === USUAL_CLASS ? undefined : raw[SCHED]),
+    accepts: (want, raw) => hasClass(want, raw) && Number(raw[REALTIME]) === budgetOf(want, raw),
+    encode: (want, raw) => {
+      const budget = { file: REALTIME, value: String(budgetOf(want, raw)) };
+      const both = isRealtime(want.scheduling) ? [budget, classWrite(want)] : [classWrite(want), budget];
+      return both.filter(({ file, value }) => raw[file] !== value);
+    },
+  },
+  {
+    field: 'scheduling',
+    controller: 'cpu',
+    files: [SCHED],
+    decode: (raw) => (raw[SCHED] === USUAL_CLASS ? undefined : raw[SCHED]),
+    accepts: hasClass,
+    encode: (want) => [classWrite(want)],
+  },
+];
+
 /** What a cgroup may have of the CPUs, in the order in which it is written. */
 export const CPU_KNOBS: readonly Knob[] = [
   ...idle,
@@ -136,4 +173,5 @@ export const CPU_KNOBS: readonly Knob[] = [
   quotaKnob(V2),
   burstKnob(V1),
   burstKnob(V2),
+  ...scheduling,
 ];

@@ -10,6 +10,7 @@ const UNSET: Partial<Readonly<Record<Field, unknown>>> = {
   burst: 'none',
   idle: false,
   swappiness: 'as its parent',
+  scheduling: 'other',
   oomGroup: false,
 };
 

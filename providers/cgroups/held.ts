@@ -3,9 +3,10 @@ import { errnoOf } from '../../reconciler/model/errors.ts';
 import type { CgroupState } from '../../reconciler/model/resources.ts';
 import type { Files } from './files.ts';
 import type { Hierarchy } from './hierarchy.ts';
-import { DEVICES, OOM, SPARES_NOBODY, type Knob, type Wanted } from './knob.ts';
+import { DEVICES, OOM, SCHED, SPARES_NOBODY, type Knob, type Wanted } from './knob.ts';
 import { FIELDS, KNOBS, knobsIn } from './knobs.ts';
 import { firstAdjustment } from './processes.ts';
+import { classIn, type SetClass } from './scheduling.ts';
 
 /** Descriptors that all containers of a provider may keep open together; files beyond are opened for each read. */
 export interface Budget {
@@ -52,7 +53,13 @@ export interface Machine {
   readonly procRoot: string;
   /** Whether this process may spare others from the OOM killer, as far as is known. */
   spares: boolean;
+  /** Containers of which all threads were put into a class. */
+  readonly classed: Set<string>;
+  readonly setClass: SetClass;
 }
+
+/** What its processes say, not files of the cgroup. */
+const OF_PROCESSES: ReadonlySet<string> = new Set([OOM, SCHED]);
 
 /** Opens the files of the cgroup at a path; undefined when it is gone. */
 export function hold(machine: Machine, id: string, path: string): Held | undefined {
@@ -60,22 +67,27 @@ export function hold(machine: Machine, id: string, path: string): Held | undefin
   const open = new Map<string, OpenFile>();
   for (const { controller, files: names } of KNOBS) {
     for (const name of names) {
-      if (open.has(name) || name === OOM) continue;
+      if (open.has(name) || OF_PROCESSES.has(name)) continue;
       const file = join(tree.directory(controller, path), name);
       const handle = openFile(files, file, budget);
       if (handle) open.set(name, handle);
     }
   }
-  const knobs = knobsIn((name) => name === OOM || open.has(name));
+  const knobs = knobsIn((name) => OF_PROCESSES.has(name) || open.has(name));
   if (open.size === 0) {
     for (const file of open.values()) closeFile(files, file, budget);
     return undefined;
   }
   const ofFiles = knobs.filter(({ files: names }) => names.every((name) => open.has(name)));
   const directories = [...new Set(ofFiles.map(({ controller }) => tree.directory(controller, path)))];
-  const scoreNow = (): string | undefined => {
+  const processesNow = (): Readonly<Record<string, string>> => {
     const [directory] = directories;
-    return directory === undefined ? undefined : firstAdjustment(files, procRoot, directory);
+    if (directory === undefined) return {};
+    const all = [
+      [OOM, firstAdjustment(files, procRoot, directory)],
+      [SCHED, classIn(files, procRoot, directory, machine.classed.has(id))],
+    ] as const;
+    return Object.fromEntries(all.flatMap(([name, text]) => (text === undefined ? [] : [[name, text]])));
   };
   const fields = new Set(knobs.map(({ field }) => field));
   const unsupported = FIELDS.filter((field) => !fields.has(field));
@@ -87,7 +99,7 @@ export function hold(machine: Machine, id: string, path: string): Held | undefin
   }
   let last: CgroupState | undefined;
   let there = '';
-  let score: string | undefined;
+  let told = '';
   let { spares: spared } = machine;
   return {
     id,
@@ -101,9 +113,10 @@ export function hold(machine: Machine, id: string, path: string): Held | undefin
       let changed = last === undefined || there !== devices() || spared !== machine.spares;
       there = devices();
       spared = machine.spares;
-      const scored = scoreNow();
-      changed ||= scored !== score;
-      score = scored;
+      const said = processesNow();
+      const words = Object.values(said).join('\n');
+      changed ||= words !== told;
+      told = words;
       for (const file of open.values()) {
         const news = readFile(files, file);
         if (news === undefined) return undefined;
@@ -114,10 +127,11 @@ export function hold(machine: Machine, id: string, path: string): Held | undefin
       const raw = Object.fromEntries([
         ...texts,
         [DEVICES, there],
-        ...(score === undefined ? [] : [[OOM, score] as const]),
+        ...Object.entries(said),
         ...(machine.spares ? [] : [[SPARES_NOBODY, ''] as const]),
       ]);
-      const limits = (score === undefined ? ofFiles : knobs).map((knob) => [knob.field, knob.decode(raw)] as const);
+      const seen = knobs.filter((knob) => knob.files.every((name) => raw[name] !== undefined));
+      const limits = seen.map((knob) => [knob.field, knob.decode(raw)] as const);
       last = { id, ...Object.fromEntries(limits.filter(isSet)), unsupported, raw };
       return last;
     },

@@ -14,6 +14,7 @@ import { hold, type Held, type Machine } from './held.ts';
 import { hierarchy } from './hierarchy.ts';
 import { fieldOf } from './knobs.ts';
 import { IDLE } from './cpu-knobs.ts';
+import { chrt, type SetClass } from './scheduling.ts';
 import { known, type Notes, type Refused } from './seen.ts';
 import { agree, scopeOf, type Systemd } from './systemd.ts';
 import { writeLimits, type Refusal } from './write.ts';
@@ -27,6 +28,8 @@ export interface CgroupsOptions {
   readonly updateLimits?: (containerId: string, limits: Resources, signal: AbortSignal) => Promise<void>;
   /** Told, where it holds the cgroups, until it knows the limits as well. */
   readonly systemd?: Systemd;
+  /** Puts the threads of a process into a scheduling class. */
+  readonly setClass?: SetClass;
   readonly files?: Files;
 }
 
@@ -61,6 +64,8 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
     devices: () => devices.last(),
     procRoot,
     spares: true,
+    classed: new Set(),
+    setClass: options.setClass ?? chrt,
   };
   const listeners = new Set<Hints>();
   /** As the last full look found them. */
@@ -71,6 +76,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
     const item = tracked.get(ref);
     item?.unwatch?.();
     item?.held.close();
+    if (item) machine.classed.delete(item.held.id);
     tracked.delete(ref);
   }
 

@@ -5,7 +5,7 @@ import { sameBytes, type WeightFormula } from './conversion.ts';
 export type Wanted = Omit<CgroupSpec, 'replica'>;
 
 /** A limit that the kernel keeps. */
-export type Field = Exclude<keyof Wanted, 'cpu' | 'pinned' | 'force' | 'escape'>;
+export type Field = Exclude<keyof Wanted, 'cpu' | 'pinned' | 'force' | 'escape' | 'realtime'>;
 
 /** What the kernel says, by file name. */
 export type Raw = Readonly<Record<string, string>>;
@@ -20,6 +20,9 @@ export const DEVICES = 'block devices';
 
 /** Not a cgroup's file: oom_score_adj of its first process, with which the others begin. */
 export const OOM = 'oom_score_adj';
+
+/** Not a cgroup's file: the scheduling class of its threads, as `rr 10`. */
+export const SCHED = 'sched_policy';
 
 /** Not a file: there where this process may spare nobody from the OOM killer. */
 export const SPARES_NOBODY = 'spares nobody';

@@ -48,6 +48,23 @@ export function lowerQuotas(files: Files, directory: string, milli: number): rea
 }
 
 /**
+ * Raises the budget for rr and fifo of all that a v1 cgroup is in, from the top down, until it may have so many µs of its period: one may have no less
+ * than those in it together. The root has what the kernel gives in all. Throws the kernel's errno.
+ */
+export function raiseRealtime(files: Files, root: string, path: string, micros: number): void {
+  const parts = path.split('/').filter(Boolean);
+  const runtime = (directory: string): number => Number(readText(files, directory, 'cpu.rt_runtime_us'));
+  const before = runtime(join(root, path));
+  for (let depth = 1; depth < parts.length; depth += 1) {
+    const directory = join(root, ...parts.slice(0, depth));
+    const inIt = files.folders(directory).reduce((sum, name) => sum + runtime(join(directory, name)), 0);
+    // each on the way gains what the last one does
+    const needed = inIt + Math.max(0, micros - before);
+    if (runtime(directory) < needed) files.write(join(directory, 'cpu.rt_runtime_us'), String(needed));
+  }
+}
+
+/**
  * Writes a cgroup's CPUs or memory nodes and those of what is below it, as v1 asks for it: nothing may have what that does not have in
  * which it is. First each gets what it is to have beside what it has, from the top down; then what it is to have alone, from the
  * bottom up. What had all of it has all again; else it keeps what is left of its own, or has all where that is nothing.

@@ -7,7 +7,7 @@ import { OOM } from './knob.ts';
 const DEEPEST = 8;
 
 /** Process ids in a cgroup and in what an init inside has made below it, as this process sees them. Throws ENOENT, ENODEV when it is gone. */
-function processesIn(files: Files, directory: string, depth = 0): readonly number[] {
+export function processesIn(files: Files, directory: string, depth = 0): readonly number[] {
   const own = files.text(join(directory, 'cgroup.procs')).split('\n').map(Number);
   const below = depth === DEEPEST ? [] : files.folders(directory);
   const nested = below.flatMap((name) => {

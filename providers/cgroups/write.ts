@@ -4,10 +4,12 @@ import type { CgroupState } from '../../reconciler/model/resources.ts';
 import type { WeightFormula } from './conversion.ts';
 import { readText, type Files } from './files.ts';
 import type { Held, Machine } from './held.ts';
-import { OOM, type Wanted, type Write } from './knob.ts';
+import { REALTIME } from './cpu-knobs.ts';
+import { OOM, SCHED, type Wanted, type Write } from './knob.ts';
 import { writesFor } from './knobs.ts';
-import { lowerQuotas } from './nested.ts';
+import { lowerQuotas, raiseRealtime } from './nested.ts';
 import { adjust, largest, pagesOf } from './processes.ts';
+import { isRealtime, setClassIn } from './scheduling.ts';
 
 /** A write that the kernel did not take. */
 export interface Refusal {
@@ -53,8 +55,11 @@ export async function writeLimits(
         did.push(`${OOM} ${raw[OOM] ?? '?'} -> ${write.value}`);
         continue;
       }
-      const refusal = await writeLevelled(machine, held, write, want);
-      if (refusal === undefined) did.push(`${write.file} ${raw[write.file] ?? '?'} -> ${write.value}`);
+      const refusal = await (write.file === SCHED
+        ? classify(machine, held, write)
+        : writeLevelled(machine, held, write, want));
+      if (typeof refusal === 'object') refused.push(refusal);
+      else if (refusal === undefined) did.push(`${write.file} ${raw[write.file] ?? '?'} -> ${write.value}`);
       else refused.push({ ...write, errno: 'EBUSY', why: refusal });
     } catch (error) {
       const errno = errnoOf(error);
@@ -81,6 +86,33 @@ function adjustAll(machine: Machine, held: Held, value: string): Refusal | undef
   }
 }
 
+/** Why a process that may set a class can be refused one that runs before all others. */
+const NO_BUDGET = {
+  v1: 'the cgroup has no budget for it (cpu.rt_runtime_us)',
+  v2: 'the kernel has budgets for it, which cgroup v2 gives to the root alone (CONFIG_RT_GROUP_SCHED)',
+} as const;
+
+/** Puts all threads into a class; what the kernel does not allow stays as it is, and is said. */
+async function classify(machine: Machine, held: Held, { file, value }: Write): Promise<Refusal | undefined> {
+  const { files, procRoot, classed, setClass } = machine;
+  const [directory = ''] = held.directories;
+  try {
+    classed.add(held.id);
+    await setClassIn(files, procRoot, directory, value, setClass);
+    return undefined;
+  } catch (error) {
+    const errno = errnoOf(error);
+    const budget = isRealtime(value) ? `, or ${NO_BUDGET[machine.tree.version]}` : '';
+    const why =
+      errno === 'EPERM'
+        ? `this process may not set it (CAP_SYS_NICE)${budget}`
+        : error instanceof Error
+          ? error.message
+          : errno;
+    return { file, value, errno, why };
+  }
+}
+
 /** Which of v1's files hold a share of CPU time that nothing below may exceed. */
 const SHARES_TIME: ReadonlySet<string> = new Set(['cpu.cfs_quota_us', 'cpu.cfs_period_us']);
 
@@ -90,6 +122,10 @@ async function writeLevelled(machine: Machine, held: Held, write: Write, want: W
   try {
     return await writeOne(machine, held, write, force);
   } catch (error) {
+    if (errnoOf(error) === 'EINVAL' && write.file === REALTIME) {
+      raiseRealtime(machine.files, machine.tree.directory('cpu', ''), held.path, Number(write.value));
+      return await writeOne(machine, held, write, force);
+    }
     if (errnoOf(error) !== 'EINVAL' || !SHARES_TIME.has(write.file) || want.quota === undefined) throw error;
     if (lowerQuotas(machine.files, held.directoryOf('cpu'), want.quota).length === 0) throw error;
     return await writeOne(machine, held, write, force);

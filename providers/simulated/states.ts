@@ -24,7 +24,7 @@ export type State = Thing['state'];
 export type FixedParts = Readonly<Record<string, (spec: never) => object>>;
 
 /** What a spec says beside its limits. */
-const ABOUT: ReadonlySet<string> = new Set(['replica', 'cpu', 'pinned', 'force', 'escape']);
+const ABOUT: ReadonlySet<string> = new Set(['replica', 'cpu', 'pinned', 'force', 'escape', 'realtime']);
 
 /** Looks up a thing; undefined when it is not there or not readable. */
 export type Look = (ref: Ref) => Thing | undefined;

@@ -7,7 +7,7 @@ import type { AgentOptions, AgentState } from './agent-state.ts';
 /** What is built, not set. All other kinds are values that the kernel or a daemon is to hold. */
 const BUILT: ReadonlySet<string> = new Set(['image', 'sandbox', 'port', 'container', 'bridge', 'cores', 'memory']);
 /** Members of a spec that say what it is about, or how it is done. */
-const ABOUT: ReadonlySet<string> = new Set(['replica', 'key', 'cpu', 'pinned', 'force']);
+const ABOUT: ReadonlySet<string> = new Set(['replica', 'key', 'cpu', 'pinned', 'force', 'realtime']);
 
 type Values = Readonly<Record<string, unknown>>;
 

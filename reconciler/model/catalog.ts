@@ -32,6 +32,10 @@ export interface Resources {
   readonly burst?: number;
   /** It runs only when nobody else wants the CPU; the shares then count for nothing. */
   readonly idle?: true;
+  /** Class in which the kernel schedules its threads, with a priority where it has one: `batch`, `rr 10`. */
+  readonly scheduling?: string;
+  /** Of rr and fifo, where the kernel has a budget for them: so much of each CPU, in thousandths. */
+  readonly realtime?: number;
   /** Bytes. */
   readonly memory: number;
   readonly reservation?: number;

@@ -163,7 +163,7 @@ export interface CgroupSpec extends Resources {
   readonly replica: string;
 }
 /** What the kernel says, converted to the spec's units. */
-export interface CgroupState extends Partial<Omit<Resources, 'cpu' | 'pinned' | 'force' | 'escape'>> {
+export interface CgroupState extends Partial<Omit<Resources, 'cpu' | 'pinned' | 'force' | 'escape' | 'realtime'>> {
   readonly id: string;
   /** What of the replica runs outside its cgroup, in words: so neither its limits nor its cores hold it. */
   readonly escaped?: string;

@@ -41,6 +41,7 @@ const SOURCES: Readonly<Record<string, Readonly<Record<string, readonly string[]
     '/quota': ['app:/spec/resources/cpu/quota'],
     '/burst': ['app:/spec/resources/cpu/burst'],
     '/idle': ['app:/spec/resources/cpu/idle'],
+    '/scheduling': ['app:/spec/resources/cpu/scheduling'],
     '/memory': ['app:/spec/resources/memory/limit'],
     '/reservation': ['app:/spec/resources/memory/reservation'],
     '/swap': ['app:/spec/resources/memory/swap'],

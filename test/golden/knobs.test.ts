@@ -49,7 +49,10 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 const code = (words: readonly string[]): string => words.map((word) => `\`${word}\``).join(', ');
 
 /** Not a file of the cgroup, but of each process in it. */
-const OF_PROCESSES: Readonly<Record<string, string>> = { oom_score_adj: '/proc/PID/oom_score_adj' };
+const OF_PROCESSES: Readonly<Record<string, string>> = {
+  oom_score_adj: '/proc/PID/oom_score_adj',
+  sched_policy: '/proc/PID/task/TID/stat (sched_setscheduler)',
+};
 
 function limitRows(): readonly (readonly string[])[] {
   const names = (version: 'v1' | 'v2'): ReadonlySet<string> => {

@@ -208,6 +208,27 @@ describe('a real cgroup v2', () => {
     assert.ok(state.spare <= 8 * MEBI, JSON.stringify(state));
   });
 
+  it('threads are in a scheduling class', async () => {
+    const directory = make(`docker/${ID}`);
+    const child = await inside(directory, ':');
+    const kernel = cgroups();
+    const said = (): string => fs.readFileSync(`/proc/${String(child.pid)}/stat`, 'utf8').split(' ')[40] ?? '';
+    await converge(kernel, want({ scheduling: 'batch' }));
+    assert.equal(said(), '3');
+    const change = kernel.diff([want({ scheduling: 'rr 10', realtime: 100 })], [await seen(kernel)])[0];
+    assert.ok(change);
+    const refused = await kernel.apply(change, context()).then(
+      () => undefined,
+      (error: unknown) => (error as PlumbError).message,
+    );
+    // a kernel with budgets for it gives none but the root's on v2, as this one
+    if (refused === undefined) assert.equal(said(), '2');
+    else assert.match(refused, /sched_policy = rr 10: EPERM, .*CONFIG_RT_GROUP_SCHED/);
+    console.log(refused ?? 'rr was taken');
+    await converge(kernel, want());
+    assert.equal(said(), '0');
+  });
+
   it('is gone with its container, and another of the name is found', async () => {
     const directory = make(`docker/${ID}`);
     const kernel = cgroups();

@@ -45,7 +45,32 @@ function blockIoOf(limits: BlockIo | undefined, say: Say): Resources['blockIoLim
   return Object.fromEntries(entries);
 }
 
-type CpuPart = Pick<Resources, 'cpu' | 'pinned' | 'shares' | 'quota' | 'burst' | 'idle'>;
+type Scheduling = Pick<Resources, 'scheduling' | 'realtime'>;
+type CpuPart = Pick<Resources, 'cpu' | 'pinned' | 'shares' | 'quota' | 'burst' | 'idle'> & Scheduling;
+
+/** The class of an App's threads. What runs before all others may only do so on cores of its own. */
+function schedulingOf({ scheduling, pinned }: Cpu, say: Say): Scheduling {
+  if (!scheduling) return {};
+  const at = '/spec/resources/cpu/scheduling';
+  const { class: name, priority, realtime } = scheduling;
+  if (name !== 'rr' && name !== 'fifo') {
+    for (const [key, value] of Object.entries({ priority, realtime }))
+      if (value !== undefined)
+        say(`${at}/${key}`, 'BAD_VALUE', `class ${name} has no ${key}`, `leave it out; only rr and fifo have one`);
+    return name === 'other' ? {} : { scheduling: name };
+  }
+  if (pinned !== true)
+    say(
+      `${at}/class`,
+      'BAD_VALUE',
+      `threads of ${name} run before all others, for as long as they like`,
+      'give it cores of its own with spec.resources.cpu.pinned: true, or take batch or other',
+    );
+  const share = realtime === undefined ? 500 : parseCpu(realtime);
+  if (share < 1 || share > 950)
+    say(`${at}/realtime`, 'BAD_VALUE', `realtime of ${String(realtime)} is no part of a CPU`, 'from 1m to 950m');
+  return { scheduling: `${name} ${String(priority ?? 1)}`, realtime: share };
+}
 
 function cpuOf(cpu: Cpu, say: Say): CpuPart {
   const at = '/spec/resources/cpu';
@@ -89,6 +114,7 @@ function cpuOf(cpu: Cpu, say: Say): CpuPart {
     shares: cpu.shares ?? Math.min(262_144, Math.max(2, Math.round((cores * 1024) / 1000))),
     ...defined<Pick<Resources, 'quota' | 'burst'>>({ quota, burst }),
     ...(idle ? { idle } : {}),
+    ...schedulingOf(cpu, say),
   };
 }
 

@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, it } from 'node:test';
+import { cgroups } from '../../../providers/cgroups/index.ts';
+import type { SetClass } from '../../../providers/cgroups/scheduling.ts';
+import type { PlumbError } from '../../../reconciler/model/errors.ts';
+import type { CgroupSpec } from '../../../reconciler/model/resources.ts';
+import { container, contextOf, errno, fakeTree, idOf, kernelRules, limits } from '../../support/cgroup-tree.ts';
+
+const ID = idOf('a');
+const REF = 'cgroup/web-0';
+const PATH = `docker/${ID}`;
+const origin = { revision: 'r', file: 'f', line: 1, column: 1 };
+const running = contextOf([container('web-0', ID)]);
+const NUMBERS: Readonly<Record<string, number>> = { other: 0, fifo: 1, rr: 2, batch: 3, idle: 5 };
+const roots: string[] = [];
+afterEach(() => {
+  for (const root of roots.splice(0)) fs.rmSync(root, { recursive: true });
+});
+
+/** A kernel with a container of two processes, 7 with threads 7 and 8, and 9; on v1 it has a budget for rr and fifo. */
+function lab(version: 'v1' | 'v2', setClass?: SetClass) {
+  const root = fakeTree(version, PATH);
+  roots.push(root);
+  const below = (name: string, path = PATH): string => join(root, version === 'v2' ? '' : 'cpu', path, name);
+  const threads = ['7/task/7', '7/task/8', '9/task/9'];
+  const put = (task: string, text: string): void => {
+    const [name = '', priority = '0'] = text.split(' ');
+    const fields = Array.from({ length: 38 }, (_, at) => (at === 0 ? 'S' : at === 37 ? priority : '0'));
+    fs.mkdirSync(join(root, 'proc', task), { recursive: true });
+    fs.writeFileSync(join(root, 'proc', task, 'stat'), `1 (a) b) ${fields.join(' ')} ${String(NUMBERS[name])} 0\n`);
+  };
+  const classify = (thread: string, text: string): void => {
+    put(thread, text);
+    const [pid = '', , tid] = thread.split('/');
+    if (pid === tid) put(pid, text);
+  };
+  for (const thread of threads) classify(thread, 'other');
+  for (const each of version === 'v2' ? [''] : ['cpu', 'memory', 'pids', 'blkio'])
+    fs.writeFileSync(join(root, each, PATH, 'cgroup.procs'), '7\n9\n');
+  if (version === 'v1')
+    for (const path of ['', 'docker', PATH]) {
+      fs.writeFileSync(below('cpu.rt_runtime_us', path), `${path === '' ? '950000' : '0'}\n`);
+      fs.writeFileSync(below('cpu.rt_period_us', path), '1000000\n');
+    }
+  const log: string[] = [];
+  const kernel = kernelRules(log);
+  const number = (path: string): number => Number(fs.readFileSync(path, 'utf8'));
+  const provider = cgroups({
+    root,
+    sysRoot: join(root, 'sys'),
+    procRoot: join(root, 'proc'),
+    files: {
+      ...kernel,
+      write: (path, text) => {
+        const parent = join(path, '../../cpu.rt_runtime_us');
+        if (path.endsWith('/cpu.rt_runtime_us') && Number(text) > number(parent)) throw errno('EINVAL');
+        kernel.write(path, text);
+      },
+    },
+    setClass:
+      setClass ??
+      ((pid, text) => {
+        log.push(`${String(pid)} ${text}`);
+        for (const thread of threads) if (thread.startsWith(`${String(pid)}/`)) classify(thread, text);
+        return Promise.resolve();
+      }),
+  });
+  const look = async (some: Partial<CgroupSpec>) => {
+    const [item] = await provider.observe(running, [REF]);
+    assert.ok(item?.known);
+    const spec = limits('web-0', some);
+    return { item, change: provider.diff([{ ref: REF, spec, dependsOn: [], origin }], [item])[0] };
+  };
+  return {
+    log,
+    look,
+    classify,
+    budget: (path = PATH): number => number(below('cpu.rt_runtime_us', path)),
+    converge: async (some: Partial<CgroupSpec>): Promise<readonly unknown[]> => {
+      const { change } = await look(some);
+      if (change) await provider.apply(change, running);
+      assert.deepEqual((await look(some)).change, undefined, 'converged after one apply');
+      return change?.fields.flatMap(({ path, have, want }) => (path === '/scheduling' ? [have, want] : [])) ?? [];
+    },
+  };
+}
+
+describe('the scheduling class of an App', () => {
+  for (const version of ['v1', 'v2'] as const)
+    it(`${version}: is that of all its threads, and the usual one when it is asked for no more`, async () => {
+      const one = lab(version);
+      assert.deepEqual(await one.converge({ scheduling: 'batch' }), ['other', 'batch']);
+      assert.deepEqual(
+        one.log.filter((line) => line.endsWith('batch')),
+        ['7 batch', '9 batch'],
+      );
+      one.classify('7/task/8', 'rr 5');
+      assert.deepEqual(await one.converge({ scheduling: 'batch' }), ['batch, thread 8 (a) b) rr 5', 'batch']);
+      one.classify('9/task/9', 'other');
+      assert.deepEqual(await one.converge({ scheduling: 'batch' }), ['batch, thread 9 (a) b) other', 'batch']);
+      assert.deepEqual(await one.converge({}), ['batch', 'other']);
+    });
+
+  it('v1: rr and fifo get a budget first, of all that they are in, and lose it last', async () => {
+    const one = lab('v1');
+    await one.converge({ scheduling: 'rr 10', realtime: 300 });
+    assert.deepEqual([one.budget(), one.budget('docker')], [300_000, 300_000]);
+    const order = one.log.filter((line) => /rt_runtime|rr|other/.test(line));
+    assert.deepEqual(order, ['cpu.rt_runtime_us', 'cpu.rt_runtime_us', '7 rr 10', '9 rr 10']);
+    await one.converge({ scheduling: 'fifo 1', realtime: 500 });
+    assert.deepEqual([one.budget(), one.budget('docker')], [500_000, 500_000]);
+    await one.converge({});
+    assert.equal(one.budget(), 0);
+    assert.equal(one.log.at(-1), 'cpu.rt_runtime_us');
+  });
+
+  it('that the kernel refuses is told with its errno, and the other limits are held', async () => {
+    const one = lab('v2', () => Promise.reject(errno('EPERM')));
+    await assert.rejects(one.converge({ scheduling: 'fifo 1', realtime: 500, pids: 7 }), (error: PlumbError) => {
+      assert.equal(error.code, 'KNOB_REFUSED');
+      assert.match(error.message, /sched_policy = fifo 1: EPERM, .*CAP_SYS_NICE.*CONFIG_RT_GROUP_SCHED/);
+      return true;
+    });
+    const { item } = await one.look({ pids: 7 });
+    const said = item.limitations?.find(({ path }) => path === '/scheduling');
+    assert.deepEqual([said?.state, said?.errno, said?.want], ['Refused', 'EPERM', 'fifo 1']);
+    assert.equal(item.state.pids, 7);
+  });
+});

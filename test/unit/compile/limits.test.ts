@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { compile } from '../../../reconciler/compile/compile.ts';
+import type { Catalog } from '../../../reconciler/model/catalog.ts';
+import { manifest, SOUND, sourceFiles } from '../../support/manifests.ts';
+
+function compiled(resources: string): Catalog {
+  const app = manifest('App', 'x', `image: a:1\nzone: main\nnetwork: { name: net }\nresources: ${resources}`);
+  return compile(sourceFiles({ ...SOUND, 'x.yaml': app }), 'r1');
+}
+
+describe('scheduling classes and page cache of an App', () => {
+  const sound: readonly (readonly [string, object])[] = [
+    ['{ cpu: { scheduling: { class: other } } }', {}],
+    ['{ cpu: { scheduling: { class: batch } } }', { scheduling: 'batch' }],
+    ['{ cpu: { scheduling: { class: idle } } }', { scheduling: 'idle' }],
+    [
+      '{ cpu: { cores: 1, pinned: true, scheduling: { class: rr, priority: 49 } } }',
+      { scheduling: 'rr 49', realtime: 500 },
+    ],
+    [
+      '{ cpu: { cores: 1, pinned: true, scheduling: { class: fifo, realtime: 300m } } }',
+      { scheduling: 'fifo 1', realtime: 300 },
+    ],
+    [
+      '{ memory: { limit: 128Mi, reclaim: { above: 25%, window: 90s } } }',
+      { reclaim: { above: 32 * 2 ** 20, window: 90_000, coolDown: 1_800_000 } },
+    ],
+  ];
+  for (const [resources, expected] of sound)
+    it(`${resources} is understood`, () => {
+      const { apps, problems } = compiled(resources);
+      assert.deepEqual(problems, []);
+      const { resources: held, reclaim } = apps.get('x')?.spec ?? assert.fail('no App');
+      const { scheduling, realtime } = held;
+      assert.deepEqual(JSON.parse(JSON.stringify({ scheduling, realtime, reclaim })), expected);
+    });
+
+  const wrong: readonly (readonly [string, RegExp])[] = [
+    ['{ cpu: { scheduling: { class: batch, priority: 3 } } }', /^BAD_VALUE class batch has no priority/],
+    ['{ cpu: { scheduling: { class: idle, realtime: 100m } } }', /^BAD_VALUE class idle has no realtime/],
+    ['{ cpu: { scheduling: { class: fifo } } }', /^BAD_VALUE threads of fifo run before all others/],
+    [
+      '{ cpu: { cores: 1, pinned: true, scheduling: { class: rr, realtime: 1 } } }',
+      /^BAD_VALUE realtime of 1 is no part of a CPU/,
+    ],
+    [
+      '{ cpu: { cores: 1, pinned: true, scheduling: { class: rr, priority: 50 } } }',
+      /^BAD_VALUE spec\.resources\.cpu\.scheduling\.priority cannot be 50/,
+    ],
+    ['{ memory: { reclaim: { above: 64Mi } } }', /^BAD_VALUE a page cache of 64Mi does not fit into the limit of 64Mi/],
+    ['{ memory: { reclaim: { above: 0 } } }', /^BAD_VALUE above cannot be 0/],
+    ['{ memory: { reclaim: { above: 50%, coolDown: 1s } } }', /^BAD_VALUE a coolDown of 1s is too short/],
+    ['{ memory: { reclaim: { above: 50%, window: 2d } } }', /^BAD_VALUE a window of 2d is too long/],
+  ];
+  for (const [resources, says] of wrong)
+    it(`${resources} is a problem`, () => {
+      const said = compiled(resources).problems.map(({ code, message }) => `${code} ${message}`);
+      assert.equal(said.length, 1, said.join('\n'));
+      assert.match(said[0] ?? '', says);
+    });
+});
