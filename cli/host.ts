@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Command } from 'commander';
 import { PlumbError } from '../reconciler/model/errors.ts';
+import { benchVerb, hostBenchCommand } from './host-bench.ts';
 import { factsVerb, hostFactsCommand } from './host-facts.ts';
 import { storeOptions, storeUrl, type StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
@@ -15,21 +16,23 @@ interface Options extends StoreFlags {
 /** What the schema of a Host takes as a name. */
 const NAME = /^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/;
 
-/** `plumb host facts`: what a machine has; `plumb host enroll NAME` and `plumb host revoke NAME`: give an agent its identity, and take it away. */
+/** `plumb host facts`: what a machine has; `plumb host bench`: what its cores do; `plumb host enroll NAME` and `plumb host revoke NAME`: give an agent its identity, and take it away. */
 export async function hostCommand(argv: readonly string[], io: Io): Promise<number> {
   const [verb, ...rest] = argv;
   if (verb === 'facts') return hostFactsCommand(rest, io);
+  if (verb === 'bench') return hostBenchCommand(rest, io);
   if (verb === 'enroll') return enroll(rest, io);
   if (verb === 'revoke') return revoke(rest, io);
   if (verb === undefined)
     throw new PlumbError(
       'USAGE',
-      'plumb host facts, plumb host enroll NAME or plumb host revoke NAME (plumb host --help explains)',
+      'plumb host facts, plumb host bench, plumb host enroll NAME or plumb host revoke NAME (plumb host --help explains)',
     );
-  const description = 'Show what a machine has; give hosts of a fleet their identity, and take it away.';
+  const description = 'Show what a machine has and does; give hosts of a fleet their identity, and take it away.';
   const cmd = command('host', description, 'plumb host facts\nplumb host enroll h1', io);
   cmd
     .addCommand(factsVerb(io).name('facts'))
+    .addCommand(benchVerb(io).name('bench'))
     .addCommand(enrolling(io).name('enroll'))
     .addCommand(revoking(io).name('revoke'));
   parse(cmd, argv);
