@@ -7,7 +7,9 @@ import type { StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
 import { explainKnobs, knobsText, unreadTunings } from './explain-knob.ts';
 import { command, outputOption, parse } from './options.ts';
+import { knownOfRunning } from './look.ts';
 import { openQuestion, questionOptions, viewsOf } from './question.ts';
+import { conflictWords } from './status.ts';
 import { table, tint } from './table.ts';
 
 interface Options extends UpFlags, StoreFlags {
@@ -54,9 +56,17 @@ async function explainHost(options: Options, name: string, knob: string | undefi
   const catalog = await catalogs.at(undefined);
   const found = explainKnobs(catalog, name, knob);
   const unread = unreadTunings(catalog);
+  const { reports = [] } = (await knownOfRunning(options, io)) ?? {};
+  const asked = new Set<string>(found.map(({ knob: ref }) => ref));
+  const conflicts = reports
+    .filter(({ host }) => host === name)
+    .flatMap((report) => (report.conflicts ?? []).filter(({ ref }) => asked.has(ref)));
   if (options.output === 'json')
-    io.out(`${JSON.stringify({ version: 1, host: name, knobs: found, unread }, null, 2)}\n`);
-  else io.out(`${knobsText(found, knob !== undefined, io)}${unread.map((line) => `${line}\n`).join('')}`);
+    io.out(`${JSON.stringify({ version: 1, host: name, knobs: found, conflicts, unread }, null, 2)}\n`);
+  else {
+    const notes = [...conflicts.map((claim) => `conflict: ${conflictWords(claim)}`), ...unread];
+    io.out(`${knobsText(found, knob !== undefined, io)}${notes.map((line) => `${line}\n`).join('')}`);
+  }
   return found.every(({ value }) => value === undefined) ? 2 : 0;
 }
 

@@ -14,6 +14,7 @@ import { updateCpuset, updateLimits } from '../providers/containers/limits.ts';
 import { facts } from '../providers/host/facts.ts';
 import { host } from '../providers/host/index.ts';
 import { knobs } from '../providers/host/knobs/index.ts';
+import { createRivals } from '../providers/host/rivals/rivals.ts';
 import { launcher, ovs } from '../providers/ovs/index.ts';
 import { fixedPart, fixedSandboxPart } from '../providers/containers/spec.ts';
 import { namespaceFiles } from '../providers/probes/files.ts';
@@ -44,6 +45,7 @@ export function dockerRuntime(flags: RuntimeFlags, state: string): Runtime {
   const client = dockerClient(socket);
   const visitors = systemVisitors();
   const exec = launcher();
+  const rivals = createRivals();
   const prober = createProber({ exec: (id, command, signal) => client.engine.exec(id, command, signal), visitors });
   return {
     providers: [
@@ -55,8 +57,8 @@ export function dockerRuntime(flags: RuntimeFlags, state: string): Runtime {
         tellDocker: (id, cpuset, signal) => updateCpuset(client, id, cpuset, signal),
       }),
       memory({ keptFile: join(state, 'reclaimed.json') }),
-      host({ originalsFile: join(state, 'originals.json') }),
-      knobs({ originalsFile: join(state, 'knobs.json') }),
+      host({ originalsFile: join(state, 'originals.json'), rivals }),
+      knobs({ originalsFile: join(state, 'knobs.json'), rivals }),
     ] as readonly Provider[],
     prober,
     key: `docker ${socket}`,

@@ -1,4 +1,5 @@
 import { isWell, statusCode, type Status, type StatusItem } from '../reconciler/loop/status.ts';
+import type { Claim } from '../reconciler/model/change.ts';
 import { kindOf, nameOf } from '../reconciler/model/ref.ts';
 import { counted } from '../reconciler/model/words.ts';
 import { pause } from '../reconciler/loop/pause.ts';
@@ -152,6 +153,21 @@ function reclaimLines(items: readonly StatusItem[]): readonly string[] {
   });
 }
 
+/** A value that somebody else sets: who, when, and what leaves it to Git. */
+export function conflictWords({ ref, by, when, value, fix }: Claim): string {
+  return `${ref}: ${by} sets it${value === undefined ? '' : ` to ${value}`} ${when} (${fix})`;
+}
+
+/** Who else sets what is asked for, each once, with the hosts where that is so. */
+function conflictLines({ conflicts = [] }: Status): readonly string[] {
+  const found = new Map<string, Set<string>>();
+  for (const { host, ...claim } of conflicts) {
+    const line = conflictWords(claim);
+    found.set(line, (found.get(line) ?? new Set()).add(host));
+  }
+  return [...found].map(([line, hosts]) => `conflict: ${line}, on ${firstOf(hosts, 'other host')}`);
+}
+
 /** How many values stand how, where not all are as they should be. */
 function knobLines({ hosts }: Status): readonly string[] {
   const sums = new Map<string, number>();
@@ -185,6 +201,7 @@ export function renderStatus({ status, lines: about, levels, memory }: Scoped, i
     ...(memory === true ? some(reclaimLines(replicas.shown), all) : []),
     ...knobLines(status),
     ...some(limitationLines(status), all),
+    ...some(conflictLines(status), all),
     ...some(
       status.held.map((what) => `held: ${what}`),
       all,

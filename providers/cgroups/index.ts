@@ -1,5 +1,5 @@
 import type { Resources } from '../../reconciler/model/catalog.ts';
-import type { Change, Evidence, Known, Observed } from '../../reconciler/model/change.ts';
+import type { Change, Claim, Evidence, Known, Observed } from '../../reconciler/model/change.ts';
 import { asPlumbError, PlumbError } from '../../reconciler/model/errors.ts';
 import { createHints, type Hints } from '../../reconciler/model/hints.ts';
 import { diffByRef, type Context, type Provider } from '../../reconciler/model/provider.ts';
@@ -39,6 +39,8 @@ interface Tracked {
   refused: ReadonlyMap<string, Refused>;
   /** What of it the kernel did not let back, in words: it is tried again once that is another. */
   stays?: string;
+  /** Who would write something else one day. */
+  claims: readonly Claim[];
   unwatch: (() => void) | undefined;
 }
 
@@ -104,7 +106,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
   function track(ref: Ref, id: string, path: string): Tracked | undefined {
     const held = hold(machine, id, path);
     if (!held) return undefined;
-    const item: Tracked = { held, unwatch: undefined, refused: new Map() };
+    const item: Tracked = { held, unwatch: undefined, refused: new Map(), claims: [] };
     tracked.set(ref, item);
     watchOne(ref, item);
     return item;
@@ -122,10 +124,11 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
 
   function notesOf(ref: Ref): Notes {
     const escapes = escaped.get(nameOf(ref));
-    const { refused = new Map<string, Refused>(), stays } = tracked.get(ref) ?? {};
+    const { refused = new Map<string, Refused>(), stays, claims = [] } = tracked.get(ref) ?? {};
     return {
       version: tree.version,
       refused,
+      claims,
       ...(escapes ? { escapes } : {}),
       ...(stays === undefined ? {} : { stays }),
     };
@@ -225,6 +228,8 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
       if (drift(want, now).length === 0) break;
       await write(change, want, held, now);
     }
+    const item = tracked.get(change.ref);
+    if (item) item.claims = claimsOf(change.ref, dockerNotUpdated, systemdNotTold);
     return {
       did,
       facts: {
@@ -285,6 +290,16 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
       }
     },
   };
+}
+
+/** Those who keep other limits, and write them one day. */
+function claimsOf(ref: Ref, docker: string | undefined, systemd: string | undefined): readonly Claim[] {
+  const untold = (by: string, when: string, why: string | undefined): readonly Claim[] =>
+    why === undefined ? [] : [{ ref, by, when, fix: `it could not be told: ${why}` }];
+  return [
+    ...untold('Docker', 'when the container is started again', docker),
+    ...untold('systemd', 'at a daemon-reload', systemd),
+  ];
 }
 
 /** The id of the replica's container if it runs, undefined if it does not, Unknown if that is not known. */

@@ -1,4 +1,4 @@
-import type { Known, Limitation } from '../../reconciler/model/change.ts';
+import type { Claim, Known, Limitation } from '../../reconciler/model/change.ts';
 import type { Ref } from '../../reconciler/model/ref.ts';
 import type { CgroupState } from '../../reconciler/model/resources.ts';
 import { escapeWords, type Escape } from './escape.ts';
@@ -10,6 +10,8 @@ export interface Notes {
   readonly escapes?: readonly Escape[];
   /** What was refused when it was last written, by field. */
   readonly refused: ReadonlyMap<string, Refused>;
+  /** Who would write something else one day. */
+  readonly claims?: readonly Claim[];
   /** What of the replica the kernel did not let back, in words. */
   readonly stays?: string;
 }
@@ -46,5 +48,6 @@ export function known(ref: Ref, state: CgroupState, notes: Notes): Known<CgroupS
     owned: true,
     version: state.id,
     ...(limitations.length > 0 ? { limitations } : {}),
+    ...(notes.claims === undefined || notes.claims.length === 0 ? {} : { claims: notes.claims }),
   };
 }

@@ -8,6 +8,7 @@ import { diffSysctl } from './diff.ts';
 import { disk, type Files } from './files.ts';
 import { counterpartOf, normalise, pathOf } from './key.ts';
 import { originalsIn, type Original, type Originals } from './originals.ts';
+import type { Rivals } from './rivals/rivals.ts';
 import { createWatches } from './watches.ts';
 
 export interface HostOptions {
@@ -16,6 +17,8 @@ export interface HostOptions {
   /** The file that keeps what knobs said before they were first written. */
   readonly originalsFile: string;
   readonly files?: Files;
+  /** Who else sets them. */
+  readonly rivals?: Rivals;
 }
 
 /** A knob as the kernel shows it: its text, or why there is none. */
@@ -26,7 +29,7 @@ type Reading = { readonly text: string } | { readonly errno: string };
  * knob is wanted no more. An observe without refs covers those that are wanted, ours, or were asked for before.
  */
 export function host(options: HostOptions): Provider<SysctlSpec, SysctlState> {
-  const { procRoot = '/proc', originalsFile, files = disk } = options;
+  const { procRoot = '/proc', originalsFile, files = disk, rivals } = options;
   const originals = originalsIn(originalsFile);
   const watches = createWatches(files, (ref) => {
     const path = pathOf(nameOf(ref));
@@ -61,8 +64,10 @@ export function host(options: HostOptions): Provider<SysctlSpec, SysctlState> {
     const reading = read(key);
     const owned = original !== undefined;
     const kept = owned ? { original: normalise(original.value) } : {};
-    if ('text' in reading) return { known: true, ref, owned, state: { value: normalise(reading.text), ...kept } };
-    return { known: true, ref, owned, state: kept, limitations: [limitation(ref, reading.errno)] };
+    const claims = rivals?.claimsOn(ref) ?? [];
+    const state = 'text' in reading ? { value: normalise(reading.text), ...kept } : kept;
+    if ('text' in reading) return { known: true, ref, owned, state, ...(claims.length > 0 ? { claims } : {}) };
+    return { known: true, ref, owned, state, limitations: [limitation(ref, reading.errno)] };
   }
 
   function set(key: string, value: string): string {

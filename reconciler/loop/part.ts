@@ -19,7 +19,10 @@ export function narrowed(status: Status, items: readonly StatusItem[], part: Par
     (text.match(/[a-z0-9-]+/g) ?? []).some((word) => names.has(word) || apps.has(appOf(word)));
   const on = new Set(hosts.map(({ host }) => host));
   const rollouts = status.rollouts?.filter(({ app }) => apps.has(app)) ?? [];
-  const { rollouts: _all, ...rest } = status;
+  const conflicts = status.conflicts?.filter(({ host, ref }) =>
+    'app' in part ? apps.has(appOf(nameOf(ref))) : on.has(host),
+  );
+  const { rollouts: _all, conflicts: _others, ...rest } = status;
   const own = {
     held: status.held.filter(about),
     draining: 'app' in part ? [] : status.draining.filter(({ host }) => on.has(host)),
@@ -42,5 +45,6 @@ export function narrowed(status: Status, items: readonly StatusItem[], part: Par
     hosts,
     messages: status.messages.filter(about),
     ...(rollouts.length > 0 ? { rollouts } : {}),
+    ...(conflicts === undefined || conflicts.length === 0 ? {} : { conflicts }),
   };
 }

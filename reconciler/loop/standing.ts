@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Desired, Known, Limitation } from '../model/change.ts';
+import type { Claim, Desired, Known, Limitation } from '../model/change.ts';
 import { kindOf } from '../model/ref.ts';
 import type { Report } from '../model/replica.ts';
 import type { AgentOptions, AgentState } from './agent-state.ts';
@@ -44,8 +44,14 @@ function driftOf({ options, state }: Input, want: Desired, have: Known): readonl
   }));
 }
 
+/** Who else sets what is asked for. Who sets the same stands against nobody. */
+function conflictsOf({ claims = [] }: Known, spec: Values): readonly Claim[] {
+  const folded = (value: unknown): string => words(value).trim().split(/\s+/).join(' ');
+  return claims.filter(({ value }) => value === undefined || folded(value) !== folded(spec['value']));
+}
+
 /** How the kernel and daemons stand to what is asked of them: how many values that are, and those that are not as they should be. */
-export function standing(input: Input): Pick<Report, 'limitations' | 'knobs'> {
+export function standing(input: Input): Pick<Report, 'limitations' | 'knobs' | 'conflicts'> {
   const { world, desired } = input.state;
   let knobs = 0;
   for (const { ref, spec } of desired.values())
@@ -58,5 +64,9 @@ export function standing(input: Input): Pick<Report, 'limitations' | 'knobs'> {
     const paths = new Set(said.map(({ path }) => path));
     return [...said, ...driftOf(input, want, item).filter(({ path }) => !paths.has(path))];
   });
-  return { limitations, knobs };
+  const conflicts = world.all().flatMap((item) => {
+    const want = desired.get(item.ref);
+    return item.known && want ? conflictsOf(item, want.spec as Values) : [];
+  });
+  return { limitations, knobs, ...(conflicts.length > 0 ? { conflicts } : {}) };
 }

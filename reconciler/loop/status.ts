@@ -1,4 +1,4 @@
-import type { KnobState, Limitation } from '../model/change.ts';
+import type { Claim, KnobState, Limitation } from '../model/change.ts';
 import type { Draining, LostHost, Notice, SourceStatus } from '../model/notice.ts';
 import { formOf } from '../model/form.ts';
 import { foreign } from '../model/protocol.ts';
@@ -82,6 +82,8 @@ export interface Status {
   readonly source?: SourceStatus;
   readonly problems: number;
   readonly limitations: readonly (Limitation & { readonly host: string })[];
+  /** Who else sets values that are asked for; absent where nobody does. */
+  readonly conflicts?: readonly (Claim & { readonly host: string })[];
   /** What waits for a person, and how to let it go on. */
   readonly held: readonly string[];
   readonly messages: readonly string[];
@@ -350,6 +352,9 @@ export function statusOf(input: StatusInput): Status {
   const stalled = reports.flatMap(({ host, conditions }) =>
     conditions.filter(({ type, status }) => type === 'Stalled' && status).map(({ message }) => `${host}: ${message}`),
   );
+  const conflicts = reports.flatMap((report) =>
+    (report.conflicts ?? []).map((claim) => ({ ...claim, host: report.host })),
+  );
   const rollouts = notice?.rollouts ?? [];
   const paused = pausedIn({ rollouts });
   return {
@@ -361,6 +366,7 @@ export function statusOf(input: StatusInput): Status {
     ...(notice ? { source: notice.source } : {}),
     problems: notice?.problems ?? 0,
     limitations: reports.flatMap(({ host, limitations }) => limitations.map((one) => ({ ...one, host }))),
+    ...(conflicts.length > 0 ? { conflicts } : {}),
     held: notice ? heldIn(notice) : [],
     messages: [
       ...lostMessages(input),

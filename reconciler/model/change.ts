@@ -32,6 +32,8 @@ export interface Known<State = unknown> {
   readonly version?: string;
   /** What this machine cannot hold; diff leaves these fields alone, status shows them. */
   readonly limitations?: readonly Limitation[];
+  /** Who else sets it, now or one day. */
+  readonly claims?: readonly Claim[];
 }
 
 /** A thing that could not be seen now. It is never taken for absent. */
@@ -127,6 +129,19 @@ export interface Limitation {
   readonly errno?: string;
   /** The value that was refused: what is said of it says nothing of another. */
   readonly want?: unknown;
+}
+
+/** Somebody beside Plumbline who sets a value: another program, or a file that is read when the machine boots. */
+export interface Claim {
+  readonly ref: Ref;
+  /** Who, and where that is said: `/etc/sysctl.d/99-local.conf:3`. */
+  readonly by: string;
+  /** As `at the next boot`, `while it runs`. */
+  readonly when: string;
+  /** What it is set to; absent where that is not known. */
+  readonly value?: string;
+  /** What leaves it to Git. */
+  readonly fix: string;
 }
 
 /** How the kernel or a daemon stands to one value that is asked of it. */

@@ -1,5 +1,5 @@
 import type { AppSpec, NetworkSpec } from './catalog.ts';
-import type { Limitation, Observed, Origin } from './change.ts';
+import type { Claim, Limitation, Observed, Origin } from './change.ts';
 import type { Demand } from './demand.ts';
 import type { MemoryUse } from './memory.ts';
 import type { Slot } from './slots.ts';
@@ -143,6 +143,8 @@ export interface Report {
   readonly observed: readonly Observed[];
   /** What is not held as it is asked for; all other values are. */
   readonly limitations: readonly Limitation[];
+  /** Who else sets what is asked for, to something else or to nobody knows what; absent where nobody does. */
+  readonly conflicts?: readonly Claim[];
   /** How many values the kernel and daemons are asked to hold: limits of containers and knobs of the host. */
   readonly knobs?: number;
   readonly conditions: readonly Condition[];

@@ -112,7 +112,8 @@ Every value that Plumbline has the kernel or a daemon hold, in one list. Each is
 | \`Refused\` | the kernel did not take the value, with its errno; it is left alone until Git says another, or the agent starts anew |
 | \`NeedsRestart\` | it is set, and counts once a daemon was restarted |
 
-[manifests.md](manifests.md) says what each field may be.
+Where something else on the machine sets it as well (sysctl.d, tmpfiles.d, tuned, irqbalance, Docker, systemd), \`plumb status\` and \`plumb explain host/NAME KNOB\` name who, and what leaves it to
+Git; \`plumb host facts\` lists all who set knobs there. [manifests.md](manifests.md) says what each field may be.
 `;
 
 it('docs/knobs.md lists every knob that there is', () => {

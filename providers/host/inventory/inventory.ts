@@ -6,7 +6,7 @@ import { missingOf } from './missing.ts';
 import type { Missing } from './missing.ts';
 import { powerFacts } from './power.ts';
 import type { PowerFacts } from './power.ts';
-import { rivalDaemons } from './rivals.ts';
+import { rivalsOf } from './rivals.ts';
 import type { Rival } from './rivals.ts';
 import { treeAt } from './tree.ts';
 import type { Tree } from './tree.ts';
@@ -16,6 +16,8 @@ export interface InventoryOptions {
   readonly sysRoot?: string;
   readonly cgroupRoot?: string;
   readonly runRoot?: string;
+  /** Where /etc, /usr and /run are. */
+  readonly root?: string;
   /** Where programs are looked for. */
   readonly path?: readonly string[];
 }
@@ -49,7 +51,7 @@ function controllersOf(proc: Tree, cgroup: Tree): readonly string[] {
 
 /** What this machine has. Nothing is written, and no program is run. */
 export function inventory(options: InventoryOptions = {}): Inventory {
-  const { procRoot = '/proc', sysRoot = '/sys', cgroupRoot = '/sys/fs/cgroup', runRoot = '/run' } = options;
+  const { procRoot = '/proc', sysRoot = '/sys', cgroupRoot = '/sys/fs/cgroup', runRoot = '/run', root = '/' } = options;
   const { path = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'] } = options;
   const [proc, sys, cgroup, run] = [procRoot, sysRoot, cgroupRoot, runRoot].map(treeAt) as [Tree, Tree, Tree, Tree];
   const unified = cgroup.has('cgroup.controllers');
@@ -67,6 +69,6 @@ export function inventory(options: InventoryOptions = {}): Inventory {
     memory: memoryOf(proc),
     disks: disksOf(sys),
     missing: missingOf({ ...found, swapAccounting, programs }),
-    rivals: rivalDaemons(proc),
+    rivals: rivalsOf(proc, root),
   };
 }

@@ -1,3 +1,5 @@
+import { bootSettings } from '../rivals/boot.ts';
+import { activeProfiles } from '../rivals/tuned.ts';
 import type { Tree } from './tree.ts';
 
 /** Another program on the machine that sets knobs, which a Tuning may set as well. */
@@ -9,28 +11,66 @@ export interface Rival {
   readonly fix: string;
 }
 
+/** One that runs, and the knobs of files that it sets whatever its settings are. */
+export interface RivalDaemon extends Rival {
+  readonly process: string;
+  readonly knobs: readonly string[];
+}
+
 /** By the name of the process, of which the kernel keeps fifteen characters. */
-const DAEMONS: Readonly<Record<string, Rival>> = {
+const DAEMONS: Readonly<Record<string, Omit<RivalDaemon, 'process'>>> = {
   irqbalance: {
     name: 'irqbalance',
     sets: 'which CPUs serve interrupts',
     fix: 'systemctl disable --now irqbalance, where a Tuning spreads interrupts',
+    knobs: ['nic.interrupts'],
   },
   tuned: {
     name: 'tuned',
     sets: 'sysctls, governors, disks and more by its profile',
     fix: 'tuned-adm off && systemctl disable --now tuned',
+    // what its profile says is read
+    knobs: [],
   },
   'power-profiles-': {
     name: 'power-profiles-daemon',
     sets: 'the energy preference of CPUs',
     fix: 'systemctl disable --now power-profiles-daemon',
+    knobs: ['cpu.energyPreference', 'cpu.governor'],
   },
-  tlp: { name: 'tlp', sets: 'governors and energy preferences', fix: 'systemctl disable --now tlp' },
+  tlp: {
+    name: 'tlp',
+    sets: 'governors and energy preferences',
+    fix: 'systemctl disable --now tlp',
+    knobs: ['cpu.governor', 'cpu.energyPreference', 'cpu.energyBias'],
+  },
 };
 
 /** Daemons that run here and set knobs. */
-export function rivalDaemons(proc: Tree): readonly Rival[] {
+export function rivalDaemons(proc: Tree): readonly RivalDaemon[] {
   const names = new Set(proc.names('').flatMap((pid) => (/^\d+$/.test(pid) ? [proc.text(`${pid}/comm`) ?? ''] : [])));
-  return Object.entries(DAEMONS).flatMap(([comm, rival]) => (names.has(comm) ? [rival] : []));
+  return Object.entries(DAEMONS).flatMap(([process, rival]) => (names.has(process) ? [{ ...rival, process }] : []));
+}
+
+/** All who set knobs here: daemons that run, and files that are read at each boot. */
+export function rivalsOf(proc: Tree, root: string): readonly Rival[] {
+  const profiles = activeProfiles(root).join(' ');
+  const daemons = rivalDaemons(proc).map(({ name, sets, fix, process }) => ({
+    name: process === 'tuned' && profiles !== '' ? `${name} (profile ${profiles})` : name,
+    sets,
+    fix,
+  }));
+  const files = new Map<string, string[]>();
+  for (const { at, path } of bootSettings(root)) {
+    const file = at.replace(/:\d+$/, '');
+    const said = path.startsWith('/proc/sys/') ? path.slice('/proc/sys/'.length).replaceAll('/', '.') : path;
+    files.set(file, [...(files.get(file) ?? []), said]);
+  }
+  const boot = [...files].map(([name, some]) => {
+    const [first = '', second, ...more] = some;
+    const others = more.length > 0 ? `, ${second ?? ''} and ${String(more.length)} more` : ` and ${second ?? ''}`;
+    const sets = `${first}${second === undefined ? '' : others} at each boot`;
+    return { name, sets, fix: 'take out of it what a Tuning sets' };
+  });
+  return [...daemons, ...boot];
 }

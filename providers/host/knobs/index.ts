@@ -7,6 +7,7 @@ import { kindOf, nameOf, refOf, type Ref } from '../../../reconciler/model/ref.t
 import type { CoresState, KnobPlace, KnobSpec, KnobState } from '../../../reconciler/model/resources.ts';
 import { disk, type Files } from '../files.ts';
 import { treeAt } from '../inventory/tree.ts';
+import type { Rivals } from '../rivals/rivals.ts';
 import { createWatches } from '../watches.ts';
 import { diffKnob, targetOf, wrongOf } from './diff.ts';
 import { keptIn, type KeptKnob } from './kept.ts';
@@ -20,6 +21,8 @@ export interface KnobsOptions {
   /** The file that keeps what files said before they were first written. */
   readonly originalsFile: string;
   readonly files?: Files;
+  /** Who else sets them. */
+  readonly rivals?: Rivals;
 }
 
 /** Knobs that keep off the CPUs that replicas have for themselves. */
@@ -36,7 +39,7 @@ const WATCHED = 64;
  * is marked with the errno, and left alone until it is to say something else or the agent starts anew.
  */
 export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
-  const { procRoot = '/proc', sysRoot = '/sys', originalsFile, files = disk } = options;
+  const { procRoot = '/proc', sysRoot = '/sys', originalsFile, files = disk, rivals } = options;
   const roots = { proc: treeAt(procRoot), sys: treeAt(sysRoot) };
   const kept = keptIn(originalsFile, () => roots.proc.text('sys/kernel/random/boot_id') ?? '');
   const refusals = new Map<string, NonNullable<KnobPlace['refused']>>();
@@ -91,7 +94,19 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
     const state = stateOf(key, ctx);
     const limitations = limitationsOf(ref, state);
     const owned = kept.all().has(key);
-    return { known: true, ref, owned, state, ...(limitations.length === 0 ? {} : { limitations }) };
+    const claims =
+      rivals?.claimsOn(
+        ref,
+        placesOf(roots, key).map(({ root, path }) => `/${root}/${path}`),
+      ) ?? [];
+    return {
+      known: true,
+      ref,
+      owned,
+      state,
+      ...(limitations.length === 0 ? {} : { limitations }),
+      ...(claims.length === 0 ? {} : { claims }),
+    };
   }
 
   function observeAny(ref: Ref, ctx: Context): Observed<KnobState> {

@@ -372,6 +372,10 @@ describe("Docker's record", () => {
     assert.ok(change);
     const { facts } = await provider.apply(change, running);
     assert.deepEqual(facts, { dockerNotUpdated: 'dockerd is away' });
+    assert.match(
+      JSON.stringify((await seen(provider)).claims),
+      /"by":"Docker","when":"when the container is started again"/,
+    );
     assert.equal(read('cpu', 'cpu.shares'), '512');
   });
 });

@@ -5,8 +5,40 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { explainCommand } from '../../../cli/explain.ts';
+import type { Io } from '../../../cli/io.ts';
+import { renderWhole } from '../../../cli/status.ts';
+import { narrowed } from '../../../reconciler/loop/part.ts';
+import { statusOf } from '../../../reconciler/loop/status.ts';
+import { UNKNOWN_FACTS } from '../../../reconciler/model/protocol.ts';
+import type { Report } from '../../../reconciler/model/replica.ts';
 import { manifest, SOUND } from '../../support/manifests.ts';
-import { speak, type Spoken } from '../../support/verb.ts';
+import { answering, speak, type Spoken } from '../../support/verb.ts';
+
+const PLAIN = { color: false } as Io;
+const REPORT: Report = {
+  host: 'h1',
+  generation: 1,
+  revision: 'r',
+  at: 0,
+  facts: { ...UNKNOWN_FACTS },
+  replicas: [],
+  observed: [],
+  limitations: [],
+  conflicts: [
+    {
+      ref: 'sysctl/vm.swappiness',
+      by: '/etc/sysctl.d/9.conf:2',
+      when: 'at the next boot',
+      value: '60',
+      fix: 'remove it',
+    },
+  ],
+  conditions: [],
+};
+const NOTHING = {
+  snapshot: { cursor: 0, hosts: new Map(), placements: new Map(), addresses: new Map() },
+  assignments: [],
+};
 
 const SHOP = fileURLToPath(new URL('../../../../examples/manifests/shop', import.meta.url));
 
@@ -32,6 +64,43 @@ describe('explain', () => {
     it(`says what there is instead of ${replica}`, async () => {
       await assert.rejects(explain(replica), { code: 'USAGE', message: says });
     });
+});
+
+describe('explain of a knob that somebody else sets', () => {
+  const dir = answering({ known: () => Promise.resolve({ ...NOTHING, reports: [REPORT] }) });
+  before(() => {
+    const tuning = manifest('Tuning', 'base', 'hosts: {}\nsysctls:\n  vm.swappiness: 10\n  vm.x: 1');
+    for (const [path, text] of Object.entries({ ...SOUND, 'base.yaml': tuning })) {
+      mkdirSync(join(dir, 'repo', path, '..'), { recursive: true });
+      writeFileSync(join(dir, 'repo', path), text);
+    }
+  });
+
+  it('names who, and what leaves it to Git', async () => {
+    const { code, out } = await speak(explainCommand, dir, 'host/h1', 'vm.swappiness', '--repo', join(dir, 'repo'));
+    assert.equal(code, 0);
+    assert.match(
+      out,
+      /\nconflict: sysctl\/vm\.swappiness: \/etc\/sysctl\.d\/9\.conf:2 sets it to 60 at the next boot \(remove it\)\n$/,
+    );
+    const other = await speak(explainCommand, dir, 'host/h1', 'vm.x', '--repo', join(dir, 'repo'));
+    assert.doesNotMatch(other.out, /conflict/);
+  });
+
+  it('is in the status, of its host and of all', () => {
+    const status = statusOf({
+      notice: undefined,
+      hosts: new Map(),
+      placements: new Map(),
+      assignments: new Map(),
+      reports: new Map([['h1', REPORT]]),
+    });
+    const line = /\nconflict: sysctl\/vm\.swappiness: \/etc\/sysctl\.d\/9\.conf:2 sets it to 60 .*, on h1\n/;
+    assert.match(renderWhole(status, PLAIN), line);
+    const about = { host: 'h1' } as (typeof status.hosts)[number];
+    assert.equal(narrowed(status, [], { hosts: [about] }).conflicts?.length, 1);
+    assert.equal(narrowed(status, [], { hosts: [{ ...about, host: 'h2' }] }).conflicts, undefined);
+  });
 });
 
 describe('explain of a knob', () => {

@@ -28,6 +28,7 @@ function told(name: HardwareName): Inventory {
     sysRoot: at('sys'),
     cgroupRoot: at('cgroup'),
     runRoot: at('run'),
+    root,
     path: [at('bin')],
   });
 }
@@ -80,7 +81,7 @@ describe('facts of machines of several kinds', () => {
   it('of an empty machine are empty, and say what is missing', () => {
     const root = fs.mkdtempSync(join(tmpdir(), 'inventory-'));
     folders.push(root);
-    const none = inventory({ procRoot: root, sysRoot: root, cgroupRoot: root, runRoot: root, path: [root] });
+    const none = inventory({ procRoot: root, sysRoot: root, cgroupRoot: root, runRoot: root, path: [root], root });
     assert.deepEqual([none.nics, none.disks, none.cpu.threads], [[], [], 0]);
     assert.equal(powerWords(none.power), 'no frequency scaling here');
     assert.ok(none.missing.some(({ what }) => what === 'cgroup controller memory'));

@@ -62,6 +62,24 @@ it('a refusal is told of the value that was refused, and of no other', () => {
   assert.deepEqual(told('cgroup/a-0', { memory: 9 }, { memory: 9 }, [refused]).said, []);
 });
 
+it('who sets a value to something else is told, and who sets it to the same is not', () => {
+  const agent = emptyAgentState();
+  const ref = 'sysctl/net.ipv4.tcp_rmem';
+  const want: Desired = { ref, spec: { key: 'net.ipv4.tcp_rmem', value: '1 2 3' }, dependsOn: [], origin };
+  const claims = [{ by: 'other', value: '1 2 4' }, { by: 'same', value: ' 1\t2 3' }, { by: 'unknown' }].map(
+    (claim) => ({ ref, when: 'at the next boot', fix: 'remove it', ...claim }) as const,
+  );
+  agent.desired = new Map([[ref, want]]);
+  agent.world.set({ known: true, ref, owned: true, state: { value: '1 2 3' }, claims });
+  const said = standing({ options: { providers: [rules] }, state: agent });
+  assert.deepEqual(
+    said.conflicts?.map(({ by }) => by),
+    ['other', 'unknown'],
+  );
+  agent.desired = new Map();
+  assert.equal(standing({ options: { providers: [rules] }, state: agent }).conflicts, undefined, 'nobody asks for it');
+});
+
 it('drift is told where it is not put right at once, with why', () => {
   const spec = { memory: 8, pids: 5 };
   const waits = (agent: ReturnType<typeof emptyAgentState>): void =>

@@ -1,0 +1,126 @@
+import fs from 'node:fs';
+import { join } from 'node:path';
+import type { Claim } from '../../../reconciler/model/change.ts';
+import { kindOf, nameOf, type Ref } from '../../../reconciler/model/ref.ts';
+import { treeAt } from '../inventory/tree.ts';
+import { rivalDaemons, type RivalDaemon } from '../inventory/rivals.ts';
+import { pathOf } from '../key.ts';
+import { bootSettings, settingOf, type BootSetting } from './boot.ts';
+import { activeProfiles, tunedSettings, type TunedSetting } from './tuned.ts';
+
+export interface RivalOptions {
+  /** Where /etc, /run and /usr are. */
+  readonly root?: string;
+  readonly procRoot?: string;
+  /** How long what was read counts, milliseconds. */
+  readonly every?: number;
+  /** Milliseconds that only grow. */
+  readonly now?: () => number;
+}
+
+/** Who else sets knobs of a machine. */
+export interface Rivals {
+  /** Who else sets a knob. `files` are the absolute paths of its files; a sysctl knows its own. */
+  claimsOn(ref: Ref, files?: readonly string[]): readonly Claim[];
+}
+
+/** What was read of a machine. */
+interface Read {
+  readonly boot: readonly BootSetting[];
+  readonly daemons: readonly RivalDaemon[];
+  readonly tuned: readonly TunedSetting[];
+  readonly profiles: string;
+  /** dockerd runs, and turns forwarding on. */
+  readonly forwards: boolean;
+}
+
+/** Whether a dockerd runs that sets net.ipv4.ip_forward, as it does unless it is told not to. */
+function forwards(root: string, procRoot: string): boolean {
+  const proc = treeAt(procRoot);
+  const words = proc
+    .names('')
+    .filter((pid) => /^\d+$/.test(pid) && proc.text(`${pid}/comm`) === 'dockerd')
+    .map((pid) => proc.text(`${pid}/cmdline`) ?? '');
+  if (words.length === 0 || words.some((line) => line.includes('--ip-forward=false'))) return false;
+  try {
+    const settings = JSON.parse(fs.readFileSync(join(root, 'etc/docker/daemon.json'), 'utf8')) as unknown;
+    return (settings as { readonly 'ip-forward'?: unknown } | null)?.['ip-forward'] !== false;
+  } catch {
+    return true; // no such file
+  }
+}
+
+function read(root: string, procRoot: string): Read {
+  const daemons = rivalDaemons(treeAt(procRoot));
+  const runs = daemons.some(({ process }) => process === 'tuned');
+  return {
+    boot: bootSettings(root),
+    daemons,
+    tuned: runs ? tunedSettings(root) : [],
+    profiles: activeProfiles(root).join(' '),
+    forwards: forwards(root, procRoot),
+  };
+}
+
+/** The knob without which cards it is about. */
+const bare = (ref: Ref): string => ref.replace(/\[.*$/, '');
+
+function daemonClaims({ daemons, tuned, profiles }: Read, ref: Ref): readonly Claim[] {
+  const said = tuned.find((one) => bare(one.ref as Ref) === bare(ref));
+  const ofTuned: readonly Claim[] =
+    said === undefined
+      ? []
+      : [
+          {
+            ref,
+            by: `tuned (profile ${profiles}), ${said.at}`,
+            when: 'while it runs',
+            fix: 'tuned-adm off && systemctl disable --now tuned',
+            ...(said.value === undefined ? {} : { value: said.value }),
+          },
+        ];
+  const others = daemons.filter(({ knobs }) => knobs.some((knob) => bare(ref) === `knob/${knob}`));
+  return [...ofTuned, ...others.map(({ name: by, fix }): Claim => ({ ref, by, when: 'while it runs', fix }))];
+}
+
+function bootClaims({ boot }: Read, ref: Ref, files: readonly string[]): readonly Claim[] {
+  for (const file of files) {
+    const setting = settingOf(boot, file);
+    if (!setting) continue;
+    const { at: by, value } = setting;
+    return [{ ref, by, value, when: 'at the next boot', fix: `remove ${by}` }];
+  }
+  return [];
+}
+
+const FORWARDING: Ref = 'sysctl/net.ipv4.ip_forward';
+
+/** Looks at files of settings and running programs; at most every minute, however often it is asked. */
+export function createRivals(options: RivalOptions = {}): Rivals {
+  const { root = '/', procRoot = '/proc', every = 60_000, now = () => performance.now() } = options;
+  let last: Read | undefined;
+  let at = 0;
+  const current = (): Read => {
+    if (last === undefined || now() - at >= every) [last, at] = [read(root, procRoot), now()];
+    return last;
+  };
+  return {
+    claimsOn(ref, files = []) {
+      const seen = current();
+      const own = kindOf(ref) === 'sysctl' ? [`/proc/sys/${pathOf(nameOf(ref)) ?? ''}`] : files;
+      const docker: readonly Claim[] =
+        seen.forwards && ref === FORWARDING
+          ? [
+              {
+                ref,
+                value: '1',
+                by: 'dockerd',
+                when: 'when it starts',
+                fix: '"ip-forward": false in /etc/docker/daemon.json',
+              },
+            ]
+          : [];
+      return [...daemonClaims(seen, ref), ...bootClaims(seen, ref, own), ...docker];
+    },
+  };
+}

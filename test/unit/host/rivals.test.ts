@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, describe, it } from 'node:test';
+import { inventory } from '../../../providers/host/inventory/inventory.ts';
+import { createRivals } from '../../../providers/host/rivals/rivals.ts';
+import type { Ref } from '../../../reconciler/model/ref.ts';
+
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) fs.rmSync(folder, { recursive: true });
+});
+
+/** A machine with these files. */
+function machine(files: Readonly<Record<string, string>>): string {
+  const root = fs.mkdtempSync(join(tmpdir(), 'rivals-'));
+  folders.push(root);
+  for (const [path, text] of Object.entries(files)) {
+    fs.mkdirSync(dirname(join(root, path)), { recursive: true });
+    fs.writeFileSync(join(root, path), text);
+  }
+  return root;
+}
+
+/** What is said of a knob: who, the value, when. */
+function said(files: Readonly<Record<string, string>>, ref: Ref, own: readonly string[] = []): readonly string[] {
+  const root = machine(files);
+  const rivals = createRivals({ root, procRoot: join(root, 'proc') });
+  return rivals.claimsOn(ref, own).map(({ by, value, when }) => `${by}: ${value ?? '?'} ${when}`);
+}
+
+const NAME = 'sysctl/vm.swappiness';
+const TUNED = {
+  'proc/12/comm': 'tuned\n',
+  'etc/tuned/active_profile': 'mine\n',
+  'etc/tuned/mine/tuned.conf':
+    '# ours\n[main]\ninclude=throughput-performance\n\n[disks]\ntype=disk\ndevices=sda\nelevator=none\n[sysctl]\nvm.swappiness=30\n',
+  'usr/lib/tuned/throughput-performance/tuned.conf':
+    '[cpu]\ngovernor=performance\nenergy_perf_bias=performance\n[sysctl]\nvm.swappiness=10\nnet.core.somaxconn=>2048\n',
+};
+
+describe('who else sets a knob', () => {
+  const cases: readonly {
+    readonly name: string;
+    readonly files: Readonly<Record<string, string>>;
+    readonly ref: Ref;
+    readonly own?: readonly string[];
+    readonly says: readonly string[];
+  }[] = [
+    { name: 'nobody', files: {}, ref: NAME, says: [] },
+    {
+      name: 'sysctl.d, by file and line',
+      files: { 'etc/sysctl.d/60-x.conf': '# a\n\n; b\nkernel.x = 1\nvm.swappiness = 60\n' },
+      ref: NAME,
+      says: ['/etc/sysctl.d/60-x.conf:5: 60 at the next boot'],
+    },
+    {
+      name: 'sysctl.d in slashes, with a dash',
+      files: { 'etc/sysctl.d/60-x.conf': '-net/ipv4/conf/eth0.1/rp_filter=2\n' },
+      ref: 'sysctl/net.ipv4.conf.eth0/1.rp_filter',
+      says: ['/etc/sysctl.d/60-x.conf:1: 2 at the next boot'],
+    },
+    {
+      name: 'the file that comes last by name, wherever it is',
+      files: {
+        'etc/sysctl.d/10-a.conf': 'vm.swappiness=1',
+        'usr/lib/sysctl.d/90-b.conf': 'vm.swappiness=2\nvm.swappiness=3',
+        'run/sysctl.d/50-c.conf': 'vm.swappiness=4',
+      },
+      ref: NAME,
+      says: ['/usr/lib/sysctl.d/90-b.conf:2: 3 at the next boot'],
+    },
+    {
+      name: 'not a file that one of the same name in /etc hides',
+      files: { 'etc/sysctl.d/90-b.conf': '', 'usr/lib/sysctl.d/90-b.conf': 'vm.swappiness=2' },
+      ref: NAME,
+      says: [],
+    },
+    {
+      name: 'one that names it before a pattern',
+      files: { 'etc/sysctl.d/1.conf': 'net.ipv4.conf.lo.rp_filter=0\nnet.ipv4.conf.*.rp_filter=1' },
+      ref: 'sysctl/net.ipv4.conf.lo.rp_filter',
+      says: ['/etc/sysctl.d/1.conf:1: 0 at the next boot'],
+    },
+    {
+      name: 'a pattern',
+      files: { 'etc/sysctl.d/1.conf': 'net.ipv4.conf.*.rp_filter=1' },
+      ref: 'sysctl/net.ipv4.conf.lo.rp_filter',
+      says: ['/etc/sysctl.d/1.conf:1: 1 at the next boot'],
+    },
+    {
+      name: 'tmpfiles.d, by the path of the file',
+      files: { 'etc/tmpfiles.d/thp.conf': 'd /run/x\nw! /sys/kernel/mm/transparent_hugepage/enabled - - - - never\n' },
+      ref: 'knob/memory.hugepages',
+      own: ['/sys/kernel/mm/transparent_hugepage/enabled'],
+      says: ['/etc/tmpfiles.d/thp.conf:2: never at the next boot'],
+    },
+    {
+      name: 'a profile of tuned that runs, and what it includes',
+      files: TUNED,
+      ref: 'knob/cpu.governor',
+      says: ['tuned (profile mine), /usr/lib/tuned/throughput-performance/tuned.conf:2: performance while it runs'],
+    },
+    {
+      name: 'a profile over what it includes',
+      files: TUNED,
+      ref: NAME,
+      says: ['tuned (profile mine), /etc/tuned/mine/tuned.conf:10: 30 while it runs'],
+    },
+    {
+      name: 'a section of tuned with a name of its own',
+      files: TUNED,
+      ref: 'knob/disk.solid.scheduler',
+      says: ['tuned (profile mine), /etc/tuned/mine/tuned.conf:8: none while it runs'],
+    },
+    {
+      name: 'tuned with a value that it works out',
+      files: TUNED,
+      ref: 'sysctl/net.core.somaxconn',
+      says: ['tuned (profile mine), /usr/lib/tuned/throughput-performance/tuned.conf:6: ? while it runs'],
+    },
+    {
+      name: 'not tuned where it does not run',
+      files: { ...TUNED, 'proc/12/comm': 'bash\n' },
+      ref: NAME,
+      says: [],
+    },
+    {
+      name: 'irqbalance, of any card',
+      files: { 'proc/9/comm': 'irqbalance\n' },
+      ref: 'knob/nic.interrupts[driver=ixgbe]',
+      says: ['irqbalance: ? while it runs'],
+    },
+    { name: 'not irqbalance of another knob', files: { 'proc/9/comm': 'irqbalance\n' }, ref: 'knob/nic.mtu', says: [] },
+    {
+      name: 'dockerd, which turns forwarding on',
+      files: { 'proc/9/comm': 'dockerd\n', 'proc/9/cmdline': '/usr/bin/dockerd\0-H\0fd://' },
+      ref: 'sysctl/net.ipv4.ip_forward',
+      says: ['dockerd: 1 when it starts'],
+    },
+    {
+      name: 'not a dockerd that leaves it alone',
+      files: {
+        'proc/9/comm': 'dockerd\n',
+        'proc/9/cmdline': '/usr/bin/dockerd',
+        'etc/docker/daemon.json': '{"ip-forward": false}',
+      },
+      ref: 'sysctl/net.ipv4.ip_forward',
+      says: [],
+    },
+  ];
+  for (const { name, files, ref, own, says } of cases)
+    it(`is ${name}`, () => {
+      assert.deepEqual(said(files, ref, own), says);
+    });
+
+  it('is read again only after a minute', () => {
+    const root = machine({ 'etc/sysctl.d/1.conf': 'vm.swappiness=1' });
+    let now = 0;
+    const rivals = createRivals({ root, procRoot: join(root, 'proc'), now: () => now });
+    const value = (): string | undefined => rivals.claimsOn(NAME)[0]?.value;
+    assert.equal(value(), '1');
+    fs.writeFileSync(join(root, 'etc/sysctl.d/1.conf'), 'vm.swappiness=2');
+    now = 59_999;
+    assert.equal(value(), '1');
+    now = 60_000;
+    assert.equal(value(), '2');
+  });
+
+  it('is told with what ends it', () => {
+    const root = machine({ ...TUNED, 'etc/sysctl.d/1.conf': 'vm.swappiness=1' });
+    const rivals = createRivals({ root, procRoot: join(root, 'proc') });
+    assert.deepEqual(
+      rivals.claimsOn(NAME).map(({ fix }) => fix),
+      ['tuned-adm off && systemctl disable --now tuned', 'remove /etc/sysctl.d/1.conf:1'],
+    );
+  });
+});
+
+it('the facts of a machine name files that set kernel parameters, and the profile of tuned', () => {
+  const root = machine({ ...TUNED, 'etc/sysctl.d/1.conf': 'vm.swappiness=1\nvm.x=2' });
+  const { rivals } = inventory({
+    root,
+    procRoot: join(root, 'proc'),
+    sysRoot: root,
+    cgroupRoot: root,
+    runRoot: root,
+    path: [],
+  });
+  assert.deepEqual(
+    rivals.map(({ name, sets }) => [name, sets]),
+    [
+      ['tuned (profile mine)', 'sysctls, governors, disks and more by its profile'],
+      ['/etc/sysctl.d/1.conf', 'vm.swappiness and vm.x at each boot'],
+    ],
+  );
+});
