@@ -5,9 +5,9 @@ import { workQueue } from '../../../reconciler/loop/queue.ts';
 
 const HOUR = 3_600_000;
 
-/** A machine whose clock can be set. */
+/** A machine whose clock can be set, and that can sleep. */
 function machine() {
-  let [elapsed, set] = [0, 1_000_000_000];
+  let [elapsed, set, slept] = [0, 1_000_000_000, 500];
   return {
     pass: (ms: number) => {
       elapsed += ms;
@@ -15,11 +15,12 @@ function machine() {
     set: (ms: number) => {
       set += ms;
     },
+    sleep: (ms: number) => {
+      slept += ms;
+      set += ms;
+    },
     wall: () => set + elapsed,
-    clock: steadyClock(
-      () => set + elapsed,
-      () => elapsed,
-    ),
+    clock: steadyClock({ wall: () => set + elapsed, elapsed: () => elapsed, whole: () => elapsed + slept }),
   };
 }
 
@@ -45,6 +46,44 @@ describe('a steady clock', () => {
         assert.ok(now - last >= 899 && now - last <= 1101, `${String(now - last)} ms for a second`);
         last = now;
       }
+    });
+
+  it('counts at once what the machine slept, and no more of it', () => {
+    const { pass, set, sleep, wall, clock } = machine();
+    clock();
+    sleep(8 * HOUR);
+    assert.equal(clock(), wall());
+    pass(1000);
+    // asleep, and set forward meanwhile
+    sleep(HOUR);
+    set(HOUR);
+    assert.equal(clock(), wall() - HOUR + 100);
+    sleep(60_000);
+    pass(10_000);
+    assert.equal(clock(), wall() - HOUR + 1100);
+    // set back while it slept: nothing goes back
+    const other = machine();
+    other.sleep(HOUR);
+    other.set(-2 * HOUR);
+    const before = other.clock();
+    other.pass(1000);
+    assert.equal(other.clock() - before, 900);
+  });
+
+  it('goes on where nobody says for how long a machine slept', () => {
+    let set = 1_000_000_000;
+    const clock = steadyClock({ wall: () => set, elapsed: () => 0, whole: () => Number.NaN });
+    set += HOUR;
+    assert.equal(clock(), set - HOUR);
+  });
+
+  for (const days of [2, -2, 20_000])
+    it(`was wrong when it began where it is set by ${String(days)} days, and follows at once`, () => {
+      const { pass, set, wall, clock } = machine();
+      set(days * 24 * HOUR);
+      assert.equal(clock(), wall());
+      pass(1000);
+      assert.equal(clock(), wall());
     });
 
   it('lets a queue come to what is due, although the clock of the machine was set back', () => {
