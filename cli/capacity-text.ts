@@ -74,6 +74,7 @@ function networkRow({ network, total, owned, resting, left, leased, ...at }: Net
     String(at.hosts),
     room(at.free),
     largest,
+    at.losses.map(({ name, homeless }) => `${String(homeless.length)} (${name})`).join(', ') || '-',
   ];
 }
 
@@ -126,6 +127,7 @@ export function capacityText(found: CapacityFound, io: Io): string {
     'OPEN HOSTS',
     'FREE CPU, MEMORY',
     'LARGEST THAT FITS',
+    'WITHOUT A HOME AFTER THE WORST HOST, RACK, SWITCH',
   ];
   parts.push(table(head, networks.map(networkRow)));
   const asked = new Set(scale.map(({ app }) => app));

@@ -8,8 +8,8 @@ import { addressPool } from './addresses.ts';
 import type { PoolCount } from './addresses.ts';
 import type { FilterName, Removal } from './filters.ts';
 import { demandOf } from './group.ts';
-import { losses } from './losses.ts';
-import type { Loss } from './losses.ts';
+import { lossesOnce } from './losses.ts';
+import type { Loss, Part } from './losses.ts';
 import type { PlaceInput } from './survey.ts';
 import { placedOf, refusal, suppose, trial } from './trial.ts';
 import type { Trial } from './trial.ts';
@@ -63,6 +63,8 @@ export interface NetworkCapacity extends Omit<PoolCount, 'elsewhere'> {
   readonly largest?: Room;
   /** Those of them that are in blocks which a Zone holds, where the Network leases blocks. */
   readonly leased?: number;
+  /** What losing the worst of the hosts that it reaches would cost of the replicas in it. */
+  readonly losses: readonly Loss[];
 }
 
 export interface Capacity {
@@ -136,7 +138,9 @@ function growth(at: Trial, { name, spec }: Resource<AppSpec>): Growth {
   });
 }
 
-function zoneCapacity(at: Trial, zone: string, { apps: named }: CapacityQuestion): ZoneCapacity {
+type Losses = (part: Part) => readonly Loss[];
+
+function zoneCapacity(at: Trial, zone: string, { apps: named }: CapacityQuestion, losses: Losses): ZoneCapacity {
   const { input, run } = at;
   const records = input.hosts.map(({ record }) => record).filter((record) => record.zone === zone);
   const open = records.filter(({ state }) => state === 'open');
@@ -153,11 +157,15 @@ function zoneCapacity(at: Trial, zone: string, { apps: named }: CapacityQuestion
     used: sum(records.map(({ host }) => run.book.used(host))),
     ...roomIn(at, open, size),
     apps: (named.length === 0 ? apps.slice(0, MOST_APPS) : apps).map((app) => growth(at, app)),
-    losses: losses(at, zone),
+    losses: losses({
+      has: ({ record }) => record.zone === zone,
+      // what is still there of an App that has another Zone by now is lost with its host
+      counts: () => true,
+    }),
   };
 }
 
-function networkCapacities(at: Trial): readonly NetworkCapacity[] {
+function networkCapacities(at: Trial, losses: Losses): readonly NetworkCapacity[] {
   const { input, run } = at;
   return [...input.catalog.networks.values()].sort(byName).map(({ name, spec }) => {
     const pool = addressPool({ name, network: spec, book: run.book, clock: input, zone: '' });
@@ -166,7 +174,12 @@ function networkCapacities(at: Trial): readonly NetworkCapacity[] {
     const reached = input.hosts.filter(({ record, labels }) => record.state === 'open' && selects(spec.hosts, labels));
     const open = reached.map(({ record }) => record);
     const room = roomIn(at, open, sizeIn(sum(open.map(({ allocatable }) => allocatable))));
-    return { network: name, ...count, left, ...(leased === undefined ? {} : { leased }), hosts: open.length, ...room };
+    const lost = losses({
+      has: ({ labels }) => selects(spec.hosts, labels),
+      counts: (app) => input.catalog.apps.get(app)?.spec.network === name,
+    });
+    const of = { ...count, left, ...(leased === undefined ? {} : { leased }) };
+    return { network: name, ...of, hosts: open.length, ...room, losses: lost };
   });
 }
 
@@ -177,9 +190,10 @@ function networkCapacities(at: Trial): readonly NetworkCapacity[] {
 export function capacity(input: PlaceInput, question: CapacityQuestion): Capacity {
   const at = trial(input);
   const zones = [...input.catalog.zones.values()].sort(byName);
+  const losses = lossesOnce(at);
   return {
-    zones: zones.map(({ name }) => zoneCapacity(at, name, question)),
-    networks: networkCapacities(at),
+    zones: zones.map(({ name }) => zoneCapacity(at, name, question, losses)),
+    networks: networkCapacities(at, losses),
     homeless: at.unplaceable.map(({ replica }) => replica),
   };
 }

@@ -3,10 +3,12 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { addressKey } from '../../reconciler/model/addresses.ts';
 import { createBook } from '../../reconciler/model/book.ts';
+import { selects } from '../../reconciler/model/catalog.ts';
 import type { SpreadLevel } from '../../reconciler/model/topology.ts';
 import type { ReservationState } from '../../reconciler/model/reservations.ts';
 import { capacity } from '../../reconciler/place/capacity.ts';
 import { hostViews } from '../../reconciler/place/hosts.ts';
+import type { HostView } from '../../reconciler/place/hosts.ts';
 import { place } from '../../reconciler/place/place.ts';
 import type { PlaceInput } from '../../reconciler/place/survey.ts';
 import { scale } from '../../reconciler/place/scale.ts';
@@ -47,11 +49,15 @@ function fits(input: PlaceInput, app: string, replicas: number): boolean {
   return !place(asking(input, app, replicas)).unplaceable.some((one) => one.app === app);
 }
 
-/** Replicas that place finds no home for once a part of a zone is no more. */
-function cost(input: PlaceInput, zone: string, level: SpreadLevel, name: string): number {
-  const lost = new Set(
-    input.hosts.flatMap(({ record }) => (record.zone === zone && record[level] === name ? [record.host] : [])),
-  );
+/** The hosts of a zone or of those that a Network reaches, and the Apps that count there. */
+interface Part {
+  readonly hosts: readonly HostView[];
+  readonly counts: (app: string) => boolean;
+}
+
+/** Replicas of a part that place finds no home for once its host, rack or switch is no more. */
+function cost(input: PlaceInput, { hosts: part, counts }: Part, level: SpreadLevel, name: string): number {
+  const lost = new Set(part.flatMap(({ record }) => (record[level] === name ? [record.host] : [])));
   const { hosts, placements, addresses } = input.snapshot;
   const gone = [...placements.values()].filter(({ host }) => lost.has(host));
   const freed = new Set(gone.map(({ network, address }) => addressKey(network, address)));
@@ -61,7 +67,7 @@ function cost(input: PlaceInput, zone: string, level: SpreadLevel, name: string)
     addresses: new Map([...addresses].filter(([key]) => !freed.has(key))),
   };
   const after = place({ ...input, snapshot, hosts: input.hosts.filter(({ record }) => !lost.has(record.host)) });
-  return gone.filter(({ replica }) => !after.placements.has(replica)).length;
+  return gone.filter(({ replica, app }) => counts(app) && !after.placements.has(replica)).length;
 }
 
 /** What compile refuses is nobody's question: an App that must be near to one of another Zone. */
@@ -99,17 +105,24 @@ describe('capacity', () => {
     fc.assert(
       fc.property(history, (steps) => {
         const input = settled(steps);
-        const { zones, homeless } = capacity(input, { apps: [] });
+        const { zones, networks, homeless } = capacity(input, { apps: [] });
         fc.pre(homeless.length === 0 && comparable(input));
-        for (const { zone, losses } of zones)
+        const inZones = zones.map(({ zone, losses }) => ({
+          losses,
+          part: { hosts: input.hosts.filter(({ record }) => record.zone === zone), counts: () => true },
+        }));
+        const inNetworks = networks.map(({ network, losses }) => {
+          const reach = input.catalog.networks.get(network)?.spec.hosts ?? assert.fail();
+          const counts = (app: string): boolean => input.catalog.apps.get(app)?.spec.network === network;
+          return { losses, part: { hosts: input.hosts.filter(({ labels }) => selects(reach, labels)), counts } };
+        });
+        for (const { losses, part } of [...inZones, ...inNetworks])
           for (const level of ['host', 'rack', 'switch'] as const) {
-            const here = input.hosts.filter(({ record }) => record.zone === zone);
-            const costs = [...new Set(here.map(({ record }) => record[level]))].map((name) =>
-              cost(input, zone, level, name),
-            );
+            const names = [...new Set(part.hosts.map(({ record }) => record[level]))];
+            const costs = names.map((name) => cost(input, part, level, name));
             const found = losses.find((loss) => loss.level === level);
             assert.equal(found?.homeless.length, costs.length === 0 ? undefined : Math.max(...costs));
-            if (found) assert.equal(cost(input, zone, level, found.name), found.homeless.length);
+            if (found) assert.equal(cost(input, part, level, found.name), found.homeless.length);
           }
       }),
       { numRuns: 100 },

@@ -26,7 +26,7 @@ describe('capacity', () => {
     assert.match(out, /\nWORST LOSS .*\nhost h1 +main +1 +6 +6: api-0, api-1, web-0, …\nrack r1 .*\nswitch sw1 /);
     assert.match(
       out,
-      /\nNETWORK +ADDRESSES +OWNED +RESTING +LEFT +OPEN HOSTS +FREE CPU, MEMORY +LARGEST THAT FITS\nback +254 +3 +0 +251 +\d+ .*\nfront +90 +3 +0 +87 +\d+ .*\n$/,
+      /\nNETWORK +ADDRESSES +OWNED +RESTING +LEFT +OPEN HOSTS +FREE CPU, MEMORY +LARGEST THAT FITS +WITHOUT A HOME AFTER THE WORST HOST, RACK, SWITCH\nback +254 +3 +0 +251 +\d+ .* 3 \(h1\), 3 \(r1\), 3 \(sw1\)\nfront +90 +3 +0 +87 +\d+ .*\n$/,
     );
     assert.ok(out.split('\n').length < 25);
   });

@@ -91,6 +91,31 @@ describe('capacity', () => {
     );
   });
 
+  it('names the worst of the hosts that a Network reaches, and who of it would find no home', () => {
+    const ssd = { labels: { disk: 'ssd' } };
+    const hosts = Object.fromEntries(Object.entries(hostsOf(4)).map(([name, host]) => [name, { ...host, ...ssd }]));
+    const networks = { net: {}, fast: { vlan: 20, hosts: { matchLabels: { disk: 'ssd' } } } };
+    const apps = {
+      db: { replicas: 2, level: 0, network: 'fast', spread: { rack: 1 }, resources: resources(3000) },
+      web: { replicas: 4, level: 1, spread: { host: 1 }, resources: resources(1000) },
+    };
+    const sketch = { hosts: { ...hosts, h4: hostsOf(4)['h4'] ?? {}, h5: hostsOf(5)['h5'] ?? {} }, networks, apps };
+    const [fast, net] = capacity(inputOf(sketch), { apps: [] }).networks;
+    const told = (of: typeof net): readonly unknown[] =>
+      of?.losses.map(({ level, name, hosts: many, replicas, homeless }) => [level, name, many, replicas, homeless]) ??
+      [];
+    assert.deepEqual(told(fast), [
+      ['host', 'h3', 1, 1, ['db-1']],
+      ['rack', 'r1', 2, 1, ['db-0']],
+      ['switch', 's1', 3, 2, ['db-0', 'db-1']],
+    ]);
+    assert.deepEqual(told(net), [
+      ['host', 'h1', 1, 1, []],
+      ['rack', 'r1', 2, 2, ['web-3']],
+      ['switch', 's1', 4, 3, ['web-0', 'web-1', 'web-3']],
+    ]);
+  });
+
   it('tells what is free, and the largest that fits, on the open hosts that a Network reaches', () => {
     const networks = { net: {}, ssd: { vlan: 20, hosts: { matchLabels: { disk: 'ssd' } } } };
     const hosts = { h1: {}, h2: { labels: { disk: 'ssd' } }, h3: { labels: { disk: 'ssd' }, schedulable: false } };
@@ -105,8 +130,9 @@ describe('capacity', () => {
     step({ hosts: hostsOf(1), networks, apps: { web: { replicas: 3 } } }, { book });
     const sketch = { hosts: hostsOf(1), networks, apps: { web: { replicas: 2 } } };
     const told = capacity(inputOf(sketch, book), { apps: [] });
-    const [{ hosts, free, largest, ...first } = assert.fail()] = told.networks;
+    const [{ hosts, free, largest, losses, ...first } = assert.fail()] = told.networks;
     assert.deepEqual([hosts, free, largest], [1, told.zones[0]?.free, told.zones[0]?.largest]);
+    assert.deepEqual(losses, told.zones[0]?.losses, 'all that is there is in it');
     assert.deepEqual(first, {
       network: 'net',
       total: 10,
