@@ -1,15 +1,26 @@
 import { after, before, describe } from 'node:test';
 import { openRedis } from '../../reconciler/store/redis/redis.ts';
 import { withJournal } from '../support/mirrored.ts';
-import { cluster, NO_REDIS, sentinels, single } from '../support/redis.ts';
+import { cluster, NO_REDIS, NO_TLS, secured, sentinels, single } from '../support/redis.ts';
 import type { Running } from '../support/redis.ts';
 import { storeConforms } from './store.ts';
 import type { OpenStore } from './store.ts';
 
-const FORMS = { 'a Redis server': single, 'Redis under Sentinel': sentinels, 'a Redis Cluster': cluster };
+/** Who has no certificate of its CA is refused. */
+async function certified(): Promise<Running> {
+  const { ca, cert, key, ...running } = await secured('yes');
+  return { ...running, url: `${running.url}?ca=${ca}&cert=${cert}&key=${key}` };
+}
 
-for (const [name, start] of Object.entries(FORMS))
-  describe(name, { skip: NO_REDIS }, () => {
+const FORMS = [
+  { name: 'a Redis server', start: single, skip: NO_REDIS },
+  { name: 'Redis over TLS with certificates of both sides', start: certified, skip: NO_TLS },
+  { name: 'Redis under Sentinel', start: sentinels, skip: NO_REDIS },
+  { name: 'a Redis Cluster', start: cluster, skip: NO_REDIS },
+];
+
+for (const { name, start, skip } of FORMS)
+  describe(name, { skip }, () => {
     let running: Running;
     let fleets = 0;
     before(async () => {

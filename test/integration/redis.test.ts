@@ -321,6 +321,19 @@ describe('the store on a Redis server', { skip: NO_REDIS }, () => {
 });
 
 describe('the store on Redis over TLS', { skip: NO_TLS }, () => {
+  it('is used with a certificate of its own where the server wants one, and refused without', async () => {
+    const { url, ca, cert, key, home } = await secured('yes');
+    try {
+      const options = { clock: () => 1000, patience: HASTY };
+      const store = await openRedis(`${url}?ca=${ca}&cert=${cert}&key=${key}`, options);
+      assert.equal((await store.reservations.snapshot()).cursor, 0);
+      await store.close();
+      await assert.rejects(openRedis(`${url}?ca=${ca}`, options), coded('STORE_REFUSED', 'certificate'));
+    } finally {
+      await home.close();
+    }
+  });
+
   it('is used with the CA that the URL names, and refused without', async () => {
     const running = await secured();
     try {

@@ -215,8 +215,15 @@ export async function cluster(): Promise<Running> {
   return { url: `redis+cluster://${list}`, servers: nodes, home };
 }
 
-/** One server that speaks TLS only and wants a certificate, with a CA of its own. */
-export async function secured(): Promise<Running & { readonly ca: string }> {
+/** Files of certificates: of the CA, and one with its key that both sides may show. */
+export interface Secured {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** One server that speaks TLS only, with a CA of its own; clients may or must show a certificate. */
+export async function secured(clients: 'optional' | 'yes' = 'optional'): Promise<Running & Secured> {
   const home = new Servers();
   const at = (name: string): string => join(home.directory, name);
   const openssl = (...args: readonly string[]): void => {
@@ -241,6 +248,7 @@ export async function secured(): Promise<Running & { readonly ca: string }> {
   const sign = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial', '-days', '2', '-extfile', at('names')];
   openssl('x509', '-req', '-in', at('own.csr'), '-out', at('own.pem'), ...sign);
   const files = [`tls-cert-file ${at('own.pem')}`, `tls-key-file ${at('own.key')}`, `tls-ca-cert-file ${at('ca.pem')}`];
-  const server = await home.start([...files, 'tls-auth-clients optional'], { tls: true });
-  return { url: `rediss://127.0.0.1:${String(server.port)}`, servers: [server], home, ca: at('ca.pem') };
+  const server = await home.start([...files, `tls-auth-clients ${clients}`], { tls: true });
+  const url = `rediss://127.0.0.1:${String(server.port)}`;
+  return { url, servers: [server], home, ca: at('ca.pem'), cert: at('own.pem'), key: at('own.key') };
 }
