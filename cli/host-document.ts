@@ -43,10 +43,11 @@ function hardwareOf({
     cpu: { vendor, model, cores, ...(nodes.length > 0 ? { nodes: nodes.length } : {}) },
     memory: formatBytes(memory.bytes),
     kernel,
-    nics: nics.map(({ name, driver, vendor: maker, speed }) => ({
+    nics: nics.map(({ name, driver, vendor: maker, model: type, speed }) => ({
       name,
       driver,
       ...(maker === undefined ? {} : { vendor: maker }),
+      ...(type === undefined ? {} : { model: type }),
       ...(speed === undefined ? {} : { speed }),
     })),
     disks: disks.map(({ name, rotational, model: type }) => ({

@@ -1077,6 +1077,10 @@ export interface Host {
          */
         vendor?: string;
         /**
+         * Number of the model, as PCI has it: 0x1015.
+         */
+        model?: string;
+        /**
          * Megabits a second.
          */
         speed?: number;
@@ -1225,6 +1229,10 @@ export interface Tuning {
          * Number of the maker, as 0x15b3. `*` stands for anything.
          */
         vendor?: string;
+        /**
+         * Number of the model, as 0x1015. `*` stands for anything.
+         */
+        model?: string;
         /**
          * Least megabits a second.
          */
@@ -1416,6 +1424,10 @@ export interface Tuning {
            * Number of the maker, as 0x15b3.
            */
           vendor?: string;
+          /**
+           * Number of the model, as PCI has it: 0x1015.
+           */
+          model?: string;
         };
         /**
          * Largest packet, bytes.
@@ -1437,6 +1449,174 @@ export interface Tuning {
          * spread: the queues to send by are divided among these CPUs (XPS).
          */
         transmitSteering?: 'spread' | 'off';
+        /**
+         * Flows of which each queue that receives remembers the CPU where they are read (RFS, rps_flow_cnt): a power of two, or 0 for none. The sysctl net.core.rps_sock_flow_entries has to be as many as all queues of the host together.
+         */
+        receiveFlows?: number;
+        /**
+         * What the card does instead of the CPU, by the names of ethtool -K.
+         */
+        offloads?: {
+          /**
+           * Checks sums of what it receives.
+           */
+          rx?: 'on' | 'off';
+          /**
+           * Makes sums of what it sends.
+           */
+          tx?: 'on' | 'off';
+          /**
+           * Gathers a packet from pieces of memory (scatter-gather).
+           */
+          sg?: 'on' | 'off';
+          /**
+           * Cuts TCP into packets (segmentation offload). It needs tx and sg.
+           */
+          tso?: 'on' | 'off';
+          /**
+           * The kernel cuts late (generic segmentation offload).
+           */
+          gso?: 'on' | 'off';
+          /**
+           * The kernel joins what it receives (generic receive offload).
+           */
+          gro?: 'on' | 'off';
+          /**
+           * The card joins what it receives (large receive offload). Not for what is bridged or routed.
+           */
+          lro?: 'on' | 'off';
+          /**
+           * Takes off VLAN tags.
+           */
+          rxvlan?: 'on' | 'off';
+          /**
+           * Puts on VLAN tags.
+           */
+          txvlan?: 'on' | 'off';
+          /**
+           * Tells the hash of each packet.
+           */
+          rxhash?: 'on' | 'off';
+          /**
+           * Chooses queues by filters; needed for accelerated RFS.
+           */
+          ntuple?: 'on' | 'off';
+          /**
+           * The card joins as generic receive offload does.
+           */
+          'rx-gro-hw'?: 'on' | 'off';
+          /**
+           * Joined packets stay a list, which is cheap to forward.
+           */
+          'rx-gro-list'?: 'on' | 'off';
+          /**
+           * Joins UDP that is forwarded.
+           */
+          'rx-udp-gro-forwarding'?: 'on' | 'off';
+          /**
+           * Leaves out VLANs that nobody asked for.
+           */
+          'rx-vlan-filter'?: 'on' | 'off';
+          /**
+           * Copies from programs past the cache.
+           */
+          'tx-nocache-copy'?: 'on' | 'off';
+          /**
+           * Cuts UDP into packets.
+           */
+          'tx-udp-segmentation'?: 'on' | 'off';
+          /**
+           * Cuts what goes through a UDP tunnel.
+           */
+          'tx-udp_tnl-segmentation'?: 'on' | 'off';
+          /**
+           * Takes over flows of tc, as those of Open vSwitch with hw-offload.
+           */
+          'hw-tc-offload'?: 'on' | 'off';
+        };
+        /**
+         * Packets that the card holds in each queue (ethtool -G). On most cards the link goes down for a moment when this changes.
+         */
+        rings?: {
+          /**
+           * Packets received: a number, or max for the most that the card has.
+           */
+          rx?: 'max' | number;
+          /**
+           * Packets to be sent: a number, or max for the most that the card has.
+           */
+          tx?: 'max' | number;
+          /**
+           * Small packets received: a number, or max for the most that the card has.
+           */
+          'rx-mini'?: 'max' | number;
+          /**
+           * Large packets received: a number, or max for the most that the card has.
+           */
+          'rx-jumbo'?: 'max' | number;
+        };
+        /**
+         * Queues of the card (ethtool -L). A card has combined ones, or some to receive and some to send. On most cards the link goes down for a moment when this changes.
+         */
+        channels?: {
+          /**
+           * Queues for both ways: a number, or max for the most that the card has.
+           */
+          combined?: 'max' | number;
+          /**
+           * Queues to receive: a number, or max for the most that the card has.
+           */
+          rx?: 'max' | number;
+          /**
+           * Queues to send: a number, or max for the most that the card has.
+           */
+          tx?: 'max' | number;
+        };
+        /**
+         * How long the card waits before it interrupts (ethtool -C).
+         */
+        coalescing?: {
+          /**
+           * The driver chooses for receiving, by what comes in; on some cards it then changes rx-usecs by itself, so set one or the other.
+           */
+          'adaptive-rx'?: 'on' | 'off';
+          /**
+           * The driver chooses for sending.
+           */
+          'adaptive-tx'?: 'on' | 'off';
+          /**
+           * Most microseconds from a packet received to the interrupt.
+           */
+          'rx-usecs'?: number;
+          /**
+           * Most packets received before it.
+           */
+          'rx-frames'?: number;
+          /**
+           * The same, while an interrupt is being served.
+           */
+          'rx-usecs-irq'?: number;
+          /**
+           * The same, while an interrupt is being served.
+           */
+          'rx-frames-irq'?: number;
+          /**
+           * Most microseconds from a packet sent to the interrupt.
+           */
+          'tx-usecs'?: number;
+          /**
+           * Most packets sent before it.
+           */
+          'tx-frames'?: number;
+          /**
+           * The same, while an interrupt is being served.
+           */
+          'tx-usecs-irq'?: number;
+          /**
+           * The same, while an interrupt is being served.
+           */
+          'tx-frames-irq'?: number;
+        };
       },
       ...{
         /**
@@ -1455,6 +1635,10 @@ export interface Tuning {
            * Number of the maker, as 0x15b3.
            */
           vendor?: string;
+          /**
+           * Number of the model, as PCI has it: 0x1015.
+           */
+          model?: string;
         };
         /**
          * Largest packet, bytes.
@@ -1476,6 +1660,174 @@ export interface Tuning {
          * spread: the queues to send by are divided among these CPUs (XPS).
          */
         transmitSteering?: 'spread' | 'off';
+        /**
+         * Flows of which each queue that receives remembers the CPU where they are read (RFS, rps_flow_cnt): a power of two, or 0 for none. The sysctl net.core.rps_sock_flow_entries has to be as many as all queues of the host together.
+         */
+        receiveFlows?: number;
+        /**
+         * What the card does instead of the CPU, by the names of ethtool -K.
+         */
+        offloads?: {
+          /**
+           * Checks sums of what it receives.
+           */
+          rx?: 'on' | 'off';
+          /**
+           * Makes sums of what it sends.
+           */
+          tx?: 'on' | 'off';
+          /**
+           * Gathers a packet from pieces of memory (scatter-gather).
+           */
+          sg?: 'on' | 'off';
+          /**
+           * Cuts TCP into packets (segmentation offload). It needs tx and sg.
+           */
+          tso?: 'on' | 'off';
+          /**
+           * The kernel cuts late (generic segmentation offload).
+           */
+          gso?: 'on' | 'off';
+          /**
+           * The kernel joins what it receives (generic receive offload).
+           */
+          gro?: 'on' | 'off';
+          /**
+           * The card joins what it receives (large receive offload). Not for what is bridged or routed.
+           */
+          lro?: 'on' | 'off';
+          /**
+           * Takes off VLAN tags.
+           */
+          rxvlan?: 'on' | 'off';
+          /**
+           * Puts on VLAN tags.
+           */
+          txvlan?: 'on' | 'off';
+          /**
+           * Tells the hash of each packet.
+           */
+          rxhash?: 'on' | 'off';
+          /**
+           * Chooses queues by filters; needed for accelerated RFS.
+           */
+          ntuple?: 'on' | 'off';
+          /**
+           * The card joins as generic receive offload does.
+           */
+          'rx-gro-hw'?: 'on' | 'off';
+          /**
+           * Joined packets stay a list, which is cheap to forward.
+           */
+          'rx-gro-list'?: 'on' | 'off';
+          /**
+           * Joins UDP that is forwarded.
+           */
+          'rx-udp-gro-forwarding'?: 'on' | 'off';
+          /**
+           * Leaves out VLANs that nobody asked for.
+           */
+          'rx-vlan-filter'?: 'on' | 'off';
+          /**
+           * Copies from programs past the cache.
+           */
+          'tx-nocache-copy'?: 'on' | 'off';
+          /**
+           * Cuts UDP into packets.
+           */
+          'tx-udp-segmentation'?: 'on' | 'off';
+          /**
+           * Cuts what goes through a UDP tunnel.
+           */
+          'tx-udp_tnl-segmentation'?: 'on' | 'off';
+          /**
+           * Takes over flows of tc, as those of Open vSwitch with hw-offload.
+           */
+          'hw-tc-offload'?: 'on' | 'off';
+        };
+        /**
+         * Packets that the card holds in each queue (ethtool -G). On most cards the link goes down for a moment when this changes.
+         */
+        rings?: {
+          /**
+           * Packets received: a number, or max for the most that the card has.
+           */
+          rx?: 'max' | number;
+          /**
+           * Packets to be sent: a number, or max for the most that the card has.
+           */
+          tx?: 'max' | number;
+          /**
+           * Small packets received: a number, or max for the most that the card has.
+           */
+          'rx-mini'?: 'max' | number;
+          /**
+           * Large packets received: a number, or max for the most that the card has.
+           */
+          'rx-jumbo'?: 'max' | number;
+        };
+        /**
+         * Queues of the card (ethtool -L). A card has combined ones, or some to receive and some to send. On most cards the link goes down for a moment when this changes.
+         */
+        channels?: {
+          /**
+           * Queues for both ways: a number, or max for the most that the card has.
+           */
+          combined?: 'max' | number;
+          /**
+           * Queues to receive: a number, or max for the most that the card has.
+           */
+          rx?: 'max' | number;
+          /**
+           * Queues to send: a number, or max for the most that the card has.
+           */
+          tx?: 'max' | number;
+        };
+        /**
+         * How long the card waits before it interrupts (ethtool -C).
+         */
+        coalescing?: {
+          /**
+           * The driver chooses for receiving, by what comes in; on some cards it then changes rx-usecs by itself, so set one or the other.
+           */
+          'adaptive-rx'?: 'on' | 'off';
+          /**
+           * The driver chooses for sending.
+           */
+          'adaptive-tx'?: 'on' | 'off';
+          /**
+           * Most microseconds from a packet received to the interrupt.
+           */
+          'rx-usecs'?: number;
+          /**
+           * Most packets received before it.
+           */
+          'rx-frames'?: number;
+          /**
+           * The same, while an interrupt is being served.
+           */
+          'rx-usecs-irq'?: number;
+          /**
+           * The same, while an interrupt is being served.
+           */
+          'rx-frames-irq'?: number;
+          /**
+           * Most microseconds from a packet sent to the interrupt.
+           */
+          'tx-usecs'?: number;
+          /**
+           * Most packets sent before it.
+           */
+          'tx-frames'?: number;
+          /**
+           * The same, while an interrupt is being served.
+           */
+          'tx-usecs-irq'?: number;
+          /**
+           * The same, while an interrupt is being served.
+           */
+          'tx-frames-irq'?: number;
+        };
       }[]
     ];
     /**

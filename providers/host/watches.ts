@@ -9,6 +9,8 @@ export interface Watches {
   refs(): Iterable<Ref>;
   /** Remembers a ref, and has its files watched from now on. */
   add(ref: Ref): void;
+  /** Counts as if one of its files had changed. */
+  tell(ref: Ref): void;
   /** A ref whenever one of its files changes, until the signal aborts. */
   hints(ctx: Context): AsyncIterable<Ref>;
 }
@@ -42,6 +44,9 @@ export function createWatches(files: Pick<Files, 'watch'>, pathsOf: (ref: Ref) =
     add(ref) {
       if (!watched.has(ref)) watched.set(ref, undefined);
       watchOne(ref);
+    },
+    tell(ref) {
+      for (const hints of listeners) hints.add(ref);
     },
     async *hints(ctx) {
       const hints = createHints(ctx.signal);

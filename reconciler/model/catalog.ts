@@ -207,6 +207,8 @@ export interface Hardware {
     readonly name: string;
     readonly driver: string;
     readonly vendor?: string;
+    /** Number of the model, as PCI has it. */
+    readonly model?: string;
     /** Megabits a second. */
     readonly speed?: number;
   }[];
@@ -228,6 +230,7 @@ export interface HardwareSelector {
     readonly name?: string;
     readonly driver?: string;
     readonly vendor?: string;
+    readonly model?: string;
     readonly minSpeed?: number;
   };
   readonly disk?: { readonly rotational?: boolean; readonly model?: string };

@@ -186,7 +186,7 @@ export interface SysctlState {
   readonly original?: string;
 }
 
-/** A knob of the host that is one file or several below /sys or /proc, as `cpu.governor` or `nic.mtu[driver=ixgbe]`. */
+/** A knob of the host that is one file or several below /sys or /proc, or settings of network cards: `cpu.governor`, `nic.mtu[driver=ixgbe]`, `nic.rings.rx`. */
 export interface KnobSpec {
   readonly key: string;
   readonly value: string;
@@ -200,6 +200,12 @@ export interface KnobPlace {
   /** What it says, in a form that can be compared; absent where it cannot be read. */
   readonly value?: string;
   readonly errno?: string;
+  /** Why there is no such setting, in words. */
+  readonly lacks?: string;
+  /** The most that it takes, where that is known. */
+  readonly max?: number;
+  /** Nothing changes it. */
+  readonly fixed?: true;
   /** What it said before our first write. */
   readonly original?: string;
   /** What it would not take, and why: errno, or what it says instead. */

@@ -54,10 +54,11 @@ function lacks(asked: HardwareSelector, has: Hardware): string | undefined {
     (kernel?.min === undefined || compareKernels(version, kernel.min) >= 0) &&
     (kernel?.below === undefined || compareKernels(version, kernel.below) < 0);
   const nics = has.nics.filter(
-    ({ name, driver, vendor = '', speed = 0 }) =>
+    ({ name, driver, vendor = '', model = '', speed = 0 }) =>
       fits(nic?.name ?? '*', name) &&
       fits(nic?.driver ?? '*', driver) &&
       fits(nic?.vendor ?? '*', vendor) &&
+      fits(nic?.model ?? '*', model) &&
       speed >= (nic?.minSpeed ?? 0),
   );
   const disks = has.disks.filter(

@@ -6,7 +6,8 @@ import { afterEach, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { FIELDS, KNOBS } from '../../providers/cgroups/knobs.ts';
 import { treeAt } from '../../providers/host/inventory/tree.ts';
-import { placesOf } from '../../providers/host/knobs/places.ts';
+import { FLAGS, type Group } from '../../providers/host/ethtool.ts';
+import { placesOf, type Place } from '../../providers/host/knobs/places.ts';
 import { MEANINGS } from '../../providers/host/knobs/rules.ts';
 import { LIMITS } from '../../reconciler/model/knobs.ts';
 import { fakeTree } from '../support/cgroup-tree.ts';
@@ -73,9 +74,11 @@ function limitRows(): readonly (readonly string[])[] {
   });
 }
 
-/** A path with a star for what there are several of. */
-function pattern(path: string): string {
-  return path
+/** A path with a star for what there are several of; of a card's setting the program that knows it. */
+function pattern({ root, path }: Place): string {
+  const [, group = '', name = ''] = path.split('/');
+  if (root === 'nic') return `ethtool ${FLAGS[group as Group][1]} * ${name}`;
+  return `/${root}/${path}`
     .replace(/\/(policy|cpu|state|rx-|tx-)\d+/g, '/$1*')
     .replace(/(block|class\/net|irq)\/[^/]+/, '$1/*')
     .replace('cpu*/cpufreq', 'cpu/cpufreq');
@@ -90,7 +93,7 @@ function hostRows(): readonly (readonly string[])[] {
   });
   return Object.keys(MEANINGS).map((key) => {
     const places = roots.flatMap((tree) => placesOf(tree, key));
-    const files = [...new Set(places.map(({ root, path }) => pattern(`/${root}/${path}`)))];
+    const files = [...new Set(places.map(pattern))];
     assert.ok(files.length > 0, `${key}: no machine of test/support/hardware.ts has it`);
     const field = key.replace(/^disk/, 'disks').replace(/^nic/, 'nics[]');
     return [`\`knob/${key}\``, `\`spec.${field}\``, code(files)];
@@ -132,7 +135,7 @@ it('docs/knobs.md lists every knob that there is', () => {
       ['knob', 'field', 'file'],
       [['a sysctl of its network namespace', '`spec.sysctls`', '`/proc/sys/net/…`, read in turn within a minute, since nothing tells of a change']],
     ),
-    '## Files of a host (Tuning)\n',
+    '## Files and network cards of a host (Tuning)\n',
     'What each file said before is kept, and comes back byte for byte when the knob leaves Git.\n',
     table(['knob', 'field', 'files'], hostRows()),
     '## Kernel parameters (Tuning)\n',

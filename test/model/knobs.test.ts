@@ -36,6 +36,7 @@ const WORDS: Words = {
   name: ['ens*', 'eno1', 'enp65s0f0'],
   driver: ['mlx5_core', 'tg3', 'ixgbe'],
   vendor: ['0x15b3', '0x14e4'],
+  model: ['0x1015', '0x165f'],
   '*': ['sda', 'loop0', '*'],
 };
 /** Which hosts a Tuning is for, and what is not a file of the fake machines. */

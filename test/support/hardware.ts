@@ -65,6 +65,7 @@ interface Card {
   readonly bus: string;
   readonly driver: string;
   readonly vendor: string;
+  readonly model: string;
   readonly queues: number;
   readonly speed?: number;
   readonly mtu?: number;
@@ -74,7 +75,7 @@ interface Card {
 }
 
 /** A network card with its queues, and its interrupts from `first` on where it has some. */
-function card({ name, bus, driver, vendor, queues, speed, mtu = 1500, node, mask = '0' }: Card): Files {
+function card({ name, bus, driver, vendor, model, queues, speed, mtu = 1500, node, mask = '0' }: Card): Files {
   const at = `sys/class/net/${name}`;
   const device = `sys/devices/pci0000:00/${bus}`;
   return merged(
@@ -82,6 +83,8 @@ function card({ name, bus, driver, vendor, queues, speed, mtu = 1500, node, mask
       [`${at}/device`]: { to: device },
       [`${device}/driver`]: { to: `sys/bus/pci/drivers/${driver}` },
       [`${device}/vendor`]: `${vendor}\n`,
+      [`${device}/device`]: `${model}\n`,
+      [`${at}/ifindex`]: '2\n',
       [`${at}/mtu`]: `${String(mtu)}\n`,
       [`${at}/tx_queue_len`]: '1000\n',
       [`${at}/speed`]: `${String(speed ?? -1)}\n`,
@@ -89,6 +92,7 @@ function card({ name, bus, driver, vendor, queues, speed, mtu = 1500, node, mask
     },
     ...range(queues).map((queue): Files => ({
       [`${at}/queues/rx-${String(queue)}/rps_cpus`]: `${mask}\n`,
+      [`${at}/queues/rx-${String(queue)}/rps_flow_cnt`]: '0\n',
       [`${at}/queues/tx-${String(queue)}/xps_cpus`]: `${mask}\n`,
     })),
   );
@@ -216,6 +220,7 @@ export const HARDWARE: Readonly<Record<HardwareName, Files>> = {
       bus: '0000:3b:00.0',
       driver: 'mlx5_core',
       vendor: '0x15b3',
+      model: '0x1015',
       mask: '0000,00000000,00000000',
       queues: 40,
       speed: 25_000,
@@ -226,6 +231,7 @@ export const HARDWARE: Readonly<Record<HardwareName, Files>> = {
       bus: '0000:18:00.0',
       driver: 'tg3',
       vendor: '0x14e4',
+      model: '0x165f',
       mask: '0000,00000000,00000000',
       queues: 4,
       speed: 1000,
@@ -263,6 +269,7 @@ export const HARDWARE: Readonly<Record<HardwareName, Files>> = {
       bus: '0000:41:00.0',
       driver: 'ixgbe',
       vendor: '0x8086',
+      model: '0x10fb',
       queues: 32,
       speed: 10_000,
       node: 0,
@@ -282,7 +289,7 @@ export const HARDWARE: Readonly<Record<HardwareName, Files>> = {
     }),
     numa([['0-1', 4_030_000]]),
     meminfo(4_030_000),
-    card({ name: 'eth0', bus: 'virtio0', driver: 'virtio_net', vendor: '0x1af4', queues: 1 }),
+    card({ name: 'eth0', bus: 'virtio0', driver: 'virtio_net', vendor: '0x1af4', model: '0x0001', queues: 1 }),
     disk('vda', 40, true, 'none [mq-deadline]'),
     disk('loop0', 0, false, '[none]'),
     { 'cgroup/cgroup.controllers': 'cpuset cpu io memory pids\n', 'bin/ethtool': '' },
@@ -309,6 +316,7 @@ export const HARDWARE: Readonly<Record<HardwareName, Files>> = {
       bus: '0004:01:00.0',
       driver: 'mlx5_core',
       vendor: '0x15b3',
+      model: '0x1017',
       queues: 63,
       speed: 100_000,
       node: 0,

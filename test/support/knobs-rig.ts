@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from 'node:test';
 import type { Files } from '../../providers/host/files.ts';
+import { ethtool } from '../../providers/host/ethtool.ts';
 import { knobs } from '../../providers/host/knobs/index.ts';
 import type { Desired, Known, Observed } from '../../reconciler/model/change.ts';
 import { CORES } from '../../reconciler/model/cores.ts';
 import type { Context } from '../../reconciler/model/provider.ts';
 import type { KnobSpec, KnobState } from '../../reconciler/model/resources.ts';
+import { cardBench, type CardBench } from './cards.ts';
 import { HARDWARE, plant, type HardwareName } from './hardware.ts';
 import { kernel } from './kernel-files.ts';
 
@@ -46,7 +48,9 @@ export interface Machine {
   readonly originalsFile: string;
   /** A file below the folder. */
   readonly read: (path: string) => string;
-  /** All files, by path. */
+  /** What ethtool asks. */
+  readonly cards: CardBench;
+  /** All files, by path, and what ethtool shows. */
   readonly all: () => Readonly<Record<string, string>>;
   /** The provider as after a start of the agent. */
   readonly again: (files?: Files) => Knobs;
@@ -59,11 +63,27 @@ export function machine(name: HardwareName, files: Files = kernel): Machine {
   const originalsFile = join(root, 'state/knobs.json');
   const at = { procRoot: join(root, 'proc'), sysRoot: join(root, 'sys'), originalsFile };
   const read = (path: string): string => fs.readFileSync(join(root, path), 'utf8');
-  const all = (): Readonly<Record<string, string>> =>
-    Object.fromEntries(
+  const cards = cardBench(root);
+  const all = (): Readonly<Record<string, string>> => ({
+    ...cards.all(),
+    ...Object.fromEntries(
       Object.entries(HARDWARE[name]).flatMap(([path, node]) => (typeof node === 'string' ? [[path, read(path)]] : [])),
-    );
-  return { root, originalsFile, read, all, again: (other: Files = files) => knobs({ ...at, files: other }) };
+    ),
+  });
+  // what ethtool sets is a write as any other: files that count, refuse or are killed do so for it as well
+  const log = join(root, 'ethtool');
+  fs.writeFileSync(log, 'asked\n');
+  const programOf = (other: Files) =>
+    ethtool((args, signal) => {
+      try {
+        if (/^-[A-Z]/.test(args[0] ?? '')) other.write(log, args.join(' '));
+      } catch {
+        return Promise.resolve({ status: 1, stdout: '', stderr: 'netlink error: Input/output error' });
+      }
+      return cards.run(args, signal);
+    });
+  const again = (other: Files = files): Knobs => knobs({ ...at, files: other, program: programOf(other) });
+  return { root, originalsFile, cards, read, all, again };
 }
 
 export async function look(provider: Knobs, key: string, ctx: Context = context()): Promise<Known<KnobState>> {

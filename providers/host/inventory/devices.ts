@@ -5,6 +5,8 @@ export interface NicFacts {
   readonly driver: string;
   /** Number of its maker, as PCI has it: `0x15b3`. */
   readonly vendor?: string;
+  /** Number of the model, as PCI has it: `0x1015`. */
+  readonly model?: string;
   /** Megabits a second; absent while it has no link. */
   readonly speed?: number;
   readonly mtu: number;
@@ -46,8 +48,9 @@ function nic(sys: Tree, name: string): NicFacts {
     mtu: sys.number(`${at}/mtu`) ?? 0,
     rxQueues: count('rx-'),
     txQueues: count('tx-'),
-    ...some<Pick<NicFacts, 'vendor' | 'speed' | 'node'>>({
+    ...some<Pick<NicFacts, 'vendor' | 'model' | 'speed' | 'node'>>({
       vendor: sys.text(`${at}/device/vendor`),
+      model: sys.text(`${at}/device/device`),
       speed: positive(sys.number(`${at}/speed`), 1),
       node: positive(sys.number(`${at}/device/numa_node`), 0),
     }),

@@ -23,7 +23,7 @@ export function wrongOf(want: KnobSpec, { value, places, free = '' }: KnobState)
   return places.flatMap((place, at) => {
     const target = targetOf(want, place, at, free);
     const is = place.value;
-    if (is === undefined || is === target || place.refused?.target === target) return [];
+    if (is === undefined || is === target || place.fixed || place.refused?.target === target) return [];
     return [{ place, have: is, want: target }];
   });
 }

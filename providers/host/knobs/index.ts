@@ -1,16 +1,20 @@
 import { join } from 'node:path';
-import type { Known, Limitation, Observed } from '../../../reconciler/model/change.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Known, Observed } from '../../../reconciler/model/change.ts';
 import { CORES, formatCpus } from '../../../reconciler/model/cores.ts';
 import { asPlumbError, errnoOf, PlumbError } from '../../../reconciler/model/errors.ts';
 import { diffByRef, type Context, type Provider } from '../../../reconciler/model/provider.ts';
 import { kindOf, nameOf, refOf, type Ref } from '../../../reconciler/model/ref.ts';
 import type { CoresState, KnobPlace, KnobSpec, KnobState } from '../../../reconciler/model/resources.ts';
+import { ethtool, type Ethtool, type Setting } from '../ethtool.ts';
 import { disk, type Files } from '../files.ts';
 import { treeAt } from '../inventory/tree.ts';
 import type { Rivals } from '../rivals/rivals.ts';
 import { createWatches } from '../watches.ts';
+import { cardsOf, isCardSetting } from './cards.ts';
 import { diffKnob, targetOf, wrongOf } from './diff.ts';
 import { keptIn, type KeptKnob } from './kept.ts';
+import { limitationsOf } from './limitations.ts';
 import { freeCpus, placesOf, type Place } from './places.ts';
 import { meaningOf } from './rules.ts';
 
@@ -23,28 +27,38 @@ export interface KnobsOptions {
   readonly files?: Files;
   /** Who else sets them. */
   readonly rivals?: Rivals;
+  readonly program?: Ethtool;
+  /** All that ethtool was asked for is asked for once in so many milliseconds. */
+  readonly round?: number;
 }
 
 /** Knobs that keep off the CPUs that replicas have for themselves. */
 const SHUNS_PINNED = /^(cpu\.workqueue|nic\.(interrupts|receiveSteering|transmitSteering))/;
-/** Refusals that another knob may be the reason of: of a depth the scheduler, of a preference the governor. */
-const BY_OTHERS: ReadonlySet<string> = new Set(['EBUSY', 'EINVAL']);
+/** Refusals that another knob may be the reason of: of a depth the scheduler, of a preference the governor, of segmentation the checksums. */
+const BY_OTHERS = /^(EBUSY|EINVAL|Could not change)\b/;
+
+/** Milliseconds between two looks whether there is something to be read in turn. */
+const IDLE = 5000;
 
 /** Files of one knob that are watched; the others are seen by the resync. */
 const WATCHED = 64;
 
 /**
  * Knobs of the host that are files below /sys and /proc, several to a knob: a governor for each policy, a scheduler for each disk.
+ * Settings of network cards that only ethtool knows count as files of one value.
  * What each said before is on disk before the first of them is written, and comes back when the knob leaves Git. A file that refuses
  * is marked with the errno, and left alone until it is to say something else or the agent starts anew.
  */
 export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
   const { procRoot = '/proc', sysRoot = '/sys', originalsFile, files = disk, rivals } = options;
+  const { program = ethtool(), round = 60_000 } = options;
   const roots = { proc: treeAt(procRoot), sys: treeAt(sysRoot) };
+  const cards = cardsOf(roots.sys, program);
   const kept = keptIn(originalsFile, () => roots.proc.text('sys/kernel/random/boot_id') ?? '');
   const refusals = new Map<string, NonNullable<KnobPlace['refused']>>();
   const watches = createWatches(files, (ref) =>
     placesOf(roots, nameOf(ref))
+      .filter(({ root }) => root !== 'nic')
       .slice(0, WATCHED)
       .map((place) => pathOf(idOf(place))),
   );
@@ -53,13 +67,23 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
   const pathOf = (id: string): string =>
     id.startsWith('proc/') ? join(procRoot, id.slice('proc/'.length)) : join(sysRoot, id.slice('sys/'.length));
 
-  function read(id: string): { readonly text: string } | { readonly errno: string } {
+  function read(id: string): Said {
+    if (isCardSetting(id)) {
+      const said = cards.said(id);
+      return 'lacks' in said ? said : { text: said.value, driver: said };
+    }
     try {
       return { text: files.read(pathOf(id)) };
     } catch (error) {
       return { errno: errnoOf(error) };
     }
   }
+
+  const idsOf = (key: string): readonly string[] => placesOf(roots, key).map(idOf);
+
+  /** Has read what of a knob has to be asked of a program. */
+  const fill = (ids: readonly string[], { signal }: Context): Promise<void> =>
+    cards.fill(ids.filter(isCardSetting), signal);
 
   const shown = (key: string, text: string): string => meaningOf(key)?.shown(text) ?? text.trim();
 
@@ -71,7 +95,7 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
     return {
       name: place.name,
       ...(place.about === undefined ? {} : { about: place.about }),
-      ...('text' in said ? { value: shown(key, said.text) } : { errno: said.errno }),
+      ...('text' in said ? { ...said.driver, value: shown(key, said.text) } : said),
       ...(original === undefined ? {} : { original: shown(key, original) }),
       ...(refused === undefined ? {} : { refused }),
     };
@@ -109,8 +133,9 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
     };
   }
 
-  function observeAny(ref: Ref, ctx: Context): Observed<KnobState> {
+  async function observeAny(ref: Ref, ctx: Context): Promise<Observed<KnobState>> {
     try {
+      await fill(idsOf(nameOf(ref)), ctx);
       return observeOne(ref, ctx);
     } catch (error) {
       return { known: false, ref, why: asPlumbError(error).message };
@@ -119,20 +144,39 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
 
   /** What others refused may be taken now. */
   function forgetOthers(own: ReadonlySet<string>): void {
-    for (const [id, { why }] of refusals) if (!own.has(id) && BY_OTHERS.has(why)) refusals.delete(id);
+    for (const [id, { why }] of refusals) if (!own.has(id) && BY_OTHERS.test(why)) refusals.delete(id);
   }
 
   /** Writes one file and reads it back; the errno or what it says instead, where it does not take it. */
-  function write(key: string, id: string, target: string, text = target): string | undefined {
-    try {
-      files.write(pathOf(id), text);
-    } catch (error) {
-      return errnoOf(error);
-    }
+  async function write(
+    key: string,
+    id: string,
+    { signal }: Context,
+    target: string,
+    text = target,
+  ): Promise<string | undefined> {
+    if (isCardSetting(id)) {
+      const before = read(id);
+      const max = 'text' in before ? before.driver?.max : undefined;
+      if (max !== undefined && Number(text) > max) return `${text} is more than ${String(max)}, the most that it takes`;
+      const why = await cards.write(id, text, signal);
+      tellOthers(key);
+      if (why !== undefined) return why;
+    } else
+      try {
+        files.write(pathOf(id), text);
+      } catch (error) {
+        return errnoOf(error);
+      }
     const said = read(id);
     if (!('text' in said)) return said.errno;
     const now = shown(key, said.text);
     return now === target ? undefined : `it took ${target} and says ${now}`;
+  }
+
+  /** One setting of a card may have changed others, and how many queues it has. */
+  function tellOthers(key: string): void {
+    for (const ref of watches.refs()) if (ref.startsWith('knob/nic.') && nameOf(ref) !== key) watches.tell(ref);
   }
 
   /** The knob that holds a file already, if another than this one does. */
@@ -141,8 +185,9 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
     return undefined;
   }
 
-  function set(want: KnobSpec, ctx: Context): string {
+  async function set(want: KnobSpec, ctx: Context): Promise<string> {
     const { key } = want;
+    await fill(idsOf(key), ctx);
     const state = stateOf(key, ctx);
     const ids = new Map(placesOf(roots, key).map((place) => [place.name, idOf(place)]));
     if (ids.size === 0) throw new PlumbError('KNOB_UNSUPPORTED', `${key}: this machine has nothing that it sets`);
@@ -157,13 +202,16 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
       if (mine?.originals[id] === undefined && holderOf(id, key) === undefined && 'text' in said) fresh[id] = said.text;
     }
     kept.put(key, { value: want.value, originals: { ...fresh, ...mine?.originals } });
-    const refused = todo.flatMap(({ id, target, name }) => {
+    const refused: { readonly id: string; readonly text: string }[] = [];
+    for (const { id, target, name } of todo) {
       const holder = holderOf(id, key);
-      const why = holder === undefined ? write(key, id, target) : `it is set by knob/${holder}`;
+      const why = holder === undefined ? await write(key, id, ctx, target) : `it is set by knob/${holder}`;
       if (why === undefined) refusals.delete(id);
-      else refusals.set(id, { target, why });
-      return why === undefined ? [] : [{ id, text: `${name}: ${why}` }];
-    });
+      else {
+        refusals.set(id, { target, why });
+        refused.push({ id, text: `${name}: ${why}` });
+      }
+    }
     settle(
       want,
       mine,
@@ -196,9 +244,10 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
     kept.put(want.key, Object.keys(originals).length === 0 ? undefined : { value: want.value, originals });
   }
 
-  function restore(key: string): string {
+  async function restore(key: string, ctx: Context): Promise<string> {
     const mine = kept.all().get(key);
     if (!mine) return 'has no originals';
+    await fill(Object.keys(mine.originals), ctx);
     const left: Record<string, string> = {};
     let why = '';
     const listed = new Set(placesOf(roots, key).map(idOf));
@@ -208,7 +257,7 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
       const now = read(id);
       const gone = 'errno' in now && ['ENOENT', 'ENOTDIR', 'ENODEV'].includes(now.errno);
       if (gone || ('text' in now && now.text === text)) continue;
-      const failed = write(key, id, shown(key, text), meaningOf(key)?.back?.(text) ?? text);
+      const failed = await write(key, id, ctx, shown(key, text), meaningOf(key)?.back?.(text) ?? text);
       if (failed === undefined) continue;
       left[id] = text;
       why ||= `${id}: ${failed}`;
@@ -224,6 +273,17 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
     throw new PlumbError('KNOB_REFUSED', `${key}: an original does not come back: ${why}`, { key });
   }
 
+  /** Nothing tells that a setting of a card was changed by hand, so they are read in turn. */
+  async function takeTurns(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const pause = cards.size() === 0 ? Math.min(IDLE, round) : round / cards.size();
+      await sleep(pause, undefined, { signal }).catch(() => undefined);
+      const changed = await cards.turn(signal).catch(() => undefined);
+      if (changed === undefined) continue;
+      for (const ref of watches.refs()) if (idsOf(nameOf(ref)).some((id) => id.startsWith(changed))) watches.tell(ref);
+    }
+  }
+
   return {
     name: 'knobs',
     kinds: ['knob'],
@@ -232,17 +292,30 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
       const wanted = (ctx.wanted ?? []).filter((ref) => kindOf(ref) === 'knob');
       const asked = refs ?? [...new Set([...wanted, ...ours(), ...watches.refs()])];
       for (const ref of asked) watches.add(ref);
-      return asked.map((ref) => observeAny(ref, ctx));
+      const seen: Observed<KnobState>[] = [];
+      for (const ref of asked) seen.push(await observeAny(ref, ctx));
+      return seen;
     },
     diff: diffByRef(diffKnob),
     async apply({ ref, verb, want }, ctx) {
       const key = nameOf(ref);
-      const did = verb === 'delete' || !want ? restore(key) : set(want, ctx);
-      return { did: `${key}: ${did}`, observed: observeAny(ref, ctx) };
+      const did = verb === 'delete' || !want ? await restore(key, ctx) : await set(want, ctx);
+      return { did: `${key}: ${did}`, observed: await observeAny(ref, ctx) };
     },
-    watch: (ctx) => watches.hints(ctx),
+    async *watch(ctx) {
+      const turns = new AbortController();
+      void takeTurns(AbortSignal.any([ctx.signal, turns.signal]));
+      try {
+        yield* watches.hints(ctx);
+      } finally {
+        turns.abort();
+      }
+    },
   };
 }
+
+/** What a file says, for a card's setting with what its driver says of it; or why it cannot be read. */
+type Said = { readonly text: string; readonly driver?: Setting } | { readonly errno: string; readonly lacks?: string };
 
 /** What a knob is set to: what it was told, where all files say so; else what all say, where they agree. */
 function commonOf(
@@ -261,22 +334,4 @@ function commonOf(
   if (readable.length > 0 && told !== undefined && fits(told)) return told;
   const values = new Set(readable.map(({ place }) => place.value));
   return values.size === 1 ? [...values][0] : undefined;
-}
-
-/** What this machine cannot hold, the like of it together. */
-function limitationsOf(ref: Ref, { places = [] }: KnobState): readonly Limitation[] {
-  const path = '/value';
-  if (places.length === 0) return [{ ref, path, state: 'Unsupported', why: 'this machine has nothing that it sets' }];
-  const said = new Map<string, { readonly state: Limitation['state']; readonly names: string[] }>();
-  for (const { name, errno, refused } of places) {
-    const why = errno === undefined ? refused?.why : `cannot be read (${errno}), so it is not written`;
-    if (why === undefined) continue;
-    const group = said.get(why) ?? { state: errno === 'ENOENT' ? 'Unsupported' : 'Refused', names: [] };
-    group.names.push(name);
-    said.set(why, group);
-  }
-  return [...said].map(([why, { state, names }]) => {
-    const some = names.length > 2 ? `${names[0] ?? ''} and ${String(names.length - 1)} others` : names.join(' and ');
-    return { ref, path, state, why: `${some}: ${why}` };
-  });
 }

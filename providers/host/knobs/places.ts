@@ -2,11 +2,14 @@ import { parseCpus } from '../../../reconciler/model/cores.ts';
 import { nicsOf, disksOf, type NicFacts } from '../inventory/devices.ts';
 import { onlineCpus } from '../inventory/cpu.ts';
 import type { Tree } from '../inventory/tree.ts';
+import type { Group } from '../ethtool.ts';
+import { CARD_KNOBS } from './settings.ts';
 
 /** A file of a knob: its name among the others, and where it is. */
 export interface Place {
   readonly name: string;
-  readonly root: 'proc' | 'sys';
+  /** `nic` is what ethtool knows of cards: `eth0/rings/rx`. */
+  readonly root: 'proc' | 'sys' | 'nic';
   /** Below the root. */
   readonly path: string;
   /** A number by which the rule of the knob judges it: of an idle state, how long it takes to leave it, microseconds. */
@@ -75,8 +78,11 @@ function cards(tree: Tree, match: ReadonlyMap<string, string>): readonly NicFact
   const fits = (pattern: string | undefined, text = ''): boolean =>
     pattern === undefined || (pattern.endsWith('*') ? text.startsWith(pattern.slice(0, -1)) : text === pattern);
   return nicsOf(tree).filter(
-    ({ name, driver, vendor }) =>
-      fits(match.get('name'), name) && fits(match.get('driver'), driver) && fits(match.get('vendor'), vendor),
+    ({ name, driver, vendor, model }) =>
+      fits(match.get('name'), name) &&
+      fits(match.get('driver'), driver) &&
+      fits(match.get('vendor'), vendor) &&
+      fits(match.get('model'), model),
   );
 }
 
@@ -87,6 +93,11 @@ const ofCards =
       tree,
       cards(tree, match).map((card) => sys(card.name, `class/net/${card.name}/${name}`)),
     );
+
+const settings =
+  (group: Group, name: string): Find =>
+  ({ sys: tree }, match) =>
+    cards(tree, match).map((card) => ({ name: card.name, root: 'nic', path: `${card.name}/${group}/${name}` }));
 
 const queues =
   (kind: 'rx' | 'tx', name: string): Find =>
@@ -150,6 +161,8 @@ const FINDS: Readonly<Record<string, Find>> = {
   'nic.interrupts': interrupts,
   'nic.receiveSteering': queues('rx', 'rps_cpus'),
   'nic.transmitSteering': queues('tx', 'xps_cpus'),
+  'nic.receiveFlows': queues('rx', 'rps_flow_cnt'),
+  ...Object.fromEntries(CARD_KNOBS.map(({ key, group, name }) => [key, settings(group, name)])),
 };
 
 /** The files of a knob on this machine, in order; none where it has no such thing. A bracket behind the key says of which cards. */

@@ -1,6 +1,7 @@
 import { formatCpus, parseCpus } from '../../../reconciler/model/cores.ts';
 import type { KnobPlace } from '../../../reconciler/model/resources.ts';
 import { chosen } from '../inventory/devices.ts';
+import { CARD_KNOBS } from './settings.ts';
 import { maskOf, maskOfList, plainMask } from './masks.ts';
 
 /** What a value means for the files of a knob: pure. */
@@ -34,6 +35,12 @@ const mask: Meaning = {
   shown: plainMask,
 };
 
+/** `max` is the most that the card has. */
+const most: Meaning = {
+  target: (value, { max }) => (value === 'max' && max !== undefined ? String(max) : value),
+  shown: trimmed,
+};
+
 /** What the value of each knob means, by the part of its key before a bracket. */
 export const MEANINGS: Readonly<Record<string, Meaning>> = {
   'cpu.governor': same,
@@ -52,6 +59,8 @@ export const MEANINGS: Readonly<Record<string, Meaning>> = {
   'disk.solid.queueDepth': same,
   'nic.mtu': same,
   'nic.txQueueLength': same,
+  'nic.receiveFlows': same,
+  ...Object.fromEntries(CARD_KNOBS.map(({ key }) => [key, most])),
   // an interrupt of each queue on a CPU of its own, as far as they go
   'nic.interrupts': {
     target: (_value, _place, at, free) => formatCpus(one(free, at)),

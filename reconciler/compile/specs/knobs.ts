@@ -9,8 +9,8 @@ type FileKnob = TuningSpec['knobs'][number];
 type Card = NonNullable<Tuning['spec']['nics']>[number];
 
 /** `[name=eth*,driver=ixgbe]` behind the key of a knob says of which cards; nothing behind it, of all. */
-function bracketOf({ name, driver, vendor }: NonNullable<Card['match']>): string {
-  const parts = Object.entries({ name, driver, vendor }).flatMap(([field, value]) =>
+function bracketOf({ name, driver, vendor, model }: NonNullable<Card['match']>): string {
+  const parts = Object.entries({ name, driver, vendor, model }).flatMap(([field, value]) =>
     value === undefined ? [] : [`${field}=${value}`],
   );
   return parts.length === 0 ? '' : `[${parts.join(',')}]`;
@@ -39,6 +39,27 @@ function memoryKnobs({ reclaim, minFree: _sysctl, ...rest }: NonNullable<Tuning[
   return [...files, { key: RECLAIM_KEY, value: ruleText(rule), pointer: `${pointer}/slab` }];
 }
 
+const GROUPS = ['offloads', 'rings', 'channels', 'coalescing'] as const;
+
+/** The knobs of an entry of cards: its own, and those of its groups as `nic.rings.rx`. */
+function cardKnobs({ match = {}, ...card }: Card, pointer: string, say: Say): readonly FileKnob[] {
+  const { offloads, rings, channels, coalescing, ...own } = card;
+  const groups = { offloads, rings, channels, coalescing };
+  const bracket = bracketOf(match);
+  const { receiveFlows = 0 } = own;
+  if ((receiveFlows & (receiveFlows - 1)) !== 0)
+    say(
+      `${pointer}/receiveFlows`,
+      'BAD_VALUE',
+      `${String(receiveFlows)} is not a power of two`,
+      `as ${String(2 ** Math.ceil(Math.log2(receiveFlows)))}`,
+    );
+  return [
+    ...knobsAt('nic', pointer, own, bracket),
+    ...GROUPS.flatMap((group) => knobsAt(`nic.${group}`, `${pointer}/${group}`, groups[group] ?? {}, bracket)),
+  ];
+}
+
 /** The knobs of a Tuning that are files of the host: processors, memory, disks and network cards. Read-ahead is in KiB, as the kernel has it. */
 export function fileKnobs({ cpu = {}, memory = {}, disks = {}, nics }: Tuning['spec'], say: Say): readonly FileKnob[] {
   const ofDisks = (['rotating', 'solid'] as const).flatMap((kind) => {
@@ -50,9 +71,7 @@ export function fileKnobs({ cpu = {}, memory = {}, disks = {}, nics }: Tuning['s
       say(`${pointer}/readAhead`, 'BAD_VALUE', `${String(readAhead)} is not in whole KiB`, 'as 512Ki');
     return knobsAt(`disk.${kind}`, pointer, { ...rest, readAhead: bytes / 1024 });
   });
-  const ofCards = (nics ?? []).flatMap(({ match = {}, ...card }, at) =>
-    knobsAt('nic', `/spec/nics/${String(at)}`, card, bracketOf(match)),
-  );
+  const ofCards = (nics ?? []).flatMap((card, at) => cardKnobs(card, `/spec/nics/${String(at)}`, say));
   const all = [...knobsAt('cpu', '/spec/cpu', cpu), ...memoryKnobs(memory, say), ...ofDisks, ...ofCards];
   const seen = new Set<string>();
   for (const { key, pointer } of all) {

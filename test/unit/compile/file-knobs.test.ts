@@ -46,6 +46,26 @@ describe('knobs that are files', () => {
     );
   });
 
+  it('of cards are in groups, each with its line, selected also by model', () => {
+    const { tunings, problems } = compiled(
+      'hosts: {}\nnics:\n  - match: { vendor: "0x15b3", model: "0x1017" }\n    receiveFlows: 2048\n    offloads:\n      tso: off\n      rx-gro-hw: on\n    rings: { rx: max }\n    channels: { combined: 8 }\n    coalescing: { adaptive-rx: off, rx-usecs: 0 }',
+    );
+    assert.deepEqual(problems, []);
+    const at = '[vendor=0x15b3,model=0x1017]';
+    assert.deepEqual(
+      knobsOf(tunings.get('t0')!).map(({ key, value, origin }) => [key, value, origin.line]),
+      [
+        [`nic.receiveFlows${at}`, '2048', 9],
+        [`nic.offloads.tso${at}`, 'off', 11],
+        [`nic.offloads.rx-gro-hw${at}`, 'on', 12],
+        [`nic.rings.rx${at}`, 'max', 13],
+        [`nic.channels.combined${at}`, '8', 14],
+        [`nic.coalescing.adaptive-rx${at}`, 'off', 15],
+        [`nic.coalescing.rx-usecs${at}`, '0', 15],
+      ],
+    );
+  });
+
   const cases: readonly (readonly [string, readonly string[], RegExp])[] = [
     [
       'a bias that there is not',
@@ -57,6 +77,22 @@ describe('knobs that are files', () => {
       ['hosts: {}\ndisks: { solid: { readAhead: 512 } }'],
       /^BAD_VALUE 512 is not in whole KiB/,
     ],
+    [
+      'a table of flows of no power of two',
+      ['hosts: {}\nnics: [{ receiveFlows: 3000 }]'],
+      /^BAD_VALUE 3000 is not a power of two, as 4096/,
+    ],
+    [
+      'an offload that ethtool does not know',
+      ['hosts: {}\nnics: [{ offloads: { tos: on } }]'],
+      /^UNKNOWN_FIELD .*tos.*did you mean "tso"/,
+    ],
+    [
+      'a ring of a word',
+      ['hosts: {}\nnics: [{ rings: { rx: most } }]'],
+      /^BAD_VALUE "most" is not a valid value of spec\.nics\[0\]\.rings\.rx, expected: .*max for the most/,
+    ],
+    ['an adaptive that is a number', ['hosts: {}\nnics: [{ coalescing: { adaptive-rx: 1 } }]'], /adaptive-rx/],
     [
       'one knob twice in a Tuning',
       ['hosts: {}\nnics: [{ mtu: 9000 }, { mtu: 1500 }]'],
@@ -91,7 +127,7 @@ describe('knobs that are files', () => {
   ];
   for (const [name, specs, says] of cases)
     it(`${name} is a problem`, () => {
-      const said = compiled(...specs).problems.map(({ code, message }) => `${code} ${message}`);
+      const said = compiled(...specs).problems.map(({ code, message, hint = '' }) => `${code} ${message}, ${hint}`);
       assert.equal(said.length, 1, said.join('\n'));
       assert.match(said[0] ?? '', says);
     });

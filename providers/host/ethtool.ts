@@ -1,0 +1,177 @@
+import { execFile } from 'node:child_process';
+import { errnoOf, PlumbError } from '../../reconciler/model/errors.ts';
+
+/** What of a card is read and set together, as ethtool does. */
+export type Group = 'offloads' | 'rings' | 'channels' | 'coalescing';
+
+/** One setting of a card, as its driver says it. */
+export interface Setting {
+  /** `on` and `off`, or a number. */
+  readonly value: string;
+  /** The most that it takes, where the driver says so. */
+  readonly max?: number;
+  /** Its driver never changes it. */
+  readonly fixed?: true;
+}
+
+/** By the name that ethtool sets it by: `tso`, `rx`, `combined`, `rx-usecs`. What the driver lacks is not among them. */
+export type Settings = ReadonlyMap<string, Setting>;
+
+/** How the program ended; status -1 where it could not be started. */
+export interface Ran {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs ethtool with these arguments. Rejects only when the signal aborts. */
+export type Run = (args: readonly string[], signal: AbortSignal) => Promise<Ran>;
+
+/** The settings of this machine's cards. */
+export interface Ethtool {
+  /** Empty where the driver knows nothing of the group; in words, why none can be read. Throws TIMEOUT. */
+  read(card: string, group: Group, signal: AbortSignal): Promise<Settings | string>;
+  /** Why it was not taken, with the kernel's errno before it where one is known; undefined where it was. Throws TIMEOUT. */
+  write(card: string, group: Group, name: string, value: string, signal: AbortSignal): Promise<string | undefined>;
+}
+
+/** How the program is asked for a group, and told a setting of it. */
+export const FLAGS: Readonly<Record<Group, readonly [show: string, set: string]>> = {
+  offloads: ['-k', '-K'],
+  rings: ['-g', '-G'],
+  channels: ['-l', '-L'],
+  coalescing: ['-c', '-C'],
+};
+
+/** Names that `ethtool -K` has for features beside those of the kernel. */
+const SHORT: Readonly<Record<string, string>> = {
+  'rx-checksumming': 'rx',
+  'tx-checksumming': 'tx',
+  'scatter-gather': 'sg',
+  'tcp-segmentation-offload': 'tso',
+  'generic-segmentation-offload': 'gso',
+  'generic-receive-offload': 'gro',
+  'large-receive-offload': 'lro',
+  'rx-vlan-offload': 'rxvlan',
+  'tx-vlan-offload': 'txvlan',
+  'ntuple-filters': 'ntuple',
+  'receive-hashing': 'rxhash',
+};
+
+/** `tcp-segmentation-offload: off [requested on]` */
+function offloads(text: string): Settings {
+  const lines = text.matchAll(/^\s*([\w-]+): (on|off)\b(.*)$/gm);
+  return new Map(
+    [...lines].map(([, name = '', value = '', rest = '']): readonly [string, Setting] => [
+      SHORT[name] ?? name,
+      { value, ...(rest.includes('[fixed]') ? { fixed: true } : {}) },
+    ]),
+  );
+}
+
+/** `RX:  4096`, once under the most and once under what is. Programs of before netlink say 0 for what there is not, later ones n/a. */
+function amounts(text: string): Settings {
+  const [most = '', now = ''] = text.split(/^Current hardware settings:$/m);
+  const numbers = (part: string): ReadonlyMap<string, number> =>
+    new Map(
+      [...part.matchAll(/^([A-Z][A-Za-z ]*):\s+(\d+)$/gm)].map(([, name = '', count]) => [
+        name.toLowerCase().replaceAll(' ', '-'),
+        Number(count),
+      ]),
+    );
+  const maxima = numbers(most);
+  return new Map(
+    [...numbers(now)].flatMap(([name, count]): readonly (readonly [string, Setting])[] => {
+      const max = maxima.get(name) ?? 0;
+      return max > 0 ? [[name, { value: String(count), max }]] : [];
+    }),
+  );
+}
+
+/** `Adaptive RX: on  TX: off`, and `rx-usecs: 8` for each other. */
+function coalescing(text: string): Settings {
+  const [, rx = '', tx = ''] = /^Adaptive RX: (\S+)\s+TX: (\S+)/m.exec(text) ?? [];
+  const adaptive = Object.entries({ 'adaptive-rx': rx, 'adaptive-tx': tx }).filter(([, word]) =>
+    /^(on|off)$/.test(word),
+  );
+  const others = [...text.matchAll(/^([a-z-]+):\s*(\d+)\s*$/gm)].map(
+    ([, name = '', value = '']) => [name, value] as const,
+  );
+  return new Map([...adaptive, ...others].map(([name, value]) => [name, { value }]));
+}
+
+const PARSERS: Readonly<Record<Group, (text: string) => Settings>> = {
+  offloads,
+  rings: amounts,
+  channels: amounts,
+  coalescing,
+};
+
+/** What ethtool shows of a group, as its manual page has it, of versions with and without netlink. */
+export function parseSettings(group: Group, text: string): Settings {
+  return PARSERS[group](text);
+}
+
+const ERRNOS: Readonly<Record<string, string>> = {
+  'Operation not supported': 'EOPNOTSUPP',
+  'Invalid argument': 'EINVAL',
+  'Operation not permitted': 'EPERM',
+  'Permission denied': 'EACCES',
+  'Device or resource busy': 'EBUSY',
+  'Input/output error': 'EIO',
+  'Numerical result out of range': 'ERANGE',
+  'No such device': 'ENODEV',
+  'Cannot allocate memory': 'ENOMEM',
+  'No space left on device': 'ENOSPC',
+};
+
+/** Its words: `EINVAL: requested ring size exceeds maximum`. */
+export function refusalWords(stderr: string): string {
+  const words = stderr
+    .split('\n')
+    .map((line) =>
+      line
+        .replace(/^netlink error: /, '')
+        .replace(/ \(offset \d+\)$/, '')
+        .trim(),
+    )
+    .filter(Boolean);
+  const known = Object.keys(ERRNOS).find((text) => words.some((word) => word.endsWith(text)));
+  const rest = words.filter((word) => word !== known).join('; ');
+  return [known === undefined ? '' : (ERRNOS[known] ?? ''), rest].filter(Boolean).join(': ') || 'it says nothing';
+}
+
+const LIMIT = 10_000;
+
+const program: Run = (args, signal) =>
+  new Promise((resolve, reject) => {
+    const env = { ...process.env, LC_ALL: 'C' };
+    execFile('ethtool', [...args], { signal, env, timeout: LIMIT }, (error, stdout, stderr) => {
+      if (error === null) resolve({ status: 0, stdout, stderr });
+      else if (signal.aborted || error.killed === true)
+        reject(new PlumbError('TIMEOUT', `ethtool ${args.join(' ')} was not done in time`, {}, error));
+      else if (typeof error.code === 'number') resolve({ status: error.code, stdout, stderr });
+      else resolve({ status: -1, stdout: '', stderr: errnoOf(error) });
+    });
+  });
+
+const MISSING = 'ethtool is not installed: apt-get install ethtool';
+
+/** The settings of cards by the program ethtool, of any version. */
+export function ethtool(run: Run = program): Ethtool {
+  return {
+    async read(card, group, signal) {
+      const { status, stdout, stderr } = await run([FLAGS[group][0], card], signal);
+      if (status === 0) return parseSettings(group, stdout);
+      if (status === -1) return stderr === 'ENOENT' ? MISSING : `ethtool cannot be run: ${stderr}`;
+      const why = refusalWords(stderr);
+      return why.startsWith('EOPNOTSUPP') ? new Map() : why;
+    },
+    async write(card, group, name, value, signal) {
+      const { status, stderr } = await run([FLAGS[group][1], card, name, value], signal);
+      if (status === 0) return undefined;
+      if (status === -1) return stderr === 'ENOENT' ? MISSING : `ethtool cannot be run: ${stderr}`;
+      return refusalWords(stderr);
+    },
+  };
+}

@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { ethtool, parseSettings, refusalWords } from '../../../providers/host/ethtool.ts';
+import { knobs } from '../../../providers/host/knobs/index.ts';
+import { CARD_SETTINGS } from '../../../providers/host/knobs/settings.ts';
+import type { Known } from '../../../reconciler/model/change.ts';
+import type { PlumbError } from '../../../reconciler/model/errors.ts';
+import type { KnobState } from '../../../reconciler/model/resources.ts';
+import { context, converge, look, machine, want } from '../../support/knobs-rig.ts';
+
+const why = ({ limitations = [] }: Known<KnobState>): readonly string[] =>
+  limitations.map(
+    ({ state, why: words, want: value }) =>
+      `${state} ${words}${value === undefined ? '' : ` (${JSON.stringify(value)})`}`,
+  );
+
+describe('what ethtool shows', () => {
+  it('of features has short names, and which are fixed', () => {
+    const text =
+      'Features for eth0:\nrx-checksumming: on [fixed]\ntcp-segmentation-offload: off [requested on]\n\ttx-tcp6-segmentation: off\n';
+    assert.deepEqual(
+      [...parseSettings('offloads', text)],
+      [
+        ['rx', { value: 'on', fixed: true }],
+        ['tso', { value: 'off' }],
+        ['tx-tcp6-segmentation', { value: 'off' }],
+      ],
+    );
+  });
+
+  it('of amounts has the most, and leaves out what there is not: n/a, and 0 before netlink', () => {
+    const text = (none: string): string =>
+      `Ring parameters for eth0:\nPre-set maximums:\nRX:\t\t511\nRX Mini:\t${none}\nTX:\t\t511\nCurrent hardware settings:\nRX:\t\t200\nRX Mini:\t${none}\nTX:\t\t511\nRX Buf Len:\t\t2048\nTX Push:\toff\n`;
+    for (const none of ['n/a', '0'])
+      assert.deepEqual(
+        [...parseSettings('rings', text(none))],
+        [
+          ['rx', { value: '200', max: 511 }],
+          ['tx', { value: '511', max: 511 }],
+        ],
+      );
+  });
+
+  it('of coalescing has what is a number or a switch', () => {
+    const text =
+      'Coalesce parameters for eth0:\nAdaptive RX: off  TX: n/a\nstats-block-usecs: n/a\n\nrx-usecs: 8\nrx-frames: n/a\n\nCQE mode RX: n/a  TX: n/a\n';
+    assert.deepEqual(
+      [...parseSettings('coalescing', text)],
+      [
+        ['adaptive-rx', { value: 'off' }],
+        ['rx-usecs', { value: '8' }],
+      ],
+    );
+  });
+
+  it('in errors has the errno and what the driver says', () => {
+    const cases = [
+      [
+        'netlink error: requested ring size exceeds maximum (offset 36)\nnetlink error: Invalid argument\n',
+        'EINVAL: requested ring size exceeds maximum',
+      ],
+      ['netlink error: Operation not supported\n', 'EOPNOTSUPP'],
+      [
+        'Cannot set device coalesce parameters: Operation not supported\n',
+        'EOPNOTSUPP: Cannot set device coalesce parameters: Operation not supported',
+      ],
+      ['Could not change any device features\n', 'Could not change any device features'],
+      ['', 'it says nothing'],
+    ] as const;
+    for (const [stderr, words] of cases) assert.equal(refusalWords(stderr), words);
+  });
+
+  it('is not there where the program is not, and does not mend a card that is not', async () => {
+    const { signal } = new AbortController();
+    const none = ethtool(() => Promise.resolve({ status: -1, stdout: '', stderr: 'ENOENT' }));
+    assert.equal(await none.read('eth0', 'rings', signal), 'ethtool is not installed: apt-get install ethtool');
+    assert.match((await none.write('eth0', 'rings', 'rx', '1', signal)) ?? '', /^ethtool is not installed/);
+  });
+});
+
+describe('settings of a card', () => {
+  it('beyond the most that it takes are refused with that, once, and nothing is written', async () => {
+    const { again, all, cards } = machine('storage server');
+    const before = all();
+    const provider = again();
+    const desired = [want('nic.rings.rx', '8192')];
+    const [change] = provider.diff(desired, [await look(provider, 'nic.rings.rx')]);
+    assert.ok(change);
+    await assert.rejects(provider.apply(change, context()), (error: PlumbError) => {
+      assert.equal(error.code, 'KNOB_REFUSED');
+      assert.equal(error.message, 'nic.rings.rx = 8192: enp65s0f0: 8192 is more than 4096, the most that it takes');
+      return true;
+    });
+    const seen = await look(provider, 'nic.rings.rx');
+    assert.deepEqual(why(seen), ['Refused enp65s0f0: 8192 is more than 4096, the most that it takes']);
+    assert.deepEqual([provider.diff(desired, [seen]), seen.owned], [[], false]);
+    assert.deepEqual(all(), before);
+    assert.deepEqual(
+      cards.asked.filter((line) => line.startsWith('-G')),
+      [],
+    );
+  });
+
+  it('that its driver lacks, or never changes, are Unsupported, the latter only where the other value is asked for', async () => {
+    const provider = machine('virtual machine').again();
+    const seen = async (key: string) => look(provider, key);
+    for (const [key, says] of [
+      ['nic.channels.rx', ['Unsupported eth0: its driver has no such setting']],
+      ['nic.coalescing.adaptive-tx', ['Unsupported eth0: its driver has no such setting']],
+      ['nic.offloads.lro', ['Unsupported eth0: its driver never changes it from off ("on")']],
+      ['nic.offloads.rx-gro-hw', ['Unsupported eth0: its driver never changes it from on ("off")']],
+      ['nic.offloads.tso', []],
+    ] as const)
+      assert.deepEqual(why(await seen(key)), says, key);
+    assert.deepEqual(provider.diff([want('nic.offloads.lro', 'on')], [await seen('nic.offloads.lro')]), []);
+  });
+
+  it('that other settings keep off are refused until those are changed', async () => {
+    const { again, all } = machine('two-socket server');
+    const before = all();
+    const provider = again();
+    const card = '[driver=mlx5_core]';
+    const tx = (value: string) => want(`nic.offloads.tx${card}`, value);
+    const tso = want(`nic.offloads.tso${card}`, 'on');
+    const pass = async (...desired: readonly ReturnType<typeof want>[]): Promise<void> => {
+      for (const { ref } of desired)
+        for (const change of provider.diff(desired, await provider.observe(context(), [ref])))
+          if (change.ref === ref) await provider.apply(change, context()).catch(() => undefined);
+    };
+    await pass(tx('off'), tso);
+    assert.deepEqual(why(await look(provider, `nic.offloads.tso${card}`)), [
+      'Refused ens1f0: Could not change any device features',
+    ]);
+    await pass(tx('on'), tso);
+    await pass(tx('on'), tso);
+    assert.deepEqual(why(await look(provider, `nic.offloads.tso${card}`)), []);
+    await converge(provider, []);
+    assert.deepEqual(all(), before);
+  });
+
+  it('are of the cards that a bracket names, also by model', async () => {
+    const { again, all } = machine('two-socket server');
+    await converge(again(), [want('nic.rings.rx[vendor=0x14e4,model=0x165f]', '511')]);
+    assert.match(all()['ethtool/eno1/rings'] ?? '', /Current[^]*RX:\t\t511/);
+    assert.match(all()['ethtool/ens1f0/rings'] ?? '', /Current[^]*RX:\t\t1024/);
+  });
+
+  it('are read once, after changes, and when another device comes under the name', async () => {
+    const { again, cards, root } = machine('storage server');
+    const provider = again();
+    const reads = (): readonly string[] => cards.asked.splice(0);
+    const keys = ['nic.rings.rx', 'nic.rings.tx', 'nic.coalescing.rx-usecs'];
+    for (const key of keys) await look(provider, key);
+    assert.deepEqual(reads(), ['-g enp65s0f0', '-c enp65s0f0']);
+    for (const key of keys) await look(provider, key);
+    assert.deepEqual(reads(), []);
+    await converge(provider, [want('nic.rings.rx', '1024')]);
+    for (const key of keys) await look(provider, key);
+    assert.deepEqual(reads(), ['-G enp65s0f0 rx 1024', '-g enp65s0f0', '-c enp65s0f0']);
+    fs.writeFileSync(join(root, 'sys/class/net/enp65s0f0/ifindex'), '9\n');
+    await look(provider, 'nic.rings.tx');
+    assert.deepEqual(reads(), ['-g enp65s0f0']);
+  });
+
+  it('changed by hand are found in turn', async () => {
+    const { root, originalsFile, cards } = machine('storage server');
+    const at = { procRoot: join(root, 'proc'), sysRoot: join(root, 'sys'), originalsFile };
+    const provider = knobs({ ...at, program: ethtool(cards.run), round: 20 });
+    const key = 'nic.rings.rx';
+    const desired = [want(key, '1024')];
+    await converge(provider, desired);
+    const stop = new AbortController();
+    const hints = provider.watch?.({ ...context(), signal: stop.signal });
+    await cards.set('enp65s0f0', '-G', 'rx', '64');
+    assert.deepEqual(provider.diff(desired, [await look(provider, key)]), [], 'nobody has looked');
+    for await (const ref of hints ?? []) {
+      assert.equal(ref, `knob/${key}`);
+      const [change] = provider.diff(desired, [await look(provider, key)]);
+      assert.deepEqual(
+        [change?.because, change?.fields],
+        ['drift', [{ path: '/enp65s0f0', have: '64', want: '1024' }]],
+      );
+      break;
+    }
+    stop.abort();
+  });
+
+  it('come back after the agent was killed between two cards', async () => {
+    const { root, again, all, cards, originalsFile } = machine('two-socket server');
+    const before = all();
+    const dying = ethtool((args, signal) => {
+      if (args[0] !== '-G' || args[1] !== 'ens1f0') return cards.run(args, signal);
+      // what a process that ends here leaves behind
+      fs.copyFileSync(originalsFile, `${originalsFile}.then`);
+      return Promise.reject(new Error('killed'));
+    });
+    const killed = knobs({ procRoot: join(root, 'proc'), sysRoot: join(root, 'sys'), originalsFile, program: dying });
+    const [change] = killed.diff([want('nic.rings.tx', '256')], [await look(killed, 'nic.rings.tx')]);
+    assert.ok(change);
+    await assert.rejects(async () => killed.apply(change, context()), /killed/);
+    fs.renameSync(`${originalsFile}.then`, originalsFile);
+    assert.notDeepEqual(all(), before);
+    await converge(again(), [want('nic.rings.tx', '128')]);
+    await converge(again(), []);
+    assert.deepEqual(all(), before);
+  });
+});
+
+it('the manifest has a field for each setting, and no other', () => {
+  const schema = JSON.parse(fs.readFileSync('schemas/tuning.json', 'utf8')) as {
+    properties: { spec: { properties: { nics: { items: { properties: Record<string, { properties?: object }> } } } } };
+  };
+  const card = schema.properties.spec.properties.nics.items.properties;
+  for (const [group, names] of Object.entries(CARD_SETTINGS))
+    assert.deepEqual(Object.keys(card[group]?.properties ?? {}).sort(), [...names].sort(), group);
+});
