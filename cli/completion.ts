@@ -19,14 +19,33 @@ export async function completionCommand(argv: readonly string[], io: Io): Promis
   const [shell = ''] = parsed.args;
   if (!SHELLS.includes(shell))
     throw new PlumbError('USAGE', `no completion for ${shell}; there is one for ${SHELLS.join(', ')}`);
-  const script = printed(() => {
+  const made = printed(() => {
     tab.setup('plumb', 'plumb', shell);
   })
     // it may be sourced again, and beside another program's of the same make
     .replace(/^readonly (?=ShellCompDirective)/gm, '');
+  const script = shell === 'bash' ? `${BASH_WORDS}${inBash(made)}` : made;
   const json = parsed.opts<{ readonly output: 'text' | 'json' }>().output === 'json';
   io.out(json ? `${JSON.stringify({ version: 1, shell, script })}\n` : script);
   return Promise.resolve(0);
+}
+
+/** The words of the line; those of the package bash-completion where it is there. */
+const BASH_WORDS = `__plumb_words() {
+    if declare -F _get_comp_words_by_ref >/dev/null; then
+        _get_comp_words_by_ref -n "=:" cur prev words cword
+    else
+        words=("\${COMP_WORDS[@]}") cword=$COMP_CWORD cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]}
+    fi
+}
+
+`;
+
+/** A bash script that takes words as they are typed: what stands in them is not run, and no package needs to be installed. */
+function inBash(script: string): string {
+  return script
+    .replace('_get_comp_words_by_ref -n "=:" cur prev words cword', '__plumb_words')
+    .replace('$(eval "$requestComp" 2>/dev/null)', '$(plumb complete -- "${words[@]:1}" 2>/dev/null)');
 }
 
 /** `plumb complete -- WORDS…`: what the completion scripts ask. */

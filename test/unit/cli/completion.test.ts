@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -66,10 +67,34 @@ describe('completion', () => {
     assert.deepEqual(await offered('why', '--state-dir', join(dir, 'none'), ''), [':4', '']);
   });
 
+  it('works in a bash without the package bash-completion, and runs nothing of what is typed', async () => {
+    const { out } = await speak(completionCommand, dir, 'bash');
+    const bin = join(import.meta.dirname, '../../../../bin');
+    /** What bash offers for the last word. */
+    const typed = (...words: readonly string[]): readonly string[] => {
+      const line = `${out}
+        compopt() { :; } # bash has it while it completes
+        COMP_WORDS=(plumb "$@") COMP_CWORD=$#
+        __plumb_complete
+        printf '%s\\n' "\${COMPREPLY[@]}"`;
+      const env = { PATH: `${bin}:${process.env['PATH'] ?? ''}`, HOME: dir, PLUMB_STATE_DIR: join(dir, 'state') };
+      const said = spawnSync('bash', ['--norc', '-c', line, '-', ...words], { encoding: 'utf8', env, cwd: dir });
+      assert.equal(said.stderr, '');
+      return said.stdout.trimEnd().split('\n');
+    };
+    assert.deepEqual(typed('stat'), ['status']);
+    assert.deepEqual(typed('plan', '--work'), ['--work-tree']);
+    assert.deepEqual(typed('lab', 'he'), ['heal']);
+    assert.deepEqual(typed('plan', '--output', 'm'), ['markdown']);
+    assert.deepEqual(typed('plan', '$(touch ran)', '--work'), ['--work-tree']);
+    assert.equal(existsSync(join(dir, 'ran')), false);
+  });
+
   it('prints the script of a shell, also for programs, and refuses others', async () => {
     const { out } = await speak(completionCommand, dir, 'bash');
     const twice = spawnSync('bash', ['-ec', `${out}\n${out}\necho twice`], { encoding: 'utf8' });
     assert.deepEqual([twice.stdout, twice.stderr], ['twice\n', '']);
+    assert.doesNotMatch(out, /\beval\b/);
     const json: unknown = JSON.parse((await speak(completionCommand, dir, 'bash', '-o', 'json')).out);
     assert.deepEqual(json, { version: 1, shell: 'bash', script: out });
     await assert.rejects(speak(completionCommand, dir, 'csh'), { code: 'USAGE', message: /one for bash/ });
