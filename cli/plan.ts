@@ -58,8 +58,9 @@ export async function planCommand(argv: readonly string[], io: Io): Promise<numb
   const after = planned(target);
   const plan = from === undefined ? after : difference(planned(await catalogs.at(from)), after);
   io.out(show(plan, options, io));
-  // a revision that cannot be read whole is no revision with nothing to do
-  return isEmpty(plan) ? (target.problems.length > 0 ? 1 : 0) : 2;
+  // what cannot be read or seen whole is nothing of which can be said that there is nothing to do
+  const blind = target.problems.length > 0 || plan.unknown.some(({ unseen }) => unseen !== undefined);
+  return isEmpty(plan) ? (blind ? 1 : 0) : 2;
 }
 
 function revisionsOf(text: string | undefined): readonly [string | undefined, string | undefined] {

@@ -102,10 +102,16 @@ function sight(input: PreviewInput, allowDeletions: boolean): Sight {
     preemptions: placed.preemptions.map((one) => preemptionText(one, book.placements, input.catalog)),
     problems: catalog.problems.length,
     rollouts: stepsOf({ catalog: input.catalog, placements: book.placements, current, network, told, records }),
-    unknown: looked
-      .filter(({ seen }) => seen === undefined)
-      .map(({ assignment: { host } }) => ({ host, why: 'it has not reported yet' })),
+    unknown: looked.flatMap(({ assignment: { host }, seen }) => unknownOf(host, seen)),
   };
+}
+
+/** What of a host nothing can be planned for. */
+function unknownOf(host: string, seen: readonly Observed[] | undefined): FleetPlan['unknown'] {
+  if (!seen) return [{ host, why: 'it has not reported yet' }];
+  const hidden = seen.filter((item) => !item.known);
+  const [first] = hidden;
+  return first ? [{ host, why: first.why, unseen: hidden.length }] : [];
 }
 
 /** A plan shows where a move leads, not how long its new host waits for the old one. */

@@ -7,7 +7,7 @@ import { NOTHING as NO_DEMAND, plus } from '../model/demand.ts';
 import type { MemoryUse } from '../model/memory.ts';
 import type { Demand } from '../model/demand.ts';
 import type { Ref } from '../model/ref.ts';
-import { refOf } from '../model/ref.ts';
+import { kindOf, nameOf, refOf } from '../model/ref.ts';
 import type { HostRecord } from '../model/reservations.ts';
 import { incarnationOf } from '../model/rollout.ts';
 import type { AssignedReplica, Assignment, Placement, ReplicaReport, Report } from '../model/replica.ts';
@@ -134,6 +134,11 @@ function replicaItem(input: ItemInput, placement: Placement): StatusItem {
   const strange = foreign(report);
   if (strange !== undefined)
     return { ...base, sync: 'Unknown', health: 'Progressing', reason: `ProtocolMismatch: ${strange}` };
+  const hidden = assigned || seen ? undefined : hiddenIn(report, replica);
+  if (hidden !== undefined) {
+    const reason = `Leaving: what is left of it cannot be seen: ${hidden}`;
+    return { ...base, sync: 'Unknown', health: 'Progressing', reason };
+  }
   if (seen?.reason === 'Unknown')
     return { ...base, sync: 'Unknown', health: healthOf(seen), reason: `Unknown: ${seen.message ?? ''}` };
   const current = report.generation === assignment.generation && assigned !== undefined;
@@ -153,6 +158,15 @@ function replicaItem(input: ItemInput, placement: Placement): StatusItem {
     ...(seen?.settlesAt === undefined ? {} : { until: seen.settlesAt }),
     ...(report.memory?.[replica] === undefined ? {} : { memory: report.memory[replica] }),
   };
+}
+
+const PARTS: ReadonlySet<string> = new Set(['sandbox', 'port', 'container']);
+
+/** Why a part of a replica cannot be seen; undefined where all can. */
+function hiddenIn({ observed }: Report, replica: string): string | undefined {
+  for (const item of observed)
+    if (!item.known && nameOf(item.ref) === replica && PARTS.has(kindOf(item.ref))) return item.why;
+  return undefined;
 }
 
 function reasonOf(seen: ReplicaReport | undefined): string {

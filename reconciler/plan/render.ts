@@ -7,6 +7,13 @@ import { knobLines } from './knobs.ts';
 import { outlookLines } from './outlook.ts';
 import { stepLines, type RolloutPlan } from './steps.ts';
 
+/** A host that cannot be seen, or of which so many things (`unseen`) cannot: nothing is planned for those. */
+export interface UnknownHost {
+  readonly host: string;
+  readonly why: string;
+  readonly unseen?: number;
+}
+
 /** What will happen to a fleet: a plan for each host, and what cannot be placed. */
 export interface FleetPlan {
   readonly revision: string;
@@ -14,8 +21,8 @@ export interface FleetPlan {
   readonly unplaceable: readonly { readonly replica: string; readonly message: string }[];
   /** Who gives a place to whom, in words. */
   readonly preemptions: readonly string[];
-  /** Hosts of which nothing is known now, with the reason. */
-  readonly unknown: readonly { readonly host: string; readonly why: string }[];
+  /** Hosts of which nothing, or not all, is known now, with the reason. */
+  readonly unknown: readonly UnknownHost[];
   /** Errors in the manifests: what they touch is left as it is. */
   readonly problems: number;
   /** Changes that go step by step, the first to go first. */
@@ -134,6 +141,12 @@ export function isEmpty(fleet: FleetPlan): boolean {
   );
 }
 
+function unknownText({ why, unseen }: UnknownHost): string {
+  return unseen === undefined
+    ? `is not known now: ${why}`
+    : `cannot be seen whole, ${counted(unseen, 'thing')} of it: ${why}`;
+}
+
 function nothing({ problems, rollouts }: FleetPlan): string {
   if (problems === 0 && rollouts.length > 0)
     return 'Nothing to do: what was given up stays as it is until Git says something else.';
@@ -217,7 +230,7 @@ export function renderText(fleet: FleetPlan, paint: Paint = PLAIN, all = false):
     lines.push(paint.bold(head), ...more);
   }
   lines.push(...knobLines(fleet.knobs));
-  for (const { host, why } of fleet.unknown) lines.push(`host ${host} is not known now: ${why}`);
+  for (const one of fleet.unknown) lines.push(`host ${one.host} ${unknownText(one)}`);
   for (const one of preempted(fleet, all)) lines.push(paint.destroy(`  ! ${one}`));
   const named = homeless(fleet, all);
   for (const { replica, message } of named) lines.push(paint.destroy(`  ! ${replica}  ${message}`));
@@ -237,7 +250,7 @@ export function renderMarkdown(fleet: FleetPlan): string {
   for (const { replica, message } of named) lines.push(`- :warning: \`${replica}\` ${message}`);
   if (named.length < fleet.unplaceable.length)
     lines.push(`- :warning: ${counted(fleet.unplaceable.length - named.length, 'more replica')} without a place`);
-  for (const { host, why } of fleet.unknown) lines.push(`- :grey_question: host \`${host}\` is not known now: ${why}`);
+  for (const one of fleet.unknown) lines.push(`- :grey_question: host \`${one.host}\` ${unknownText(one)}`);
   const [counts, ...ahead] = outlookLines(fleet.outlook);
   if (counts !== undefined) lines.push(`**${counts}**`, '', '```', ...ahead, '```', '');
   lines.push(...hostDetails(fleet));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -108,6 +108,22 @@ describe('verbs beside a running up', () => {
     assert.doesNotMatch(plumb('plan', '--repo', 'repo', '--simulated').out, /as Git says/);
     git('rm', '-q', 'bad.yaml');
     git('commit', '-q', '-m', 'Mend');
+    assert.equal(plumb('apply').code, 0);
+  });
+
+  it('a plan says what cannot be seen, and does not call that nothing to do', async () => {
+    const file = join(dir, 'state', 'simulated', 'container', 'web-0.json');
+    const before = readFileSync(file, 'utf8');
+    writeFileSync(file, '{');
+    let said = plumb('plan', '--repo', 'repo', '--simulated');
+    for (let tries = 0; tries < 600 && !/cannot be seen whole/.test(said.out); tries += 1) {
+      await sleep(100);
+      said = plumb('plan', '--repo', 'repo', '--simulated');
+    }
+    assert.match(said.out, /\nhost h1 cannot be seen whole, \d+ things? of it: .*web-0/);
+    assert.doesNotMatch(said.out, /Nothing to do/);
+    assert.equal(said.code, 1);
+    writeFileSync(file, before);
     assert.equal(plumb('apply').code, 0);
   });
 

@@ -54,6 +54,26 @@ describe('status of a drain', () => {
   });
 });
 
+describe('status of a replica that leaves', () => {
+  it('is not Missing where what is left of it cannot be seen', () => {
+    const fleet = createFleet(['h1']);
+    fleet.settle(catalogOf({ hosts: { h1: {} }, apps: { web: {} } }));
+    const { assignments, reports } = fleet.words();
+    const without = [...assignments].map(([host, one]) => [host, { ...one, replicas: [] }] as const);
+    const blind = [...reports].map(([host, report]) => {
+      const observed = [{ known: false, ref: 'container/web-0', why: 'nobody answers' }] as const;
+      return [host, { ...report, replicas: [], observed }] as const;
+    });
+    const { hosts, placements } = fleet.book;
+    const input = { notice: { source, ...quiet }, hosts, placements };
+    const [item] = statusOf({ ...input, assignments: new Map(without), reports: new Map(blind) }).items;
+    assert.deepEqual(
+      [item?.ref, item?.sync, item?.health, item?.reason],
+      ['replica/web-0', 'Unknown', 'Progressing', 'Leaving: what is left of it cannot be seen: nobody answers'],
+    );
+  });
+});
+
 describe('status of a replica that makes room', () => {
   it('says for whom, and of the other one what it waits for', () => {
     const fleet = createFleet(['h1']);

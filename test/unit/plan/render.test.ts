@@ -60,6 +60,15 @@ describe('the plan of a large change', () => {
       assert.match(render(fleet(0, 0)), /\nNothing to do: everything is as Git says\.\n/);
   });
 
+  it('does not call nothing to do what cannot be seen', () => {
+    const unknown = [{ host: 'h1', why: 'nobody answers at docker.sock', unseen: 4 }];
+    for (const render of [renderText, renderMarkdown]) {
+      const text = render({ ...fleet(0, 0), unknown });
+      assert.match(text, /host `?h1`? cannot be seen whole, 4 things of it: nobody answers at docker\.sock\n/);
+      assert.doesNotMatch(text, /Nothing to do/);
+    }
+  });
+
   it('writes values as manifests do', () => {
     const values = [
       ['/egress', 100_000_000],
