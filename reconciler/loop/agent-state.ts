@@ -130,4 +130,6 @@ export interface PassDeps extends AgentOptions {
   /** Called as soon as a change has ended. */
   readonly ended: (outcome: Outcome) => void;
   readonly event: (draft: EventDraft) => void;
+  /** Has it look at all soon: what could not be seen can be seen again. */
+  readonly lookAgain: () => void;
 }

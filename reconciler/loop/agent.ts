@@ -94,6 +94,7 @@ export function createAgent(options: AgentOptions): Agent {
     repairs,
     stop: stopping.signal,
     ended,
+    lookAgain: () => queue.add('*', clock()),
     event: (draft) => {
       journal.append([{ type: 'event', host, ...draft }]).catch((error: unknown) => {
         log.warn({ err: error }, 'event not journaled');

@@ -166,12 +166,20 @@ function noteBlind(deps: PassDeps, blind: ReadonlyMap<string, string>, scope: Sc
     next.set(name, why);
   }
   if (scope === undefined)
-    for (const name of state.blind.keys())
-      if (!blind.has(name)) {
-        deps.event({ level: 'info', reason: 'ObserveRecovered', message: `${name} answers again` });
-        next.delete(name);
-      }
+    for (const name of state.blind.keys()) {
+      if (blind.has(name)) continue;
+      deps.event({ level: 'info', reason: 'ObserveRecovered', message: `${name} answers again` });
+      next.delete(name);
+    }
+  // only a look at all can tell what is there: until then it counts as blind
+  else if ([...state.blind.keys()].some((name) => !blind.has(name) && hasSeen(deps, name, scope))) deps.lookAgain();
   state.blind = next;
+}
+
+/** Whether a provider that was blind, and made all of its own Unknown, has seen some of it in this pass. */
+function hasSeen({ state, providers }: PassDeps, name: string, scope: ReadonlySet<Ref>): boolean {
+  const kinds = new Set(providers.find((provider) => provider.name === name)?.kinds);
+  return [...scope].some((ref) => kinds.has(kindOf(ref)) && state.world.get(ref)?.known === true);
 }
 
 function noteRestarts(deps: PassDeps, { replicas }: Assignment, scope: Scope): void {

@@ -51,6 +51,32 @@ describe('the agent', () => {
       now += 1;
     });
   });
+  it('tells at once that a daemon answers again, and then looks at all', async () => {
+    let silent = false;
+    const looks: (readonly string[] | undefined)[] = [];
+    const one = rig({
+      observe: (_ctx, refs) => {
+        looks.push(refs);
+        if (silent) return Promise.reject(new PlumbError('DOCKER_UNAVAILABLE', 'nobody answers'));
+        return Promise.resolve([{ known: true, ref: 'sysctl/a.b', state: { value: '1' }, owned: true }]);
+      },
+    });
+    const told = (): readonly string[] => one.drafts.flatMap((draft) => (draft.type === 'event' ? [draft.reason] : []));
+    await during(one, async (agent) => {
+      silent = true;
+      agent.kick('*');
+      await until(() => told().includes('ObserveFailed') && agent.idle());
+      agent.kick('sysctl/a.b');
+      await until(() => agent.idle());
+      assert.deepEqual(told(), ['ObserveFailed']);
+      silent = false;
+      looks.length = 0;
+      agent.kick('sysctl/a.b');
+      await until(() => told().includes('ObserveRecovered') && looks.length === 2);
+      assert.deepEqual(looks, [['sysctl/a.b'], undefined]);
+      await until(() => agent.report()?.conditions.every(({ type, status }) => type !== 'Stalled' || !status) === true);
+    });
+  });
   it('tells no more of a failure once all is as it should be', async () => {
     for (const value of ['1', '9']) {
       const one = rig({
