@@ -86,6 +86,14 @@ function inTable(items: readonly StatusItem[], message: string): boolean {
   return items.some(({ reason }) => reason.includes(': ') && message.endsWith(reason.slice(reason.indexOf(': '))));
 }
 
+/** A limit or knob that is told of with its host says that as well. */
+function inLimitations({ limitations }: Status, message: string): boolean {
+  return limitations.some(({ host, ref, why }) => {
+    const head = `${host}: ${ref}: `;
+    return message.startsWith(head) && why.includes(message.slice(head.length));
+  });
+}
+
 /** More replicas than these do not fit on a screen, and more than those not below a table of groups. */
 const SCREEN = 50;
 const BESIDE = 15;
@@ -207,7 +215,7 @@ export function renderStatus({ status, lines: about, levels, memory }: Scoped, i
       all,
     ),
     ...some(
-      status.messages.filter((text) => !inTable(replicas.shown, text)),
+      status.messages.filter((text) => !inTable(replicas.shown, text) && !inLimitations(status, text)),
       all,
     ),
   );

@@ -31,7 +31,8 @@ interface Input {
 /** What differs now and is not put right at once, with why: it waits, or its change fails. */
 function driftOf({ options, state }: Input, want: Desired, have: Known): readonly Limitation[] {
   const { ref } = want;
-  const why = state.waiting.get(ref) ?? state.failures.get(ref)?.error;
+  const failure = state.failures.get(ref);
+  const why = state.waiting.get(ref) ?? failure?.error;
   // the next pass puts it right
   if (why === undefined) return [];
   const provider = options.providers.find(({ kinds }) => kinds.includes(kindOf(ref)));
@@ -39,7 +40,8 @@ function driftOf({ options, state }: Input, want: Desired, have: Known): readonl
   return fields.map(({ path, have: has, want: wish }) => ({
     ref,
     path,
-    state: 'Drifted',
+    // of a cgroup, whose provider says it, one field is refused and others wait
+    state: failure?.code === 'KNOB_REFUSED' && kindOf(ref) !== 'cgroup' ? 'Refused' : 'Drifted',
     why: `${words(has)}, and ${words(wish)} is asked for: ${why}`,
   }));
 }

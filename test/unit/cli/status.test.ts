@@ -138,6 +138,15 @@ describe('a status of 6,000 hosts', () => {
     );
   });
 
+  it('says once what a knob that is refused says', () => {
+    const why = 'vm.x = 9: EINVAL, the kernel does not take this value';
+    const refused = { host: 'h1', ref: 'sysctl/vm.x', path: '/value', state: 'Refused', why: `6: ${why}` } as const;
+    const messages = [`h1: sysctl/vm.x: ${why}`, 'h1: sysctl/vm.y: something else'];
+    const shown = text(status([item(0)], { limitations: [refused], messages }));
+    assert.equal(shown.match(/EINVAL/g)?.length, 1, shown);
+    assert.match(shown, /\nh1: sysctl\/vm\.y: something else\n/);
+  });
+
   it('says of a repository that cannot be fetched since when what is there is old', () => {
     const fetchedAt = Date.now() - 7 * 60_000;
     const source = { url: 'https://git.example.com/fleet.git', ref: 'main', revision: 'abc', fetchedAt };

@@ -89,3 +89,12 @@ it('drift is told where it is not put right at once, with why', () => {
   ]);
   assert.deepEqual(told('cgroup/a-0', spec, { memory: 8, pids: 6 }).said, [], 'the next pass puts it right');
 });
+
+it('what the kernel does not take is refused, not drifted', () => {
+  const state = (code: 'KNOB_REFUSED' | 'TIMEOUT'): readonly string[] =>
+    told('sysctl/a.b', { value: '9' }, { value: '1' }, [], (agent) => {
+      agent.failures.set('sysctl/a.b', { code, error: 'EINVAL', times: 2 });
+    }).said;
+  assert.deepEqual(state('KNOB_REFUSED'), ['/value Refused: 1, and 9 is asked for: EINVAL']);
+  assert.deepEqual(state('TIMEOUT'), ['/value Drifted: 1, and 9 is asked for: EINVAL']);
+});
