@@ -1,13 +1,14 @@
 import type { Claim, KnobState, Limitation } from '../model/change.ts';
 import type { Draining, LostHost, Notice, SourceStatus } from '../model/notice.ts';
 import { formOf } from '../model/form.ts';
+import { hiddenIn } from '../model/handover.ts';
 import { foreign } from '../model/protocol.ts';
 import type { RolloutRecord, Stage } from '../model/release.ts';
 import { NOTHING as NO_DEMAND, plus } from '../model/demand.ts';
 import type { MemoryUse } from '../model/memory.ts';
 import type { Demand } from '../model/demand.ts';
 import type { Ref } from '../model/ref.ts';
-import { kindOf, nameOf, refOf } from '../model/ref.ts';
+import { refOf } from '../model/ref.ts';
 import type { HostRecord } from '../model/reservations.ts';
 import { incarnationOf } from '../model/rollout.ts';
 import type { AssignedReplica, Assignment, Placement, ReplicaReport, Report } from '../model/replica.ts';
@@ -158,15 +159,6 @@ function replicaItem(input: ItemInput, placement: Placement): StatusItem {
     ...(seen?.settlesAt === undefined ? {} : { until: seen.settlesAt }),
     ...(report.memory?.[replica] === undefined ? {} : { memory: report.memory[replica] }),
   };
-}
-
-const PARTS: ReadonlySet<string> = new Set(['sandbox', 'port', 'container']);
-
-/** Why a part of a replica cannot be seen; undefined where all can. */
-function hiddenIn({ observed }: Report, replica: string): string | undefined {
-  for (const item of observed)
-    if (!item.known && nameOf(item.ref) === replica && PARTS.has(kindOf(item.ref))) return item.why;
-  return undefined;
 }
 
 function reasonOf(seen: ReplicaReport | undefined): string {

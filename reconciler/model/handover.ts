@@ -13,6 +13,13 @@ export function lingersIn({ replicas, observed }: Report, replica: string): bool
   return observed.some(({ ref }) => nameOf(ref) === replica && REPLICA_KINDS.has(kindOf(ref)));
 }
 
+/** Why a host cannot tell of a part of a replica; undefined where it can of all. */
+export function hiddenIn({ observed }: Pick<Report, 'observed'>, replica: string): string | undefined {
+  for (const item of observed)
+    if (!item.known && nameOf(item.ref) === replica && REPLICA_KINDS.has(kindOf(item.ref))) return item.why;
+  return undefined;
+}
+
 /**
  * Whether nothing of a replica is on a host, nor can come there any more: its last Assignment is without it, the host has
  * taken that in, changes nothing at the moment, sees all of itself, and nothing of the replica.
