@@ -12,6 +12,7 @@ import { refOf } from '../model/ref.ts';
 import type { HostRecord } from '../model/reservations.ts';
 import { incarnationOf } from '../model/rollout.ts';
 import type { AssignedReplica, Assignment, Placement, ReplicaReport, Report } from '../model/replica.ts';
+import { drainMessages, lostMessages, timeOf } from './hosts-told.ts';
 
 export type Sync = 'Synced' | 'OutOfSync' | 'Unknown';
 export type HealthWord = 'Healthy' | 'Progressing' | 'Degraded' | 'Suspended' | 'Missing';
@@ -299,27 +300,6 @@ function worstOf(totals: Totals, degraded: boolean): HealthWord {
   return degraded ? 'Degraded' : (WORST_FIRST.find((word) => totals[word] > 0) ?? 'Healthy');
 }
 
-function timeOf(ms: number): string {
-  return new Date(ms).toISOString();
-}
-
-function lostMessages({ notice }: StatusInput): readonly string[] {
-  const lost = notice?.lost ?? [];
-  return lost.map(
-    ({ host, since }) =>
-      `host ${host} is not heard of since ${timeOf(since)}: what it ran may run on; look after its plumb agent`,
-  );
-}
-
-function drainMessages({ notice }: StatusInput): readonly string[] {
-  return (notice?.draining ?? []).flatMap(({ host, staying, leaving }) => {
-    if (staying.length + leaving.length === 0) return [`host ${host} is drained: nothing is left on it`];
-    const parts = [`${String(leaving.length)} leaving`, `${String(staying.length)} staying`];
-    const first = staying[0] ? ` (${staying[0].replica}: ${staying[0].why})` : '';
-    return [`host ${host} is being drained: ${parts.join(', ')}${first}; plumb drain ${host} --watch shows all`];
-  });
-}
-
 const collator = new Intl.Collator('en', { numeric: true });
 
 function isStalled({ conditions }: Report): boolean {
@@ -375,8 +355,8 @@ export function statusOf(input: StatusInput): Status {
     ...(conflicts.length > 0 ? { conflicts } : {}),
     held: notice ? heldIn(notice) : [],
     messages: [
-      ...lostMessages(input),
-      ...drainMessages(input),
+      ...lostMessages(input.notice),
+      ...drainMessages(input.notice),
       ...(notice?.full ?? []),
       ...rollouts.filter((one) => !paused.includes(one)).map(({ message }) => message),
       ...stalled,
