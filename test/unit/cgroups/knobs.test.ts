@@ -93,7 +93,12 @@ const CASES: readonly Case[] = [
     const bytes = size === '2M' ? 6 * MEBI : 2 * GIBI;
     const same = { spec: { [field]: bytes }, field, says: String(bytes), hand: '0' };
     return [
-      { on: 'v1', ...same, file: `hugetlb.${size}B.limit_in_bytes`, unset: '9223372036854771712' },
+      {
+        on: 'v1',
+        ...same,
+        file: `hugetlb.${size}B.limit_in_bytes`,
+        unset: size === '2M' ? '9223372036853727232' : '9223372035781033984',
+      },
       { on: 'v2', ...same, file: `hugetlb.${size}B.max`, unset: 'max' },
     ];
   }),
