@@ -6,6 +6,7 @@ import { kindOf, nameOf, refOf, type Ref } from '../../reconciler/model/ref.ts';
 import type { SysctlSpec, SysctlState } from '../../reconciler/model/resources.ts';
 import { diffSysctl } from './diff.ts';
 import { disk, type Files } from './files.ts';
+import { inTheWay } from './in-use.ts';
 import { counterpartOf, normalise, pathOf } from './key.ts';
 import { originalsIn, type Original, type Originals } from './originals.ts';
 import type { Rivals } from './rivals/rivals.ts';
@@ -75,6 +76,7 @@ export function host(options: HostOptions): Provider<SysctlSpec, SysctlState> {
     if ('errno' in before)
       throw new PlumbError('KNOB_UNSUPPORTED', `${key}: ${limitation(refOf('sysctl', key), before.errno).why}`);
     if (normalise(before.text) === normalise(value)) return 'was right already';
+    refuseBelowUse(key, value);
     const fresh = !originals.all().has(key);
     originals.remember(key, originalOf(key, before.text));
     try {
@@ -91,6 +93,18 @@ export function host(options: HostOptions): Provider<SysctlSpec, SysctlState> {
       value: normalise(value),
       says,
     });
+  }
+
+  /** A limit is not lowered below what is in use: the machine could start, open or connect nothing more. */
+  function refuseBelowUse(key: string, value: string): void {
+    const told = inTheWay(key, value, (file) => {
+      try {
+        return files.read(join(procRoot, file));
+      } catch {
+        return undefined;
+      }
+    });
+    if (told) throw new PlumbError('KNOB_REFUSED', `${key} = ${normalise(value)}: ${told.why}`, { key, ...told });
   }
 
   function originalOf(key: string, text: string): Original {

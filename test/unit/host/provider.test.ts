@@ -66,6 +66,36 @@ afterEach(() => {
   for (const folder of folders.splice(0)) fs.rmSync(folder, { recursive: true });
 });
 
+describe('a limit below what is in use', () => {
+  const cases: readonly (readonly [string, string, string, number])[] = [
+    ['kernel.pid_max', 'loadavg', '0.1 0.2 0.3 1/2345 99\n', 2345],
+    ['kernel.threads-max', 'loadavg', '0.1 0.2 0.3 1/2345 99\n', 2345],
+    ['fs.file-max', 'sys/fs/file-nr', '4096\t0\t9223372036854775807\n', 4096],
+    ['fs.aio-max-nr', 'sys/fs/aio-nr', '128\n', 128],
+    ['net.netfilter.nf_conntrack_max', 'sys/net/netfilter/nf_conntrack_count', '777\n', 777],
+  ];
+  for (const [key, file, text, used] of cases)
+    it(`${key} is refused with the figure, and taken from that on`, async () => {
+      const { provider, read, at } = machine({ [key]: '65536\n' });
+      const told = join(at(key), '../'.repeat(key.split('.').length + 1), file);
+      fs.mkdirSync(join(told, '..'), { recursive: true });
+      fs.writeFileSync(told, text);
+      const low = want(key, String(used - 1));
+      await assert.rejects(converge(provider, [low]), (error: PlumbError) => {
+        assert.equal(error.code, 'KNOB_REFUSED');
+        assert.match(
+          error.message,
+          new RegExp(`^${key} = ${String(used - 1)}: ${String(used)} .* below that would fail`),
+        );
+        return true;
+      });
+      assert.equal(read(key), '65536\n');
+      assert.deepEqual(await converge(provider, []), [], 'nothing is ours');
+      await converge(provider, [want(key, String(used))]);
+      assert.equal(read(key), String(used));
+    });
+});
+
 describe('names', () => {
   const cases: readonly [string, string | undefined][] = [
     ['vm.swappiness', 'vm/swappiness'],
