@@ -7,6 +7,7 @@ import { counted } from '../reconciler/model/words.ts';
 import { foreseeDrain, type Foreseen } from '../reconciler/place/foresee.ts';
 import type { UpFlags } from './flags.ts';
 import type { StoreFlags } from './fleet-store.ts';
+import { writeDrain, type Written } from './host-edit.ts';
 import type { Io } from './io.ts';
 import { command, outputOption, parse } from './options.ts';
 import { openQuestion, questionOptions, viewsOf } from './question.ts';
@@ -17,6 +18,7 @@ interface Options extends UpFlags, StoreFlags {
   readonly output: 'text' | 'json';
   readonly undo?: boolean;
   readonly watch?: boolean;
+  readonly write?: boolean;
 }
 
 /** The line of Git that must change, as nothing but Git says what a host is to be. */
@@ -27,37 +29,45 @@ interface Edit {
 }
 
 const EXAMPLES = `plumb drain h3
+plumb drain h3 --write && git commit -am 'Drain h3' && git push
 plumb drain h3 --watch
 plumb drain h3 --undo`;
 
 /** `plumb drain HOST`: which line empties a host, what would become of it, and with `--watch` how far it is. 0 all leaves, 2 something stays. */
 export async function drainCommand(argv: readonly string[], io: Io): Promise<number> {
   const description =
-    'Say which line of Git drains a host and where its replicas would go, or how far that is. Nothing is changed: Git says what is wanted.';
+    'Say which line of Git drains a host and where its replicas would go, or how far that is. Only a commit changes what is: Git says what is wanted.';
   const cmd = command('drain', description, EXAMPLES, io)
     .argument('<host>', 'name of a Host')
     .addOption(outputOption('text', 'json'))
     .option('--undo', 'say which line takes it back')
+    .option('--write', 'write that into the file of the work tree, to be committed')
     .option('-w, --watch', 'show how far it is whenever that changes, until nothing is left or interrupted');
   questionOptions(cmd);
   const parsed = parse(cmd, argv);
   if (!parsed) return 0;
   const options = parsed.opts<Options>();
   const name = (parsed.args[0] ?? '').replace(/^host\//i, '');
+  if (options.watch === true && options.write === true)
+    throw new PlumbError('USAGE', '--watch shows what is committed: --write first, commit, then --watch');
   if (options.watch === true) return withView(options, io, (view) => watch(name, view, options, io));
   const { catalogs, look } = await openQuestion(options, io);
   const catalog = await catalogs.at(undefined);
   const host = hostIn(catalog, name);
-  const edit = editOf(host, options.undo === true);
+  const undo = options.undo === true;
+  const edit = editOf(host, undo);
+  const written = edit && options.write ? await writeDrain(options, edit.file, { name, drain: !undo }, io) : undefined;
+  const asked = { version: 1, host: name, drained: host.spec.drain, ...(edit ? { edit } : {}) };
   const json = (more: object): string =>
-    `${JSON.stringify({ version: 1, host: name, drained: host.spec.drain, ...(edit ? { edit } : {}), ...more }, null, 2)}\n`;
-  if (options.undo === true) {
-    io.out(options.output === 'json' ? json({}) : `${undoText(name, edit)}\n`);
+    `${JSON.stringify({ ...asked, ...(written ? { written } : {}), ...more }, null, 2)}\n`;
+  const next = nextText(name, edit, written, undo);
+  if (undo) {
+    io.out(options.output === 'json' ? json({}) : `${next}\n`);
     return 0;
   }
   const { known } = await look(catalog);
   const seen = foreseeDrain({ catalog, hosts: viewsOf(catalog, known), now: Date.now(), ...known }, name);
-  io.out(options.output === 'json' ? json(seen) : foreseenText(name, edit, seen, io));
+  io.out(options.output === 'json' ? json(seen) : foreseenText(name, next, seen, io));
   return seen.staying.length === 0 ? 0 : 2;
 }
 
@@ -77,16 +87,17 @@ function editOf({ name, spec, origin, fields }: Resource<HostSpec>, undo: boolea
   return { file, line, text: written ? 'write drain: true' : `give Host ${name} spec.drain: true` };
 }
 
-function undoText(name: string, edit: Edit | undefined): string {
-  if (!edit) return `Git does not drain ${name}`;
-  return `${edit.file}:${String(edit.line)}: ${edit.text}, and commit it; new replicas may come to ${name} then`;
+/** What to do now, for people. */
+function nextText(name: string, edit: Edit | undefined, written: Written | undefined, undo: boolean): string {
+  const end = undo ? `new replicas may come to ${name} then` : `then see plumb drain ${name} --watch`;
+  if (!edit) return undo ? `Git does not drain ${name}` : `Git drains ${name} already; see plumb drain ${name} --watch`;
+  if (!written) return `${edit.file}:${String(edit.line)}: ${edit.text}, and commit it; ${end}`;
+  const { path, changed } = written;
+  const said = `drain: ${String(!undo)}`;
+  return `${changed ? `wrote ${said} into ${path}` : `${path} says ${said} already`}: commit it, and push; ${end}`;
 }
 
-function foreseenText(name: string, edit: Edit | undefined, seen: Foreseen, io: Io): string {
-  const { moves, staying, displaced } = seen;
-  const next = edit
-    ? `${edit.file}:${String(edit.line)}: ${edit.text}, and commit it; then see plumb drain ${name} --watch`
-    : `Git drains ${name} already; see plumb drain ${name} --watch`;
+function foreseenText(name: string, next: string, { moves, staying, displaced }: Foreseen, io: Io): string {
   const lines = [tint(io, 'bold', next), ''];
   if (moves.length + staying.length === 0) lines.push(`Nothing is on ${name}.`);
   if (moves.length > 0)

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { drainCommand, drainText } from '../../../cli/drain.ts';
+import { withDrain } from '../../../cli/host-edit.ts';
 import { createBook } from '../../../reconciler/model/book.ts';
 import type { Draining } from '../../../reconciler/model/notice.ts';
 import type { LocalView } from '../../../reconciler/loop/view.ts';
@@ -83,6 +84,53 @@ describe('drain', () => {
     assert.match((await ask('h1')).out, /^Git drains h1 already; see plumb drain h1 --watch\n/);
     writeFileSync(join(git, hostsFile), text);
   });
+
+  it('writes it into the file of the work tree, and takes it back there', async () => {
+    const file = join(git, hostsFile);
+    const before = readFileSync(file, 'utf8');
+    const { out } = await ask('h1', '--write');
+    assert.ok(out.startsWith(`wrote drain: true into ${file}: commit it, and push; then see plumb drain h1 --watch\n`));
+    const changed = readFileSync(file, 'utf8');
+    assert.equal(changed.split('\n').filter((line) => line === '  drain: true').length, 1);
+    assert.equal(changed.replace('  drain: true\n', ''), before);
+    assert.deepEqual(
+      [...compile(await readFolder(git), 'folder').hosts.values()].filter(({ spec }) => spec.drain).map((h) => h.name),
+      ['h1'],
+    );
+    const undo = JSON.parse((await ask('h1', '--undo', '--write', '-o', 'json')).out) as object;
+    assert.deepEqual((undo as { written: unknown }).written, { path: file, changed: true });
+    assert.equal(readFileSync(file, 'utf8'), changed.replace('drain: true', 'drain: false'));
+    writeFileSync(file, before);
+    await assert.rejects(ask('h1', '--write', '--watch'), { code: 'USAGE', message: /--write first, commit/ });
+  });
+
+  const host = (spec: string): string =>
+    `kind: Zone\nmetadata: { name: h1 }\nspec: { a: 1 }\n---\nkind: Host\nmetadata: { name: h1 }\n${spec}`;
+  for (const { name, spec, then } of [
+    {
+      name: 'a map in lines',
+      spec: 'spec:\n    # rack\n    machine: { hostname: a }\n',
+      then: 'spec:\n    # rack\n    drain: true\n    machine: { hostname: a }\n',
+    },
+    {
+      name: 'a map in braces',
+      spec: 'spec: { machine: { hostname: a } }\n',
+      then: 'spec: { drain: true, machine: { hostname: a } }\n',
+    },
+    {
+      name: 'one that says the contrary',
+      spec: 'spec:\n  drain: no  # later\n',
+      then: 'spec:\n  drain: true  # later\n',
+    },
+    { name: 'one that says so', spec: 'spec: { drain: true }', then: 'spec: { drain: true }' },
+    { name: 'lines of Windows', spec: 'spec:\r\n  a: 1\r\n', then: 'spec:\r\n  drain: true\r\n  a: 1\r\n' },
+    { name: 'one without a spec', spec: 'labels: {}\n', then: undefined },
+    { name: 'one whose spec is empty', spec: 'spec: {}\n', then: undefined },
+  ])
+    it(`writes into ${name}`, () => {
+      assert.equal(withDrain(host(spec), 'h1', true), then === undefined ? undefined : host(then));
+      assert.equal(withDrain(host(spec), 'h2', true), undefined);
+    });
 
   it('watches until nothing is left', async () => {
     const staying = [{ replica: 'quorum-1', why: 'waits for its turn' }];
