@@ -14,6 +14,7 @@ import { single } from '../test/support/redis.ts';
 import { measure } from './bench.ts';
 import type { BenchOptions, BenchResult, Measure } from './bench.ts';
 import { fabric, HOSTS, IDLE, REPLICAS } from './fabric.ts';
+import { takeOver } from './idle-fleet-takeover.ts';
 import { ownJournal } from './own-journal.ts';
 
 const DURABLE = ['appendonly yes', 'appendfsync always'];
@@ -106,13 +107,15 @@ async function answer(child: ChildProcess): Promise<Told> {
 
 interface Round extends Told {
   readonly scale: number;
+  /** From the last word of a leader to the first Assignment of the controller that stood by, milliseconds. */
+  readonly standby: number;
   /** From a commit to all Assignments, milliseconds. */
   readonly publish: number;
   readonly publishCpu: number;
   readonly placed: number;
 }
 
-/** A controller that places everything, and then another one that takes over and has nothing to do. */
+/** A controller that places everything, another one that begins with nothing and has nothing to do, and one that has stood by. */
 async function round(scale: number, ticks: number): Promise<Round> {
   const { catalog, reports } = fabric({ ...IDLE, scale });
   const { home, url } = await single(DURABLE);
@@ -122,9 +125,12 @@ async function round(scale: number, ticks: number): Promise<Round> {
     await introduce(store, reports);
     const all = await placeAll(store, catalog);
     await settle(store, reports);
-    await store.close();
     child = fork(SCRIPT, [url, String(scale), String(ticks)], { execArgv: ['--expose-gc'] });
-    return { ...(await answer(child)), scale, ...all };
+    const told = await answer(child);
+    const small = [...catalog.apps.keys()].at(-100) ?? ''; // of one replica, not among those that were changed
+    const standby = await takeOver(url, scale, small, store);
+    await store.close();
+    return { ...told, standby, scale, ...all };
   } finally {
     child?.kill('SIGKILL');
     await home.close();
@@ -168,7 +174,8 @@ function rows(rounds: readonly Round[]): readonly Measure[] {
     return [
       measure(`${hosts}: all published`, 'ms', [one.publish], promised({ limit: 30_000 })),
       measure(`${hosts}: all published, own CPU`, 'ms', [one.publishCpu]),
-      measure(`${hosts}: takeover`, 'ms', [one.takeover]),
+      measure(`${hosts}: takeover`, 'ms', [one.standby], promised({ limit: 10_000 })),
+      measure(`${hosts}: takeover, from nothing`, 'ms', [one.takeover]),
       measure(`${hosts}: tick`, 'ms', one.tick, { ...promised({ limit: 100 }), ...ofTick }),
       measure(`${hosts}: a Report`, 'ms', one.report),
       measure(`${hosts}: one App, published`, 'ms', one.change, promised({ limit: 1_000 })),

@@ -22,6 +22,8 @@ export interface Attention {
   look(catalog: Catalog, image: Image, fresh: Fresh, lost: ReadonlySet<string>, audit: boolean): Look;
   /** A pass has ended well: all that it looked at is at rest, but for these Apps, and for these hosts, which wait for other knobs. */
   rest(busy: Iterable<string>, waiting: ReadonlySet<string>): void;
+  /** These are looked at as well by the next pass. */
+  note(apps: Iterable<string>): void;
   /** The next pass looks at everything: a pass has not ended well, or it is time. */
   forget(): void;
 }
@@ -140,6 +142,9 @@ export function createAttention(): Attention {
     rest: (busy, waiting) => {
       active = new Set(busy);
       waitingHosts = waiting;
+    },
+    note: (apps) => {
+      active = new Set([...active, ...apps]);
     },
     forget: () => {
       catalog = undefined;

@@ -2,13 +2,13 @@ import { converge, type Steps } from '../converge.ts';
 import type { Catalog } from '../model/catalog.ts';
 import { asPlumbError, PlumbError } from '../model/errors.ts';
 import type { Notice } from '../model/notice.ts';
-import type { Assignment } from '../model/replica.ts';
+import { appOf, type Assignment } from '../model/replica.ts';
 import type { Hold, Store } from '../model/store.ts';
 import { openPart, untold } from '../place/rebuild.ts';
 import type { Log } from './agent-state.ts';
 import { createAttention } from './attention.ts';
 import { decisionAfter, projectionOf } from './concluding.ts';
-import { decideInTurns, type Decided, type FleetSeen, type Planned } from './deciding.ts';
+import { decideInTurns, OPEN, seenIn, type Decided, type FleetSeen, type Planned } from './deciding.ts';
 import { drainEvents } from './drains.ts';
 import { underLease } from './fenced.ts';
 import { createKeeping } from './keeping.ts';
@@ -20,6 +20,7 @@ import { learn } from './rebuilding.ts';
 import type { Repository } from './repository.ts';
 import { rolloutEvents } from './rollouts.ts';
 import type { StatusInput, Verdict } from './status.ts';
+import { createStandby } from './standby.ts';
 import { createSummary } from './summary.ts';
 import { createTelling, type Told } from './telling.ts';
 import { createTracking, type PassScope, type Tracked } from './tracking.ts';
@@ -48,7 +49,7 @@ export interface Controller {
   pass(how: PassScope): Promise<void>;
   /** What one that stands by does instead: it keeps what it would need to lead. Looks at Git too, if told to; gives what that said. */
   standBy(look: boolean): Promise<Catalog>;
-  /** It leads from now on, after another. All that a pass concluded counts no more; what is kept of the store is as true as before. */
+  /** It leads from now on, after another, whose last words count. What is kept of the store is as true as before. */
   takeOver(): void;
   /** Listens for the hosts of a fleet; gives whether one was lost or is back, which asks for a pass. */
   listen(): Promise<boolean>;
@@ -77,6 +78,7 @@ export function createController(options: ControllerOptions): Controller {
   const attention = createAttention();
   const summary = createSummary();
   const keeping = createKeeping({ store, clock, telling, anew, forgotten });
+  const standby = createStandby({ tracking, keeping, attention, summary, listening, clock });
   const writing = createWriting({ store, clock, mustLead });
   const rebuilding = { reservations: store.reservations, telling, posting, clock, mustLead };
 
@@ -86,8 +88,7 @@ export function createController(options: ControllerOptions): Controller {
     observe: async (catalog) => {
       watching.begin();
       const { image, audit } = await keeping.see(catalog);
-      const { book, whereabouts } = image;
-      listening.expect(whereabouts.reports.keys());
+      listening.expect(image.whereabouts.reports.keys());
       if (fleet && listening.isDue()) await listening.listen();
       const { reopening, awaited } = fleet ? await learn(image, catalog, rebuilding) : OPEN;
       const { decided } = posting;
@@ -96,20 +97,8 @@ export function createController(options: ControllerOptions): Controller {
       const lost = listening.lost();
       const fresh = image.take();
       underway = true;
-      return {
-        ...attention.look(catalog, image, fresh, new Set(lost.map(({ host }) => host)), audit),
-        reports: [...whereabouts.reports.values()],
-        assignments: [...whereabouts.assignments.values()],
-        image,
-        snapshot: book,
-        ...(reopening ? {} : { kept: { book, whereabouts } }),
-        lost,
-        reopening,
-        awaited,
-        records: decided.rollouts ?? [],
-        drains: decided.draining ?? [],
-        preempted: decided.preemptions ?? [],
-      };
+      const look = attention.look(catalog, image, fresh, new Set(lost.map(({ host }) => host)), audit);
+      return seenIn(image, look, lost, decided, { reopening, awaited });
     },
     place: async (catalog, seen) => {
       const allow = options.allowDeletions || tracking.allows(catalog.revision);
@@ -165,10 +154,14 @@ export function createController(options: ControllerOptions): Controller {
     if (fleet && !(await fleet.holds(term))) throw new PlumbError('CONFLICT', 'another controller leads by now');
   }
 
-  /** What whoever led before had to remember counts from now on, and nothing that was concluded without it. */
+  /** What whoever led before had to remember counts from now on, and is looked at. */
   async function anew(): Promise<void> {
     await posting.resume();
-    attention.forget();
+    const { rollouts = [], preemptions = [] } = posting.decided;
+    attention.note([
+      ...rollouts.map(({ app }) => app),
+      ...preemptions.flatMap(({ replica, by }) => [appOf(replica), appOf(by)]),
+    ]);
   }
 
   function forgotten(): void {
@@ -194,11 +187,7 @@ export function createController(options: ControllerOptions): Controller {
 
   return {
     pass,
-    standBy: async (look) => {
-      const catalog = await tracking.ahead(look);
-      summary.follow(await keeping.follow(catalog), listening.lost());
-      return catalog;
-    },
+    standBy: standby.turn,
     takeOver: () => {
       listening.takeOver();
       keeping.takeOver();
@@ -223,9 +212,6 @@ export function createController(options: ControllerOptions): Controller {
     forget: keeping.forget,
   };
 }
-
-/** A store that knows all there is. */
-const OPEN = { reopening: undefined, awaited: [] } as const;
 
 /** What became of drains and of those who make room for others, as events. */
 function goings({ catalog, placed, seen }: Planned): readonly Told[] {

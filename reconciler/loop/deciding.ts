@@ -11,7 +11,9 @@ import { placing, type PlaceResult } from '../place/place.ts';
 import type { PlaceInput } from '../place/survey.ts';
 import { overBudget } from '../plan/budget.ts';
 import { isUnderWay, reserving } from '../plan/reserve.ts';
+import type { Look } from './attention.ts';
 import type { Image } from './image.ts';
+import type { Decision } from './posting.ts';
 
 /** What placing is decided by. */
 export interface Seen extends Pick<PlaceInput, 'kept' | 'scope' | 'preempts'> {
@@ -47,6 +49,40 @@ export interface FleetSeen extends Seen {
   /** In an audit: what a pass that is none would have looked at. */
   readonly expected?: Scope;
 }
+
+/** What was decided before, which a pass goes on from. */
+type Before = Pick<Decision, 'rollouts' | 'draining' | 'preemptions'>;
+
+/** Nothing is under way, as far as is known. */
+export const NOTHING_DECIDED: Before = {};
+
+/** What a pass sees, of what it looks at in an image. A store that knows all there is has neither `reopening` nor `awaited`. */
+export function seenIn(
+  image: Image,
+  look: Look,
+  lost: readonly LostHost[],
+  { rollouts = [], draining = [], preemptions = [] }: Before,
+  { reopening, awaited }: Pick<FleetSeen, 'reopening' | 'awaited'> = OPEN,
+): FleetSeen {
+  const { book, whereabouts } = image;
+  return {
+    ...look,
+    reports: [...whereabouts.reports.values()],
+    assignments: [...whereabouts.assignments.values()],
+    image,
+    snapshot: book,
+    ...(reopening ? {} : { kept: { book, whereabouts } }),
+    lost,
+    reopening,
+    awaited,
+    records: rollouts,
+    drains: draining,
+    preempted: preemptions,
+  };
+}
+
+/** A store that knows all there is. */
+export const OPEN = { reopening: undefined, awaited: [] } as const;
 
 /** What it decided then. */
 export interface Planned extends Decided {
