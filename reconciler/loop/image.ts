@@ -44,12 +44,24 @@ export interface Image {
 type Port = Pick<Store, 'reservations' | 'mailbox'>;
 
 /** Hosts that are asked about at once: what they said and were told takes much more room than what is kept of it. */
-const LOT = 50;
+const LOT = 25;
 /** Tries to compare while commits come in between. */
 const TRIES = 3;
 
 function* inLots<T>(items: readonly T[]): Generator<readonly T[]> {
   for (let at = 0; at < items.length; at += LOT) yield items.slice(at, at + LOT);
+}
+
+/** Answers in order; the next is asked for before the last is looked at, so that the store makes it meanwhile. */
+async function* oneAhead<T, A>(questions: Iterable<T>, ask: (question: T) => Promise<A>): AsyncGenerator<A> {
+  let last: Promise<A> | undefined;
+  for (const question of questions) {
+    const next = ask(question);
+    next.catch(() => undefined); // whoever waits for it hears of it
+    if (last) yield await last;
+    last = next;
+  }
+  if (last) yield await last;
 }
 
 /** All reservations. The snapshot itself, which is as large, is not kept while the rest is read. */
@@ -135,9 +147,11 @@ export async function readImage({ reservations, mailbox }: Port, catalog: Catalo
 
   const hosts = new Set([...(await mailbox.reporting()), ...catalog.hosts.keys()]);
   for (const { host } of book.placements.values()) hosts.add(host);
-  for (const some of inLots([...hosts])) {
-    await readAssignments(some);
-    await readReports(some);
+  const ask = (some: readonly string[]): Promise<readonly [readonly Assignment[], readonly Report[]]> =>
+    Promise.all([mailbox.assignments(new Map(some.map((host) => [host, undefined]))), mailbox.reports(some)]);
+  for await (const [assignments, reports] of oneAhead(inLots([...hosts]), ask)) {
+    for (const assignment of assignments) learn(assignment);
+    for (const report of reports) hear(report);
   }
   for (const host of hosts) touched.add(host);
   // what it knows takes room, and what comes later is little

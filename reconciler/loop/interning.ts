@@ -18,21 +18,35 @@ export interface Interning {
 /** So many variants of a part of one App are known again: old and new in a rollout. */
 const VARIANTS = 4;
 
-/** Parts by App, with their text; `first` is known from the beginning. */
+/** Whether two values say the same as JSON. There are millions to compare: neither texts are made, nor is anything asked that JSON has not. */
+function same(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const [one, other] = [a, b] as readonly Readonly<Record<string, unknown>>[];
+  let more = 0;
+  for (const key in one) {
+    if (!same(one[key], other?.[key])) return false;
+    more += 1;
+  }
+  for (const _key in other) more -= 1;
+  return more === 0;
+}
+
+/** Parts by App; `first` is known from the beginning. */
 function shelf<T extends object>(
   first: (name: string) => T | undefined = () => undefined,
 ): (name: string, value: T) => T {
-  const known = new Map<string, readonly { readonly text: string; readonly value: T }[]>();
-  const begin = (name: string): readonly { readonly text: string; readonly value: T }[] => {
+  const known = new Map<string, readonly T[]>();
+  const begin = (name: string): readonly T[] => {
     const value = first(name);
-    return value ? [{ text: JSON.stringify(value), value }] : [];
+    return value ? [value] : [];
   };
   return (name, value) => {
-    const list = known.get(name) ?? begin(name);
-    const text = JSON.stringify(value);
-    const before = list.find((one) => one.text === text);
-    if (before) return before.value;
-    known.set(name, [{ text, value }, ...list.slice(0, VARIANTS - 1)]);
+    let list = known.get(name);
+    if (!list) known.set(name, (list = begin(name)));
+    for (const one of list) if (same(one, value)) return one;
+    known.set(name, [value, ...list.slice(0, VARIANTS - 1)]);
     return value;
   };
 }
@@ -96,7 +110,6 @@ export function createInterning(catalog?: Catalog): Interning {
       replicas: assignment.replicas.map((replica) => {
         const { app, id, placement } = replica;
         const home = at.placed(app).get(id);
-        const same = home !== undefined && JSON.stringify(home) === JSON.stringify(placement);
         return {
           ...replica,
           id: home?.replica ?? id,
@@ -106,7 +119,7 @@ export function createInterning(catalog?: Catalog): Interning {
           spec: specs(app, replica.spec),
           origin: origins(app, replica.origin),
           fields: fields(app, replica.fields),
-          placement: same ? home : placement,
+          placement: home && same(home, placement) ? home : placement,
         };
       }),
     }),

@@ -14,6 +14,23 @@ export class AddressTable implements ReadonlyMap<string, AddressRecord> {
   readonly #others = new Map<string, AddressRecord>();
   #size = 0;
 
+  /** A table of its own of such records; replicas go by the strings that `named` gives for their names. */
+  static of(records: ReadonlyMap<string, AddressRecord>, named: (replica: string) => string): AddressTable {
+    const table = new AddressTable();
+    if (records instanceof AddressTable) {
+      for (const [key, record] of records.#others) table.#others.set(key, record);
+      for (const [network, owners] of records.#owners) {
+        const mine = new Map<number, string>();
+        for (const [address, replica] of owners) mine.set(address, named(replica));
+        table.#owners.set(network, mine);
+      }
+      table.#size = records.#size;
+    } else
+      for (const [key, record] of records)
+        table.set(key, 'replica' in record ? { replica: named(record.replica) } : record);
+    return table;
+  }
+
   get size(): number {
     return this.#size;
   }

@@ -157,22 +157,27 @@ function ledger(tables: Tables): Ledger & Pick<Book, 'apply'> {
   };
 }
 
+/** Addresses whose replicas go by the strings of the placements. Apart from what is kept, for which it would keep the whole state. */
+function addressesOf(state: ReservationState | undefined): AddressTable {
+  if (!state) return new AddressTable();
+  return AddressTable.of(state.addresses, (replica) => state.placements.get(replica)?.replica ?? replica);
+}
+
 /** A book of its own, holding what the given state holds. Its maps are live: they show later deltas. */
 export function createBook(initial?: ReservationState): Book {
   const hosts = new Map<string, HostRecord>();
   const placements = new Map<string, Placement>();
-  const addresses = new AddressTable();
   const residents = new Map<string, string[]>();
   const residentsIn = (host: string): string[] => {
     const there = residents.get(host) ?? [];
     residents.set(host, there);
     return there;
   };
+  const addresses = addressesOf(initial);
   const tables = { hosts, placements, addresses, used: new Map(), residents, residentsIn, counts: countsOver() };
   for (const [host, record] of initial?.hosts ?? []) applyDelta(tables, { type: 'host', host, record });
   for (const [replica, placement] of initial?.placements ?? [])
     applyDelta(tables, { type: 'placement', replica, placement });
-  for (const [key, record] of initial?.addresses ?? []) applyDelta(tables, { type: 'address', key, record });
   return { hosts, placements, addresses, ...ledger(tables) };
 }
 

@@ -1,3 +1,4 @@
+import { AddressTable } from '../../model/addresses.ts';
 import { PlumbError } from '../../model/errors.ts';
 import type { Placement } from '../../model/replica.ts';
 import type { AddressRecord, Delta, HostRecord } from '../../model/reservations.ts';
@@ -9,15 +10,20 @@ import { createSharing } from './sharing.ts';
 export interface Reserved extends Position {
   readonly hosts: Map<string, HostRecord>;
   readonly placements: Map<string, Placement>;
-  readonly addresses: Map<string, AddressRecord>;
+  readonly addresses: AddressTable;
 }
 
 /** Fields read at once. */
 const CHUNK = 2000;
 
-function put<V>(map: Map<string, V>, key: string, value: V | undefined): void {
-  if (value === undefined) map.delete(key);
-  else map.set(key, value);
+interface Table<V> {
+  set(key: string, value: V): unknown;
+  delete(key: string): unknown;
+}
+
+function put<V>(table: Table<V>, key: string, value: V | undefined): void {
+  if (value === undefined) table.delete(key);
+  else table.set(key, value);
 }
 
 function apply({ hosts, placements, addresses }: Reserved, delta: Delta): void {
@@ -32,34 +38,69 @@ interface Scan {
   next: string;
 }
 
-/** Reads on in every hash that is not yet read to its end, in one go, between two looks at the cursor and the server. */
-async function readOn(
-  { calls, keys }: Context,
-  scans: readonly Scan[],
-): Promise<{ readonly before: Position; readonly after: Position; readonly server: string }> {
+/** A piece of each hash that was not yet read to its end, between two looks at the cursor, and the server that they are of. */
+interface Pieces {
+  readonly before: Position;
+  readonly after: Position;
+  readonly server: string;
+  readonly fields: readonly { readonly scan: Scan; readonly list: readonly string[] }[];
+}
+
+/** Reads on, in one go. Gives undefined at the end of all. */
+function readOn({ calls, keys }: Context, scans: readonly Scan[]): Promise<Pieces> | undefined {
   const open = scans.filter(({ next }) => next !== '');
-  const [before, info, ...rest] = await calls.ask(
-    ['get', keys.cursor],
-    ['info', 'server'],
-    ...open.map(({ key, next }) => ['hscan', key, next, 'COUNT', CHUNK] as const),
-    ['get', keys.cursor],
-  );
-  for (const [index, scan] of open.entries()) {
-    const [next, list] = rest[index] as [string, string[]];
+  if (open.length === 0) return undefined;
+  const read = async (): Promise<Pieces> => {
+    const [before, info, ...rest] = await calls.ask(
+      ['get', keys.cursor],
+      ['info', 'server'],
+      ...open.map(({ key, next }) => ['hscan', key, next, 'COUNT', CHUNK] as const),
+      ['get', keys.cursor],
+    );
+    const fields = open.map((scan, index) => {
+      const [next, list] = rest[index] as [string, string[]];
+      scan.next = next === '0' ? '' : next;
+      return { scan, list };
+    });
+    const [, server = ''] = /^run_id:(\w+)/m.exec(String(info)) ?? [];
+    return { before: positionOf(before), after: positionOf(rest.at(-1)), server, fields };
+  };
+  const pieces = read();
+  pieces.catch(() => undefined); // whoever waits for it hears of it
+  return pieces;
+}
+
+function take({ fields }: Pieces): void {
+  for (const { scan, list } of fields)
     for (let at = 0; at + 1 < list.length; at += 2) scan.take(list[at] ?? '', JSON.parse(list[at + 1] ?? 'null'));
-    scan.next = next === '0' ? '' : next;
+}
+
+/** Reads all there is in the hashes; gives the first and the last position. Undefined when the server has changed meanwhile. */
+async function readAll(
+  context: Context,
+  scans: readonly Scan[],
+): Promise<{ readonly before: Position; readonly after: Position } | undefined> {
+  let first: Pieces | undefined;
+  let last: Pieces | undefined;
+  for (let asked = readOn(context, scans); asked;) {
+    last = await asked;
+    first ??= last;
+    // where one server stands in a hash says nothing to another
+    if (last.server !== first.server) return undefined;
+    // the store makes the next pieces while these are taken in
+    asked = readOn(context, scans);
+    take(last);
   }
-  const [, server = ''] = /^run_id:(\w+)/m.exec(String(info)) ?? [];
-  return { before: positionOf(before), after: positionOf(rest.at(-1)), server };
+  return first && last && { before: first.before, after: last.after };
 }
 
 async function tryRead(context: Context): Promise<Reserved | undefined> {
   const { keys } = context;
   const hosts = new Map<string, HostRecord>();
   const placements = new Map<string, Placement>();
-  const addresses = new Map<string, AddressRecord>();
+  const addresses = new AddressTable();
   const sharing = createSharing();
-  const scans: Scan[] = [
+  const read = await readAll(context, [
     { key: keys.hosts, take: (host, record) => void hosts.set(host, record as HostRecord), next: '0' },
     {
       key: keys.placements,
@@ -71,15 +112,9 @@ async function tryRead(context: Context): Promise<Reserved | undefined> {
       next: '0',
     },
     { key: keys.addresses, take: (key, record) => void addresses.set(key, record as AddressRecord), next: '0' },
-  ];
-  const { before, server, ...first } = await readOn(context, scans);
-  let after = first.after;
-  while (scans.some(({ next }) => next !== '')) {
-    const more = await readOn(context, scans);
-    // where one server stands in a hash says nothing to another
-    if (more.server !== server) return undefined;
-    after = more.after;
-  }
+  ]);
+  if (!read) return undefined;
+  const { before, after } = read;
   let reserved: Reserved = { ...before, hosts, placements, addresses };
   // what came after the last piece was read does not concern it: else a busy writer would keep this from ending
   while (reserved.cursor < after.cursor) {
