@@ -187,7 +187,7 @@ export function createController(options: ControllerOptions): Controller {
 
   return {
     pass,
-    standBy: standby.turn,
+    standBy: (look) => standby.turn(look),
     takeOver: () => {
       listening.takeOver();
       keeping.takeOver();

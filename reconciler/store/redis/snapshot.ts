@@ -111,7 +111,7 @@ async function tryRead(context: Context): Promise<Reserved | undefined> {
       },
       next: '0',
     },
-    { key: keys.addresses, take: (key, record) => void addresses.set(key, record as AddressRecord), next: '0' },
+    { key: keys.addresses, take: (key, record) => addresses.set(key, record as AddressRecord), next: '0' },
   ]);
   if (!read) return undefined;
   const { before, after } = read;
