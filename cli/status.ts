@@ -8,7 +8,7 @@ import type { Io } from './io.ts';
 import { age, memoryCell, reclaimedText } from './memory-text.ts';
 import { command, outputOption, parse } from './options.ts';
 import { groupLines } from './status-groups.ts';
-import { table, tint } from './table.ts';
+import { fitted, table, tint } from './table.ts';
 import { scoped, type Scoped } from './status-scope.ts';
 import { viewOptions, withView, type Looking } from './view.ts';
 
@@ -40,6 +40,8 @@ export async function statusCommand(argv: readonly string[], io: Io): Promise<nu
 /** Who watches looks again after this, milliseconds, and after so many times as long as a look took: a large fleet's store has other work. */
 const AGAIN = 500;
 const REST = 4;
+/** Who watches sees one screen. */
+const MORE = 'a larger window, or --all, shows them';
 
 /** Shows the status, once or again and again; gives the exit status of the last. */
 async function watched(view: LocalView, part: string | undefined, options: Options, io: Io): Promise<number> {
@@ -48,15 +50,17 @@ async function watched(view: LocalView, part: string | undefined, options: Optio
     options.output === 'json'
       ? `${JSON.stringify(part === undefined ? seen.status : { ...seen.status, part }, null, 2)}\n`
       : renderStatus(seen, io, options.all === true);
+  const screen = (text: string): string =>
+    io.isTTY ? `\u001b[H\u001b[2J${options.all || options.output === 'json' ? text : fitted(text, MORE)}` : `\n${text}`;
   let seen = await look();
-  io.out(show(seen));
+  io.out(options.watch === true && io.isTTY ? screen(show(seen)) : show(seen));
   for (let last = show(seen), took = 0; options.watch === true && !io.signal.aborted;) {
     await pause(Math.max(AGAIN, REST * took), io.signal);
     const began = performance.now();
     seen = await look();
     took = performance.now() - began;
     const next = show(seen);
-    if (next !== last) io.out(io.isTTY ? `\u001b[H\u001b[2J${next}` : `\n${next}`);
+    if (next !== last) io.out(screen(next));
     last = next;
   }
   return statusCode(seen.status);

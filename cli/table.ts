@@ -1,5 +1,6 @@
 import pc from 'picocolors';
 import { widthOf } from '../reconciler/compile/width.ts';
+import { counted } from '../reconciler/model/words.ts';
 import type { Io } from './io.ts';
 
 export type Color = 'red' | 'green' | 'yellow' | 'cyan' | 'dim' | 'bold';
@@ -12,6 +13,26 @@ export function tint(io: Pick<Io, 'color'>, color: Color, text: string): string 
 /** Columns of the terminal on standard output; undefined when that is none, or does not tell. */
 function terminalWidth(): number | undefined {
   return process.stdout.isTTY && process.stdout.columns > 0 ? process.stdout.columns : undefined;
+}
+
+/** Lines and columns of the terminal on standard output; undefined when that is none, or does not tell. */
+function terminalSize(): readonly [lines: number, columns: number] | undefined {
+  const columns = terminalWidth();
+  return columns !== undefined && process.stdout.rows > 0 ? [process.stdout.rows, columns] : undefined;
+}
+
+/** As much of a text as fits on the terminal (`size`) with a line below it that tells of the rest; what shows more stands in `how`. */
+export function fitted(text: string, how: string, size: ReturnType<typeof terminalSize> = terminalSize()): string {
+  if (!size) return text;
+  const [lines, columns] = size;
+  const all = text.replace(/\n$/, '').split('\n');
+  const heights = all.map((line) => Math.max(1, Math.ceil(widthOf(line) / columns)));
+  // the cursor stands in a line of its own
+  const room = lines - 1;
+  if (heights.reduce((sum, height) => sum + height, 0) <= room) return text;
+  let kept = 0;
+  for (let used = 1; kept < all.length && used + (heights[kept] ?? 0) <= room; kept += 1) used += heights[kept] ?? 0;
+  return `${[...all.slice(0, kept), `… and ${counted(all.length - kept, 'line')} more: ${how}`].join('\n')}\n`;
 }
 
 /** A line, cut to a width with … as its end. Colours take no room, and end where they did. */

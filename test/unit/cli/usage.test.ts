@@ -11,7 +11,7 @@ import { explainCommand } from '../../../cli/explain.ts';
 import { initCommand } from '../../../cli/init.ts';
 import { planCommand } from '../../../cli/plan.ts';
 import { statusCommand } from '../../../cli/status.ts';
-import { table } from '../../../cli/table.ts';
+import { fitted, table } from '../../../cli/table.ts';
 import { validateCommand } from '../../../cli/validate.ts';
 import { blindness, noting } from '../../../cli/look.ts';
 import { PlumbError } from '../../../reconciler/model/errors.ts';
@@ -125,5 +125,15 @@ describe('what the verbs take, and refuse', () => {
     assert.equal(table(['NAME', 'STATE'], rows, 20), 'NAME   STATE\nweb-0  a long story…');
     assert.equal(table(['A'], [['\u001b[32mconverged\u001b[39m']], 5), 'A\n\u001b[32mconv…\u001b[39m');
     assert.equal(table(['NAME', 'STATE'], rows, undefined), 'NAME   STATE\nweb-0  a long story about an image');
+  });
+
+  it('what is watched ends where the terminal does, lines that it breaks too', () => {
+    const text = 'one\ntwo\nthree\nfour\n';
+    assert.equal(fitted(text, 'look', [5, 80]), text);
+    assert.equal(fitted(text, 'look', [4, 80]), 'one\ntwo\n… and 2 lines more: look\n');
+    assert.equal(fitted(text, 'look', [5, 3]), 'one\ntwo\n… and 2 lines more: look\n');
+    assert.equal(fitted(text, 'look', [1, 80]), '… and 4 lines more: look\n');
+    assert.equal(fitted('\u001b[32mgreen\u001b[39m\nb\n', 'look', [3, 5]), '\u001b[32mgreen\u001b[39m\nb\n');
+    assert.equal(fitted(text, 'look', undefined), text);
   });
 });
