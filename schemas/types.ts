@@ -306,7 +306,7 @@ export interface App {
         };
       };
       /**
-       * What it takes of the disks of its host. Reserved when placing; nothing holds it to that.
+       * What it takes of the disks of its host. Size and spindles are reserved when placing; nothing holds it to them.
        */
       disk?: {
         /**
@@ -317,6 +317,10 @@ export interface App {
          * Spindles that it keeps busy: 1, or 250m for a quarter of one.
          */
         spindles?: number | string;
+        /**
+         * Most that it may write beside its volumes, into the layer of its container, where the storage driver of Docker keeps such a limit: overlay2 on xfs that is mounted with pquota, btrfs, zfs, devicemapper. Elsewhere it has none, and status says so. At least 1Mi. A change replaces the container.
+         */
+        layer?: number | string;
       };
       /**
        * Most processes and threads.

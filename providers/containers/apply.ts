@@ -19,13 +19,13 @@ import type { DockerClient } from './client.ts';
 import type { Believing } from './deaths.ts';
 import type { Spec } from './diff.ts';
 import { updateCpuset } from './limits.ts';
-import { end, holderOf, isNotPaused, make, parseStop, start } from './life.ts';
+import { end, holderOf, isNotPaused, make, parseStop, start, type Made } from './life.ts';
 import type { Namespaces } from './namespaces.ts';
 import type { Observer } from './observe.ts';
 import { importPause } from './pause.ts';
 import { containerBody, fixedPart, fixedSandboxPart, PAUSE, sandboxBody, stopLabel } from './spec.ts';
 import type { State } from './state.ts';
-import { isContainer, isSandbox } from './state.ts';
+import { isContainer, isSandbox, limitationsOf } from './state.ts';
 import { statusOf } from './transport.ts';
 import type { SandboxSysctls } from './sysctls.ts';
 import { checkVolumes } from './volumes.ts';
@@ -95,7 +95,7 @@ async function applyImage(client: DockerClient, change: Change<Spec>, ctx: Conte
 }
 
 function known(ref: Ref, state: State & { readonly id: string }): Known<State> {
-  return { known: true, ref, state, owned: true, version: state.id };
+  return { known: true, ref, state, owned: true, version: state.id, ...limitationsOf(ref, state) };
 }
 
 /** Removes what the change's guard names. Throws CONFLICT when another of ours has its place. */
@@ -258,9 +258,9 @@ async function applyContainer(
     fingerprint: fingerprint(fixedPart(want)),
     networkMode: `container:${sandbox}`,
     usable: ['created', 'exited', 'running'],
-    body: containerBody(want, ctx.fleet, change.ref, sandbox),
+    body: (unlimited?: string) => containerBody(want, ctx.fleet, change.ref, sandbox, unlimited),
   };
-  const id = await slot(() => makeContainer(client, made, want.image, ctx));
+  const { id, unlimited } = await slot(() => makeContainer(client, made, want, ctx));
   // killed here, it is found as created at the next start, and started
   await ctx.ready?.();
   await settleCores(client, id, change.ref, ctx);
@@ -272,6 +272,7 @@ async function applyContainer(
     image: image.id,
     sandbox,
     stop: stopLabel(want.stop),
+    ...(unlimited === undefined ? {} : { unlimited }),
   };
   const facts = { container: id, image: image.id, ...(image.digest === undefined ? {} : { digest: image.digest }) };
   return { did: `started ${id.slice(0, 12)} of ${want.image}`, observed: known(change.ref, state), facts };
@@ -284,15 +285,23 @@ async function settleCores(client: DockerClient, id: string, ref: Ref, ctx: Cont
   await updateCpuset(client, id, cpusetOf(cores.state as CoresState, nameOf(ref)), ctx.signal);
 }
 
+/** What Docker says where the storage driver keeps no limit of a layer. */
+const NO_LAYER_LIMIT = /storage-opt.*(supported only|not supported)|has not enabled quotas/i;
+
+/** A container, and why its layer has no limit where the storage driver keeps none: it is made all the same. */
 async function makeContainer(
   client: DockerClient,
-  made: Parameters<typeof make>[1],
-  image: string,
+  { body, ...made }: Omit<Made, 'body'> & { readonly body: (unlimited?: string) => object },
+  { image, layer }: ContainerSpec,
   ctx: Context,
-): Promise<string> {
+): Promise<{ readonly id: string; readonly unlimited?: string }> {
   try {
-    return await make(client, made, ctx);
+    return { id: await make(client, { ...made, body: body() }, ctx) };
   } catch (error) {
+    if (layer !== undefined && error instanceof PlumbError && NO_LAYER_LIMIT.test(error.message)) {
+      const unlimited = `the storage driver of Docker keeps no limit of what it writes: ${error.message}`;
+      return { id: await make(client, { ...made, body: body(unlimited) }, ctx), unlimited };
+    }
     if (statusOf(error) !== 404 || !(error instanceof PlumbError)) throw error;
     if (/image/i.test(error.message)) throw missing(image);
     throw new PlumbError('CONFLICT', `${made.ref} cannot be made: ${error.message}`, { ref: made.ref }, error);

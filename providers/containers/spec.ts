@@ -25,6 +25,7 @@ export function fixedPart(spec: ContainerSpec): object {
     env: spec.env,
     user: spec.user,
     workdir: spec.workdir,
+    layer: spec.layer,
     openFiles: spec.openFiles,
     ulimits: spec.ulimits,
     volumes: spec.volumes,
@@ -75,8 +76,17 @@ function oomScoreOf({ oomScoreAdj = 0 }: Resources): Readonly<Record<string, num
   return oomScoreAdj > 0 ? { OomScoreAdj: oomScoreAdj } : {};
 }
 
-/** Body of `POST /containers/create` for an application's container that joins a sandbox. */
-export function containerBody(spec: ContainerSpec, fleet: string, ref: Ref, sandboxId: string): object {
+/**
+ * Body of `POST /containers/create` for an application's container that joins a sandbox. `unlimited` is why its writable layer gets no limit, where
+ * the storage driver keeps none.
+ */
+export function containerBody(
+  spec: ContainerSpec,
+  fleet: string,
+  ref: Ref,
+  sandboxId: string,
+  unlimited?: string,
+): object {
   const ulimits = Object.entries(spec.ulimits).map(([name, { soft, hard }]) => ({
     Name: name,
     Soft: soft,
@@ -96,8 +106,13 @@ export function containerBody(spec: ContainerSpec, fleet: string, ref: Ref, sand
     ...(spec.user === undefined ? {} : { User: spec.user }),
     ...(spec.workdir === undefined ? {} : { WorkingDir: spec.workdir }),
     StopSignal: spec.stop.signal,
-    Labels: { ...labels(fleet, ref, spec.app, fixedPart(spec)), [LABELS.stop]: stopLabel(spec.stop) },
+    Labels: {
+      ...labels(fleet, ref, spec.app, fixedPart(spec)),
+      [LABELS.stop]: stopLabel(spec.stop),
+      ...(unlimited === undefined ? {} : { [LABELS.unlimited]: unlimited }),
+    },
     HostConfig: {
+      ...(spec.layer === undefined || unlimited !== undefined ? {} : { StorageOpt: { size: String(spec.layer) } }),
       NetworkMode: `container:${sandboxId}`,
       ...limitsOf(spec.resources),
       ...oomScoreOf(spec.resources),

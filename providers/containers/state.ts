@@ -54,6 +54,7 @@ export function sandboxState(row: ContainerRow, pid: number | undefined): Sandbo
 export function containerState(row: ContainerRow, sandbox: string, lifeless: boolean): ContainerState {
   const exitCode = exitCodeOf(row.status);
   const stop = row.labels[LABELS.stop];
+  const unlimited = row.labels[LABELS.unlimited];
   return {
     id: row.id,
     status: row.state,
@@ -63,13 +64,22 @@ export function containerState(row: ContainerRow, sandbox: string, lifeless: boo
     image: row.imageId,
     sandbox,
     ...(stop === undefined ? {} : { stop }),
+    ...(unlimited === undefined ? {} : { unlimited }),
     ...made(row),
   };
 }
 
+/** What the storage driver of a container does not keep. */
+export function limitationsOf(ref: Ref, state: object): Pick<Known, 'limitations'> {
+  const { unlimited } = state as Partial<ContainerState>;
+  if (unlimited === undefined) return {};
+  return { limitations: [{ ref, path: '/layer', state: 'Unsupported', why: unlimited }] };
+}
+
 /** A seen container as an observation; the guard is its id. */
 export function knownRow(ref: Ref, row: ContainerRow, fleet: string, state: State): Known<State> {
-  return { known: true, ref, state, owned: row.labels[LABELS.fleet] === fleet, version: row.id };
+  const owned = row.labels[LABELS.fleet] === fleet;
+  return { known: true, ref, state, owned, version: row.id, ...limitationsOf(ref, state) };
 }
 
 /** Whether a state is a sandbox's (of a ref of that kind). */

@@ -146,6 +146,8 @@ export interface AppSpec {
   readonly reclaim?: ReclaimRule;
   /** What the host must be, as linux/amd64. */
   readonly platform?: string;
+  /** Bytes that it may write into the layer of its container, where the storage driver keeps that. */
+  readonly layer?: number;
   readonly openFiles?: number;
   readonly ulimits: Readonly<Record<string, { readonly soft: number; readonly hard: number }>>;
   readonly sysctls: Readonly<Record<string, string>>;

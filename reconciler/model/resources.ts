@@ -14,6 +14,8 @@ export const LABELS = {
   app: 'plumbline.app',
   /** Fingerprint of the part of the spec that only a new container can change. */
   fingerprint: 'plumbline.fingerprint',
+  /** Why its writable layer has no limit although it was to have one. */
+  unlimited: 'plumbline.unlimited',
   /** `SIGTERM 10000`: how to stop it once its spec is gone. */
   stop: 'plumbline.stop',
   /** The canonical JSON that the fingerprint was taken of, to name the fields that differ. */
@@ -70,6 +72,8 @@ export interface ContainerSpec {
   readonly env: Readonly<Record<string, string>>;
   readonly user?: string;
   readonly workdir?: string;
+  /** Most bytes of its writable layer, where the storage driver keeps that. */
+  readonly layer?: number;
   readonly openFiles?: number;
   readonly ulimits: Readonly<Record<string, { readonly soft: number; readonly hard: number }>>;
   readonly volumes: readonly Volume[];
@@ -92,6 +96,8 @@ export interface ContainerState {
   readonly image: string;
   /** Container id of the sandbox whose network namespace it is in; empty when that sandbox is gone, dead or was restarted. */
   readonly sandbox: string;
+  /** Why its writable layer has no limit although it was to have one. */
+  readonly unlimited?: string;
   /** `SIGTERM 10000`, as its label says. */
   readonly stop?: string;
   /** Canonical JSON of what it was made from, if kept. */

@@ -13,6 +13,7 @@ export const RECREATE_FIELDS = [
   'workdir',
   'network',
   'openFiles',
+  'layer',
   'ulimits',
   'sysctls',
   'volumes',

@@ -58,7 +58,7 @@ function port(replica: AssignedReplica, network: AssignedNetwork): PortSpec {
 }
 
 function container({ id, app, spec }: AssignedReplica): ContainerSpec {
-  const { image, command, args, env, user, workdir, openFiles, ulimits, volumes, stop } = spec;
+  const { image, command, args, env, user, workdir, layer, openFiles, ulimits, volumes, stop } = spec;
   return defined<ContainerSpec>({
     replica: id,
     app,
@@ -68,6 +68,7 @@ function container({ id, app, spec }: AssignedReplica): ContainerSpec {
     env,
     user,
     workdir,
+    layer,
     openFiles,
     ulimits,
     volumes,

@@ -31,6 +31,7 @@ const SOURCES: Readonly<Record<string, Readonly<Record<string, readonly string[]
     '/user': ['app:/spec/user'],
     '/workdir': ['app:/spec/workdir'],
     '/openFiles': ['app:/spec/openFiles'],
+    '/layer': ['app:/spec/resources/disk/layer'],
     '/ulimits': ['app:/spec/ulimits'],
     '/volumes': ['app:/spec/volumes'],
     '/stop': ['app:/spec/stop'],

@@ -4,7 +4,7 @@ import { parseBytes, parseDuration } from '../../model/units.ts';
 import { rateOf } from './network.ts';
 import { pathProblem } from './paths.ts';
 import { appReclaim } from './reclaim.ts';
-import { resourcesOf, storageOf } from './resources.ts';
+import { layerOf, resourcesOf, storageOf } from './resources.ts';
 import { defined, filled } from './say.ts';
 import type { Say } from './say.ts';
 import { selectorOf } from './selector.ts';
@@ -17,6 +17,7 @@ type OptionalField =
   | 'user'
   | 'workdir'
   | 'openFiles'
+  | 'layer'
   | 'affinity'
   | 'antiAffinity'
   | 'gang'
@@ -63,6 +64,7 @@ export function appSpec({ metadata, spec }: App, say: Say): AppSpec {
       user: spec.user,
       workdir: spec.workdir,
       openFiles: spec.openFiles,
+      layer: layerOf(spec, say),
       affinity: companionsOf(metadata.name, spec.affinity, '/spec/affinity', say),
       gang: spec.gang,
       storage: storageOf(spec, say),

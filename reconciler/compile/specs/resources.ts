@@ -177,5 +177,21 @@ export function storageOf({ resources }: Manifest, say: Say): Storage | undefine
   if (size === 0) say('/spec/resources/disk/size', 'BAD_VALUE', 'spec.resources.disk.size cannot be 0', 'at least 1');
   if (spindles !== undefined && spindles < 1)
     say('/spec/resources/disk/spindles', 'BAD_VALUE', 'spec.resources.disk.spindles cannot be 0', 'at least 1m');
-  return defined<Storage>({ disk: size, spindles });
+  return size === undefined && spindles === undefined ? undefined : defined<Storage>({ disk: size, spindles });
+}
+
+/** Less than this no storage driver takes, bytes. */
+const LEAST_LAYER = 2 ** 20;
+
+/** Bytes that a replica may write into the layer of its container; undefined: as many as there are. */
+export function layerOf({ resources }: Manifest, say: Say): number | undefined {
+  const layer = optional(resources?.disk?.layer, parseBytes);
+  if (layer !== undefined && layer < LEAST_LAYER)
+    say(
+      '/spec/resources/disk/layer',
+      'BAD_VALUE',
+      `a layer of ${String(resources?.disk?.layer)} is too small`,
+      'at least 1Mi',
+    );
+  return layer;
 }

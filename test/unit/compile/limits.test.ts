@@ -9,6 +9,15 @@ function compiled(resources: string): Catalog {
   return compile(sourceFiles({ ...SOUND, 'x.yaml': app }), 'r1');
 }
 
+describe('the writable layer of an App', () => {
+  it('has a limit that reserves nothing', () => {
+    const { apps, problems } = compiled('{ disk: { layer: 1Gi } }');
+    assert.deepEqual(problems, []);
+    const { layer, storage } = apps.get('x')?.spec ?? assert.fail('no App');
+    assert.deepEqual([layer, storage], [2 ** 30, undefined]);
+  });
+});
+
 describe('scheduling classes and page cache of an App', () => {
   const sound: readonly (readonly [string, object])[] = [
     ['{ cpu: { scheduling: { class: other } } }', {}],
@@ -48,6 +57,7 @@ describe('scheduling classes and page cache of an App', () => {
       '{ cpu: { cores: 1, pinned: true, scheduling: { class: rr, priority: 50 } } }',
       /^BAD_VALUE spec\.resources\.cpu\.scheduling\.priority cannot be 50/,
     ],
+    ['{ disk: { layer: 4096 } }', /^BAD_VALUE a layer of 4096 is too small/],
     ['{ memory: { reclaim: { above: 64Mi } } }', /^BAD_VALUE a page cache of 64Mi does not fit into the limit of 64Mi/],
     ['{ memory: { reclaim: { above: 0 } } }', /^BAD_VALUE above cannot be 0/],
     ['{ memory: { reclaim: { above: 50%, coolDown: 1s } } }', /^BAD_VALUE a coolDown of 1s is too short/],
