@@ -1,12 +1,14 @@
 /**
- * What a hand does in a host, and how long until it is put right. Run in a host as `node acts.js KIND COUNT`; KIND is tag,
- * cgroup, sysctl or kill. Prints the milliseconds of each act as a JSON list. Values differ from act to act, and the same
+ * What a hand does in a host, and how long until it is put right. Run in a host as `node acts.js KIND COUNT`; KIND is tag, ovs,
+ * sandbox, kill or one of `floor/held.ts`. Prints the milliseconds of each act as a JSON list. Values differ from act to act, and the same
  * thing is touched no more than once in about a second: a fight is another matter.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { idleIn, MAX_IDLE, MONITOR, setIdle } from './floor/config.ts';
 import { docker, dockerEvents } from './floor/docker.ts';
+import { HELD, type HeldFiles } from './floor/held.ts';
 import { ovsdb } from './floor/ovsdb.ts';
 
 const [kind = '', many = '20'] = process.argv.slice(2);
@@ -21,19 +23,67 @@ async function until(path: string, text: string): Promise<void> {
   }
 }
 
-async function files(paths: readonly string[], value: (n: number) => string): Promise<number[]> {
+/** Writes into files of a kind in turn; none where this host has no such file. */
+async function files({ paths: find, wrong, one }: HeldFiles): Promise<number[]> {
+  const paths = find();
   const wanted = paths.map((path) => readFileSync(path, 'utf8').trim());
   const samples: number[] = [];
-  for (let n = 0; n < count; n += 1) {
+  for (let n = 0; n < count && paths.length > 0; n += 1) {
     const at = n % paths.length;
     const [path = '', text = ''] = [paths[at], wanted[at]];
-    writeFileSync(path, value(n));
+    writeFileSync(path, wrong(n, text));
     const began = performance.now();
     await until(path, text);
     samples.push(performance.now() - began);
-    await sleep(Math.max(60, 1300 / paths.length));
+    await sleep(one ? 1300 : Math.max(60, 1300 / paths.length));
   }
   return samples;
+}
+
+/** Changes max-idle of Open vSwitch's other_config. */
+async function configs(): Promise<number[]> {
+  let heard: ((value: string | undefined, at: number) => void) | undefined;
+  const db = await ovsdb((params) => heard?.(idleIn(params), performance.now()));
+  await db.call('monitor', ['Open_vSwitch', 'acts', MONITOR]);
+  const samples: number[] = [];
+  for (let n = 0; n < count; n += 1) {
+    const wrong = String(20_000 + n);
+    const took = new Promise<number>((resolve) => {
+      let began = 0;
+      heard = (value, at) => {
+        if (value === wrong) began = at;
+        else if (value === MAX_IDLE && began > 0) resolve(at - began);
+      };
+    });
+    await db.transact(setIdle(wrong));
+    samples.push(await Promise.race([took, sleep(10_000).then(() => Number.NaN)]));
+    await sleep(1300);
+  }
+  db.close();
+  return samples;
+}
+
+/** Changes a sysctl inside sandboxes, all at once: nothing tells of it, so that they are read in turn. */
+async function sandboxes(): Promise<number[]> {
+  const names = execFileSync('docker', ['ps', '--filter', 'name=plumb-web-', '--format', '{{.Names}}'], {
+    encoding: 'utf8',
+  });
+  const some = names.split('\n').filter((name) => /^plumb-web-\d+$/.test(name));
+  const file = '/proc/sys/net/ipv4/tcp_keepalive_time';
+  const within = (pid: string, script: string): string =>
+    execFileSync('nsenter', [`--net=/proc/${pid}/ns/net`, 'sh', '-c', script], { encoding: 'utf8' }).trim();
+  const one = async (name: string): Promise<number> => {
+    const pid = execFileSync('docker', ['inspect', '-f', '{{.State.Pid}}', name], { encoding: 'utf8' }).trim();
+    const right = within(pid, `cat ${file}`);
+    within(pid, `echo 77 > ${file}`);
+    const began = performance.now();
+    while (within(pid, `cat ${file}`) !== right) {
+      if (performance.now() - began > 120_000) return Number.NaN;
+      await sleep(200);
+    }
+    return performance.now() - began;
+  };
+  return Promise.all(some.slice(0, Math.min(count, 10)).map(one));
 }
 
 async function tags(): Promise<number[]> {
@@ -96,31 +146,12 @@ async function kills(): Promise<number[]> {
   return samples;
 }
 
-/** pids.max of all running containers of the test image. */
-function limits(): string[] {
-  const ids = execFileSync('docker', ['ps', '-q', '--no-trunc', '--filter', 'ancestor=plumbline/busybox:1'], {
-    encoding: 'utf8',
-  })
-    .trim()
-    .split('\n');
-  return ids.map((id) => {
-    const pid = execFileSync('docker', ['inspect', '-f', '{{.State.Pid}}', id], { encoding: 'utf8' }).trim();
-    const line = readFileSync(`/proc/${pid}/cgroup`, 'utf8')
-      .split('\n')
-      .find((each) => each.includes(':pids:'));
-    return `/sys/fs/cgroup/pids${line?.split(':')[2] ?? ''}/pids.max`;
-  });
-}
-
-const SYSCTLS = ['tcp_keepalive_time', 'tcp_keepalive_intvl', 'tcp_fin_timeout', 'tcp_syn_retries', 'tcp_retries2'].map(
-  (name) => `/proc/sys/net/ipv4/${name}`,
-);
-
 const acts: Readonly<Record<string, () => Promise<number[]>>> = {
   tag: tags,
-  cgroup: () => files(limits(), (n) => String(1000 + n)),
-  sysctl: () => files(SYSCTLS, (n) => String(3 + (n % 100))),
+  ovs: configs,
+  sandbox: sandboxes,
   kill: kills,
+  ...Object.fromEntries(Object.entries(HELD).map(([name, held]) => [name, () => files(held)])),
 };
 process.stdout.write(`${JSON.stringify(await acts[kind]?.())}\n`);
 process.exit(0);

@@ -14,12 +14,18 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     load: () => import('./converge.ts'),
   },
   noop: {
-    summary: 'nothing to do at 100 containers: a pass (≤ 1.5× a bare look), idle CPU and memory over --seconds (600)',
+    summary:
+      'nothing to do at 100 containers and 60 knobs: a pass (≤ 1.5× a bare look), idle CPU (≤ 1 %) and memory over --seconds (600)',
     load: () => import('./noop.ts'),
   },
   drift: {
-    summary: "from a hand's act to the repair, beside a bare watcher: tag, cgroup, sysctl (≤ +20 ms), kill (≤ +60 ms)",
+    summary:
+      "from a hand's act to the repair, beside a bare watcher: a knob of every group (≤ +20 ms), a killed container (≤ +60 ms)",
     load: () => import('./drift.ts'),
+  },
+  noisy: {
+    summary: 'a replica beside spinning neighbours, as a share of its rate alone: pinned (≥ 0.95), and not (≤ 0.95)',
+    load: () => import('./noisy.ts'),
   },
   ansible: {
     summary: 'the same job by Ansible: cold, nothing to do, one change, side by side',

@@ -1,7 +1,8 @@
 /** A bare watcher of one kind of drift: it knows the right values and only puts them back. Run in a host as `node watch.js KIND`; prints `ready`. */
-import { execFileSync } from 'node:child_process';
 import { openSync, readFileSync, watch, writeFileSync } from 'node:fs';
+import { idleIn, MAX_IDLE, MONITOR, setIdle } from './config.ts';
 import { docker, dockerEvents } from './docker.ts';
+import { HELD } from './held.ts';
 import { ovsdb } from './ovsdb.ts';
 
 const [kind] = process.argv.slice(2);
@@ -24,27 +25,14 @@ if (kind === 'tag') {
         void db.transact({ op: 'update', table: 'Port', where: [['_uuid', '==', ['uuid', uuid]]], row: { tag: 100 } });
   });
   await db.call('monitor', ['Open_vSwitch', 'floor', { Port: { columns: ['tag'], select: { initial: false } } }]);
-} else if (kind === 'cgroup') {
-  const ids = execFileSync('docker', ['ps', '-q', '--no-trunc', '--filter', 'ancestor=plumbline/busybox:1'], {
-    encoding: 'utf8',
-  })
-    .trim()
-    .split('\n');
-  hold(
-    ids.map((id) => {
-      const pid = execFileSync('docker', ['inspect', '-f', '{{.State.Pid}}', id], { encoding: 'utf8' }).trim();
-      const line = readFileSync(`/proc/${pid}/cgroup`, 'utf8')
-        .split('\n')
-        .find((each) => each.includes(':pids:'));
-      return `/sys/fs/cgroup/pids${line?.split(':')[2] ?? ''}/pids.max`;
-    }),
-  );
-} else if (kind === 'sysctl') {
-  hold(
-    ['tcp_keepalive_time', 'tcp_keepalive_intvl', 'tcp_fin_timeout', 'tcp_syn_retries', 'tcp_retries2'].map(
-      (name) => `/proc/sys/net/ipv4/${name}`,
-    ),
-  );
+} else if (kind === 'ovs') {
+  const db = await ovsdb((params) => {
+    const value = idleIn(params);
+    if (value !== undefined && value !== MAX_IDLE) void db.transact(setIdle(MAX_IDLE));
+  });
+  await db.call('monitor', ['Open_vSwitch', 'floor', MONITOR]);
+} else if (HELD[kind ?? '']) {
+  hold(HELD[kind ?? '']?.paths() ?? []);
 } else {
   void (async () => {
     for await (const { id } of dockerEvents({ type: ['container'], event: ['die'] }))
