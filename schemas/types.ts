@@ -1839,13 +1839,28 @@ export interface Tuning {
      */
     ovs?: {
       /**
-       * Keys of Open_vSwitch other_config.
+       * Keys of Open_vSwitch other_config. Those that ovs-vswitchd.conf.db(5) has are checked; what ovs-vswitchd reads only when it starts counts as NeedsRestart until it was restarted.
        */
       otherConfig?: {
         /**
          * A value of a kernel knob.
          */
         [k: string]: string | number;
+      };
+      /**
+       * Keys of other_config of single bridges, by the bridge's name.
+       */
+      bridges?: {
+        [k: string]: {
+          /**
+           * Seconds for which a MAC that is not heard of is kept.
+           */
+          'mac-aging-time'?: number;
+          /**
+           * MACs that the bridge keeps.
+           */
+          'mac-table-size'?: number;
+        };
       };
     };
   };

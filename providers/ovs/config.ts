@@ -1,48 +1,84 @@
 import type { Change, Evidence } from '../../reconciler/model/change.ts';
 import { PlumbError } from '../../reconciler/model/errors.ts';
+import { configPlace, type ConfigPlace } from '../../reconciler/model/ovs-config.ts';
 import type { Context } from '../../reconciler/model/provider.ts';
 import { nameOf } from '../../reconciler/model/ref.ts';
 import type { OvsConfigSpec } from '../../reconciler/model/resources.ts';
-import { ORIGINAL, readOriginal, writeOriginal } from './marks.ts';
+import { isReadAtStart } from './daemon.ts';
+import { ORIGINAL, readOriginal, writeOriginal, type Original, type Ran } from './marks.ts';
 import type { Hands } from './port.ts';
-import { globalOps } from './rowops.ts';
+import { configOps } from './rowops.ts';
+import type { Row, Tables } from './rows.ts';
+
+function rowOf(
+  { Open_vSwitch, Bridge }: Tables,
+  bridge: string | undefined,
+): Pick<Row<'Bridge'>, 'other_config' | 'external_ids'> | undefined {
+  const rows =
+    bridge === undefined ? Open_vSwitch.values() : [...Bridge.values()].filter(({ name }) => name === bridge);
+  const [row] = rows;
+  return row;
+}
+
+/** What the ovs-vswitchd that runs has read of a key that is about to be written: what was there, unless we have changed that since it started. */
+async function ranOf(
+  hands: Hands,
+  { key, bridge }: ConfigPlace,
+  value: string | undefined,
+  original: Original | undefined,
+  signal: AbortSignal,
+): Promise<Ran | undefined> {
+  if (bridge !== undefined || !isReadAtStart(key)) return undefined;
+  const { start } = await hands.daemon(signal);
+  if (start === undefined) return undefined;
+  const before = original?.ran;
+  if (before?.start === start) return before;
+  return value === undefined ? { start } : { start, value };
+}
 
 /**
- * Makes one change of the Open_vSwitch row's other_config. The value that was there first is kept beside it, in external_ids,
- * in the same transaction, so that it outlives the agent. Throws OVS_UNAVAILABLE, TIMEOUT, CONFLICT.
+ * Makes one change of other_config, of the Open_vSwitch row or of a bridge. The value that was there first is kept beside it, in
+ * external_ids, in the same transaction, so that it outlives the agent. Throws OVS_UNAVAILABLE, TIMEOUT, CONFLICT, NOT_OURS.
  */
 export async function applyConfig(hands: Hands, change: Change<OvsConfigSpec>, ctx: Context): Promise<Evidence> {
   const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(hands.limit * 3)]);
-  const key = nameOf(change.ref);
-  const [root] = (await hands.client.fresh(signal)).Open_vSwitch.values();
-  const value = root?.other_config[key];
-  const kept = readOriginal(root?.external_ids[`${ORIGINAL}${key}`]);
+  const name = nameOf(change.ref);
+  const place = configPlace(name);
+  const { key, bridge } = place;
+  const row = rowOf(await hands.client.fresh(signal), bridge);
+  const value = row?.other_config[key];
+  const kept = readOriginal(row?.external_ids[`${ORIGINAL}${key}`]);
   const original = kept?.fleet === ctx.fleet ? kept : undefined;
   const commit = async (now: string | undefined, note: string | undefined): Promise<void> => {
-    const operations = () => globalOps({ [key]: now }, { [`${ORIGINAL}${key}`]: note });
+    const operations = () => configOps(bridge, { [key]: now }, { [`${ORIGINAL}${key}`]: note });
     await hands.commits.commit({ operations, effective: true }, signal);
   };
 
   if (change.verb === 'delete') {
     if (!original) return { did: 'already given back' };
     await commit(original.value, undefined);
-    return { did: original.value === undefined ? `removed ${key}` : `set ${key} back to ${original.value}` };
+    return { did: original.value === undefined ? `removed ${name}` : `set ${name} back to ${original.value}` };
   }
   const wanted = change.want?.value;
   if (wanted === undefined) throw new PlumbError('INTERNAL', `${change.verb} of ${change.ref} without a value`);
+  if (!row) throw new PlumbError('CONFLICT', `${name}: the bridge is gone by now`);
   if (kept && !original)
-    throw new PlumbError('NOT_OURS', `other_config:${key} is kept by fleet ${kept.fleet}`, { key, fleet: kept.fleet });
+    throw new PlumbError('NOT_OURS', `other_config:${name} is kept by fleet ${kept.fleet}`, { key, fleet: kept.fleet });
   if (value !== wanted) {
     const first = original ? original.value : value;
-    await commit(
-      wanted,
-      writeOriginal({ fleet: ctx.fleet, ...(first === undefined ? {} : { value: first }), wrote: wanted }),
-    );
+    const ran = await ranOf(hands, place, value, original, signal);
+    const note: Original = {
+      fleet: ctx.fleet,
+      ...(first === undefined ? {} : { value: first }),
+      wrote: wanted,
+      ...(ran === undefined ? {} : { ran }),
+    };
+    await commit(wanted, writeOriginal(note));
   }
   const tables = await hands.client.tables(signal);
-  const observed = hands.observer.config(tables, ctx.fleet).find((seen) => seen.ref === change.ref);
+  const observed = (await hands.observer.config(tables, ctx, [change.ref])).find((seen) => seen.ref === change.ref);
   return {
-    did: value === wanted ? 'already so' : `set other_config:${key} to ${wanted}`,
+    did: value === wanted ? 'already so' : `set other_config:${name} to ${wanted}`,
     ...(observed === undefined ? {} : { observed }),
   };
 }

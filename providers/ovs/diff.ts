@@ -91,7 +91,7 @@ function diffBridge(want: Wanted<BridgeSpec>, have: Had<BridgeSeen>): Change<Bri
 function diffConfig(want: Wanted<OvsConfigSpec>, have: Had<OvsConfigSeen>): Change<OvsConfigSpec> | undefined {
   if (!want) return have?.owned === true ? change<OvsConfigSpec>('delete', 'removed', want, have, []) : undefined;
   const { value } = want.spec;
-  if (have?.state.value === value) return undefined;
+  if (have?.state.absent === true || have?.state.value === value) return undefined;
   const fields = [{ path: '/value', have: have?.state.value, want: value }];
   if (!have) return change('create', 'new', want, have, fields);
   const because = !have.owned ? 'new' : have.state.wrote === value ? 'drift' : 'spec changed';

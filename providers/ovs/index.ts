@@ -8,6 +8,7 @@ import { applyBridge } from './bridge.ts';
 import { ovsdbClient } from './client.ts';
 import { groupCommits } from './commit.ts';
 import { applyConfig } from './config.ts';
+import { systemDaemon } from './daemon.ts';
 import { PROVIDER, diffOvs, type OvsSpec, type OvsState } from './diff.ts';
 import { systemExec, type Exec } from './exec.ts';
 import { systemFlows } from './flows.ts';
@@ -47,7 +48,8 @@ export function ovs(options: OvsOptions = {}): Provider<OvsSpec, OvsState> {
   const client = ovsdbClient({ socket, timeout: limit, keepalive: limit });
   const links = systemLinks(exec, limit);
   const flows = systemFlows(exec, runDir, limit);
-  const seeing = observer({ kernel: systemKernel(sysRoot, procRoot), links, flows });
+  const daemon = systemDaemon(client, runDir, procRoot);
+  const seeing = observer({ kernel: systemKernel(sysRoot, procRoot), links, flows, daemon });
   const hands: Hands = {
     client,
     commits: groupCommits(client, limit),
@@ -57,6 +59,7 @@ export function ovs(options: OvsOptions = {}): Provider<OvsSpec, OvsState> {
     announce: systemAnnounce(exec, limit),
     flows,
     observer: seeing,
+    daemon,
     probeWindow,
     limit,
   };
@@ -67,7 +70,7 @@ export function ovs(options: OvsOptions = {}): Provider<OvsSpec, OvsState> {
     const wanted = (kind: string): boolean => refs?.some((ref) => kindOf(ref) === kind) ?? true;
     const seen: Observed<OvsState>[] = [];
     if (wanted('bridge')) seen.push(...seeing.bridges(tables, ctx.fleet));
-    if (wanted('ovs-config')) seen.push(...seeing.config(tables, ctx.fleet));
+    if (wanted('ovs-config')) seen.push(...(await seeing.config(tables, ctx, refs ?? ctx.wanted ?? [])));
     if (wanted('port')) seen.push(...(await seeing.ports(tables, ctx, asked)));
     return asked === undefined ? seen : seen.filter((one) => asked.has(one.ref));
   }

@@ -15,7 +15,7 @@ export const MARKS = {
   antiSpoofing: 'plumbline-anti-spoofing',
 } as const;
 
-/** external_ids of the Open_vSwitch row: before this stands the key of other_config whose original it keeps. */
+/** external_ids of the Open_vSwitch row and of bridges: before this stands the key of other_config whose original it keeps. */
 export const ORIGINAL = 'plumbline-original:';
 
 /** What ORIGINAL keeps of one key. */
@@ -25,6 +25,14 @@ export interface Original {
   readonly value?: string;
   /** What we wrote last. */
   readonly wrote: string;
+  /** Of a key that is read at the start: which ovs-vswitchd ran when it was first written, and what that one had read. */
+  readonly ran?: Ran;
+}
+
+/** What a daemon that started then had read; no value: the key was not set. */
+export interface Ran {
+  readonly start: string;
+  readonly value?: string;
 }
 
 export function writeOriginal(original: Original): string {
@@ -37,10 +45,22 @@ export function readOriginal(text: string | undefined): Original | undefined {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== 'object' || value === null) return undefined;
-    const { fleet, value: before, wrote } = value as Readonly<Record<string, unknown>>;
+    const { fleet, value: before, wrote, ran } = value as Readonly<Record<string, unknown>>;
     if (typeof fleet !== 'string' || typeof wrote !== 'string') return undefined;
-    return typeof before === 'string' ? { fleet, value: before, wrote } : { fleet, wrote };
+    const had = readRan(ran);
+    return {
+      fleet,
+      ...(typeof before === 'string' ? { value: before } : {}),
+      wrote,
+      ...(had === undefined ? {} : { ran: had }),
+    };
   } catch {
     return undefined;
   }
+}
+
+function readRan(ran: unknown): Ran | undefined {
+  const { start, value } = (ran ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof start !== 'string') return undefined;
+  return typeof value === 'string' ? { start, value } : { start };
 }

@@ -1,8 +1,10 @@
 import type { Known, Limitation, Observed } from '../../reconciler/model/change.ts';
 import type { Context, World } from '../../reconciler/model/provider.ts';
-import { nameOf, refOf, type Ref } from '../../reconciler/model/ref.ts';
+import { configPlace } from '../../reconciler/model/ovs-config.ts';
+import { kindOf, nameOf, refOf, type Ref } from '../../reconciler/model/ref.ts';
 import type { SandboxState } from '../../reconciler/model/resources.ts';
 import { cookieOf, type Flows, type Guarded } from './flows.ts';
+import { isReadAtStart, unheld, type AskDaemon } from './daemon.ts';
 import { gathered } from './gather.ts';
 import type { Kernel } from './kernel.ts';
 import type { Links } from './links.ts';
@@ -24,6 +26,7 @@ export interface Eyes {
   readonly kernel: Kernel;
   readonly links: Links;
   readonly flows: Flows;
+  readonly daemon: AskDaemon;
 }
 
 /** Milliseconds for which the dump of a flow table and the list of qdiscs are believed. */
@@ -59,11 +62,31 @@ export function guardedBridges(tables: Tables, fleet: string): readonly string[]
   return [...new Set(all.filter((rows) => guardedOf(rows)).map((rows) => rows.bridge.name))];
 }
 
+/** The keys of bridges that are asked about and are not there. */
+function absentBridges(tables: Tables, asked: readonly Ref[]): readonly Known<OvsConfigSeen>[] {
+  const there = new Set([...tables.Bridge.values()].map(({ name }) => name));
+  return asked.flatMap((ref): readonly Known<OvsConfigSeen>[] => {
+    const { bridge } = configPlace(nameOf(ref));
+    if (kindOf(ref) !== 'ovs-config' || bridge === undefined || there.has(bridge)) return [];
+    const why = `there is no bridge ${bridge} on this host`;
+    return [
+      {
+        known: true,
+        ref,
+        owned: false,
+        state: { absent: true },
+        limitations: [{ ref, path: '/value', state: 'Unsupported', why }],
+      },
+    ];
+  });
+}
+
 /** Sees ports, bridges and other_config. */
 export interface Observer {
   ports(tables: Tables, ctx: Context, refs?: ReadonlySet<Ref>): Promise<readonly Observed<PortSeen>[]>;
   bridges(tables: Tables, fleet: string): readonly Known<BridgeSeen>[];
-  config(tables: Tables, fleet: string): readonly Known<OvsConfigSeen>[];
+  /** `asked`: keys of bridges that are not there are told for them. */
+  config(tables: Tables, ctx: Context, asked: readonly Ref[]): Promise<readonly Known<OvsConfigSeen>[]>;
   /** The list of qdiscs is read again for the next port. */
   forget(): void;
 }
@@ -134,13 +157,21 @@ export function observer(eyes: Eyes): Observer {
         const owned = state.made || state.uplinks.length > 0;
         return { known: true, ref: refOf('bridge', row.name), state, owned, version: uuid };
       }),
-    config: (tables, fleet) =>
-      [...configStates(tables, fleet)].map(([key, { owned, ...state }]) => ({
+    async config(tables, ctx, asked) {
+      const seen = [...configStates(tables, ctx.fleet)].map(([key, { owned, ...state }]): Known<OvsConfigSeen> => ({
         known: true,
         ref: refOf('ovs-config', key),
         state,
         owned,
-      })),
+      }));
+      const atStart = seen.some(({ ref, owned }) => (owned || asked.includes(ref)) && isReadAtStart(nameOf(ref)));
+      const daemon = atStart ? await eyes.daemon(ctx.signal) : undefined;
+      const told = seen.map((one) => {
+        const limitation = daemon && unheld(one.ref, one.state, daemon);
+        return limitation === undefined ? one : { ...one, limitations: [limitation] };
+      });
+      return [...told, ...absentBridges(tables, asked)];
+    },
     forget() {
       qdiscs = undefined;
     },

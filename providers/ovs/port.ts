@@ -11,6 +11,7 @@ import type { Flows } from './flows.ts';
 import type { Inside } from './inside.ts';
 import { freshDevice, type Links } from './links.ts';
 import { MARKS } from './marks.ts';
+import type { AskDaemon } from './daemon.ts';
 import { guardedPorts, sandboxOf, type Observer } from './observe.ts';
 import type { Probe } from './probe.ts';
 import { plugPortOps, removeOps, updatePortOps, type Owner } from './rowops.ts';
@@ -27,6 +28,7 @@ export interface Hands {
   readonly announce: Announce;
   readonly flows: Flows;
   readonly observer: Observer;
+  readonly daemon: AskDaemon;
   /** How long another machine may take to answer for an address. */
   readonly probeWindow: number;
   readonly limit: number;

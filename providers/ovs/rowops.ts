@@ -186,8 +186,9 @@ export function deleteBridgeOps(uuid: string): readonly Operation[] {
   return [{ op: 'mutate', table: 'Open_vSwitch', where: [], mutations }];
 }
 
-/** Sets and deletes pairs of other_config and external_ids of the Open_vSwitch row; undefined deletes. */
-export function globalOps(
+/** Sets and deletes pairs of other_config and external_ids of the Open_vSwitch row, or of a bridge; undefined deletes. Does not hold when the bridge is gone. */
+export function configOps(
+  bridge: string | undefined,
   otherConfig: Readonly<Record<string, string | undefined>>,
   externalIds: Readonly<Record<string, string | undefined>>,
 ): readonly Operation[] {
@@ -200,5 +201,7 @@ export function globalOps(
       ];
     },
   );
-  return [{ op: 'mutate', table: 'Open_vSwitch', where: [], mutations }];
+  if (bridge === undefined) return [{ op: 'mutate', table: 'Open_vSwitch', where: [], mutations }];
+  const where = [['name', '==', bridge]];
+  return [guard('Bridge', where, { name: bridge }), { op: 'mutate', table: 'Bridge', where, mutations }];
 }

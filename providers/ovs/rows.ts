@@ -16,7 +16,7 @@ export type Cell = Cells[Kind];
 /** The tables and columns that are followed. Names are those of vswitch.ovsschema. */
 export const COLUMNS = {
   Open_vSwitch: { next_cfg: 'number', cur_cfg: 'number', other_config: 'map', external_ids: 'map' },
-  Bridge: { name: 'text', datapath_type: 'text', ports: 'uuids', external_ids: 'map' },
+  Bridge: { name: 'text', datapath_type: 'text', ports: 'uuids', other_config: 'map', external_ids: 'map' },
   Port: {
     name: 'text',
     tag: 'number?',

@@ -6,7 +6,8 @@ import {
   type PortState,
 } from '../../reconciler/model/resources.ts';
 import type { Kernel, Seen } from './kernel.ts';
-import { MARKS, ORIGINAL, readOriginal } from './marks.ts';
+import { configName } from '../../reconciler/model/ovs-config.ts';
+import { MARKS, ORIGINAL, readOriginal, type Ran } from './marks.ts';
 import type { Row, Tables } from './rows.ts';
 
 /** A Port row with what belongs to it. */
@@ -33,6 +34,10 @@ export interface BridgeSeen extends BridgeState {
 export interface OvsConfigSeen extends OvsConfigState {
   /** What we wrote last; the value is another where a hand was at it. */
   readonly wrote?: string;
+  /** Of a key that is read at the start: what the ovs-vswitchd had read that ran when we first wrote it. */
+  readonly ran?: Ran;
+  /** There is no such bridge. */
+  readonly absent?: true;
 }
 
 /** `system` is also what an empty datapath_type means. */
@@ -165,24 +170,37 @@ export function bridgeState(tables: Tables, bridge: Row<'Bridge'>, fleet: string
   return { datapath: datapathOf(bridge), made, uplinks: uplinks.sort(), foreign: foreign.sort(), sandboxes };
 }
 
-/** The state of each key of other_config that is set or whose original is kept. */
-export function configStates(
-  tables: Tables,
+type ConfigSeen = OvsConfigSeen & { readonly owned: boolean };
+
+/** The state of each key of a row's other_config that is set or whose original is kept. */
+function statesOf(
+  { other_config, external_ids }: Pick<Row<'Bridge'>, 'other_config' | 'external_ids'>,
   fleet: string,
-): ReadonlyMap<string, OvsConfigSeen & { readonly owned: boolean }> {
-  const [root] = tables.Open_vSwitch.values();
-  const states = new Map<string, OvsConfigSeen & { readonly owned: boolean }>();
-  if (!root) return states;
-  const kept = Object.keys(root.external_ids).filter((key) => key.startsWith(ORIGINAL));
-  for (const key of new Set([...Object.keys(root.other_config), ...kept.map((name) => name.slice(ORIGINAL.length))])) {
-    const original = readOriginal(root.external_ids[`${ORIGINAL}${key}`]);
+): readonly (readonly [string, ConfigSeen])[] {
+  const kept = Object.keys(external_ids).filter((key) => key.startsWith(ORIGINAL));
+  const keys = new Set([...Object.keys(other_config), ...kept.map((name) => name.slice(ORIGINAL.length))]);
+  return [...keys].map((key) => {
+    const original = readOriginal(external_ids[`${ORIGINAL}${key}`]);
     const owned = original?.fleet === fleet;
     const state = defined<OvsConfigSeen>({
-      value: root.other_config[key],
+      value: other_config[key],
       original: owned ? original.value : undefined,
       wrote: owned ? original.wrote : undefined,
+      ran: owned ? original.ran : undefined,
     });
-    states.set(key, { ...state, owned });
-  }
+    return [key, { ...state, owned }];
+  });
+}
+
+/** Keys of bridges that are knobs; others are told only where they are ours. */
+const OF_BRIDGES: ReadonlySet<string> = new Set(['mac-aging-time', 'mac-table-size']);
+
+/** The state of each key of other_config, of all Open vSwitch and of bridges, by its name. */
+export function configStates(tables: Tables, fleet: string): ReadonlyMap<string, ConfigSeen> {
+  const [root] = tables.Open_vSwitch.values();
+  const states = new Map<string, ConfigSeen>(root ? statesOf(root, fleet) : []);
+  for (const bridge of tables.Bridge.values())
+    for (const [key, state] of statesOf(bridge, fleet))
+      if (state.owned || OF_BRIDGES.has(key)) states.set(configName({ key, bridge: bridge.name }), state);
   return states;
 }

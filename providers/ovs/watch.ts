@@ -1,5 +1,6 @@
 import { watch as watchFiles } from 'node:fs';
 import type { Context } from '../../reconciler/model/provider.ts';
+import { configName } from '../../reconciler/model/ovs-config.ts';
 import { kindOf, refOf, type Ref } from '../../reconciler/model/ref.ts';
 import { EXTERNAL_IDS } from '../../reconciler/model/resources.ts';
 import type { OvsdbClient, ReplicaEvent } from './client.ts';
@@ -39,19 +40,26 @@ function bridgeHints({ before, after }: RowChange, tables: Tables): readonly Ref
   const rest = Object.keys(after ?? {}).filter((key) => key !== 'ports');
   const same = rest.every((key) => before?.[key] === after?.[key]) && [...old].every((uuid) => now.has(uuid));
   const own = same && refs.length > 0 && refs.every((marks) => marks.length > 0);
-  return [...(typeof name === 'string' && !own ? [refOf('bridge', name)] : []), ...refs.flat()];
+  return [
+    ...(typeof name === 'string' && !own ? [refOf('bridge', name)] : []),
+    ...(typeof name === 'string' ? configHints({ before, after }, name) : []),
+    ...refs.flat(),
+  ];
 }
 
 function interfaceHints({ uuid }: RowChange, tables: Tables): readonly Ref[] {
   return [...tables.Port.values()].filter((row) => row.interfaces.includes(uuid)).flatMap((row) => marksOf(row));
 }
 
-function globalHints({ before, after }: RowChange): readonly Ref[] {
+/** The keys of other_config that changed, or of which the original did; all where the bridge is another. */
+function configHints({ before, after }: Pick<RowChange, 'before' | 'after'>, bridge?: string): readonly Ref[] {
+  if (bridge !== undefined && (before === undefined || after === undefined)) return ['ovs-config/*'];
   const config = changedKeys(before?.['other_config'], after?.['other_config']);
   const kept = changedKeys(before?.['external_ids'], after?.['external_ids'])
     .filter((key) => key.startsWith(ORIGINAL))
     .map((key) => key.slice(ORIGINAL.length));
-  return [...new Set([...config, ...kept])].map((key) => refOf('ovs-config', key));
+  const named = (key: string): string => configName(bridge === undefined ? { key } : { key, bridge });
+  return [...new Set([...config, ...kept])].map((key) => refOf('ovs-config', named(key)));
 }
 
 /** The refs that row changes may concern. */
@@ -63,7 +71,7 @@ export function hintsOf(changes: readonly RowChange[], tables: Tables): Readonly
       case 'Interface':
         return interfaceHints(change, tables);
       case 'Open_vSwitch':
-        return globalHints(change);
+        return configHints(change);
       default:
         return [...marksOf(change.before), ...marksOf(change.after)];
     }
@@ -98,7 +106,7 @@ export async function* watchOvs(client: OvsdbClient, flows: Flows, runDir: strin
     for (const delay of AFTER_START) {
       const timer = setTimeout(() => {
         timers.delete(timer);
-        hint(['port/*']);
+        hint(['port/*', 'ovs-config/*']);
       }, delay);
       timers.add(timer);
     }

@@ -266,6 +266,7 @@ export interface TuningSpec {
   readonly priority: number;
   /** Dotted name → value; limits are already among them under their kernel names. */
   readonly sysctls: Readonly<Record<string, string>>;
+  /** By key; of a bridge as `mac-table-size[bridge=br-int]`. */
   readonly ovsOtherConfig: Readonly<Record<string, string>>;
   /** What is files below /sys and /proc/irq, by key (`cpu.governor`), and the JSON pointer that says it. */
   readonly knobs: readonly { readonly key: string; readonly value: string; readonly pointer: string }[];

@@ -1,6 +1,7 @@
 import type { Tuning } from '../../schemas/types.ts';
 import type { Resource, TuningSpec } from './catalog.ts';
 import type { Origin } from './change.ts';
+import { configPlace } from './ovs-config.ts';
 import type { AssignedKnob } from './replica.ts';
 
 /** Kernel names of a Tuning's limits. */
@@ -38,6 +39,12 @@ function sysctlPointers(name: string): readonly string[] {
   ];
 }
 
+/** JSON pointer of the manifest that sets a key of other_config. */
+function configPointer(name: string): string {
+  const { key, bridge } = configPlace(name);
+  return bridge === undefined ? `/spec/ovs/otherConfig/${key}` : `/spec/ovs/bridges/${bridge}/${key}`;
+}
+
 /** The knobs that a Tuning sets. */
 export function knobsOf({ spec, fields, origin }: Resource<TuningSpec>): readonly AssignedKnob[] {
   const line = (pointers: readonly string[]): Origin =>
@@ -53,7 +60,7 @@ export function knobsOf({ spec, fields, origin }: Resource<TuningSpec>): readonl
       kind: 'ovs-config',
       key,
       value,
-      origin: line([`/spec/ovs/otherConfig/${key}`]),
+      origin: line([configPointer(key)]),
     })),
     ...spec.knobs.map(({ key, value, pointer }): AssignedKnob => ({
       kind: 'knob',

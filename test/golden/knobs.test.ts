@@ -141,7 +141,14 @@ it('docs/knobs.md lists every knob that there is', () => {
     '## Kernel parameters (Tuning)\n',
     table(['knob', 'field', 'file'], [['`sysctl/NAME`', '`spec.sysctls.NAME`', '`/proc/sys/NAME`'], ...limits]),
     '## Open vSwitch (Tuning)\n',
-    table(['knob', 'field', 'where'], [['`ovs-config/KEY`', '`spec.ovs.otherConfig.KEY`', '`other_config:KEY` of the Open_vSwitch table']]),
+    table(['knob', 'field', 'where'], [
+      ['`ovs-config/KEY`', '`spec.ovs.otherConfig.KEY`', '`other_config:KEY` of the Open_vSwitch table'],
+      ...['mac-aging-time', 'mac-table-size'].map((key) => [
+        `\`ovs-config/${key}[bridge=NAME]\``,
+        `\`spec.ovs.bridges.NAME.${key}\``,
+        `\`other_config:${key}\` of the bridge`,
+      ]),
+    ]),
   ].join('\n');
   golden('knobs.md', text, DOCS);
 });

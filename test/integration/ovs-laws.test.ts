@@ -32,13 +32,14 @@ conforms(
       ctx: r.ctx,
       states: [
         [],
-        [bridge, wantPort('l-0', '10.9.1.1', on), wantConfig('max-idle', '20000')],
+        [bridge, wantPort('l-0', '10.9.1.1', on), wantConfig('max-idle', '20000'), wantConfig('hw-offload', 'true')],
         [
           bridge,
           wantPort('l-0', '10.9.1.1', { ...on, vlan: 7, antiSpoofing: true, ingress: 50e6, egress: 50e6, mtu: 1400 }),
           wantPort('l-1', '10.9.1.2', { ...on, gateway: '10.9.1.254' }),
           wantConfig('max-idle', '21000'),
           wantConfig('bundle-idle-timeout', '20'),
+          wantConfig('mac-table-size[bridge=br-stranger]', '4096'),
         ],
         [bridge, wantPort('l-1', '10.9.1.3', on)],
       ],

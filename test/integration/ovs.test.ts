@@ -293,4 +293,51 @@ describe('other_config', { skip }, () => {
     assert.doesNotMatch(column('Open_vSwitch', '.', 'external_ids'), /plumbline/);
     sh('ovs-vsctl', 'remove', 'Open_vSwitch', '.', 'other_config', 'max-idle');
   });
+
+  it('of a bridge is kept and put back as well, also of a bridge of the site, and waits for one that is not there', async () => {
+    const r = rig(ovs());
+    sh('ovs-vsctl', '--may-exist', 'add-br', 'br-site', '--', 'set', 'bridge', 'br-site', 'datapath_type=netdev');
+    sh('ovs-vsctl', 'set', 'bridge', 'br-site', 'other_config:mac-table-size=3000');
+    const size = wantConfig('mac-table-size[bridge=br-site]', '65536');
+    const aging = wantConfig('mac-aging-time[bridge=br-site]', '600');
+    const absent = wantConfig('mac-aging-time[bridge=br-none]', '600');
+    assert.equal((await r.converge(size, aging, absent)).length, 2);
+    assert.match(column('bridge', 'br-site', 'other_config'), /mac-aging-time="600".*mac-table-size="65536"/);
+    assert.deepEqual(await r.changes(size, aging, absent), []);
+    const [lacking] = await r.provider.observe(r.ctx, [absent.ref]);
+    assert.deepEqual(lacking?.known && lacking.limitations?.map(({ state }) => state), ['Unsupported']);
+    sh('ovs-vsctl', 'set', 'bridge', 'br-site', 'other_config:mac-table-size=1');
+    assert.deepEqual(
+      (await r.converge(size)).map((change) => [change.verb, change.because]),
+      [['update', 'drift']],
+    );
+    await rig(ovs()).clear();
+    assert.equal(column('bridge', 'br-site', 'other_config'), '{mac-table-size="3000"}');
+    assert.equal(column('bridge', 'br-site', 'external_ids'), '{}');
+    sh('ovs-vsctl', 'del-br', 'br-site');
+  });
+
+  it('that is read at the start needs a restart, and none when it is what was read then', async () => {
+    const r = rig(ovs());
+    const said = async (key: string) => {
+      const [seen] = await r.provider.observe(r.ctx, [`ovs-config/${key}`]);
+      return seen?.known ? (seen.limitations ?? []).map(({ state, want }) => [state, want]) : undefined;
+    };
+    const offload = (value: string) => wantConfig('hw-offload', value);
+    await r.converge(offload('true'), wantConfig('n-handler-threads', '2'));
+    assert.deepEqual(await said('hw-offload'), [['NeedsRestart', 'true']]);
+    assert.deepEqual(await said('n-handler-threads'), []);
+    // another agent knows as well
+    const next = rig(ovs());
+    await next.converge(offload('false'));
+    assert.deepEqual(await said('hw-offload'), []);
+    await next.converge(offload('true'));
+    assert.deepEqual(await said('hw-offload'), [['NeedsRestart', 'true']]);
+    // this Open vSwitch is the one of the distribution, without DPDK
+    await r.converge(offload('true'), wantConfig('dpdk-extra', '-a 0000:3b:00.0'), wantConfig('dpdk-init', 'try'));
+    assert.deepEqual(await said('dpdk-init'), [['Unsupported', 'try']]);
+    assert.deepEqual(await said('dpdk-extra'), [['Unsupported', '-a 0000:3b:00.0']]);
+    await next.clear();
+    assert.ok(!ok('ovs-vsctl', 'get', 'Open_vSwitch', '.', 'other_config:hw-offload'));
+  });
 });

@@ -3,6 +3,7 @@ import type { HardwareSelector, TuningSpec } from '../../model/catalog.ts';
 import { LIMITS, MIN_FREE } from '../../model/knobs.ts';
 import { parseBytes } from '../../model/units.ts';
 import { fileKnobs } from './knobs.ts';
+import { ovsConfig } from './ovs.ts';
 import { defined, filled } from './say.ts';
 import type { Say } from './say.ts';
 import { selectorOf } from './selector.ts';
@@ -35,7 +36,6 @@ export function tuningSpec({ spec }: Tuning, say: Say): TuningSpec {
     sysctls[name] ??= String(value);
   }
   setMinFree(sysctls, spec.memory?.minFree, say);
-  const otherConfig = Object.entries(spec.ovs?.otherConfig ?? {});
   return {
     hosts: selectorOf(spec.hosts),
     priority: filled(spec.priority),
@@ -45,7 +45,7 @@ export function tuningSpec({ spec }: Tuning, say: Say): TuningSpec {
     }),
     sysctls,
     knobs: fileKnobs(spec, say),
-    ovsOtherConfig: Object.fromEntries(otherConfig.map(([key, value]) => [key, String(value)])),
+    ovsOtherConfig: ovsConfig(spec.ovs ?? {}, say),
   };
 }
 

@@ -115,7 +115,7 @@ describe('explain of a knob', () => {
       'amd.yaml': manifest(
         'Tuning',
         'amd',
-        `hosts: {}\npriority: 9\nhardware:\n  cpu:\n    vendor: AuthenticAMD\n${sysctls(1)}\novs:\n  otherConfig:\n    max-idle: 5`,
+        `hosts: {}\npriority: 9\nhardware:\n  cpu:\n    vendor: AuthenticAMD\n${sysctls(1)}\novs:\n  otherConfig:\n    max-idle: 5000`,
       ),
     };
     for (const [path, text] of Object.entries(files)) {

@@ -331,12 +331,12 @@ const CASES: readonly Case[] = [
       'x.yaml': manifest(
         'Tuning',
         'base',
-        'hosts: {}\nsysctls:\n  vm.swappiness: 10\n  net.ipv4.tcp_rmem: 4096  131072 6291456\nlimits:\n  pidMax: 1000\novs:\n  otherConfig:\n    max-idle: 1',
+        'hosts: {}\nsysctls:\n  vm.swappiness: 10\n  net.ipv4.tcp_rmem: 4096  131072 6291456\nlimits:\n  pidMax: 1000\novs:\n  otherConfig:\n    max-idle: 501',
       ),
       'y.yaml': manifest(
         'Tuning',
         'more',
-        'hosts:\n  matchLabels:\n    pool: main\nsysctls:\n  vm/swappiness: 20\n  net.ipv4.tcp_rmem: 4096 131072 6291456\n  kernel.pid_max: 2000\novs:\n  otherConfig:\n    max-idle: 2',
+        'hosts:\n  matchLabels:\n    pool: main\nsysctls:\n  vm/swappiness: 20\n  net.ipv4.tcp_rmem: 4096 131072 6291456\n  kernel.pid_max: 2000\novs:\n  otherConfig:\n    max-idle: 502',
       ),
       'z.yaml': manifest('Tuning', 'self', 'hosts: {}\nsysctls:\n  kernel.pid_max: 1000\nlimits:\n  pidMax: 1001'),
     },

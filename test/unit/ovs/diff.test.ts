@@ -123,6 +123,7 @@ describe('the difference of a key of other_config', () => {
     ['changed in Git', spec, { value: '2', wrote: '2' }, true, 'update, spec changed /value'],
     ['no longer wanted', undefined, { value: '2', wrote: '2' }, true, 'delete, removed'],
     ['never ours', undefined, { value: '2' }, false, ''],
+    ['of a bridge that is not there', spec, { absent: true }, false, ''],
   ];
   for (const [name, wanted, state, owned, change] of cases)
     it(name, () => {

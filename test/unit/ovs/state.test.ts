@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Kernel, Seen } from '../../../providers/ovs/kernel.ts';
 import { MARKS } from '../../../providers/ovs/marks.ts';
-import { emptyTables, type Row, type Tables } from '../../../providers/ovs/rows.ts';
+import { emptyTables, type Row, type Tables, type RowChange } from '../../../providers/ovs/rows.ts';
 import { configStates, ownPorts, portState, type PortSeen } from '../../../providers/ovs/state.ts';
 import { hintsOf } from '../../../providers/ovs/watch.ts';
 
@@ -26,7 +26,7 @@ interface World {
 function tablesOf({ port, iface }: World, copies = 1): Tables {
   const tables = emptyTables();
   const ports = Array.from({ length: copies }, (_, i) => `p${String(i)}`);
-  tables.Bridge.set('b', { name: 'br-int', datapath_type: 'netdev', ports, external_ids: {} });
+  tables.Bridge.set('b', { name: 'br-int', datapath_type: 'netdev', ports, other_config: {}, external_ids: {} });
   for (const uuid of ports) {
     const row = { name: 'pl1', tag: 100, trunks: [], vlan_mode: 'access', interfaces: ['i'], qos: undefined };
     tables.Port.set(uuid, { ...row, external_ids: IDS, ...port });
@@ -130,7 +130,12 @@ describe('other_config', () => {
         'plumbline-original:c': 'nonsense',
       },
     });
+    const mark = { 'plumbline-original:stp-enable': '{"fleet":"f","wrote":"true"}' };
+    const bridge = { name: 'br-x', datapath_type: 'netdev', ports: [] };
+    tables.Bridge.set('b', { ...bridge, other_config: { 'mac-table-size': '9', hwaddr: 'x' }, external_ids: mark });
     assert.deepEqual(Object.fromEntries(configStates(tables, 'f')), {
+      'mac-table-size[bridge=br-x]': { value: '9', owned: false },
+      'stp-enable[bridge=br-x]': { wrote: 'true', owned: true },
       a: { value: '1', original: '0', wrote: '1', owned: true },
       b: { value: '2', owned: false },
       c: { value: '3', owned: false },
@@ -177,5 +182,13 @@ describe('hints', () => {
       );
     assert.deepEqual([...change({ a: '1', b: '2' }, { a: '1', b: '3' })], ['ovs-config/b']);
     assert.deepEqual([...change({ a: '1' }, { a: '1' })], []);
+  });
+
+  it('name the keys of a bridge that changed, and all of them where the bridge is another', () => {
+    const row = (size: string) => ({ name: 'br-x', ports: [], other_config: { 'mac-table-size': size } });
+    const change = (before: object | undefined, after: object | undefined) =>
+      hintsOf([{ table: 'Bridge', uuid: 'b', before, after } as RowChange], emptyTables());
+    assert.deepEqual([...change(row('1'), row('2'))], ['bridge/br-x', 'ovs-config/mac-table-size[bridge=br-x]']);
+    assert.deepEqual([...change(undefined, row('1'))], ['bridge/br-x', 'ovs-config/*']);
   });
 });
