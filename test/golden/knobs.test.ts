@@ -125,6 +125,7 @@ it('docs/knobs.md lists every knob that there is', () => {
     `\`spec.limits.${name}\``,
     `\`/proc/sys/${key.replaceAll('.', '/')}\``,
   ]);
+  limits.push(['`sysctl/vm.min_free_kbytes`', '`spec.memory.minFree`', '`/proc/sys/vm/min_free_kbytes`, a share of the memory of each host']);
   const text = [
     INTRO,
     '## Limits of a replica (App)\n',
@@ -140,6 +141,15 @@ it('docs/knobs.md lists every knob that there is', () => {
     table(['knob', 'field', 'files'], hostRows()),
     '## Kernel parameters (Tuning)\n',
     table(['knob', 'field', 'file'], [['`sysctl/NAME`', '`spec.sysctls.NAME`', '`/proc/sys/NAME`'], ...limits]),
+    '## Memory that is given back (App, Tuning)\n',
+    'No values but actions: where too much only caches, for a while, and in a time in which no other host of the Zone does so. What was given back last is in `plumb status app/…` and `host/…`.\n',
+    table(
+      ['action', 'field', 'cgroup v1', 'cgroup v2'],
+      [
+        ['`memory/REPLICA`', '`spec.resources.memory.reclaim`', '`memory.force_empty`', '`memory.reclaim` (Linux 5.19)'],
+        ['`memory/host`', '`spec.memory.reclaim`', ...Array<string>(2).fill('`/proc/sys/vm/drop_caches`, after the replicas that have a rule')],
+      ],
+    ),
     '## Open vSwitch (Tuning)\n',
     table(['knob', 'field', 'where'], [
       ['`ovs-config/KEY`', '`spec.ovs.otherConfig.KEY`', '`other_config:KEY` of the Open_vSwitch table'],
