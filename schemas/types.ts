@@ -366,7 +366,7 @@ export interface App {
      */
     openFiles?: number;
     /**
-     * Other ulimits: one number, or soft and hard.
+     * Other ulimits: one number, or soft and hard. data refuses an App more memory of its own when it asks for it, as overcommit does for a host (vm.overcommit_memory is nothing that an App has for itself). nproc counts all that its user runs on the host, so that it holds an App only with a user of its own; resources.pids holds each replica.
      */
     ulimits?: {
       [k: string]:
