@@ -1,6 +1,6 @@
 import type { Change, Desired, Known } from '../../reconciler/model/change.ts';
 import type { SysctlSpec, SysctlState } from '../../reconciler/model/resources.ts';
-import { normalise } from './key.ts';
+import { normalise, standsFor } from './key.ts';
 
 /** A knob that the kernel lacks is left alone; one of ours that nobody wants any more gets its original back. */
 export function diffSysctl(
@@ -16,7 +16,7 @@ export function diffSysctl(
     return { ...base, verb: 'delete', fields, because: 'removed' };
   }
   const wanted = normalise(want.spec.value);
-  if (value === undefined || value === wanted) return undefined;
+  if (value === undefined || standsFor(want.spec.key, value, wanted)) return undefined;
   const fields = [{ path: '/value', have: value, want: wanted }];
   return { ...base, verb: 'update', want: want.spec, fields, because: original === undefined ? 'new' : 'drift' };
 }

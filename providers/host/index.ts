@@ -7,7 +7,7 @@ import type { SysctlSpec, SysctlState } from '../../reconciler/model/resources.t
 import { diffSysctl } from './diff.ts';
 import { disk, type Files } from './files.ts';
 import { inTheWay } from './in-use.ts';
-import { counterpartOf, normalise, pathOf } from './key.ts';
+import { counterpartOf, normalise, pathOf, standsFor } from './key.ts';
 import { originalsIn, type Original, type Originals } from './originals.ts';
 import type { Rivals } from './rivals/rivals.ts';
 import { createWatches } from './watches.ts';
@@ -75,7 +75,7 @@ export function host(options: HostOptions): Provider<SysctlSpec, SysctlState> {
     const before = read(key);
     if ('errno' in before)
       throw new PlumbError('KNOB_UNSUPPORTED', `${key}: ${limitation(refOf('sysctl', key), before.errno).why}`);
-    if (normalise(before.text) === normalise(value)) return 'was right already';
+    if (standsFor(key, normalise(before.text), value)) return 'was right already';
     refuseBelowUse(key, value);
     const fresh = !originals.all().has(key);
     originals.remember(key, originalOf(key, before.text));
@@ -87,7 +87,7 @@ export function host(options: HostOptions): Provider<SysctlSpec, SysctlState> {
     }
     const after = read(key);
     const says = 'text' in after ? normalise(after.text) : after.errno;
-    if (says === normalise(value)) return `${normalise(before.text)} -> ${says}`;
+    if (standsFor(key, says, value)) return `${normalise(before.text)} -> ${says}`;
     throw new PlumbError('KNOB_REFUSED', `${key} = ${normalise(value)}: the kernel took it and says ${says}`, {
       key,
       value: normalise(value),

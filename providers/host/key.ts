@@ -26,3 +26,20 @@ const COUNTERPARTS: Readonly<Record<string, string>> = {
 export function counterpartOf(key: string): string | undefined {
   return COUNTERPARTS[key.replaceAll('/', '.')];
 }
+
+/** Slots of the hash table of connections that fill a page, of 64 KiB at most. */
+const SLOTS = 8192;
+
+/** Knobs of which the kernel makes the next size that it can have: whether it may be that of the value. */
+const ROUNDED: Readonly<Record<string, (says: number, value: number) => boolean>> = {
+  // whole pages of slots (nf_ct_alloc_hashtable)
+  'net.netfilter.nf_conntrack_buckets': (says, value) => says >= value && says - value < SLOTS,
+  // powers of two (rps_sock_flow_sysctl)
+  'net.core.rps_sock_flow_entries': (says, value) => value > 0 && says === 2 ** Math.ceil(Math.log2(value)),
+};
+
+/** Whether what a knob says stands for a value: it is the same, or what the kernel makes of it. */
+export function standsFor(key: string, says: string, value: string): boolean {
+  const wanted = normalise(value);
+  return says === wanted || (ROUNDED[key.replaceAll('/', '.')]?.(Number(says), Number(wanted)) ?? false);
+}

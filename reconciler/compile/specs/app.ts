@@ -52,7 +52,7 @@ export function appSpec({ metadata, spec }: App, say: Say): AppSpec {
     network: spec.network.name,
     resources: resourcesOf(spec, say),
     ulimits: ulimitsOf(spec, say),
-    sysctls: Object.fromEntries(Object.entries(spec.sysctls ?? {}).map(([key, value]) => [key, String(value)])),
+    sysctls: sysctlsOf(spec.sysctls ?? {}, say),
     volumes: (spec.volumes ?? []).map((volume, at) => volumeOf(volume, `/spec/volumes/${String(at)}`, say)),
     probes: probesOf(spec, say),
     stop: { signal: filled(stop.signal), grace: parseDuration(filled(stop.grace)) },
@@ -190,4 +190,20 @@ function probeOf(probe: NonNullable<Manifest['probes']>['startup'], pointer: str
     failures: filled(probe.failures),
     successes: filled(probe.successes),
   };
+}
+
+/** Kernel parameters below net that no network namespace has for itself: it lacks them, or cannot write them. */
+const OF_THE_MACHINE =
+  /^net\.(ipv[46]\.neigh\.default\.gc_(interval|thresh[123])|netfilter\.nf_conntrack_(max|buckets|expect_max|count)|core\.(netdev_(max_backlog|budget|budget_usecs)|dev_weight|rps_sock_flow_entries|busy_(poll|read)|default_qdisc|flow_limit_(cpu_bitmap|table_len))|ipv4\.(tcp_mem|udp_mem|tcp_max_orphans))$/;
+
+function sysctlsOf(sysctls: NonNullable<App['spec']['sysctls']>, say: Say): AppSpec['sysctls'] {
+  for (const key of Object.keys(sysctls))
+    if (OF_THE_MACHINE.test(key))
+      say(
+        `/spec/sysctls/${key}`,
+        'BAD_VALUE',
+        `${key} is the machine's: a replica's network namespace has none of its own`,
+        'set it in a Tuning (spec.sysctls)',
+      );
+  return Object.fromEntries(Object.entries(sysctls).map(([key, value]) => [key, String(value)]));
 }

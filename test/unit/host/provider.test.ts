@@ -66,6 +66,30 @@ afterEach(() => {
   for (const folder of folders.splice(0)) fs.rmSync(folder, { recursive: true });
 });
 
+describe('a size that the kernel rounds up', () => {
+  const cases: readonly (readonly [string, string, (value: number) => number])[] = [
+    ['net.netfilter.nf_conntrack_buckets', '300000', (value) => Math.ceil(value / 512) * 512],
+    ['net.core.rps_sock_flow_entries', '20000', () => 32768],
+  ];
+  for (const [key, value, made] of cases)
+    it(`stands for what was asked: ${key}`, async () => {
+      const { provider, read, put } = machine({ [key]: '4096\n' }, (base) => ({
+        ...base,
+        write: (path, text) => {
+          base.write(path, text === '4096\n' ? text : `${String(made(Number(text)))}\n`);
+        },
+      }));
+      assert.deepEqual(await converge(provider, [want(key, value)]), [`update sysctl/${key}`]);
+      assert.equal(read(key), `${String(made(Number(value)))}\n`);
+      assert.deepEqual(await converge(provider, [want(key, value)]), []);
+      put(key, '65536\n');
+      assert.equal(provider.diff([want(key, value)], [await seen(provider, key)])[0]?.because, 'drift');
+      await converge(provider, [want(key, value)]);
+      await converge(provider, []);
+      assert.equal(read(key), '4096\n');
+    });
+});
+
 describe('a limit below what is in use', () => {
   const cases: readonly (readonly [string, string, string, number])[] = [
     ['kernel.pid_max', 'loadavg', '0.1 0.2 0.3 1/2345 99\n', 2345],
