@@ -130,7 +130,8 @@ export function guardedGit(options: GitOptions): Git {
       end('signal');
     };
     if (options.signal?.aborted) throw failure(undefined, what, 'signal');
-    const timer = setTimeout(end, deadline, 'deadline');
+    // it keeps no process from ending: while git runs, git does
+    const timer = setTimeout(end, deadline, 'deadline').unref();
     options.signal?.addEventListener('abort', onAbort, { once: true });
     let size = 0;
     const git = simpleGit({
