@@ -101,9 +101,9 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
     };
   }
 
-  function stateOf(key: string, ctx: Context): KnobState {
+  function stateOf(key: string, found: readonly Place[], ctx: Context): KnobState {
     const mine = kept.all().get(key);
-    const places = placesOf(roots, key).map((place) => lookAt(key, place, mine));
+    const places = found.map((place) => lookAt(key, place, mine));
     const cores = ctx.world.get(CORES);
     if (cores?.known === false && SHUNS_PINNED.test(key))
       throw new PlumbError('CONFLICT', `${key}: which CPUs are pinned is not known: ${cores.why}`);
@@ -113,16 +113,13 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
     return { places, free, ...(value === undefined ? {} : { value }) };
   }
 
-  function observeOne(ref: Ref, ctx: Context): Known<KnobState> {
+  function observeOne(ref: Ref, found: readonly Place[], ctx: Context): Known<KnobState> {
     const key = nameOf(ref);
-    const state = stateOf(key, ctx);
+    const state = stateOf(key, found, ctx);
     const limitations = limitationsOf(ref, state);
     const owned = kept.all().has(key);
-    const claims =
-      rivals?.claimsOn(
-        ref,
-        placesOf(roots, key).map(({ root, path }) => `/${root}/${path}`),
-      ) ?? [];
+    const paths = found.map(({ root, path }) => `/${root}/${path}`);
+    const claims = rivals?.claimsOn(ref, paths) ?? [];
     return {
       known: true,
       ref,
@@ -135,8 +132,9 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
 
   async function observeAny(ref: Ref, ctx: Context): Promise<Observed<KnobState>> {
     try {
-      await fill(idsOf(nameOf(ref)), ctx);
-      return observeOne(ref, ctx);
+      const found = placesOf(roots, nameOf(ref));
+      await fill(found.map(idOf), ctx);
+      return observeOne(ref, found, ctx);
     } catch (error) {
       return { known: false, ref, why: asPlumbError(error).message };
     }
@@ -188,8 +186,9 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
   async function set(want: KnobSpec, ctx: Context): Promise<string> {
     const { key } = want;
     await fill(idsOf(key), ctx);
-    const state = stateOf(key, ctx);
-    const ids = new Map(placesOf(roots, key).map((place) => [place.name, idOf(place)]));
+    const found = placesOf(roots, key);
+    const state = stateOf(key, found, ctx);
+    const ids = new Map(found.map((place) => [place.name, idOf(place)]));
     if (ids.size === 0) throw new PlumbError('KNOB_UNSUPPORTED', `${key}: this machine has nothing that it sets`);
     const todo = wrongOf(want, state).flatMap(({ place, want: target }) => {
       const id = ids.get(place.name);
