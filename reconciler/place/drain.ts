@@ -33,8 +33,9 @@ export function drainsOf(run: Run, unplaceable: readonly Unplaceable[], words: H
   const set = (list: readonly Placement[]): ReadonlySet<string> => new Set(list.map(({ replica }) => replica));
   const fates = { kept: set(survey.kept), going: set(survey.leaving) };
   // all that is on a drained host, or comes from one, is being looked at
-  const ids = new Set([...survey.replicas.values()].flat());
-  for (const { replica } of [...survey.kept, ...survey.leaving]) ids.add(replica);
+  const placed = survey.apps.flatMap((app) => survey.witness.whereabouts.placed(app).values());
+  const wishes = [...survey.wanted.values()].flat();
+  const ids = new Set([...wishes, ...placed, ...survey.kept, ...survey.leaving].map(({ replica }) => replica));
   const all = [...ids].flatMap((replica) => book.placements.get(replica) ?? []).sort(byReplica);
   return drained.sort().map((host) => ({
     host,

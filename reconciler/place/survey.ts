@@ -86,8 +86,8 @@ export interface Survey {
   readonly resizes: readonly Resize[];
   /** App → replicas that want a host, by ordinal. */
   readonly wanted: ReadonlyMap<string, readonly Wish[]>;
-  /** App → all its replicas that are wanted or placed. */
-  readonly replicas: ReadonlyMap<string, readonly string[]>;
+  /** The Apps of the catalog that were looked at, by name. */
+  readonly apps: readonly string[];
   readonly misplaced: readonly Misplaced[];
   /** App → how many more of its replicas that serve may be moved now. */
   readonly turns: ReadonlyMap<string, number>;
@@ -216,6 +216,8 @@ interface Asked {
   readonly stuck: readonly (readonly [string, string])[];
 }
 
+const NOBODY: ReadonlySet<string> = new Set();
+
 const NOTHING_ASKED: Asked = { wishes: [], turns: 0, stuck: [] };
 
 /** Why a replica stays on a host that is drained, wherever there is room. */
@@ -308,25 +310,28 @@ export function survey(input: PlaceInput): Survey {
   const wanted = new Map(asked.map(([app, { wishes }]) => [app, wishes]));
   const turns = new Map(asked.map(([app, { turns: left }]) => [app, left]));
   const stuck = new Map(asked.flatMap(([, one]) => one.stuck));
-  const moving = new Set([...wanted.values()].flat().map(({ replica }) => replica));
-  const replicas = new Map([...wanted].map(([app, wishes]) => [app, wishes.map(({ replica }) => replica)]));
   const owners = { get: (app: string) => ownerTold(seen.whereabouts, app) };
-  const placed = names.flatMap((app) => seen.whereabouts.placed(app).values());
-  for (const placement of placed) {
+  const look = (placement: Placement, spec: AppSpec | undefined, moving: ReadonlySet<string>): void => {
     const { replica, app, host } = placement;
-    if (!moving.has(replica)) replicas.get(app)?.push(replica);
     const fate = fateOf(placement, catalog, owners);
     if (fate === 'kept') kept.push(placement);
     else if (fate === 'unwanted') (lingers(input, seen, placement) ? leaving : releases).push(placement);
     else if (placement.yields !== undefined) yielding.push(placement);
-    const spec = catalog.apps.get(app)?.spec;
-    if (fate !== 'wanted' || !spec || moving.has(replica)) continue;
-    const resize = resized(seen, placement, spec, views.get(host)?.worth ?? 1);
+    if (fate !== 'wanted' || !spec || moving.has(replica)) return;
+    const view = views.get(host);
+    const resize = resized(seen, placement, spec, view?.worth ?? 1);
     if (resize) resizes.push(resize);
-    const why = misfit(input, spec, placement, views.get(host));
+    const why = misfit(input, spec, placement, view);
     if (why !== undefined) misplaced.push({ replica, app, host, why });
+  };
+  for (const name of names) {
+    const wishes = wanted.get(name) ?? [];
+    const moving = wishes.length === 0 ? NOBODY : new Set(wishes.map(({ replica }) => replica));
+    const spec = catalog.apps.get(name)?.spec;
+    for (const placement of seen.whereabouts.placed(name).values()) look(placement, spec, moving);
   }
   const todo = { releases, leaving, kept, resizes, wanted, yielding };
   const health: Survey['health'] = (replica, placement) => standingOf(seen, views, replica, placement);
-  return { ...todo, replicas, misplaced, turns, stuck, disruption, witness: seen, health };
+  const looked = apps.map(({ name }) => name);
+  return { ...todo, apps: looked, misplaced, turns, stuck, disruption, witness: seen, health };
 }

@@ -77,8 +77,6 @@ function lossOf(book: Book, lost: ReadonlySet<string>): readonly Delta[] {
 }
 
 function surveyOf({ run }: Trial, wanted: Supposition['wanted']): Survey {
-  const replicas = new Map([...wanted].map(([app, wishes]) => [app, [...wishes]]));
-  for (const { app, replica } of run.book.placements.values()) replicas.get(app)?.push(replica);
   return {
     releases: [],
     leaving: [],
@@ -86,7 +84,7 @@ function surveyOf({ run }: Trial, wanted: Supposition['wanted']): Survey {
     resizes: [],
     misplaced: [],
     wanted: new Map([...wanted].map(([app, wishes]) => [app, wishes.map((replica) => ({ replica }))])),
-    replicas,
+    apps: [...wanted.keys()],
     turns: new Map(),
     stuck: new Map(),
     yielding: [],

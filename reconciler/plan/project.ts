@@ -278,6 +278,16 @@ function unsettledIn({ catalog, scope, records = [] }: ProjectInput, at: Whereab
   return new Set([...apps].filter((name) => !settled(name)));
 }
 
+/** Of those that a host was told, which are in order, the ones of Apps that are not looked at; and those of these that it is to be told. */
+function replicasFor(
+  told: readonly AssignedReplica[],
+  looked: ReadonlySet<string>,
+  others: readonly AssignedReplica[],
+): readonly AssignedReplica[] {
+  const rest = looked.size === 0 ? told : told.filter(({ app }) => !looked.has(app));
+  return others.length === 0 ? rest : [...rest, ...others].sort(byReplica);
+}
+
 /** What each host is to be: its replicas with their specs, the Networks these need, and its knobs. */
 export function project(input: ProjectInput): Projection {
   const { catalog } = input;
@@ -292,8 +302,7 @@ export function project(input: ProjectInput): Projection {
   const slotOf = slotGiver(catalog, at);
   const assignments = hosts.map((host) => {
     const before = at.assignments.get(host);
-    const others = before?.replicas.filter(({ app }) => !looked.has(app)) ?? [];
-    const replicas = [...others, ...(byHost.get(host) ?? [])].sort(byReplica);
+    const replicas = replicasFor(before?.replicas ?? [], looked, byHost.get(host) ?? []);
     const next: Assignment = {
       protocol: PROTOCOL,
       host,

@@ -15,12 +15,13 @@ export function isSettled(app: Resource<AppSpec>, at: Whereabouts, network: Turn
   const placed = at.placed(name);
   const told = at.told(name);
   if (told.length !== spec.replicas || !isComplete(placed, name, spec)) return false;
-  const release = wantedRelease({ app, network }, spec.network);
+  // one object for all, of which these two members change
+  const like = { id: '', app: name, owner, ...wantedRelease({ app, network }, spec.network), placement: undefined };
   const fits = ({ from, network: plugged, demand }: Placement): boolean =>
     from === undefined && plugged === spec.network && covers(demand, spec.resources);
   return placed.values().every((placement, ordinal) => {
     const one = told[ordinal];
     if (one?.id !== placement.replica || !fits(placement)) return false;
-    return sameItem(one, { id: placement.replica, app: name, owner, ...release, placement });
+    return sameItem(one, Object.assign(like, { id: placement.replica, placement }));
   });
 }

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { Snapshot } from '../../model/reservations.ts';
 import { differences } from '../differences.ts';
 import type { ScriptCall } from './calls.ts';
@@ -6,8 +6,9 @@ import { positionOf } from './commitlog.ts';
 import type { Context } from './context.ts';
 import { readSnapshot } from './snapshot.ts';
 
-/** Fields that one digest is of, fields counted in one call, and calls under way. */
+/** Fields that one digest is of, texts that are made before they are digested, fields counted in one call, and calls under way. */
 const DIGESTED = 1000;
+const TOGETHER = 50;
 const COUNTED = 5000;
 const AT_ONCE = 4;
 
@@ -38,15 +39,21 @@ async function hasSize(context: Context, cursor: number, key: string, size: numb
 /** Fields of a table in lots, with their values as they are stored: what was read from the store keeps the order of its members. */
 function* lotsOf(table: ReadonlyMap<string, unknown>): Generator<{ readonly names: string; readonly digest: string }> {
   let names: string[] = [];
-  let values: string[] = [];
+  let text = '';
+  let sha1 = createHash('sha1');
   const lot = (): { readonly names: string; readonly digest: string } => {
-    const made = { names: names.join('\n'), digest: hash('sha1', values.join('\n'), 'hex') };
-    [names, values] = [[], []];
+    const made = { names: names.join('\n'), digest: sha1.update(text).digest('hex') };
+    [names, text, sha1] = [[], '', createHash('sha1')];
     return made;
   };
   for (const [name, value] of table) {
+    text += (names.length === 0 ? '' : '\n') + JSON.stringify(value);
     names.push(name);
-    values.push(JSON.stringify(value));
+    // few at a time: they are as large as all that is kept, and are to be gone before they count as kept, too
+    if (names.length % TOGETHER === 0) {
+      sha1.update(text);
+      text = '';
+    }
     if (names.length === DIGESTED) yield lot();
   }
   if (names.length > 0) yield lot();
