@@ -98,7 +98,7 @@ export function launcher(perl = 'perl', width: number = WORKING): Launcher {
   const byNode = (): boolean => missing;
   let last = 0;
 
-  function started(): ChildProcessWithoutNullStreams {
+  function started(): ChildProcessWithoutNullStreams | undefined {
     if (child) return child;
     const fresh = spawn(perl, ['-e', SCRIPT], { stdio: 'pipe' });
     child = fresh;
@@ -108,12 +108,14 @@ export function launcher(perl = 'perl', width: number = WORKING): Launcher {
       for (const resolve of [...waiting.values()]) resolve({ status: -1, stdout: '', stderr: why });
     };
     fresh.on('error', ({ code }: NodeJS.ErrnoException) => {
-      missing = code === 'ENOENT';
-      gone(`${perl} could not be started`);
+      missing ||= code === 'ENOENT' || code === 'EACCES';
+      gone(`${perl} could not be started: ${String(code)}`);
     });
     fresh.on('exit', () => {
       gone(`${perl}, which starts programs, ended`);
     });
+    // of one that found no descriptors left there are no pipes, only the error to come
+    if ((fresh.stdin as unknown) === undefined) return undefined;
     fresh.stdin.on('error', () => undefined); // its end says so
     fresh.stderr.resume();
     createInterface({ input: fresh.stdout }).on('line', (line) => {
@@ -152,7 +154,7 @@ export function launcher(perl = 'perl', width: number = WORKING): Launcher {
       waiting.set(id, finish);
       signal.addEventListener('abort', abort, { once: true });
       const words = [silent ? '1' : '0', input === undefined ? '-' : hexOf(input), ...[file, ...args].map(hexOf)];
-      started().stdin.write(`${String(id)} ${words.join(' ')}\n`);
+      started()?.stdin.write(`${String(id)} ${words.join(' ')}\n`);
       hold(true);
     });
   }

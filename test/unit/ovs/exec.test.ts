@@ -114,6 +114,25 @@ describe('a process that starts programs', () => {
     assert.equal((await exec.run(...sh('kill -INT $$; sleep 60'), { signal })).status, -1);
   });
 
+  it('fails while there are no descriptors left, and works again once there are', () => {
+    const script = `
+      import { closeSync, openSync } from 'node:fs';
+      import { launcher } from ${JSON.stringify(new URL('../../../providers/ovs/launcher.js', import.meta.url).href)};
+      const exec = launcher();
+      const signal = new AbortController().signal;
+      const taken = [];
+      try { for (;;) taken.push(openSync('/dev/null')); } catch {}
+      const failed = await exec.run('true', [], { signal });
+      for (const descriptor of taken) closeSync(descriptor);
+      process.stdout.write(JSON.stringify([failed, await exec.run('true', [], { signal })]));
+      await exec.close();`;
+    const limited = ['-c', 'ulimit -n 64; exec "$@"', '-', process.execPath, '--input-type=module', '-e', script];
+    assert.deepEqual(JSON.parse(execFileSync('sh', limited, { encoding: 'utf8' })), [
+      { status: -1, stdout: '', stderr: 'perl could not be started: EMFILE' },
+      { status: 0, stdout: '', stderr: '' },
+    ]);
+  });
+
   it('is gone once it was let go', async () => {
     const exec = launcher();
     const pid = await itsPid(exec);
