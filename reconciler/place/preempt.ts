@@ -348,6 +348,13 @@ function isKept({ input, survey }: Run, replica: string): boolean {
   return fateOf({ replica, app: appOf(replica) }, input.catalog, owners) === 'kept';
 }
 
+/** One that waits for its turn again is still to get the room that others were stopped for. */
+export function keepClaim(run: Run, replica: string): void {
+  const marks = marksFor(run, replica);
+  const [first] = marks;
+  if (first) run.preempting.claims.set(replica, { host: first.host, victims: marks.map((one) => one.replica) });
+}
+
 /** Those who were to make room keep it where nobody needs that any more. */
 export function withdraw(run: Run): void {
   const { survey, preempting, book } = run;

@@ -3,7 +3,7 @@ import { choose } from './group.ts';
 import type { Group } from './group.ts';
 import { settle } from './home.ts';
 import { gaveUp } from './packing.ts';
-import { arrive, preempt, preemptedText } from './preempt.ts';
+import { arrive, keepClaim, preempt, preemptedText } from './preempt.ts';
 import { noAddress, nowhere } from './reasons.ts';
 import { groupIn } from './run.ts';
 import type { Run, Unplaceable } from './run.ts';
@@ -63,6 +63,7 @@ export function* settleApp(
   run.preempting.hopeless = undefined;
   for (const wish of wishes) {
     if (wish.moves === 'in turn' && turnsLeft(run, app) <= 0 && !run.preempting.turned.has(wish.replica)) {
+      keepClaim(run, wish.replica);
       waiting.add(wish.replica);
       continue;
     }

@@ -32,6 +32,22 @@ describe('a replica on a host that is drained', () => {
     assert.deepEqual(where(fleet), ['db-0@h2']);
   });
 
+  it('goes on having it stopped while that takes away the turn to move', () => {
+    const before: Apps = { db: { level: 0, replicas: 2, maxUnavailable: 1, resources: half } };
+    const { fleet, catalog, work } = scene(before);
+    const after: Apps = { ...before, batch: { level: 3, resources: half } };
+    fleet.settle(catalog(after, { hosts: { ...hostsOf(2), h1: { schedulable: false } } }));
+    assert.deepEqual(where(fleet), ['batch-0@h2', 'db-0@h1', 'db-1@h2']);
+    const drained = catalog(after, { hosts: drain });
+    assert.deepEqual(told(fleet.pass(drained)), ['yield batch-0 db-0']);
+    // h2 has not said yet that it heard of it, so that nobody can tell whether db-1 serves
+    const { preemptions, proposals } = fleet.pass(drained);
+    assert.deepEqual(proposals, []);
+    assert.deepEqual(preemptions, [{ replica: 'batch-0', host: 'h2', by: 'db-0' }]);
+    work('h2');
+    assert.deepEqual(told(fleet.pass(drained)), ['release batch-0', 'move db-0 h2']);
+  });
+
   it('lets the other one be once the drain is undone', () => {
     const { fleet, catalog } = scene(before);
     fleet.pass(catalog(before, { hosts: drain }));
