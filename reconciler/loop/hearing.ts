@@ -65,6 +65,10 @@ export function createHearing(leases: Leases, clock: () => number): Hearing {
     },
     lost: () => [...lost.values()].sort((a, b) => (a.host < b.host ? -1 : 1)),
     adopt: (known) => {
+      // what was known when this one led before is older than what the other knew
+      lost.clear();
+      missing.clear();
+      since = undefined;
       for (const one of known) lost.set(one.host, one);
     },
   };

@@ -65,10 +65,10 @@ export function createKeeping({ store, clock, telling, anew, forgotten }: Keepin
 
   async function follow(catalog: Catalog): Promise<Image> {
     try {
-      if (image) {
-        await image.refresh();
-        return image;
-      }
+      const kept = image;
+      await kept?.refresh();
+      // it may have been forgotten meanwhile
+      if (kept && kept === image) return kept;
     } catch (error) {
       const { code } = asPlumbError(error);
       if (code === 'CONFLICT' || code === 'STORE_EMPTIED') forget();
@@ -79,8 +79,14 @@ export function createKeeping({ store, clock, telling, anew, forgotten }: Keepin
 
   async function lead(catalog: Catalog): Promise<Image> {
     const now = await follow(catalog);
-    if (behind) await anew();
+    if (!behind) return now;
     behind = false;
+    try {
+      await anew();
+    } catch (error) {
+      behind = true;
+      throw error;
+    }
     return now;
   }
 

@@ -99,4 +99,16 @@ describe('hearing', () => {
     await one.hearing.listen(['a', 'b']);
     assert.deepEqual(one.hearing.lost(), [{ host: 'b', since: 5 }]);
   });
+  it('forgets what it knew when it led before', async () => {
+    const one = rig();
+    one.held = ['a'];
+    await one.listens(18_000);
+    assert.equal(names(one), 'b');
+    // b came back while another led, and is late once more
+    one.hearing.adopt([]);
+    await one.hearing.listen(['a', 'b']);
+    assert.equal(names(one), '');
+    await one.listens(16_000);
+    assert.equal(names(one), 'b');
+  });
 });
