@@ -103,6 +103,8 @@ export async function createFetcher(
 ): Promise<Fetcher> {
   let memory = await recall(mirror, wanted);
   let rememberedAt = memory.lastSuccess ?? 0;
+  /** A first fetch that did not wait for its listing; it may outlive it, and the next update waits for the same. */
+  let ahead: Promise<void> | undefined;
   if (memory.revision !== undefined && !(await has(mirror.git, memory.revision))) memory = {};
 
   async function keep(next: Memory, changed: boolean): Promise<void> {
@@ -113,15 +115,17 @@ export async function createFetcher(
   }
 
   async function update(): Promise<FetchResult> {
-    const present = memory.revision !== undefined && (await mirror.present());
+    const mirrored = await mirror.present();
+    const present = memory.revision !== undefined && mirrored;
     if (present && wanted && 'commit' in wanted) {
       // a commit never changes: once it is here the remote is not asked again
       await keep({ ...memory, lastSuccess: clock() }, false);
       return good(memory);
     }
     // who has nothing fetches in any case, and need not wait for the listing
-    const fetching = present ? undefined : mirror.fetch();
-    fetching?.catch(() => undefined); // why the listing failed is told first
+    if (!mirrored) ahead ??= mirror.fetch().finally(() => (ahead = undefined));
+    ahead?.catch(() => undefined); // why the listing failed is told first
+    const fetching = ahead;
     const listing = await mirror.list();
     const digest = createHash('sha256').update(listing).digest('hex');
     if (present && digest === memory.listing) {
