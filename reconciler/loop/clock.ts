@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 /** Part of the time that passes by which a clock that was set anew is caught up with. */
 const CATCH_UP = 0.1;
-/** One that was set by more was wrong: catching up would take ten times as long. Milliseconds. */
+/** One that was set forward by more was wrong: catching up would take ten times as long. Milliseconds. */
 const WRONG = 86_400_000;
 /** A clock that is ahead by more all at once was set, or the machine slept: milliseconds. */
 const AHEAD = 1_000;
@@ -30,8 +30,8 @@ export interface Times {
  * The time of day for a process that reckons with it: milliseconds since 1970 that never jump nor go back. When somebody sets the clock of the
  * machine, it goes a tenth faster or slower until both agree again, so that what is due in ten seconds is due in nine to
  * eleven: no lease is believed for an hour longer, no pause lasts for one, and no change is given up because one seems to have passed.
- * Time in which the machine slept has passed, and counts at once. So does a step of more than a day: the clock was wrong when the process began, and whatever
- * was reckoned with it is worth nothing.
+ * Time in which the machine slept has passed, and counts at once. So does a step forward of more than a day: the clock was wrong when the process began,
+ * and whatever was to wait until then is due. It never goes back, as what is due would have to wait for as long.
  */
 export function steadyClock({
   wall = Date.now,
@@ -60,7 +60,7 @@ export function steadyClock({
     if (seen - last - passed > AHEAD) now += Math.min(slept(), Math.max(0, seen - now));
     last = seen;
     const off = seen - now;
-    const most = Math.abs(off) > WRONG ? Infinity : passed * CATCH_UP;
+    const most = off > WRONG ? Infinity : passed * CATCH_UP;
     now += Math.min(most, Math.max(-most, off));
     return Math.floor(now);
   };

@@ -77,8 +77,8 @@ describe('a steady clock', () => {
     assert.equal(clock(), set - HOUR);
   });
 
-  for (const days of [2, -2, 20_000])
-    it(`was wrong when it began where it is set by ${String(days)} days, and follows at once`, () => {
+  for (const days of [2, 20_000])
+    it(`was wrong when it began where it is set forward by ${String(days)} days, and follows at once`, () => {
       const { pass, set, wall, clock } = machine();
       set(days * 24 * HOUR);
       assert.equal(clock(), wall());
@@ -86,12 +86,13 @@ describe('a steady clock', () => {
       assert.equal(clock(), wall());
     });
 
-  it('lets a queue come to what is due, although the clock of the machine was set back', () => {
-    const { pass, set, clock } = machine();
-    const queue = workQueue(clock);
-    queue.add('port/web-0', clock() + 1000);
-    set(-HOUR);
-    pass(1200);
-    assert.deepEqual(queue.take(clock()), ['port/web-0']);
-  });
+  for (const hours of [1, 72])
+    it(`lets a queue come to what is due, although the clock of the machine was set back by ${String(hours)} hours`, () => {
+      const { pass, set, clock } = machine();
+      const queue = workQueue(clock);
+      queue.add('port/web-0', clock() + 1000);
+      set(-hours * HOUR);
+      pass(1200);
+      assert.deepEqual(queue.take(clock()), ['port/web-0']);
+    });
 });
