@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import { CONTROLLER_LEASE } from '../../reconciler/loop/hearing.ts';
 import { createBook } from '../../reconciler/model/book.ts';
 import { decide } from '../../reconciler/model/decide.ts';
 import type { Report } from '../../reconciler/model/replica.ts';
@@ -137,10 +138,12 @@ const BROKEN: readonly {
     says: /something was written/,
     bend: {
       far: (store, part) => {
-        const { mailbox, bulletin } = store;
+        const { mailbox, bulletin, leases } = store;
         const news: typeof mailbox.news = async (since) => {
           const notice = await bulletin.read();
-          if (notice && controls(part)) await bulletin.post(notice);
+          // who stands by looks at what is new as well
+          const leads = controls(part) && (await leases.get(CONTROLLER_LEASE))?.holder === `${part}/1`;
+          if (notice && leads) await bulletin.post(notice);
           return mailbox.news(since);
         };
         return { ...store, mailbox: { ...mailbox, news } };
