@@ -1,3 +1,5 @@
+import type { CardFacts } from '../providers/host/inventory/cards.ts';
+import type { OvsFacts } from '../providers/ovs/facts.ts';
 import { stringify } from 'yaml';
 import type { Inventory } from '../providers/host/inventory/inventory.ts';
 import type { HostFacts } from '../reconciler/model/replica.ts';
@@ -7,6 +9,10 @@ import type { Host } from '../schemas/types.ts';
 /** What `plumb host facts` tells: what a machine is, and what it has. */
 export interface MachineFacts extends HostFacts {
   readonly inventory: Inventory;
+  /** What ethtool knows of its network cards. */
+  readonly cards?: readonly CardFacts[];
+  /** What its Open vSwitch says of itself; absent where it does not answer. */
+  readonly ovs?: OvsFacts;
 }
 
 /** A DNS label made from a hostname. */

@@ -1,3 +1,5 @@
+import type { CardFacts } from '../providers/host/inventory/cards.ts';
+import type { Inventory } from '../providers/host/inventory/inventory.ts';
 import { powerWords } from '../providers/host/inventory/power.ts';
 import { counted } from '../reconciler/model/words.ts';
 import { hostDocument, type MachineFacts } from './host-document.ts';
@@ -12,10 +14,24 @@ export async function hostFactsCommand(argv: readonly string[], io: Io): Promise
   const { output, name } = parsed.opts<{ readonly output: 'text' | 'json' | 'yaml'; readonly name?: string }>();
   const { factsOf } = await import('./runtime.ts');
   const { inventory } = await import('../providers/host/inventory/inventory.ts');
-  const facts: MachineFacts = { ...(await factsOf(false)), inventory: inventory() };
+  const found = inventory();
+  const facts: MachineFacts = { ...(await factsOf(false)), inventory: found, ...(await asked(found, io)) };
   if (output === 'json') io.out(`${JSON.stringify({ version: 1, ...facts }, null, 2)}\n`);
   else io.out(output === 'yaml' ? hostDocument(facts, name) : factsText(facts, io));
   return 0;
+}
+
+/** What has to be asked for: cards of ethtool, Open vSwitch of its database. What does not answer is left out. */
+async function asked({ nics, ovs }: Inventory, io: Io): Promise<Pick<MachineFacts, 'cards' | 'ovs'>> {
+  const { cardFacts } = await import('../providers/host/inventory/cards.ts');
+  const { ovsFacts } = await import('../providers/ovs/facts.ts');
+  const signal = AbortSignal.any([io.signal, AbortSignal.timeout(20_000)]);
+  const names = nics.map(({ name }) => name);
+  const [cards, says] = await Promise.all([
+    cardFacts(names, signal).catch(() => []),
+    ovs.running ? ovsFacts(signal).catch(() => undefined) : undefined,
+  ]);
+  return { cards, ...(says === undefined ? {} : { ovs: says }) };
 }
 
 /** The verb with its options, also for the help of `plumb host`. */
@@ -65,8 +81,29 @@ function lines({ inventory, ...facts }: MachineFacts): readonly (readonly [strin
     ['memory', `${rounded(memory.bytes)}, swap ${rounded(memory.swap)}`],
     ['power', powerWords(power)],
     ['cgroup', `${facts.cgroup}: ${controllers.join(' ')}`],
-    ['ovs', ovs.running ? `runs, datapath ${datapaths}` : 'does not run'],
+    ['ovs', ovs.running ? `runs, ${ovsWords(facts.ovs) ?? `datapath ${datapaths}`}` : 'does not run'],
   ];
+}
+
+/** `3.1.0, datapaths netdev and system, built without DPDK`; undefined where it does not answer. */
+function ovsWords(ovs: MachineFacts['ovs']): string | undefined {
+  if (ovs === undefined) return undefined;
+  const { version = 'unknown version', dpdk, datapaths } = ovs;
+  const words = dpdk === undefined ? 'built without DPDK' : dpdk ? 'DPDK ready' : 'DPDK not in use';
+  return `${version}, datapaths ${datapaths.join(' and ')}, ${words}`;
+}
+
+/** A row of a card: rings and channels as `512/4096` (now, the most), coalescing, and which offloads that may be changed are off. */
+function cardRow({ name, rings, channels, coalescing, offloads }: CardFacts): readonly string[] {
+  const amounts = (of: CardFacts['rings']): string =>
+    Object.entries(of)
+      .map(([key, { value, max }]) => `${key} ${String(value)}/${String(max)}`)
+      .join(', ');
+  const waits = Object.entries(coalescing).filter(([key]) => /^(adaptive-.x|.x-(usecs|frames))$/.test(key));
+  const off = Object.entries(offloads).flatMap(([key, on]) =>
+    !on && /^(rx|tx|sg|.so|.ro|rxvlan|txvlan|rxhash)$/.test(key) ? [key] : [],
+  );
+  return [name, amounts(rings), amounts(channels), waits.map((pair) => pair.join(' ')).join(', '), off.join(' ')];
 }
 
 /** The facts as a person reads them. */
@@ -93,6 +130,9 @@ export function factsText(facts: MachineFacts, io: Pick<Io, 'color'>): string {
   ]);
   if (nics.length > 0)
     text.push('', table(['NIC', 'DRIVER', 'VENDOR', 'SPEED', 'MTU', 'QUEUES RX/TX', 'NODE'], nicRows));
+  const { cards = [] } = facts;
+  if (cards.length > 0)
+    text.push('', table(['CARD', 'RINGS', 'CHANNELS', 'COALESCING', 'OFFLOADS OFF'], cards.map(cardRow)));
   if (disks.length > 0)
     text.push('', table(['DISK', 'SIZE', 'KIND', 'SCHEDULER', 'DEPTH', 'READ-AHEAD', 'MODEL'], diskRows));
   if (missing.length > 0) text.push('', tint(io, 'bold', 'Missing here:'));

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PlumbError } from '../../reconciler/model/errors.ts';
+import { ovsFacts } from '../../providers/ovs/facts.ts';
 import { launcher, ovs } from '../../providers/ovs/index.ts';
 import { FLEET, ok, rig, sh, until, wantBridge, wantConfig, wantPort, type Rig } from '../support/ovs-rig.ts';
 
@@ -339,5 +340,12 @@ describe('other_config', { skip }, () => {
     assert.deepEqual(await said('dpdk-extra'), [['Unsupported', '-a 0000:3b:00.0']]);
     await next.clear();
     assert.ok(!ok('ovs-vsctl', 'get', 'Open_vSwitch', '.', 'other_config:hw-offload'));
+  });
+
+  it('says what it is', async () => {
+    sh('ovs-vsctl', 'set', 'Open_vSwitch', '.', 'ovs-version=3.1.0');
+    const { version, dpdk, datapaths } = await ovsFacts(AbortSignal.timeout(60_000));
+    sh('ovs-vsctl', 'clear', 'Open_vSwitch', '.', 'ovs-version');
+    assert.deepEqual([version, dpdk, datapaths.includes('netdev')], ['3.1.0', undefined, true]);
   });
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { ethtool, parseSettings, refusalWords } from '../../../providers/host/ethtool.ts';
 import { knobs } from '../../../providers/host/knobs/index.ts';
+import { cardFacts } from '../../../providers/host/inventory/cards.ts';
 import { CARD_SETTINGS } from '../../../providers/host/knobs/settings.ts';
 import type { Known } from '../../../reconciler/model/change.ts';
 import type { PlumbError } from '../../../reconciler/model/errors.ts';
@@ -206,6 +207,19 @@ describe('settings of a card', () => {
     await converge(again(), []);
     assert.deepEqual(all(), before);
   });
+});
+
+it('are told as facts: what they are and the most, and no offload that nothing changes', async () => {
+  const { cards } = machine('virtual machine');
+  const [facts, ...others] = await cardFacts(['eth0', 'gone0'], new AbortController().signal, ethtool(cards.run));
+  assert.deepEqual(others, []);
+  assert.deepEqual(facts?.rings, { rx: { value: 256, max: 256 }, tx: { value: 256, max: 256 } });
+  assert.deepEqual(facts.channels, { combined: { value: 1, max: 1 } });
+  assert.equal(facts.coalescing['rx-frames'], '1');
+  assert.deepEqual(
+    [facts.offloads['tso'], facts.offloads['rx-gro-list'], facts.offloads['lro']],
+    [true, false, undefined],
+  );
 });
 
 it('the manifest has a field for each setting, and no other', () => {
