@@ -9,6 +9,7 @@ import { dockerClient } from '../providers/containers/client.ts';
 import { containers } from '../providers/containers/index.ts';
 import { cores } from '../providers/cgroups/cores.ts';
 import { memory } from '../providers/cgroups/memory.ts';
+import type { Emptying } from '../providers/cgroups/reclaim.ts';
 import { systemctl } from '../providers/cgroups/systemd.ts';
 import { updateCpuset, updateLimits } from '../providers/containers/limits.ts';
 import { facts } from '../providers/host/facts.ts';
@@ -46,17 +47,22 @@ export function dockerRuntime(flags: RuntimeFlags, state: string): Runtime {
   const visitors = systemVisitors();
   const exec = launcher();
   const rivals = createRivals();
+  const emptying: Emptying = new Map();
   const prober = createProber({ exec: (id, command, signal) => client.engine.exec(id, command, signal), visitors });
   return {
     providers: [
       containers({ client, sysctls: sandboxSysctls({ files: namespaceFiles(visitors) }) }),
       ovs({ runDir: flags.ovsDir ?? '/run/openvswitch', exec }),
-      cgroups({ updateLimits: (id, limits, signal) => updateLimits(client, id, limits, signal), systemd: systemctl }),
+      cgroups({
+        updateLimits: (id, limits, signal) => updateLimits(client, id, limits, signal),
+        systemd: systemctl,
+        emptying,
+      }),
       cores({
         file: join(state, 'cores.json'),
         tellDocker: (id, cpuset, signal) => updateCpuset(client, id, cpuset, signal),
       }),
-      memory({ keptFile: join(state, 'reclaimed.json') }),
+      memory({ keptFile: join(state, 'reclaimed.json'), emptying }),
       host({ originalsFile: join(state, 'originals.json'), rivals }),
       knobs({ originalsFile: join(state, 'knobs.json'), rivals }),
     ] as readonly Provider[],

@@ -3,7 +3,7 @@ import { errnoOf } from '../../reconciler/model/errors.ts';
 import type { CgroupState } from '../../reconciler/model/resources.ts';
 import type { Files } from './files.ts';
 import type { Hierarchy } from './hierarchy.ts';
-import { DEVICES, OOM, SCHED, SPARES_NOBODY, type Knob, type Wanted } from './knob.ts';
+import { DEVICES, EMPTYING, OOM, SCHED, SPARES_NOBODY, type Knob, type Wanted } from './knob.ts';
 import { FIELDS, KNOBS, knobsIn } from './knobs.ts';
 import { firstAdjustment } from './processes.ts';
 import { classIn, type SetClass } from './scheduling.ts';
@@ -56,6 +56,8 @@ export interface Machine {
   /** Containers of which all threads were put into a class. */
   readonly classed: Set<string>;
   readonly setClass: SetClass;
+  /** Paths of cgroups that are being emptied. */
+  readonly emptying: { has(path: string): boolean };
 }
 
 /** What its processes say, not files of the cgroup. */
@@ -101,6 +103,7 @@ export function hold(machine: Machine, id: string, path: string): Held | undefin
   let there = '';
   let told = '';
   let { spares: spared } = machine;
+  let emptied = false;
   return {
     id,
     path,
@@ -111,6 +114,8 @@ export function hold(machine: Machine, id: string, path: string): Held | undefin
     pathOf: (file) => open.get(file)?.path ?? file,
     read() {
       let changed = last === undefined || there !== devices() || spared !== machine.spares;
+      changed ||= emptied !== machine.emptying.has(path);
+      emptied = machine.emptying.has(path);
       there = devices();
       spared = machine.spares;
       const said = processesNow();
@@ -129,6 +134,7 @@ export function hold(machine: Machine, id: string, path: string): Held | undefin
         [DEVICES, there],
         ...Object.entries(said),
         ...(machine.spares ? [] : [[SPARES_NOBODY, ''] as const]),
+        ...(emptied ? [[EMPTYING, ''] as const] : []),
       ]);
       const seen = knobs.filter((knob) => knob.files.every((name) => raw[name] !== undefined));
       const limits = seen.map((knob) => [knob.field, knob.decode(raw)] as const);

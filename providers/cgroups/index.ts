@@ -30,6 +30,8 @@ export interface CgroupsOptions {
   readonly systemd?: Systemd;
   /** Puts the threads of a process into a scheduling class. */
   readonly setClass?: SetClass;
+  /** Paths of cgroups that the provider of memory is emptying. */
+  readonly emptying?: Machine['emptying'];
   readonly files?: Files;
 }
 
@@ -68,6 +70,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
     spares: true,
     classed: new Set(),
     setClass: options.setClass ?? chrt,
+    emptying: options.emptying ?? new Set(),
   };
   const listeners = new Set<Hints>();
   /** As the last full look found them. */

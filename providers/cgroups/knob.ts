@@ -27,6 +27,9 @@ export const SCHED = 'sched_policy';
 /** Not a file: there where this process may spare nobody from the OOM killer. */
 export const SPARES_NOBODY = 'spares nobody';
 
+/** Not a file: there while a cgroup is being emptied, with no swapping. */
+export const EMPTYING = 'is being emptied';
+
 /** How one limit is kept by one generation of the kernel. */
 export interface Knob {
   readonly field: Field;

@@ -1,4 +1,14 @@
-import { bytesIn, bytesKnob, OOM, SPARES_NOBODY, switchKnob, type Knob, type Raw, type Wanted } from './knob.ts';
+import {
+  bytesIn,
+  bytesKnob,
+  EMPTYING,
+  OOM,
+  SPARES_NOBODY,
+  switchKnob,
+  type Knob,
+  type Raw,
+  type Wanted,
+} from './knob.ts';
 
 /** v1: memory and swap in one number. */
 export const MEMSW = 'memory.memsw.limit_in_bytes';
@@ -30,7 +40,7 @@ const reservation: readonly Knob[] = [
 /** Only v2 has it. */
 const high: readonly Knob[] = [bytesKnob('high', 'memory.high', (want) => want.high, 'max')];
 
-const SWAPPINESS = 'memory.swappiness';
+export const SWAPPINESS = 'memory.swappiness';
 /** A new cgroup takes it over from its parent. */
 const INHERITED = `../${SWAPPINESS}`;
 
@@ -40,7 +50,7 @@ const swappiness: Knob = {
   controller: 'memory',
   files: [SWAPPINESS, INHERITED],
   decode: (raw) => Number(raw[SWAPPINESS]),
-  accepts: (want, raw) => raw[SWAPPINESS] === String(want.swappiness ?? raw[INHERITED]),
+  accepts: (want, raw) => raw[EMPTYING] !== undefined || raw[SWAPPINESS] === String(want.swappiness ?? raw[INHERITED]),
   encode: (want, raw) => [{ file: SWAPPINESS, value: String(want.swappiness ?? raw[INHERITED]) }],
 };
 

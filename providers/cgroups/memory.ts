@@ -15,7 +15,7 @@ import type { ContainerState } from '../../reconciler/model/resources.ts';
 import { beginsAt, endOfSlot } from '../../reconciler/model/slots.ts';
 import { disk, type Files } from './files.ts';
 import { hierarchy } from './hierarchy.ts';
-import { dropSlab, giveBack, unableFor, unableForHost, type Reclaiming } from './reclaim.ts';
+import { dropSlab, giveBack, unableFor, unableForHost, type Emptying, type Reclaiming } from './reclaim.ts';
 import { reclaimedIn } from './reclaimed.ts';
 import { cgroupMemory, machineMemory, type Reading } from './usage.ts';
 
@@ -24,6 +24,8 @@ export interface MemoryOptions {
   readonly procRoot?: string;
   /** The file that keeps when memory was last given back. */
   readonly keptFile: string;
+  /** Told which cgroups are being emptied. */
+  readonly emptying?: Emptying;
   readonly files?: Files;
   /** Milliseconds since 1970. */
   readonly clock?: () => number;
@@ -54,7 +56,8 @@ export const diffMemory: DiffRule<MemorySpec, MemoryState> = (want, have) => {
  */
 export function memory(options: MemoryOptions): Provider<MemorySpec, MemoryState> {
   const { root = '/sys/fs/cgroup', procRoot = '/proc', keptFile, files = disk, clock = Date.now } = options;
-  const where: Reclaiming = { files, tree: hierarchy(root, files), procRoot, clock };
+  const { emptying = new Map<string, Promise<void>>() } = options;
+  const where: Reclaiming = { files, tree: hierarchy(root, files), procRoot, emptying, clock };
   const kept = reclaimedIn(keptFile);
   const lows = new Map<Ref, { readonly of: string; readonly lows: readonly Low[] }>();
 

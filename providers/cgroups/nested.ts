@@ -7,7 +7,7 @@ import { readText, type Files } from './files.ts';
 const DEEPEST = 8;
 
 /** The cgroups below one, each before those in it; so many levels. */
-function below(files: Files, directory: string, depth = 0): readonly string[] {
+export function below(files: Files, directory: string, depth = 0): readonly string[] {
   if (depth === DEEPEST) return [];
   return files.folders(directory).flatMap((name) => {
     const path = join(directory, name);
@@ -18,7 +18,7 @@ function below(files: Files, directory: string, depth = 0): readonly string[] {
 const gone = (error: unknown): boolean => ['ENOENT', 'ENODEV'].includes(errnoOf(error));
 
 /** Reads and writes one of what is below, which may go at any time. */
-function each(directories: readonly string[], act: (directory: string) => void): void {
+export function each(directories: readonly string[], act: (directory: string) => void): void {
   for (const directory of directories) {
     try {
       act(directory);

@@ -3,15 +3,21 @@ import { errnoOf, PlumbError } from '../../reconciler/model/errors.ts';
 import type { Files } from './files.ts';
 import type { Hierarchy } from './hierarchy.ts';
 import { readText } from './files.ts';
+import { SWAPPINESS } from './memory-knobs.ts';
+import { below, each } from './nested.ts';
 
 /** So much is asked for at a time, bytes: between two the time is looked at. */
 const STEP = 64 * 2 ** 20;
+
+/** Paths of v1 cgroups that are being emptied, each with its end. Their swappiness is 0 meanwhile, whatever they are to have. */
+export type Emptying = Map<string, Promise<void>>;
 
 /** Where the kernel takes back memory. */
 export interface Reclaiming {
   readonly files: Files;
   readonly tree: Hierarchy;
   readonly procRoot: string;
+  readonly emptying: Emptying;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
 }
@@ -40,17 +46,32 @@ async function told(files: Files, path: string, text: string): Promise<void> {
   }
 }
 
-/** v1 gives back all it can, and may swap for it: not while its swappiness is 0. */
-async function forceEmpty({ files }: Reclaiming, directory: string): Promise<void> {
-  const swappiness = join(directory, 'memory.swappiness');
-  const before = readText(files, directory, 'memory.swappiness');
+/** Has a v1 cgroup give back all it can, with a swappiness of 0, its own and that of those in it. */
+async function emptyWithoutSwap({ files, emptying }: Reclaiming, path: string, directory: string): Promise<void> {
+  const before = new Map<string, string>();
   try {
-    if (before !== '0') files.write(swappiness, '0');
+    each([directory, ...below(files, directory)], (one) => {
+      const has = readText(files, one, SWAPPINESS);
+      if (has === '0') return;
+      files.write(join(one, SWAPPINESS), '0');
+      before.set(one, has);
+    });
     await told(files, join(directory, 'memory.force_empty'), '0');
   } finally {
     // one that is killed in between leaves a swappiness that is not as asked, which is put right as any other
-    if (before !== '0') files.write(swappiness, before);
+    emptying.delete(path);
+    each([...before.keys()], (one) => {
+      files.write(join(one, SWAPPINESS), before.get(one) ?? '');
+    });
   }
+}
+
+/** v1 gives back all it can. Who asks for a cgroup that is being emptied waits for that. */
+function forceEmpty(where: Reclaiming, path: string, directory: string): Promise<void> {
+  const { emptying } = where;
+  const underway = emptying.get(path) ?? Promise.resolve().then(() => emptyWithoutSwap(where, path, directory));
+  emptying.set(path, underway);
+  return underway;
 }
 
 /** Whether v2 gave back so many bytes: without swapping where it can be told so (Linux 6.9), else as its vm.swappiness says. */
@@ -72,7 +93,7 @@ async function ask(files: Files, file: string, bytes: number): Promise<boolean> 
 export async function giveBack(where: Reclaiming, path: string, bytes: number, until: number): Promise<void> {
   const { files, tree, clock } = where;
   const directory = tree.directory('memory', path);
-  if (tree.version === 'v1') return forceEmpty(where, directory);
+  if (tree.version === 'v1') return forceEmpty(where, path, directory);
   for (let left = bytes; left > 0 && clock() < until; left -= STEP)
     if (!(await ask(files, join(directory, 'memory.reclaim'), Math.min(left, STEP)))) return;
 }

@@ -4,13 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { disk, type Files } from '../../../providers/cgroups/files.ts';
+import { cgroups } from '../../../providers/cgroups/index.ts';
 import { memory } from '../../../providers/cgroups/memory.ts';
+import type { Emptying } from '../../../providers/cgroups/reclaim.ts';
 import type { Desired, Known } from '../../../reconciler/model/change.ts';
 import type { PlumbError } from '../../../reconciler/model/errors.ts';
 import type { MemorySpec, MemoryState } from '../../../reconciler/model/memory.ts';
 import type { Ref } from '../../../reconciler/model/ref.ts';
 import { conforms } from '../../conformance/provider.ts';
-import { container, contextOf, errno, idOf } from '../../support/cgroup-tree.ts';
+import { until } from '../../support/agent-rig.ts';
+import { container, contextOf, errno, idOf, limits as limitsOf } from '../../support/cgroup-tree.ts';
 
 const MEBI = 2 ** 20;
 const GIBI = 2 ** 30;
@@ -37,8 +40,15 @@ interface Usage {
   readonly slab: number;
 }
 
+interface LabOptions {
+  readonly swapsOnly?: boolean;
+  readonly lacking?: boolean;
+  /** When a cgroup has been emptied. */
+  readonly emptied?: Promise<void>;
+}
+
 /** A machine of 8 GiB with one container of a limit of 512 MiB, whose kernel gives back what it is asked for. */
-function lab(version: 'v1' | 'v2', options: { readonly swapsOnly?: boolean; readonly lacking?: boolean } = {}) {
+function lab(version: 'v1' | 'v2', options: LabOptions = {}) {
   const root = fs.mkdtempSync(join(tmpdir(), 'memory-'));
   roots.push(root);
   const id = idOf('a');
@@ -66,7 +76,8 @@ function lab(version: 'v1' | 'v2', options: { readonly swapsOnly?: boolean; read
   };
   if (version === 'v2') put(join(root, 'cgroup/cgroup.controllers'), 'memory');
   put(join(at, version === 'v1' ? 'memory.limit_in_bytes' : 'memory.max'), String(512 * MEBI));
-  if (version === 'v1') put(join(at, 'memory.swappiness'), '60');
+  if (version === 'v1')
+    for (const nested of ['', 'init.scope']) put(join(at, nested, 'memory.swappiness'), nested === '' ? '60' : '30');
   if (options.lacking !== true) put(join(at, version === 'v1' ? 'memory.force_empty' : 'memory.reclaim'), '');
   put(join(root, 'proc/sys/vm/drop_caches'), '0');
   write();
@@ -81,7 +92,7 @@ function lab(version: 'v1' | 'v2', options: { readonly swapsOnly?: boolean; read
       usage = { ...usage, cache: Math.max(0, usage.cache - Number.parseInt(text, 10)) };
     } else if (name === 'drop_caches') slab = 0;
     write();
-    return Promise.resolve();
+    return name === 'memory.force_empty' ? (options.emptied ?? Promise.resolve()) : Promise.resolve();
   };
   const files: Files = {
     ...disk,
@@ -92,12 +103,14 @@ function lab(version: 'v1' | 'v2', options: { readonly swapsOnly?: boolean; read
     },
   };
   const self = { now: NOW };
+  const emptying: Emptying = new Map();
   const make = () =>
     memory({
       root: join(root, 'cgroup'),
       procRoot: join(root, 'proc'),
       keptFile: join(root, 'reclaimed.json'),
       files,
+      emptying,
       clock: () => self.now,
     });
   const ctx = contextOf([container('web-0', id)], ['cgroup/web-0']);
@@ -108,6 +121,9 @@ function lab(version: 'v1' | 'v2', options: { readonly swapsOnly?: boolean; read
     ctx,
     log,
     self,
+    files,
+    emptying,
+    cgroups: join(root, 'cgroup'),
     snapshot,
     read: (name: string) => fs.readFileSync(join(at, name), 'utf8'),
   };
@@ -120,6 +136,8 @@ async function look({ provider, ctx }: Pick<Lab, 'provider' | 'ctx'>, ref: Ref):
   assert.ok(item?.known, JSON.stringify(item));
   return item;
 }
+
+const swappiness = (value: number): string => `memory.swappiness = ${String(value)}`;
 
 /** Has a rule applied to what is seen; gives what was done. */
 async function relieve(one: Lab, wanted: Desired<MemorySpec>): Promise<string> {
@@ -158,8 +176,9 @@ describe('giving back page cache', () => {
   it('v1: all of it, and nothing is swapped for it', async () => {
     const one = lab('v1');
     assert.equal(await relieve(one, want(WEB)), `gave back ${String(300 * MEBI)} bytes in 0 ms`);
-    assert.deepEqual(one.log, ['memory.swappiness = 0', 'memory.force_empty = 0', 'memory.swappiness = 60']);
-    assert.equal(one.read('memory.swappiness'), '60\n');
+    const [none, back] = [Array<string>(2).fill('memory.swappiness = 0'), [60, 30].map(swappiness)];
+    assert.deepEqual(one.log, [...none, 'memory.force_empty = 0', ...back]);
+    assert.deepEqual([one.read('memory.swappiness'), one.read('init.scope/memory.swappiness')], ['60\n', '30\n']);
   });
 
   it('v2: down to half of what the rule says, in steps', async () => {
@@ -203,6 +222,34 @@ describe('giving back page cache', () => {
   });
 });
 
+describe('a v1 cgroup that is being emptied', () => {
+  it('has a swappiness of 0 until the end, which nobody puts right meanwhile', async () => {
+    let end = (): void => undefined;
+    const one = lab('v1', { emptied: new Promise<void>((resolve) => (end = resolve)) });
+    const path = join(one.cgroups, 'memory/docker/memory.swappiness');
+    fs.writeFileSync(path, '60\n');
+    const limits = cgroups({ root: one.cgroups, files: one.files, emptying: one.emptying });
+    const spec = { ...limitsOf('web-0'), memory: 512 * MEBI };
+    const rule = { ref: 'cgroup/web-0', spec, dependsOn: [], origin } as const;
+    const fields = async (): Promise<readonly string[]> => {
+      const [seen] = await limits.observe(one.ctx, ['cgroup/web-0']);
+      assert.ok(seen?.known, JSON.stringify(seen));
+      return limits.diff([rule], [seen])[0]?.fields.map((field) => field.path) ?? [];
+    };
+    assert.deepEqual(await fields(), []);
+    const both = [relieve(one, want(WEB)), relieve(one, want(HOST, { above: '20%', first: ['web-0'] }))];
+    await until(() => one.log.includes('memory.force_empty = 0'));
+    assert.equal(one.read('memory.swappiness'), '0\n');
+    assert.deepEqual(await fields(), []);
+    end();
+    await Promise.all(both);
+    assert.equal(one.log.filter((line) => line.startsWith('memory.force_empty')).length, 1, 'once for both');
+    assert.equal(one.read('memory.swappiness'), '60\n');
+    fs.writeFileSync(path, '40\n');
+    assert.deepEqual(await fields(), ['/swappiness']);
+  });
+});
+
 describe('giving back slab of the machine', () => {
   it('asks replicas with a rule first, and the whole machine last', async () => {
     const one = lab('v1');
@@ -211,7 +258,7 @@ describe('giving back slab of the machine', () => {
       did,
       /^gave back 314572800 bytes of page cache of replicas, 2147483648 bytes of slab \(drop_caches=2\)/,
     );
-    assert.deepEqual(one.log.slice(1), ['memory.force_empty = 0', 'memory.swappiness = 60', 'drop_caches = 2']);
+    assert.deepEqual(one.log.slice(2), ['memory.force_empty = 0', ...[60, 30].map(swappiness), 'drop_caches = 2']);
   });
 
   it('is not asked where there is less', async () => {
