@@ -59,7 +59,7 @@ export async function agentCommand(argv: readonly string[], io: Io): Promise<num
         facts: await factsOf(options.simulated === true),
         far,
         near,
-        agent: { providers: runtime.providers, health: healthOf(runtime, clock) },
+        agent: { providers: runtime.providers, health: healthOf(runtime, clock), wall: Date.now },
         clock,
         random: Math.random,
         log: operationalLog(options),

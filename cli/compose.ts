@@ -80,6 +80,7 @@ export async function openMachine(
       agent: {
         providers: runtime.providers,
         health: healthOf(runtime, clock),
+        wall: Date.now,
       },
       allowDeletions: flags.allowDeletions === true,
       clock,

@@ -28,6 +28,8 @@ export interface AgentOptions {
   readonly providers: readonly Provider[];
   readonly health: (onChange: (replica: string) => void) => Health;
   readonly clock: () => number;
+  /** The time of day as the machine has it, by which hosts take turns; the clock where none is given. */
+  readonly wall?: () => number;
   readonly random: () => number;
   readonly log: Log;
   /** Of this machine's own store: what is being repaired still counts when its agent is started again. */

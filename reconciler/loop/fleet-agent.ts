@@ -18,7 +18,7 @@ export interface FleetAgentOptions {
   readonly far: Pick<FleetStore, 'mailbox' | 'leases' | 'journals' | 'onBack'>;
   /** What this machine keeps: last Assignment, last Report, journal. */
   readonly near: Store;
-  readonly agent: Pick<AgentOptions, 'providers' | 'health'>;
+  readonly agent: Pick<AgentOptions, 'providers' | 'health' | 'wall'>;
   readonly clock: () => number;
   readonly random: () => number;
   readonly log: Log;

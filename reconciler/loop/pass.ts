@@ -32,7 +32,7 @@ function contextOf({ state }: PassDeps, fleet: string, ms: number): Context {
 
 /** One pass over some or all refs of the host: the sentence, for one machine. */
 export function runPass(deps: PassDeps, assignment: Assignment, specs: Specs, scope: Scope): Promise<PassResult> {
-  const { state, providers, clock } = deps;
+  const { state, providers, clock, wall = clock } = deps;
   let askedAfter = state.changes;
   const fresher = (ref: Ref): boolean => state.busy.has(ref) || (state.endedAs.get(ref) ?? 0) > askedAfter;
   /** Refs that it may conclude anything of: none once the host is told otherwise. */
@@ -60,6 +60,7 @@ export function runPass(deps: PassDeps, assignment: Assignment, specs: Specs, sc
         differs: providers,
         inScope,
         now: clock(),
+        wall: wall(),
         keep: assignment.keep,
         underway: (ref) => state.busy.has(ref),
         pauses: state.pauses,

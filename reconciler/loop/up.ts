@@ -13,7 +13,7 @@ export interface UpOptions {
   readonly facts: HostFacts;
   readonly repository: Repository;
   readonly store: Store;
-  readonly agent: Pick<AgentOptions, 'providers' | 'health'>;
+  readonly agent: Pick<AgentOptions, 'providers' | 'health' | 'wall'>;
   readonly allowDeletions: boolean;
   readonly clock: () => number;
   readonly random: () => number;

@@ -16,6 +16,8 @@ export interface HoldInput {
   readonly desired: ReadonlyMap<Ref, Desired>;
   readonly world: World;
   readonly now: number;
+  /** The time of day as the machine has it: slots of hosts are of that one, which all hosts share. `now` where none is given. */
+  readonly wall?: number;
   /** Of the Assignment: of whose replicas nothing is removed now. */
   readonly keep: { readonly apps: readonly string[]; readonly owners: readonly string[] };
   /** Refs that another pass is changing: what depends on them waits for that, in apply. */
@@ -49,13 +51,19 @@ function kept(change: Change, keep: HoldInput['keep']): string | undefined {
     : undefined;
 }
 
-function paused({ pauses, restarts, now }: HoldInput, change: Change): Pause | undefined {
+function paused({ pauses, restarts, now, wall = now }: HoldInput, change: Change): Pause | undefined {
   const pause = pauses.get(change.ref);
   if (pause && pause.at > now) return pause;
-  if (change.because === 'pressure') return waitOf(change.want as MemorySpec, change.have as MemoryState, now);
+  if (change.because === 'pressure') return rested(change, now, wall);
   if (change.because !== 'exited' && change.because !== 'unhealthy') return undefined;
   const restart = restarts.get(nameOf(change.ref));
   return restart && restart.at > now ? restart : undefined;
+}
+
+/** Readings, too, are of the time of day; a pause ends by the clock of the process. */
+function rested({ want, have }: Change, now: number, wall: number): Pause | undefined {
+  const wait = waitOf(want as MemorySpec, have as MemoryState, wall);
+  return wait && { at: wait.at - wall + now, why: wait.why };
 }
 
 /** Images are looked for only when a container is about to be made of them. */

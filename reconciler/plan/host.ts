@@ -20,6 +20,7 @@ export interface HostPlanInput {
   /** Which refs may be planned now. */
   readonly inScope: (ref: Ref) => boolean;
   readonly now: number;
+  readonly wall?: number;
   readonly keep: HoldInput['keep'];
   readonly underway: HoldInput['underway'];
   readonly pauses: HoldInput['pauses'];

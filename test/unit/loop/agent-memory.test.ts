@@ -16,7 +16,7 @@ const told = {
 
 describe('an agent whose host caches too much', () => {
   it('is as asked meanwhile, gives it back in its slot, and tells of it', async () => {
-    // slot 0, of which it has number 3
+    // slot 0, of which it has number 3; the clock of the process has yet to catch up with that of the machine
     const start = 4_000 * SLOT;
     const state = { now: start, spare: 50, gave: 0 };
     const seen = (): MemoryState => ({
@@ -37,7 +37,7 @@ describe('an agent whose host caches too much', () => {
     };
     const one = rig(memory);
     const mailbox = { ...one.options.mailbox, assignment: () => Promise.resolve(told) };
-    const options = { ...one.options, mailbox, clock: () => state.now };
+    const options = { ...one.options, mailbox, clock: () => state.now - 3_615_000, wall: () => state.now };
     await during({ ...one, options }, async (agent) => {
       const ready = agent.report()?.conditions.find(({ type }) => type === 'Ready');
       assert.equal(ready?.status, true, JSON.stringify(ready));

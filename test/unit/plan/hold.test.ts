@@ -65,7 +65,13 @@ describe('hold', () => {
     });
     assert.equal(bare.wakeAt, undefined);
     assert.match(bare.held[0] ?? '', /was given no time/);
-    assert.deepEqual(run({ changes, now: 30_000 * 10 + 9_000 }).go, ['memory/host']);
+    const [late, inSlot] = [30_000 * 10 + 15_000, 30_000 * 10 + 9_000];
+    assert.deepEqual(run({ changes, now: inSlot }).go, ['memory/host']);
+    assert.deepEqual(run({ changes, now: late, wall: inSlot }).go, ['memory/host'], 'slots are of the time of day');
+    const next = run({ changes, now: inSlot, wall: late });
+    assert.match(next.held[0] ?? '', /gives back memory at 1970-01-01T00:05:3/);
+    const wait = (next.wakeAt ?? 0) - inSlot;
+    assert.ok(wait >= 15_000 && wait < 21_000, `it wakes ${String(wait)} ms later by its own clock`);
   });
   it('holds a restart after an exit, but not a new spec', () => {
     const restarts = new Map([['web-0', { at: 5000, why: 'ended twice' }]]);
