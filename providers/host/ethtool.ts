@@ -12,6 +12,8 @@ export interface Setting {
   readonly max?: number;
   /** Its driver never changes it. */
   readonly fixed?: true;
+  /** What it was last asked for, where the kernel keeps it at another value for now: of segmentation, while checksums are off. */
+  readonly requested?: string;
 }
 
 /** By the name that ethtool sets it by: `tso`, `rx`, `combined`, `rx-usecs`. What the driver lacks is not among them. */
@@ -58,14 +60,34 @@ const SHORT: Readonly<Record<string, string>> = {
   'receive-hashing': 'rxhash',
 };
 
-/** `tcp-segmentation-offload: off [requested on]` */
+/** What a feature is asked for; of one that stands for several, by theirs, where one of them is kept at another value. */
+function requestedOf(value: string, own: string | undefined, members: readonly Setting[]): string | undefined {
+  if (own !== undefined || members.every(({ requested }) => requested === undefined)) return own;
+  const asked = members.some((one) => (one.requested ?? one.value) === 'on') ? 'on' : 'off';
+  return asked === value ? undefined : asked;
+}
+
+/** `generic-segmentation-offload: off [requested on]`; the features that one stands for are below it, further in, each with its own. */
 function offloads(text: string): Settings {
-  const lines = text.matchAll(/^\s*([\w-]+): (on|off)\b(.*)$/gm);
+  const found = [...text.matchAll(/^([ \t]*)([\w-]+): (on|off)\b(?:.*\[requested (on|off)\])?.*$/gm)].map(
+    ([line, indent = '', name = '', value = '', requested]) => ({
+      inner: indent !== '',
+      name: SHORT[name] ?? name,
+      setting: {
+        value,
+        ...(line.includes('[fixed]') ? { fixed: true as const } : {}),
+        ...(requested === undefined ? {} : { requested }),
+      },
+    }),
+  );
   return new Map(
-    [...lines].map(([, name = '', value = '', rest = '']): readonly [string, Setting] => [
-      SHORT[name] ?? name,
-      { value, ...(rest.includes('[fixed]') ? { fixed: true } : {}) },
-    ]),
+    found.map(({ inner, name, setting }, at): readonly [string, Setting] => {
+      const rest = found.slice(at + 1);
+      const end = rest.findIndex((one) => !one.inner);
+      const members = inner ? [] : rest.slice(0, end < 0 ? undefined : end).map((one) => one.setting);
+      const requested = requestedOf(setting.value, setting.requested, members);
+      return [name, { ...setting, ...(requested === undefined ? {} : { requested }) }];
+    }),
   );
 }
 

@@ -250,18 +250,19 @@ const LONG: Readonly<Record<string, string>> = {
   rxhash: 'receive-hashing',
 };
 
-/** The text after a setting; undefined where the card does not take it. TCP segmentation needs checksums, as in the kernel. */
+/** The text after a setting; undefined where the card does not take it. TCP segmentation waits for checksums, as in the kernel. */
 function changed(group: keyof Transcript, text: string, name: string, value: string): string | undefined {
   if (group === 'offloads') {
     const long = LONG[name] ?? name;
-    if (new RegExp(`^\\s*${long}: ${value}\\b`, 'm').test(text)) return text;
+    if (new RegExp(`^\\s*${long}: ${value}$`, 'm').test(text)) return text;
     const line = new RegExp(`^(\\s*${long}): (on|off)( \\[requested \\w+\\])?$`, 'm');
     if (!line.test(text)) return undefined;
     const next = text.replace(line, `$1: ${value}`);
     if (name === 'tx' && value === 'off')
       return next.replace(/^(tcp-segmentation-offload): on$/m, '$1: off [requested on]');
     if (name === 'tx') return next.replace(/^(tcp-segmentation-offload): off \[requested on\]$/m, '$1: on');
-    return name === 'tso' && value === 'on' && /^tx-checksumming: off/m.test(text) ? undefined : next;
+    const kept = name === 'tso' && value === 'on' && /^tx-checksumming: off/m.test(text);
+    return kept ? text.replace(line, '$1: off [requested on]') : next;
   }
   if (group === 'coalescing') {
     const adaptive = /^adaptive-(rx|tx)$/.exec(name)?.[1]?.toUpperCase();
@@ -304,7 +305,13 @@ export function cardBench(root: string): CardBench {
       return Promise.resolve(
         refused(group === 'offloads' ? 'Could not change any device features\n' : 'netlink error: Invalid argument\n'),
       );
+    const before = texts[group];
     texts[group] = next;
+    const took = group !== 'offloads' || new RegExp(`^\\s*${LONG[name] ?? name}: ${value}\\b`, 'm').test(next);
+    if (!took) return Promise.resolve(refused('Could not change any device features\n'));
+    // as versions before 5.9 end
+    if (group !== 'offloads' && next === before)
+      return Promise.resolve({ status: 80, stdout: '', stderr: `no ${group} parameters changed, aborting\n` });
     return Promise.resolve({ status: 0, stdout: '', stderr: '' });
   };
   return {

@@ -70,7 +70,9 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
   function read(id: string): Said {
     if (isCardSetting(id)) {
       const said = cards.said(id);
-      return 'lacks' in said ? said : { text: said.value, driver: said };
+      if ('lacks' in said) return said;
+      const { requested = said.value, ...driver } = said;
+      return { text: said.value, driver, requested };
     }
     try {
       return { text: files.read(pathOf(id)) };
@@ -159,7 +161,9 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
       if (max !== undefined && Number(text) > max) return `${text} is more than ${String(max)}, the most that it takes`;
       const why = await cards.write(id, text, signal);
       tellOthers(key);
-      if (why !== undefined) return why;
+      // a program may end with an error because there was nothing left to change
+      const now = read(id);
+      if (why !== undefined && !('text' in now && shown(key, now.text) === target)) return why;
     } else
       try {
         files.write(pathOf(id), text);
@@ -198,7 +202,8 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
     const fresh: Record<string, string> = {};
     for (const { id } of todo) {
       const said = read(id);
-      if (mine?.originals[id] === undefined && holderOf(id, key) === undefined && 'text' in said) fresh[id] = said.text;
+      if (mine?.originals[id] === undefined && holderOf(id, key) === undefined && 'text' in said)
+        fresh[id] = askedOf(said);
     }
     kept.put(key, { value: want.value, originals: { ...fresh, ...mine?.originals } });
     const refused: { readonly id: string; readonly text: string }[] = [];
@@ -237,7 +242,7 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
     if (refused.length === 0) return;
     const taken = Object.entries(fresh).filter(([id, text]) => {
       const now = read(id);
-      return !refused.includes(id) || !('text' in now) || now.text !== text;
+      return !refused.includes(id) || !('text' in now) || askedOf(now) !== text;
     });
     const originals = { ...Object.fromEntries(taken), ...before?.originals };
     kept.put(want.key, Object.keys(originals).length === 0 ? undefined : { value: want.value, originals });
@@ -255,9 +260,10 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
       if (id.startsWith('proc/irq/') && !listed.has(id)) continue;
       const now = read(id);
       const gone = 'errno' in now && ['ENOENT', 'ENOTDIR', 'ENODEV'].includes(now.errno);
-      if (gone || ('text' in now && now.text === text)) continue;
+      if (gone || isBack(now, text)) continue;
       const failed = await write(key, id, ctx, shown(key, text), meaningOf(key)?.back?.(text) ?? text);
-      if (failed === undefined) continue;
+      // what others of the card keep from it comes when they let it
+      if (failed === undefined || isBack(read(id), text)) continue;
       left[id] = text;
       why ||= `${id}: ${failed}`;
     }
@@ -314,7 +320,18 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
 }
 
 /** What a file says, for a card's setting with what its driver says of it; or why it cannot be read. */
-type Said = { readonly text: string; readonly driver?: Setting } | { readonly errno: string; readonly lacks?: string };
+type Said =
+  | { readonly text: string; readonly driver?: Omit<Setting, 'requested'>; readonly requested?: string }
+  | { readonly errno: string; readonly lacks?: string };
+
+/** What a file was last told, where that is known to be another thing than it says. */
+function askedOf({ text, requested = text }: Extract<Said, { readonly text: string }>): string {
+  return requested;
+}
+
+function isBack(said: Said, original: string): boolean {
+  return 'text' in said && askedOf(said) === original;
+}
 
 /** What a knob is set to: what it was told, where all files say so; else what all say, where they agree. */
 function commonOf(

@@ -25,10 +25,20 @@ describe('what ethtool shows', () => {
       [...parseSettings('offloads', text)],
       [
         ['rx', { value: 'on', fixed: true }],
-        ['tso', { value: 'off' }],
+        ['tso', { value: 'off', requested: 'on' }],
         ['tx-tcp6-segmentation', { value: 'off' }],
       ],
     );
+  });
+
+  it('of a feature that stands for several is asked for what they are', () => {
+    const text = (four: string, six: string): string =>
+      `Features for eth0:\ntcp-segmentation-offload: off\n\ttx-tcp-segmentation: ${four}\n\ttx-tcp6-segmentation: ${six}\ngeneric-receive-offload: off [requested on]\n`;
+    const asked = (four: string, six: string): string | undefined =>
+      parseSettings('offloads', text(four, six)).get('tso')?.requested;
+    assert.equal(asked('off [requested on]', 'off'), 'on');
+    assert.equal(asked('off', 'off [fixed]'), undefined, 'the next feature is none of its own');
+    assert.equal(parseSettings('offloads', text('off', 'off')).get('gro')?.requested, 'on');
   });
 
   it('of amounts has the most, and leaves out what there is not: n/a, and 0 before netlink', () => {
@@ -139,6 +149,33 @@ describe('settings of a card', () => {
     assert.deepEqual(why(await look(provider, `nic.offloads.tso${card}`)), []);
     await converge(provider, []);
     assert.deepEqual(all(), before);
+  });
+
+  it('that another setting keeps off are given back by asking for them, and come once it lets them', async () => {
+    const { again, all } = machine('two-socket server');
+    const before = all();
+    const provider = again();
+    const tx = want('nic.offloads.tx[driver=mlx5_core]', 'off');
+    const tso = want('nic.offloads.tso[driver=mlx5_core]', 'off');
+    await converge(provider, [tso]);
+    await converge(provider, [tso, tx]);
+    assert.deepEqual(await converge(provider, [tx]), [`delete ${tso.ref}`]);
+    assert.match(all()['ethtool/ens1f0/offloads'] ?? '', /^tcp-segmentation-offload: off \[requested on\]$/m);
+    assert.equal((await look(provider, tso.spec.key)).owned, false);
+    await converge(provider, []);
+    assert.deepEqual(all(), before);
+  });
+
+  it('that a hand was quicker with are no refusal, though the program says that there was nothing to change', async () => {
+    const { again, cards } = machine('storage server');
+    const provider = again();
+    const desired = [want('nic.rings.rx', '1024')];
+    const [change] = provider.diff(desired, [await look(provider, 'nic.rings.rx')]);
+    assert.ok(change);
+    await cards.set('enp65s0f0', '-G', 'rx', '1024');
+    await provider.apply(change, context());
+    const seen = await look(provider, 'nic.rings.rx');
+    assert.deepEqual([seen.state.value, why(seen), provider.diff(desired, [seen])], ['1024', [], []]);
   });
 
   it('are of the cards that a bracket names, also by model', async () => {
