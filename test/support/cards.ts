@@ -39,7 +39,7 @@ function coalescingOf(rx: string, tx: string, has: Amounts, none = NONE): string
  * 2023, "gro: decrease size of CB"), ixgbe by Ryan Cox (netdev, 6 August 2020, "macsec: preserve ingress frame ordering"), tg3 by Rudolf
  * Spring (netdev, 13 November 2019, "Tigon3", all four groups, ethtool of before netlink), virtio_net by a Firecracker guest of Linux
  * 6.18 (all four, ethtool 6.1). Coalescing of mlx5_core is that of github.com/vyos/vyos-1x/pull/4919. Rings and channels of mlx5_core and
- * ixgbe, and coalescing of ixgbe, are put together from the format and the limits in the drivers' sources.
+ * ixgbe, and coalescing of ixgbe, are not recorded but put together in that format, with limits that such cards usually have.
  */
 const TRANSCRIPTS: Readonly<Record<string, Transcript>> = {
   mlx5_core: {
