@@ -56,7 +56,8 @@ export async function drainCommand(argv: readonly string[], io: Io): Promise<num
   const host = hostIn(catalog, name);
   const undo = options.undo === true;
   const edit = editOf(host, undo);
-  const written = edit && options.write ? await writeDrain(options, edit.file, { name, drain: !undo }, io) : undefined;
+  // HEAD says nothing of a change of the work tree that is not committed yet
+  const written = options.write ? await writeDrain(options, host.origin.file, { name, drain: !undo }, io) : undefined;
   const asked = { version: 1, host: name, drained: host.spec.drain, ...(edit ? { edit } : {}) };
   const json = (more: object): string =>
     `${JSON.stringify({ ...asked, ...(written ? { written } : {}), ...more }, null, 2)}\n`;
@@ -90,7 +91,10 @@ function editOf({ name, spec, origin, fields }: Resource<HostSpec>, undo: boolea
 /** What to do now, for people. */
 function nextText(name: string, edit: Edit | undefined, written: Written | undefined, undo: boolean): string {
   const end = undo ? `new replicas may come to ${name} then` : `then see plumb drain ${name} --watch`;
-  if (!edit) return undo ? `Git does not drain ${name}` : `Git drains ${name} already; see plumb drain ${name} --watch`;
+  if (!edit) {
+    const back = written?.changed === true ? `wrote drain: ${String(!undo)} into ${written.path}; ` : '';
+    return `${back}${undo ? `Git does not drain ${name}` : `Git drains ${name} already; see plumb drain ${name} --watch`}`;
+  }
   if (!written) return `${edit.file}:${String(edit.line)}: ${edit.text}, and commit it; ${end}`;
   const { path, changed } = written;
   const said = `drain: ${String(!undo)}`;

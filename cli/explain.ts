@@ -1,4 +1,4 @@
-import { PlumbError } from '../reconciler/model/errors.ts';
+import { asPlumbError, PlumbError } from '../reconciler/model/errors.ts';
 import { explain, type Explanation } from '../reconciler/place/explain.ts';
 import { nearest } from '../reconciler/compile/suggest.ts';
 import type { Catalog } from '../reconciler/model/catalog.ts';
@@ -7,7 +7,6 @@ import type { StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
 import { explainKnobs, knobsText, unreadTunings } from './explain-knob.ts';
 import { command, outputOption, parse } from './options.ts';
-import { knownOfRunning } from './look.ts';
 import { openQuestion, questionOptions, viewsOf } from './question.ts';
 import { conflictWords } from './status.ts';
 import { table, tint } from './table.ts';
@@ -52,11 +51,11 @@ export async function explainCommand(argv: readonly string[], io: Io): Promise<n
 }
 
 async function explainHost(options: Options, name: string, knob: string | undefined, io: Io): Promise<number> {
-  const { catalogs } = await openQuestion(options, io);
+  const { catalogs, running } = await openQuestion(options, io);
   const catalog = await catalogs.at(undefined);
   const found = explainKnobs(catalog, name, knob);
   const unread = unreadTunings(catalog);
-  const { reports = [] } = (await knownOfRunning(options, io)) ?? {};
+  const { reports = [] } = (await running().catch((error: unknown) => unasked(error, io))) ?? {};
   const asked = new Set<string>(found.map(({ knob: ref }) => ref));
   const conflicts = reports
     .filter(({ host }) => host === name)
@@ -68,6 +67,11 @@ async function explainHost(options: Options, name: string, knob: string | undefi
     io.out(`${knobsText(found, knob !== undefined, io)}${notes.map((line) => `${line}\n`).join('')}`);
   }
   return found.every(({ value }) => value === undefined) ? 2 : 0;
+}
+
+/** What a knob is to be, Git says: only who else sets it has to be asked for. */
+function unasked(error: unknown, io: Io): undefined {
+  io.err(`whether something else sets it is not known, as what runs cannot be asked: ${asPlumbError(error).message}\n`);
 }
 
 /** What was meant instead of a replica that no App has. */

@@ -37,6 +37,7 @@ export function withDrain(text: string, name: string, drain: boolean): string | 
   const written: unknown = spec.get('drain', true);
   const there = isNode(written) ? rangeOf(written) : undefined;
   if (there) return put(...there, String(drain));
+  if (!drain) return text;
   const [first] = spec.items;
   const key = isScalar(first?.key) ? rangeOf(first.key) : undefined;
   if (!key) return undefined;

@@ -17,6 +17,8 @@ export interface Question {
   readonly catalogs: Catalogs;
   /** The world, as far as the catalog asks about it. */
   readonly look: (catalog: Catalog) => Promise<Look>;
+  /** What the fleet's store or a running `up` knows; undefined when none runs. */
+  readonly running: () => Promise<Known | undefined>;
 }
 
 /** Adds the options that say which repository and which world; `lookingAt` adds those of the repository and of this machine. */
@@ -41,7 +43,7 @@ export async function openQuestion(options: UpFlags & StoreFlags & CatalogFlags,
     return source;
   };
   const catalogs = await openCatalogs(options, pathsOf(options, io).state, followed, io);
-  return { catalogs, look: async (catalog) => lookAround(options, catalog, await running(), io) };
+  return { catalogs, look: async (catalog) => lookAround(options, catalog, await running(), io), running };
 }
 
 /** The hosts of a catalog as they are known. */

@@ -15,6 +15,7 @@ import { scaled } from '../../../reconciler/place/trial.ts';
 import { readFolder } from '../../../reconciler/source/folder.ts';
 import { reportOf } from '../../support/catalog.ts';
 import { commitAll } from '../../support/placing.ts';
+import { makeRepository } from '../../support/repository.ts';
 import { answering, speak, type Spoken } from '../../support/verb.ts';
 
 const hostsFile = 'hosts.yaml';
@@ -102,6 +103,35 @@ describe('drain', () => {
     assert.equal(readFileSync(file, 'utf8'), changed.replace('drain: true', 'drain: false'));
     writeFileSync(file, before);
     await assert.rejects(ask('h1', '--write', '--watch'), { code: 'USAGE', message: /--write first, commit/ });
+  });
+
+  it('writes into a work tree what is not committed yet, and takes that back too', async () => {
+    const repository = makeRepository();
+    try {
+      for (const file of FILES) repository.write(file, readFileSync(join(SPREAD, file), 'utf8'));
+      repository.commit('first');
+      const path = join(repository.directory, hostsFile);
+      const isDrained = (): boolean => readFileSync(path, 'utf8').includes('drain: true');
+      const there = (...argv: readonly string[]): Promise<Spoken> =>
+        speak(drainCommand, dir, 'h1', '--write', '--repo', repository.directory, '--simulated', ...argv);
+      assert.equal((await there('--undo')).out, 'Git does not drain h1\n');
+      assert.equal(readFileSync(path, 'utf8'), readFileSync(join(SPREAD, hostsFile), 'utf8'));
+      await there();
+      assert.ok(isDrained());
+      assert.equal((await there('--undo')).out, `wrote drain: false into ${path}; Git does not drain h1\n`);
+      assert.ok(!isDrained());
+      await there();
+      repository.commit('drain');
+      await there('--undo');
+      assert.ok(!isDrained());
+      assert.match(
+        (await there()).out,
+        /^wrote drain: true into .*; Git drains h1 already; see plumb drain h1 --watch\n/,
+      );
+      assert.ok(isDrained());
+    } finally {
+      repository.remove();
+    }
   });
 
   const host = (spec: string): string =>

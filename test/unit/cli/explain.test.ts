@@ -9,6 +9,7 @@ import type { Io } from '../../../cli/io.ts';
 import { renderWhole } from '../../../cli/status.ts';
 import { narrowed } from '../../../reconciler/loop/part.ts';
 import { statusOf } from '../../../reconciler/loop/status.ts';
+import { PlumbError } from '../../../reconciler/model/errors.ts';
 import { UNKNOWN_FACTS } from '../../../reconciler/model/protocol.ts';
 import type { Report } from '../../../reconciler/model/replica.ts';
 import { manifest, SOUND } from '../../support/manifests.ts';
@@ -100,6 +101,31 @@ describe('explain of a knob that somebody else sets', () => {
     const about = { host: 'h1' } as (typeof status.hosts)[number];
     assert.equal(narrowed(status, [], { hosts: [about] }).conflicts?.length, 1);
     assert.equal(narrowed(status, [], { hosts: [{ ...about, host: 'h2' }] }).conflicts, undefined);
+  });
+});
+
+describe('explain of a knob beside something that cannot be asked', () => {
+  const dir = answering({ known: () => Promise.reject(new PlumbError('STORE_UNAVAILABLE', 'no store')) });
+  before(() => {
+    const tuning = manifest('Tuning', 'base', 'hosts: {}\nsysctls:\n  vm.swappiness: 10');
+    for (const [path, text] of Object.entries({ ...SOUND, 'base.yaml': tuning })) {
+      mkdirSync(join(dir, 'repo', path, '..'), { recursive: true });
+      writeFileSync(join(dir, 'repo', path), text);
+    }
+  });
+
+  it('says what Git says, and that it does not know who else sets it', async () => {
+    const { code, out, err } = await speak(
+      explainCommand,
+      dir,
+      'host/h1',
+      'vm.swappiness',
+      '--repo',
+      join(dir, 'repo'),
+    );
+    assert.equal(code, 0);
+    assert.match(out, /^sysctl\/vm\.swappiness of h1 is to be 10/);
+    assert.equal(err, 'whether something else sets it is not known, as what runs cannot be asked: no store\n');
   });
 });
 
