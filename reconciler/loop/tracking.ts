@@ -21,7 +21,10 @@ export interface Tracked {
 /** Follows Git, and tells of it. */
 export interface Tracking {
   checkout(how: PassScope): Promise<Tracked>;
-  /** What Git says, for who stands by: so that it is compiled already when it is checked out. Nothing is told of it. */
+  /**
+   * What Git says, for who stands by: so that it is compiled already when it is checked out. Nothing is told of it. Only the first time Git is waited for:
+   * a remote that does not answer keeps nobody from leading, and what a look finds is given from then on.
+   */
   ahead(look: boolean): Promise<Catalog>;
   /** Undefined before the first revision. */
   readonly last: () => Tracked | undefined;
@@ -34,6 +37,7 @@ export function createTracking(repository: Repository, telling: Telling): Tracki
   let last: Tracked | undefined;
   let allowed: string | undefined;
   let foreseen: Catalog | undefined;
+  let looking: Promise<Catalog> | undefined;
 
   async function read(source: Fetched): Promise<Tracked> {
     const { revision } = source;
@@ -41,6 +45,11 @@ export function createTracking(repository: Repository, telling: Telling): Tracki
     const [catalog, commit] = await Promise.all([repository.catalog(revision), repository.commit(revision)]);
     await telling.revision(catalog, commit);
     return { source, catalog, author: commit.author };
+  }
+
+  async function foresee(): Promise<Catalog> {
+    foreseen = await repository.catalog((await repository.fetch()).revision);
+    return foreseen;
   }
 
   return {
@@ -54,8 +63,11 @@ export function createTracking(repository: Repository, telling: Telling): Tracki
       return last;
     },
     ahead: async (look) => {
-      if (look || !foreseen) foreseen = await repository.catalog((await repository.fetch()).revision);
-      return foreseen;
+      if (foreseen && !look) return foreseen;
+      looking ??= foresee().finally(() => (looking = undefined));
+      // a look that fails leaves what was seen before, and whoever leads tells why
+      looking.catch(() => undefined);
+      return foreseen ?? (await looking);
     },
     last: () => last,
     allows: (revision) => revision === allowed,

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import type { Fetched, Repository } from '../../../reconciler/loop/repository.ts';
+import type { Telling } from '../../../reconciler/loop/telling.ts';
+import { createTracking } from '../../../reconciler/loop/tracking.ts';
+import { catalogOf } from '../../support/catalog.ts';
+
+const fetched = (revision: string): Fetched => ({ url: 'u', revision, notes: [] }) as unknown as Fetched;
+
+it('who stands by waits for Git only until it has answered once', async () => {
+  const asked: { readonly resolve: (source: Fetched) => void; readonly reject: (why: Error) => void }[] = [];
+  const repository: Repository = {
+    fetch: () => new Promise((resolve, reject) => asked.push({ resolve, reject })),
+    catalog: (revision) => Promise.resolve({ ...catalogOf({}), revision }),
+    commit: () => assert.fail('nothing is told'),
+  };
+  const tracking = createTracking(repository, {} as Telling);
+  const first = tracking.ahead(false);
+  asked[0]?.resolve(fetched('r1'));
+  assert.equal((await first).revision, 'r1');
+  assert.equal((await tracking.ahead(true)).revision, 'r1', 'the remote does not answer');
+  assert.equal((await tracking.ahead(true)).revision, 'r1');
+  assert.equal(asked.length, 2, 'it is asked once at a time');
+  asked[1]?.reject(new Error('a remote that hung'));
+  await new Promise(setImmediate);
+  assert.equal((await tracking.ahead(true)).revision, 'r1', 'a look that fails is no reason to stop');
+  asked[2]?.resolve(fetched('r2'));
+  await new Promise(setImmediate);
+  assert.equal((await tracking.ahead(false)).revision, 'r2');
+});
