@@ -2,6 +2,7 @@ import type { Catalog } from '../model/catalog.ts';
 import type { Known } from '../model/change.ts';
 import { hostHeld } from '../model/handover.ts';
 import { knobsOf, valueOn } from '../model/knobs.ts';
+import { HOST_MEMORY, RECLAIM_KEY } from '../model/memory.ts';
 import type { AssignedKnob, Assignment, Report } from '../model/replica.ts';
 import { healthOf } from '../model/rollout.ts';
 import { tuningsOf, zoneOf } from '../model/tunings.ts';
@@ -85,9 +86,15 @@ function wordOf({ at, lost }: KnobInput, host: string): Word {
   return stalled || away * 2 > assignment.replicas.length ? 'ill' : 'well';
 }
 
-/** Whether its host says that a knob is as assigned: all is, or this is what it saw. */
+/** Under which name a host says of a knob that it cannot hold it. */
+function saidOf(knob: AssignedKnob): string {
+  return knob.key === RECLAIM_KEY ? HOST_MEMORY : refOf(knob);
+}
+
+/** Whether its host, which has taken it in, says that a knob is as assigned: all is, or this is what it saw. A rule is held as soon as it is known. */
 function holds({ conditions, observed, facts }: Report, knob: AssignedKnob): boolean {
   const { kind, key } = knob;
+  if (key === RECLAIM_KEY) return true;
   const value = valueOn(knob, facts.capacity.memory);
   if (conditions.some(({ type, status }) => type === 'Ready' && status)) return true;
   const seen = observed.find(({ ref, known }) => known && ref === `${kind}/${key}`);
@@ -114,7 +121,7 @@ function trialsOf(input: KnobInput, due: readonly Due[]): Trials {
     const word = wordOf(input, host);
     const report = input.at.reports.get(host);
     for (const knob of tried) {
-      const said = report?.limitations.filter(({ ref }) => ref === refOf(knob)) ?? [];
+      const said = report?.limitations.filter(({ ref }) => ref === saidOf(knob)) ?? [];
       // a host that cannot hold it proves nothing, and keeps nobody waiting; one that is only kept from it has not tried it
       if (word === 'well' && said.some(({ state }) => state !== 'Drifted')) continue;
       if (word === 'well' && report && said.length === 0 && holds(report, knob)) proven.add(stepOf(knob));

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { TuningSpec } from '../../../reconciler/model/catalog.ts';
+import { HOST_MEMORY, RECLAIM_KEY } from '../../../reconciler/model/memory.ts';
 import type { Assignment, Report } from '../../../reconciler/model/replica.ts';
 import { createWhereabouts } from '../../../reconciler/model/whereabouts.ts';
 import { knobsChanged, knobTurns, type KnobTurns } from '../../../reconciler/plan/knobs.ts';
@@ -29,8 +31,8 @@ class Fleet {
   readonly zones: NonNullable<Sketch['zones']>;
 
   /** A pass of a controller; gives the hosts that are told something new. */
-  pass(sysctls: Readonly<Record<string, string>>): readonly string[] {
-    const catalog = catalogOf({ hosts: this.hosts, zones: this.zones, tunings: { t: { sysctls } } });
+  pass(sysctls: Readonly<Record<string, string>>, knobs: TuningSpec['knobs'] = []): readonly string[] {
+    const catalog = catalogOf({ hosts: this.hosts, zones: this.zones, tunings: { t: { sysctls, knobs } } });
     const previous = new Map(this.told);
     const seen = { previous, reports: [...this.said.values()], lost: this.lost, now: 0 };
     const at = createWhereabouts([], previous.values(), this.said.values());
@@ -104,6 +106,18 @@ describe('knobs of many hosts', () => {
     assert.deepEqual(fleet.pass(X), []);
     fleet.say('h00', seen('1'));
     assert.deepEqual(fleet.pass(X), ['h01']);
+  });
+
+  it('count a rule of what is given back as held once its host knows it, and as not where it cannot give back', () => {
+    const rule = { key: RECLAIM_KEY, value: 'above 20% for 5m, once in 1h', pointer: '/spec/memory/reclaim/slab' };
+    const fleet = new Fleet(40);
+    fleet.pass({}, [rule]);
+    const lacking = { ref: HOST_MEMORY, path: '/above', state: 'Unsupported', why: '' } as const;
+    fleet.say('h00', { limitations: [lacking] });
+    assert.deepEqual(fleet.pass({}, [rule]), ['h01'], 'h00 proves nothing');
+    assert.deepEqual(fleet.pass({}, [rule]), [], 'h01 has yet to take it in');
+    fleet.say('h01', { conditions: [] });
+    assert.equal(fleet.pass({}, [rule]).length, 4, 'something else of h01 is not Ready');
   });
 
   it('go on, one host at a time, where one cannot hold it', () => {
