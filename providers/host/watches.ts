@@ -9,6 +9,8 @@ export interface Watches {
   refs(): Iterable<Ref>;
   /** Remembers a ref, and has its files watched from now on. */
   add(ref: Ref): void;
+  /** Forgets all refs but these. */
+  keep(refs: readonly Ref[]): void;
   /** Counts as if one of its files had changed. */
   tell(ref: Ref): void;
   /** A ref whenever one of its files changes, until the signal aborts. */
@@ -44,6 +46,14 @@ export function createWatches(files: Pick<Files, 'watch'>, pathsOf: (ref: Ref) =
     add(ref) {
       if (!watched.has(ref)) watched.set(ref, undefined);
       watchOne(ref);
+    },
+    keep(refs) {
+      const kept = new Set(refs);
+      for (const [ref, end] of watched) {
+        if (kept.has(ref)) continue;
+        end?.();
+        watched.delete(ref);
+      }
     },
     tell(ref) {
       for (const hints of listeners) hints.add(ref);

@@ -36,6 +36,15 @@ function some<T extends object>(members: { readonly [K in keyof T]: T[K] | undef
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
+/** Whose a card is, all of it from memory of the kernel. */
+export function identityOf(sys: Tree, name: string): Pick<NicFacts, 'driver' | 'vendor' | 'model'> {
+  const at = `class/net/${name}/device`;
+  return {
+    driver: sys.target(`${at}/driver`) ?? 'unknown',
+    ...some<Pick<NicFacts, 'vendor' | 'model'>>({ vendor: sys.text(`${at}/vendor`), model: sys.text(`${at}/device`) }),
+  };
+}
+
 function nic(sys: Tree, name: string): NicFacts {
   const at = `class/net/${name}`;
   const queues = sys.names(`${at}/queues`);
@@ -44,25 +53,25 @@ function nic(sys: Tree, name: string): NicFacts {
     value !== undefined && value >= least ? value : undefined;
   return {
     name,
-    driver: sys.target(`${at}/device/driver`) ?? 'unknown',
+    ...identityOf(sys, name),
     mtu: sys.number(`${at}/mtu`) ?? 0,
     rxQueues: count('rx-'),
     txQueues: count('tx-'),
-    ...some<Pick<NicFacts, 'vendor' | 'model' | 'speed' | 'node'>>({
-      vendor: sys.text(`${at}/device/vendor`),
-      model: sys.text(`${at}/device/device`),
+    ...some<Pick<NicFacts, 'speed' | 'node'>>({
       speed: positive(sys.number(`${at}/speed`), 1),
       node: positive(sys.number(`${at}/device/numa_node`), 0),
     }),
   };
 }
 
-/** Network cards that are devices of their own: no bridges, veths or other things that only software is. */
+/** Names of network cards that are devices of their own: no bridges, veths or other things that only software is. */
+export function nicNames(sys: Tree): readonly string[] {
+  return sys.names('class/net').filter((name) => sys.has(`class/net/${name}/device`));
+}
+
+/** What there is to be known of these cards. To read the speed asks the driver, and of some the firmware. */
 export function nicsOf(sys: Tree): readonly NicFacts[] {
-  return sys
-    .names('class/net')
-    .filter((name) => sys.has(`class/net/${name}/device`))
-    .map((name) => nic(sys, name));
+  return nicNames(sys).map((name) => nic(sys, name));
 }
 
 function disk(sys: Tree, name: string): DiskFacts {

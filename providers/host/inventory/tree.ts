@@ -24,6 +24,24 @@ function quietly<T>(read: () => T): T | undefined {
   }
 }
 
+/** A tree of which each is read once: asked again, it says what it said first. For looks that ask for the same over and over. */
+export function remembered(tree: Tree): Tree {
+  const once = <T>(read: (path: string) => T): ((path: string) => T) => {
+    const said = new Map<string, T>();
+    return (path) => {
+      if (!said.has(path)) said.set(path, read(path));
+      return said.get(path) as T;
+    };
+  };
+  return {
+    text: once((path) => tree.text(path)),
+    number: once((path) => tree.number(path)),
+    names: once((path) => tree.names(path)),
+    target: once((path) => tree.target(path)),
+    has: once((path) => tree.has(path)),
+  };
+}
+
 /** The files below a folder. */
 export function treeAt(root: string): Tree {
   const text = (path: string): string | undefined => quietly(() => fs.readFileSync(join(root, path), 'utf8').trim());

@@ -1,6 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { semaphore } from '../../../reconciler/model/semaphore.ts';
 import type { Ethtool, Group, Setting, Settings } from '../ethtool.ts';
 import type { Tree } from '../inventory/tree.ts';
+
+/** Milliseconds between two looks whether there is something to be read in turn. */
+const IDLE = 5000;
+/** Milliseconds between two programs of a turn, at the least: each costs some of CPU. */
+const LEAST = 1000;
 
 /** A setting as it was last read, or in words why there is none. */
 export type CardSaid = Setting | { readonly lacks: string; readonly errno: string };
@@ -10,16 +16,19 @@ export type CardSaid = Setting | { readonly lacks: string; readonly errno: strin
  * read when they are first asked for, after each change of the card, and in turn.
  */
 export interface Cards {
-  /** Has read what is not known yet of the groups that these ids are of. Throws TIMEOUT. */
-  fill(ids: readonly string[], signal: AbortSignal): Promise<void>;
+  /** Has read what is not known yet of the groups that these ids are of; whether it is of these devices says `now`. Throws TIMEOUT. */
+  fill(ids: readonly string[], now: Tree, signal: AbortSignal): Promise<void>;
   /** As it was last read. */
   said(id: string): CardSaid;
   /** Sets it and reads it back; why it was not taken, undefined where it was. Throws TIMEOUT. */
   write(id: string, value: string, signal: AbortSignal): Promise<string | undefined>;
-  /** How many groups are read in turn. */
-  size(): number;
-  /** Reads the group again that was not read for the longest time. What all its ids begin with where it is another now. */
-  turn(signal: AbortSignal): Promise<string | undefined>;
+  /** Forgets all groups but those that these ids are of: they are not read in turn any more. */
+  keep(ids: readonly string[]): void;
+  /**
+   * Reads all groups in turn, once in `round` milliseconds where a program each second is enough for that. Tells what all ids of a
+   * group begin with that is another now. Ends when the signal aborts.
+   */
+  turns(round: number, changed: (start: string) => void, signal: AbortSignal): Promise<void>;
 }
 
 interface Kept {
@@ -56,7 +65,7 @@ function same(a: Settings | string, b: Settings | string): boolean {
 export function cardsOf(sys: Tree, program: Ethtool): Cards {
   const known = new Map<string, Kept>();
   const slots = new Map<string, ReturnType<typeof semaphore>>();
-  const indexOf = (card: string): string | undefined => sys.text(`class/net/${card}/ifindex`);
+  const indexOf = (card: string, at = sys): string | undefined => at.text(`class/net/${card}/ifindex`);
 
   /** One program at a time for a card: what was read before a change never counts after it. */
   function alone<T>(card: string, work: () => Promise<T>): Promise<T> {
@@ -73,16 +82,30 @@ export function cardsOf(sys: Tree, program: Ethtool): Cards {
     known.set(key, { index, said });
   }
 
-  function isFresh({ card, key }: Parts): boolean {
+  function isFresh({ card, key }: Parts, now: Tree): boolean {
     const kept = known.get(key);
-    return kept !== undefined && !kept.stale && kept.index === indexOf(card);
+    return kept !== undefined && !kept.stale && kept.index === indexOf(card, now);
+  }
+
+  /** Reads the group again that was not read for the longest time. What all its ids begin with where it is another now. */
+  async function turn(signal: AbortSignal): Promise<string | undefined> {
+    const [first] = known;
+    if (!first) return undefined;
+    const [key] = first;
+    const parts = partsOf(`nic/${key}`);
+    return alone(parts.card, async () => {
+      const before = known.get(key)?.said ?? '';
+      await read(parts, signal);
+      return same(before, known.get(key)?.said ?? '') ? undefined : `nic/${key}/`;
+    });
   }
 
   return {
-    async fill(ids, signal) {
+    async fill(ids, now, signal) {
       for (const id of ids) {
         const parts = partsOf(id);
-        if (!isFresh(parts)) await alone(parts.card, async () => (isFresh(parts) ? undefined : read(parts, signal)));
+        if (!isFresh(parts, now))
+          await alone(parts.card, async () => (isFresh(parts, now) ? undefined : read(parts, signal)));
       }
     },
     said(id) {
@@ -101,17 +124,17 @@ export function cardsOf(sys: Tree, program: Ethtool): Cards {
         return why;
       });
     },
-    size: () => known.size,
-    async turn(signal) {
-      const [first] = known;
-      if (!first) return undefined;
-      const [key] = first;
-      const parts = partsOf(`nic/${key}`);
-      return alone(parts.card, async () => {
-        const before = known.get(key)?.said ?? '';
-        await read(parts, signal);
-        return same(before, known.get(key)?.said ?? '') ? undefined : `nic/${key}/`;
-      });
+    keep(ids) {
+      const wanted = new Set(ids.map((id) => partsOf(id).key));
+      for (const key of known.keys()) if (!wanted.has(key)) known.delete(key);
+    },
+    async turns(round, changed, signal) {
+      while (!signal.aborted) {
+        const pause = known.size === 0 ? Math.min(IDLE, round) : Math.max(Math.min(LEAST, round), round / known.size);
+        await sleep(pause, undefined, { signal }).catch(() => undefined);
+        const start = await turn(signal).catch(() => undefined);
+        if (start !== undefined) changed(start);
+      }
     },
   };
 }

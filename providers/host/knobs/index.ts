@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Known, Observed } from '../../../reconciler/model/change.ts';
 import { CORES, formatCpus } from '../../../reconciler/model/cores.ts';
 import { asPlumbError, errnoOf, PlumbError } from '../../../reconciler/model/errors.ts';
@@ -8,14 +7,14 @@ import { kindOf, nameOf, refOf, type Ref } from '../../../reconciler/model/ref.t
 import type { CoresState, KnobPlace, KnobSpec, KnobState } from '../../../reconciler/model/resources.ts';
 import { ethtool, type Ethtool, type Setting } from '../ethtool.ts';
 import { disk, type Files } from '../files.ts';
-import { treeAt } from '../inventory/tree.ts';
+import { remembered, treeAt } from '../inventory/tree.ts';
 import type { Rivals } from '../rivals/rivals.ts';
 import { createWatches } from '../watches.ts';
 import { cardsOf, isCardSetting } from './cards.ts';
 import { diffKnob, targetOf, wrongOf } from './diff.ts';
 import { keptIn, type KeptKnob } from './kept.ts';
 import { limitationsOf } from './limitations.ts';
-import { freeCpus, placesOf, type Place } from './places.ts';
+import { freeCpus, isOfCards, placesOf, type Place, type Roots } from './places.ts';
 import { meaningOf } from './rules.ts';
 
 export interface KnobsOptions {
@@ -37,9 +36,6 @@ const SHUNS_PINNED = /^(cpu\.workqueue|nic\.(interrupts|receiveSteering|transmit
 /** Refusals that another knob may be the reason of: of a depth the scheduler, of a preference the governor, of segmentation the checksums. */
 const BY_OTHERS = /^(EBUSY|EINVAL|Could not change)\b/;
 
-/** Milliseconds between two looks whether there is something to be read in turn. */
-const IDLE = 5000;
-
 /** Files of one knob that are watched; the others are seen by the resync. */
 const WATCHED = 64;
 
@@ -57,11 +53,14 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
   const kept = keptIn(originalsFile, () => roots.proc.text('sys/kernel/random/boot_id') ?? '');
   const refusals = new Map<string, NonNullable<KnobPlace['refused']>>();
   const watches = createWatches(files, (ref) =>
-    placesOf(roots, nameOf(ref))
-      .filter(({ root }) => root !== 'nic')
-      .slice(0, WATCHED)
-      .map((place) => pathOf(idOf(place))),
+    isOfCards(nameOf(ref))
+      ? []
+      : placesOf(roots, nameOf(ref))
+          .slice(0, WATCHED)
+          .map((place) => pathOf(idOf(place))),
   );
+  /** The machine as it is at one look: knobs ask for the same cards and CPUs again and again. */
+  const asItIs = (): Roots => ({ proc: remembered(roots.proc), sys: remembered(roots.sys) });
 
   const idOf = ({ root, path }: Pick<Place, 'root' | 'path'>): string => `${root}/${path}`;
   const pathOf = (id: string): string =>
@@ -81,11 +80,11 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
     }
   }
 
-  const idsOf = (key: string): readonly string[] => placesOf(roots, key).map(idOf);
+  const idsOf = (key: string, at: Roots): readonly string[] => placesOf(at, key).map(idOf);
 
   /** Has read what of a knob has to be asked of a program. */
-  const fill = (ids: readonly string[], { signal }: Context): Promise<void> =>
-    cards.fill(ids.filter(isCardSetting), signal);
+  const fill = (ids: readonly string[], at: Roots, { signal }: Context): Promise<void> =>
+    cards.fill(ids.filter(isCardSetting), at.sys, signal);
 
   const shown = (key: string, text: string): string => meaningOf(key)?.shown(text) ?? text.trim();
 
@@ -103,21 +102,21 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
     };
   }
 
-  function stateOf(key: string, found: readonly Place[], ctx: Context): KnobState {
+  function stateOf(key: string, found: readonly Place[], ctx: Context, at: Roots): KnobState {
     const mine = kept.all().get(key);
     const places = found.map((place) => lookAt(key, place, mine));
     const cores = ctx.world.get(CORES);
     if (cores?.known === false && SHUNS_PINNED.test(key))
       throw new PlumbError('CONFLICT', `${key}: which CPUs are pinned is not known: ${cores.why}`);
     const given = cores?.known === true ? Object.values((cores.state as CoresState).given) : [];
-    const free = formatCpus(freeCpus(roots, given));
+    const free = formatCpus(freeCpus(at, given));
     const value = commonOf(key, places, free, mine?.value);
     return { places, free, ...(value === undefined ? {} : { value }) };
   }
 
-  function observeOne(ref: Ref, found: readonly Place[], ctx: Context): Known<KnobState> {
+  function observeOne(ref: Ref, found: readonly Place[], ctx: Context, at: Roots): Known<KnobState> {
     const key = nameOf(ref);
-    const state = stateOf(key, found, ctx);
+    const state = stateOf(key, found, ctx, at);
     const limitations = limitationsOf(ref, state);
     const owned = kept.all().has(key);
     const paths = found.map(({ root, path }) => `/${root}/${path}`);
@@ -132,11 +131,11 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
     };
   }
 
-  async function observeAny(ref: Ref, ctx: Context): Promise<Observed<KnobState>> {
+  async function observeAny(ref: Ref, ctx: Context, at: Roots): Promise<Observed<KnobState>> {
     try {
-      const found = placesOf(roots, nameOf(ref));
-      await fill(found.map(idOf), ctx);
-      return observeOne(ref, found, ctx);
+      const found = placesOf(at, nameOf(ref));
+      await fill(found.map(idOf), at, ctx);
+      return observeOne(ref, found, ctx, at);
     } catch (error) {
       return { known: false, ref, why: asPlumbError(error).message };
     }
@@ -189,9 +188,10 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
 
   async function set(want: KnobSpec, ctx: Context): Promise<string> {
     const { key } = want;
-    await fill(idsOf(key), ctx);
-    const found = placesOf(roots, key);
-    const state = stateOf(key, found, ctx);
+    const at = asItIs();
+    const found = placesOf(at, key);
+    await fill(found.map(idOf), at, ctx);
+    const state = stateOf(key, found, ctx, at);
     const ids = new Map(found.map((place) => [place.name, idOf(place)]));
     if (ids.size === 0) throw new PlumbError('KNOB_UNSUPPORTED', `${key}: this machine has nothing that it sets`);
     const todo = wrongOf(want, state).flatMap(({ place, want: target }) => {
@@ -251,10 +251,11 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
   async function restore(key: string, ctx: Context): Promise<string> {
     const mine = kept.all().get(key);
     if (!mine) return 'has no originals';
-    await fill(Object.keys(mine.originals), ctx);
+    const at = asItIs();
+    await fill(Object.keys(mine.originals), at, ctx);
     const left: Record<string, string> = {};
     let why = '';
-    const listed = new Set(placesOf(roots, key).map(idOf));
+    const listed = new Set(idsOf(key, at));
     for (const [id, text] of Object.entries(mine.originals)) {
       // the number of an interrupt that went is another device's by now
       if (id.startsWith('proc/irq/') && !listed.has(id)) continue;
@@ -280,13 +281,15 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
 
   /** Nothing tells that a setting of a card was changed by hand, so they are read in turn. */
   async function takeTurns(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const pause = cards.size() === 0 ? Math.min(IDLE, round) : round / cards.size();
-      await sleep(pause, undefined, { signal }).catch(() => undefined);
-      const changed = await cards.turn(signal).catch(() => undefined);
-      if (changed === undefined) continue;
-      for (const ref of watches.refs()) if (idsOf(nameOf(ref)).some((id) => id.startsWith(changed))) watches.tell(ref);
-    }
+    await cards.turns(
+      round,
+      (start) => {
+        const at = asItIs();
+        for (const ref of watches.refs())
+          if (idsOf(nameOf(ref), at).some((id) => id.startsWith(start))) watches.tell(ref);
+      },
+      signal,
+    );
   }
 
   return {
@@ -295,17 +298,22 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
     async observe(ctx, refs) {
       const ours = (): readonly Ref[] => [...kept.all().keys()].map((key) => refOf('knob', key));
       const wanted = (ctx.wanted ?? []).filter((ref) => kindOf(ref) === 'knob');
-      const asked = refs ?? [...new Set([...wanted, ...ours(), ...watches.refs()])];
+      const asked = refs ?? [...new Set([...wanted, ...ours()])];
+      const at = asItIs();
+      if (refs === undefined) {
+        watches.keep(asked);
+        cards.keep(asked.flatMap((ref) => idsOf(nameOf(ref), at)).filter(isCardSetting));
+      }
       for (const ref of asked) watches.add(ref);
       const seen: Observed<KnobState>[] = [];
-      for (const ref of asked) seen.push(await observeAny(ref, ctx));
+      for (const ref of asked) seen.push(await observeAny(ref, ctx, at));
       return seen;
     },
     diff: diffByRef(diffKnob),
     async apply({ ref, verb, want }, ctx) {
       const key = nameOf(ref);
       const did = verb === 'delete' || !want ? await restore(key, ctx) : await set(want, ctx);
-      return { did: `${key}: ${did}`, observed: await observeAny(ref, ctx) };
+      return { did: `${key}: ${did}`, observed: await observeAny(ref, ctx, asItIs()) };
     },
     async *watch(ctx) {
       const turns = new AbortController();

@@ -1,5 +1,5 @@
 import { parseCpus } from '../../../reconciler/model/cores.ts';
-import { nicsOf, disksOf, type NicFacts } from '../inventory/devices.ts';
+import { disksOf, identityOf, nicNames } from '../inventory/devices.ts';
 import { onlineCpus } from '../inventory/cpu.ts';
 import type { Tree } from '../inventory/tree.ts';
 import type { Group } from '../ethtool.ts';
@@ -73,17 +73,16 @@ const disks =
         .map((disk) => sys(disk.name, `block/${disk.name}/queue/${name}`)),
     );
 
-/** Cards of which all is so that a bracket asks for: `[driver=mlx5_core,name=ens*]`. */
-function cards(tree: Tree, match: ReadonlyMap<string, string>): readonly NicFacts[] {
+/** Names of cards of which all is so that a bracket asks for: `[driver=mlx5_core,name=ens*]`. */
+function cards(tree: Tree, match: ReadonlyMap<string, string>): readonly string[] {
   const fits = (pattern: string | undefined, text = ''): boolean =>
     pattern === undefined || (pattern.endsWith('*') ? text.startsWith(pattern.slice(0, -1)) : text === pattern);
-  return nicsOf(tree).filter(
-    ({ name, driver, vendor, model }) =>
-      fits(match.get('name'), name) &&
-      fits(match.get('driver'), driver) &&
-      fits(match.get('vendor'), vendor) &&
-      fits(match.get('model'), model),
-  );
+  const named = nicNames(tree).filter((name) => fits(match.get('name'), name));
+  if (match.size === 0 || (match.size === 1 && match.has('name'))) return named;
+  return named.filter((name) => {
+    const { driver, vendor, model } = identityOf(tree, name);
+    return fits(match.get('driver'), driver) && fits(match.get('vendor'), vendor) && fits(match.get('model'), model);
+  });
 }
 
 const ofCards =
@@ -91,13 +90,13 @@ const ofCards =
   ({ sys: tree }, match) =>
     existing(
       tree,
-      cards(tree, match).map((card) => sys(card.name, `class/net/${card.name}/${name}`)),
+      cards(tree, match).map((card) => sys(card, `class/net/${card}/${name}`)),
     );
 
 const settings =
   (group: Group, name: string): Find =>
   ({ sys: tree }, match) =>
-    cards(tree, match).map((card) => ({ name: card.name, root: 'nic', path: `${card.name}/${group}/${name}` }));
+    cards(tree, match).map((card) => ({ name: card, root: 'nic', path: `${card}/${group}/${name}` }));
 
 const queues =
   (kind: 'rx' | 'tx', name: string): Find =>
@@ -106,9 +105,9 @@ const queues =
       tree,
       cards(tree, match).flatMap((card) =>
         tree
-          .names(`class/net/${card.name}/queues`)
+          .names(`class/net/${card}/queues`)
           .filter((queue) => queue.startsWith(`${kind}-`))
-          .map((queue) => sys(`${card.name}/${queue}`, `class/net/${card.name}/queues/${queue}/${name}`)),
+          .map((queue) => sys(`${card}/${queue}`, `class/net/${card}/queues/${queue}/${name}`)),
       ),
     );
 
@@ -133,14 +132,16 @@ function interruptsOf({ proc, sys: tree }: Roots, card: string): readonly string
 const interrupts: Find = (roots, match) => {
   const seen = new Set<string>();
   return cards(roots.sys, match).flatMap((card) =>
-    interruptsOf(roots, card.name)
+    interruptsOf(roots, card)
       .filter((number) => !seen.has(number) && roots.proc.has(`irq/${number}/smp_affinity_list`))
       .map((number): Place => {
         seen.add(number);
-        return { name: `${card.name}/irq${number}`, root: 'proc', path: `irq/${number}/smp_affinity_list` };
+        return { name: `${card}/irq${number}`, root: 'proc', path: `irq/${number}/smp_affinity_list` };
       }),
   );
 };
+
+const SETTINGS: ReadonlySet<string> = new Set(CARD_KNOBS.map(({ key }) => key));
 
 const FINDS: Readonly<Record<string, Find>> = {
   'cpu.governor': policies('scaling_governor'),
@@ -164,6 +165,11 @@ const FINDS: Readonly<Record<string, Find>> = {
   'nic.receiveFlows': queues('rx', 'rps_flow_cnt'),
   ...Object.fromEntries(CARD_KNOBS.map(({ key, group, name }) => [key, settings(group, name)])),
 };
+
+/** Whether a knob is a setting of cards, which is no file. */
+export function isOfCards(key: string): boolean {
+  return SETTINGS.has(key.replace(/\[.*$/, ''));
+}
 
 /** The files of a knob on this machine, in order; none where it has no such thing. A bracket behind the key says of which cards. */
 export function placesOf(roots: Roots, key: string): readonly Place[] {

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { ethtool, parseSettings, refusalWords } from '../../../providers/host/ethtool.ts';
 import { knobs } from '../../../providers/host/knobs/index.ts';
 import { cardFacts } from '../../../providers/host/inventory/cards.ts';
-import { CARD_SETTINGS } from '../../../providers/host/knobs/settings.ts';
+import { CARD_KNOBS, CARD_SETTINGS } from '../../../providers/host/knobs/settings.ts';
 import type { Known } from '../../../reconciler/model/change.ts';
 import type { PlumbError } from '../../../reconciler/model/errors.ts';
 import type { KnobState } from '../../../reconciler/model/resources.ts';
@@ -223,6 +223,49 @@ describe('settings of a card', () => {
       break;
     }
     stop.abort();
+  });
+
+  it('cost a look at sysfs but once, however many there are, and never ask a driver for its speed', async (t) => {
+    const provider = machine('two-socket server').again();
+    const wanted = CARD_KNOBS.map(({ key }) => `knob/${key}[driver=mlx5_core]` as const);
+    const ctx = { ...context(), wanted };
+    await provider.observe(ctx);
+    const read = (['readFileSync', 'readdirSync', 'existsSync', 'realpathSync'] as const).map((name) =>
+      t.mock.method(fs, name),
+    );
+    await provider.observe(ctx);
+    const asked = read.map((method) =>
+      method.mock.calls.map(({ arguments: [path] }) => String(path)).filter((path) => path.includes('/class/net')),
+    );
+    for (const paths of asked) assert.deepEqual(paths, [...new Set(paths)]);
+    assert.deepEqual(
+      asked.flat().filter((path) => path.endsWith('/speed')),
+      [],
+    );
+    assert.ok(asked.flat().some((path) => path.endsWith('ens1f0/device/driver')));
+  });
+
+  it('are read in turn as long as somebody asks for their group, and never more often than a pause allows', async () => {
+    const { root, originalsFile, cards } = machine('two-socket server');
+    const at = { procRoot: join(root, 'proc'), sysRoot: join(root, 'sys'), originalsFile };
+    const round = 300;
+    const provider = knobs({ ...at, program: ethtool(cards.run), round });
+    const keys = ['nic.rings.rx', 'nic.channels.rx', 'nic.offloads.gro'];
+    await provider.observe({ ...context(), wanted: keys.map((key) => `knob/${key}` as const) });
+    await provider.observe({ ...context(), wanted: ['knob/nic.channels.rx', 'knob/nic.offloads.gro'] });
+    cards.asked.splice(0);
+    const stop = new AbortController();
+    const began = performance.now();
+    const end = provider
+      .watch?.({ ...context(), signal: stop.signal })
+      [Symbol.asyncIterator]()
+      .next();
+    while (cards.asked.length < 5) await new Promise((resolve) => setTimeout(resolve, 10));
+    const took = performance.now() - began;
+    stop.abort();
+    await end;
+    assert.deepEqual([...new Set(cards.asked.map((line) => line.split(' ')[0]))].sort(), ['-k', '-l']);
+    assert.ok(took > 4 * round, String(took));
   });
 
   it('come back after the agent was killed between two cards', async () => {
