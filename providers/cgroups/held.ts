@@ -6,7 +6,7 @@ import type { Hierarchy } from './hierarchy.ts';
 import { DEVICES, EMPTYING, OOM, SCHED, SPARES_NOBODY, type Knob, type Wanted } from './knob.ts';
 import { FIELDS, KNOBS, knobsIn } from './knobs.ts';
 import { firstAdjustment } from './processes.ts';
-import { classIn, type SetClass } from './scheduling.ts';
+import type { Classes, SetClass } from './scheduling.ts';
 
 /** Descriptors that all containers of a provider may keep open together; files beyond are opened for each read. */
 export interface Budget {
@@ -53,8 +53,9 @@ export interface Machine {
   readonly procRoot: string;
   /** Whether this process may spare others from the OOM killer, as far as is known. */
   spares: boolean;
-  /** Containers of which all threads were put into a class. */
-  readonly classed: Set<string>;
+  readonly classes: Classes;
+  /** Directories of v1 whose budget for rr and fifo was raised: µs of before. */
+  readonly raised: Map<string, number>;
   readonly setClass: SetClass;
   /** Paths of cgroups that are being emptied. */
   readonly emptying: { has(path: string): boolean };
@@ -87,7 +88,7 @@ export function hold(machine: Machine, id: string, path: string): Held | undefin
     if (directory === undefined) return {};
     const all = [
       [OOM, firstAdjustment(files, procRoot, directory)],
-      [SCHED, classIn(files, procRoot, directory, machine.classed.has(id))],
+      [SCHED, machine.classes.of(id, directory)],
     ] as const;
     return Object.fromEntries(all.flatMap(([name, text]) => (text === undefined ? [] : [[name, text]])));
   };

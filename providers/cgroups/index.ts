@@ -13,8 +13,9 @@ import { disk, type Files } from './files.ts';
 import { hold, type Held, type Machine } from './held.ts';
 import { hierarchy } from './hierarchy.ts';
 import { fieldOf } from './knobs.ts';
+import { lowerRealtime } from './nested.ts';
 import { IDLE } from './cpu-knobs.ts';
-import { chrt, type SetClass } from './scheduling.ts';
+import { chrt, createClasses, type SetClass } from './scheduling.ts';
 import { known, type Notes, type Refused } from './seen.ts';
 import { agree, scopeOf, type Systemd } from './systemd.ts';
 import { writeLimits, type Refusal } from './write.ts';
@@ -33,6 +34,8 @@ export interface CgroupsOptions {
   /** Paths of cgroups that the provider of memory is emptying. */
   readonly emptying?: Machine['emptying'];
   readonly files?: Files;
+  /** Milliseconds from anywhere. */
+  readonly clock?: () => number;
 }
 
 /** One container's cgroup, watched while somebody listens. */
@@ -68,7 +71,8 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
     devices: () => devices.last(),
     procRoot,
     spares: true,
-    classed: new Set(),
+    classes: createClasses(files, procRoot, options.clock ?? (() => performance.now())),
+    raised: new Map(),
     setClass: options.setClass ?? chrt,
     emptying: options.emptying ?? new Set(),
   };
@@ -81,8 +85,10 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
     const item = tracked.get(ref);
     item?.unwatch?.();
     item?.held.close();
-    if (item) machine.classed.delete(item.held.id);
     tracked.delete(ref);
+    if (!item) return;
+    machine.classes.forget(item.held.id);
+    if (machine.raised.size > 0) lowerRealtime(machine, item.held.path);
   }
 
   function watchOne(ref: Ref, item: Tracked): void {

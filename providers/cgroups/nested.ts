@@ -3,6 +3,7 @@ import { formatCpus, parseCpus, sameCpus } from '../../reconciler/model/cores.ts
 import { cfsOf } from './conversion.ts';
 import { errnoOf } from '../../reconciler/model/errors.ts';
 import { readText, type Files } from './files.ts';
+import type { Machine } from './held.ts';
 
 const DEEPEST = 8;
 
@@ -47,21 +48,50 @@ export function lowerQuotas(files: Files, directory: string, milli: number): rea
   return lowered;
 }
 
+/** Budgets of v1 for rr and fifo. */
+type Budgets = Pick<Machine, 'files' | 'tree' | 'raised'>;
+
+const RUNTIME = 'cpu.rt_runtime_us';
+const runtimeOf = (files: Files, directory: string): number => Number(readText(files, directory, RUNTIME));
+
+/** All that is in a cgroup together, µs. */
+function runtimeIn(files: Files, directory: string): number {
+  return files.folders(directory).reduce((sum, name) => sum + runtimeOf(files, join(directory, name)), 0);
+}
+
+/** All that a cgroup is in but the root, from the top down. */
+function above({ tree }: Budgets, path: string): readonly string[] {
+  const parts = path.split('/').filter(Boolean);
+  return parts.slice(1).map((_, depth) => tree.directory('cpu', parts.slice(0, depth + 1).join('/')));
+}
+
 /**
  * Raises the budget for rr and fifo of all that a v1 cgroup is in, from the top down, until it may have so many µs of its period: one may have no less
  * than those in it together. The root has what the kernel gives in all. Throws the kernel's errno.
  */
-export function raiseRealtime(files: Files, root: string, path: string, micros: number): void {
-  const parts = path.split('/').filter(Boolean);
-  const runtime = (directory: string): number => Number(readText(files, directory, 'cpu.rt_runtime_us'));
-  const before = runtime(join(root, path));
-  for (let depth = 1; depth < parts.length; depth += 1) {
-    const directory = join(root, ...parts.slice(0, depth));
-    const inIt = files.folders(directory).reduce((sum, name) => sum + runtime(join(directory, name)), 0);
+export function raiseRealtime(budgets: Budgets, path: string, micros: number): void {
+  const { files, tree, raised } = budgets;
+  const before = runtimeOf(files, tree.directory('cpu', path));
+  for (const directory of above(budgets, path)) {
     // each on the way gains what the last one does
-    const needed = inIt + Math.max(0, micros - before);
-    if (runtime(directory) < needed) files.write(join(directory, 'cpu.rt_runtime_us'), String(needed));
+    const needed = runtimeIn(files, directory) + Math.max(0, micros - before);
+    const has = runtimeOf(files, directory);
+    if (has >= needed) continue;
+    files.write(join(directory, RUNTIME), String(needed));
+    if (!raised.has(directory)) raised.set(directory, has);
   }
+}
+
+/** Lowers what was raised for a v1 cgroup, from the bottom up, to what is still needed in it, and to no less than it had before. */
+export function lowerRealtime(budgets: Budgets, path: string): void {
+  const { files, raised } = budgets;
+  each(above(budgets, path).toReversed(), (directory) => {
+    const before = raised.get(directory);
+    if (before === undefined) return;
+    const needed = Math.max(before, runtimeIn(files, directory));
+    if (runtimeOf(files, directory) > needed) files.write(join(directory, RUNTIME), String(needed));
+    if (needed === before) raised.delete(directory);
+  });
 }
 
 /**

@@ -60,40 +60,117 @@ function classOf(files: Files, procRoot: string, task: string): { text: string; 
   }
 }
 
-/**
- * The class of the first process of a cgroup; with `all` that of all threads, and where one differs which: `batch, thread 12 (java) other`. Undefined where
- * none can be seen.
- */
-export function classIn(files: Files, procRoot: string, directory: string, all: boolean): string | undefined {
+/** The class of the first process of a cgroup; undefined where none can be seen. */
+function firstClass(files: Files, procRoot: string, directory: string): string | undefined {
   try {
-    const pids = processesIn(files, directory);
-    const first = pids[0] === undefined ? undefined : classOf(files, procRoot, String(pids[0]));
-    if (!first || (!all && first.text === USUAL_CLASS)) return first?.text;
-    for (const pid of pids)
-      for (const tid of files.entries(join(procRoot, String(pid), 'task'))) {
-        const one = classOf(files, procRoot, join(String(pid), 'task', tid));
-        if (one && one.text !== first.text) return `${first.text}, thread ${tid} (${one.name}) ${one.text}`;
-      }
-    return first.text;
+    const [pid] = processesIn(files, directory);
+    return pid === undefined ? undefined : classOf(files, procRoot, String(pid))?.text;
   } catch {
     return undefined;
   }
 }
 
+/** A process that has threads of another class than one, with the first of these in words; and how many threads were looked at. */
+interface Apart {
+  readonly pids: readonly number[];
+  readonly first?: string;
+  readonly looked: number;
+}
+
+/** The processes of a cgroup that are not, with all their threads, in a class. Throws ENOENT, ENODEV where the cgroup is gone. */
+function apartFrom(files: Files, procRoot: string, directory: string, text: string): Apart {
+  const pids = new Set<number>();
+  let first: string | undefined;
+  let looked = 0;
+  for (const pid of processesIn(files, directory))
+    for (const tid of files.entries(join(procRoot, String(pid), 'task'))) {
+      looked += 1;
+      const one = classOf(files, procRoot, join(String(pid), 'task', tid));
+      if (!one || one.text === text) continue;
+      pids.add(pid);
+      first ??= `thread ${tid} (${one.name}) ${one.text}`;
+    }
+  return { pids: [...pids], looked, ...(first === undefined ? {} : { first }) };
+}
+
+/** So many threads are looked at in a millisecond, in the long run, and so many at once: some 30 µs each, which is 0.3 % of a core. */
+const RATE = 0.1;
+const AT_ONCE = 3_000;
+
+/** The scheduling classes of containers. */
+export interface Classes {
+  /**
+   * The class of a container's first process; where another than the usual one was asked for or is there, with the first thread that differs:
+   * `batch, thread 12 (java) other`. Threads are looked at in turn, those of a few containers at a time; of the others it is what was seen last.
+   * Undefined where no process can be seen.
+   */
+  of(id: string, directory: string): string | undefined;
+  /** Looks at all threads of a container from now on, and next time at once. */
+  note(id: string): void;
+  /** Looks at them no more. */
+  forget(id: string): void;
+}
+
+/** Reads classes from /proc; `clock` gives milliseconds from anywhere. */
+export function createClasses(files: Files, procRoot: string, clock: () => number): Classes {
+  const seen = new Map<string, { readonly first: string; readonly text: string } | undefined>();
+  /** Those that had their turn in this round. */
+  const done = new Set<string>();
+  let left = AT_ONCE;
+  let at = clock();
+
+  function isDue(id: string): boolean {
+    const now = clock();
+    left = Math.min(AT_ONCE, left + (now - at) * RATE);
+    at = now;
+    if (done.size >= seen.size) done.clear();
+    return left > 0 && !done.has(id);
+  }
+
+  function look(id: string, directory: string, first: string): string {
+    const apart = apartFrom(files, procRoot, directory, first);
+    const text = apart.first === undefined ? first : `${first}, ${apart.first}`;
+    left -= apart.looked;
+    seen.set(id, { first, text });
+    done.add(id);
+    return text;
+  }
+
+  return {
+    of(id, directory) {
+      const first = firstClass(files, procRoot, directory);
+      if (first === undefined || (first === USUAL_CLASS && !seen.has(id))) return first;
+      const last = seen.get(id);
+      if (last?.first === first && !isDue(id)) return last.text;
+      try {
+        return look(id, directory, first);
+      } catch {
+        return undefined;
+      }
+    },
+    note: (id) => seen.set(id, undefined),
+    forget(id) {
+      seen.delete(id);
+      done.delete(id);
+    },
+  };
+}
+
 /** New threads begin as the one that made them: so often they are looked for. */
 const LOOKS = 5;
 
-/** Puts all threads of a cgroup into a class. Throws with the kernel's errno. */
+/** Puts all threads of a cgroup into a class; whether they are in it. Throws with the kernel's errno. */
 export async function setClassIn(
   files: Files,
   procRoot: string,
   directory: string,
   text: string,
   setClass: SetClass,
-): Promise<void> {
+): Promise<boolean> {
   for (let look = 0; look < LOOKS; look += 1) {
-    if (classIn(files, procRoot, directory, true) === text) return;
-    for (const pid of processesIn(files, directory)) {
+    const { pids } = apartFrom(files, procRoot, directory, text);
+    if (pids.length === 0) return true;
+    for (const pid of pids) {
       try {
         await setClass(pid, text);
       } catch (error) {
@@ -101,4 +178,5 @@ export async function setClassIn(
       }
     }
   }
+  return false;
 }

@@ -7,9 +7,9 @@ import type { Held, Machine } from './held.ts';
 import { REALTIME } from './cpu-knobs.ts';
 import { OOM, SCHED, type Wanted, type Write } from './knob.ts';
 import { writesFor } from './knobs.ts';
-import { lowerQuotas, raiseRealtime } from './nested.ts';
+import { lowerQuotas, lowerRealtime, raiseRealtime } from './nested.ts';
 import { adjust, largest, pagesOf } from './processes.ts';
-import { isRealtime, setClassIn } from './scheduling.ts';
+import { isRealtime, setClassIn, USUAL_CLASS } from './scheduling.ts';
 
 /** A write that the kernel did not take. */
 export interface Refusal {
@@ -94,11 +94,13 @@ const NO_BUDGET = {
 
 /** Puts all threads into a class; what the kernel does not allow stays as it is, and is said. */
 async function classify(machine: Machine, held: Held, { file, value }: Write): Promise<Refusal | undefined> {
-  const { files, procRoot, classed, setClass } = machine;
+  const { files, procRoot, classes, setClass } = machine;
   const [directory = ''] = held.directories;
   try {
-    classed.add(held.id);
-    await setClassIn(files, procRoot, directory, value, setClass);
+    classes.note(held.id);
+    const all = await setClassIn(files, procRoot, directory, value, setClass);
+    // what its threads do from now on is the App's own affair
+    if (all && value === USUAL_CLASS) classes.forget(held.id);
     return undefined;
   } catch (error) {
     const errno = errnoOf(error);
@@ -120,10 +122,12 @@ const SHARES_TIME: ReadonlySet<string> = new Set(['cpu.cfs_quota_us', 'cpu.cfs_p
 async function writeLevelled(machine: Machine, held: Held, write: Write, want: Wanted): Promise<string | undefined> {
   const force = want.force === true;
   try {
-    return await writeOne(machine, held, write, force);
+    const refused = await writeOne(machine, held, write, force);
+    if (write.file === REALTIME) lowerRealtime(machine, held.path);
+    return refused;
   } catch (error) {
     if (errnoOf(error) === 'EINVAL' && write.file === REALTIME) {
-      raiseRealtime(machine.files, machine.tree.directory('cpu', ''), held.path, Number(write.value));
+      raiseRealtime(machine, held.path, Number(write.value));
       return await writeOne(machine, held, write, force);
     }
     if (errnoOf(error) !== 'EINVAL' || !SHARES_TIME.has(write.file) || want.quota === undefined) throw error;

@@ -138,7 +138,8 @@ function replicaRefs(replica: AssignedReplica, network: AssignedNetwork): Desire
     },
     // made while its port is wired, started when that is done
     { ...one('container', container(replica), [image, ...own, of('sandbox'), of('port')]), startsAfter: [of('port')] },
-    one('cgroup', cgroup, [of('container')]),
+    // none runs before all others but on cores of its own
+    one('cgroup', cgroup, [of('container'), ...(cgroup.realtime === undefined ? [] : own)]),
   ];
 }
 

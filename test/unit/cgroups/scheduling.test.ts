@@ -3,7 +3,8 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { cgroups } from '../../../providers/cgroups/index.ts';
-import type { SetClass } from '../../../providers/cgroups/scheduling.ts';
+import { disk, type Files } from '../../../providers/cgroups/files.ts';
+import { createClasses, type SetClass } from '../../../providers/cgroups/scheduling.ts';
 import type { PlumbError } from '../../../reconciler/model/errors.ts';
 import type { CgroupSpec } from '../../../reconciler/model/resources.ts';
 import { container, contextOf, errno, fakeTree, idOf, kernelRules, limits } from '../../support/cgroup-tree.ts';
@@ -77,6 +78,10 @@ function lab(version: 'v1' | 'v2', setClass?: SetClass) {
     log,
     look,
     classify,
+    end: async () => {
+      fs.rmSync(join(below('x'), '..'), { recursive: true });
+      await provider.observe(contextOf([]), [REF]);
+    },
     budget: (path = PATH): number => number(below('cpu.rt_runtime_us', path)),
     converge: async (some: Partial<CgroupSpec>): Promise<readonly unknown[]> => {
       const { change } = await look(some);
@@ -96,11 +101,15 @@ describe('the scheduling class of an App', () => {
         one.log.filter((line) => line.endsWith('batch')),
         ['7 batch', '9 batch'],
       );
+      one.log.length = 0;
       one.classify('7/task/8', 'rr 5');
       assert.deepEqual(await one.converge({ scheduling: 'batch' }), ['batch, thread 8 (a) b) rr 5', 'batch']);
+      assert.deepEqual(one.log, ['7 batch'], 'only the process that it is about');
       one.classify('9/task/9', 'other');
       assert.deepEqual(await one.converge({ scheduling: 'batch' }), ['batch, thread 9 (a) b) other', 'batch']);
       assert.deepEqual(await one.converge({}), ['batch', 'other']);
+      one.classify('9/task/9', 'idle');
+      assert.deepEqual(await one.converge({}), [], 'an App that asks for none has its own way');
     });
 
   it('v1: rr and fifo get a budget first, of all that they are in, and lose it last', async () => {
@@ -112,8 +121,11 @@ describe('the scheduling class of an App', () => {
     await one.converge({ scheduling: 'fifo 1', realtime: 500 });
     assert.deepEqual([one.budget(), one.budget('docker')], [500_000, 500_000]);
     await one.converge({});
-    assert.equal(one.budget(), 0);
-    assert.equal(one.log.at(-1), 'cpu.rt_runtime_us');
+    assert.deepEqual([one.budget(), one.budget('docker')], [0, 0]);
+    assert.deepEqual(one.log.slice(-2), ['cpu.rt_runtime_us', 'cpu.rt_runtime_us']);
+    await one.converge({ scheduling: 'rr 10', realtime: 300 });
+    await one.end();
+    assert.equal(one.budget('docker'), 0, 'also where the App has left');
   });
 
   it('that the kernel refuses is told with its errno, and the other limits are held', async () => {
@@ -127,5 +139,54 @@ describe('the scheduling class of an App', () => {
     const said = item.limitations?.find(({ path }) => path === '/scheduling');
     assert.deepEqual([said?.state, said?.errno, said?.want], ['Refused', 'EPERM', 'fifo 1']);
     assert.equal(item.state.pids, 7);
+  });
+});
+
+/** Containers 1, 2 and 3 of one process each, which has so many threads; `read` counts those that are read. */
+function crowd(threads: number) {
+  const self = { now: 0, read: 0, first: 'batch' };
+  const files: Files = {
+    ...disk,
+    text: (path) => `${path.split('/')[1] ?? ''}\n`,
+    folders: () => [],
+    entries: () => Array.from({ length: threads }, (_, at) => String(at)),
+    open: (path) => (path.includes('/task/') ? 1 : 2),
+    close: () => undefined,
+    read: (descriptor, into) => {
+      if (descriptor === 1) self.read += 1;
+      const policy = NUMBERS[descriptor === 1 ? 'batch' : self.first];
+      return into.write(`1 (a) S ${'0 '.repeat(37)}${String(policy)} 0`);
+    },
+  };
+  const classes = createClasses(files, '/proc', () => self.now);
+  const look = (after: number): readonly (readonly [string | undefined, number])[] => {
+    self.now += after;
+    return ['1', '2', '3'].map((id) => {
+      self.read = 0;
+      return [classes.of(id, `/${id}`), self.read];
+    });
+  };
+  return { self, look };
+}
+
+describe('threads of many containers', () => {
+  it('are read in turn, so many in a time, and at once where the first process is in another class', () => {
+    const { self, look } = crowd(2000);
+    const reads = (after: number): readonly number[] => look(after).map(([, read]) => read);
+    assert.deepEqual(reads(0), [2000, 2000, 2000], 'each for the first time');
+    assert.deepEqual(reads(30_000), [0, 0, 0]);
+    assert.deepEqual(reads(30_000), [2000, 2000, 0]);
+    assert.deepEqual(reads(30_000), [0, 0, 2000]);
+    self.first = 'idle';
+    assert.deepEqual(
+      look(0),
+      Array.from({ length: 3 }, () => ['idle, thread 0 (a) batch', 2000]),
+    );
+  });
+
+  it('are read at each look where there are few', () => {
+    const { look } = crowd(100);
+    const all = Array.from({ length: 3 }, () => ['batch', 100]);
+    for (const after of [0, 30_000, 30_000]) assert.deepEqual(look(after), all);
   });
 });

@@ -41,6 +41,15 @@ describe('cores of its own', () => {
     assert.equal(all.get(CORES)?.origin, all.get('container/db-0')?.origin);
   });
 
+  it('come before a class that runs before all others, but keep no other limit waiting', () => {
+    const waits = (db: AppSpec['resources']): boolean | undefined =>
+      expand(assigned(sketch(db)))
+        .find(({ ref }) => ref === 'cgroup/db-0')
+        ?.dependsOn.includes(CORES);
+    assert.equal(waits({ ...pinned(4), scheduling: 'rr 10', realtime: 300 }), true);
+    assert.equal(waits({ ...pinned(4), scheduling: 'batch' }), false);
+  });
+
   it('are nothing where all share', () => {
     const all = new Map(expand(assigned(sketch(resources(1000)))).map((item) => [item.ref, item]));
     assert.equal(all.has(CORES), false);
