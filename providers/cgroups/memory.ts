@@ -12,7 +12,7 @@ import {
 import { diffByRef, type Context, type DiffRule, type Provider } from '../../reconciler/model/provider.ts';
 import { kindOf, nameOf, refOf, type Ref } from '../../reconciler/model/ref.ts';
 import type { ContainerState } from '../../reconciler/model/resources.ts';
-import { beginsAt, endOfSlot } from '../../reconciler/model/slots.ts';
+import { beginsAt, endOfSlot, SLOT } from '../../reconciler/model/slots.ts';
 import { disk, type Files } from './files.ts';
 import { hierarchy } from './hierarchy.ts';
 import { dropSlab, giveBack, unableFor, unableForHost, type Emptying, type Reclaiming } from './reclaim.ts';
@@ -31,8 +31,11 @@ export interface MemoryOptions {
   readonly clock?: () => number;
 }
 
-/** A slot is left alone for its last part, milliseconds: what was asked for takes a while. */
-const SPARED = 5_000;
+/**
+ * A slot is left alone for its last part, milliseconds: what was asked for takes a while. v1 empties a cgroup as a whole, however long
+ * that takes, and begins none in the second half.
+ */
+const SPARED = { v1: SLOT / 2, v2: 5_000 } as const;
 
 /** Something is done where more only caches than its rule says; when, is for the plan to say, which knows the time. */
 export const diffMemory: DiffRule<MemorySpec, MemoryState> = (want, have) => {
@@ -120,6 +123,7 @@ export function memory(options: MemoryOptions): Provider<MemorySpec, MemoryState
     const of = freed === 0 ? '' : `${String(freed)} bytes of page cache of replicas, `;
     const still = machineMemory(files, procRoot).spare;
     if (still <= bytesOf(want.above, total)) return [freed + Math.max(0, before - still), `${of}which was enough`];
+    if (clock() >= until) return [freed, `${of}and none of the slab, as the time was over`];
     await dropSlab(where);
     const slab = Math.max(0, before - machineMemory(files, procRoot).spare);
     return [freed + slab, `${of}${String(slab)} bytes of slab (drop_caches=2)`];
@@ -130,13 +134,20 @@ export function memory(options: MemoryOptions): Provider<MemorySpec, MemoryState
     const now = clock();
     if (!want.slot || beginsAt(want.slot, now) > now)
       throw new PlumbError('CONFLICT', `${ref}: the time is over in which no other host gives back memory`);
-    const until = endOfSlot(now) - SPARED;
+    const until = endOfSlot(now) - SPARED[where.tree.version];
     const goal = ({ total }: Reading): number => Math.floor(bytesOf(want.above, total) / 2);
-    const [freed, what] =
-      ref === HOST_MEMORY
-        ? await relieveHost(ctx, want, until)
-        : await relieve(ctx, nameOf(ref), goal, until).then((bytes) => [bytes, `${String(bytes)} bytes`] as const);
-    kept.put(ref, { at: now, freed });
+    let freed = 0;
+    let what = '';
+    try {
+      if (ref === HOST_MEMORY) [freed, what] = await relieveHost(ctx, want, until);
+      else {
+        freed = await relieve(ctx, nameOf(ref), goal, until);
+        what = `${String(freed)} bytes`;
+      }
+    } finally {
+      // one that failed half-way is not tried again in each slot
+      kept.put(ref, { at: now, freed });
+    }
     const took = clock() - now;
     const late = clock() > endOfSlot(now) ? ', longer than the time that it has for itself' : '';
     const [observed] = observeAll(ctx, [ref]);

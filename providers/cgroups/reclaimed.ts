@@ -6,7 +6,7 @@ import type { Ref } from '../../reconciler/model/ref.ts';
 /** When memory was last given back, kept in a file: a cool-down outlives the agent. */
 export interface Kept {
   of(ref: Ref): Reclaimed | undefined;
-  /** On disk when it returns. */
+  /** On disk when it returns; known from then on also where that fails, which throws. */
   put(ref: Ref, what: Reclaimed): void;
 }
 
@@ -21,8 +21,9 @@ export function reclaimedIn(path: string): Kept {
     of: (ref) => load().get(ref),
     put(ref, what) {
       const next = new Map([...load()].filter(([, { at }]) => at > what.at - OLD)).set(ref, what);
-      replaceFileSync(path, `${JSON.stringify(Object.fromEntries(next), null, 2)}\n`);
+      // where the disk is full, this process knows of it all the same
       known = next;
+      replaceFileSync(path, `${JSON.stringify(Object.fromEntries(next), null, 2)}\n`);
     },
   };
 }

@@ -84,8 +84,10 @@ export const LONGEST_WINDOW = 86_400_000;
 export function lowsAfter(lows: readonly Low[], at: number, spare: number, total: number): readonly Low[] {
   const step = Math.max(1, Math.floor(total / STEPS));
   const bytes = Math.floor(spare / step) * step;
-  const lasting = lows.filter((low) => low.bytes < bytes);
-  const since = lows.find((low) => low.bytes >= bytes)?.at ?? at;
+  // what seems to come was read before the clock was set back
+  const read = lows.map((low) => (low.at > at ? { ...low, at } : low));
+  const lasting = read.filter((low) => low.bytes < bytes);
+  const since = read.find((low) => low.bytes >= bytes)?.at ?? at;
   // of those that are too old to matter one is enough: it tells that it is older
   const old = lasting.filter((low) => low.at <= at - LONGEST_WINDOW).length;
   return [...lasting.slice(Math.max(0, old - 1)), { at: since, bytes }];
@@ -111,7 +113,9 @@ export function waitOf(
   const what = `${String(spare)} bytes only cache`;
   if (since + window > now)
     return { at: since + window, why: `${what}, and have to for ${formatDuration(window)} before they are given back` };
-  const rested = (reclaimed?.at ?? -Infinity) + coolDown;
+  // one that is yet to come by more was told by a clock that was wrong
+  const last = reclaimed && reclaimed.at <= now + coolDown ? reclaimed.at : -Infinity;
+  const rested = last + coolDown;
   if (rested > now)
     return { at: rested, why: `${what}; memory was given back less than ${formatDuration(coolDown)} ago` };
   if (!slot) return { at: Infinity, why: `${what}; its host was given no time to give them back in` };

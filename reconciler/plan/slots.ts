@@ -35,8 +35,9 @@ export function slotGiver(
     return sizes.get(zone) ?? 1;
   };
   return (host, tuning, replicas) => {
-    if (!asks(tuning, replicas)) return {};
     const before = assignments.get(host)?.slot;
+    // it may be cut off, and go on by what it was told
+    if (!asks(tuning, replicas)) return before ? { slot: before } : {};
     const resource = catalog.hosts.get(host);
     const zone = resource ? (zoneOf(catalog.zones, resource) ?? '') : before?.zone;
     if (zone === undefined) return {};

@@ -250,6 +250,35 @@ describe('a v1 cgroup that is being emptied', () => {
   });
 });
 
+describe('giving back that does not go well', () => {
+  it('is remembered all the same, and not tried again in each slot', async () => {
+    const failed = Promise.reject(errno('EINTR'));
+    failed.catch(() => undefined);
+    const one = lab('v1', { emptied: failed });
+    await assert.rejects(relieve(one, want(WEB)), /force_empty = 0: EINTR/);
+    assert.deepEqual((await look(one, WEB)).state.reclaimed, { at: NOW, freed: 0 });
+    assert.equal(one.read('memory.swappiness'), '60\n');
+  });
+
+  it('is remembered where the disk takes nothing', async () => {
+    const one = lab('v2');
+    fs.mkdirSync(join(one.cgroups, '../reclaimed.json/full'), { recursive: true });
+    await assert.rejects(relieve(one, want(WEB)));
+    assert.equal((await look(one, WEB)).state.reclaimed?.at, NOW);
+  });
+
+  it('begins nothing more in the second half of the slot on v1, where nobody knows how long it takes', async () => {
+    let end = (): void => undefined;
+    const one = lab('v1', { emptied: new Promise<void>((resolve) => (end = resolve)) });
+    const done = relieve(one, want(HOST, { above: '20%', first: ['web-0', 'web-0'] }));
+    await until(() => one.log.includes('memory.force_empty = 0'));
+    one.self.now += 6_000;
+    end();
+    assert.match(await done, /page cache of replicas, and none of the slab, as the time was over/);
+    assert.equal(one.log.filter((line) => /force_empty|drop_caches/.test(line)).length, 1);
+  });
+});
+
 describe('giving back slab of the machine', () => {
   it('asks replicas with a rule first, and the whole machine last', async () => {
     const one = lab('v1');

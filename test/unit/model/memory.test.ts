@@ -132,6 +132,15 @@ describe('when memory is given back', () => {
     );
   });
 
+  it('is not waited for by a clock that has been set back since', () => {
+    const later = [{ at: NOW + 600 * MINUTE, bytes: 600 }];
+    const lows = lowsAfter(lowsAfter(later, NOW - 2 * MINUTE, 600, TOTAL), NOW, 600, TOTAL);
+    const state = { ...after([[0, 600]]), lows, reclaimed: { at: NOW + 600 * MINUTE, freed: 1 } };
+    assert.equal(waitOf(RULE, state, NOW), undefined);
+    const soon = { ...state, reclaimed: { at: NOW + MINUTE, freed: 1 } };
+    assert.equal(waitOf(RULE, soon, NOW)?.at, NOW + 11 * MINUTE);
+  });
+
   it('is asked only where the last reading was above', () => {
     assert.equal(
       isOver(
