@@ -79,15 +79,25 @@ function isOurs({ bytes }: SourceFile): boolean {
   return bytes !== undefined && /^apiVersion:\s*["']?plumbline\//m.test(Buffer.from(bytes).toString('latin1'));
 }
 
+/** Whether two files say the same: Git may check out lines with other ends than it keeps. */
+function isSame(a: SourceFile, b: SourceFile): boolean {
+  const text = ({ bytes }: SourceFile): string | undefined =>
+    bytes && Buffer.from(bytes).toString('latin1').replaceAll('\r\n', '\n');
+  return a.blob === b.blob || (a.bytes !== undefined && text(a) === text(b));
+}
+
 /** Manifests of a work tree that are not as they are committed; none where it cannot be read. */
 async function uncommitted(root: string, source: Pick<Source, 'files'>, head: string): Promise<readonly string[]> {
   const lying = await readFolder(root).catch(() => undefined);
   if (!lying) return [];
   const known = new Set(lying.map(({ blob }) => blob));
   const committed = await source.files(head, { known, allowEmpty: true });
-  const before = new Map(committed.map(({ path, blob }) => [path, blob]));
+  const before = new Map(committed.map((file) => [file.path, file]));
   const there = new Set(lying.map(({ path }) => path));
-  const other = lying.filter((file) => (before.has(file.path) ? before.get(file.path) !== file.blob : isOurs(file)));
+  const other = lying.filter((file) => {
+    const was = before.get(file.path);
+    return was ? !isSame(was, file) : isOurs(file);
+  });
   const gone = committed.filter(({ path }) => !there.has(path));
   return [...other, ...gone]
     .filter(({ path, refused }) => refused === undefined && isManifestPath(path))

@@ -52,6 +52,18 @@ describe('a plan in a work tree', () => {
     for (const argv of [['HEAD'], ['--ref', 'main']]) assert.equal((await plan(...argv)).err, '', argv.join(' '));
   });
 
+  it('takes lines that Git checks out with other ends for what is committed', async () => {
+    const [first = ''] = Object.keys(SOUND);
+    const text = (SOUND[first] ?? '').replaceAll('\n', '\r\n');
+    repository.write('.gitattributes', '* text eol=crlf\n');
+    repository.write(first, text);
+    repository.commit('ends');
+    assert.doesNotMatch(repository.git('show', `HEAD:${first}`), /\r/);
+    assert.equal((await plan()).err, '');
+    repository.write(first, `# changed\r\n${text}`);
+    assert.ok((await plan()).err.startsWith(`${first} is not as committed`));
+  });
+
   it('is of what lies there with --work-tree, which needs no revision', async () => {
     const said = await plan('-o', 'json');
     repository.write(
