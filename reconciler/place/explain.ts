@@ -6,8 +6,10 @@ import type { Group, Score } from './group.ts';
 import { finishRun, turnsOf } from './place.ts';
 import { groupIn, startRun } from './run.ts';
 import type { Run } from './run.ts';
-import { settleApp } from './seat.ts';
-import { preempt, preemptedText } from './preempt.ts';
+import { hasTurn, settleApp } from './seat.ts';
+import { WAITS_FOR_TURN } from './drain.ts';
+import { asMover } from './gang.ts';
+import { keepClaim, preempt, preemptedText } from './preempt.ts';
 import { noAddress, nowhere, removalsNow, removalText } from './reasons.ts';
 import type { PlaceInput } from './survey.ts';
 import { hostName } from './table.ts';
@@ -93,8 +95,10 @@ function explainIn(run: Run, app: Resource<AppSpec>, replica: string): Explanati
     if (!placement) return { ...base, ...preemptedText(why, preempt(run, app, { replica })) };
     if (row !== undefined) seat(table, group, row, placement.demand, 1);
     const own = wishes.find((wish) => wish.replica === replica && wish.moves);
-    const made = own && preempt(run, app, own);
-    const text = made?.waits ?? staying(preemptedText(why, made ?? {}).message, placement.host, drained);
+    const may = own && (hasTurn(run, app, own) || keepClaim(run, replica));
+    const made = may ? preempt(run, asMover(app), own) : undefined;
+    const turn = own && !may ? `, and ${WAITS_FOR_TURN}` : '';
+    const text = made?.waits ?? staying(preemptedText(why, made ?? {}).message, placement.host, drained, turn);
     return { ...base, message: `${gives}${text}` };
   }
   if (dry) return { ...base, message: noAddress(input.catalog, app.spec.network, pool.count(), table).message };
@@ -105,8 +109,8 @@ function explainIn(run: Run, app: Resource<AppSpec>, replica: string): Explanati
   };
 }
 
-function staying(text: string, host: string, drained: boolean): string {
-  return `It stays on ${host}${drained ? ', which is drained' : ''}. Placed now: ${text}`;
+function staying(text: string, host: string, drained: boolean, turn: string): string {
+  return `It stays on ${host}${drained ? ', which is drained' : ''}${turn}. Placed now: ${text}`;
 }
 
 /** What becomes of a replica whose gang finds no place; nothing where it finds one. */

@@ -24,6 +24,11 @@ function held(gang: string, wish: Wish, app: string, failed: readonly Unplaceabl
   return { replica: wish.replica, app, reasons: own?.reasons ?? [], message };
 }
 
+/** An App whose replica moves: one of a gang does so alone, as the others have their places. */
+export function asMover({ spec: { gang: _together, ...spec }, ...app }: Resource<AppSpec>): Resource<AppSpec> {
+  return { ...app, spec };
+}
+
 /**
  * Places the replicas of a gang that have no place, all or none, then lets those move that must. Where one finds nothing the
  * others are asked as well, so that all is told at once.
@@ -47,10 +52,10 @@ export function* settleGang(
   } else trial.keep();
   const settled = new Map<string, Settled>();
   for (const app of members) {
-    const { gang = '', ...spec } = app.spec;
+    const { gang = '' } = app.spec;
     const alone = failed.length === 0 ? [] : fresh(app).map((wish) => held(gang, wish, app.name, failed));
     const moves = wishesOf(app.name).filter(({ from }) => from);
-    const moved = yield* settleApp(run, { ...app, spec }, moves);
+    const moved = yield* settleApp(run, asMover(app), moves);
     settled.set(app.name, { failed: [...alone, ...moved.failed], waiting: moved.waiting });
   }
   return settled;

@@ -348,11 +348,12 @@ function isKept({ input, survey }: Run, replica: string): boolean {
   return fateOf({ replica, app: appOf(replica) }, input.catalog, owners) === 'kept';
 }
 
-/** One that waits for its turn again is still to get the room that others were stopped for. */
-export function keepClaim(run: Run, replica: string): void {
+/** One that waits for its turn again is still to get the room that others were stopped for. Gives whether there are any. */
+export function keepClaim(run: Run, replica: string): boolean {
   const marks = marksFor(run, replica);
   const [first] = marks;
   if (first) run.preempting.claims.set(replica, { host: first.host, victims: marks.map((one) => one.replica) });
+  return first !== undefined;
 }
 
 /** Those who were to make room keep it where nobody needs that any more. */

@@ -41,6 +41,11 @@ function turnsLeft({ turns, disruption }: Run, { name, spec }: Resource<AppSpec>
   return Math.min(turns.get(name) ?? 0, disruption.left(spec.zone));
 }
 
+/** Whether a replica may move now: at once, or because its turn has come. */
+export function hasTurn(run: Run, app: Resource<AppSpec>, { replica, moves }: Wish): boolean {
+  return moves !== 'in turn' || turnsLeft(run, app) > 0 || run.preempting.turned.has(replica);
+}
+
 /** One that serves is taken away, or will be once others have made room for it: nobody else takes that turn. */
 function takeTurn(run: Run, app: Resource<AppSpec>, replica: string): void {
   if (run.preempting.turned.has(replica)) return;
@@ -62,7 +67,7 @@ export function* settleApp(
   let failed: Omit<Unplaceable, 'replica'> | undefined;
   run.preempting.hopeless = undefined;
   for (const wish of wishes) {
-    if (wish.moves === 'in turn' && turnsLeft(run, app) <= 0 && !run.preempting.turned.has(wish.replica)) {
+    if (!hasTurn(run, app, wish)) {
       keepClaim(run, wish.replica);
       waiting.add(wish.replica);
       continue;

@@ -33,7 +33,7 @@ export interface Scene {
   readonly fleet: Fleet;
   readonly catalog: (apps: Apps, change?: Partial<Sketch>) => Catalog;
   readonly messages: (result: PlaceResult) => string;
-  readonly ask: (apps: Apps, replica: string) => string;
+  readonly ask: (apps: Apps, replica: string, change?: Partial<Sketch>) => string;
   readonly work: (host: string) => void;
 }
 
@@ -45,10 +45,10 @@ export function scene(before: Apps, hosts = 2, rest: Partial<Sketch> = {}): Scen
     catalogOf({ hosts: hostsOf(hosts), ...rest, ...change, apps });
   fleet.settle(catalog(before));
   const messages = ({ unplaceable }: PlaceResult): string => unplaceable.map(({ message }) => message).join('\n');
-  const ask = (apps: Apps, replica: string): string => {
+  const ask: Scene['ask'] = (apps, replica, change) => {
     const { assignments, reports } = fleet.words();
     const seen = { reports: [...reports.values()], assignments: [...assignments.values()] };
-    const at = catalog(apps);
+    const at = catalog(apps, change);
     const views = hostViews(at, seen.reports, fleet.book);
     return explain({ catalog: at, snapshot: fleet.book, hosts: views, ...seen, now: 0 }, replica)?.message ?? '';
   };

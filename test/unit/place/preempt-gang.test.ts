@@ -48,6 +48,31 @@ describe('a replica on a host that is drained', () => {
     assert.deepEqual(told(fleet.pass(drained)), ['release batch-0', 'move db-0 h2']);
   });
 
+  it('is explained as it is told, also of a gang, and of one whose turn has not come', () => {
+    const together: Apps = { ...before, db: { ...before['db'], gang: 'job' } };
+    const one = scene(together);
+    const waits = 'db-0 moves to its new place on h2 once batch-0 (level 3) has left it';
+    assert.equal(one.ask(together, 'db-0', { hosts: drain }), waits);
+    const { draining } = one.fleet.pass(one.catalog(together, { hosts: drain }));
+    assert.deepEqual(draining[0]?.staying, [{ replica: 'db-0', why: waits }]);
+    const two: Apps = { db: { level: 0, replicas: 2, maxUnavailable: 1, resources: resources(1500) } };
+    const batch = { level: 3, replicas: 2, maxUnavailable: 2, resources: big };
+    const { fleet, catalog, ask } = scene(two, 3, {
+      hosts: { ...hostsOf(3), h2: { schedulable: false }, h3: { schedulable: false } },
+    });
+    const after: Apps = { ...two, batch };
+    const all = { hosts: hostsOf(3) };
+    fleet.settle(catalog(after, all));
+    assert.deepEqual(where(fleet), ['batch-0@h2', 'batch-1@h3', 'db-0@h1', 'db-1@h1']);
+    const hosts = { ...hostsOf(3), h1: { drain: true } };
+    assert.match(ask(after, 'db-0', { hosts }), /^db-0 moves to its new place on h2 once batch-0 .* has left it$/);
+    assert.match(
+      ask(after, 'db-1', { hosts }),
+      /^It stays on h1, which is drained, and waits for its turn\. Placed now: /,
+    );
+    assert.deepEqual(told(fleet.pass(catalog(after, { hosts }))), ['yield batch-0 db-0']);
+  });
+
   it('lets the other one be once the drain is undone', () => {
     const { fleet, catalog } = scene(before);
     fleet.pass(catalog(before, { hosts: drain }));
