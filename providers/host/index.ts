@@ -76,7 +76,7 @@ export function host(options: HostOptions): Provider<SysctlSpec, SysctlState> {
     if ('errno' in before)
       throw new PlumbError('KNOB_UNSUPPORTED', `${key}: ${limitation(refOf('sysctl', key), before.errno).why}`);
     if (standsFor(key, normalise(before.text), value)) return 'was right already';
-    refuseBelowUse(key, value);
+    refuseBelowUse(key, value, before.text);
     const fresh = !originals.all().has(key);
     originals.remember(key, originalOf(key, before.text));
     try {
@@ -96,8 +96,8 @@ export function host(options: HostOptions): Provider<SysctlSpec, SysctlState> {
   }
 
   /** A limit is not lowered below what is in use: the machine could start, open or connect nothing more. */
-  function refuseBelowUse(key: string, value: string): void {
-    const told = inTheWay(key, value, (file) => {
+  function refuseBelowUse(key: string, value: string, before: string): void {
+    const told = inTheWay(key, value, before, (file) => {
       try {
         return files.read(join(procRoot, file));
       } catch {

@@ -97,7 +97,31 @@ describe('a limit below what is in use', () => {
     ['fs.file-max', 'sys/fs/file-nr', '4096\t0\t9223372036854775807\n', 4096],
     ['fs.aio-max-nr', 'sys/fs/aio-nr', '128\n', 128],
     ['net.netfilter.nf_conntrack_max', 'sys/net/netfilter/nf_conntrack_count', '777\n', 777],
+    ['net.nf_conntrack_max', 'sys/net/netfilter/nf_conntrack_count', '777\n', 777],
   ];
+  const connections = (limit: string) => {
+    const key = 'net.netfilter.nf_conntrack_max';
+    const rig = machine({ [key]: `${limit}\n` });
+    fs.writeFileSync(join(rig.at(key), '../nf_conntrack_count'), '5000\n');
+    return { ...rig, key };
+  };
+
+  for (const [name, before, value] of [
+    ['is raised towards what is in use, where a hand had put it further down', '1000', '4000'],
+    ['is taken away altogether', '65536', '0'],
+  ] as const)
+    it(name, async () => {
+      const { provider, key, read } = connections(before);
+      await converge(provider, [want(key, value)]);
+      assert.equal(read(key), value);
+    });
+
+  it('is refused where there was no limit', async () => {
+    const { provider, key, read } = connections('0');
+    await assert.rejects(converge(provider, [want(key, '4000')]), /5000 connections are tracked/);
+    assert.equal(read(key), '0\n');
+  });
+
   for (const [key, file, text, used] of cases)
     it(`${key} is refused with the figure, and taken from that on`, async () => {
       const { provider, read, at } = machine({ [key]: '65536\n' });
