@@ -5,7 +5,7 @@ import type { Context } from '../../reconciler/model/provider.ts';
 import { nameOf } from '../../reconciler/model/ref.ts';
 import type { OvsConfigSpec } from '../../reconciler/model/resources.ts';
 import { isReadAtStart } from './daemon.ts';
-import { ORIGINAL, readOriginal, writeOriginal, type Original, type Ran } from './marks.ts';
+import { hadRead, ORIGINAL, readOriginal, writeOriginal, type Original, type Ran } from './marks.ts';
 import type { Hands } from './port.ts';
 import { configOps } from './rowops.ts';
 import type { Row, Tables } from './rows.ts';
@@ -20,7 +20,7 @@ function rowOf(
   return row;
 }
 
-/** What the ovs-vswitchd that runs has read of a key that is about to be written: what was there, unless we have changed that since it started. */
+/** What the ovs-vswitchd that runs has read of a key that is about to be written. Throws OVS_UNAVAILABLE, TIMEOUT. */
 async function ranOf(
   hands: Hands,
   { key, bridge }: ConfigPlace,
@@ -30,10 +30,7 @@ async function ranOf(
 ): Promise<Ran | undefined> {
   if (bridge !== undefined || !isReadAtStart(key)) return undefined;
   const { start } = await hands.daemon(signal);
-  if (start === undefined) return undefined;
-  const before = original?.ran;
-  if (before?.start === start) return before;
-  return value === undefined ? { start } : { start, value };
+  return start === undefined ? undefined : hadRead(start, value, original);
 }
 
 /**

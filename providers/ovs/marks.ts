@@ -35,6 +35,16 @@ export interface Ran {
   readonly value?: string;
 }
 
+/**
+ * What the ovs-vswitchd of this start has read of a key that says `value` and is about to be written: what was noted of that start.
+ * One that started since we wrote the key read what we wrote; `value` may be a hand's that came later.
+ */
+export function hadRead(start: string, value: string | undefined, original: Original | undefined): Ran {
+  if (original?.ran?.start === start) return original.ran;
+  const read = original ? original.wrote : value;
+  return read === undefined ? { start } : { start, value: read };
+}
+
 export function writeOriginal(original: Original): string {
   return JSON.stringify(original);
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { unheld, type Daemon } from '../../../providers/ovs/daemon.ts';
-import { readOriginal, writeOriginal } from '../../../providers/ovs/marks.ts';
+import { hadRead, readOriginal, writeOriginal } from '../../../providers/ovs/marks.ts';
 import type { OvsConfigSeen } from '../../../providers/ovs/state.ts';
 
 const NOW = '17@900';
@@ -73,6 +73,16 @@ describe('what ovs-vswitchd does not hold yet', () => {
         if (limitation.state === 'NeedsRestart') assert.match(limitation.why, /systemctl restart openvswitch-switch/);
       }
     });
+
+  it('is told by what the one that runs has read, also after a hand changed what we wrote', () => {
+    const original = { fleet: 'f', value: 'false', wrote: 'true', ran: ran('false', 'earlier') };
+    assert.deepEqual(hadRead(NOW, 'false', undefined), ran('false'), 'nobody wrote it before');
+    assert.deepEqual(hadRead(NOW, undefined, undefined), ran());
+    assert.deepEqual(hadRead('earlier', 'true', original), original.ran, 'it runs since before we wrote');
+    assert.deepEqual(hadRead(NOW, 'false', original), ran('true'), 'it started with what we wrote');
+    const again = { value: 'true', ran: hadRead(NOW, 'false', original) };
+    assert.equal(unheld('ovs-config/hw-offload', again, daemon()), undefined);
+  });
 
   it('is remembered beside the original', () => {
     const original = { fleet: 'f', value: '1', wrote: '2', ran: { start: NOW, value: '1' } };
