@@ -8,7 +8,7 @@ import type { CoresState, KnobPlace, KnobSpec, KnobState } from '../../../reconc
 import { ethtool, type Ethtool, type Setting } from '../ethtool.ts';
 import { disk, type Files } from '../files.ts';
 import { remembered, treeAt } from '../inventory/tree.ts';
-import type { Rivals } from '../rivals/rivals.ts';
+import type { Asked, Rivals } from '../rivals/rivals.ts';
 import { createWatches } from '../watches.ts';
 import { cardsOf, isCardSetting } from './cards.ts';
 import { diffKnob, targetOf, wrongOf } from './diff.ts';
@@ -114,13 +114,25 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
     return { places, free, ...(value === undefined ? {} : { value }) };
   }
 
+  /** Of a word that stands for another text in each file, whether one is what its file is to say; of what is not ours, what it says. */
+  function asks(key: string, { places = [], free = '' }: KnobState, paths: readonly string[]): Asked {
+    const value = kept.all().get(key)?.value;
+    return (file, text) => {
+      const at = paths.indexOf(file);
+      const place = places[at];
+      return (
+        shown(key, text) === (place && value !== undefined ? targetOf({ key, value }, place, at, free) : place?.value)
+      );
+    };
+  }
+
   function observeOne(ref: Ref, found: readonly Place[], ctx: Context, at: Roots): Known<KnobState> {
     const key = nameOf(ref);
     const state = stateOf(key, found, ctx, at);
     const limitations = limitationsOf(ref, state);
     const owned = kept.all().has(key);
     const paths = found.map(({ root, path }) => `/${root}/${path}`);
-    const claims = rivals?.claimsOn(ref, paths) ?? [];
+    const claims = rivals?.claimsOn(ref, paths, asks(key, state, paths)) ?? [];
     return {
       known: true,
       ref,

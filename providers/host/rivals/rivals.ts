@@ -18,10 +18,16 @@ export interface RivalOptions {
   readonly now?: () => number;
 }
 
+/** Whether a text is what a file is asked to say. */
+export type Asked = (file: string, text: string) => boolean;
+
 /** Who else sets knobs of a machine. */
 export interface Rivals {
-  /** Who else sets a knob. `files` are the absolute paths of its files; a sysctl knows its own. */
-  claimsOn(ref: Ref, files?: readonly string[]): readonly Claim[];
+  /**
+   * Who else sets a knob. `files` are the absolute paths of its files; a sysctl knows its own. A text of a file that is `asked` of it,
+   * in whatever form, is no claim.
+   */
+  claimsOn(ref: Ref, files?: readonly string[], asked?: Asked): readonly Claim[];
 }
 
 /** What was read of a machine. */
@@ -83,10 +89,10 @@ function daemonClaims({ daemons, tuned, profiles }: Read, ref: Ref): readonly Cl
   return [...ofTuned, ...others.map(({ name: by, fix }): Claim => ({ ref, by, when: 'while it runs', fix }))];
 }
 
-function bootClaims({ boot }: Read, ref: Ref, files: readonly string[]): readonly Claim[] {
+function bootClaims({ boot }: Read, ref: Ref, files: readonly string[], asked: Asked): readonly Claim[] {
   for (const file of files) {
     const setting = settingOf(boot, file);
-    if (!setting) continue;
+    if (!setting || asked(file, setting.value)) continue;
     const { at: by, value } = setting;
     return [{ ref, by, value, when: 'at the next boot', fix: `remove ${by}` }];
   }
@@ -105,7 +111,7 @@ export function createRivals(options: RivalOptions = {}): Rivals {
     return last;
   };
   return {
-    claimsOn(ref, files = []) {
+    claimsOn(ref, files = [], asked = () => false) {
       const seen = current();
       const own = kindOf(ref) === 'sysctl' ? [`/proc/sys/${pathOf(nameOf(ref)) ?? ''}`] : files;
       const docker: readonly Claim[] =
@@ -120,7 +126,7 @@ export function createRivals(options: RivalOptions = {}): Rivals {
               },
             ]
           : [];
-      return [...daemonClaims(seen, ref), ...bootClaims(seen, ref, own), ...docker];
+      return [...daemonClaims(seen, ref), ...bootClaims(seen, ref, own, asked), ...docker];
     },
   };
 }

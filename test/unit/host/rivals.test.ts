@@ -5,7 +5,10 @@ import { dirname, join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { inventory } from '../../../providers/host/inventory/inventory.ts';
 import { createRivals } from '../../../providers/host/rivals/rivals.ts';
+import { knobs } from '../../../providers/host/knobs/index.ts';
 import type { Ref } from '../../../reconciler/model/ref.ts';
+import { kernel } from '../../support/kernel-files.ts';
+import { converge, look, machine as hardware, want } from '../../support/knobs-rig.ts';
 
 const folders: string[] = [];
 afterEach(() => {
@@ -176,6 +179,21 @@ describe('who else sets a knob', () => {
       ['tuned-adm off && systemctl disable --now tuned', 'remove /etc/sysctl.d/1.conf:1'],
     );
   });
+});
+
+it('a line of tmpfiles.d that says what a word stands for in its file is no claim', async () => {
+  const claims = async (mask: string) => {
+    const { root, originalsFile } = hardware('two-socket server');
+    const line = `w /sys/class/net/eno1/queues/rx-3/rps_cpus - - - - ${mask}\n`;
+    const rivals = createRivals({ root: machine({ 'etc/tmpfiles.d/x.conf': line }), procRoot: join(root, 'none') });
+    const at = { procRoot: join(root, 'proc'), sysRoot: join(root, 'sys'), originalsFile };
+    const provider = knobs({ ...at, files: kernel, rivals });
+    const key = 'nic.receiveSteering[driver=tg3]';
+    await converge(provider, [want(key, 'spread')]);
+    return (await look(provider, key)).claims?.map(({ value }) => value);
+  };
+  assert.equal(await claims('0000ffff,ffffffff,ffffffff'), undefined);
+  assert.deepEqual(await claims('1'), ['1']);
 });
 
 it('the facts of a machine name files that set kernel parameters, and the profile of tuned', () => {
