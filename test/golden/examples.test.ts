@@ -80,7 +80,7 @@ describe('every example has its expected plan beside it', () => {
         allowDeletions: false,
         now: 0,
       });
-      runtime.close();
+      await runtime.close();
       assert.deepEqual(plan.unplaceable, []);
       golden('plan.txt', renderText(plan), path);
     });

@@ -118,7 +118,7 @@ describe('a fleet of two hosts over one store', () => {
     const running = start(
       (signal) => (ended = agent.run(signal)),
       async () => {
-        runtime.close();
+        await runtime.close();
         await near.close();
       },
     );

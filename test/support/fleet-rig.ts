@@ -155,7 +155,7 @@ export function fleetRig({ dir, url, log = quiet }: FleetRigOptions): FleetRig {
       const part = started(
         (signal) => agent.run(signal),
         async () => {
-          runtime.close();
+          await runtime.close();
           await near.close();
           await far.close();
         },

@@ -127,7 +127,7 @@ export async function play({ seed, steps }: Story, sabotage: Sabotage = (options
   async function bury({ life, runtime, store }: Alive): Promise<void> {
     life.die();
     await time.still();
-    runtime.close();
+    await runtime.close();
     await store.close();
   }
 

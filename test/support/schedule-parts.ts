@@ -161,7 +161,7 @@ export async function startAgent(cast: Cast, host: HostName): Promise<Alive> {
     bury: async () => {
       life.die();
       await time.still();
-      runtime.close();
+      await runtime.close();
       await near.close();
       await far.close();
     },
