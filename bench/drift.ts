@@ -117,7 +117,7 @@ export async function run({ signal, rounds, log }: BenchOptions): Promise<BenchR
     const notes = measures.map(({ name, p95 }) => `${name}: p95 ${(p95 ?? 0).toFixed(1)} ms`);
     return { name: 'drift', measures, notes };
   } finally {
-    await rig.down();
-    putBack();
+    // the machine is put back also where the lab does not go away
+    await rig.down().finally(putBack);
   }
 }

@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process';
+import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -9,11 +9,14 @@ import type { Ports } from '../reconciler/model/store.ts';
 const SCRIPT = fileURLToPath(new URL('./idle-fleet-standby.js', import.meta.url));
 /** As a controller holds its lease. */
 const [TTL, RENEWED] = [8_000, 2_000];
+/** The longest that the other one may take to be ready, and then to lead, milliseconds. */
+const DEADLINE = 600_000;
 
 /** Leads, as far as the store knows, until the work is done; gives when it last said so, `performance.now()`. */
 async function leadUntil(leases: Ports['leases'], work: Promise<unknown>): Promise<number> {
   const stop = new AbortController();
   const done = work.finally(() => stop.abort());
+  done.catch(() => undefined); // it is awaited below, once the lease is let be
   while (!stop.signal.aborted) {
     await leases.acquire(CONTROLLER_LEASE, 'leader', TTL);
     await sleep(RENEWED, undefined, { signal: stop.signal }).catch(() => undefined);
@@ -21,6 +24,13 @@ async function leadUntil(leases: Ports['leases'], work: Promise<unknown>): Promi
   await done;
   await leases.acquire(CONTROLLER_LEASE, 'leader', TTL);
   return performance.now();
+}
+
+/** Fails when a process ends before its time, or has worked for too long. */
+async function failing(child: ChildProcess): Promise<never> {
+  const signal = AbortSignal.timeout(DEADLINE);
+  const [code, by] = (await once(child, 'exit', { signal })) as [number | null, string | null];
+  throw new Error(`the controller that stood by ended: ${String(code ?? by)}`);
 }
 
 /**
@@ -35,10 +45,12 @@ export async function takeOver(url: string, scale: number, app: string, { leases
   // the leader has to be there first
   await leases.acquire(CONTROLLER_LEASE, 'leader', TTL);
   const child = fork(SCRIPT, [url, String(scale)]);
+  const gone = failing(child);
+  gone.catch(() => undefined); // that it ends in the end is right
   try {
-    const died = await leadUntil(leases, once(child, 'message'));
+    const died = await leadUntil(leases, Promise.race([once(child, 'message'), gone]));
     child.send(app);
-    while (!(await store.mailbox.assignment(host, before))) await sleep(10);
+    while (!(await store.mailbox.assignment(host, before))) await Promise.race([sleep(10), gone]);
     const took = performance.now() - died;
     const ended = once(child, 'exit');
     child.send('');
