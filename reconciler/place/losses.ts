@@ -61,15 +61,26 @@ function domainsOf({ input }: Trial, { has, counts }: Part, level: SpreadLevel):
   return [...domains.values()].sort((a, b) => b.count - a.count || (a.name < b.name ? -1 : 1));
 }
 
-function homeless(at: Trial, { hosts, replicas }: Domain, { counts }: Part): readonly string[] {
-  const wanted = new Map<string, string[]>();
-  for (const { app, replica } of replicas) wanted.set(app, [...(wanted.get(app) ?? []), replica]);
-  return suppose(at, { lost: hosts, wanted }, ({ run }) =>
-    replicas.flatMap(({ replica, app }) => (counts(app) && !run.book.placements.has(replica) ? [replica] : [])),
-  );
+type Runs = (domain: Domain) => readonly Placement[];
+
+/** Those who find no other home when hosts are lost, of whatever part: what hosts were asked about once is not tried again. */
+function createRuns(at: Trial): Runs {
+  const known = new Map<string, readonly Placement[]>();
+  return ({ hosts, replicas }) => {
+    const key = JSON.stringify([...hosts]);
+    const found = known.get(key);
+    if (found) return found;
+    const wanted = new Map<string, string[]>();
+    for (const { app, replica } of replicas) wanted.set(app, [...(wanted.get(app) ?? []), replica]);
+    const lost = suppose(at, { lost: hosts, wanted }, ({ run }) =>
+      replicas.filter(({ replica }) => !run.book.placements.has(replica)),
+    );
+    known.set(key, lost);
+    return lost;
+  };
 }
 
-function worst(at: Trial, part: Part, level: SpreadLevel): Loss | undefined {
+function worst(at: Trial, part: Part, level: SpreadLevel, runs: Runs): Loss | undefined {
   const domains = domainsOf(at, part, level);
   let found: Omit<Loss, 'tried' | 'of'> | undefined;
   let tried = 0;
@@ -78,7 +89,7 @@ function worst(at: Trial, part: Part, level: SpreadLevel): Loss | undefined {
     // it cannot cost more than it holds
     if (found && domain.count <= found.homeless.length) tried = domains.length;
     if (tried >= Math.min(MOST_TRIES, domains.length) || placed >= MOST_REPLICAS) break;
-    const lost = homeless(at, domain, part);
+    const lost = runs(domain).flatMap(({ replica, app }) => (part.counts(app) ? [replica] : []));
     tried += 1;
     placed += domain.replicas.length;
     if (found && lost.length <= found.homeless.length) continue;
@@ -89,17 +100,18 @@ function worst(at: Trial, part: Part, level: SpreadLevel): Loss | undefined {
 }
 
 /** The host, the rack and the switch of a part whose loss leaves most replicas without a home, each by a dry run without it. */
-function losses(at: Trial, part: Part): readonly Loss[] {
-  return [...SPREAD_LEVELS].reverse().flatMap((level) => worst(at, part, level) ?? []);
+function losses(at: Trial, part: Part, runs: Runs): readonly Loss[] {
+  return [...SPREAD_LEVELS].reverse().flatMap((level) => worst(at, part, level, runs) ?? []);
 }
 
-/** The same for several parts, those with the same hosts and Apps once. */
+/** The same for several parts, those with the same hosts and Apps once; and no loss of the same hosts is tried twice. */
 export function lossesOnce(at: Trial): (part: Part) => readonly Loss[] {
   const known = new Map<string, readonly Loss[]>();
+  const runs = createRuns(at);
   return (part) => {
     const hosts = at.input.hosts.filter(part.has).map(({ record }) => record.host);
     const key = JSON.stringify([hosts, [...at.input.catalog.apps.keys()].filter(part.counts)]);
-    const found = known.get(key) ?? losses(at, part);
+    const found = known.get(key) ?? losses(at, part, runs);
     known.set(key, found);
     return found;
   };

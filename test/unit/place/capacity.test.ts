@@ -4,8 +4,10 @@ import { describe, it } from 'node:test';
 import { createBook } from '../../../reconciler/model/book.ts';
 import { capacity } from '../../../reconciler/place/capacity.ts';
 import { hostViews } from '../../../reconciler/place/hosts.ts';
+import { lossesOnce } from '../../../reconciler/place/losses.ts';
 import { scale } from '../../../reconciler/place/scale.ts';
 import type { PlaceInput } from '../../../reconciler/place/survey.ts';
+import { trial } from '../../../reconciler/place/trial.ts';
 import { catalogOf, hostsOf, reportOf, resources } from '../../support/catalog.ts';
 import type { Sketch } from '../../support/catalog.ts';
 import { NOW, step } from '../../support/placing.ts';
@@ -89,6 +91,25 @@ describe('capacity', () => {
         ['switch', 's1', 4, 7, ['db-0', 'db-1', 'db-2', 'db-3', 'web-0', 'web-1', 'web-2']],
       ],
     );
+  });
+
+  it('tries the loss of the same hosts once, whichever Apps count', () => {
+    const apps = { db: { replicas: 2, resources: resources(3000) }, web: { replicas: 2, resources: resources(1000) } };
+    const at = trial(inputOf({ hosts: hostsOf(4), apps }));
+    let runs = 0;
+    const { book } = at.run;
+    const apply: typeof book.apply = (deltas) => {
+      if (deltas.some(({ type }) => type === 'host')) runs += 1;
+      book.apply(deltas);
+    };
+    const lossesOf = lossesOnce({ ...at, run: { ...at.run, book: { ...book, apply } } });
+    const homeless = (name: string): number =>
+      lossesOf({ has: () => true, counts: (app) => app === name }).flatMap(({ homeless: lost }) => lost).length;
+    assert.ok(homeless('db') > 0);
+    assert.ok(runs > 0);
+    const before = runs;
+    assert.ok(homeless('web') > 0);
+    assert.ok(runs - before < before, `${String(runs - before)} more than ${String(before)}`);
   });
 
   it('names the worst of the hosts that a Network reaches, and who of it would find no home', () => {
