@@ -163,24 +163,26 @@ export function refusalWords(stderr: string): string {
   return [known === undefined ? '' : (ERRNOS[known] ?? ''), rest].filter(Boolean).join(': ') || 'it says nothing';
 }
 
-const LIMIT = 10_000;
-
-const program: Run = (args, signal) =>
-  new Promise((resolve, reject) => {
-    const env = { ...process.env, LC_ALL: 'C' };
-    execFile('ethtool', [...args], { signal, env, timeout: LIMIT }, (error, stdout, stderr) => {
-      if (error === null) resolve({ status: 0, stdout, stderr });
-      else if (signal.aborted || error.killed === true)
-        reject(new PlumbError('TIMEOUT', `ethtool ${args.join(' ')} was not done in time`, {}, error));
-      else if (typeof error.code === 'number') resolve({ status: error.code, stdout, stderr });
-      else resolve({ status: -1, stdout: '', stderr: errnoOf(error) });
+/** Runs the program `file`, which is given so many milliseconds: one that hangs in its driver is left behind, as nothing ends it. */
+export const programOf =
+  (file: string, limit: number): Run =>
+  (args, asked) =>
+    new Promise((resolve, reject) => {
+      const env = { ...process.env, LC_ALL: 'C' };
+      const signal = AbortSignal.any([asked, AbortSignal.timeout(limit)]);
+      execFile(file, [...args], { signal, env, killSignal: 'SIGKILL' }, (error, stdout, stderr) => {
+        if (error === null) resolve({ status: 0, stdout, stderr });
+        else if (signal.aborted)
+          reject(new PlumbError('TIMEOUT', `ethtool ${args.join(' ')} was not done in time`, {}, error));
+        else if (typeof error.code === 'number') resolve({ status: error.code, stdout, stderr });
+        else resolve({ status: -1, stdout: '', stderr: errnoOf(error) });
+      });
     });
-  });
 
 const MISSING = 'ethtool is not installed: apt-get install ethtool';
 
 /** The settings of cards by the program ethtool, of any version. */
-export function ethtool(run: Run = program): Ethtool {
+export function ethtool(run: Run = programOf('ethtool', 10_000)): Ethtool {
   return {
     async read(card, group, signal) {
       const { status, stdout, stderr } = await run([FLAGS[group][0], card], signal);

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { ethtool, parseSettings, refusalWords } from '../../../providers/host/ethtool.ts';
+import { ethtool, parseSettings, programOf, refusalWords } from '../../../providers/host/ethtool.ts';
 import { knobs } from '../../../providers/host/knobs/index.ts';
 import { cardFacts } from '../../../providers/host/inventory/cards.ts';
 import { CARD_KNOBS, CARD_SETTINGS } from '../../../providers/host/knobs/settings.ts';
@@ -89,6 +90,25 @@ describe('what ethtool shows', () => {
     assert.equal(await none.read('eth0', 'rings', signal), 'ethtool is not installed: apt-get install ethtool');
     assert.match((await none.write('eth0', 'rings', 'rx', '1', signal)) ?? '', /^ethtool is not installed/);
   });
+});
+
+it('a program that cannot be ended is not waited for', async () => {
+  const folder = fs.mkdtempSync(join(tmpdir(), 'ethtool-'));
+  const file = join(folder, 'hangs');
+  // what it started keeps its output open, as a program does that hangs in the kernel
+  fs.writeFileSync(file, '#!/bin/sh\nsleep 120 &\necho $! > "$0.pid"\nwait\n', { mode: 0o755 });
+  const began = performance.now();
+  try {
+    const run = programOf(file, 2000);
+    await assert.rejects(
+      run(['-g', 'eth0'], new AbortController().signal),
+      (error: PlumbError) => error.code === 'TIMEOUT',
+    );
+    assert.ok(performance.now() - began < 60_000);
+  } finally {
+    if (fs.existsSync(`${file}.pid`)) process.kill(Number(fs.readFileSync(`${file}.pid`, 'utf8')));
+    fs.rmSync(folder, { recursive: true });
+  }
 });
 
 describe('settings of a card', () => {
