@@ -95,8 +95,8 @@ describe('what ethtool shows', () => {
 it('a program that cannot be ended is not waited for', async () => {
   const folder = fs.mkdtempSync(join(tmpdir(), 'ethtool-'));
   const file = join(folder, 'hangs');
-  // what it started keeps its output open, as a program does that hangs in the kernel
-  fs.writeFileSync(file, '#!/bin/sh\nsleep 120 &\necho $! > "$0.pid"\nwait\n', { mode: 0o755 });
+  // deaf to SIGTERM, as a program is that hangs in the kernel
+  fs.writeFileSync(file, '#!/bin/sh\ntrap "" TERM\nsleep 120 &\necho $! > "$0.pid"\nwait\n', { mode: 0o755 });
   const began = performance.now();
   try {
     const run = programOf(file, 2000);
@@ -106,7 +106,7 @@ it('a program that cannot be ended is not waited for', async () => {
     );
     assert.ok(performance.now() - began < 60_000);
   } finally {
-    if (fs.existsSync(`${file}.pid`)) process.kill(Number(fs.readFileSync(`${file}.pid`, 'utf8')));
+    if (fs.existsSync(`${file}.pid`)) process.kill(Number(fs.readFileSync(`${file}.pid`, 'utf8')), 'SIGKILL');
     fs.rmSync(folder, { recursive: true });
   }
 });
