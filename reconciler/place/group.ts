@@ -7,7 +7,7 @@ import type { Neighbourhood } from './affinity.ts';
 import { coresOf, cpuOf, nodeFor, onNode } from './cores.ts';
 import { filterOf } from './filters.ts';
 import type { FilterName } from './filters.ts';
-import { opened, packedFill } from './packing.ts';
+import { opened, packedFill, tookMore } from './packing.ts';
 import type { Packing } from './packing.ts';
 import { take } from './table.ts';
 import type { Cell, HostTable } from './table.ts';
@@ -222,6 +222,11 @@ export function count(table: HostTable, group: Group, row: number, step: 1 | -1)
 /** To be told of a host that nothing was on before. */
 export function openHost(table: HostTable, { pack, bests }: Group, row: number): void {
   if (pack && opened(table, pack, row)) bests.fill(UNKNOWN);
+}
+
+/** To be told of a replica that has its place: pinned cores take another part of the CPU of a faster or slower host than was wanted. */
+export function tookOther({ demand, pack, bests }: Group, taken: Demand): void {
+  if (pack && taken.cpu !== demand.cpu && tookMore(pack, taken.cpu - demand.cpu)) bests.fill(UNKNOWN);
 }
 
 /** To be told when there is more or less room on a host than before. */

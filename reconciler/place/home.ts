@@ -3,7 +3,7 @@ import type { Placement } from '../model/replica.ts';
 import type { Single } from '../model/reservations.ts';
 import { neighboursOf } from './affinity.ts';
 import type { Offer } from './addresses.ts';
-import { choose, count, demandAt, obstacle, openHost, seat } from './group.ts';
+import { choose, count, demandAt, obstacle, openHost, seat, tookOther } from './group.ts';
 import type { Group } from './group.ts';
 import { isUnused } from './packing.ts';
 import { propose, release } from './run.ts';
@@ -64,6 +64,7 @@ export function settle(
   }
   count(table, group, row, 1);
   if (unused) openHost(table, group, row);
+  tookOther(group, demand);
   // what it left is room again
   if (from && group.pack) run.turn.group = undefined;
   return true;

@@ -70,6 +70,13 @@ export function opened({ all }: HostTable, packing: Packing, row: number): boole
   return before !== mustOpen(packing);
 }
 
+/** To be told of CPU that a replica took beside what was wanted for it. True when the scores of all hosts are others by that. */
+export function tookMore(packing: Packing, cpu: number): boolean {
+  const before = mustOpen(packing);
+  packing.slack.cpu -= cpu;
+  return before !== mustOpen(packing);
+}
+
 /** To be told of a replica that was wanted and found no host. */
 export function gaveUp({ slack }: Packing, demand: Amount): void {
   add(slack, demand);
