@@ -36,7 +36,8 @@ describe('an App whose page cache is given back', { skip: NEEDS_ROOT }, () => {
       assert.equal(sync, 'Synced', JSON.stringify(items));
       told = items[0]?.memory;
     }
-    assert.ok(told.reclaimed.freed > 50 * 2 ** 20, JSON.stringify(told));
+    // its time may have come while it was still writing
+    assert.ok(told.reclaimed.freed > 30 * 2 ** 20, JSON.stringify(told));
     assert.ok(told.used < 30 * 2 ** 20, JSON.stringify(told));
     assert.equal(Math.floor((told.reclaimed.at % 120_000) / 30_000), 0, 'the first of four slots');
     const { out } = await stage.plumb('events');
