@@ -17,8 +17,19 @@ const UNSET: Partial<Readonly<Record<Field, unknown>>> = {
 /** What is wanted of processes that escaped. */
 const IN_PLACE = 'in its cgroup';
 
+/** What was found of a state, which stays the same object while its files say the same. */
+const judged = new WeakMap<CgroupState, { readonly want: Wanted; readonly fields: readonly FieldDiff[] }>();
+
 /** The limits that the kernel does not hold as wanted. What it lacks is left out. */
 export function drift(want: Wanted, have: CgroupState): readonly FieldDiff[] {
+  const before = judged.get(have);
+  if (before?.want === want) return before.fields;
+  const fields = compare(want, have);
+  judged.set(have, { want, fields });
+  return fields;
+}
+
+function compare(want: Wanted, have: CgroupState): readonly FieldDiff[] {
   const differs = have.raw === undefined ? differsByValue(want, have) : differsByWords(want, have.raw);
   const all = FIELDS.filter((field) => !have.unsupported.includes(field) && differs(field)).map((field) => ({
     path: `/${field}`,

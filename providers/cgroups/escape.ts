@@ -74,7 +74,9 @@ function processesOf(places: Places, suspects: ReadonlyMap<string, Suspect>): Re
 function cgroupsOf({ files, procRoot, tree }: Places, task: string): ReadonlyMap<string, string> {
   const lines = files.text(join(procRoot, task, 'cgroup')).split('\n');
   const all = lines.flatMap((line) => {
-    const [, number, names = '', path = ''] = /^([0-9]+):([^:]*):(.*)$/.exec(line) ?? [];
+    // 4:memory:/docker/…, of which the path may hold colons
+    const [number, names = '', ...rest] = line.split(':');
+    const path = rest.join(':');
     if (tree.version === 'v2') return number === '0' ? [['', path] as const] : [];
     return names.split(',').map((name) => [name, path] as const);
   });

@@ -37,6 +37,9 @@ export interface MemoryOptions {
  */
 const SPARED = { v1: SLOT / 2, v2: 5_000 } as const;
 
+/** In a look at everything, a replica without a rule is read again once this has passed, milliseconds: that costs as much as all its limits. */
+const READ_AGAIN = 60_000;
+
 /** Something is done where more only caches than its rule says; when, is for the plan to say, which knows the time. */
 export const diffMemory: DiffRule<MemorySpec, MemoryState> = (want, have) => {
   if (!want || !have || have.limitations || !isOver(want.spec, have.state)) return undefined;
@@ -63,6 +66,8 @@ export function memory(options: MemoryOptions): Provider<MemorySpec, MemoryState
   const where: Reclaiming = { files, tree: hierarchy(root, files), procRoot, emptying, clock };
   const kept = reclaimedIn(keptFile);
   const lows = new Map<Ref, { readonly of: string; readonly lows: readonly Low[] }>();
+  /** What was read of replicas, of which container and when. */
+  const read = new Map<Ref, { readonly of: string; readonly at: number; readonly item: Observed<MemoryState> }>();
 
   function stateOf(ref: Ref, of: string, reading: Reading): MemoryState {
     const before = lows.get(ref);
@@ -79,23 +84,36 @@ export function memory(options: MemoryOptions): Provider<MemorySpec, MemoryState
   }
 
   /** Undefined where nothing of it runs. */
-  function observeOne(ref: Ref, path: string | undefined, of: string): Observed<MemoryState> | undefined {
+  function observeOne(
+    ref: Ref,
+    path: string | undefined,
+    of: string,
+    machine: () => Reading,
+  ): Observed<MemoryState> | undefined {
     try {
-      if (ref === HOST_MEMORY) return known(ref, of, machineMemory(files, procRoot), unableForHost(where));
+      if (ref === HOST_MEMORY) return known(ref, of, machine(), unableForHost(where));
       if (path === undefined) return undefined;
-      const { total } = machineMemory(files, procRoot);
-      return known(ref, of, cgroupMemory(files, where.tree, path, total), unableFor(where, path));
+      const item = known(ref, of, cgroupMemory(files, where.tree, path, machine().total), unableFor(where, path));
+      read.set(ref, { of, at: clock(), item });
+      return item;
     } catch (error) {
       return { known: false, ref, why: asPlumbError(error).message };
     }
   }
 
-  function observeAll(ctx: Context, refs: readonly Ref[]): readonly Observed<MemoryState>[] {
+  function observeAll(
+    ctx: Context,
+    refs: readonly Ref[],
+    last: (ref: Ref, of: string) => Observed<MemoryState> | undefined = () => undefined,
+  ): readonly Observed<MemoryState>[] {
     const ids = new Map(refs.flatMap((ref) => idOf(ctx, ref).map((id) => [ref, id] as const)));
-    const paths = where.tree.find([...ids.values()]);
+    const items = new Map(refs.map((ref) => [ref, last(ref, ids.get(ref) ?? '')]));
+    const paths = where.tree.find([...ids].flatMap(([ref, id]) => (items.get(ref) ? [] : [id])));
+    let whole: Reading | undefined;
+    const machine = (): Reading => (whole ??= machineMemory(files, procRoot));
     return refs.flatMap((ref) => {
       const id = ids.get(ref) ?? '';
-      return observeOne(ref, paths.get(id), id) ?? [];
+      return items.get(ref) ?? observeOne(ref, paths.get(id), id, machine) ?? [];
     });
   }
 
@@ -109,10 +127,10 @@ export function memory(options: MemoryOptions): Provider<MemorySpec, MemoryState
     const [id] = idOf(ctx, refOf('memory', name));
     const path = id === undefined ? undefined : where.tree.find([id]).get(id);
     if (path === undefined || unableFor(where, path) !== undefined) return 0;
-    const read = (): Reading => cgroupMemory(files, where.tree, path, machineMemory(files, procRoot).total);
-    const before = read();
+    const now = (): Reading => cgroupMemory(files, where.tree, path, machineMemory(files, procRoot).total);
+    const before = now();
     await giveBack(where, path, before.spare - most(before), until);
-    return Math.max(0, before.used - read().used);
+    return Math.max(0, before.used - now().used);
   }
 
   /** First what replicas with a rule of their own cache; where that does not help, names and inodes of the whole machine. */
@@ -168,8 +186,13 @@ export function memory(options: MemoryOptions): Provider<MemorySpec, MemoryState
         .filter((ref) => kindOf(ref) === 'cgroup')
         .map((ref) => refOf('memory', nameOf(ref)));
       const asked = new Set<Ref>([HOST_MEMORY, ...replicas]);
-      for (const ref of lows.keys()) if (!asked.has(ref)) lows.delete(ref);
-      return Promise.resolve(observeAll(ctx, [...asked]));
+      for (const notes of [lows, read]) for (const ref of notes.keys()) if (!asked.has(ref)) notes.delete(ref);
+      const ruled = new Set(ctx.wanted?.filter((ref) => kindOf(ref) === 'memory'));
+      const last = (ref: Ref, of: string): Observed<MemoryState> | undefined => {
+        const before = ruled.has(ref) ? undefined : read.get(ref);
+        return before?.of === of && Math.abs(clock() - before.at) < READ_AGAIN ? before.item : undefined;
+      };
+      return Promise.resolve(observeAll(ctx, [...asked], last));
     },
     diff: diffByRef(diffMemory),
     apply(change, ctx) {

@@ -28,16 +28,21 @@ function adjustmentOf(files: Files, procRoot: string, pid: number): string | und
   }
 }
 
-/** What the first process of a cgroup says; undefined where none can be seen. */
-export function firstAdjustment(files: Files, procRoot: string, directory: string): string | undefined {
+/** The first process of a cgroup; undefined where none can be seen. */
+export function firstProcess(files: Files, directory: string): number | undefined {
   try {
     const [first] = readText(files, directory, 'cgroup.procs').split('\n');
     // on v2 all processes of an init that has cgroups of its own are in those
-    const pid = Number(first) > 0 ? Number(first) : first === '' ? processesIn(files, directory)[0] : undefined;
-    return pid === undefined ? undefined : adjustmentOf(files, procRoot, pid);
+    return Number(first) > 0 ? Number(first) : first === '' ? processesIn(files, directory)[0] : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** What the first process of a cgroup says; undefined where none can be seen. */
+export function firstAdjustment(files: Files, procRoot: string, directory: string): string | undefined {
+  const pid = firstProcess(files, directory);
+  return pid === undefined ? undefined : adjustmentOf(files, procRoot, pid);
 }
 
 /** New processes begin as the one that made them: so often they are looked for. */

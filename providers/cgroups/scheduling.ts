@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { errnoOf, PlumbError } from '../../reconciler/model/errors.ts';
 import { readText, type Files } from './files.ts';
-import { processesIn } from './processes.ts';
+import { firstProcess, processesIn } from './processes.ts';
 
 /** Scheduling classes by their number in the kernel (SCHED_…). */
 const CLASSES: Readonly<Record<string, string>> = { 0: 'other', 1: 'fifo', 2: 'rr', 3: 'batch', 5: 'idle' };
@@ -62,12 +62,8 @@ function classOf(files: Files, procRoot: string, task: string): { text: string; 
 
 /** The class of the first process of a cgroup; undefined where none can be seen. */
 function firstClass(files: Files, procRoot: string, directory: string): string | undefined {
-  try {
-    const [pid] = processesIn(files, directory);
-    return pid === undefined ? undefined : classOf(files, procRoot, String(pid))?.text;
-  } catch {
-    return undefined;
-  }
+  const pid = firstProcess(files, directory);
+  return pid === undefined ? undefined : classOf(files, procRoot, String(pid))?.text;
 }
 
 /** A process that has threads of another class than one, with the first of these in words; and how many threads were looked at. */

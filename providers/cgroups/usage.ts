@@ -11,18 +11,21 @@ export interface Reading {
   readonly spare: number;
 }
 
-/** Numbers by name, of lines as `anon 4096` or `MemTotal:  4096 kB`. */
-function numbersIn(text: string, unit: number): ReadonlyMap<string, number> {
-  const lines = [...text.matchAll(/^([A-Za-z0-9_()]+):?\s+([0-9]+)/gm)];
-  return new Map(lines.map(([, name = '', number]) => [name, Number(number) * unit]));
+const lines = new Map<string, RegExp>();
+
+/** The number of a name, of lines as `anon 4096` or `MemTotal:  4096 kB`; 0 where there is no such line. */
+function numberIn(text: string, name: string): number {
+  const line = lines.get(name) ?? new RegExp(`^${name}:?\\s+([0-9]+)`, 'm');
+  lines.set(name, line);
+  return Number(line.exec(text)?.[1] ?? 0);
 }
 
 /**
  * Memory of a machine: AnonPages + Shmem are counted, all that is not MemAvailable is used, and SReclaimable only caches.
  */
 export function machineMemory(files: Files, procRoot: string): Reading {
-  const info = numbersIn(files.text(join(procRoot, 'meminfo')), 1024);
-  const of = (name: string): number => info.get(name) ?? 0;
+  const info = files.text(join(procRoot, 'meminfo'));
+  const of = (name: string): number => numberIn(info, name) * 1024;
   return {
     counted: of('AnonPages') + of('Shmem'),
     used: of('MemTotal') - of('MemAvailable'),
@@ -37,8 +40,8 @@ export function machineMemory(files: Files, procRoot: string): Reading {
  */
 export function cgroupMemory(files: Files, tree: Hierarchy, path: string, machine: number): Reading {
   const directory = tree.directory('memory', path);
-  const stat = numbersIn(files.text(join(directory, 'memory.stat')), 1);
-  const of = (name: string): number => stat.get(name) ?? 0;
+  const stat = files.text(join(directory, 'memory.stat'));
+  const of = (name: string): number => numberIn(stat, name);
   const say = (file: string): number | undefined => bytesIn(files.text(join(directory, file)).trim());
   const v1 = tree.version === 'v1';
   const total = Math.min(machine, say(v1 ? 'memory.limit_in_bytes' : 'memory.max') ?? machine);

@@ -113,7 +113,7 @@ function lab(version: 'v1' | 'v2', options: LabOptions = {}) {
       emptying,
       clock: () => self.now,
     });
-  const ctx = contextOf([container('web-0', id)], ['cgroup/web-0']);
+  const ctx = contextOf([container('web-0', id)], ['cgroup/web-0', WEB]);
   const snapshot = (): unknown => ({ usage, slab, kept: fs.existsSync(join(root, 'reclaimed.json')) });
   return {
     make,
@@ -123,6 +123,7 @@ function lab(version: 'v1' | 'v2', options: LabOptions = {}) {
     self,
     files,
     emptying,
+    path,
     cgroups: join(root, 'cgroup'),
     snapshot,
     read: (name: string) => fs.readFileSync(join(at, name), 'utf8'),
@@ -163,6 +164,27 @@ describe('how memory is used', () => {
       { counted, used, total, spare },
       { counted: GIBI + MEBI, used: 3 * GIBI, total: 8 * GIBI, spare: 2 * GIBI },
     );
+  });
+
+  it('is read at each look of a replica with a rule, and of another once a minute or when it is asked for', async () => {
+    const one = lab('v1');
+    const free = { provider: one.provider, ctx: { ...one.ctx, wanted: ['cgroup/web-0'] as const } };
+    const used = async (where: Pick<Lab, 'provider' | 'ctx'>): Promise<number> => (await look(where, WEB)).state.used;
+    const use = (mebi: number): void => {
+      fs.writeFileSync(join(one.cgroups, 'memory', one.path, 'memory.usage_in_bytes'), String(mebi * MEBI));
+    };
+    assert.equal(await used(free), 460 * MEBI);
+    use(300);
+    assert.equal(await used(free), 460 * MEBI);
+    const [asked] = await one.provider.observe(free.ctx, [WEB]);
+    assert.ok(asked?.known && asked.state.used === 300 * MEBI, 'when it is asked for');
+    use(200);
+    assert.equal(await used(one), 200 * MEBI, 'with a rule');
+    use(100);
+    one.self.now += 59_000;
+    assert.equal(await used(free), 200 * MEBI);
+    one.self.now += 1_000;
+    assert.equal(await used(free), 100 * MEBI, 'a minute later');
   });
 
   it('is told of replicas that run, and of no others', async () => {

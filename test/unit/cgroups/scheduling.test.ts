@@ -150,9 +150,14 @@ function crowd(threads: number) {
     text: (path) => `${path.split('/')[1] ?? ''}\n`,
     folders: () => [],
     entries: () => Array.from({ length: threads }, (_, at) => String(at)),
-    open: (path) => (path.includes('/task/') ? 1 : 2),
+    // 11, 12 and 13 are their lists of processes
+    open: (path) => {
+      if (path.endsWith('cgroup.procs')) return 10 + Number(path.split('/')[1]);
+      return path.includes('/task/') ? 1 : 2;
+    },
     close: () => undefined,
     read: (descriptor, into) => {
+      if (descriptor > 10) return into.write(`${String(descriptor - 10)}\n`);
       if (descriptor === 1) self.read += 1;
       const policy = NUMBERS[descriptor === 1 ? 'batch' : self.first];
       return into.write(`1 (a) S ${'0 '.repeat(37)}${String(policy)} 0`);
