@@ -8,15 +8,18 @@ import { countsOf, topologyReader } from '../providers/cgroups/topology.ts';
 import { dockerClient } from '../providers/containers/client.ts';
 import { containers } from '../providers/containers/index.ts';
 import { cores } from '../providers/cgroups/cores.ts';
+import { chrt } from '../providers/cgroups/scheduling.ts';
 import { memory } from '../providers/cgroups/memory.ts';
 import type { Emptying } from '../providers/cgroups/reclaim.ts';
 import { systemctl } from '../providers/cgroups/systemd.ts';
 import { updateCpuset, updateLimits } from '../providers/containers/limits.ts';
+import { launcher } from '../providers/exec/launcher.ts';
+import { ethtool, LIMIT, programOf } from '../providers/host/ethtool.ts';
 import { facts } from '../providers/host/facts.ts';
 import { host } from '../providers/host/index.ts';
 import { knobs } from '../providers/host/knobs/index.ts';
 import { createRivals } from '../providers/host/rivals/rivals.ts';
-import { launcher, ovs } from '../providers/ovs/index.ts';
+import { ovs } from '../providers/ovs/index.ts';
 import { fixedPart, fixedSandboxPart } from '../providers/containers/spec.ts';
 import { namespaceFiles } from '../providers/probes/files.ts';
 import { createProber, systemVisitors } from '../providers/probes/index.ts';
@@ -57,6 +60,7 @@ export function dockerRuntime(flags: RuntimeFlags, state: string): Runtime {
         updateLimits: (id, limits, signal) => updateLimits(client, id, limits, signal),
         systemd: systemctl,
         emptying,
+        setClass: chrt(exec),
       }),
       cores({
         file: join(state, 'cores.json'),
@@ -64,7 +68,7 @@ export function dockerRuntime(flags: RuntimeFlags, state: string): Runtime {
       }),
       memory({ keptFile: join(state, 'reclaimed.json'), emptying }),
       host({ originalsFile: join(state, 'originals.json'), rivals }),
-      knobs({ originalsFile: join(state, 'knobs.json'), rivals }),
+      knobs({ originalsFile: join(state, 'knobs.json'), rivals, program: ethtool(programOf(exec, LIMIT)) }),
     ] as readonly Provider[],
     prober,
     key: `docker ${socket}`,

@@ -73,7 +73,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
     spares: true,
     classes: createClasses(files, procRoot, options.clock ?? (() => performance.now())),
     raised: new Map(),
-    setClass: options.setClass ?? chrt,
+    setClass: options.setClass ?? chrt(),
     emptying: options.emptying ?? new Set(),
   };
   const listeners = new Set<Hints>();

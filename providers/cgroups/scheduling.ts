@@ -1,7 +1,6 @@
-import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { errnoOf, PlumbError } from '../../reconciler/model/errors.ts';
+import { PlumbError } from '../../reconciler/model/errors.ts';
+import { systemExec, type Exec } from '../exec/exec.ts';
 import { readText, type Files } from './files.ts';
 import { firstProcess, processesIn } from './processes.ts';
 
@@ -24,25 +23,30 @@ export function isRealtime(text: string | undefined): boolean {
   return text !== undefined && /^(fifo|rr)\b/.test(text);
 }
 
-/** Has a process, with all its threads, run in a class, as `rr 10`. Throws with the kernel's errno as `code`. */
-export type SetClass = (pid: number, text: string) => Promise<void>;
+/** Has processes, with all their threads, run in a class, as `rr 10`; those that have ended do not count. Throws with the kernel's errno as `code`. */
+export type SetClass = (pids: readonly number[], text: string) => Promise<void>;
 
-const run = promisify(execFile);
+/** What chrt says of a process that has ended. */
+const GONE = /No such process|cannot obtain the list of tasks|^\s*$/;
+/** Milliseconds that all of a container may take. */
+const LIMIT = 60_000;
 
-/** By chrt of util-linux; what is started later inherits the class. */
-export const chrt: SetClass = async (pid, text) => {
-  const [name = USUAL_CLASS, priority = '0'] = text.split(' ');
-  try {
-    const args = ['--all-tasks', FLAGS[name] ?? '--other', '--pid', priority, String(pid)];
-    await run('chrt', args, { timeout: 10_000, env: { ...process.env, LC_ALL: 'C' } });
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT')
-      throw new PlumbError('MISSING_PROGRAM', 'chrt is not installed: apt-get install util-linux', {}, error);
-    const words = String((error as { readonly stderr?: unknown }).stderr);
-    const code = /No such process/.test(words) ? 'ESRCH' : /not permitted/.test(words) ? 'EPERM' : 'EINVAL';
-    throw Object.assign(new Error(`chrt: ${words.trim()}`), { code });
-  }
-};
+/** By chrt of util-linux, started for one process after the other by xargs, which is small; what is started later inherits the class. */
+export function chrt(exec: Exec = systemExec()): SetClass {
+  return async (pids, text) => {
+    const [name = USUAL_CLASS, priority = '0'] = text.split(' ');
+    const args = ['-r', '-n', '1', 'chrt', '--all-tasks', FLAGS[name] ?? '--other', '--pid', priority];
+    const options = { input: pids.join('\n'), signal: AbortSignal.timeout(LIMIT), silent: true } as const;
+    const { status, stderr } = await exec.run('xargs', args, options);
+    if (status === 0) return;
+    if (/^xargs: .*chrt.*No such file|ENOENT|^xargs: No such file/.test(stderr))
+      throw new PlumbError('MISSING_PROGRAM', 'chrt and xargs are needed: apt-get install util-linux findutils');
+    if (status === -1) throw new PlumbError('TIMEOUT', `chrt of ${String(pids.length)} processes was not done in time`);
+    const words = stderr.split('\n').find((line) => !GONE.test(line));
+    if (words === undefined) return;
+    throw Object.assign(new Error(words.trim()), { code: /not permitted/.test(words) ? 'EPERM' : 'EINVAL' });
+  };
+}
 
 /** The class of a thread (`4711/task/4712`) or of a process's first; undefined where it has ended. */
 function classOf(files: Files, procRoot: string, task: string): { text: string; name: string } | undefined {
@@ -166,13 +170,7 @@ export async function setClassIn(
   for (let look = 0; look < LOOKS; look += 1) {
     const { pids } = apartFrom(files, procRoot, directory, text);
     if (pids.length === 0) return true;
-    for (const pid of pids) {
-      try {
-        await setClass(pid, text);
-      } catch (error) {
-        if (errnoOf(error) !== 'ESRCH') throw error;
-      }
-    }
+    await setClass(pids, text);
   }
   return false;
 }

@@ -1,5 +1,5 @@
-import { execFile } from 'node:child_process';
-import { errnoOf, PlumbError } from '../../reconciler/model/errors.ts';
+import { PlumbError } from '../../reconciler/model/errors.ts';
+import { systemExec, type Exec, type Finished } from '../exec/exec.ts';
 
 /** What of a card is read and set together, as ethtool does. */
 export type Group = 'offloads' | 'rings' | 'channels' | 'coalescing';
@@ -19,15 +19,8 @@ export interface Setting {
 /** By the name that ethtool sets it by: `tso`, `rx`, `combined`, `rx-usecs`. What the driver lacks is not among them. */
 export type Settings = ReadonlyMap<string, Setting>;
 
-/** How the program ended; status -1 where it could not be started. */
-export interface Ran {
-  readonly status: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs ethtool with these arguments. Rejects only when the signal aborts. */
-export type Run = (args: readonly string[], signal: AbortSignal) => Promise<Ran>;
+/** Runs ethtool with these arguments. Throws TIMEOUT. */
+export type Run = (args: readonly string[], signal: AbortSignal) => Promise<Finished>;
 
 /** The settings of this machine's cards. */
 export interface Ethtool {
@@ -163,38 +156,38 @@ export function refusalWords(stderr: string): string {
   return [known === undefined ? '' : (ERRNOS[known] ?? ''), rest].filter(Boolean).join(': ') || 'it says nothing';
 }
 
-/** Runs the program `file`, which is given so many milliseconds: one that hangs in its driver is left behind, as nothing ends it. */
+/** Runs ethtool by what starts programs; each is given so many milliseconds, and one that hangs in its driver is left behind. */
 export const programOf =
-  (file: string, limit: number): Run =>
-  (args, asked) =>
-    new Promise((resolve, reject) => {
-      const env = { ...process.env, LC_ALL: 'C' };
-      const signal = AbortSignal.any([asked, AbortSignal.timeout(limit)]);
-      execFile(file, [...args], { signal, env, killSignal: 'SIGKILL' }, (error, stdout, stderr) => {
-        if (error === null) resolve({ status: 0, stdout, stderr });
-        else if (signal.aborted)
-          reject(new PlumbError('TIMEOUT', `ethtool ${args.join(' ')} was not done in time`, {}, error));
-        else if (typeof error.code === 'number') resolve({ status: error.code, stdout, stderr });
-        else resolve({ status: -1, stdout: '', stderr: errnoOf(error) });
-      });
-    });
+  (exec: Exec, limit: number, file = 'ethtool'): Run =>
+  async (args, asked) => {
+    const signal = AbortSignal.any([asked, AbortSignal.timeout(limit)]);
+    const finished = await exec.run(file, args, { signal });
+    if (finished.status === -1 && signal.aborted)
+      throw new PlumbError('TIMEOUT', `ethtool ${args.join(' ')} was not done in time`);
+    return finished;
+  };
+
+/** Milliseconds that a program is given. */
+export const LIMIT = 10_000;
 
 const MISSING = 'ethtool is not installed: apt-get install ethtool';
 
 /** The settings of cards by the program ethtool, of any version. */
-export function ethtool(run: Run = programOf('ethtool', 10_000)): Ethtool {
+export function ethtool(run: Run = programOf(systemExec(), LIMIT)): Ethtool {
+  const notRun = (stderr: string): string =>
+    /ENOENT|No such file/.test(stderr) ? MISSING : `ethtool cannot be run: ${stderr || 'it was killed'}`;
   return {
     async read(card, group, signal) {
       const { status, stdout, stderr } = await run([FLAGS[group][0], card], signal);
       if (status === 0) return parseSettings(group, stdout);
-      if (status === -1) return stderr === 'ENOENT' ? MISSING : `ethtool cannot be run: ${stderr}`;
+      if (status === -1) return notRun(stderr);
       const why = refusalWords(stderr);
       return why.startsWith('EOPNOTSUPP') ? new Map() : why;
     },
     async write(card, group, name, value, signal) {
       const { status, stderr } = await run([FLAGS[group][1], card, name, value], signal);
       if (status === 0) return undefined;
-      if (status === -1) return stderr === 'ENOENT' ? MISSING : `ethtool cannot be run: ${stderr}`;
+      if (status === -1) return notRun(stderr);
       return refusalWords(stderr);
     },
   };

@@ -1,4 +1,4 @@
-import type { Exec } from './exec.ts';
+import type { Exec } from '../exec/exec.ts';
 import { gathered } from './gather.ts';
 
 /** Who has an address, and behind which bridge. */

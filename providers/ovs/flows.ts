@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { PlumbError } from '../../reconciler/model/errors.ts';
-import type { Exec } from './exec.ts';
+import type { Exec } from '../exec/exec.ts';
 import { gathered } from './gather.ts';
 
 /** A port whose frames must carry its own addresses. */

@@ -10,7 +10,7 @@ import { groupCommits } from './commit.ts';
 import { applyConfig } from './config.ts';
 import { systemDaemon } from './daemon.ts';
 import { PROVIDER, diffOvs, type OvsSpec, type OvsState } from './diff.ts';
-import { systemExec, type Exec } from './exec.ts';
+import { systemExec, type Exec } from '../exec/exec.ts';
 import { systemFlows } from './flows.ts';
 import { systemInside } from './inside.ts';
 import { systemKernel } from './kernel.ts';
@@ -20,7 +20,6 @@ import { applyPort, type Hands } from './port.ts';
 import { systemProbe } from './probe.ts';
 import { watchOvs } from './watch.ts';
 
-export { launcher } from './launcher.ts';
 export type { OvsSpec, OvsState } from './diff.ts';
 
 /** Where Open vSwitch and the kernel are found, and how patient to be (milliseconds). Each has the usual value by default. */

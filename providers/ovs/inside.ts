@@ -1,5 +1,5 @@
 import { PlumbError } from '../../reconciler/model/errors.ts';
-import type { Exec, Finished } from './exec.ts';
+import type { Exec, Finished } from '../exec/exec.ts';
 import { batchErrors } from './links.ts';
 
 /** The sandbox's end of every veth. */

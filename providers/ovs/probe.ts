@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import { stopped } from './connection.ts';
-import type { Exec } from './exec.ts';
+import type { Exec } from '../exec/exec.ts';
 import type { Guarded } from './flows.ts';
 import { gathered } from './gather.ts';
 

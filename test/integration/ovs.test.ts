@@ -4,7 +4,8 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import { ovsFacts } from '../../providers/ovs/facts.ts';
-import { launcher, ovs } from '../../providers/ovs/index.ts';
+import { launcher } from '../../providers/exec/launcher.ts';
+import { ovs } from '../../providers/ovs/index.ts';
 import { FLEET, ok, rig, sh, until, wantBridge, wantConfig, wantPort, type Rig } from '../support/ovs-rig.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'needs root';

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { cgroups } from '../../../providers/cgroups/index.ts';
 import { disk, type Files } from '../../../providers/cgroups/files.ts';
-import { createClasses, type SetClass } from '../../../providers/cgroups/scheduling.ts';
+import { systemExec, type Exec } from '../../../providers/exec/exec.ts';
+import { chrt, createClasses, type SetClass } from '../../../providers/cgroups/scheduling.ts';
 import type { PlumbError } from '../../../reconciler/model/errors.ts';
 import type { CgroupSpec } from '../../../reconciler/model/resources.ts';
 import { container, contextOf, errno, fakeTree, idOf, kernelRules, limits } from '../../support/cgroup-tree.ts';
@@ -62,9 +64,11 @@ function lab(version: 'v1' | 'v2', setClass?: SetClass) {
     },
     setClass:
       setClass ??
-      ((pid, text) => {
-        log.push(`${String(pid)} ${text}`);
-        for (const thread of threads) if (thread.startsWith(`${String(pid)}/`)) classify(thread, text);
+      ((pids, text) => {
+        for (const pid of pids) {
+          log.push(`${String(pid)} ${text}`);
+          for (const thread of threads) if (thread.startsWith(`${String(pid)}/`)) classify(thread, text);
+        }
         return Promise.resolve();
       }),
   });
@@ -193,5 +197,41 @@ describe('threads of many containers', () => {
     const { look } = crowd(100);
     const all = Array.from({ length: 3 }, () => ['batch', 100]);
     for (const after of [0, 30_000, 30_000]) assert.deepEqual(look(after), all);
+  });
+});
+
+describe('chrt', () => {
+  const classOf = (pid: number): string => {
+    const stat = fs.readFileSync(`/proc/${String(pid)}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[38] ?? '';
+  };
+
+  it('is started for many processes by one program, and what has ended meanwhile is no failure', async () => {
+    const sleeping = [1, 2, 3].map(() => spawn('sleep', ['600']));
+    const pids = sleeping.map(({ pid = 0 }) => pid);
+    let started = 0;
+    const exec = systemExec();
+    const counting: Exec = { run: (...args) => ((started += 1), exec.run(...args)) };
+    try {
+      await chrt(counting)([pids[0] ?? 0, 4_194_303, ...pids.slice(1)], 'batch');
+      assert.deepEqual(pids.map(classOf), ['3', '3', '3']);
+      assert.equal(started, 1);
+      await chrt(counting)([], 'idle');
+    } finally {
+      for (const one of sleeping) one.kill('SIGKILL');
+    }
+  });
+
+  it('tells what the kernel refuses, and that a program is missing', async () => {
+    const says = async (stderr: string): Promise<unknown> =>
+      chrt({ run: () => Promise.resolve({ status: 123, stdout: '', stderr }) })([1, 2], 'rr 10').then(
+        () => undefined,
+        (error: unknown) => (error as { readonly code: unknown }).code,
+      );
+    const ended = "chrt: failed to set tid 1's policy: No such process";
+    assert.equal(await says(ended), undefined);
+    assert.equal(await says(`${ended}\nchrt: failed to set tid 2's policy: Operation not permitted`), 'EPERM');
+    assert.equal(await says("chrt: failed to set tid 2's policy: Invalid argument"), 'EINVAL');
+    assert.equal(await says('xargs: chrt: No such file or directory'), 'MISSING_PROGRAM');
   });
 });

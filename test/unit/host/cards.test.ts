@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { ethtool, parseSettings, programOf, refusalWords } from '../../../providers/host/ethtool.ts';
+import { systemExec } from '../../../providers/exec/exec.ts';
 import { knobs } from '../../../providers/host/knobs/index.ts';
 import { cardFacts } from '../../../providers/host/inventory/cards.ts';
 import { CARD_KNOBS, CARD_SETTINGS } from '../../../providers/host/knobs/settings.ts';
@@ -86,7 +87,9 @@ describe('what ethtool shows', () => {
 
   it('is not there where the program is not, and does not mend a card that is not', async () => {
     const { signal } = new AbortController();
-    const none = ethtool(() => Promise.resolve({ status: -1, stdout: '', stderr: 'ENOENT' }));
+    const none = ethtool(() =>
+      Promise.resolve({ status: -1, stdout: '', stderr: 'ethtool: No such file or directory' }),
+    );
     assert.equal(await none.read('eth0', 'rings', signal), 'ethtool is not installed: apt-get install ethtool');
     assert.match((await none.write('eth0', 'rings', 'rx', '1', signal)) ?? '', /^ethtool is not installed/);
   });
@@ -99,7 +102,7 @@ it('a program that cannot be ended is not waited for', async () => {
   fs.writeFileSync(file, '#!/bin/sh\ntrap "" TERM\nsleep 120 &\necho $! > "$0.pid"\nwait\n', { mode: 0o755 });
   const began = performance.now();
   try {
-    const run = programOf(file, 2000);
+    const run = programOf(systemExec(), 2000, file);
     await assert.rejects(
       run(['-g', 'eth0'], new AbortController().signal),
       (error: PlumbError) => error.code === 'TIMEOUT',

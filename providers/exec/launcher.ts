@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { semaphore } from '../../reconciler/model/semaphore.ts';
-import { systemExec, WORKING } from './exec.ts';
+import { ABORTED, afterKill, environment, LEFT, systemExec, WORKING } from './exec.ts';
 import type { Exec, Finished, RunOptions } from './exec.ts';
 
 /** An Exec that holds a process of its own. */
@@ -101,7 +101,7 @@ export function launcher(perl = 'perl', width: number = WORKING): Launcher {
 
   function started(): ChildProcessWithoutNullStreams | undefined {
     if (child) return child;
-    const fresh = spawn(perl, ['-e', SCRIPT], { stdio: 'pipe' });
+    const fresh = spawn(perl, ['-e', SCRIPT], { stdio: 'pipe', env: environment() });
     child = fresh;
     const gone = (why: string): void => {
       if (child !== fresh) return;
@@ -142,6 +142,7 @@ export function launcher(perl = 'perl', width: number = WORKING): Launcher {
       const finish = (finished: Finished): void => {
         waiting.delete(id);
         signal.removeEventListener('abort', abort);
+        ended();
         if (waiting.size === 0) hold(false);
         resolve(finished);
       };
@@ -149,9 +150,12 @@ export function launcher(perl = 'perl', width: number = WORKING): Launcher {
         child?.stdin.write(`${String(id)}\n`);
       };
       if (signal.aborted) {
-        resolve({ status: -1, stdout: '', stderr: 'The operation was aborted' });
+        resolve(ABORTED);
         return;
       }
+      const ended = afterKill(signal, () => {
+        finish(LEFT);
+      });
       waiting.set(id, finish);
       signal.addEventListener('abort', abort, { once: true });
       const words = [silent ? '1' : '0', input === undefined ? '-' : hexOf(input), ...[file, ...args].map(hexOf)];

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { systemExec, type Exec } from '../../../providers/ovs/exec.ts';
-import { launcher } from '../../../providers/ovs/launcher.ts';
+import { systemExec, type Exec } from '../../../providers/exec/exec.ts';
+import { launcher } from '../../../providers/exec/launcher.ts';
 
 const signal = AbortSignal.timeout(120_000);
 const sh = (script: string): readonly [string, readonly string[]] => ['sh', ['-c', script]];
@@ -77,6 +79,23 @@ for (const [way, make] of Object.entries(WAYS))
       assert.equal((await exec.run('true', [], { signal })).status, 0);
       assert.equal((await exec.run('true', [], { signal: AbortSignal.abort() })).status, -1);
     });
+
+    it('leaves one behind that does not end, and goes on with others', async () => {
+      const exec = make();
+      const stop = new AbortController();
+      const file = join(mkdtempSync(join(tmpdir(), 'exec-')), 'pid');
+      // what it prints to stays open, as of a program that hangs in the kernel
+      const hanging = exec.run(...sh(`sleep 600 & echo $! > ${file}; wait`), { signal: stop.signal });
+      while (!existsSync(file) || readFileSync(file, 'utf8') === '') await sleep(10);
+      stop.abort();
+      try {
+        assert.deepEqual(await hanging, { status: -1, stdout: '', stderr: 'it was killed and does not end' });
+        assert.equal((await exec.run('true', [], { signal })).status, 0);
+      } finally {
+        process.kill(Number(readFileSync(file, 'utf8')), 'SIGKILL');
+        rmSync(dirname(file), { recursive: true });
+      }
+    });
   });
 
 describe('a process that starts programs', () => {
@@ -117,7 +136,7 @@ describe('a process that starts programs', () => {
   it('fails while there are no descriptors left, and works again once there are', () => {
     const script = `
       import { closeSync, openSync } from 'node:fs';
-      import { launcher } from ${JSON.stringify(new URL('../../../providers/ovs/launcher.js', import.meta.url).href)};
+      import { launcher } from ${JSON.stringify(new URL('../../../providers/exec/launcher.js', import.meta.url).href)};
       const exec = launcher();
       const signal = new AbortController().signal;
       const taken = [];
