@@ -5,7 +5,7 @@ import type { Files } from './files.ts';
 import type { Hierarchy } from './hierarchy.ts';
 import { DEVICES, EMPTYING, OOM, SCHED, SPARES_NOBODY, type Knob, type Wanted } from './knob.ts';
 import { FIELDS, KNOBS, knobsIn } from './knobs.ts';
-import { firstAdjustment } from './processes.ts';
+import { adjustmentOf, firstProcess } from './processes.ts';
 import type { Classes, SetClass } from './scheduling.ts';
 
 /** Descriptors that all containers of a provider may keep open together; files beyond are opened for each read. */
@@ -36,8 +36,11 @@ export interface Held {
   has(file: string): boolean;
   /** The absolute path of a knob's file. */
   pathOf(file: string): string;
-  /** What the kernel says; the same object while nothing changed; undefined when the cgroup is gone. */
-  read(): CgroupState | undefined;
+  /**
+   * What the kernel says; the same object while nothing changed; undefined when the cgroup is gone. `files`: of its processes it is what they
+   * said last, as long as they have been asked once.
+   */
+  read(how?: 'all' | 'files'): CgroupState | undefined;
   /** Whether the cgroup is still there; cheaper than read. */
   alive(): boolean;
   close(): void;
@@ -86,9 +89,11 @@ export function hold(machine: Machine, id: string, path: string): Held | undefin
   const processesNow = (): Readonly<Record<string, string>> => {
     const [directory] = directories;
     if (directory === undefined) return {};
+    const first = firstProcess(files, directory);
+    if (first === undefined) return {};
     const all = [
-      [OOM, firstAdjustment(files, procRoot, directory)],
-      [SCHED, machine.classes.of(id, directory)],
+      [OOM, adjustmentOf(files, procRoot, first)],
+      [SCHED, machine.classes.of(id, directory, first)],
     ] as const;
     return Object.fromEntries(all.flatMap(([name, text]) => (text === undefined ? [] : [[name, text]])));
   };
@@ -102,6 +107,7 @@ export function hold(machine: Machine, id: string, path: string): Held | undefin
   }
   let last: CgroupState | undefined;
   let there = '';
+  let said: Readonly<Record<string, string>> | undefined;
   let told = '';
   let { spares: spared } = machine;
   let emptied = false;
@@ -113,13 +119,13 @@ export function hold(machine: Machine, id: string, path: string): Held | undefin
     directoryOf: (controller) => tree.directory(controller, path),
     has: (file) => open.has(file),
     pathOf: (file) => open.get(file)?.path ?? file,
-    read() {
+    read(how = 'all') {
       let changed = last === undefined || there !== devices() || spared !== machine.spares;
       changed ||= emptied !== machine.emptying.has(path);
       emptied = machine.emptying.has(path);
       there = devices();
       spared = machine.spares;
-      const said = processesNow();
+      if (how === 'all' || said === undefined) said = processesNow();
       const words = Object.values(said).join('\n');
       changed ||= words !== told;
       told = words;

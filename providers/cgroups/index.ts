@@ -5,6 +5,7 @@ import { createHints, type Hints } from '../../reconciler/model/hints.ts';
 import { diffByRef, type Context, type Provider } from '../../reconciler/model/provider.ts';
 import { kindOf, nameOf, refOf, type Ref } from '../../reconciler/model/ref.ts';
 import type { CgroupSpec, CgroupState, ContainerState, SandboxState } from '../../reconciler/model/resources.ts';
+import { UNANNOUNCED_AGE } from '../../reconciler/model/unannounced.ts';
 import { formulasFor, type WeightFormula } from './conversion.ts';
 import { blockDevices } from './devices.ts';
 import { diffCgroup, drift } from './diff.ts';
@@ -64,6 +65,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
   const tree = hierarchy(root, files);
   const tracked = new Map<Ref, Tracked>();
   const devices = blockDevices(sysRoot, files);
+  const clock = options.clock ?? (() => performance.now());
   const machine: Machine = {
     files,
     tree,
@@ -71,13 +73,15 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
     devices: () => devices.last(),
     procRoot,
     spares: true,
-    classes: createClasses(files, procRoot, options.clock ?? (() => performance.now())),
+    classes: createClasses(files, procRoot, clock),
     raised: new Map(),
     setClass: options.setClass ?? chrt(),
     emptying: options.emptying ?? new Set(),
   };
   const listeners = new Set<Hints>();
-  /** As the last full look found them. */
+  /** When processes were last asked, beside the files of cgroups. */
+  let askedAt = -Infinity;
+  /** As the last look at processes found them. */
   let escaped = new Map<string, readonly Escape[]>();
   let formula: WeightFormula = 'quadratic';
 
@@ -122,10 +126,10 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
   }
 
   /** Reads through what is held already; undefined if that is another container's or gone. */
-  function readHeld(ref: Ref, id: string): Observed<CgroupState> | undefined {
+  function readHeld(ref: Ref, id: string, how: 'all' | 'files'): Observed<CgroupState> | undefined {
     const item = tracked.get(ref);
     if (!item) return undefined;
-    const state = item.held.id === id ? item.held.read() : undefined;
+    const state = item.held.id === id ? item.held.read(how) : undefined;
     if (state) return known(ref, state, notesOf(ref));
     drop(ref);
     return undefined;
@@ -179,7 +183,11 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
     return { moved: gone.map((escape) => `${who(escape)} moved back from ${escape.where}`), refused };
   }
 
-  function observeAll(ctx: Context, refs: readonly Ref[]): readonly Observed<CgroupState>[] {
+  function observeAll(
+    ctx: Context,
+    refs: readonly Ref[],
+    how: 'all' | 'files' = 'all',
+  ): readonly Observed<CgroupState>[] {
     const seen: Observed<CgroupState>[] = [];
     const unheld: { readonly ref: Ref; readonly id: string }[] = [];
     for (const ref of refs) {
@@ -187,7 +195,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
       if (typeof container === 'object') seen.push(container);
       else if (container === undefined) drop(ref);
       else {
-        const item = readHeld(ref, container);
+        const item = readHeld(ref, container, how);
         if (item) seen.push(item);
         else unheld.push({ ref, id: container });
       }
@@ -197,7 +205,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
     for (const { ref, id } of unheld) {
       const path = paths.get(id);
       if (path !== undefined) track(ref, id, path);
-      const item = readHeld(ref, id);
+      const item = readHeld(ref, id, how);
       seen.push(item ?? { known: false, ref, why: `no cgroup of container ${id.slice(0, 12)} below ${root}` });
     }
     return seen;
@@ -257,11 +265,13 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
       const wanted = (ctx.wanted ?? []).filter((ref) => kindOf(ref) === 'cgroup');
       if (!refs) devices.look();
       const asked = refs ?? [...new Set([...wanted, ...tracked.keys()])];
-      let seen = observeAll(ctx, asked);
-      if (!refs) {
+      const whole = refs !== undefined || escaped.size > 0 || clock() - askedAt >= UNANNOUNCED_AGE;
+      let seen = observeAll(ctx, asked, whole ? 'all' : 'files');
+      if (!refs && whole) {
+        askedAt = clock();
         const before = escaped;
         escaped = new Map(findEscapes(machine, suspects(ctx, tracked.keys())));
-        if (before.size + escaped.size > 0) seen = observeAll(ctx, asked);
+        if (before.size + escaped.size > 0) seen = observeAll(ctx, asked, 'files');
       }
       const asking = new Set(asked);
       for (const [ref, { held }] of tracked) if (!asking.has(ref) && !held.alive()) drop(ref);

@@ -20,7 +20,8 @@ export function processesIn(files: Files, directory: string, depth = 0): readonl
   return [...own.filter((pid) => pid > 0), ...nested];
 }
 
-function adjustmentOf(files: Files, procRoot: string, pid: number): string | undefined {
+/** The oom_score_adj of a process; undefined where it has ended. */
+export function adjustmentOf(files: Files, procRoot: string, pid: number): string | undefined {
   try {
     return readText(files, join(procRoot, String(pid)), OOM);
   } catch {
@@ -40,7 +41,7 @@ export function firstProcess(files: Files, directory: string): number | undefine
 }
 
 /** What the first process of a cgroup says; undefined where none can be seen. */
-export function firstAdjustment(files: Files, procRoot: string, directory: string): string | undefined {
+function firstAdjustment(files: Files, procRoot: string, directory: string): string | undefined {
   const pid = firstProcess(files, directory);
   return pid === undefined ? undefined : adjustmentOf(files, procRoot, pid);
 }

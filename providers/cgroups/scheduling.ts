@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import { systemExec, type Exec } from '../exec/exec.ts';
 import { readText, type Files } from './files.ts';
-import { firstProcess, processesIn } from './processes.ts';
+import { processesIn } from './processes.ts';
 
 /** Scheduling classes by their number in the kernel (SCHED_…). */
 const CLASSES: Readonly<Record<string, string>> = { 0: 'other', 1: 'fifo', 2: 'rr', 3: 'batch', 5: 'idle' };
@@ -64,12 +64,6 @@ function classOf(files: Files, procRoot: string, task: string): { text: string; 
   }
 }
 
-/** The class of the first process of a cgroup; undefined where none can be seen. */
-function firstClass(files: Files, procRoot: string, directory: string): string | undefined {
-  const pid = firstProcess(files, directory);
-  return pid === undefined ? undefined : classOf(files, procRoot, String(pid))?.text;
-}
-
 /** A process that has threads of another class than one, with the first of these in words; and how many threads were looked at. */
 interface Apart {
   readonly pids: readonly number[];
@@ -100,11 +94,11 @@ const AT_ONCE = 3_000;
 /** The scheduling classes of containers. */
 export interface Classes {
   /**
-   * The class of a container's first process; where another than the usual one was asked for or is there, with the first thread that differs:
+   * The class of a container's `first` process; where another than the usual one was asked for or is there, with the first thread that differs:
    * `batch, thread 12 (java) other`. Threads are looked at in turn, those of a few containers at a time; of the others it is what was seen last.
    * Undefined where no process can be seen.
    */
-  of(id: string, directory: string): string | undefined;
+  of(id: string, directory: string, first: number): string | undefined;
   /** Looks at all threads of a container from now on, and next time at once. */
   note(id: string): void;
   /** Looks at them no more. */
@@ -137,8 +131,8 @@ export function createClasses(files: Files, procRoot: string, clock: () => numbe
   }
 
   return {
-    of(id, directory) {
-      const first = firstClass(files, procRoot, directory);
+    of(id, directory, pid) {
+      const first = classOf(files, procRoot, String(pid))?.text;
       if (first === undefined || (first === USUAL_CLASS && !seen.has(id))) return first;
       const last = seen.get(id);
       if (last?.first === first && !isDue(id)) return last.text;

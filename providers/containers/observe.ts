@@ -5,7 +5,7 @@ import type { Ref } from '../../reconciler/model/ref.ts';
 import { kindOf, nameOf, refOf } from '../../reconciler/model/ref.ts';
 import type { DockerClient } from './client.ts';
 import { statusOf } from './transport.ts';
-import type { Namespaces } from './namespaces.ts';
+import type { First, Namespaces } from './namespaces.ts';
 import { dockerName } from './spec.ts';
 import type { State } from './state.ts';
 import type { SandboxSysctls } from './sysctls.ts';
@@ -28,7 +28,7 @@ export function observer(client: DockerClient, kernel: Namespaces, sysctls?: San
   const strays = new Set<Ref>();
 
   const pid = async (id: string, signal: AbortSignal): Promise<number | undefined> => {
-    const known = kernel.processes(id)?.[0];
+    const known = kernel.first(id)?.pid;
     if (known !== undefined) return known;
     try {
       const asked = await client.containers.pid(id, signal);
@@ -75,9 +75,10 @@ export function observer(client: DockerClient, kernel: Namespaces, sysctls?: San
       seen.push(knownRow(ref, row, ctx.fleet, sysctls?.noted(ref, state) ?? state));
     for (const [ref, row] of [...byRef].filter(isWanted)) {
       if (kindOf(ref) === 'sandbox') continue;
-      const guests = row.state === 'running' ? kernel.processes(row.id) : undefined;
-      const home = joined(row, byRef.get(refOf('sandbox', nameOf(ref))), guests, homes, kernel);
-      const state = containerState(row, home, guests?.length === 0);
+      const first = row.state === 'running' ? kernel.first(row.id) : undefined;
+      const lifeless = row.state === 'running' && !first && kernel.processes(row.id)?.length === 0;
+      const home = joined(row, byRef.get(refOf('sandbox', nameOf(ref))), first, homes, kernel);
+      const state = containerState(row, home, lifeless);
       seen.push(knownRow(ref, row, ctx.fleet, state));
     }
     return refs ? seen : [...seen, ...imagesOf(rows)];
@@ -136,7 +137,7 @@ function namesFor(refs: readonly Ref[]): readonly string[] {
 function joined(
   row: ContainerRow,
   sandbox: ContainerRow | undefined,
-  guests: readonly number[] | undefined,
+  first: First | undefined,
   homes: ReadonlyMap<string, number | undefined>,
   kernel: Namespaces,
 ): string {
@@ -144,10 +145,11 @@ function joined(
   if (!sandbox || sandbox.id !== named || (sandbox.state !== 'running' && sandbox.state !== 'paused')) return '';
   if (row.state !== 'running') return named;
   // a sandbox that was restarted by hand has the same id and another namespace
-  const home = homes.has(named) ? homes.get(named) : kernel.processes(named)?.[0];
-  if (home === undefined || guests === undefined || guests.length === 0) return named;
-  const namespace = kernel.network(home);
-  const away = namespace !== undefined && guests.every((guest) => (kernel.network(guest) ?? namespace) !== namespace);
+  const home = homes.has(named) ? homes.get(named) : kernel.first(named)?.pid;
+  const namespace = home === undefined ? undefined : kernel.network(home);
+  if (namespace === undefined || first?.network === namespace) return named;
+  const guests = kernel.processes(row.id) ?? [];
+  const away = guests.length > 0 && guests.every((guest) => (kernel.network(guest) ?? namespace) !== namespace);
   return away ? '' : named;
 }
 

@@ -14,8 +14,8 @@ export interface Seen {
 export interface Kernel {
   /** `up`: both ends of the veth are there and up. */
   device(name: string): 'up' | 'down' | 'absent';
-  /** The end of the host's device that a process's network namespace has. */
-  inside(pid: number, device: string, address: string, gateway: string | undefined): Seen;
+  /** The end of the host's device that a process's network namespace has; `known`: with the MAC and MTU that were read last, if any were. */
+  inside(pid: number, device: string, address: string, gateway: string | undefined, link: 'read' | 'known'): Seen;
 }
 
 function read(path: string): string | undefined {
@@ -62,19 +62,33 @@ export function routesBy(routes: string, gateway: string | undefined): boolean {
 /** More devices than this are not remembered. */
 const MOST = 2000;
 
+/** The other end of a veth, in the network namespace of a process. */
+interface Peer extends Pick<Seen, 'mac' | 'mtu'> {
+  readonly pid: number;
+}
+
 /** The kernel of this machine; the roots are /sys and /proc. */
 export function systemKernel(sysRoot: string, procRoot: string): Kernel {
   /** Of which process's /sys it is known to be that of the device's peer: both ends of a veth have their numbers for life. */
-  const known = new Map<string, number>();
+  const known = new Map<string, Peer>();
 
   // the process's /sys may be another namespace's: only the very peer counts
   function isPeer(pid: number, device: string): boolean {
-    if (known.get(device) === pid) return true;
     const peer = read(`${sysRoot}/class/net/${device}/iflink`);
-    const same = peer !== undefined && read(`${procRoot}/${String(pid)}/root/sys/class/net/eth0/ifindex`) === peer;
+    return peer !== undefined && read(`${procRoot}/${String(pid)}/root/sys/class/net/eth0/ifindex`) === peer;
+  }
+
+  function peerOf(pid: number, device: string, link: 'read' | 'known'): Peer | undefined {
+    const before = known.get(device);
+    const same = before?.pid === pid;
+    if (same && link === 'known') return before;
+    if (!same && !isPeer(pid, device)) return undefined;
+    const own = `${procRoot}/${String(pid)}/root/sys/class/net/eth0`;
+    const [mac, mtu] = [read(`${own}/address`)?.trim(), read(`${own}/mtu`)?.trim()];
+    const now = { pid, ...(mac === undefined ? {} : { mac }), ...(mtu === undefined ? {} : { mtu: Number(mtu) }) };
     if (known.size >= MOST) known.clear();
-    if (same) known.set(device, pid);
-    return same;
+    known.set(device, now);
+    return now;
   }
 
   return {
@@ -83,14 +97,11 @@ export function systemKernel(sysRoot: string, procRoot: string): Kernel {
       if (carrier !== undefined) return carrier.startsWith('1') ? 'up' : 'down';
       return read(`${sysRoot}/class/net/${name}/ifindex`) === undefined ? 'absent' : 'down';
     },
-    inside(pid, device, address, gateway) {
+    inside(pid, device, address, gateway, link) {
       const proc = `${procRoot}/${String(pid)}`;
       const trie = read(`${proc}/net/fib_trie`);
       const routes = read(`${proc}/net/route`);
-      const own = `${proc}/root/sys/class/net/eth0`;
-      const same = isPeer(pid, device);
-      const mac = same ? read(`${own}/address`)?.trim() : undefined;
-      const mtu = same ? read(`${own}/mtu`)?.trim() : undefined;
+      const { mac, mtu } = peerOf(pid, device, link) ?? {};
       const local = trie === undefined ? undefined : isLocal(trie, address);
       const none = local === false && /^ *eth0:/m.exec(read(`${proc}/net/dev`) ?? 'eth0:') === null;
       return {
@@ -98,7 +109,7 @@ export function systemKernel(sysRoot: string, procRoot: string): Kernel {
         ...(none ? { device: false } : {}),
         ...(routes === undefined ? {} : { gateway: routesBy(routes, gateway) }),
         ...(mac === undefined ? {} : { mac }),
-        ...(mtu === undefined ? {} : { mtu: Number(mtu) }),
+        ...(mtu === undefined ? {} : { mtu }),
       };
     },
   };

@@ -3,6 +3,7 @@ import type { Context, World } from '../../reconciler/model/provider.ts';
 import { configPlace } from '../../reconciler/model/ovs-config.ts';
 import { kindOf, nameOf, refOf, type Ref } from '../../reconciler/model/ref.ts';
 import type { SandboxState } from '../../reconciler/model/resources.ts';
+import { UNANNOUNCED_AGE } from '../../reconciler/model/unannounced.ts';
 import { cookieOf, type Flows, type Guarded } from './flows.ts';
 import { isReadAtStart, unheld, type AskDaemon } from './daemon.ts';
 import { gathered } from './gather.ts';
@@ -92,6 +93,7 @@ export interface Observer {
 }
 
 export function observer(eyes: Eyes): Observer {
+  let linksAt = -Infinity;
   let qdiscs: { readonly devices: ReadonlySet<string>; readonly at: number } | undefined;
   const list = gathered<AbortSignal, ReadonlySet<string>>(async (signals) => {
     const at = performance.now();
@@ -119,7 +121,12 @@ export function observer(eyes: Eyes): Observer {
     return found;
   }
 
-  async function port(ref: Ref, all: readonly [PortRows, ...PortRows[]], ctx: Context): Promise<Observed<PortSeen>> {
+  async function port(
+    ref: Ref,
+    all: readonly [PortRows, ...PortRows[]],
+    ctx: Context,
+    link: 'read' | 'known',
+  ): Promise<Observed<PortSeen>> {
     const [first] = all;
     const guarded = guardedOf(first);
     let flows = false;
@@ -131,7 +138,7 @@ export function observer(eyes: Eyes): Observer {
         return { known: false, ref, why: error instanceof Error ? error.message : String(error) };
       }
     }
-    const state = portState(all, { kernel: eyes.kernel, sandbox: sandboxOf(ctx.world, nameOf(ref)), flows });
+    const state = portState(all, { kernel: eyes.kernel, link, sandbox: sandboxOf(ctx.world, nameOf(ref)), flows });
     const missing = await limitations(ref, first, state, ctx.signal);
     return {
       known: true,
@@ -146,8 +153,11 @@ export function observer(eyes: Eyes): Observer {
   return {
     async ports(tables, ctx, refs) {
       const seen: Observed<PortSeen>[] = [];
+      const due = performance.now() - linksAt >= UNANNOUNCED_AGE;
+      if (!refs && due) linksAt = performance.now();
+      const link = refs || due ? 'read' : 'known';
       for (const [ref, [first, ...others]] of ownPorts(tables, ctx.fleet)) {
-        if (first && (refs?.has(ref) ?? true)) seen.push(await port(ref, [first, ...others], ctx));
+        if (first && (refs?.has(ref) ?? true)) seen.push(await port(ref, [first, ...others], ctx, link));
       }
       return seen;
     },

@@ -80,6 +80,8 @@ export function ownPorts(tables: Tables, fleet: string): ReadonlyMap<Ref, readon
 /** What judging a port takes beside its rows. */
 export interface Facts {
   readonly kernel: Kernel;
+  /** Whether the MAC and MTU inside are read, or taken as they were read last. */
+  readonly link: 'read' | 'known';
   /** The sandbox that runs now, where it is known. */
   readonly sandbox: { readonly id: string; readonly pid: number } | undefined;
   /** Whether its flows are in the table. */
@@ -129,7 +131,7 @@ export function portState(all: readonly [PortRows, ...PortRows[]], facts: Facts)
   const { sandbox } = facts;
   const seen: Seen =
     sandbox && broken === undefined && address !== undefined && address !== ''
-      ? facts.kernel.inside(sandbox.pid, first.row.name, address, gateway)
+      ? facts.kernel.inside(sandbox.pid, first.row.name, address, gateway, facts.link)
       : {};
   // a sandbox that was restarted has another namespace, and what still runs in the old one keeps eth0 there
   const astray = seen.device === false ? 'its eth0 is in another network namespace' : undefined;

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ErrorCode } from '../model/errors.ts';
 import { CORES } from '../model/cores.ts';
 import { fingerprint } from '../model/fingerprint.ts';
@@ -69,7 +70,7 @@ export function createAgent(options: AgentOptions): Agent {
   let fullFor = 0;
   let lookedAt = 0;
   let latest: Report | undefined;
-  let reported = '';
+  let reported: Report | undefined;
   let reportTimer: NodeJS.Timeout | undefined;
   /** Until a replica has stayed up long enough to be told as ready, or been ready long enough to be told as serving. */
   let proofTimer: NodeJS.Timeout | undefined;
@@ -155,11 +156,10 @@ export function createAgent(options: AgentOptions): Agent {
     latest = next;
     repairs.settle((replica) => next.replicas.some(({ id, ready }) => id === replica && ready));
     awaitProof(assignment);
-    const content = JSON.stringify({ ...next, at: 0 });
-    if (content === reported) return;
+    if (isDeepStrictEqual({ ...next, at: 0 }, reported)) return;
     try {
       await mailbox.report(next);
-      reported = content;
+      reported = { ...next, at: 0 };
     } catch (error) {
       log.warn({ err: error }, 'report not stored');
     }
@@ -231,9 +231,8 @@ export function createAgent(options: AgentOptions): Agent {
         passes.delete(pass);
         if (fullPass === pass) fullPass = undefined;
         // what was gathered while there was much to do is told now
-        const told = looked || passes.size === 0 ? hurryReport() : undefined;
-        if (looked) void told?.then(() => (lookedAt = began));
-        soonReport();
+        if (looked || passes.size === 0) void hurryReport().then(() => looked && (lookedAt = began));
+        else soonReport();
       });
     passes.add(pass);
     if (full) [fullPass, fullBegan, fullFor] = [pass, began, assignment.generation];

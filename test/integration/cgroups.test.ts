@@ -35,14 +35,8 @@ async function docker(...args: readonly string[]): Promise<string> {
 
 /** A running container with a name of its own. */
 async function start(...command: readonly string[]): Promise<string> {
-  const id = await docker(
-    'run',
-    '-d',
-    '--network',
-    'none',
-    image,
-    ...(command.length > 0 ? command : ['sleep', '1000']),
-  );
+  const runs = command.length > 0 ? command : ['sleep', '1000'];
+  const id = await docker('run', '-d', '--network', 'none', image, ...runs);
   made.push(id);
   return id;
 }
@@ -52,7 +46,11 @@ function want(some: Partial<CgroupSpec> = {}): Desired<CgroupSpec> {
 }
 
 function provider(): Provider<CgroupSpec, CgroupState> {
-  return cgroups({ updateLimits: (id, resources, signal) => updateLimits(client, id, resources, signal) });
+  let now = 0;
+  return cgroups({
+    updateLimits: (id, resources, signal) => updateLimits(client, id, resources, signal),
+    clock: () => (now += 60_000), // a minute after the look before: it asks all
+  });
 }
 
 function context(id: string, signal = AbortSignal.timeout(60_000)): Context {

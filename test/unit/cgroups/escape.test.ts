@@ -100,8 +100,16 @@ function lab(
     moved.push(`${controller}/${file} ${text}`);
   };
   const files: Files = { ...disk, write, settle: (path, text) => Promise.resolve().then(() => disk.write(path, text)) };
-  const provider = cgroups({ root, sysRoot: join(root, 'sys'), procRoot: join(root, 'proc'), files });
-  const look = async () => {
+  let now = 0;
+  const provider = cgroups({
+    root,
+    sysRoot: join(root, 'sys'),
+    procRoot: join(root, 'proc'),
+    files,
+    clock: () => now,
+  });
+  const look = async (after = 60_000) => {
+    now += after;
     const [item] = await provider.observe(running);
     assert.ok(item?.known);
     return item;
@@ -249,5 +257,21 @@ describe('what is outside its cgroup', () => {
     const of = lab('v1', { 200: { net: 1, pid: 3, at: AWAY } }, undefined, [], 1);
     await settled(of);
     assert.equal((await of.look()).state.escaped, undefined);
+  });
+});
+
+describe('a look at everything', () => {
+  it('asks where processes are once a minute, and again at once while one is away', async () => {
+    const one = lab('v2', { 200: here });
+    await settled(one);
+    const { escaped } = (await one.look()).state;
+    one.add(201, { net: 5, pid: 8, at: { '': '/system.slice/x.service' } });
+    const soon = (await one.look(1000)).state;
+    const later = (await one.look(45_000)).state;
+    one.add(202, { net: 5, pid: 8, at: { '': '/system.slice/x.service' } });
+    const again = (await one.look(1000)).state;
+    const away = 'process 201 (java) in /system.slice/x.service';
+    const both = `${away}, process 202 (java) in /system.slice/x.service`;
+    assert.deepEqual([escaped, soon.escaped, later.escaped, again.escaped], [undefined, undefined, away, both]);
   });
 });

@@ -13,7 +13,7 @@ const REF = 'cgroup/web-0';
 const PATH = `docker/${ID}`;
 const MEBI = 2 ** 20;
 const origin = { revision: 'r', file: 'f', line: 1, column: 1 };
-const running = contextOf([container('web-0', ID)]);
+const running = contextOf([container('web-0', ID)], [REF]);
 const roots: string[] = [];
 
 afterEach(() => {
@@ -56,7 +56,8 @@ function lab(
     },
     ...rules,
   };
-  const provider = cgroups({ root, sysRoot: join(root, 'sys'), procRoot: join(root, 'proc'), files });
+  let now = 0;
+  const provider = cgroups({ root, sysRoot: join(root, 'sys'), procRoot: join(root, 'proc'), files, clock: () => now });
   const look = async (spec: CgroupSpec) => {
     const [item] = await provider.observe(running, [REF]);
     assert.ok(item?.known);
@@ -64,6 +65,12 @@ function lab(
   };
   return {
     look,
+    /** A look at everything, so many milliseconds after the one before: what the first process says. */
+    glance: async (after: number) => {
+      now += after;
+      const [item] = await provider.observe(running);
+      return item?.known === true ? item.state.oomScoreAdj : undefined;
+    },
     killed,
     /** All processes go to a cgroup below, as an init that makes its own has them. */
     nest: (name: string): void => {
@@ -107,6 +114,16 @@ describe('how soon processes are ended where memory runs out', () => {
     assert.equal((await look(limits('web-0'))).item.state.oomScoreAdj, 0);
     assert.ok((await converge(limits('web-0', { oomScoreAdj: 300 }))).includes('/oomScoreAdj'));
     assert.deepEqual(scores(), ['300', '300']);
+  });
+
+  it('is asked once a minute in looks at everything, and at once in one that names the replica', async () => {
+    const { glance, put, look } = lab('v1', { 11: ['0', 1] });
+    assert.equal(await glance(0), 0);
+    put('11', '5');
+    assert.equal(await glance(1000), 0);
+    assert.equal(await glance(45_000), 5);
+    put('11', '6');
+    assert.equal((await look(limits('web-0'))).item.state.oomScoreAdj, 6);
   });
 
   it('is no drift where nobody asks, nor where no process is to be seen', async () => {

@@ -132,6 +132,21 @@ describe('processes of a container, by its cgroup', () => {
         assert.deepEqual(kernel.processes('c'.repeat(64)), []);
         assert.equal(kernel.network(7), 'net:[4026532281]');
         assert.equal(kernel.network(8), undefined);
+        const list = join(root, 'cgroup', place.replace('ID', first), 'cgroup.procs');
+        const space = (pid: string, text: string): void => {
+          mkdirSync(join(root, 'proc', pid, 'ns'), { recursive: true });
+          rmSync(join(root, 'proc', pid, 'ns/net'), { force: true });
+          symlinkSync(text, join(root, 'proc', pid, 'ns/net'));
+        };
+        assert.deepEqual(kernel.first(first), { pid: 7, network: 'net:[4026532281]' });
+        writeFileSync(list, '8\n7\n');
+        space('8', 'net:[3]');
+        assert.equal(kernel.first(first)?.pid, 7, 'as long as it is there');
+        space('7', 'net:[5]');
+        assert.deepEqual(kernel.first(first), { pid: 8, network: 'net:[3]' }, 'its number is that of another by now');
+        rmSync(join(root, 'proc/8'), { recursive: true });
+        writeFileSync(list, '');
+        assert.equal(kernel.first(first), undefined);
       } finally {
         rmSync(root, { recursive: true, force: true });
       }

@@ -50,7 +50,7 @@ function judged(world: World, copies = 1): PortSeen {
   const [first, ...others] = rows;
   assert.ok(first);
   const sandbox = world.sandbox === undefined ? undefined : { id: world.sandbox, pid: 1 };
-  return portState([first, ...others], { kernel, sandbox, flows: false });
+  return portState([first, ...others], { kernel, sandbox, flows: false, link: 'read' });
 }
 
 describe('judging a port', () => {
