@@ -11,7 +11,7 @@ import { cores } from '../providers/cgroups/cores.ts';
 import { chrt } from '../providers/cgroups/scheduling.ts';
 import { memory } from '../providers/cgroups/memory.ts';
 import type { Emptying } from '../providers/cgroups/reclaim.ts';
-import { systemctl } from '../providers/cgroups/systemd.ts';
+import { systemctl } from '../providers/cgroups/systemctl.ts';
 import { updateCpuset, updateLimits } from '../providers/containers/limits.ts';
 import { launcher } from '../providers/exec/launcher.ts';
 import { ethtool, LIMIT, programOf } from '../providers/host/ethtool.ts';

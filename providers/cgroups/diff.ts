@@ -3,6 +3,7 @@ import type { Change, Desired, FieldDiff, Known } from '../../reconciler/model/c
 import type { CgroupSpec, CgroupState } from '../../reconciler/model/resources.ts';
 import type { Field, Raw, Wanted } from './knob.ts';
 import { FIELDS, knobsIn } from './knobs.ts';
+import { untold } from './systemd.ts';
 
 /** What it is called that nothing is asked for, where that is not a limit. */
 const UNSET: Partial<Readonly<Record<Field, unknown>>> = {
@@ -65,7 +66,9 @@ export function diffCgroup(
   have: Known<CgroupState> | undefined,
 ): Change<CgroupSpec> | undefined {
   if (!want || !have) return undefined;
-  const fields = fieldsOf(want.spec, have.state);
+  const drifted = fieldsOf(want.spec, have.state);
+  // nobody changed anything: systemd has not heard of it since the container began
+  const fields = drifted.length > 0 ? drifted : untold(have.state, want.spec);
   if (fields.length === 0) return undefined;
   return {
     ref: want.ref,
@@ -75,6 +78,6 @@ export function diffCgroup(
     have: have.state,
     fields,
     disruption: 'none',
-    because: 'drift',
+    because: drifted.length > 0 ? 'drift' : 'new',
   };
 }

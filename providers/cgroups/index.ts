@@ -17,7 +17,8 @@ import { fieldOf } from './knobs.ts';
 import { lowerRealtime } from './nested.ts';
 import { IDLE } from './cpu-knobs.ts';
 import { chrt, createClasses, type SetClass } from './scheduling.ts';
-import { known, type Notes, type Refused } from './seen.ts';
+import { createScopes } from './scopes.ts';
+import { claimsOf, known, type Notes, type Refused } from './seen.ts';
 import { agree, scopeOf, type Systemd } from './systemd.ts';
 import { writeLimits, type Refusal } from './write.ts';
 
@@ -84,9 +85,12 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
   /** As the last look at processes found them. */
   let escaped = new Map<string, readonly Escape[]>();
   let formula: WeightFormula = 'quadratic';
+  const { systemd } = options;
+  const scopes = systemd && createScopes(systemd);
 
   function drop(ref: Ref): void {
     const item = tracked.get(ref);
+    scopes?.forget(scopeIn(ref) ?? '');
     item?.unwatch?.();
     item?.held.close();
     tracked.delete(ref);
@@ -211,11 +215,22 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
     return seen;
   }
 
-  /** Has systemd know the limits, which it would write anew at a daemon-reload; gives why it does not. */
-  async function toldSystemd(want: CgroupSpec, held: Held, have: CgroupState, ctx: Context) {
-    const scope = tree.version === 'v2' ? scopeOf(held.directoryOf('memory')) : undefined;
-    if (scope === undefined || !options.systemd) return undefined;
-    return await failureOf(agree(options.systemd, scope, want, have, formula, ctx.signal));
+  /** The scope that a replica's cgroup is to systemd; undefined where it holds none. */
+  function scopeIn(ref: Ref): string | undefined {
+    const held = tracked.get(ref)?.held;
+    return held && tree.version === 'v2' ? scopeOf(held.directoryOf('memory')) : undefined;
+  }
+
+  /** Has systemd know the limits, which it would write anew at a daemon-reload; gives what it was told, or why it does not. */
+  async function tellSystemd(ref: Ref, want: CgroupSpec, have: CgroupState, ctx: Context) {
+    const scope = scopeIn(ref);
+    if (scope === undefined || !systemd) return {};
+    scopes?.settle(scope);
+    try {
+      return { told: await agree(systemd, scope, want, have, formula, ctx.signal) };
+    } catch (error) {
+      return { why: asPlumbError(error).message };
+    }
   }
 
   /** Writes the limits; throws unless the kernel now holds them. */
@@ -239,8 +254,11 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
     const learnt = formulasFor(want.shares, Number(readBack(change.ref, held).raw?.['cpu.weight']));
     if (learnt.length > 0 && !learnt.includes(formula)) formula = learnt[0] ?? formula;
     let systemdNotTold: string | undefined;
+    const told: string[] = [];
     for (let turn = 0; turn < TURNS; turn += 1) {
-      systemdNotTold = await toldSystemd(want, held, before, ctx);
+      const end = await tellSystemd(change.ref, want, before, ctx);
+      systemdNotTold = end.why;
+      told.push(...(end.told ?? []));
       const now = readBack(change.ref, held);
       if (drift(want, now).length === 0) break;
       await write(change, want, held, now);
@@ -248,7 +266,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
     const item = tracked.get(change.ref);
     if (item) item.claims = claimsOf(change.ref, dockerNotUpdated, systemdNotTold);
     return {
-      did,
+      did: told.length === 0 ? did : [...did, `told systemd ${told.join(' ')}`],
       facts: {
         ...(dockerNotUpdated === undefined ? {} : { dockerNotUpdated }),
         ...(systemdNotTold === undefined ? {} : { systemdNotTold }),
@@ -275,7 +293,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
       }
       const asking = new Set(asked);
       for (const [ref, { held }] of tracked) if (!asking.has(ref) && !held.alive()) drop(ref);
-      return seen;
+      return scopes && tree.version === 'v2' ? scopes.hear(seen, scopeIn, ctx.signal) : seen;
     },
     diff: diffByRef(diffCgroup),
     async apply(change, ctx) {
@@ -309,16 +327,6 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
       }
     },
   };
-}
-
-/** Those who keep other limits, and write them one day. */
-function claimsOf(ref: Ref, docker: string | undefined, systemd: string | undefined): readonly Claim[] {
-  const untold = (by: string, when: string, why: string | undefined): readonly Claim[] =>
-    why === undefined ? [] : [{ ref, by, when, fix: `it could not be told: ${why}` }];
-  return [
-    ...untold('Docker', 'when the container is started again', docker),
-    ...untold('systemd', 'at a daemon-reload', systemd),
-  ];
 }
 
 /** The id of the replica's container if it runs, undefined if it does not, Unknown if that is not known. */

@@ -51,3 +51,13 @@ export function known(ref: Ref, state: CgroupState, notes: Notes): Known<CgroupS
     ...(notes.claims === undefined || notes.claims.length === 0 ? {} : { claims: notes.claims }),
   };
 }
+
+/** Those who keep other limits, and write them one day. */
+export function claimsOf(ref: Ref, docker: string | undefined, systemd: string | undefined): readonly Claim[] {
+  const untold = (by: string, when: string, why: string | undefined): readonly Claim[] =>
+    why === undefined ? [] : [{ ref, by, when, fix: `it could not be told: ${why}` }];
+  return [
+    ...untold('Docker', 'when the container is started again', docker),
+    ...untold('systemd', 'at a daemon-reload', systemd),
+  ];
+}

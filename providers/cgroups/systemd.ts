@@ -1,14 +1,21 @@
-import { execFile } from 'node:child_process';
 import { basename } from 'node:path';
+import type { FieldDiff } from '../../reconciler/model/change.ts';
 import type { CgroupState } from '../../reconciler/model/resources.ts';
 import { PlumbError } from '../../reconciler/model/errors.ts';
-import { formulasFor, ioWeightOf, sameQuota, weightOf, type WeightFormula } from './conversion.ts';
+import { formulasFor, ioWeightOf, sameBytes, sameQuota, weightOf, type WeightFormula } from './conversion.ts';
 import type { Field, Wanted } from './knob.ts';
+
+/** By property. */
+export type Words = ReadonlyMap<string, string>;
 
 /** The systemd of a machine. Both reject with its words. */
 export interface Systemd {
-  /** What it knows of a unit, by property, as `systemctl show` prints it. */
-  show(unit: string, properties: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
+  /** What it knows of units, by unit and property, as `systemctl show` prints it. */
+  show(
+    units: readonly string[],
+    properties: readonly string[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, Words>>;
   /** Sets properties of a unit until it ends. */
   set(unit: string, assignments: readonly string[], signal: AbortSignal): Promise<void>;
 }
@@ -41,10 +48,12 @@ function weight(words: string): number {
   return words === '[not set]' || words === '18446744073709551615' ? 100 : Number(words);
 }
 
-function bytesKnown(field: Field, property: string, wanted: (want: Wanted) => number | 'infinity'): Known {
+/** A number that the kernel has in a file of its own. */
+function figure(field: Field, property: string, file: string, wanted: (want: Wanted) => number | 'infinity'): Known {
   return {
     field,
     property,
+    file,
     accepts: (want, words) => words === String(wanted(want)),
     tell: (want) => `${property}=${String(wanted(want))}`,
   };
@@ -66,16 +75,11 @@ const KNOWN: readonly Known[] = [
     accepts: (want, words) => sameQuota(want.quota, milliseconds(words)),
     tell: ({ quota }) => `CPUQuota=${quota === undefined ? '' : `${String(quota / 10)}%`}`,
   },
-  bytesKnown('memory', 'MemoryMax', (want) => want.memory),
-  bytesKnown('reservation', 'MemoryLow', (want) => want.reservation ?? 0),
-  bytesKnown('swap', 'MemorySwapMax', (want) => want.swap),
-  bytesKnown('high', 'MemoryHigh', (want) => want.high ?? 'infinity'),
-  {
-    field: 'pids',
-    property: 'TasksMax',
-    accepts: (want, words) => words === String(want.pids),
-    tell: (want) => `TasksMax=${String(want.pids)}`,
-  },
+  figure('memory', 'MemoryMax', 'memory.max', (want) => want.memory),
+  figure('reservation', 'MemoryLow', 'memory.low', (want) => want.reservation ?? 0),
+  figure('swap', 'MemorySwapMax', 'memory.swap.max', (want) => want.swap),
+  figure('high', 'MemoryHigh', 'memory.high', (want) => want.high ?? 'infinity'),
+  figure('pids', 'TasksMax', 'pids.max', (want) => want.pids),
   {
     field: 'blockIoWeight',
     property: 'IOWeight',
@@ -84,6 +88,38 @@ const KNOWN: readonly Known[] = [
     tell: (want) => `IOWeight=${String(ioWeight(want))}`,
   },
 ];
+
+/** The figures that systemd is asked for when it is first seen to hold a scope. */
+export const FIGURES: readonly string[] = KNOWN.filter(isFigure).map(({ property }) => property);
+
+function isFigure({ file }: Known): boolean {
+  return file !== undefined && file !== 'io.weight';
+}
+
+/** A figure in systemd's words or the kernel's. Versions before 240 print infinity as the largest number that there is. */
+function figureOf(words: string): number {
+  return ['max', 'infinity', '18446744073709551615'].includes(words) ? Infinity : Number(words);
+}
+
+/** The figures of which systemd says something else than the kernel holds, by property; undefined where there is none. */
+export function unlike({ raw = {} }: CgroupState, words: Words | undefined): CgroupState['systemd'] {
+  const others = KNOWN.filter(isFigure).flatMap(({ property, file = '' }) => {
+    const [said, held] = [words?.get(property), raw[file]];
+    if (said === undefined || held === undefined) return [];
+    return sameBytes(figureOf(said), figureOf(held)) ? [] : [[property, said] as const];
+  });
+  return others.length === 0 ? undefined : Object.fromEntries(others);
+}
+
+/** What systemd says otherwise, as differences from what is wanted of the same limits. */
+export function untold({ systemd = {} }: CgroupState, want: Wanted): readonly FieldDiff[] {
+  return KNOWN.flatMap(({ field, property }) => {
+    const said = systemd[property];
+    return said === undefined
+      ? []
+      : [{ path: `/${field}`, have: `${said} for systemd`, want: want[field] ?? 'unlimited' }];
+  });
+}
 
 function ioWeight({ blockIoWeight }: Wanted): number {
   return blockIoWeight === undefined ? 100 : ioWeightOf(blockIoWeight);
@@ -101,7 +137,7 @@ const TURNS = 3;
 /**
  * Tells systemd of a container's limits until it knows them: at a daemon-reload it writes into all cgroups what it knows. An engine
  * tells it most, but neither of no swap nor of no reservation (opencontainers/cgroups#74), and what it is told by others between an
- * engine's word and the same engine's write into the cgroup stays with it while the kernel is right. Rejects with what it goes on to say.
+ * engine's word and the same engine's write into the cgroup stays with it while the kernel is right. Gives what it was told; rejects with what it goes on to say.
  */
 export async function agree(
   systemd: Systemd,
@@ -110,28 +146,26 @@ export async function agree(
   have: CgroupState,
   formula: WeightFormula,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<readonly string[]> {
   const kept = KNOWN.filter(
     ({ field, file }) => !have.unsupported.includes(field) && (file === undefined || have.raw?.[file] !== undefined),
   );
   const properties = kept.map(({ property }) => property);
+  const told: string[] = [];
   for (let turn = 0; ; turn += 1) {
-    const words = await systemd.show(scope, properties, signal);
+    const words = (await systemd.show([scope], properties, signal)).get(scope) ?? new Map<string, string>();
     const differs = kept.filter((each) => {
       const said = words.get(each.property);
       return said !== undefined && !each.accepts(want, said);
     });
-    if (differs.length === 0) return;
+    if (differs.length === 0) return told;
     if (turn === TURNS) {
       const said = differs.map(({ property }) => `${property}=${words.get(property) ?? ''}`).join(' ');
       throw new PlumbError('KNOB_REFUSED', `systemd goes on to say ${said} of ${scope}`, { unit: scope });
     }
-    await tell(
-      systemd,
-      scope,
-      differs.map((each) => each.tell(want, formula)),
-      signal,
-    );
+    const assignments = differs.map((each) => each.tell(want, formula));
+    await tell(systemd, scope, assignments, signal);
+    told.push(...assignments);
   }
 }
 
@@ -151,30 +185,4 @@ async function tell(
       await systemd.set(scope, [one], signal).catch((refusal: unknown) => refusals.push(refusal));
     if (refusals.length > 0) throw error;
   }
-}
-
-/** The systemd of this machine, asked by systemctl. */
-export const systemctl: Systemd = {
-  show: async (unit, properties, signal) => {
-    const text = await run(['show', '--property', properties.join(), '--', unit], unit, signal);
-    return new Map(
-      text.split('\n').flatMap((line) => {
-        const at = line.indexOf('=');
-        return at < 0 ? [] : [[line.slice(0, at), line.slice(at + 1).trim()] as const];
-      }),
-    );
-  },
-  set: async (unit, assignments, signal) => {
-    await run(['--no-ask-password', 'set-property', '--runtime', '--', unit, ...assignments], unit, signal);
-  },
-};
-
-function run(args: readonly string[], unit: string, signal: AbortSignal): Promise<string> {
-  return new Promise((resolve, reject) => {
-    execFile('systemctl', args, { signal, timeout: 10_000 }, (error, stdout, stderr) => {
-      if (error)
-        reject(new PlumbError('KNOB_REFUSED', `systemctl: ${stderr.trim() || error.message}`, { unit }, error));
-      else resolve(stdout);
-    });
-  });
 }

@@ -179,6 +179,8 @@ export interface CgroupState extends Partial<Omit<Resources, 'cpu' | 'pinned' | 
   readonly unsupported: readonly string[];
   /** The kernel's own words by file name (`cpu.weight`: `39`). Where they are there, drift is judged on them: conversions lose. */
   readonly raw?: Readonly<Record<string, string>>;
+  /** What systemd, which holds the cgroup, says otherwise of it, by property (`MemorySwapMax`: `infinity`): a daemon-reload would write that. */
+  readonly systemd?: Readonly<Record<string, string>>;
 }
 
 export interface SysctlSpec {

@@ -3,8 +3,9 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { cgroups, type CgroupsOptions } from '../../../providers/cgroups/index.ts';
+import { wordsOf } from '../../../providers/cgroups/systemctl.ts';
 import type { Systemd } from '../../../providers/cgroups/systemd.ts';
-import type { Evidence } from '../../../reconciler/model/change.ts';
+import type { Change, Evidence } from '../../../reconciler/model/change.ts';
 import type { CgroupSpec } from '../../../reconciler/model/resources.ts';
 import { container, contextOf, fakeTree, idOf, kernelRules, limits } from '../../support/cgroup-tree.ts';
 
@@ -33,6 +34,7 @@ function playedSystemd(knowledge: Knowledge) {
   const knows = new Map(Object.entries(knowledge));
   const told: string[] = [];
   let beforeShow: (() => void) | undefined;
+  let asked = 0;
   const set: Systemd['set'] = (unit, assignments) => {
     assert.equal(unit, SCOPE);
     told.push(...assignments);
@@ -44,16 +46,17 @@ function playedSystemd(knowledge: Knowledge) {
     return Promise.resolve();
   };
   const systemd: Systemd = {
-    show: (unit, properties) => {
-      assert.equal(unit, SCOPE);
+    show: (units, properties) => {
+      assert.deepEqual(units, [SCOPE]);
+      asked += 1;
       const said = new Map(properties.flatMap((name) => [[name, knows.get(name) ?? ''] as const]));
       beforeShow?.();
       beforeShow = undefined;
-      return Promise.resolve(said);
+      return Promise.resolve(new Map([[SCOPE, said]]));
     },
     set,
   };
-  return { systemd, knows, told, onShow: (act: () => void) => (beforeShow = act) };
+  return { systemd, knows, told, asked: () => asked, onShow: (act: () => void) => (beforeShow = act) };
 }
 
 /** A fake kernel with one container in a scope, and what puts its limits right. */
@@ -61,18 +64,28 @@ function lab(options: CgroupsOptions, version: 'v1' | 'v2' = 'v2', path = `syste
   const root = fakeTree(version, path);
   roots.push(root);
   const provider = cgroups({ root, files: kernelRules([]), ...options });
-  const converge = async (spec: CgroupSpec): Promise<Evidence> => {
+  const look = async (spec: CgroupSpec): Promise<Change<CgroupSpec> | undefined> => {
     const want = { ref: REF, spec, dependsOn: [], origin: { revision: 'r', file: 'f', line: 1, column: 1 } } as const;
     const [item] = await provider.observe(running, [REF]);
     assert.ok(item?.known);
-    const [change] = provider.diff([want], [item]);
+    return provider.diff([want], [item])[0];
+  };
+  const converge = async (spec: CgroupSpec): Promise<Evidence> => {
+    const change = await look(spec);
     assert.ok(change);
     return await provider.apply(change, running);
+  };
+  /** The container starts again, in a new cgroup of the same name. */
+  const restart = async (): Promise<void> => {
+    fs.renameSync(join(root, path), join(root, 'ended'));
+    const gone = await provider.observe(contextOf([]), [REF]);
+    assert.deepEqual(gone, []);
+    fs.renameSync(join(root, 'ended'), join(root, path));
   };
   const file = (name: string): string => join(root, path, name);
   const read = (name: string): string => fs.readFileSync(file(name), 'utf8').trim();
   const hand = (name: string, text: string): void => fs.writeFileSync(file(name), `${text}\n`);
-  return { converge, read, hand };
+  return { look, converge, restart, read, hand };
 }
 
 afterEach(() => {
@@ -189,5 +202,79 @@ describe("systemd's knowledge", () => {
     const deaf = { ...systemd, set: () => Promise.resolve() };
     const { facts } = await lab({ systemd: deaf }).converge(usual);
     assert.deepEqual(facts, { systemdNotTold: `systemd goes on to say TasksMax=9 of ${SCOPE}` });
+  });
+
+  describe('at the first look at a container that is right', () => {
+    const NO_SWAP = { ...RIGHT, MemorySwapMax: 'infinity' };
+    const right = async (options: CgroupsOptions): Promise<ReturnType<typeof lab>> => {
+      const stage = lab(options);
+      await stage.converge(usual);
+      await stage.restart();
+      return stage;
+    };
+
+    it('is asked for, and what it says otherwise is told: no repair', async () => {
+      const played = playedSystemd(RIGHT);
+      const { look, converge } = await right(played);
+      for (const [name, words] of Object.entries(NO_SWAP)) played.knows.set(name, words);
+      const change = await look(usual);
+      assert.deepEqual(change?.fields, [{ path: '/swap', have: 'infinity for systemd', want: 0 }]);
+      assert.equal(change.because, 'new');
+      assert.equal((await converge(usual)).did, 'told systemd MemorySwapMax=0');
+      assert.deepEqual(played.told, ['MemorySwapMax=0']);
+      assert.equal(await look(usual), undefined);
+    });
+
+    it('is asked for once, and again when the container has started again', async () => {
+      const played = playedSystemd(RIGHT);
+      const { look, restart } = await right(played);
+      const before = played.asked();
+      for (let times = 0; times < 3; times += 1) assert.equal(await look(usual), undefined);
+      assert.equal(played.asked(), before + 1);
+      await restart();
+      played.knows.set('MemorySwapMax', 'infinity');
+      assert.equal((await look(usual))?.because, 'new');
+    });
+
+    it('holds up nothing where it cannot be had, and is asked for at the next look', async () => {
+      const played = playedSystemd(RIGHT);
+      let deaf = true;
+      const show: Systemd['show'] = (...asked) =>
+        deaf ? Promise.reject(new Error('Connection timed out')) : played.systemd.show(...asked);
+      const { look } = await right({ systemd: { ...played.systemd, show } });
+      played.knows.set('MemorySwapMax', 'infinity');
+      assert.equal(await look(usual), undefined);
+      deaf = false;
+      assert.equal((await look(usual))?.because, 'new');
+    });
+
+    it('is left alone where it cannot be changed, and that is said', async () => {
+      const played = playedSystemd(RIGHT);
+      const { look, converge } = await right({
+        systemd: { ...played.systemd, set: () => Promise.reject(new Error('Unit not found')) },
+      });
+      played.knows.set('MemorySwapMax', 'infinity');
+      assert.deepEqual((await converge(usual)).facts, { systemdNotTold: 'Unit not found' });
+      assert.equal(await look(usual), undefined);
+    });
+
+    it('is what the kernel holds, in whichever words', async () => {
+      const played = playedSystemd(RIGHT);
+      const { look } = await right(played);
+      const odd = limits('web-0', { memory: 64 * MEBI + 1 });
+      played.knows.set('MemoryMax', String(odd.memory));
+      played.knows.set('MemoryHigh', '18446744073709551615');
+      assert.equal(await look(odd), undefined);
+    });
+  });
+
+  it('of many units is read from one answer', () => {
+    const text =
+      'MemoryMax=67108864\nId=docker-a.scope\nMemorySwapMax=infinity\n\nId=docker-b.scope\nMemorySwapMax=0\n';
+    const plain = [...wordsOf(text)].map(([unit, words]) => [unit, words.get('MemorySwapMax')]);
+    assert.deepEqual(plain, [
+      ['docker-a.scope', 'infinity'],
+      ['docker-b.scope', '0'],
+    ]);
   });
 });

@@ -1,0 +1,63 @@
+import type { Observed } from '../../reconciler/model/change.ts';
+import type { Ref } from '../../reconciler/model/ref.ts';
+import type { CgroupState } from '../../reconciler/model/resources.ts';
+import { FIGURES, unlike, type Systemd } from './systemd.ts';
+
+/** Where systemd's knowledge of limits is not what the kernel holds: a daemon-reload would write that into the cgroup. */
+export interface Scopes {
+  /**
+   * What was seen, with what systemd says otherwise until that is settled. It is asked once of each scope, of all new ones in one call; where it does not
+   * answer, the next look asks again.
+   */
+  hear(
+    seen: readonly Observed<CgroupState>[],
+    scopeOf: (ref: Ref) => string | undefined,
+    signal: AbortSignal,
+  ): Promise<readonly Observed<CgroupState>[]>;
+  /** It was told, or cannot be. */
+  settle(scope: string): void;
+  /** Its container has ended: the next one in it is another. */
+  forget(scope: string): void;
+}
+
+/** A systemd that is silent keeps nobody's limits waiting for longer, milliseconds. */
+const PATIENCE = 2_000;
+
+export function createScopes(systemd: Systemd): Scopes {
+  /** Undefined where it is settled, or was never otherwise. */
+  const said = new Map<string, CgroupState['systemd']>();
+  const made = new WeakMap<CgroupState, CgroupState>();
+
+  async function ask(unheard: ReadonlyMap<string, CgroupState>, signal: AbortSignal): Promise<void> {
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]);
+    const words = await systemd.show([...unheard.keys()], FIGURES, deadline).catch(() => undefined);
+    if (words) for (const [scope, state] of unheard) said.set(scope, unlike(state, words.get(scope)));
+  }
+
+  /** The same object for the same state. */
+  function told(scope: string, state: CgroupState): CgroupState {
+    const systemd = said.get(scope);
+    if (!systemd) return state;
+    const before = made.get(state) ?? { ...state, systemd };
+    made.set(state, before);
+    return before;
+  }
+
+  return {
+    async hear(seen, scopeOf, signal) {
+      const scopes = seen.map(({ ref }) => scopeOf(ref));
+      const unheard = new Map<string, CgroupState>();
+      for (const [at, item] of seen.entries()) {
+        const scope = scopes[at];
+        if (item.known && scope !== undefined && !said.has(scope)) unheard.set(scope, item.state);
+      }
+      if (unheard.size > 0) await ask(unheard, signal);
+      return seen.map((item, at) => {
+        const scope = scopes[at];
+        return item.known && scope !== undefined ? { ...item, state: told(scope, item.state) } : item;
+      });
+    },
+    settle: (scope) => void said.set(scope, undefined),
+    forget: (scope) => void said.delete(scope),
+  };
+}
