@@ -17,9 +17,11 @@ export interface Acknowledged {
 
 export interface Watcher {
   /** An App was given another image by a commit that is there since now. */
-  expect(app: string, image: string): void;
+  readonly expect: (app: string, image: string) => void;
   /** How many are not yet acknowledged. */
-  waiting(): number;
+  readonly waiting: () => number;
+  /** How many were not when their App was given another image. */
+  readonly overtaken: () => number;
   readonly done: Acknowledged;
 }
 
@@ -28,6 +30,7 @@ export function watchMail(store: Pick<FleetStore, 'mailbox'>, signal: AbortSigna
   const pending = new Map<string, Change>();
   const told = new Map<string, Set<string>>();
   const done: Acknowledged = { assigned: [], acknowledged: [] };
+  let overtaken = 0;
 
   async function assigned(host: string): Promise<void> {
     const assignment = await store.mailbox.assignment(host);
@@ -49,9 +52,12 @@ export function watchMail(store: Pick<FleetStore, 'mailbox'>, signal: AbortSigna
     const [report] = await store.mailbox.reports([host]);
     for (const app of apps) {
       const change = pending.get(app);
-      if (change?.told && (report?.generation ?? 0) < change.told.generation) continue;
+      // of a later change this host was told nothing yet
+      const mine = change?.told?.host === host ? change.told : undefined;
+      if (mine && (report?.generation ?? 0) < mine.generation) continue;
       apps.delete(app);
-      if (change) done.acknowledged.push(performance.now() - change.committed);
+      if (!mine || !change) continue;
+      done.acknowledged.push(performance.now() - change.committed);
       pending.delete(app);
     }
     if (apps.size === 0) told.delete(host);
@@ -62,8 +68,12 @@ export function watchMail(store: Pick<FleetStore, 'mailbox'>, signal: AbortSigna
       void (what === 'assignment' ? assigned(host) : reported(host)).catch(() => undefined);
   })();
   return {
-    expect: (app, image) => void pending.set(app, { image, committed: performance.now() }),
+    expect: (app, image) => {
+      if (pending.has(app)) overtaken += 1;
+      pending.set(app, { image, committed: performance.now() });
+    },
     waiting: () => pending.size,
+    overtaken: () => overtaken,
     done,
   };
 }

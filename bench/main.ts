@@ -57,7 +57,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   },
   'simulated-fleet': {
     summary:
-      '6,000 simulated hosts, one Redis, one controller: 20 changes a second (≥ 18 acknowledged); --seconds of it (60), --hosts',
+      '6,000 simulated hosts, one Redis, one controller: 20 changes a second (≥ 18 acknowledged), steady for --seconds (600); --hosts',
     load: () => import('./simulated-fleet.ts'),
   },
 };

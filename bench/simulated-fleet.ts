@@ -13,7 +13,7 @@ import { single } from '../test/support/redis.ts';
 import type { Server } from '../test/support/redis.ts';
 import { watchMail } from './acknowledged.ts';
 import type { Watcher } from './acknowledged.ts';
-import { measure } from './bench.ts';
+import { measure, quantile } from './bench.ts';
 import type { BenchOptions, BenchResult, Measure } from './bench.ts';
 import { committerOf } from './committer.ts';
 import type { Committer } from './committer.ts';
@@ -21,9 +21,11 @@ import { writeFiles } from './fleet.ts';
 import { usedBy, usedByRedis } from './gauges.ts';
 import type { RedisUsed, Used } from './gauges.ts';
 import { PLUMB } from './rig.ts';
+import { growth, hourly, LONG, troughs } from './steady.ts';
 
 const MB = 2 ** 20;
 const HOSTS = 6000;
+const SECONDS = 600;
 /** Changes of one App each a second, and commits that carry them. */
 const RATE = 20;
 const COMMITS = 4;
@@ -35,11 +37,20 @@ const RETURN = 25;
 const CONVERGE = 900_000;
 const REST = 60_000;
 
-/** What a second took. */
-interface Second {
+/** Times of the beginning that the end of a steady run may be: of memory, and of what the load of the machine bears upon. */
+const MEMORY_GROWTH = 1.1;
+const PACE_GROWTH = 1.5;
+
+/** What all processes have used. */
+interface Taken {
   readonly controller: Used;
   readonly agents: Used;
   readonly redis: RedisUsed;
+}
+
+/** What a second took, and how many changes were under way at its end. */
+interface Second extends Taken {
+  readonly underway: number;
 }
 
 /** The processes of the fleet. */
@@ -51,7 +62,7 @@ interface Stage {
 }
 
 /** What was used and done in each of so many seconds; memory as it is at their end. */
-function rates(is: Second, was: Second, seconds: number): Second {
+function rates(is: Taken, was: Taken, seconds: number): Taken {
   const used = (now: Used, before: Used): Used => ({ cpu: (now.cpu - before.cpu) / seconds, rss: now.rss });
   const done = (key: Exclude<keyof RedisUsed, keyof Used>): number => (is.redis[key] - was.redis[key]) / seconds;
   return {
@@ -69,8 +80,13 @@ function rates(is: Second, was: Second, seconds: number): Second {
 }
 
 /** Samples of every second while something goes on: what was used within it. */
-async function perSecond(stage: Stage, seconds: number, signal: AbortSignal): Promise<readonly Second[]> {
-  const look = async (): Promise<Second> => ({
+async function perSecond(
+  stage: Stage,
+  seconds: number,
+  underway: () => number,
+  signal: AbortSignal,
+): Promise<readonly Second[]> {
+  const look = async (): Promise<Taken> => ({
     controller: usedBy(stage.controller.pid ?? 0),
     agents: usedBy(stage.agents.pid ?? 0),
     redis: await usedByRedis(stage.server),
@@ -83,20 +99,20 @@ async function perSecond(stage: Stage, seconds: number, signal: AbortSignal): Pr
     const now = await look();
     const took = (performance.now() - began) / 1000;
     began = performance.now();
-    samples.push(rates(now, before, took));
+    samples.push({ ...rates(now, before, took), underway: underway() });
     before = now;
   }
   return samples;
 }
 
-/** Gives one App after the other another image, at the rate, in commits of a few. */
+/** Gives one App after the other another image, at the rate, in commits of a few; gives how many, and the seconds that it took. */
 async function change(
   committer: Committer,
   files: readonly (readonly [path: string, text: string])[],
   watcher: Watcher,
   seconds: number,
   signal: AbortSignal,
-): Promise<number> {
+): Promise<{ readonly changed: number; readonly took: number }> {
   const began = performance.now();
   let changed = 0;
   for (let nth = 0; nth < seconds * COMMITS && !signal.aborted; nth += 1) {
@@ -115,7 +131,7 @@ async function change(
     await committer.commit(some);
     for (const each of expected) watcher.expect(...each);
   }
-  return changed;
+  return { changed, took: Math.max(seconds, (performance.now() - began) / 1000) };
 }
 
 /** What happened in each tenth of a second after an outage. */
@@ -189,8 +205,46 @@ function usage(seconds: readonly Second[], idle: readonly Second[]): readonly Me
   ];
 }
 
-/** A fleet of simulated hosts under steady change: what it costs, how soon a commit is acknowledged, and how it comes back after an outage. */
-export async function run({ signal, log, seconds = 60, hosts = HOSTS }: BenchOptions): Promise<BenchResult> {
+/** Whether the end of the run is as its beginning: memory, what a change costs and how long it takes. */
+function steadiness(busy: readonly Second[], acknowledged: readonly number[], seconds: number): readonly Measure[] {
+  const memory = (name: string, value: (second: Second) => number): Measure =>
+    growth(`${name}, memory`, 'MB', troughs(busy.map(value)), { ratioLimit: MEMORY_GROWTH, seconds });
+  const pace = (name: string, unit: string, samples: readonly number[]): Measure =>
+    growth(name, unit, samples, { ratioLimit: PACE_GROWTH, seconds });
+  return [
+    pace(
+      'changes under way',
+      'changes',
+      busy.map(({ underway }) => underway),
+    ),
+    pace('commit to acknowledged', 'ms', acknowledged),
+    pace(
+      'controller, CPU',
+      '% of a core',
+      busy.map(({ controller }) => controller.cpu * 100),
+    ),
+    pace(
+      'Redis, received',
+      'kB a second',
+      busy.map(({ redis }) => redis.bytesIn / 1000),
+    ),
+    memory('controller', ({ controller }) => controller.rss / MB),
+    memory('agents', ({ agents }) => agents.rss / MB),
+    memory('Redis', ({ redis }) => redis.rss / MB),
+  ];
+}
+
+/** Memory that each process would gain in an hour as it did here, for people. */
+function hourlyText(busy: readonly Second[], seconds: number): string {
+  const each = (['controller', 'agents', 'redis'] as const).map((name) => {
+    const more = hourly(troughs(busy.map((second) => second[name].rss / MB)), seconds);
+    return `${name} ${more.toFixed(0)} MB`;
+  });
+  return `memory gained in an hour at the pace of this run: ${each.join(', ')}`;
+}
+
+/** A fleet of simulated hosts under steady change: what it costs, how soon a commit is acknowledged, whether the end is as the beginning, and how it comes back after an outage. */
+export async function run({ signal, log, seconds = SECONDS, hosts = HOSTS }: BenchOptions): Promise<BenchResult> {
   const dir = mkdtempSync('/var/tmp/plumb-bench-simulated-');
   const repo = join(dir, 'repo');
   const { home, servers, url } = await single([
@@ -226,7 +280,7 @@ export async function run({ signal, log, seconds = 60, hosts = HOSTS }: BenchOpt
     const store = await openRedis(url, { clock: Date.now, writer: 'bench' });
     const watcher = watchMail(store, over.signal);
     await sleep(10_000);
-    const idle = await perSecond(stage, IDLE, signal);
+    const idle = await perSecond(stage, IDLE, watcher.waiting, signal);
     log(
       `idle for ${String(IDLE)} s; now ${String(RATE)} changes a second for ${String(seconds)} s, load average ${loadavg()
         .map((load) => load.toFixed(1))
@@ -234,18 +288,17 @@ export async function run({ signal, log, seconds = 60, hosts = HOSTS }: BenchOpt
     );
     const committer = committerOf(repo, 'main');
     const apps = [...files].filter(([path]) => path.startsWith('apps/'));
-    const [busy, changed] = await Promise.all([
-      perSecond(stage, seconds, signal),
+    const { acknowledged, assigned } = watcher.done;
+    const sampled = perSecond(stage, seconds, watcher.waiting, signal);
+    const [{ busy, within }, { changed, took }] = await Promise.all([
+      sampled.then((samples) => ({ busy: samples, within: acknowledged.length })),
       change(committer, apps, watcher, seconds, signal),
     ]);
-    const { acknowledged } = watcher.done;
-    const within = acknowledged.length;
     for (const end = performance.now() + REST; watcher.waiting() > 0 && performance.now() < end;) await sleep(200);
     committer.close();
     log(
       `${String(changed)} changes, ${String(within)} acknowledged meanwhile, ${String(watcher.waiting())} never; Redis goes away for ${String(OUTAGE)} s`,
     );
-    const { assigned } = watcher.done;
     over.abort();
     await store.close();
     const back = await outage(stage, url, signal);
@@ -253,20 +306,25 @@ export async function run({ signal, log, seconds = 60, hosts = HOSTS }: BenchOpt
       name: 'simulated-fleet',
       measures: [
         measure('all serve, from nothing', 's', [first]),
+        measure('changes committed', 'a second', [changed / took], { least: RATE * 0.95 }),
         measure('changes acknowledged', 'a second', [within / seconds], { least: RATE * 0.9 }),
-        measure('changes never acknowledged', 'changes', [watcher.waiting()], { limit: 0 }),
+        measure('changes never acknowledged', 'changes', [watcher.waiting() + watcher.overtaken()], { limit: 0 }),
         measure('commit to Assignment', 'ms', assigned),
+        measure('commit to Assignment, p95', 'ms', [p95(assigned)]),
         measure('commit to acknowledged', 'ms', acknowledged),
+        measure('commit to acknowledged, p95', 'ms', [p95(acknowledged)]),
         ...usage(busy, idle),
+        ...steadiness(busy, acknowledged, seconds),
         measure('back: connections, most', 'a second', [Math.max(...back.connections) * 10]),
         measure('back: leases, most', 'a second', [Math.max(...back.scripts) * 10]),
         measure('back: hosts taken for lost', 'hosts', [Math.max(...back.lost)], { limit: 0 }),
       ],
       notes: [
         `${String(hosts)} hosts in ${String(Math.ceil(hosts / 100))} racks, as many Apps of one replica, ${String(RATE)} Apps a second given another image for ${String(seconds)} s in ${String(COMMITS)} commits a second; poll of Git 1 s; one Redis, AOF each second`,
-        `p95: commit to Assignment ${p95(assigned)}, to acknowledged ${p95(acknowledged)}; ratios are to ${String(IDLE)} s of the same fleet without changes; load average ${loadavg()
+        `ratios of what is used are to ${String(IDLE)} s of the same fleet without changes, those of the end to the first third of the changes (memory: the least of each ${String(Math.max(1, Math.floor(seconds / 30)))} s); load average ${loadavg()
           .map((load) => load.toFixed(1))
           .join(' ')}`,
+        ...(seconds < LONG ? [] : [hourlyText(busy, seconds)]),
         `back: after an outage of ${String(OUTAGE)} s; most in a tenth of a second, times ten`,
       ],
     };
@@ -278,6 +336,6 @@ export async function run({ signal, log, seconds = 60, hosts = HOSTS }: BenchOpt
   }
 }
 
-function p95(samples: readonly number[]): string {
-  return `${(measure('', '', samples).p95 ?? 0).toFixed(0)} ms`;
+function p95(samples: readonly number[]): number {
+  return quantile(samples, 0.95);
 }
