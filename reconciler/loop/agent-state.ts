@@ -45,19 +45,21 @@ export interface Failure {
   readonly times: number;
 }
 
-/** A change that is being made. */
+/** A change that is to be made or being made. */
 export interface Underway {
   readonly end: Promise<boolean>;
+  /** It is being made. Before that, for as long as an image is pulled for example, its ref is what it was, and is looked at. */
+  begun: boolean;
   ended(well: boolean): void;
 }
 
-/** A change that begins now. */
-export function beginning(): Underway {
+/** A change that was planned now. */
+export function planned(): Underway {
   let ended = (_well: boolean): void => undefined;
   const end = new Promise<boolean>((resolve) => {
     ended = resolve;
   });
-  return { end, ended };
+  return { end, begun: false, ended };
 }
 
 /** All that an agent knows between passes. Nothing of it must survive the process. */
@@ -66,7 +68,7 @@ export interface AgentState {
   desired: ReadonlyMap<Ref, Desired>;
   readonly world: LiveWorld;
   blind: Blind;
-  /** Refs that are being changed, and whether that ends well. */
+  /** Refs that are to be changed or being changed, and whether that ends well. */
   readonly busy: Map<Ref, Underway>;
   /** When a ref was last changed by us. */
   readonly touched: Map<Ref, number>;
@@ -129,6 +131,8 @@ export interface PassDeps extends AgentOptions {
   readonly repairs: Repairs;
   /** Aborts when nothing more may be started. */
   readonly stop: AbortSignal;
+  /** Called when changes are about to be made: what was seen until then is to be told, however long they take. */
+  readonly planned: () => void;
   /** Called as soon as a change has ended. */
   readonly ended: (outcome: Outcome) => void;
   readonly event: (draft: EventDraft) => void;

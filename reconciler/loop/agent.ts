@@ -24,6 +24,10 @@ import { NEVER_RESTARTED, trustedAt } from './restarts.ts';
 const ECHO = 1_000;
 /** A full pass that still waits for something slow after this long does not keep the next one from starting, milliseconds. */
 const STALE = 60_000;
+/** A hint that may be an echo is looked at this long after the change, milliseconds. */
+const QUIET = 800;
+/** What was hinted at is told no later than this, milliseconds: it may be what a hand has done right after us. */
+const TOLD = 900;
 /** Second looks come at multiples of this, milliseconds; and of this, while more changes than a few are under way. */
 const TOGETHER = 2_000;
 const TOGETHER_AT_WORK = 6_000;
@@ -31,7 +35,10 @@ const TOGETHER_AT_WORK = 6_000;
 const GATHER_AT_WORK = 250;
 /** Reports gather this long before one is sent. */
 const REPORT_AFTER = 100;
-/** While more changes than this are under way, they gather longer, as a report tells of the whole host; all is in the store within a second. */
+/**
+ * While more changes than this are under way, they gather longer, as a report tells of the whole host; so does what was seen before changes, which
+ * mostly end sooner. All is in the store within a second.
+ */
 const FEW = 10;
 const REPORT_AT_WORK = 700;
 
@@ -63,6 +70,8 @@ export function createAgent(options: AgentOptions): Agent {
   const state = emptyAgentState();
   const queue = workQueue(clock);
   const passes = new Set<Promise<void>>();
+  /** When refs that were not looked at since were first hinted at. */
+  const hinted = new Map<Ref, number>();
   const stopping = new AbortController();
   let fullPass: Promise<void> | undefined;
   let fullBegan = 0;
@@ -72,6 +81,8 @@ export function createAgent(options: AgentOptions): Agent {
   let latest: Report | undefined;
   let reported: Report | undefined;
   let reportTimer: NodeJS.Timeout | undefined;
+  /** When it is due. */
+  let reportAt = Infinity;
   /** Until a replica has stayed up long enough to be told as ready, or been ready long enough to be told as serving. */
   let proofTimer: NodeJS.Timeout | undefined;
   let specs = state.desired;
@@ -88,7 +99,7 @@ export function createAgent(options: AgentOptions): Agent {
     random: options.random,
     ready: (replica, wait) => queue.add(refOf('container', replica), clock() + wait),
   });
-  const deps: PassDeps = {
+  const deps: Omit<PassDeps, 'planned'> = {
     ...options,
     state,
     probed,
@@ -124,19 +135,18 @@ export function createAgent(options: AgentOptions): Agent {
     soonReport();
   }
 
-  function soonReport(): void {
-    reportTimer ??= setTimeout(
-      () => {
-        reportTimer = undefined;
-        void sendReport();
-      },
-      state.busy.size > FEW ? REPORT_AT_WORK : REPORT_AFTER,
-    );
+  /** No later than this; what is told by then is told with it. */
+  function soonReport(wait = state.busy.size > FEW ? REPORT_AT_WORK : REPORT_AFTER): void {
+    const at = clock() + wait;
+    if (at >= reportAt) return;
+    clearTimeout(reportTimer);
+    reportAt = at;
+    reportTimer = setTimeout(() => void hurryReport(), wait);
   }
 
   function hurryReport(): Promise<void> {
     clearTimeout(reportTimer);
-    reportTimer = undefined;
+    reportAt = Infinity;
     return sendReport();
   }
 
@@ -174,7 +184,7 @@ export function createAgent(options: AgentOptions): Agent {
       return [settledAt(replica, probed.get(id)), ...(proven === undefined ? [] : [proven])];
     });
     const next = Math.min(...times.filter((at) => at > now));
-    if (next < Infinity) proofTimer = setTimeout(soonReport, next - now);
+    if (next < Infinity) proofTimer = setTimeout(() => soonReport(), next - now);
   }
 
   function adopt(assignment: Assignment): void {
@@ -194,11 +204,20 @@ export function createAgent(options: AgentOptions): Agent {
 
   function hint(ref: Ref): void {
     log.debug({ ref, busy: state.busy.has(ref) }, 'hint');
-    if (state.busy.has(ref)) return;
+    if (state.busy.get(ref)?.begun === true) return;
     // of containers no echoes are told, and one that ends as soon as it is started must not wait
-    const echo = kindOf(ref) === 'container' ? 0 : ECHO;
+    const echo = kindOf(ref) === 'container' ? 0 : QUIET;
     const quiet = (state.touched.get(ref) ?? -echo) + echo;
     queue.add(ref, Math.max(clock(), quiet));
+    if (!hinted.has(ref)) hinted.set(ref, clock());
+  }
+
+  /** Until when it is to be told what a look at these items finds. */
+  function toldBy(items: readonly Item[]): number {
+    const now = clock();
+    const since = Math.min(...items.map((item) => hinted.get(item as Ref) ?? now));
+    for (const item of items) hinted.delete(item as Ref);
+    return since + TOLD;
   }
 
   function start(due: readonly Item[]): void {
@@ -214,8 +233,10 @@ export function createAgent(options: AgentOptions): Agent {
     }
     const scope: Scope = full ? undefined : new Set(items.flatMap((item) => closure(item as Ref, specs)));
     const began = clock();
+    const by = toldBy(items);
+    const planned = (): void => soonReport(Math.min(REPORT_AT_WORK, Math.max(0, by - clock())));
     let looked = false;
-    const pass = runPass(deps, assignment, specs, scope)
+    const pass = runPass({ ...deps, planned }, assignment, specs, scope)
       .then((result) => {
         after(result, scope, assignment.generation);
         looked = full;
@@ -232,7 +253,10 @@ export function createAgent(options: AgentOptions): Agent {
         if (fullPass === pass) fullPass = undefined;
         // what was gathered while there was much to do is told now
         if (looked || passes.size === 0) void hurryReport().then(() => looked && (lookedAt = began));
-        else soonReport();
+        else {
+          planned();
+          soonReport();
+        }
       });
     passes.add(pass);
     if (full) [fullPass, fullBegan, fullFor] = [pass, began, assignment.generation];

@@ -195,9 +195,10 @@ export function createMembership(options: MembershipOptions): Membership {
     mailbox: {
       ...near,
       report: async (report) => {
-        await near.report(report);
+        // whatever becomes of it on this machine, whose disk may be full or slow
         unsent = last = report;
         toSend.ring();
+        await near.report(report);
       },
     },
     async run(signal) {

@@ -11,7 +11,7 @@ import type { ContainerState } from '../model/resources.ts';
 import { observeInto } from '../observe/observe.ts';
 import type { Pause } from '../plan/hold.ts';
 import { planHost } from '../plan/host.ts';
-import { beginning, type PassDeps, type PassResult } from './agent-state.ts';
+import { planned, type PassDeps, type PassResult } from './agent-state.ts';
 import { notePassOutcome, tellCrashLoop } from './outcomes.ts';
 import { endOf, exited, NEVER_RESTARTED, restartAt, running } from './restarts.ts';
 
@@ -34,9 +34,11 @@ function contextOf({ state }: PassDeps, fleet: string, ms: number): Context {
 export function runPass(deps: PassDeps, assignment: Assignment, specs: Specs, scope: Scope): Promise<PassResult> {
   const { state, providers, clock, wall = clock } = deps;
   let askedAfter = state.changes;
-  const fresher = (ref: Ref): boolean => state.busy.has(ref) || (state.endedAs.get(ref) ?? 0) > askedAfter;
-  /** Refs that it may conclude anything of: none once the host is told otherwise. */
-  const inScope = (ref: Ref): boolean => state.assignment === assignment && (scope?.has(ref) ?? true) && !fresher(ref);
+  const fresher = (ref: Ref): boolean =>
+    state.busy.get(ref)?.begun === true || (state.endedAs.get(ref) ?? 0) > askedAfter;
+  /** Refs that it may conclude anything of: none once the host is told otherwise, and not those that another pass is about to change. */
+  const inScope = (ref: Ref): boolean =>
+    state.assignment === assignment && (scope?.has(ref) ?? true) && !state.busy.has(ref) && !fresher(ref);
   const steps: Steps<Scope, Assignment, Specs, Scope, undefined, ReturnType<typeof planHost>, PassResult> = {
     checkout: () => Promise.resolve(assignment),
     compile: () => specs,
@@ -72,7 +74,8 @@ export function runPass(deps: PassDeps, assignment: Assignment, specs: Specs, sc
     apply: async ({ plan, wakeAt, repairs }) => {
       deps.repairs.want(repairs, assignment);
       notePlanned(deps, specs, plan, inScope);
-      for (const { ref } of plan.waves.flat()) state.busy.set(ref, beginning());
+      for (const { ref } of plan.waves.flat()) state.busy.set(ref, planned());
+      if (plan.waves.length > 0) deps.planned();
       const outcomes = await applyPlan(plan, {
         providers,
         context: (change) => contextOf(deps, assignment.fleet, deadlineOf(change)),
@@ -122,6 +125,8 @@ function journaled(deps: PassDeps, assignment: Assignment, specs: Specs): Pick<A
   const { revision, author } = assignment;
   return {
     intent: async ({ ref, verb, because, disruption, fields }) => {
+      const underway = deps.state.busy.get(ref);
+      if (underway) underway.begun = true;
       const trace = randomUUID();
       const origin = specs.get(ref)?.origin;
       const at = origin ? { origin } : {};
