@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { cgroups } from '../../../providers/cgroups/index.ts';
+import { KNOBS } from '../../../providers/cgroups/knobs.ts';
 import type { CgroupSpec } from '../../../reconciler/model/resources.ts';
 import { container, contextOf, fakeTree, idOf, kernelRules, limits } from '../../support/cgroup-tree.ts';
 
@@ -17,9 +18,10 @@ const running = contextOf([container('web-0', ID)]);
 const roots: string[] = [];
 
 /** A fake kernel, and what makes it hold limits; each step is seen to end where it should. */
-function lab(version: 'v1' | 'v2', lacking: readonly string[] = []) {
+function lab(version: 'v1' | 'v2', lacking: readonly string[] = [], also: Case['also'] = {}) {
   const root = fakeTree(version, PATH, lacking);
   roots.push(root);
+  for (const [path, text] of Object.entries(also)) fs.writeFileSync(join(root, path.replace('ID', PATH)), `${text}\n`);
   const provider = cgroups({ root, sysRoot: join(root, 'sys'), files: kernelRules() });
   const look = async (spec: CgroupSpec) => {
     const [item] = await provider.observe(running, [REF]);
@@ -58,10 +60,71 @@ interface Case {
   readonly says: string;
   readonly hand: string;
   readonly unset: string;
+  /** What is seen of it, where a conversion loses. */
+  readonly seen?: number;
+  /** Files that this kernel has as well, by path; ID is the container's. */
+  readonly also?: Readonly<Record<string, string>>;
+  /** The kernel has the file wherever it has the controller. */
+  readonly always?: true;
 }
 
 const THROTTLED = { sda: { readBytes: MEBI, writeOps: 50 } };
 const CASES: readonly Case[] = [
+  { on: 'v1', spec: { shares: 700 }, field: 'shares', file: 'cpu.shares', says: '700', hand: '99', unset: '512' },
+  {
+    ...{ on: 'v2', spec: { shares: 700 }, field: 'shares', file: 'cpu.weight', says: '75', hand: '33', unset: '59' },
+    seen: 1942,
+  },
+  {
+    ...{ on: 'v1', spec: { quota: 250 }, field: 'quota', file: 'cpu.cfs_quota_us', says: '25000' },
+    ...{ hand: '-1', unset: '75000' },
+  },
+  {
+    ...{ on: 'v2', spec: { quota: 250 }, field: 'quota', file: 'cpu.max', says: '25000 100000' },
+    ...{ hand: 'max 100000', unset: '75000 100000' },
+  },
+  {
+    ...{ on: 'v1', spec: { memory: 80 * MEBI }, field: 'memory', file: 'memory.limit_in_bytes', says: '83886080' },
+    ...{ hand: '73400320', unset: '67108864', always: true },
+  },
+  {
+    ...{ on: 'v2', spec: { memory: 80 * MEBI }, field: 'memory', file: 'memory.max', says: '83886080' },
+    ...{ hand: 'max', unset: '67108864' },
+  },
+  {
+    ...{ on: 'v1', spec: { swap: 16 * MEBI }, field: 'swap', file: 'memory.memsw.limit_in_bytes', says: '83886080' },
+    ...{ hand: '71303168', unset: '67108864', always: true },
+  },
+  {
+    ...{ on: 'v2', spec: { swap: 16 * MEBI }, field: 'swap', file: 'memory.swap.max', says: '16777216' },
+    ...{ hand: 'max', unset: '0' },
+  },
+  {
+    ...{ on: 'v1', spec: { reservation: 16 * MEBI }, field: 'reservation', file: 'memory.soft_limit_in_bytes' },
+    ...{ says: '16777216', hand: '9223372036854771712', unset: '33554432' },
+  },
+  {
+    ...{ on: 'v2', spec: { reservation: 16 * MEBI }, field: 'reservation', file: 'memory.low' },
+    ...{ says: '16777216', hand: '0', unset: '33554432' },
+  },
+  { on: 'v1', spec: { pids: 77 }, field: 'pids', file: 'pids.max', says: '77', hand: 'max', unset: '100' },
+  { on: 'v2', spec: { pids: 77 }, field: 'pids', file: 'pids.max', says: '77', hand: 'max', unset: '100' },
+  {
+    ...{ on: 'v1', spec: { blockIoWeight: 200 }, field: 'blockIoWeight', file: 'blkio.bfq.weight' },
+    ...{ says: '200', hand: '100', unset: '300' },
+  },
+  {
+    ...{ on: 'v1', spec: { blockIoWeight: 200 }, field: 'blockIoWeight', file: 'blkio.weight' },
+    ...{ says: '200', hand: '500', unset: '300', also: { 'blkio/ID/blkio.weight': '500' } },
+  },
+  {
+    ...{ on: 'v2', spec: { blockIoWeight: 200 }, field: 'blockIoWeight', file: 'io.weight' },
+    ...{ says: 'default 1920', hand: 'default 100', unset: 'default 2930' },
+  },
+  {
+    ...{ on: 'v2', spec: { blockIoWeight: 200 }, field: 'blockIoWeight', file: 'io.bfq.weight' },
+    ...{ says: '200', hand: 'default 100', unset: '300', also: { 'ID/io.bfq.weight': 'default 100' } },
+  },
   ...(['v1', 'v2'] as const).flatMap((on): Case[] => {
     const burst = on === 'v1' ? 'cpu.cfs_burst_us' : 'cpu.max.burst';
     return [
@@ -121,12 +184,12 @@ const CASES: readonly Case[] = [
 ];
 
 describe('knobs, each for itself', () => {
-  for (const { on, spec, field, file, says, hand, unset } of CASES)
+  for (const { on, spec, field, file, says, hand, unset, seen, also } of CASES)
     it(`${on} ${file}: set, moved by hand, put back, taken off`, async () => {
-      const { converge, look, read, put } = lab(on);
+      const { converge, look, read, put } = lab(on, [], also);
       await converge(limits('web-0', spec));
       assert.equal(read(file), says);
-      assert.deepEqual((await look(limits('web-0', spec))).item.state[field as 'burst'], spec[field]);
+      assert.deepEqual((await look(limits('web-0', spec))).item.state[field as 'burst'], seen ?? spec[field]);
       put(file, hand);
       // what is idle no longer has shares of its own again
       assert.ok((await converge(limits('web-0', spec))).includes(`/${field}`));
@@ -135,7 +198,19 @@ describe('knobs, each for itself', () => {
       assert.equal(read(file), unset);
     });
 
-  for (const { on, spec, field, file } of CASES)
+  it('each knob of the registry has its case', () => {
+    // of processes, not of the cgroup: processes.test and scheduling.test
+    const others = new Set<string>(['oomScoreAdj', 'scheduling']);
+    const lacks = KNOBS.filter(
+      (knob) => !CASES.some(({ field, file }) => field === knob.field && knob.files.includes(file)),
+    );
+    assert.deepEqual(
+      lacks.filter(({ field }) => !others.has(field)).map(({ field, files }) => `${field}: ${files.join(' ')}`),
+      [],
+    );
+  });
+
+  for (const { on, spec, field, file } of CASES.filter(({ always, also }) => !always && !also))
     it(`${on} without ${file}: unsupported, and all else is held`, async () => {
       const { converge, look } = lab(on, [file]);
       await converge(limits('web-0', spec));
