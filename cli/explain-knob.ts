@@ -1,8 +1,9 @@
 import { nearest } from '../reconciler/compile/suggest.ts';
 import type { Catalog, HostSpec, Resource } from '../reconciler/model/catalog.ts';
-import type { Origin } from '../reconciler/model/change.ts';
+import type { Limitation, Origin } from '../reconciler/model/change.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import { knobsOf } from '../reconciler/model/knobs.ts';
+import type { Report } from '../reconciler/model/replica.ts';
 import { passesBy, zoneOf } from '../reconciler/model/tunings.ts';
 import type { Io } from './io.ts';
 import { table, tint } from './table.ts';
@@ -79,6 +80,34 @@ export function explainKnobs(catalog: Catalog, name: string, asked?: string): re
     all.flatMap(({ knob }) => [knob, knob.slice(knob.indexOf('/') + 1)]),
   );
   return [{ host: name, knob: asked, contenders: [], ...(near === undefined ? {} : { near }) }];
+}
+
+/** How a knob stands on its host, as that last told: what it says, and why that is not what is asked for. */
+export interface KnobStanding extends Partial<Pick<Limitation, 'state' | 'why' | 'fix'>> {
+  readonly knob: string;
+  /** Absent where its files disagree, or it has none. */
+  readonly says?: string;
+}
+
+/** How these knobs stand on the host that reports; those that it says nothing of are left out. */
+export function standingsOf(
+  { observed, limitations }: Pick<Report, 'observed' | 'limitations'>,
+  knobs: readonly KnobExplanation[],
+): readonly KnobStanding[] {
+  return knobs.flatMap(({ knob }) => {
+    const seen = observed.find((item) => item.known && item.ref === knob);
+    const value = seen?.known === true ? (seen.state as { readonly value?: unknown }).value : undefined;
+    const says = typeof value === 'string' ? { says: value } : {};
+    const said = limitations.filter(({ ref }) => ref === knob);
+    if (said.length === 0) return value === undefined ? [] : [{ knob, ...says }];
+    return said.map(({ state, why, fix }) => ({ knob, state, why, ...says, ...(fix === undefined ? {} : { fix }) }));
+  });
+}
+
+/** `h1 says 10`, and why not what is asked for. */
+export function standingWords(host: string, { says, state, why = '', fix }: KnobStanding): string {
+  const now = says === undefined ? `on ${host}` : `${host} says ${says}`;
+  return `${now}${state === undefined ? '' : `: ${state}, ${why}`}${fix === undefined ? '' : `; mend: ${fix}`}`;
 }
 
 function verdict(contender: Contender, winner: Contender): string {

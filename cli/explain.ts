@@ -5,7 +5,7 @@ import type { Catalog } from '../reconciler/model/catalog.ts';
 import type { UpFlags } from './flags.ts';
 import type { StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
-import { explainKnobs, knobsText, unreadTunings } from './explain-knob.ts';
+import { explainKnobs, knobsText, standingsOf, standingWords, unreadTunings } from './explain-knob.ts';
 import { command, outputOption, parse } from './options.ts';
 import { openQuestion, questionOptions, viewsOf } from './question.ts';
 import { conflictWords } from './status.ts';
@@ -57,13 +57,19 @@ async function explainHost(options: Options, name: string, knob: string | undefi
   const unread = unreadTunings(catalog);
   const { reports = [] } = (await running().catch((error: unknown) => unasked(error, io))) ?? {};
   const asked = new Set<string>(found.map(({ knob: ref }) => ref));
-  const conflicts = reports
-    .filter(({ host }) => host === name)
-    .flatMap((report) => (report.conflicts ?? []).filter(({ ref }) => asked.has(ref)));
+  const own = reports.filter(({ host }) => host === name);
+  const conflicts = own.flatMap((report) => (report.conflicts ?? []).filter(({ ref }) => asked.has(ref)));
+  const standing = own.flatMap((report) => standingsOf(report, found));
   if (options.output === 'json')
-    io.out(`${JSON.stringify({ version: 1, host: name, knobs: found, conflicts, unread }, null, 2)}\n`);
+    io.out(`${JSON.stringify({ version: 1, host: name, knobs: found, standing, conflicts, unread }, null, 2)}\n`);
   else {
-    const notes = [...conflicts.map((claim) => `conflict: ${conflictWords(claim)}`), ...unread];
+    // of all knobs only those that are not as they are to be
+    const told = standing.filter(({ state }) => knob !== undefined || state !== undefined);
+    const notes = [
+      ...told.map((one) => (knob === undefined ? `${one.knob}: ` : '') + standingWords(name, one)),
+      ...conflicts.map((claim) => `conflict: ${conflictWords(claim)}`),
+      ...unread,
+    ];
     io.out(`${knobsText(found, knob !== undefined, io)}${notes.map((line) => `${line}\n`).join('')}`);
   }
   return found.every(({ value }) => value === undefined) ? 2 : 0;

@@ -145,15 +145,16 @@ function firstOf(some: ReadonlySet<string>, others: string): string {
 function limitationLines({ items, limitations }: Status): readonly string[] {
   const replicas = new Set(items.map(({ ref }) => nameOf(ref)));
   const found = new Map<string, { readonly refs: Set<string>; readonly hosts: Set<string> }>();
-  for (const { host, ref, path, state, why } of limitations) {
+  for (const { host, ref, path, state, why, fix = '' } of limitations) {
     const about = replicas.has(nameOf(ref)) ? kindOf(ref) : ref;
-    const key = JSON.stringify([state, path, why, about]);
+    const key = JSON.stringify([state, path, why, fix, about]);
     const { refs, hosts } = found.get(key) ?? { refs: new Set(), hosts: new Set() };
     found.set(key, { refs: refs.add(ref), hosts: hosts.add(host) });
   }
   return [...found].map(([key, { refs, hosts }]) => {
-    const [state, path, why] = JSON.parse(key) as [string, string, string];
-    return `${state}: ${path} of ${firstOf(refs, 'other')}: ${why} (${firstOf(hosts, 'other host')})`;
+    const [state, path, why, fix] = JSON.parse(key) as [string, string, string, string];
+    const mend = fix === '' ? '' : `; mend: ${fix}`;
+    return `${state}: ${path} of ${firstOf(refs, 'other')}: ${why} (${firstOf(hosts, 'other host')})${mend}`;
   });
 }
 

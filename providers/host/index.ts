@@ -168,10 +168,18 @@ const WHY: Readonly<Record<string, string>> = {
   ENOENT: 'the kernel has no such knob',
 };
 
+/** Knobs that are there once a module of the kernel is. */
+const MODULES: readonly (readonly [RegExp, string])[] = [
+  [/^net\.(netfilter\.)?nf_conntrack_/, 'nf_conntrack'],
+  [/^net\.bridge\./, 'br_netfilter'],
+];
+
 function limitation(ref: Ref, errno: string): Limitation {
   const gone = errno === 'ENOENT' || errno === 'ENOTDIR' || errno === 'EISDIR';
   const why = gone ? 'this kernel has no such knob' : `it cannot be read (${errno}), so it is not written`;
-  return { ref, path: '/value', state: gone ? 'Unsupported' : 'Refused', why };
+  const module = MODULES.find(([keys]) => gone && keys.test(nameOf(ref)))?.[1];
+  const fix = module === undefined ? {} : { fix: `modprobe ${module}` };
+  return { ref, path: '/value', state: gone ? 'Unsupported' : 'Refused', why, ...fix };
 }
 
 /** Throws when it is not known what is ours. */

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Claim, Desired, Known, Limitation } from '../model/change.ts';
+import { powerRemedy } from '../model/power.ts';
 import { kindOf } from '../model/ref.ts';
 import type { Report } from '../model/replica.ts';
 import type { AgentOptions, AgentState } from './agent-state.ts';
@@ -46,6 +47,12 @@ function driftOf({ options, state }: Input, want: Desired, have: Known): readonl
   }));
 }
 
+/** With what mends it, of a machine that saves power other than it is to. */
+function remedied(said: Limitation, { value }: Values): Limitation {
+  const fix = said.fix ?? powerRemedy(said, value);
+  return fix === undefined ? said : { ...said, fix };
+}
+
 /** Who else sets what is asked for. Who sets the same stands against nobody. */
 function conflictsOf({ claims = [] }: Known, spec: Values): readonly Claim[] {
   const folded = (value: unknown): string => words(value).trim().split(/\s+/).join(' ');
@@ -61,10 +68,12 @@ export function standing(input: Input): Pick<Report, 'limitations' | 'knobs' | '
   const limitations = world.all().flatMap((item) => {
     const want = desired.get(item.ref);
     if (!item.known || want === undefined) return [];
-    const said = stillSaid(item, want.spec as Values);
+    const spec = want.spec as Values;
+    const said = stillSaid(item, spec).map((one) => remedied(one, spec));
     if (BUILT.has(kindOf(item.ref))) return said;
     const paths = new Set(said.map(({ path }) => path));
-    return [...said, ...driftOf(input, want, item).filter(({ path }) => !paths.has(path))];
+    const drift = driftOf(input, want, item).filter(({ path }) => !paths.has(path));
+    return [...said, ...drift.map((one) => remedied(one, spec))];
   });
   const conflicts = world.all().flatMap((item) => {
     const want = desired.get(item.ref);

@@ -129,6 +129,8 @@ export interface Limitation {
   readonly errno?: string;
   /** The value that was refused: what is said of it says nothing of another. */
   readonly want?: unknown;
+  /** What a person does about it: a command, or where it is set. */
+  readonly fix?: string;
 }
 
 /** Somebody beside Plumbline who sets a value: another program, or a file that is read when the machine boots. */

@@ -11,6 +11,7 @@ import { remembered, treeAt } from '../inventory/tree.ts';
 import type { Asked, Rivals } from '../rivals/rivals.ts';
 import { createWatches } from '../watches.ts';
 import { cardsOf, isCardSetting } from './cards.ts';
+import { choicesOf } from './choices.ts';
 import { diffKnob, targetOf, wrongOf } from './diff.ts';
 import { keptIn, type KeptKnob } from './kept.ts';
 import { limitationsOf } from './limitations.ts';
@@ -179,7 +180,10 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
       try {
         files.write(pathOf(id), text);
       } catch (error) {
-        return errnoOf(error);
+        const errno = errnoOf(error);
+        const takes =
+          errno === 'EINVAL' && id.startsWith('sys/') ? choicesOf(roots.sys, id.slice('sys/'.length)) : undefined;
+        return takes === undefined ? errno : `${errno}: it takes ${takes}`;
       }
     const said = read(id);
     if (!('text' in said)) return said.errno;

@@ -23,8 +23,16 @@ const REPORT: Report = {
   at: 0,
   facts: { ...UNKNOWN_FACTS },
   replicas: [],
-  observed: [],
-  limitations: [],
+  observed: [{ known: true, ref: 'sysctl/vm.swappiness', owned: true, state: { value: '60' } }],
+  limitations: [
+    {
+      ref: 'sysctl/vm.x',
+      path: '/value',
+      state: 'Unsupported',
+      why: 'this kernel has no such knob',
+      fix: 'modprobe x',
+    },
+  ],
   conflicts: [
     {
       ref: 'sysctl/vm.swappiness',
@@ -86,6 +94,21 @@ describe('explain of a knob that somebody else sets', () => {
     );
     const other = await speak(explainCommand, dir, 'host/h1', 'vm.x', '--repo', join(dir, 'repo'));
     assert.doesNotMatch(other.out, /conflict/);
+  });
+
+  it('says what the host says now, why that is not what is asked for, and what mends it', async () => {
+    const of = (...knob: readonly string[]): Promise<Spoken> =>
+      speak(explainCommand, dir, 'host/h1', ...knob, '--repo', join(dir, 'repo'));
+    assert.match((await of('vm.swappiness')).out, /\nh1 says 60\nconflict: /);
+    const said = 'on h1: Unsupported, this kernel has no such knob; mend: modprobe x';
+    assert.ok((await of('vm.x')).out.endsWith(`\n${said}\n`));
+    const all = (await of()).out;
+    assert.match(all, new RegExp(`\nsysctl/vm.x: ${said}\n`));
+    assert.doesNotMatch(all, /says 60/, 'of all knobs only those that are not as they are to be');
+    const { standing } = JSON.parse((await of('vm.x', '-o', 'json')).out) as { readonly standing: unknown };
+    assert.deepEqual(standing, [
+      { knob: 'sysctl/vm.x', state: 'Unsupported', why: 'this kernel has no such knob', fix: 'modprobe x' },
+    ]);
   });
 
   it('is in the status, of its host and of all', () => {

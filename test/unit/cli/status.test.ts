@@ -117,6 +117,23 @@ describe('a status of 6,000 hosts', () => {
     assert.match(shown, /\nRefused: \/oomScoreAdj of cgroup\/web-0 and 2 others: EACCES \(h0 and 2 other hosts\)\n/);
   });
 
+  it('tells what mends it behind what it is', () => {
+    const one = {
+      host: 'h1',
+      ref: 'knob/cpu.governor',
+      path: '/value',
+      state: 'Refused',
+      why: 'policy0: EPERM',
+    } as const;
+    const shown = text(
+      status(items, { hosts, limitations: [{ ...one, fix: 'cpupower frequency-set -g performance' }] }),
+    );
+    assert.match(
+      shown,
+      /\nRefused: \/value of knob\/cpu\.governor: policy0: EPERM \(h1\); mend: cpupower frequency-set -g performance\n/,
+    );
+  });
+
   it('keeps to what a part says: not to hosts whose names begin alike', () => {
     const { status: own, lines } = scoped(fleet, 'host/h1');
     assert.deepEqual(own.messages, ['host h1 is not heard of since today']);

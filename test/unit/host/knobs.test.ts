@@ -195,6 +195,29 @@ describe('knobs that are files', () => {
     await converge(provider, desired);
   });
 
+  it('that refuse a value say what they take', async () => {
+    const { again, root } = machine('two-socket server', {
+      ...kernel,
+      write: (path, text) => {
+        if (path.endsWith('scaling_governor')) throw errno('EINVAL');
+        kernel.write(path, text);
+      },
+    });
+    const refused = async (key: string, value: string): Promise<string> => {
+      const provider = again();
+      const [change] = provider.diff([want(key, value)], [await look(provider, key)]);
+      assert.ok(change);
+      return provider.apply(change, context()).then(
+        () => '',
+        (error: unknown) => (error as Error).message,
+      );
+    };
+    assert.match(await refused('cpu.governor', 'turbo'), /: policy0: EINVAL: it takes performance, powersave$/);
+    assert.match(await refused('disk.solid.scheduler', 'bfq'), /: nvme0n1: EINVAL: it takes none, mq-deadline$/);
+    fs.rmSync(join(root, CPU, 'cpufreq/policy0/scaling_available_governors'));
+    assert.match(await refused('cpu.governor', 'turbo'), /: policy0: EINVAL$/);
+  });
+
   it('that this machine lacks are a limitation', async () => {
     const provider = machine('virtual machine').again();
     const known = await look(provider, 'cpu.governor');

@@ -385,3 +385,12 @@ describe('watching', () => {
     while (end.done !== true) end = await hints.next();
   });
 });
+
+it('a knob that a module of the kernel brings is told with the command', async () => {
+  const { provider } = machine({ 'vm.swappiness': '60\n' });
+  const fix = async (key: string): Promise<string | undefined> => (await seen(provider, key)).limitations?.[0]?.fix;
+  assert.equal(await fix('net.netfilter.nf_conntrack_buckets'), 'modprobe nf_conntrack');
+  assert.equal(await fix('net.nf_conntrack_max'), 'modprobe nf_conntrack');
+  assert.equal(await fix('net.bridge.bridge-nf-call-iptables'), 'modprobe br_netfilter');
+  assert.equal(await fix('net.ipv4.no_such'), undefined);
+});

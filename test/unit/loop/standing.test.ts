@@ -10,7 +10,7 @@ type Spec = Readonly<Record<string, unknown>>;
 const origin = { revision: 'r', file: 'f', line: 1, column: 1 };
 const rules: Provider<Spec, Spec> = {
   name: 'x',
-  kinds: ['cgroup', 'sysctl'],
+  kinds: ['cgroup', 'sysctl', 'knob'],
   observe: () => Promise.resolve([]),
   apply: () => Promise.reject(new Error('never')),
   diff: diffByRef((want, have) => {
@@ -97,4 +97,21 @@ it('what the kernel does not take is refused, not drifted', () => {
     }).said;
   assert.deepEqual(state('KNOB_REFUSED'), ['/value Refused: 1, and 9 is asked for: EINVAL']);
   assert.deepEqual(state('TIMEOUT'), ['/value Drifted: 1, and 9 is asked for: EINVAL']);
+});
+
+it('what mends it is told with what saves power other than it is to, also while it waits, and of nothing else', () => {
+  const ref = 'knob/cpu.governor';
+  const fixes = (spec: Spec, some: readonly Limitation[], waits?: string): readonly (string | undefined)[] => {
+    const agent = emptyAgentState();
+    agent.desired = new Map([[ref, { ref, spec, dependsOn: [], origin }]]);
+    agent.world.set({ known: true, ref, owned: true, state: { value: 'powersave' }, limitations: some });
+    if (waits !== undefined) agent.waiting.set(ref, waits);
+    return standing({ options: { providers: [rules] }, state: agent }).limitations.map(({ fix }) => fix);
+  };
+  const want = { key: 'cpu.governor', value: 'performance' };
+  const eperm: Limitation = { ref, path: '/value', state: 'Refused', why: 'policy0: EPERM' };
+  assert.deepEqual(fixes(want, [eperm]), ['cpupower frequency-set -g performance']);
+  assert.deepEqual(fixes({ value: 'performance' }, [], 'a fight'), ['cpupower frequency-set -g performance']);
+  assert.deepEqual(fixes(want, [{ ...eperm, fix: 'ask its owner' }]), ['ask its owner']);
+  assert.deepEqual(fixes(want, []), [], 'the next pass puts it right');
 });
