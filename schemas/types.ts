@@ -201,7 +201,7 @@ export interface App {
          */
         cores?: (number | string) & string;
         /**
-         * The cores are whole ones of one NUMA node that nobody else of the fleet runs on; cores is then a whole number, and there is no quota. Its memory comes from that node.
+         * The cores are those of one NUMA node that nobody else of the fleet runs on; cores is then a whole number, and there is no quota. Its memory comes from that node. Where a core has two threads each counts as one: an even number has whole cores, and an odd one shares its last core with others.
          */
         pinned?: boolean;
         /**
