@@ -44,7 +44,7 @@ for (const [what, places, said] of CASES)
   it(`what a machine cannot hold: ${what}`, () => {
     const told = limitationsOf(REF, { places });
     assert.deepEqual(
-      told.map(({ state, want, why }) => `${state}${want === undefined ? '' : ` of ${String(want)}`}: ${why}`),
+      told.map(({ state, want, why }) => `${state}${typeof want === 'string' ? ` of ${want}` : ''}: ${why}`),
       said,
     );
     assert.ok(told.every(({ ref, path }) => ref === REF && path === '/value'));
