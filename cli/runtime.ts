@@ -12,7 +12,7 @@ import { chrt } from '../providers/cgroups/scheduling.ts';
 import { memory } from '../providers/cgroups/memory.ts';
 import type { Emptying } from '../providers/cgroups/reclaim.ts';
 import { systemctl } from '../providers/cgroups/systemctl.ts';
-import { updateCpuset, updateLimits } from '../providers/containers/limits.ts';
+import { updateCpuset, updateFrozen, updateLimits } from '../providers/containers/limits.ts';
 import { launcher } from '../providers/exec/launcher.ts';
 import { ethtool, LIMIT, programOf } from '../providers/host/ethtool.ts';
 import { facts } from '../providers/host/facts.ts';
@@ -59,6 +59,7 @@ export function dockerRuntime(flags: RuntimeFlags, state: string): Runtime {
       cgroups({
         updateLimits: (id, limits, signal) => updateLimits(client, id, limits, signal),
         systemd: systemctl,
+        tellFrozen: (id, frozen, signal) => updateFrozen(client, id, frozen, signal),
         emptying,
         setClass: chrt(exec),
       }),

@@ -119,6 +119,10 @@ export interface App {
      */
     replicas?: number;
     /**
+     * All its processes stand still (the cgroup freezer, as docker pause) and use no CPU; they keep place, address and memory. It is for all replicas at once, without turns; none is probed, and each counts as serving in every budget. What changes meanwhile thaws, replaces and freezes; a replica that moves begins anew elsewhere.
+     */
+    frozen?: boolean;
+    /**
      * Business level: 0 is most critical, 3 least. Placed in this order.
      */
     level?: number;

@@ -9,6 +9,7 @@ import { untold } from './systemd.ts';
 const UNSET: Partial<Readonly<Record<Field, unknown>>> = {
   blockIoWeight: 'default',
   burst: 'none',
+  frozen: false,
   idle: false,
   swappiness: 'as its parent',
   scheduling: 'other',
@@ -43,7 +44,8 @@ function compare(want: Wanted, have: CgroupState): readonly FieldDiff[] {
 }
 
 function differsByValue(want: Wanted, have: CgroupState): (field: Field) => boolean {
-  return (field) => !isDeepStrictEqual(want[field], have[field]);
+  // a simulated container stands still as its status says
+  return (field) => field !== 'frozen' && !isDeepStrictEqual(want[field], have[field]);
 }
 
 function differsByWords(want: Wanted, raw: Raw): (field: Field) => boolean {

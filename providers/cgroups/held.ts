@@ -3,7 +3,7 @@ import { errnoOf } from '../../reconciler/model/errors.ts';
 import type { CgroupState } from '../../reconciler/model/resources.ts';
 import type { Files } from './files.ts';
 import type { Hierarchy } from './hierarchy.ts';
-import { DEVICES, EMPTYING, OOM, SCHED, SPARES_NOBODY, type Knob, type Wanted } from './knob.ts';
+import { DEVICES, EMPTYING, OOM, PAUSED, SCHED, SPARES_NOBODY, type Knob, type Wanted } from './knob.ts';
 import { FIELDS, KNOBS, knobsIn } from './knobs.ts';
 import { adjustmentOf, firstProcess } from './processes.ts';
 import type { Classes, SetClass } from './scheduling.ts';
@@ -62,6 +62,10 @@ export interface Machine {
   readonly setClass: SetClass;
   /** Paths of cgroups that are being emptied. */
   readonly emptying: { has(path: string): boolean };
+  /** Ids of containers that Docker calls paused. */
+  readonly paused: Set<string>;
+  /** Has Docker let a container stand still or go on. */
+  readonly tellFrozen?: ((id: string, frozen: boolean, signal: AbortSignal) => Promise<void>) | undefined;
 }
 
 /** What its processes say, not files of the cgroup. */
@@ -111,6 +115,7 @@ export function hold(machine: Machine, id: string, path: string): Held | undefin
   let told = '';
   let { spares: spared } = machine;
   let emptied = false;
+  let paused = false;
   return {
     id,
     path,
@@ -123,6 +128,8 @@ export function hold(machine: Machine, id: string, path: string): Held | undefin
       let changed = last === undefined || there !== devices() || spared !== machine.spares;
       changed ||= emptied !== machine.emptying.has(path);
       emptied = machine.emptying.has(path);
+      changed ||= paused !== machine.paused.has(id);
+      paused = machine.paused.has(id);
       there = devices();
       spared = machine.spares;
       if (how === 'all' || said === undefined) said = processesNow();
@@ -142,6 +149,7 @@ export function hold(machine: Machine, id: string, path: string): Held | undefin
         ...Object.entries(said),
         ...(machine.spares ? [] : [[SPARES_NOBODY, ''] as const]),
         ...(emptied ? [[EMPTYING, ''] as const] : []),
+        ...(paused ? [[PAUSED, ''] as const] : []),
       ]);
       const seen = knobs.filter((knob) => knob.files.every((name) => raw[name] !== undefined));
       const limits = seen.map((knob) => [knob.field, knob.decode(raw)] as const);

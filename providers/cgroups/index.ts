@@ -33,6 +33,8 @@ export interface CgroupsOptions {
   readonly systemd?: Systemd;
   /** Puts the threads of a process into a scheduling class. */
   readonly setClass?: SetClass;
+  /** Has Docker let a container stand still or go on, so that it knows. */
+  readonly tellFrozen?: Machine['tellFrozen'];
   /** Paths of cgroups that the provider of memory is emptying. */
   readonly emptying?: Machine['emptying'];
   readonly files?: Files;
@@ -78,6 +80,8 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
     raised: new Map(),
     setClass: options.setClass ?? chrt(),
     emptying: options.emptying ?? new Set(),
+    paused: new Set(),
+    tellFrozen: options.tellFrozen,
   };
   const listeners = new Set<Hints>();
   /** When processes were last asked, beside the files of cgroups. */
@@ -96,6 +100,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
     tracked.delete(ref);
     if (!item) return;
     machine.classes.forget(item.held.id);
+    machine.paused.delete(item.held.id);
     if (machine.raised.size > 0) lowerRealtime(machine, item.held.path);
   }
 
@@ -195,7 +200,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
     const seen: Observed<CgroupState>[] = [];
     const unheld: { readonly ref: Ref; readonly id: string }[] = [];
     for (const ref of refs) {
-      const container = runningContainer(ctx, ref);
+      const container = runningContainer(ctx, ref, machine.paused);
       if (typeof container === 'object') seen.push(container);
       else if (container === undefined) drop(ref);
       else {
@@ -329,12 +334,14 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
   };
 }
 
-/** The id of the replica's container if it runs, undefined if it does not, Unknown if that is not known. */
-function runningContainer(ctx: Context, ref: Ref): string | Observed<CgroupState> | undefined {
+/** The id of the replica's container if it runs, undefined if it does not, Unknown if that is not known; notes whether Docker calls it paused. */
+function runningContainer(ctx: Context, ref: Ref, paused: Set<string>): string | Observed<CgroupState> | undefined {
   const container = ctx.world.get(refOf('container', nameOf(ref)));
   if (!container) return undefined;
   if (!container.known) return { known: false, ref, why: container.why };
   const { id, status } = container.state as ContainerState;
+  if (status === 'paused') paused.add(id);
+  else paused.delete(id);
   return status === 'running' || status === 'paused' ? id : undefined;
 }
 

@@ -30,6 +30,9 @@ export const SPARES_NOBODY = 'spares nobody';
 /** Not a file: there while a cgroup is being emptied, with no swapping. */
 export const EMPTYING = 'is being emptied';
 
+/** Not a file: there while Docker calls the container paused. */
+export const PAUSED = 'is paused';
+
 /** How one limit is kept by one generation of the kernel. */
 export interface Knob {
   readonly field: Field;

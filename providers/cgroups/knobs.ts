@@ -1,5 +1,6 @@
 import type { WeightFormula } from './conversion.ts';
 import { CPU_KNOBS } from './cpu-knobs.ts';
+import { FREEZER_KNOBS } from './freezer.ts';
 import { IO_KNOBS } from './io-knobs.ts';
 import { bytesIn, type Field, type Knob, type Raw, type Wanted, type Write } from './knob.ts';
 import { LIMIT, MEMORY_KNOBS, MEMSW } from './memory-knobs.ts';
@@ -14,7 +15,7 @@ const PIDS: Knob = {
 };
 
 /** The registry: of each limit the ways to keep it; the first whose files are there counts. */
-export const KNOBS: readonly Knob[] = [...CPU_KNOBS, ...MEMORY_KNOBS, PIDS, ...IO_KNOBS];
+export const KNOBS: readonly Knob[] = [...CPU_KNOBS, ...MEMORY_KNOBS, PIDS, ...IO_KNOBS, ...FREEZER_KNOBS];
 
 /** All limits, in the order of the registry. */
 export const FIELDS: readonly Field[] = [...new Set(KNOBS.map(({ field }) => field))];

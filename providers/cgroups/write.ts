@@ -3,6 +3,7 @@ import { errnoOf } from '../../reconciler/model/errors.ts';
 import type { CgroupState } from '../../reconciler/model/resources.ts';
 import type { WeightFormula } from './conversion.ts';
 import { readText, type Files } from './files.ts';
+import { isFreezer } from './freezer.ts';
 import type { Held, Machine } from './held.ts';
 import { REALTIME } from './cpu-knobs.ts';
 import { OOM, SCHED, type Wanted, type Write } from './knob.ts';
@@ -55,9 +56,7 @@ export async function writeLimits(
         did.push(`${OOM} ${raw[OOM] ?? '?'} -> ${write.value}`);
         continue;
       }
-      const refusal = await (write.file === SCHED
-        ? classify(machine, held, write)
-        : writeLevelled(machine, held, write, want));
+      const refusal = await writeKnob(machine, held, write, want);
       if (typeof refusal === 'object') refused.push(refusal);
       else if (refusal === undefined) did.push(`${write.file} ${raw[write.file] ?? '?'} -> ${write.value}`);
       else refused.push({ ...write, errno: 'EBUSY', why: refusal });
@@ -67,6 +66,28 @@ export async function writeLimits(
     }
   }
   return { did, refused };
+}
+
+/** How long Docker may take to hear of it, milliseconds. */
+const HEARS = 10_000;
+
+/** Has all in a cgroup stand still or go on: by Docker, which would else believe otherwise, and where a hand passed it by, by the file. */
+async function setFrozen(
+  { files, tellFrozen }: Pick<Machine, 'files' | 'tellFrozen'>,
+  held: Held,
+  { file, value }: Write,
+  frozen: boolean,
+): Promise<undefined> {
+  // whatever it says, the kernel is looked at
+  await tellFrozen?.(held.id, frozen, AbortSignal.timeout(HEARS)).catch(() => undefined);
+  if (readText(files, held.directoryOf('freezer'), file) !== value) await files.settle(held.pathOf(file), value);
+}
+
+/** Undefined when written; else why not. */
+function writeKnob(machine: Machine, held: Held, write: Write, want: Wanted): Promise<Refusal | string | undefined> {
+  if (write.file === SCHED) return classify(machine, held, write);
+  if (isFreezer(write.file)) return setFrozen(machine, held, write, want.frozen === true);
+  return writeLevelled(machine, held, write, want);
 }
 
 /** Without the right to spare them, processes are no sooner ended than others; that is said then. */

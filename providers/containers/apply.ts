@@ -19,7 +19,7 @@ import type { DockerClient } from './client.ts';
 import type { Believing } from './deaths.ts';
 import type { Spec } from './diff.ts';
 import { updateCpuset } from './limits.ts';
-import { end, holderOf, isNotPaused, make, parseStop, start, type Made } from './life.ts';
+import { end, freeze, holderOf, make, parseStop, start, thaw, type Made } from './life.ts';
 import type { Namespaces } from './namespaces.ts';
 import type { Observer } from './observe.ts';
 import { importPause } from './pause.ts';
@@ -47,10 +47,14 @@ export function applier(
 ): Apply {
   const slot = semaphore(STARTS);
   const sandbox = sandboxMaker(client, kernel);
-  const launch: Launch = async (id, ref, signal) => {
+  const launch: Launch = async (id, ref, frozen, signal) => {
     await slot(() => start(client, id, ref, signal));
     const death = deathOf(id);
     if (death) return { status: 'exited', exitCode: Number(death.exitCode), endedAt: death.at };
+    if (frozen) {
+      await freeze(client, kernel, id, ref, signal);
+      return { status: 'paused' };
+    }
     return { status: 'running', ...(kernel.processes(id)?.length === 0 ? { lifeless: true } : {}) };
   };
   return async (change, ctx) => {
@@ -60,6 +64,7 @@ export function applier(
       case 'sandbox':
         return applySandbox(
           client,
+          kernel,
           observer,
           (want) => slot(() => sandbox(change.ref, want, ctx)),
           sysctls,
@@ -67,15 +72,16 @@ export function applier(
           ctx,
         );
       default:
-        return applyContainer(client, slot, launch, change, ctx);
+        return applyContainer(client, kernel, slot, launch, change, ctx);
     }
   };
 }
 
-/** Starts a container and says how it is then: it may have ended already. */
+/** Starts a container, has it stand still where it is to, and says how it is then: it may have ended already. */
 type Launch = (
   id: string,
   ref: Ref,
+  frozen: boolean,
   signal: AbortSignal,
 ) => Promise<Pick<ContainerState, 'status' | 'exitCode' | 'endedAt' | 'lifeless'>>;
 
@@ -99,24 +105,30 @@ function known(ref: Ref, state: State & { readonly id: string }): Known<State> {
 }
 
 /** Removes what the change's guard names. Throws CONFLICT when another of ours has its place. */
-async function removeGuarded(client: DockerClient, change: Change<Spec>, ctx: Context): Promise<Evidence> {
+async function removeGuarded(
+  client: DockerClient,
+  kernel: Namespaces,
+  change: Change<Spec>,
+  ctx: Context,
+): Promise<Evidence> {
   const id = change.guard ?? '';
   if (id === '') throw new PlumbError('INTERNAL', `${change.ref} would be removed without having been seen`);
-  if (await endGuarded(client, change, ctx)) return { did: `removed ${id.slice(0, 12)}`, facts: { container: id } };
+  if (await endGuarded(client, kernel, change, ctx))
+    return { did: `removed ${id.slice(0, 12)}`, facts: { container: id } };
   const holder = await holderOf(client, change.ref, ctx.signal);
   if (holder) throw new PlumbError('CONFLICT', `${change.ref} is another container by now`, { id: holder.id });
   return { did: 'was gone already' };
 }
 
 /** Ends the container that the guard names: a sandbox at once, a container with the wanted stop, else with its own. */
-function endGuarded(client: DockerClient, change: Change<Spec>, ctx: Context): Promise<boolean> {
+function endGuarded(client: DockerClient, kernel: Namespaces, change: Change<Spec>, ctx: Context): Promise<boolean> {
   const state = change.have as State | undefined;
   const id = change.guard ?? '';
   if (!state || !isContainer(change.ref, state))
-    return end(client, id, { status: 'exited', stop: AT_ONCE, ownSignal: true }, ctx.signal);
+    return end(client, kernel, id, { status: 'exited', stop: AT_ONCE, ownSignal: true }, ctx.signal);
   const own = parseStop(state.stop);
   const stop = (change.want as ContainerSpec | undefined)?.stop ?? own;
-  return end(client, id, { status: state.status, stop, ownSignal: stop.signal === own.signal }, ctx.signal);
+  return end(client, kernel, id, { status: state.status, stop, ownSignal: stop.signal === own.signal }, ctx.signal);
 }
 
 /** Makes and starts a sandbox; imports its image when it is missing; gives up on OOM protection where it is refused. */
@@ -166,23 +178,24 @@ function sandboxMaker(
 
 async function applySandbox(
   client: DockerClient,
+  kernel: Namespaces,
   observer: Observer,
   makeStarted: (want: SandboxSpec) => Promise<string>,
   sysctls: SandboxSysctls | undefined,
   change: Change<Spec>,
   ctx: Context,
 ): Promise<Evidence> {
-  if (change.verb === 'delete') return removeGuarded(client, change, ctx);
+  if (change.verb === 'delete') return removeGuarded(client, kernel, change, ctx);
   const want = change.want as SandboxSpec;
   const { sysctls: differing, ...have } = (change.have ?? {}) as SandboxState;
   if (change.verb === 'update' && have.status === 'running' && differing && sysctls) {
     const did = await sysctls.restore(change.ref, have.id, ctx.signal);
     return { did, observed: known(change.ref, have) };
   }
-  if (change.verb === 'update') return unpauseSandbox(client, observer, change, ctx);
+  if (change.verb === 'update') return unpauseSandbox(client, kernel, observer, change, ctx);
   if (change.verb === 'replace') {
-    await endGuest(client, change.ref, ctx);
-    await endGuarded(client, change, ctx);
+    await endGuest(client, kernel, change.ref, ctx);
+    await endGuarded(client, kernel, change, ctx);
   }
   const id = await makeStarted(want);
   sysctls?.made(id);
@@ -199,59 +212,72 @@ async function applySandbox(
 
 async function unpauseSandbox(
   client: DockerClient,
+  kernel: Namespaces,
   observer: Observer,
   change: Change<Spec>,
   ctx: Context,
 ): Promise<Evidence> {
   const have = change.have as SandboxState;
-  await unpause(client, have.id, change.ref, ctx);
+  await thaw(client, kernel, have.id, change.ref, ctx.signal);
   const pid = await observer.pid(have.id, ctx.signal);
   const state: SandboxState = { ...have, running: true, status: 'running', ...(pid === undefined ? {} : { pid }) };
   return { did: 'unpaused the sandbox', observed: known(change.ref, state) };
 }
 
-async function unpause(client: DockerClient, id: string, ref: Ref, ctx: Context): Promise<void> {
-  try {
-    await client.containers.act(id, 'unpause', {}, ctx.signal);
-  } catch (error) {
-    if (statusOf(error) === 404) throw new PlumbError('CONFLICT', `${ref} is gone`, { id }, error);
-    if (!isNotPaused(error)) throw error;
-    await start(client, id, ref, ctx.signal);
-  }
-}
-
 /** A container cannot outlive its sandbox's namespace: it goes first, in its own time. */
-async function endGuest(client: DockerClient, sandbox: Ref, ctx: Context): Promise<void> {
+async function endGuest(client: DockerClient, kernel: Namespaces, sandbox: Ref, ctx: Context): Promise<void> {
   const ref = refOf('container', nameOf(sandbox));
   const guest = ctx.world.get(ref);
   if (guest?.known !== true || !guest.owned) return;
   const state = guest.state as State;
   if (!isContainer(ref, state)) return;
   const stop = parseStop(state.stop);
-  await end(client, state.id, { status: state.status, stop, ownSignal: true }, ctx.signal);
+  await end(client, kernel, state.id, { status: state.status, stop, ownSignal: true }, ctx.signal);
+}
+
+/** Has a container that is there be as it is to: started, let go on, or made to stand still. */
+async function applyStatus(
+  client: DockerClient,
+  kernel: Namespaces,
+  launch: Launch,
+  change: Change<Spec>,
+  ctx: Context,
+): Promise<Evidence> {
+  const { ref } = change;
+  const { frozen = false } = change.want as ContainerSpec;
+  const { exitCode: _code, endedAt: _at, lifeless: _lifeless, ...have } = change.have as ContainerState;
+  const { id, status } = have;
+  const done = (did: string, now: Partial<ContainerState>): Evidence => ({
+    did: did.replace('it', id.slice(0, 12)),
+    observed: known(ref, { ...have, ...now }),
+    facts: { container: id },
+  });
+  if (status === 'running') {
+    await freeze(client, kernel, id, ref, ctx.signal);
+    return done('froze it', { status: 'paused' });
+  }
+  if (status === 'paused') {
+    await thaw(client, kernel, id, ref, ctx.signal);
+    return done('unpaused it again', { status: 'running' });
+  }
+  await settleCores(client, id, ref, ctx);
+  return done('started it again', await launch(id, ref, frozen, ctx.signal));
 }
 
 async function applyContainer(
   client: DockerClient,
+  kernel: Namespaces,
   slot: <T>(work: () => Promise<T>) => Promise<T>,
   launch: Launch,
   change: Change<Spec>,
   ctx: Context,
 ): Promise<Evidence> {
-  if (change.verb === 'delete') return removeGuarded(client, change, ctx);
+  if (change.verb === 'delete') return removeGuarded(client, kernel, change, ctx);
   const want = change.want as ContainerSpec;
-  if (change.verb === 'update') {
-    const { exitCode: _code, endedAt: _at, lifeless: _lifeless, ...have } = change.have as ContainerState;
-    const paused = have.status === 'paused';
-    if (paused) await unpause(client, have.id, change.ref, ctx);
-    if (!paused) await settleCores(client, have.id, change.ref, ctx);
-    const now = paused ? { status: 'running' } : await launch(have.id, change.ref, ctx.signal);
-    const did = `${paused ? 'unpaused' : 'started'} ${have.id.slice(0, 12)} again`;
-    return { did, observed: known(change.ref, { ...have, ...now }), facts: { container: have.id } };
-  }
+  if (change.verb === 'update') return applyStatus(client, kernel, launch, change, ctx);
   await checkVolumes(want.volumes);
   const sandbox = sandboxOf(change.ref, ctx);
-  if (change.verb === 'replace') await endGuarded(client, change, ctx);
+  if (change.verb === 'replace') await endGuarded(client, kernel, change, ctx);
   const image = await imageOf(client, want.image, ctx);
   const made = {
     ref: change.ref,
@@ -264,7 +290,7 @@ async function applyContainer(
   // killed here, it is found as created at the next start, and started
   await ctx.ready?.();
   await settleCores(client, id, change.ref, ctx);
-  const now = await launch(id, change.ref, ctx.signal);
+  const now = await launch(id, change.ref, want.frozen === true, ctx.signal);
   const state: ContainerState = {
     id,
     ...now,

@@ -15,7 +15,7 @@ export interface ContainerCalls {
   /** `POST /containers/ID/VERB`. What is so already is no error. `deadline` in milliseconds. */
   act(
     id: string,
-    verb: 'start' | 'stop' | 'kill' | 'unpause' | 'update' | 'wait',
+    verb: 'start' | 'stop' | 'kill' | 'pause' | 'unpause' | 'update' | 'wait',
     options: {
       readonly query?: Readonly<Record<string, string | number>>;
       readonly body?: object;

@@ -100,8 +100,8 @@ function fixedFingerprint<S extends object>(spec: S, part: (spec: S) => object):
   return made;
 }
 
-function status(have: string): readonly FieldDiff[] {
-  return [{ path: '/status', have, want: 'running' }];
+function status(have: string, want = 'running'): readonly FieldDiff[] {
+  return [{ path: '/status', have, want }];
 }
 
 function sandboxStep(want: SandboxSpec, have: SandboxState): Step | undefined {
@@ -129,11 +129,13 @@ function containerStep(want: ContainerSpec, have: ContainerState): Step | undefi
     const fields = [{ path: '/sandbox', have: 'gone', want: 'running' }];
     return { verb: 'replace', disruption: 'recreate', because: 'drift', fields };
   }
-  const fields = status(have.status);
+  const asWanted = want.frozen === true ? 'paused' : 'running';
+  const fields = status(have.status, asWanted);
   switch (have.status) {
-    case 'running':
+    case asWanted:
     case 'restarting':
       return undefined;
+    case 'running':
     case 'paused':
       return { verb: 'update', disruption: 'none', because: 'drift', fields };
     case 'created':

@@ -3,6 +3,7 @@ import type { Context } from '../../reconciler/model/provider.ts';
 import type { Ref } from '../../reconciler/model/ref.ts';
 import { LABELS } from '../../reconciler/model/resources.ts';
 import type { DockerClient } from './client.ts';
+import type { Namespaces } from './namespaces.ts';
 import { dockerName } from './spec.ts';
 import { statusOf } from './transport.ts';
 import type { ContainerRow } from './wire.ts';
@@ -27,8 +28,73 @@ const START_DEADLINE = 120_000;
 const STOP_MARGIN = 30_000;
 
 /** Whether Docker refused to unpause what is not paused (any more): 409, or 500 with these words (20.10). */
-export function isNotPaused(error: unknown): boolean {
+function isNotPaused(error: unknown): boolean {
   return statusOf(error) === 409 || (error instanceof PlumbError && /is not paused/.test(error.message));
+}
+
+/** Whether Docker itself sees no reason to pause or unpause. */
+function isRefusal(error: unknown): boolean {
+  return isNotPaused(error) || (error instanceof PlumbError && /already paused|is not running/.test(error.message));
+}
+
+/**
+ * Has Docker let all of a container stand still, or go on. Docker goes only from what it is to what it is not: where a hand was at the
+ * freezer behind its back, the kernel is first put where Docker believes it to be.
+ */
+async function shift(
+  client: DockerClient,
+  kernel: Namespaces,
+  id: string,
+  to: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  const act = (): Promise<void> => client.containers.act(id, to ? 'pause' : 'unpause', {}, signal);
+  try {
+    await act();
+  } catch (error) {
+    if (statusOf(error) === undefined || statusOf(error) === 404 || isRefusal(error) || kernel.frozen(id) !== to)
+      throw error;
+    kernel.setFrozen(id, !to);
+    await act().catch((again: unknown) => {
+      kernel.setFrozen(id, to);
+      throw again;
+    });
+  }
+}
+
+/** Has a container that runs stand still. Throws CONFLICT when it has ended. */
+export async function freeze(
+  client: DockerClient,
+  kernel: Namespaces,
+  id: string,
+  ref: Ref,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await shift(client, kernel, id, true, signal);
+  } catch (error) {
+    const words = error instanceof PlumbError ? error.message : '';
+    if (/already paused/.test(words)) return;
+    if (statusOf(error) !== 404 && !/is not running/.test(words)) throw error;
+    throw new PlumbError('CONFLICT', `${ref} ended before it could be frozen`, { ref, id }, error);
+  }
+}
+
+/** Has a container go on; one that has ended meanwhile is started. Throws CONFLICT when it is gone. */
+export async function thaw(
+  client: DockerClient,
+  kernel: Namespaces,
+  id: string,
+  ref: Ref,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await shift(client, kernel, id, false, signal);
+  } catch (error) {
+    if (statusOf(error) === 404) throw new PlumbError('CONFLICT', `${ref} is gone`, { id }, error);
+    if (!isNotPaused(error)) throw error;
+    await start(client, id, ref, signal);
+  }
 }
 
 /** Makes the container, or finds the one that an interrupted apply left behind. Throws NOT_OURS, CONFLICT. */
@@ -105,18 +171,20 @@ function explain(words: string): string {
 }
 
 /**
- * Stops a container with its own stop signal or another, waits for the grace, and removes it. `running`: it may need stopping.
- * False when it was gone already.
+ * Stops a container with its own stop signal or another, waits for the grace, and removes it. `running`: it may need stopping. What
+ * stands still goes on first: cgroup v1 keeps even SIGKILL from it. False when it was gone already.
  */
 export async function end(
   client: DockerClient,
+  kernel: Namespaces,
   id: string,
   options: { readonly status: string; readonly stop: Stop; readonly ownSignal: boolean },
   signal: AbortSignal,
 ): Promise<boolean> {
   const { stop, status } = options;
   try {
-    if (status === 'paused') await client.containers.act(id, 'unpause', {}, signal);
+    if (status === 'paused') await shift(client, kernel, id, false, signal);
+    else if (kernel.frozen(id) === true) kernel.setFrozen(id, false);
     if (['running', 'paused', 'restarting'].includes(status)) {
       const deadline = stop.grace + STOP_MARGIN;
       if (options.ownSignal)

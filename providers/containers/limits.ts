@@ -42,6 +42,23 @@ export async function updateLimits(
   await update(client, containerId, body, 'limits', signal);
 }
 
+/**
+ * Has Docker let a container stand still or go on, so that it knows. One that Docker believes to be so already, or that it cannot
+ * change, stays as it is. Throws DOCKER_UNAVAILABLE.
+ */
+export async function updateFrozen(
+  client: DockerClient,
+  containerId: string,
+  frozen: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await client.containers.act(containerId, frozen ? 'pause' : 'unpause', {}, signal);
+  } catch (error) {
+    if (statusOf(error) === undefined) throw error;
+  }
+}
+
 async function update(
   client: DockerClient,
   containerId: string,

@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 
 /** A process and its network namespace. */
 export interface First {
@@ -18,6 +18,10 @@ export interface Namespaces {
   first(id: string): First | undefined;
   /** Learns from one process of a container where the cgroups of all are. */
   learn(id: string, pid: number): void;
+  /** Whether all of a container stands still, whoever did that; undefined while its place is not known, or it is gone. */
+  frozen(id: string): boolean | undefined;
+  /** Has all of a container stand still or go on, past Docker, which does not hear of it. */
+  setFrozen(id: string, frozen: boolean): void;
   /** The network namespace of a process, as `net:[4026532281]`; undefined when it is gone. */
   network(pid: number): string | undefined;
   /** Whether the kernel has IPv6. */
@@ -27,6 +31,15 @@ export interface Namespaces {
 }
 
 const CAP_SYS_RESOURCE = 24n;
+
+/** How each generation of the kernel says that a cgroup stands still, and that it goes on. */
+const FREEZERS = {
+  v1: { file: 'freezer.state', frozen: 'FROZEN', thawed: 'THAWED' },
+  v2: { file: 'cgroup.freeze', frozen: '1', thawed: '0' },
+} as const;
+
+/** Where the cgroups of containers are: the path of each is its id between these. */
+type Place = readonly [before: string, after: string];
 
 function attempt(read: () => string): string | undefined {
   try {
@@ -41,7 +54,8 @@ const MOST = 4000;
 
 /** The kernel's files below the given roots. */
 export function namespaces(procRoot = '/proc', cgroupRoot = '/sys/fs/cgroup'): Namespaces {
-  let place: readonly [before: string, after: string] | undefined;
+  let place: Place | undefined;
+  let freezer: { readonly place: Place; readonly version: keyof typeof FREEZERS } | undefined;
   const capabilities = /^CapEff:\s*([0-9a-f]+)/m.exec(
     attempt(() => readFileSync(`${procRoot}/self/status`, 'utf8')) ?? '',
   );
@@ -69,21 +83,40 @@ export function namespaces(procRoot = '/proc', cgroupRoot = '/sys/fs/cgroup'): N
     known.set(id, found);
     return found;
   };
+  const freezerOf = (id: string) => {
+    if (!freezer) return undefined;
+    const { file, ...words } = FREEZERS[freezer.version];
+    return { path: `${freezer.place[0]}${id}${freezer.place[1]}/${file}`, ...words };
+  };
   return {
     processes,
     first,
+    frozen: (id) => {
+      const at = freezerOf(id);
+      const text = at && attempt(() => readFileSync(at.path, 'utf8'));
+      return text === undefined ? undefined : text.trim() !== at?.thawed;
+    },
+    setFrozen: (id, frozen) => {
+      const at = freezerOf(id);
+      if (at) attempt(() => (writeFileSync(at.path, frozen ? at.frozen : at.thawed), ''));
+    },
     learn: (id, pid) => {
       const text = attempt(() => readFileSync(`${procRoot}/${String(pid)}/cgroup`, 'utf8')) ?? '';
+      let found: Place | undefined;
       for (const line of text.split('\n')) {
         // `4:memory:/docker/ID` on v1, `0::/system.slice/docker-ID.scope` on v2
         const [number = '', names = '', path = ''] = line.split(/:(.*?):(.*)/);
         const at = path.indexOf(id);
         if (at < 0) continue;
         const root = number === '0' ? cgroupRoot : `${cgroupRoot}/${names.replace(/^name=/, '')}`;
-        place = [root + path.slice(0, at), path.slice(at + id.length)];
-        if (processes(id)?.includes(pid)) return;
+        const here: Place = [root + path.slice(0, at), path.slice(at + id.length)];
+        const version = number === '0' ? 'v2' : 'v1';
+        if (existsSync(`${here[0]}${id}${here[1]}/${FREEZERS[version].file}`)) freezer = { place: here, version };
+        if (found) continue;
+        place = here;
+        if (processes(id)?.includes(pid)) found = here;
       }
-      place = undefined;
+      place = found;
     },
     network,
     ipv6: attempt(() => readFileSync(`${procRoot}/sys/net/ipv6/conf/all/disable_ipv6`, 'utf8')) !== undefined,

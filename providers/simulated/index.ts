@@ -96,7 +96,10 @@ export function simulated(options: SimulatedOptions): Provider {
     const before = look(ref);
     const have = before && shown(ref, before.state);
     const fits =
-      have?.['status'] === 'running' && have['fingerprint'] === fresh['fingerprint'] && have['sandbox'] !== '';
+      have !== undefined &&
+      have['status'] === fresh['status'] &&
+      have['fingerprint'] === fresh['fingerprint'] &&
+      have['sandbox'] !== '';
     if (have && fits && have['id'] !== change.guard) return 'was there already';
     if (have && have['id'] !== change.guard)
       throw new PlumbError('CONFLICT', `${ref} is another one by now`, { ref, id: have['id'] });
@@ -127,8 +130,9 @@ export function simulated(options: SimulatedOptions): Provider {
     if (kindOf(ref) === 'cgroup' && !runs(ref, look))
       throw new PlumbError('CONFLICT', `the container of ${nameOf(ref)} does not run now`, { ref });
     if (!hasId(ref) || !there) return make(change, ctx);
-    put(ref, ctx.fleet, startedOf(there.state));
-    return `started ${short(there.state)} again`;
+    const now = startedOf(there.state, change.want);
+    put(ref, ctx.fleet, now);
+    return now['status'] === 'paused' ? `froze ${short(now)}` : `started ${short(now)} again`;
   }
 
   function remove(change: Change, ctx: Context): string {

@@ -24,7 +24,7 @@ export type State = Thing['state'];
 export type FixedParts = Readonly<Record<string, (spec: never) => object>>;
 
 /** What a spec says beside its limits. */
-const ABOUT: ReadonlySet<string> = new Set(['replica', 'cpu', 'pinned', 'force', 'escape', 'realtime']);
+const ABOUT: ReadonlySet<string> = new Set(['replica', 'cpu', 'pinned', 'force', 'escape', 'realtime', 'frozen']);
 
 /** Looks up a thing; undefined when it is not there or not readable. */
 export type Look = (ref: Ref) => Thing | undefined;
@@ -66,7 +66,7 @@ export function madeOf(
       const { image, stop } = want as ContainerSpec;
       const imageId = look(refOf('image', image))?.state['id'];
       const how = { sandbox: idOf('sandbox'), stop: `${stop.signal} ${String(stop.grace)}` };
-      return { id: newId(ref), status: 'running', image: imageId, ...how, ...made() };
+      return { id: newId(ref), status: statusFor(want), image: imageId, ...how, ...made() };
     }
     case 'port': {
       const { replica: _name, ...wanted } = want as PortSpec;
@@ -116,9 +116,14 @@ export function originalOf(ref: Ref, before: Thing | undefined, fleet: string): 
   return before?.state['value'] ?? implicitOf(ref, () => undefined)?.['value'];
 }
 
-/** A stopped container that runs again. */
-export function startedOf({ exitCode: _ended, ...before }: State): State {
-  return { ...before, status: 'running' };
+/** Docker's word for a container or sandbox as it is to be. */
+function statusFor(want: unknown): string {
+  return (want as Partial<ContainerSpec>).frozen === true ? 'paused' : 'running';
+}
+
+/** A container or sandbox that is there, as it is to be. */
+export function startedOf({ exitCode: _ended, ...before }: State, want: unknown): State {
+  return { ...before, status: statusFor(want) };
 }
 
 /** What is seen of a file's state: what follows from other things is worked out, as a kernel would. */

@@ -203,7 +203,7 @@ function noteRestarts(deps: PassDeps, { replicas }: Assignment, scope: Scope): v
       state.restarts.set(id, after);
       if (before.exitedAt === undefined) tellCrashLoop(deps, id, after);
     }
-    if (status === 'running') state.restarts.set(id, running(before, clock()));
+    if (status === 'running' || status === 'paused') state.restarts.set(id, running(before, clock()));
   }
 }
 

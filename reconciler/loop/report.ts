@@ -124,6 +124,7 @@ function phaseOf(
   const { state } = input;
   const sandbox = refOf('sandbox', replica.id);
   if (!container) return state.world.get(sandbox) || state.busy.has(sandbox) ? 'Starting' : 'Placed';
+  if (isFrozen(replica, container)) return 'Frozen';
   if (!runs(container) || health?.started !== true) return 'Starting';
   return serves(input, replica, container, health) ? 'Ready' : 'Running';
 }
@@ -132,7 +133,12 @@ function runs(container: ContainerState | undefined): boolean {
   return container?.status === 'running' && container.lifeless !== true;
 }
 
-/** Runs and is ready by its probes; one that has ended must first stay up: for a moment, or for a while when it did so again and again. */
+/** It stands still, as its App says: nobody misses it. */
+function isFrozen({ spec }: AssignedReplica, container: ContainerState | undefined): boolean {
+  return spec.frozen === true && container?.status === 'paused';
+}
+
+/** Stands still as it is to, or runs and is ready by its probes; one that has ended must first stay up: for a moment, or for a while when it did so again and again. */
 function serves(
   input: ReportInput,
   replica: AssignedReplica,
@@ -141,7 +147,8 @@ function serves(
 ): boolean {
   const { state, options } = input;
   const trusted = trustedAt(state.restarts.get(replica.id) ?? NEVER_RESTARTED, replica.spec.restart) ?? 0;
-  return runs(container) && health?.ready === true && options.clock() >= trusted && !loops(input, replica);
+  const asAsked = isFrozen(replica, container) || (runs(container) && health?.ready === true);
+  return asAsked && options.clock() >= trusted && !loops(input, replica);
 }
 
 function loops({ state, options }: ReportInput, { id, spec }: AssignedReplica): boolean {

@@ -128,6 +128,8 @@ export interface AppSpec {
   readonly user?: string;
   readonly workdir?: string;
   readonly replicas: number;
+  /** All its processes stand still. */
+  readonly frozen?: true;
   readonly level: number;
   readonly zone: string;
   readonly hosts: Selector;

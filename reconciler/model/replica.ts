@@ -5,7 +5,8 @@ import type { MemoryUse } from './memory.ts';
 import type { Slot } from './slots.ts';
 
 /** Where a replica is in its life, as its host or the controller reports it. */
-export type Phase = 'Pending' | 'Placed' | 'Starting' | 'Running' | 'Ready' | 'Draining' | 'Stopping' | 'Gone' | 'Lost';
+export type Phase =
+  'Pending' | 'Placed' | 'Starting' | 'Running' | 'Ready' | 'Frozen' | 'Draining' | 'Stopping' | 'Gone' | 'Lost';
 
 /** Where a replica is, decided and committed. */
 export interface Placement {

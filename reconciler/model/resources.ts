@@ -79,6 +79,8 @@ export interface ContainerSpec {
   readonly volumes: readonly Volume[];
   /** Applied at creation; afterwards the cgroup ref owns them. Not part of the fingerprint. */
   readonly resources: Resources;
+  /** All its processes stand still: Docker is to say paused. Not part of the fingerprint. */
+  readonly frozen?: true;
   /** How it is stopped. Not part of the fingerprint. */
   readonly stop: { readonly signal: string; readonly grace: number };
 }
@@ -167,10 +169,13 @@ export interface CoresState {
 /** What the kernel must hold a running container to. */
 export interface CgroupSpec extends Resources {
   readonly replica: string;
+  /** All in it stands still. */
+  readonly frozen?: true;
 }
 /** What the kernel says, converted to the spec's units. */
 export interface CgroupState extends Partial<Omit<Resources, 'cpu' | 'pinned' | 'force' | 'escape' | 'realtime'>> {
   readonly id: string;
+  readonly frozen?: true;
   /** What of the replica runs outside its cgroup, in words: so neither its limits nor its cores hold it. */
   readonly escaped?: string;
   /** The kernel did not let that back: it is tried again once something else is outside. */

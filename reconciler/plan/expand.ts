@@ -73,6 +73,7 @@ function container({ id, app, spec }: AssignedReplica): ContainerSpec {
     ulimits,
     volumes,
     resources: limitsOf(spec),
+    frozen: spec.frozen,
     stop,
   });
 }
@@ -126,7 +127,8 @@ function replicaRefs(replica: AssignedReplica, network: AssignedNetwork): Desire
     origin: at,
     fields: originsOf(kind, replica.fields, network.fields),
   });
-  const cgroup: CgroupSpec = { replica: id, escape: 'report', ...limitsOf(replica.spec) };
+  const { frozen } = replica.spec;
+  const cgroup = defined<CgroupSpec>({ replica: id, escape: 'report', ...limitsOf(replica.spec), frozen });
   const image = refOf('image', replica.spec.image);
   const own = claimOf(replica) ? [CORES] : [];
   return [

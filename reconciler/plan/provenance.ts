@@ -35,8 +35,10 @@ const SOURCES: Readonly<Record<string, Readonly<Record<string, readonly string[]
     '/ulimits': ['app:/spec/ulimits'],
     '/volumes': ['app:/spec/volumes'],
     '/stop': ['app:/spec/stop'],
+    '/status': ['app:/spec/frozen'],
   },
   cgroup: {
+    '/frozen': ['app:/spec/frozen'],
     '/cpu': ['app:/spec/resources/cpu/cores'],
     '/shares': ['app:/spec/resources/cpu/shares', 'app:/spec/resources/cpu/cores'],
     '/quota': ['app:/spec/resources/cpu/quota'],

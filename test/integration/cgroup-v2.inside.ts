@@ -113,6 +113,7 @@ describe('a real cgroup v2', () => {
       ['pids.max', 'max'],
       ['io.weight', '7'],
       ['io.bfq.weight', '7'],
+      ['cgroup.freeze', '1'],
     ] as const;
     let moved = 0;
     for (const [file, text] of hands) {
@@ -206,6 +207,21 @@ describe('a real cgroup v2', () => {
     const { state } = await look();
     console.log(`${did}; spare ${String(before.state.spare)} -> ${String(state.spare)}`);
     assert.ok(state.spare <= 8 * MEBI, JSON.stringify(state));
+  });
+
+  it('all stands still where it is asked for, and goes on', async () => {
+    const directory = make(`docker/${ID}`);
+    await inside(directory, ':');
+    const kernel = cgroups();
+    const still = async (): Promise<string | undefined> => {
+      await sleep(50);
+      return /^frozen (.)$/m.exec(fs.readFileSync(join(directory, 'cgroup.events'), 'utf8'))?.[1];
+    };
+    const paused = contextOf([container('web-0', ID, 'paused')], ['cgroup/web-0']);
+    await converge(kernel, want({ frozen: true }), paused);
+    for (let times = 0; (await still()) !== '1'; times += 1) assert.ok(times < 100, 'it stands still');
+    await converge(kernel, want());
+    for (let times = 0; (await still()) !== '0'; times += 1) assert.ok(times < 100, 'it goes on');
   });
 
   it('threads are in a scheduling class', async () => {

@@ -13,7 +13,7 @@ import type { Desired } from '../../reconciler/model/change.ts';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import { knobsOf } from '../../reconciler/model/knobs.ts';
 import type { Context, Provider } from '../../reconciler/model/provider.ts';
-import type { CgroupSpec } from '../../reconciler/model/resources.ts';
+import type { CgroupSpec, CgroupState } from '../../reconciler/model/resources.ts';
 import { container, contextOf, fakeTree, idOf, kernelRules } from '../support/cgroup-tree.ts';
 import { schemaOf, valuesOf, type Schema, type Words } from '../support/from-schema.ts';
 import { HARDWARE, type HardwareName } from '../support/hardware.ts';
@@ -81,6 +81,12 @@ function resourcesOf(some: unknown): Resources | undefined {
 const resources = valuesOf(specSchema('app', ['resources'], ['disk']), WORDS, schemaOf('app'))
   .map(resourcesOf)
   .filter((found) => found !== undefined);
+
+/** Limits, and whether all stands still. */
+type Some = Resources & { readonly frozen?: boolean };
+
+/** What is wanted of a replica next. */
+const limited: fc.Arbitrary<Some> = fc.tuple(resources, fc.boolean()).map(([some, frozen]) => ({ ...some, frozen }));
 
 /** What is wanted next, and after how many writes the process that sees to it is killed; never for 0. */
 const walkOf = <T>(wants: fc.Arbitrary<T>) =>
@@ -213,18 +219,22 @@ for (const version of ['v1', 'v2'] as const)
   describe(`a random walk over all limits of an App on cgroup ${version}`, () => {
     const id = idOf('a');
     const ref = 'cgroup/web-0';
-    const world = contextOf([container('web-0', id)], [ref]);
-    const wantOf = (some: Resources): Desired<CgroupSpec> => ({
+    // Docker was told already whether it stands still
+    const worldFor = ({ spec: { frozen } }: Desired<CgroupSpec>) =>
+      contextOf([container('web-0', id, frozen ? 'paused' : 'running')], [ref]);
+    const wantOf = ({ frozen, ...some }: Some): Desired<CgroupSpec> => ({
       ref,
-      spec: { replica: 'web-0', ...some },
+      spec: { replica: 'web-0', ...some, ...(frozen ? { frozen } : {}) },
       dependsOn: [],
       origin,
     });
+    const reach = (provider: Provider<CgroupSpec, CgroupState>, some: Some, looks?: number): Promise<void> =>
+      settle(provider, [wantOf(some)], worldFor(wantOf(some)), looks);
     const plain = resourcesOf({});
 
     it('ends as wanted from any state, and where it began when nothing is asked for', async () => {
       await fc.assert(
-        fc.asyncProperty(walkOf(resources), async (walk) => {
+        fc.asyncProperty(walkOf(limited), async (walk) => {
           const root = fakeTree(version, `docker/${id}`);
           folders.push(root);
           const again = (after = 0, killed = (): void => undefined) => {
@@ -244,13 +254,13 @@ for (const version of ['v1', 'v2'] as const)
                 .map((path) => [path, fs.readFileSync(join(root, path), 'utf8')]),
             );
           assert.ok(plain);
-          await settle(again(), [wantOf(plain)], world);
+          await reach(again(), plain);
           const before = files();
           for (const { want, killedAfter } of walk) {
-            if (killedAfter > 0) await settle(again(killedAfter), [wantOf(want)], world, 1).catch(() => undefined);
-            await settle(again(), [wantOf(want)], world);
+            if (killedAfter > 0) await reach(again(killedAfter), want, 1).catch(() => undefined);
+            await reach(again(), want);
           }
-          await settle(again(), [wantOf(plain)], world);
+          await reach(again(), plain);
           assert.deepEqual(files(), before);
         }),
         { numRuns: 60 },

@@ -31,6 +31,7 @@ const V1: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'blkio.throttle.read_iops_device': '',
     'blkio.throttle.write_iops_device': '',
   },
+  freezer: { 'freezer.state': 'THAWED' },
   hugetlb: {
     'hugetlb.2MB.limit_in_bytes': '9223372036853727232',
     'hugetlb.1GB.limit_in_bytes': '9223372035781033984',
@@ -49,6 +50,7 @@ const V2: Readonly<Record<string, string>> = {
   'memory.current': '4194304',
   'memory.reclaim': '',
   'pids.max': 'max',
+  'cgroup.freeze': '0',
   'io.weight': 'default 100',
   'io.max': '',
   'hugetlb.2MB.max': 'max',

@@ -16,6 +16,7 @@ type OptionalField =
   | 'args'
   | 'user'
   | 'workdir'
+  | 'frozen'
   | 'openFiles'
   | 'layer'
   | 'affinity'
@@ -63,6 +64,7 @@ export function appSpec({ metadata, spec }: App, say: Say): AppSpec {
       args: spec.args,
       user: spec.user,
       workdir: spec.workdir,
+      frozen: filled(spec.frozen) ? true : undefined,
       openFiles: spec.openFiles,
       layer: layerOf(spec, say),
       affinity: companionsOf(metadata.name, spec.affinity, '/spec/affinity', say),

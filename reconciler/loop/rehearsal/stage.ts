@@ -32,6 +32,8 @@ export interface Acted {
   /** Since when it serves, and for how long it must to count. */
   since: number;
   minReady: number;
+  /** It stands still once it serves. */
+  frozen: boolean;
 }
 
 /** What runs on one simulated host. */
@@ -77,6 +79,7 @@ export function createStage(host: string, behaviour: Behaviour): Stage {
       endings: fails ? Math.round(between(ENDINGS, chance(seed, 'endings', id, incarnation))) : 0,
       since: 0,
       minReady: spec.rollout?.minReady ?? 0,
+      frozen: spec.frozen === true,
     };
   }
 
@@ -116,7 +119,8 @@ export function createStage(host: string, behaviour: Behaviour): Stage {
         ids.add(replica.id);
         const before = replicas.get(replica.id);
         const same = before?.phase !== 'Stopping' && before?.incarnation === incarnationOf(replica);
-        if (!same) replicas.set(replica.id, begin(replica, before?.made, now));
+        if (before && same) before.frozen = replica.spec.frozen === true;
+        else replicas.set(replica.id, begin(replica, before?.made, now));
       }
       for (const one of replicas.values()) {
         if (ids.has(one.id) || one.phase === 'Stopping') continue;

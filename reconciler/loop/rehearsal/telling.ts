@@ -35,7 +35,7 @@ function replicaReport(one: Acted, container: ContainerState | undefined, now: n
   const loops = phase === 'Starting' && restarts >= LOOP;
   return {
     id,
-    phase,
+    phase: phase === 'Ready' && one.frozen ? 'Frozen' : phase,
     ready: phase === 'Ready',
     restarts,
     ...(settlesAt > now ? { settlesAt } : {}),

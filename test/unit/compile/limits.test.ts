@@ -9,6 +9,18 @@ function compiled(resources: string): Catalog {
   return compile(sourceFiles({ ...SOUND, 'x.yaml': app }), 'r1');
 }
 
+it('an App stands still only where it says so', () => {
+  for (const [text, frozen] of [
+    ['frozen: true', true],
+    ['frozen: false', undefined],
+    ['replicas: 1', undefined],
+  ] as const) {
+    const app = manifest('App', 'x', `image: a:1\nzone: main\nnetwork: { name: net }\n${text}`);
+    const { apps, problems } = compile(sourceFiles({ ...SOUND, 'x.yaml': app }), 'r1');
+    assert.deepEqual([problems, apps.get('x')?.spec.frozen], [[], frozen], text);
+  }
+});
+
 describe('the writable layer of an App', () => {
   it('has a limit that reserves nothing', () => {
     const { apps, problems } = compiled('{ disk: { layer: 1Gi } }');

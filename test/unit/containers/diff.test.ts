@@ -114,6 +114,22 @@ const cases: readonly { name: string; have: readonly Observed<State>[]; changes:
   },
 ];
 
+/** Of a container that is to stand still. */
+const still: typeof cases = [
+  { name: 'it does', have: [seenSandbox(), seenContainer({ status: 'paused' })], changes: [] },
+  { name: 'it runs', have: [seenSandbox(), seenContainer()], changes: ['update container drift none'] },
+  {
+    name: 'it has ended',
+    have: [seenSandbox(), seenContainer({ status: 'exited' })],
+    changes: ['update container exited restart'],
+  },
+  {
+    name: 'it is of another spec',
+    have: [seenSandbox(), seenContainer({ status: 'paused', fingerprint: 'x' })],
+    changes: ['replace container spec changed recreate'],
+  },
+];
+
 function words(changes: ReturnType<typeof diff>): readonly string[] {
   return changes.map(
     (change) => `${change.verb} ${change.ref.replace('/web-0', '')} ${change.because} ${change.disruption}`,
@@ -124,6 +140,11 @@ describe('the diff of a sandbox and its container', () => {
   for (const { name, have, changes } of cases)
     it(name, () => {
       assert.deepEqual(words(diff([sandbox, container], have)), changes);
+    });
+
+  for (const { name, have, changes } of still)
+    it(`that is to stand still: ${name}`, () => {
+      assert.deepEqual(words(diff([sandbox, wantContainer('web-0', { frozen: true })], have)), changes);
     });
 
   it('removes what is ours and no longer wanted, with what was seen as guard', () => {

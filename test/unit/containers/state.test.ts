@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -96,6 +96,41 @@ describe('what stops a container', () => {
   ] as const)
     it(`is read from ${String(label)}`, () => {
       assert.deepEqual(parseStop(label), stop);
+    });
+});
+
+describe('the freezer of a container, by its cgroup', () => {
+  for (const [name, line, file, words] of [
+    ['v1', '4:memory:/docker/ID\n3:freezer:/docker/ID', 'freezer/docker/ID/freezer.state', ['THAWED', 'FROZEN']],
+    ['v2', '0::/system.slice/docker-ID.scope', 'system.slice/docker-ID.scope/cgroup.freeze', ['0', '1']],
+  ] as const)
+    it(name, () => {
+      const root = mkdtempSync(join(tmpdir(), 'plumbline-cgroup-'));
+      try {
+        const id = 'a'.repeat(64);
+        mkdirSync(join(root, 'proc/7'), { recursive: true });
+        writeFileSync(join(root, 'proc/7/cgroup'), `${line.replaceAll('ID', id)}\n`);
+        const path = join(root, 'cgroup', file.replace('ID', id));
+        mkdirSync(join(path, '..'), { recursive: true });
+        writeFileSync(path, `${words[0]}\n`);
+        const kernel = namespaces(join(root, 'proc'), join(root, 'cgroup'));
+        kernel.setFrozen(id, true);
+        assert.deepEqual(
+          [kernel.frozen(id), readFileSync(path, 'utf8')],
+          [undefined, `${words[0]}\n`],
+          'not learned yet',
+        );
+        kernel.learn(id, 7);
+        assert.equal(kernel.frozen(id), false);
+        kernel.setFrozen(id, true);
+        assert.deepEqual([kernel.frozen(id), readFileSync(path, 'utf8')], [true, words[1]]);
+        kernel.setFrozen(id, false);
+        assert.deepEqual([kernel.frozen(id), readFileSync(path, 'utf8')], [false, words[0]]);
+        assert.equal(kernel.frozen('b'.repeat(64)), undefined, 'gone');
+        kernel.setFrozen('b'.repeat(64), false);
+      } finally {
+        rmSync(root, { recursive: true });
+      }
     });
 });
 

@@ -74,6 +74,33 @@ it('a replica is told to be in its form once its limits, too, were seen as they 
   assert.equal(look().replicas[0]?.form, undefined);
 });
 
+it('a replica that stands still as its App says is Frozen, and missed by nobody', () => {
+  const placement = { replica: 'a-0', host: 'h1', network: 'n', address: '10.0.0.1' };
+  const told = (frozen: boolean, status: string, health?: HealthState): unknown => {
+    const state = emptyAgentState();
+    state.world.set({ known: true, ref: 'container/a-0', owned: true, state: { id: 'c', status } });
+    const restart = { backoff: 1000, maxBackoff: 300_000, resetAfter: 600_000 };
+    const spec = { image: 'i', restart, ...(frozen ? { frozen } : {}) };
+    const replicas = [{ id: 'a-0', spec, placement }];
+    const assignment = { host: 'h1', generation: 1, revision: 'r', replicas } as unknown as Assignment;
+    const options = { host: 'h1', facts: FACTS, clock: () => 0, providers: [] };
+    const [one] = reportOf({
+      options,
+      state,
+      assignment,
+      busy: false,
+      health: () => health,
+      before: undefined,
+    }).replicas;
+    return [one?.phase, one?.ready];
+  };
+  const well: HealthState = { started: true, ready: true, unhealthy: false, message: '', since: 0, streaks: {} };
+  assert.deepEqual(told(true, 'paused'), ['Frozen', true]);
+  assert.deepEqual(told(true, 'running', well), ['Ready', true], 'until it stands still');
+  assert.deepEqual(told(true, 'exited'), ['Starting', false]);
+  assert.deepEqual(told(false, 'paused'), ['Starting', false], 'stood still by a hand');
+});
+
 describe('a replica that ends again and again', () => {
   const placement = { replica: 'a-0', host: 'h1', network: 'n', address: '10.0.0.1' };
   const spec = { image: 'i', restart: { backoff: 1000, maxBackoff: 300_000, resetAfter: 600_000 } };

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { RolloutRecord } from '../../../reconciler/model/release.ts';
 import type { Assignment, Placement, Report } from '../../../reconciler/model/replica.ts';
 import { incarnationOf } from '../../../reconciler/model/rollout.ts';
+import { expand } from '../../../reconciler/plan/expand.ts';
 import { project } from '../../../reconciler/plan/project.ts';
 import { catalogOf, hostsOf, reportOf, resources } from '../../support/catalog.ts';
 import type { Sketch } from '../../support/catalog.ts';
@@ -53,6 +54,21 @@ describe('project', () => {
   const hosts = hostsOf(2);
   const apps = { web: { replicas: 12 }, api: {} };
   const placements = placementsOf('web-10@h1', 'web-2@h1', 'api-0@h1', 'web-1@h2');
+
+  it('tells all replicas of an App at once to stand still, whoever serves, and to go on', () => {
+    const told = (assignments: Assignments): readonly unknown[] =>
+      [...assignments.values()].flatMap((one) =>
+        expand(one)
+          .filter(({ ref }) => /^(container|cgroup)\/web/.test(ref))
+          .map(({ spec }) => (spec as { frozen?: true }).frozen),
+      );
+    const before = step({ hosts, apps }, placements);
+    assert.deepEqual(told(before), Array(6).fill(undefined));
+    const frozen = { ...apps, web: { ...apps.web, frozen: true as const, maxUnavailable: 1 } };
+    const after = step({ hosts, apps: frozen }, placements, before, []);
+    assert.deepEqual(told(after), Array(6).fill(true));
+    assert.deepEqual(told(step({ hosts, apps }, placements, after, [])), Array(6).fill(undefined));
+  });
 
   it('gives each host its replicas and the Networks that they need, in order', () => {
     const networks = { net: {}, unused: { vlan: 20 } };

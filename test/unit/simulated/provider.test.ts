@@ -33,12 +33,14 @@ interface Wish {
   readonly pids: number;
   readonly hostname: string;
   readonly knobs: boolean;
+  /** Whether it stands still. */
+  readonly frozen?: true;
   /** How many cores it has for itself. */
   readonly cores?: number;
 }
 const USUAL: Wish = { image: 'busybox:1', vlan: 10, pids: 100, hostname: 'web-0', knobs: true };
 
-function wants({ image, vlan, pids, hostname, knobs, cores }: Wish): readonly Desired[] {
+function wants({ image, vlan, pids, hostname, knobs, frozen, cores }: Wish): readonly Desired[] {
   const resources = { cpu: 100, shares: 102, memory: 2 ** 26, swap: 0, pids };
   const usual = { env: {}, ulimits: {}, volumes: [], stop: { signal: 'SIGTERM', grace: 1000 } };
   const port = { bridge: 'br-int', datapath: 'netdev', address: '10.0.0.2', prefix: 24, mtu: 1500, antiSpoofing: true };
@@ -52,8 +54,8 @@ function wants({ image, vlan, pids, hostname, knobs, cores }: Wish): readonly De
     ...(cores === undefined ? [] : [of('cores/host', { pinned: { 'web-0': { node: 1, cores } }, shared: [] })]),
     of('sandbox/web-0', { replica, app: 'web', hostname, dns: { servers: [], search: [] }, sysctls: {} }),
     of('port/web-0', { replica, ...port, vlan, mac: '02:0a:0a:00:00:02' }),
-    of('container/web-0', { replica, app: 'web', image, ...usual, resources }),
-    of('cgroup/web-0', { replica, ...resources }),
+    of('container/web-0', { replica, app: 'web', image, ...usual, resources, ...(frozen ? { frozen } : {}) }),
+    of('cgroup/web-0', { replica, ...resources, ...(frozen ? { frozen } : {}) }),
   ];
 }
 
@@ -97,6 +99,7 @@ conforms('the simulated runtime', () => {
     wants({ ...USUAL, vlan: 20, pids: 7, knobs: false }),
     wants({ ...USUAL, image: 'busybox:2', cores: 2 }),
     wants({ ...USUAL, image: 'busybox:2', cores: 40 }),
+    wants({ ...USUAL, image: 'busybox:2', cores: 40, frozen: true }),
     // a bridge goes in the pass after its last port
     wants(USUAL).filter(({ ref }) => kindOf(ref) === 'bridge'),
   ];
