@@ -16,7 +16,9 @@ const FORMS = [
   { name: 'a Redis server', start: single, skip: NO_REDIS },
   { name: 'Redis over TLS with certificates of both sides', start: certified, skip: NO_TLS },
   { name: 'Redis under Sentinel', start: sentinels, skip: NO_REDIS },
+  { name: 'Redis under Sentinel over TLS', start: () => sentinels([], { tls: true }), skip: NO_TLS },
   { name: 'a Redis Cluster', start: cluster, skip: NO_REDIS },
+  { name: 'a Redis Cluster over TLS', start: () => cluster({ tls: true }), skip: NO_TLS },
 ];
 
 for (const { name, start, skip } of FORMS)

@@ -22,7 +22,7 @@ describe('a fleet whose Redis fails over', { skip: NEEDS_ROOT || NO_REDIS }, () 
   let see: Witness;
   before(async () => {
     stage = await setFleetStage('failover', { ...fleetBase(), ...client, ...web(4) }, (home) =>
-      sentinels('', { home, patience: 3000 }),
+      sentinels([], { home, patience: 3000 }),
     );
     see = witness(stage);
     await Promise.all([stage.controller('c1'), stage.controller('c2'), ...HOSTS.map((host) => stage.agent(host))]);

@@ -3,7 +3,6 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -32,23 +31,27 @@ export interface Server {
   start(): Promise<void>;
 }
 
-/** A free port, with a free one 10,000 above it, which a Cluster's nodes talk over. */
+/** Whether nobody listens there. */
+function isFree(port: number): Promise<boolean> {
+  const probe = createServer();
+  return new Promise((resolve) => {
+    probe.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+  });
+}
+
+/**
+ * A free port, with a free one 10,000 above it, which a Cluster's nodes talk over. Both lie below those that the kernel gives to whoever connects: while
+ * a server is down, its port would else be given away, most easily to a client that tries to connect to just that port.
+ */
 async function freePort(): Promise<number> {
   for (;;) {
-    const probe = createServer().listen(0, '127.0.0.1');
-    await once(probe, 'listening');
-    const { port } = probe.address() as AddressInfo;
-    probe.close();
-    await once(probe, 'close');
-    if (port < 45_000) return port;
-    const low = 12_000 + ((port * 7 + process.pid) % 20_000);
-    const again = createServer();
-    const free = await new Promise<boolean>((resolve) => {
-      again.once('error', () => resolve(false)).listen(low, '127.0.0.1', () => again.close(() => resolve(true)));
-    });
-    if (free) return low;
+    const port = 12_000 + Math.floor(Math.random() * 10_000);
+    if ((await isFree(port)) && (await isFree(port + 10_000))) return port;
   }
 }
+
+/** A server may take so long to start on a machine that has much else to do, milliseconds. */
+const STARTS = 60_000;
 
 interface How {
   readonly tls?: boolean;
@@ -117,10 +120,8 @@ export class Servers {
       child = this.#run([REDIS ?? 'redis-server', ...args]);
       this.#children.push(child);
       if (admin.status === 'wait') await admin.connect().catch(() => undefined);
-      for (let tries = 0; (await admin.ping().catch(() => '')) !== 'PONG'; tries++) {
-        if (tries > 200) throw new Error(`redis-server does not start; see ${file}`);
-        await sleep(25);
-      }
+      for (const end = Date.now() + STARTS; (await admin.ping().catch(() => '')) !== 'PONG'; await sleep(25))
+        if (child.exitCode !== null || Date.now() > end) throw new Error(`redis-server does not start; see ${file}`);
     };
     await start();
     const kill = async (): Promise<void> => {
@@ -167,54 +168,6 @@ export async function until(what: string, holds: () => Promise<boolean>, seconds
   }
 }
 
-/** A master and a replica, which come first in `servers`, under three Sentinels that take over after some milliseconds. */
-export async function sentinels(
-  query = '',
-  { home = new Servers(), patience = 500 }: { readonly home?: Servers; readonly patience?: number } = {},
-): Promise<Running> {
-  const { address } = home;
-  const aof = ['appendonly yes', 'appendfsync always', 'repl-ping-replica-period 1'];
-  const master = await home.start(aof);
-  const replica = await home.start([...aof, `replicaof ${address} ${String(master.port)}`]);
-  const watch = [
-    `sentinel monitor fleet ${address} ${String(master.port)} 2`,
-    `sentinel down-after-milliseconds fleet ${String(patience)}`,
-    `sentinel failover-timeout fleet ${String(6 * patience)}`,
-  ];
-  const watchers = await Promise.all([1, 2, 3].map(() => home.start(watch, { sentinel: true })));
-  await until('the replica is in step', async () =>
-    (await replica.admin.info('replication')).includes('master_link_status:up'),
-  );
-  for (const { admin } of watchers)
-    await until('the Sentinels know each other', async () => {
-      const reply = JSON.stringify(await admin.call('sentinel', 'master', 'fleet'));
-      return /"num-other-sentinels","2"/.test(reply) && /"num-slaves","1"/.test(reply);
-    });
-  const nodes = watchers.map(({ port }) => `${address}:${String(port)}`).join(',');
-  return { url: `redis+sentinel://${nodes}/fleet${query}`, servers: [master, replica, ...watchers], home };
-}
-
-/** A Cluster of three masters. */
-export async function cluster(): Promise<Running> {
-  const home = new Servers();
-  const nodes = await Promise.all(
-    [1, 2, 3].map(() => home.start(['cluster-enabled yes', 'cluster-node-timeout 2000'])),
-  );
-  for (const [index, { admin }] of nodes.entries()) {
-    const [from, to] = [Math.ceil((index * 16_384) / 3), Math.ceil(((index + 1) * 16_384) / 3) - 1];
-    await admin.call('cluster', 'addslotsrange', from, to);
-    await admin.call('cluster', 'set-config-epoch', index + 1);
-  }
-  for (const { admin } of nodes.slice(1)) await admin.call('cluster', 'meet', '127.0.0.1', nodes[0]?.port ?? 0);
-  for (const { admin } of nodes)
-    await until('the Cluster is whole', async () => {
-      const info = String(await admin.call('cluster', 'info'));
-      return info.includes('cluster_state:ok') && info.includes('cluster_known_nodes:3');
-    });
-  const list = nodes.map(({ port }) => `127.0.0.1:${String(port)}`).join(',');
-  return { url: `redis+cluster://${list}`, servers: nodes, home };
-}
-
 /** Files of certificates: of the CA, and one with its key that both sides may show. */
 export interface Secured {
   readonly ca: string;
@@ -222,33 +175,124 @@ export interface Secured {
   readonly key: string;
 }
 
-/** One server that speaks TLS only, with a CA of its own; clients may or must show a certificate. */
-export async function secured(clients: 'optional' | 'yes' = 'optional'): Promise<Running & Secured> {
-  const home = new Servers();
+/** A CA of its own, and a certificate that it has signed for this machine. */
+function certificates(home: Servers): Secured {
   const at = (name: string): string => join(home.directory, name);
   const openssl = (...args: readonly string[]): void => {
     execFileSync('openssl', args, { stdio: 'ignore' });
   };
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  openssl(
-    'req',
-    '-x509',
-    ...key,
-    '-keyout',
-    at('ca.key'),
-    '-out',
-    at('ca.pem'),
-    '-days',
-    '2',
-    '-subj',
-    '/CN=plumb test',
-  );
+  const root = ['-keyout', at('ca.key'), '-out', at('ca.pem'), '-days', '2', '-subj', '/CN=plumb test'];
+  openssl('req', '-x509', ...key, ...root);
   openssl('req', ...key, '-keyout', at('own.key'), '-out', at('own.csr'), '-subj', '/CN=localhost');
   writeFileSync(at('names'), 'subjectAltName=DNS:localhost,IP:127.0.0.1');
   const sign = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial', '-days', '2', '-extfile', at('names')];
   openssl('x509', '-req', '-in', at('own.csr'), '-out', at('own.pem'), ...sign);
-  const files = [`tls-cert-file ${at('own.pem')}`, `tls-key-file ${at('own.key')}`, `tls-ca-cert-file ${at('ca.pem')}`];
-  const server = await home.start([...files, `tls-auth-clients ${clients}`], { tls: true });
-  const url = `rediss://127.0.0.1:${String(server.port)}`;
-  return { url, servers: [server], home, ca: at('ca.pem'), cert: at('own.pem'), key: at('own.key') };
+  return { ca: at('ca.pem'), cert: at('own.pem'), key: at('own.key') };
+}
+
+/** How a server, and those that it talks to, speak TLS only; clients may or must show a certificate. */
+function tlsSettings({ ca, cert, key }: Secured, clients: 'optional' | 'yes' = 'yes'): readonly string[] {
+  return [`tls-cert-file ${cert}`, `tls-key-file ${key}`, `tls-ca-cert-file ${ca}`, `tls-auth-clients ${clients}`];
+}
+
+/** One server that speaks TLS only, with a CA of its own; clients may or must show a certificate. */
+export async function secured(clients: 'optional' | 'yes' = 'optional'): Promise<Running & Secured> {
+  const home = new Servers();
+  const files = certificates(home);
+  const server = await home.start(tlsSettings(files, clients), { tls: true });
+  return { url: `rediss://127.0.0.1:${String(server.port)}`, servers: [server], home, ...files };
+}
+
+/** What all servers of a group are started with, and how an address of theirs begins and ends. */
+interface Way {
+  readonly settings: readonly string[];
+  readonly how: How;
+  readonly scheme: 'redis' | 'rediss';
+  readonly query: readonly string[];
+}
+
+function wayOf(home: Servers, tls: boolean): Way {
+  if (!tls) return { settings: [], how: {}, scheme: 'redis', query: [] };
+  const files = certificates(home);
+  const settings = [...tlsSettings(files), 'tls-replication yes', 'tls-cluster yes'];
+  const query = Object.entries<string>({ ...files }).map(([name, path]) => `${name}=${path}`);
+  return { settings, how: { tls: true }, scheme: 'rediss', query };
+}
+
+const search = (query: readonly string[]): string => (query.length === 0 ? '' : `?${query.join('&')}`);
+
+/** How a group of servers is started. */
+interface GroupOptions {
+  readonly home?: Servers;
+  /** All speak TLS only, also with each other, and each shows a certificate. */
+  readonly tls?: boolean;
+}
+
+/** A master and a replica, which come first in `servers`, under three Sentinels that take over after some milliseconds. */
+export async function sentinels(
+  query: readonly string[] = [],
+  { home = new Servers(), tls = false, patience = 500 }: GroupOptions & { readonly patience?: number } = {},
+): Promise<Running> {
+  const { address } = home;
+  const { settings, how, scheme, query: files } = wayOf(home, tls);
+  const aof = ['appendonly yes', 'appendfsync always', 'repl-ping-replica-period 1', ...settings];
+  const master = await home.start(aof, how);
+  const replica = await home.start([...aof, `replicaof ${address} ${String(master.port)}`], how);
+  const watch = [
+    ...settings.filter((line) => !line.startsWith('tls-cluster')),
+    `sentinel monitor fleet ${address} ${String(master.port)} 2`,
+    `sentinel down-after-milliseconds fleet ${String(patience)}`,
+    `sentinel failover-timeout fleet ${String(6 * patience)}`,
+  ];
+  const watchers = await Promise.all([1, 2, 3].map(() => home.start(watch, { ...how, sentinel: true })));
+  await until('the replica is in step', () => inStep(replica));
+  for (const { admin } of watchers)
+    await until('the Sentinels know each other', async () => {
+      const reply = JSON.stringify(await admin.call('sentinel', 'master', 'fleet'));
+      return /"num-other-sentinels","2"/.test(reply) && /"num-slaves","1"/.test(reply);
+    });
+  const nodes = watchers.map(({ port }) => `${address}:${String(port)}`).join(',');
+  const url = `${scheme}+sentinel://${nodes}/fleet${search([...files, ...query])}`;
+  return { url, servers: [master, replica, ...watchers], home };
+}
+
+/** Whether a replica has all that its master has. */
+async function inStep({ admin }: Server): Promise<boolean> {
+  return (await admin.info('replication')).includes('master_link_status:up');
+}
+
+/** A Cluster of three masters, which come first in `servers`; with `replicas` each has one, in the same order. */
+export async function cluster({
+  tls = false,
+  replicas = false,
+}: GroupOptions & { readonly replicas?: boolean } = {}): Promise<Running> {
+  const home = new Servers();
+  const { settings, how, scheme, query } = wayOf(home, tls);
+  const all = ['cluster-enabled yes', 'cluster-node-timeout 2000', ...settings];
+  const start = (): Promise<Server> => home.start(all, how);
+  const nodes = await Promise.all([1, 2, 3].map(start));
+  const copies = replicas ? await Promise.all([1, 2, 3].map(start)) : [];
+  for (const [index, { admin }] of nodes.entries()) {
+    const [from, to] = [Math.ceil((index * 16_384) / 3), Math.ceil(((index + 1) * 16_384) / 3) - 1];
+    await admin.call('cluster', 'addslotsrange', from, to);
+    await admin.call('cluster', 'set-config-epoch', index + 1);
+  }
+  const servers = [...nodes, ...copies];
+  for (const { admin } of servers.slice(1)) await admin.call('cluster', 'meet', '127.0.0.1', nodes[0]?.port ?? 0);
+  for (const { admin } of servers)
+    await until('the Cluster is whole', async () => {
+      const info = String(await admin.call('cluster', 'info'));
+      return info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${String(servers.length)}`);
+    });
+  for (const [index, copy] of copies.entries()) {
+    const id = String(await nodes[index]?.admin.call('cluster', 'myid'));
+    await until(
+      'the replica knows its master',
+      async () => (await copy.admin.call('cluster', 'replicate', id)) === 'OK',
+    );
+    await until('the replica is in step', () => inStep(copy));
+  }
+  const list = nodes.map(({ port }) => `127.0.0.1:${String(port)}`).join(',');
+  return { url: `${scheme}+cluster://${list}${search(query)}`, servers, home };
 }
