@@ -48,7 +48,7 @@ export async function agentCommand(argv: readonly string[], io: Io): Promise<num
   const { factsOf, dockerRuntime, simulatedRuntime } = await import('./runtime.ts');
   const runtime = options.simulated === true ? simulatedRuntime(state) : dockerRuntime(options, state);
   const lock = await lockHost(runtime.key, { state });
-  const far = createReopening(open);
+  const far = createReopening(open, io.signal);
   const clock = steadyClock();
   try {
     const near = await openEmbedded(state, { clock });

@@ -8,7 +8,7 @@ import { journalDirectory } from '../reconciler/store/embedded/embedded.ts';
 import { openJournal } from '../reconciler/store/journal/journal.ts';
 import { createReopening } from '../reconciler/store/reopening.ts';
 import { allowOptions, logOption, repositoryOptions, type LogFlags } from './flags.ts';
-import { fleetStore, storeOptions, type StoreFlags } from './fleet-store.ts';
+import { fleetStore, storeOptions, storeUrl, type StoreFlags } from './fleet-store.ts';
 import { identityOf } from './identity.ts';
 import { keepHeapSmall } from './heap.ts';
 import type { Io } from './io.ts';
@@ -17,6 +17,7 @@ import { command, outputOption, parse } from './options.ts';
 import { pathsOf, stateOptions, type StateOptions } from './paths.ts';
 import { openRepository, rememberSource, type RepositoryFlags } from './repository.ts';
 import { serveView, type ServeFlags } from './serve.ts';
+import { announced } from './view.ts';
 
 interface Options extends StateOptions, StoreFlags, RepositoryFlags, LogFlags, ServeFlags {
   readonly name?: string;
@@ -49,14 +50,14 @@ export async function controllerCommand(argv: readonly string[], io: Io): Promis
   const repository = await openRepository(options, state, io);
   rememberSource(state, { ...options, repo: repository.url });
   await sweepDrafts(state);
-  const store = createReopening(open);
+  const store = createReopening(open, io.signal);
   const clock = steadyClock();
   const holder = identityOf(state, 'controller', name);
   // what waits for a store that is away must not keep it from stopping
   io.signal.addEventListener('abort', () => setTimeout(() => void store.close(), 3000).unref(), { once: true });
   try {
     // said now, not with the first pass
-    await claimName(store.leases, holder);
+    await announced(claimName(store.leases, holder), storeUrl(options, io) ?? '', io);
     // on an empty disk it goes on behind the copy that its forerunner left
     const behind = (): Promise<JournalHead> => store.journals.head();
     const journal = await openJournal(journalDirectory(state, writer), { clock, behind });

@@ -9,18 +9,37 @@ function call(socketPath: string, method: string, path: string, signal: AbortSig
   return new Promise((resolve, reject) => {
     const outgoing = request({ socketPath, method, path, signal }, resolve);
     outgoing.on('error', (error: NodeJS.ErrnoException) => {
-      const silent = error.code === 'ENOENT' || error.code === 'ECONNREFUSED' || error.code === 'ECONNRESET';
-      reject(
-        silent
-          ? new PlumbError(
-              'NOT_RUNNING',
-              `no plumb up answers at ${socketPath}; start one (or a controller or agent), ask a fleet with --store, or see what is there with plumb plan`,
-            )
-          : error,
-      );
+      reject(noAnswer(socketPath, error));
     });
     outgoing.end();
   });
+}
+
+/** Errors of a socket that nobody listens to, or that is none. */
+const SILENT: ReadonlySet<string> = new Set([
+  'ENOENT',
+  'ENOTDIR',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOTSOCK',
+  'EPROTOTYPE',
+]);
+
+function noAnswer(socketPath: string, error: NodeJS.ErrnoException): Error {
+  const { code = '' } = error;
+  if (SILENT.has(code))
+    return new PlumbError(
+      'NOT_RUNNING',
+      `no plumb up answers at ${socketPath}; start one (or a controller or agent), ask a fleet with --store, or see what is there with plumb plan`,
+    );
+  if (code === 'EACCES' || code === 'EPERM')
+    return new PlumbError(
+      'STORE_UNAVAILABLE',
+      `${socketPath} is another user's, who alone may ask it: run this as that user (as with sudo), or name a state directory of your own`,
+      { path: socketPath },
+      error,
+    );
+  return error;
 }
 
 async function textOf(reply: IncomingMessage): Promise<string> {

@@ -76,11 +76,12 @@ export function processIo(): Io {
     process.on(name, () => {
       stop.abort();
     });
-  // whoever read the output has enough (`| head`)
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    stop.abort();
-  });
+  // whoever read the output has enough (`| head`, `2>&1 | head`)
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      stop.abort();
+    });
   const env = process.env;
   const isTTY = process.stdout.isTTY;
   const forced = !['', '0'].includes(env['FORCE_COLOR'] ?? '');

@@ -34,7 +34,7 @@ export function parse(cmd: Command, argv: readonly string[]): Command | undefine
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return undefined;
-    const text = error.message.replace(/^error: /, '');
+    const text = error.message.replace(/^error: /, '').replace(/\n\(Did you mean (.*)\?\)$/, '; did you mean $1?');
     throw new PlumbError('USAGE', `${text} (${cmd.name()} --help explains)`, {}, error);
   }
 }

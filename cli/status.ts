@@ -8,7 +8,7 @@ import type { Io } from './io.ts';
 import { age, memoryCell, reclaimedText } from './memory-text.ts';
 import { command, outputOption, parse } from './options.ts';
 import { groupLines } from './status-groups.ts';
-import { fitted, table, tint } from './table.ts';
+import { cut, fitted, table, tint } from './table.ts';
 import { scoped, type Scoped } from './status-scope.ts';
 import { viewOptions, withView, type Looking } from './view.ts';
 
@@ -69,6 +69,11 @@ async function watched(view: LocalView, part: string | undefined, options: Optio
 const GOOD = new Set(['Synced', 'Healthy']);
 const BAD = new Set(['Degraded', 'OutOfSync', 'Missing']);
 
+/** Of a reason as much as a line of a table takes; `-o json` and `plumb why` have all of it. */
+function brief(reason: string): string {
+  return cut(reason.replace(/\s+/g, ' ').trim(), 100);
+}
+
 function row(item: StatusItem, io: Io, memory: boolean): string[] {
   const { ref, host, sync, health, address, restarts, image, reason } = item;
   const word = (text: string): string => tint(io, GOOD.has(text) ? 'green' : BAD.has(text) ? 'red' : 'yellow', text);
@@ -81,7 +86,7 @@ function row(item: StatusItem, io: Io, memory: boolean): string[] {
     restarts === undefined ? '-' : String(restarts),
     ...(memory ? [memoryCell(item.memory)] : []),
     image ?? '-',
-    reason,
+    brief(reason),
   ];
 }
 

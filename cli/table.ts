@@ -36,7 +36,7 @@ export function fitted(text: string, how: string, size: ReturnType<typeof termin
 }
 
 /** A line, cut to a width with … as its end. Colours take no room, and end where they did. */
-function cut(line: string, width: number): string {
+export function cut(line: string, width: number): string {
   if (widthOf(line) <= width) return line;
   let kept = '';
   let used = 0;

@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { join, relative, resolve, sep } from 'node:path';
 import type { SourceFile } from '../reconciler/model/source.ts';
 import { readFolder } from '../reconciler/source/folder.ts';
 import { openSource } from '../reconciler/source/source.ts';
@@ -42,7 +42,9 @@ export async function readTarget(name: string, path: string | undefined, io: Io)
   const here = resolve(io.cwd, name);
   if (isFolder(here) && !isBare(here)) {
     const folder = path === undefined ? here : resolve(here, path);
-    const root = relative(io.cwd, folder);
+    const near = relative(io.cwd, folder);
+    // what is far from here is found by its whole path
+    const root = near.startsWith(`..${sep}..`) ? folder : near;
     return { files: await readFolder(folder), revision: 'folder', root: root === '' ? '' : `${root}/`, key: folder };
   }
   if (isFile(here)) throw new PlumbError('USAGE', `${name} is a file: name the folder`, { target: name });

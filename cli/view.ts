@@ -24,9 +24,10 @@ const PATIENCE = 5_000;
 /** After so many milliseconds without an answer a person is told what is waited for. */
 const SILENCE = 700;
 
-/** Says what is waited for when it takes long. */
-async function announced<T>(opening: Promise<T>, url: string, io: Io): Promise<T> {
-  const text = `${parseTarget(url).shown} does not answer yet; asking for ${String(PATIENCE / 1000)} s\n`;
+/** Says what is waited for, and for how many milliseconds at most, when it takes long. */
+export async function announced<T>(opening: Promise<T>, url: string, io: Io, patience?: number): Promise<T> {
+  const most = patience === undefined ? '' : `; asking for ${String(patience / 1000)} s`;
+  const text = `${parseTarget(url).shown} does not answer yet${most}\n`;
   const timer = setTimeout(() => io.err(text), SILENCE);
   try {
     return await opening;
@@ -46,7 +47,7 @@ export async function openView(flags: Looking, io: Io): Promise<OpenView> {
   const url = storeUrl(flags, io);
   if (url === undefined) return { view: remoteView(pathsOf(flags, io).socket), close: () => Promise.resolve() };
   const open = fleetStore(flags, { writer: 'reader', patience: PATIENCE }, io);
-  const store = createReopening(() => announced(open(), url, io));
+  const store = createReopening(() => announced(open(), url, io, PATIENCE), io.signal);
   const elsewhere = (): PlumbError =>
     new PlumbError('USAGE', 'the store has no answer to that: ask a plumb controller or agent by its --socket');
   return {

@@ -5,6 +5,7 @@ import { formatValue } from '../reconciler/plan/render.ts';
 import type { Desired } from '../reconciler/model/change.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import type { Entry, EntryQuery } from '../reconciler/model/journal.ts';
+import type { Report } from '../reconciler/model/replica.ts';
 import { isRef, kindOf, nameOf, refOf, type Ref } from '../reconciler/model/ref.ts';
 import { liveValue } from '../reconciler/record/live.ts';
 import { lastTouch } from '../reconciler/record/touch.ts';
@@ -42,6 +43,8 @@ interface Answer {
   readonly unread?: string;
   /** What a controller last told of its replica: that it moved from a drained host, or why it stays. */
   readonly told?: { readonly at: string; readonly reason: string; readonly message: string };
+  /** Why its replica is not as it should be, as its host says. */
+  readonly trouble?: { readonly reason: string; readonly message: string };
   /** The last time that Plumbline touched the ref. */
   readonly last?: { readonly at: string; readonly verb: string; readonly because: string; readonly result: string };
 }
@@ -148,12 +151,25 @@ async function answer(
   touches: ReadonlyMap<string, readonly Entry[]>,
   blame: Blame,
 ): Promise<Answer> {
-  const observed = known.reports.find((report) => report.host === host)?.observed.find(({ ref }) => ref === want.ref);
+  const report = known.reports.find((one) => one.host === host);
+  const observed = report?.observed.find(({ ref }) => ref === want.ref);
   const have = observed?.known === true ? liveValue(observed.state as object, field) : undefined;
   const origin = want.fields?.[`/${field}`];
   const base = { ref: want.ref, field, host, want: (want.spec as Readonly<Record<string, unknown>>)[field], have };
   const last = lastOf(touches.get(`${host} ${want.ref}`) ?? [], field);
-  return { ...base, ...(origin ? await blame(origin) : {}), ...(last ? { last } : {}) };
+  const trouble = troubleOf(report, want.ref);
+  return {
+    ...base,
+    ...(origin ? await blame(origin) : {}),
+    ...(trouble ? { trouble } : {}),
+    ...(last ? { last } : {}),
+  };
+}
+
+function troubleOf(report: Report | undefined, ref: Ref): Answer['trouble'] {
+  if (!OF_REPLICAS.includes(kindOf(ref))) return undefined;
+  const { reason, message } = report?.replicas.find(({ id }) => id === nameOf(ref)) ?? {};
+  return reason === undefined ? undefined : { reason, message: message ?? '' };
 }
 
 /** The journals of more hosts than these are not read. */
@@ -239,6 +255,7 @@ function text(group: readonly Answer[], io: Io): string {
     const { at, verb, because, result } = latest.last;
     lines.push(`  ${label} ${at}${where}: ${verb} (${because}) ${result}`);
   }
+  if (first.trouble) lines.push(`  state    ${first.trouble.reason}: ${first.trouble.message}`);
   if (first.told) lines.push(`  told     ${first.told.at}: ${first.told.message}`);
   return `${lines.join('\n')}\n`;
 }

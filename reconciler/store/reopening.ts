@@ -3,9 +3,9 @@ import type { FleetStore } from '../model/store.ts';
 
 /**
  * Puts a store behind one that may not answer yet, or is emptied: it is opened when it is first needed, and no call fails for good,
- * each next one tries to open it anew.
+ * each next one tries to open it anew. Once `stop` aborts, nobody waits for it to be opened.
  */
-export function createReopening(open: () => Promise<FleetStore>): FleetStore {
+export function createReopening(open: () => Promise<FleetStore>, stop?: AbortSignal): FleetStore {
   let opening: Promise<FleetStore> | undefined;
   let ready: FleetStore | undefined;
   let wasEmptied = false;
@@ -13,7 +13,7 @@ export function createReopening(open: () => Promise<FleetStore>): FleetStore {
   const listeners: (() => void)[] = [];
 
   function current(): Promise<FleetStore> {
-    if (closed) return Promise.reject(new PlumbError('STORE_UNAVAILABLE', 'the store is closed'));
+    if (closed) return Promise.reject(isClosed());
     opening ??= open().then(
       (store) => {
         ready = store;
@@ -28,7 +28,7 @@ export function createReopening(open: () => Promise<FleetStore>): FleetStore {
         throw error;
       },
     );
-    return opening;
+    return ready || !stop ? opening : orStopped(opening, stop);
   }
 
   /** The next call opens it again. */
@@ -110,4 +110,22 @@ export function createReopening(open: () => Promise<FleetStore>): FleetStore {
       await ready?.close();
     },
   };
+}
+
+function isClosed(): PlumbError {
+  return new PlumbError('STORE_UNAVAILABLE', 'the store is closed');
+}
+
+function orStopped<T>(opening: Promise<T>, stop: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const quit = (): void => {
+      reject(isClosed());
+    };
+    if (stop.aborted) quit();
+    stop.addEventListener('abort', quit);
+    const over = (): void => {
+      stop.removeEventListener('abort', quit);
+    };
+    opening.then(resolve, reject).finally(over);
+  });
 }

@@ -49,4 +49,14 @@ describe('a reader that has enough', () => {
     rmSync(dir, { recursive: true });
     assert.deepEqual([code, err], [0, '']);
   });
+
+  it('of messages ends what runs on, as an interrupt does', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'plumb-pipe-'));
+    const argv = ['agent', '--simulated', '--store', 'redis://127.0.0.1:1', '--host', 'h1', '--state-dir', dir];
+    const child = spawn(process.execPath, [PLUMB, ...argv], { stdio: ['ignore', 'ignore', 'pipe'], timeout: 60_000 });
+    child.stderr.destroy();
+    const [code] = (await once(child, 'close')) as [number | null];
+    rmSync(dir, { recursive: true });
+    assert.deepEqual([code, child.killed], [0, false]);
+  });
 });

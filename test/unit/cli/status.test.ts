@@ -43,6 +43,20 @@ function status(items: readonly StatusItem[], change: Partial<Status> = {}): Sta
 const text = (of: Status, part?: string, all = false): string => renderStatus(scoped(of, part), io, all);
 const replicas = (shown: string): readonly string[] => shown.split('\n').filter((line) => line.startsWith('web-'));
 
+describe('a reason that is long', () => {
+  const reason = `ImageUnavailable: ${'registry said\n\t no; '.repeat(40)}`;
+  const of = status([item(0, { health: 'Degraded', reason })], {
+    messages: [`web-0${reason.slice('ImageUnavailable'.length)}`],
+  });
+  it('takes one line of a hundred columns, and is whole in JSON', () => {
+    const [line = ''] = replicas(text(of));
+    assert.match(line, /ImageUnavailable: registry said no; .*…$/);
+    assert.equal(line.slice(line.indexOf('ImageUnavailable')).length, 100);
+    assert.equal(text(of).split('\n').length, 5, 'it is told once');
+    assert.equal(scoped(of, undefined).status.items[0]?.reason, reason);
+  });
+});
+
 describe('a status of many replicas', () => {
   const many = Array.from({ length: 200 }, (_, n) => item(n));
   it('shows those that are not well first, and counts the rest', () => {

@@ -46,6 +46,11 @@ describe('what the verbs take, and refuse', () => {
       message: /a store is asked, not this/,
     },
     { verb: explainCommand, argv: ['web-0', '--allow-empty'], message: /unknown option/ },
+    {
+      verb: statusCommand,
+      argv: ['--wat'],
+      message: /^unknown option '--wat'; did you mean --watch\? \(plumb status --help explains\)$/,
+    },
     { verb: explainCommand, argv: ['web-0', '--allow-deletions'], message: /unknown option/ },
     { verb: agentCommand, argv: ['--simulated', 'many'], message: /--simulated takes a whole number, 1 or more/ },
     { verb: agentCommand, argv: ['--simulated', '5', '--latency', '2s..1s'], message: /--latency takes the shorter/ },
@@ -105,6 +110,34 @@ describe('what the verbs take, and refuse', () => {
       assert.deepEqual([code, found], [1, ['locked/app.yaml', 'locked/shut']]);
     },
   );
+
+  it('a state directory below a file, or of another user, is told as such', async () => {
+    writeFileSync(join(dir, 'plain'), '');
+    await assert.rejects(speak(statusCommand, dir, '--state-dir', 'plain'), { code: 'NOT_RUNNING' });
+    await assert.rejects(speak(statusCommand, dir, '--socket', 'plain'), { code: 'NOT_RUNNING' });
+  });
+
+  it(
+    'a socket of another user is told as such',
+    { skip: process.getuid?.() === 0 && 'root may ask everybody' },
+    async () => {
+      mkdirSync(join(dir, 'theirs'));
+      chmodSync(join(dir, 'theirs'), 0);
+      const refusal = { code: 'STORE_UNAVAILABLE', message: /theirs.*another user's.*sudo/ };
+      await assert.rejects(speak(statusCommand, dir, '--state-dir', 'theirs'), refusal);
+      chmodSync(join(dir, 'theirs'), 0o700);
+    },
+  );
+
+  it('a manifest that is far from here is named by its whole path', async () => {
+    mkdirSync(join(dir, 'a/b'), { recursive: true });
+    mkdirSync(join(dir, 'ill'), { recursive: true });
+    writeFileSync(join(dir, 'ill/x.yaml'), 'kind: Nothing\n');
+    const fromBelow = async (cwd: string): Promise<string> =>
+      (await speak(validateCommand, join(dir, cwd), join(dir, 'ill'), '--no-cache')).out;
+    assert.match(await fromBelow('a'), / --> \.\.\/ill\/x\.yaml:/);
+    assert.ok((await fromBelow('a/b')).includes(` --> ${join(dir, 'ill/x.yaml')}:`));
+  });
 
   it('a blind provider is told under its own code', async () => {
     const down = (): never => {
