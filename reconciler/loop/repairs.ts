@@ -90,7 +90,12 @@ export function createRepairs(options: RepairOptions): Repairs {
   async function remember({ perHost }: Limits): Promise<void> {
     const names = Array.from({ length: perHost }, (_, at) => nameOf('repair', at));
     for (const lease of await own.held(names))
-      held.set(lease.holder, { until: lease.expires, tokens: [{ lease, from: own }], restarted: true });
+      // what seems to last longer was taken before the clock of the machine was set back
+      held.set(lease.holder, {
+        until: Math.min(lease.expires, clock() + LONGEST),
+        tokens: [{ lease, from: own }],
+        restarted: true,
+      });
   }
 
   /** A token of the Zone; `silent` where its store does not answer in time, and `full` when all are out. */

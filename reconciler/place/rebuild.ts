@@ -70,15 +70,21 @@ function proposalsOf(remains: Remains, kept: readonly Assignment[], opens: Reado
   return [...records.map((record): Proposal => ({ op: 'host', record })), ...places];
 }
 
+/** Since when the store reopens, and which Zones are open. One that seems to begin later was posted by a controller whose clock goes ahead. */
+function begunIn({ reopening, snapshot, now }: Remains): Reopening | undefined {
+  if (reopening) return { ...reopening, since: Math.min(reopening.since, now) };
+  return snapshot.hosts.size === 0 ? { since: now, open: [] } : undefined;
+}
+
 /**
  * What makes an emptied store know again who is where, Zone by Zone: one opens when its hosts have reported, or its time
  * is out. A host that was told something once must say what. Who reports later is believed as far as nobody else has got
  * what it has.
  */
 export function rebuild(remains: Remains): Rebuild {
-  const { catalog, reports, snapshot, stored, now } = remains;
+  const { catalog, reports, stored, now } = remains;
   const kept = keptBy(reports, stored);
-  const before = remains.reopening ?? (snapshot.hosts.size === 0 ? { since: now, open: [] } : undefined);
+  const before = begunIn(remains);
   if (!before && kept.length === 0) return { opens: [], awaited: [], proposals: [], kept };
   const zones = byZone(catalog);
   const heard = new Set(reports.filter((one) => one.generation === 0 || one.kept).map(({ host }) => host));

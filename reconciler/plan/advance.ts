@@ -69,11 +69,11 @@ export function advance(input: AdvanceInput): Advanced | undefined {
   );
 }
 
-function begin({ app, network, record: kept, revision, turns }: AdvanceInput): Advanced | undefined {
+function begin({ app, network, record: kept, revision, turns, now }: AdvanceInput): Advanced | undefined {
   const version = versionOf(wantedRelease({ app, network }, app.spec.network));
   const attempt = attemptOf(app.spec);
   const record = kept?.version === '' && kept.attempt === attempt ? { ...kept, version } : kept;
-  if (record?.version === version && record.attempt === attempt) return withoutWords(record);
+  if (record?.version === version && record.attempt === attempt) return notAhead(withoutWords(record), now);
   const fresh = { app: app.name, version, attempt, revision, given: 0, served: 0 };
   if (record?.version === version && !record.failed) {
     const { stuckSince: _clock, ...rest } = withoutWords(record);
@@ -82,6 +82,15 @@ function begin({ app, network, record: kept, revision, turns }: AdvanceInput): A
   if (record) return { ...fresh, good: record.good };
   const other = assigned(turns).filter((turn) => !isNew(turn, version));
   return other.length === 0 ? undefined : { ...fresh, good: bestOf(other) };
+}
+
+/** What seems to have begun later was noted by a controller whose clock goes ahead: it begins now, and not in an hour. */
+function notAhead({ canaryAt, stuckSince, ...rest }: Advanced, now: number): Advanced {
+  return {
+    ...rest,
+    ...(canaryAt === undefined ? {} : { canaryAt: Math.min(canaryAt, now) }),
+    ...(stuckSince === undefined ? {} : { stuckSince: Math.min(stuckSince, now) }),
+  };
 }
 
 function withoutWords({ stage: _stage, until: _until, message: _message, ...rest }: RolloutRecord): Advanced {

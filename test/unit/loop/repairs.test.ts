@@ -106,6 +106,22 @@ describe('repairs that restart what runs', () => {
     assert.deepEqual(of(late.repairs), ['c-0'], 'and waits no longer than a repair may take');
   });
 
+  it('end in time where the clock was set back by an hour, and the agent started again, in their middle', async () => {
+    const { repairs, own } = hostOf('h1');
+    now += 3_600_000;
+    await want(repairs, limits(1, 9), 'a-0');
+    repairs.restarted('a-0');
+    now -= 3_600_000;
+    const next = hostOf('h1', undefined, own);
+    await want(next.repairs, limits(1, 9), 'b-0');
+    assert.deepEqual(of(next.repairs), ['a-0']);
+    now += 60_000;
+    next.repairs.settle(() => false);
+    await settled();
+    await want(next.repairs, limits(1, 9), 'b-0');
+    assert.deepEqual(of(next.repairs), ['b-0']);
+  });
+
   it('wait while the disk takes no token: it would take no intent either', async () => {
     const { repairs, again, own } = hostOf('h1');
     own.away = true;

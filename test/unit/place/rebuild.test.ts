@@ -148,6 +148,13 @@ describe('an emptied store', () => {
     );
   });
 
+  it('is not kept closed for longer where whoever led before had a clock that goes ahead', () => {
+    const reports = [reportOf('a1'), reportOf('a2')];
+    const { reopening } = look(reports, { reopening: { since: 3_600_000, open: ['a'] }, now: 1000 });
+    assert.deepEqual(reopening, { since: 1000, open: ['a'] });
+    assert.deepEqual(look(reports, { reopening, now: 1000 + REOPEN }).opens, ['b']);
+  });
+
   it('of two that claim one address believes the one that was told more', () => {
     const rival = told('a2', 9, ['web-1', '10.1.0.17', 'own'], ['web-2', '10.1.0.18', 'own']);
     const book = taught(look([says(kept), says(rival), reportOf('b1'), reportOf('b2')]));

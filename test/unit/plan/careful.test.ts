@@ -70,6 +70,15 @@ const cases: readonly Case[] = [
     stage: 'rolling',
   },
   {
+    name: 'their pause was noted by a clock that went an hour ahead: it begins now',
+    standing: 'n+ n+ o+',
+    how: CANARY,
+    record: { canaryAt: 3_601_000 },
+    gives: 'nno',
+    stage: 'paused',
+    until: 1500,
+  },
+  {
     name: 'one that fails in the pause is waited for',
     standing: 'n+ n- o+',
     how: CANARY,
@@ -152,6 +161,15 @@ const cases: readonly Case[] = [
     gives: 'no',
     stage: 'rolling',
     until: 1100,
+  },
+  {
+    name: 'patience was noted by a clock that went an hour ahead: it begins now',
+    standing: 'n- o+',
+    how: DEADLINE,
+    record: { given: 1, stuckSince: 3_601_000 },
+    gives: 'no',
+    stage: 'rolling',
+    until: 1600,
   },
   {
     name: 'patience that ended while nobody looked lasts until hosts can have said how they are',
