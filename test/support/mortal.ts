@@ -172,7 +172,13 @@ export function mortal(
       since: (cursor) => ask(() => reservations.since(cursor)),
       follow: (cursor, signal) => hear(signal, (until) => reservations.follow(cursor, until)),
     },
-    leases,
+    leases: {
+      acquire: (...args) => write('store', () => leases.acquire(...args)),
+      acquireAll: (...args) => write('store', () => leases.acquireAll(...args)),
+      release: (lease) => write('store', () => leases.release(lease)),
+      get: (name) => ask(() => leases.get(name)),
+      held: (names) => ask(() => leases.held(names)),
+    },
     mailbox: {
       assign,
       assignAll: (all, under) => Promise.all(all.map((assignment) => assign(assignment, under))),
@@ -190,6 +196,7 @@ export function mortal(
     },
     journal: {
       ...journal,
+      read: (filter) => time.each(journal.read(filter)),
       append: async (drafts) => {
         try {
           const entries = await write('journal', () => journal.append(drafts));

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { simulatedRuntime } from '../../cli/runtime.ts';
+import { steadyClock } from '../../reconciler/loop/clock.ts';
 import { createFleetAgent } from '../../reconciler/loop/fleet-agent.ts';
 import { createFleetController } from '../../reconciler/loop/fleet-controller.ts';
 import { createHealth } from '../../reconciler/loop/health.ts';
@@ -44,6 +45,8 @@ export interface Bend {
   readonly far?: (store: FleetStore, part: PartName) => FleetStore;
   /** What a host keeps of it. */
   readonly near?: (mailbox: Mailbox) => Mailbox;
+  /** By what a process reckons time, given the time of day as its machine has it. */
+  readonly clock?: (wall: () => number) => () => number;
   /** What a controller makes of Git. */
   readonly catalog?: (catalog: Catalog) => Catalog;
 }
@@ -59,7 +62,8 @@ export interface Cast {
   readonly bell: Bell;
   readonly random: () => number;
   readonly bend: Bend;
-  readonly clockOf: (part: PartName) => () => number;
+  /** The time of day as the machine of a part has it: somebody may set it. */
+  readonly wallOf: (part: PartName) => () => number;
   readonly lineTrouble: Readonly<Record<PartName, LineTrouble>>;
   readonly hostTrouble: Readonly<Record<HostName, Trouble>>;
   /** Until when each controller cannot reach Git, milliseconds since 1970. */
@@ -80,6 +84,12 @@ const nothing: Repository = {
   catalog: () => Promise.reject(new Error('an agent has no Git')),
   commit: () => Promise.reject(new Error('an agent has no Git')),
 };
+
+/** The clock of a process that begins now, on a machine whose clock may be set. */
+function clockOf({ time, wallOf, bend }: Cast, part: PartName): () => number {
+  const wall = wallOf(part);
+  return bend.clock?.(wall) ?? steadyClock({ wall, elapsed: time.now, whole: time.now });
+}
 
 function later(call: () => void, ms: number): () => void {
   const timer = setTimeout(call, ms);
@@ -117,7 +127,7 @@ function running(
 export async function startAgent(cast: Cast, host: HostName): Promise<Alive> {
   const { root, time, ground, laws, hosts, random, bend, hostTrouble, wrong } = cast;
   const life = createLife(time, {});
-  const now = cast.clockOf(host);
+  const now = clockOf(cast, host);
   const near = await openEmbedded(join(root, host), { clock: now });
   await assertOutcomes(near);
   const runtime = simulatedRuntime(join(root, host));
@@ -145,6 +155,7 @@ export async function startAgent(cast: Cast, host: HostName): Promise<Alive> {
     far,
     near: mine.store,
     agent: {
+      wall: cast.wallOf(host),
       providers: [mine.provider],
       health: (onChange) => createHealth({ prober: probing(runtime.prober, hosts[host]), clock, random, onChange }),
     },
@@ -190,10 +201,11 @@ export async function startController(cast: Cast, name: ControllerName): Promise
   const { root, time, ground, note } = cast;
   const life = createLife(time, {});
   const writer = CONTROLLER_WRITER + name;
-  const clock = cast.clockOf(name);
+  const clock = clockOf(cast, name);
   const own = await openJournal(journalDirectory(join(root, name), writer), { clock });
   const journal: Journal = {
     ...own,
+    read: (filter) => time.each(own.read(filter)),
     append: async (drafts) => {
       life.step();
       if (life.dead()) return never();

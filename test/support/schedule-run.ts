@@ -41,13 +41,21 @@ export async function playSchedule(
   }
 }
 
+/** No schedule is begun after this, milliseconds, nor a smaller one of one that failed looked for: of a file only so much time is a test's. */
+const LONG = 200_000;
+
 /**
  * Random schedules of a fleet over a store, of the seed that `bin/house/seed.mjs` sets; `PLUMB_RUNS` is for more of them, or fewer.
  */
 export async function randomSchedules(make: MakeGround, runs: number): Promise<void> {
   const { PLUMB_RUNS: more } = process.env;
   const commands = fc.commands([step.map((one) => new Happening(one))], { maxCommands: 25, size: 'max' });
+  const end = Date.now() + LONG;
+  let begun = 0;
   const property = fc.asyncProperty(setting, commands, async (beginning, list) => {
+    // the first is played to its end however slow the machine is: one that is cut off would say nothing
+    if (begun > 0 && Date.now() > end) return;
+    begun += 1;
     const schedule = await beginSchedule(beginning, make);
     try {
       await fc.asyncModelRun(() => ({ model: {}, real: schedule }), list);
@@ -59,7 +67,5 @@ export async function randomSchedules(make: MakeGround, runs: number): Promise<v
   await fc.assert(property, {
     numRuns: more === undefined ? runs : Number(more),
     includeErrorInReport: true,
-    interruptAfterTimeLimit: 200_000,
-    markInterruptAsFailure: false,
   });
 }

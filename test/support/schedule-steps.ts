@@ -16,6 +16,7 @@ export type Step = { readonly wait: number } & (
   | { readonly what: 'crash'; readonly part: PartName; readonly at: number; readonly down: number }
   | { readonly what: 'restart'; readonly part: PartName }
   | { readonly what: 'stop'; readonly part: ControllerName; readonly before: Moment; readonly ms: number }
+  | { readonly what: 'clock'; readonly part: PartName; readonly by: number }
   | { readonly what: 'cut'; readonly part: PartName; readonly ms: number }
   | { readonly what: 'lossy'; readonly part: PartName; readonly calls: number }
   | { readonly what: 'late'; readonly part: HostName }
@@ -27,13 +28,15 @@ export type Step = { readonly wait: number } & (
   | { readonly what: 'git away'; readonly part: ControllerName; readonly ms: number }
 );
 
-/** What is given from the start: numbers for what is left to chance, and how wrong each clock is, milliseconds. */
+/** What is given from the start: numbers for what is left to chance, and how wrong each clock is then, milliseconds. */
 export interface Setting {
   readonly seed: number;
   readonly skews: Readonly<Record<PartName, number>>;
 }
 
 const MINUTE = 60_000;
+const HOUR: number = 60 * MINUTE;
+const DAY: number = 24 * HOUR;
 const host = fc.constantFrom(...HOSTS);
 const controller = fc.constantFrom(...CONTROLLERS);
 const part = fc.constantFrom<PartName>(...HOSTS, ...CONTROLLERS, ...CONTROLLERS);
@@ -76,6 +79,15 @@ const STEPS: readonly fc.WeightedArbitrary<Step>[] = [
       part: controller,
       before: fc.constantFrom<Moment>('commit', 'assign', 'assign', 'post', 'acquire'),
       ms: fc.constantFrom(3_000, 20_000, 70_000),
+      wait,
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      what: is('clock'),
+      part,
+      by: fc.constantFrom(-3 * DAY, -HOUR, -5 * MINUTE, -20_000, 20_000, 5 * MINUTE, HOUR, 3 * DAY),
       wait,
     }),
   },

@@ -73,6 +73,8 @@ export async function beginSchedule({ seed, skews }: Setting, make: MakeGround, 
   const below = numbers(seed);
   const bell = createBell();
   const alive = new Map<PartName, Alive>();
+  /** How wrong the clock of each machine is now. */
+  const off = { ...skews };
   /** When a part that died comes back, milliseconds since 1970. */
   const back = new Map<PartName, number>();
   const downFor = record(PARTS, () => 0);
@@ -83,7 +85,7 @@ export async function beginSchedule({ seed, skews }: Setting, make: MakeGround, 
   const cast: Cast = {
     ...{ root, time, ground, git, laws, hosts, bell, bend, wrong, note },
     random: () => below(2 ** 30) / 2 ** 30,
-    clockOf: (part) => () => time.now() + skews[part],
+    wallOf: (part) => () => time.now() + off[part],
     lineTrouble: record(PARTS, noLineTrouble),
     hostTrouble: record(HOSTS, () => ({ ...noTrouble(), freed: createBell() })),
     gitAway: record(CONTROLLERS, () => 0),
@@ -248,6 +250,9 @@ export async function beginSchedule({ seed, skews }: Setting, make: MakeGround, 
         return start(step.part);
       case 'stop':
         cast.lineTrouble[step.part].stop = { before: step.before, ms: step.ms };
+        return;
+      case 'clock':
+        off[step.part] += step.by;
         return;
       case 'cut':
         cast.lineTrouble[step.part].cutUntil =

@@ -7,6 +7,8 @@ export interface VirtualTime {
   readonly now: () => number;
   /** Real work, such as of the disk: time stands still until it has ended. */
   work<T>(promise: Promise<T>): Promise<T>;
+  /** The same of each step of what is read piece by piece. */
+  each<T>(items: AsyncIterable<T>): AsyncIterable<T>;
   sleep(ms: number): Promise<void>;
   /** Lets that much time go by, or less if the condition comes true; gives whether it did. */
   pass(ms: number, until?: () => boolean): Promise<boolean>;
@@ -90,14 +92,25 @@ export function virtualTime(): VirtualTime {
     return first;
   };
 
+  const work = <T>(promise: Promise<T>): Promise<T> => {
+    working += 1;
+    return promise.finally(() => {
+      working -= 1;
+      if (working === 0) rested();
+    });
+  };
+
   return {
     now: () => now,
-    work: (promise) => {
-      working += 1;
-      return promise.finally(() => {
-        working -= 1;
-        if (working === 0) rested();
-      });
+    work,
+    each: async function* (items) {
+      const iterator = items[Symbol.asyncIterator]();
+      try {
+        for (let item = await work(iterator.next()); item.done !== true; item = await work(iterator.next()))
+          yield item.value;
+      } finally {
+        await iterator.return?.();
+      }
     },
     sleep: (ms) => new Promise((resolve) => set(resolve, ms)),
     pass: async (ms, until = () => false) => {
