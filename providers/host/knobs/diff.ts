@@ -14,6 +14,25 @@ export function targetOf({ key, value }: KnobSpec, place: KnobPlace, at: number,
   return meaningOf(key)?.target(value, place, at, free) ?? value;
 }
 
+/** What a knob is set to: what it was told, where all files say so; else what all say, where they agree. */
+export function commonOf(
+  key: string,
+  places: readonly KnobPlace[],
+  free: string,
+  told: string | undefined,
+): string | undefined {
+  const readable = places.flatMap((place, at) => (place.value === undefined ? [] : [{ place, at }]));
+  const fits = (value: string): boolean =>
+    readable.every(
+      ({ place, at }) =>
+        place.value === targetOf({ key, value }, place, at, free) ||
+        place.refused?.target === targetOf({ key, value }, place, at, free),
+    );
+  if (readable.length > 0 && told !== undefined && fits(told)) return told;
+  const values = new Set(readable.map(({ place }) => place.value));
+  return values.size === 1 ? [...values][0] : undefined;
+}
+
 /** The files of a knob that are to be written. One that refused what it is to say is not among them. */
 export function wrongOf(want: KnobSpec, { value, places, free = '' }: KnobState): readonly Wrong[] {
   if (!places)

@@ -12,9 +12,10 @@ import type { Asked, Rivals } from '../rivals/rivals.ts';
 import { createWatches } from '../watches.ts';
 import { cardsOf, isCardSetting } from './cards.ts';
 import { choicesOf } from './choices.ts';
-import { diffKnob, targetOf, wrongOf } from './diff.ts';
+import { commonOf, diffKnob, targetOf, wrongOf } from './diff.ts';
 import { keptIn, type KeptKnob } from './kept.ts';
 import { limitationsOf } from './limitations.ts';
+import { ofDevices, ownerOf, withOwners } from './owners.ts';
 import { freeCpus, isOfCards, placesOf, type Place, type Roots } from './places.ts';
 import { meaningOf } from './rules.ts';
 
@@ -52,7 +53,7 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
   const roots = { proc: treeAt(procRoot), sys: treeAt(sysRoot) };
   const cards = cardsOf(roots.sys, program);
   const kept = keptIn(originalsFile, () => roots.proc.text('sys/kernel/random/boot_id') ?? '');
-  const refusals = new Map<string, NonNullable<KnobPlace['refused']>>();
+  const refusals = new Map<string, Refusal>();
   const watches = createWatches(files, (ref) =>
     isOfCards(nameOf(ref))
       ? []
@@ -89,11 +90,22 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
 
   const shown = (key: string, text: string): string => meaningOf(key)?.shown(text) ?? text.trim();
 
-  function lookAt(key: string, place: Place, mine: KeptKnob | undefined): KnobPlace {
+  /** What is ours of a knob, of the devices that are there now. */
+  function mineOf(key: string, at: Roots): KeptKnob | undefined {
+    const all = kept.all().get(key);
+    return all && ofDevices(at, all);
+  }
+
+  function keep(key: string, knob: KeptKnob, at: Roots): void {
+    kept.put(key, withOwners(at, knob, kept.all().get(key)));
+  }
+
+  function lookAt(key: string, place: Place, mine: KeptKnob | undefined, at: Roots): KnobPlace {
     const id = idOf(place);
     const said = read(id);
     const original = mine?.originals[id];
-    const refused = refusals.get(id);
+    const last = refusals.get(id);
+    const refused = last && last.owner === ownerOf(at, id) ? { target: last.target, why: last.why } : undefined;
     return {
       name: place.name,
       ...(place.about === undefined ? {} : { about: place.about }),
@@ -104,8 +116,8 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
   }
 
   function stateOf(key: string, found: readonly Place[], ctx: Context, at: Roots): KnobState {
-    const mine = kept.all().get(key);
-    const places = found.map((place) => lookAt(key, place, mine));
+    const mine = mineOf(key, at);
+    const places = found.map((place) => lookAt(key, place, mine, at));
     const cores = ctx.world.get(CORES);
     if (cores?.known === false && SHUNS_PINNED.test(key))
       throw new PlumbError('CONFLICT', `${key}: which CPUs are pinned is not known: ${cores.why}`);
@@ -197,8 +209,9 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
   }
 
   /** The knob that holds a file already, if another than this one does. */
-  function holderOf(id: string, key: string): string | undefined {
-    for (const [other, { originals }] of kept.all()) if (other !== key && id in originals) return other;
+  function holderOf(id: string, key: string, at: Roots): string | undefined {
+    for (const [other, knob] of kept.all())
+      if (other !== key && id in knob.originals && id in ofDevices(at, knob).originals) return other;
     return undefined;
   }
 
@@ -214,21 +227,22 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
       const id = ids.get(place.name);
       return id === undefined ? [] : [{ id, target, name: place.name }];
     });
-    const mine = kept.all().get(key);
+    const mine = mineOf(key, at);
+    const strangers = sizeOf(kept.all().get(key)) - sizeOf(mine);
     const fresh: Record<string, string> = {};
     for (const { id } of todo) {
       const said = read(id);
-      if (mine?.originals[id] === undefined && holderOf(id, key) === undefined && 'text' in said)
+      if (mine?.originals[id] === undefined && holderOf(id, key, at) === undefined && 'text' in said)
         fresh[id] = askedOf(said);
     }
-    kept.put(key, { value: want.value, originals: { ...fresh, ...mine?.originals } });
+    keep(key, { value: want.value, originals: { ...fresh, ...mine?.originals } }, at);
     const refused: { readonly id: string; readonly text: string }[] = [];
     for (const { id, target, name } of todo) {
-      const holder = holderOf(id, key);
+      const holder = holderOf(id, key, at);
       const why = holder === undefined ? await write(key, id, ctx, target) : `it is set by knob/${holder}`;
       if (why === undefined) refusals.delete(id);
       else {
-        refusals.set(id, { target, why });
+        refusals.set(id, { target, why, owner: ownerOf(at, id) });
         refused.push({ id, text: `${name}: ${why}` });
       }
     }
@@ -237,6 +251,7 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
       mine,
       fresh,
       refused.map(({ id }) => id),
+      at,
     );
     if (refused.length > 0 && refused.length === todo.length)
       throw new PlumbError('KNOB_REFUSED', `${key} = ${want.value}: ${refused[0]?.text ?? ''}`, {
@@ -245,7 +260,7 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
       });
     if (refused.length < todo.length) forgetOthers(new Set(ids.values()));
     const some = refused.length === 0 ? '' : `; ${String(refused.length)} refused, as ${refused[0]?.text ?? ''}`;
-    return `${String(todo.length - refused.length)} of ${String(ids.size)} files set to ${want.value}${some}`;
+    return `${String(todo.length - refused.length)} of ${String(ids.size)} files set to ${want.value}${some}${othersOf(strangers)}`;
   }
 
   /** What refused is not ours: it says what it said. */
@@ -254,6 +269,7 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
     before: KeptKnob | undefined,
     fresh: KeptKnob['originals'],
     refused: readonly string[],
+    at: Roots,
   ): void {
     if (refused.length === 0) return;
     const taken = Object.entries(fresh).filter(([id, text]) => {
@@ -261,13 +277,15 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
       return !refused.includes(id) || !('text' in now) || askedOf(now) !== text;
     });
     const originals = { ...Object.fromEntries(taken), ...before?.originals };
-    kept.put(want.key, Object.keys(originals).length === 0 ? undefined : { value: want.value, originals });
+    if (Object.keys(originals).length === 0) kept.put(want.key, undefined);
+    else keep(want.key, { value: want.value, originals }, at);
   }
 
   async function restore(key: string, ctx: Context): Promise<string> {
-    const mine = kept.all().get(key);
-    if (!mine) return 'has no originals';
     const at = asItIs();
+    const mine = mineOf(key, at);
+    if (!mine) return 'has no originals';
+    const strangers = sizeOf(kept.all().get(key)) - sizeOf(mine);
     await fill(Object.keys(mine.originals), at, ctx);
     const left: Record<string, string> = {};
     let why = '';
@@ -289,9 +307,9 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
     forgetOthers(own);
     if (why === '') {
       kept.put(key, undefined);
-      return `originals of ${String(Object.keys(mine.originals).length)} files put back`;
+      return `originals of ${String(sizeOf(mine))} files put back${othersOf(strangers)}`;
     }
-    kept.put(key, { value: mine.value, originals: left });
+    keep(key, { value: mine.value, originals: left }, at);
     throw new PlumbError('KNOB_REFUSED', `${key}: an original does not come back: ${why}`, { key });
   }
 
@@ -357,21 +375,16 @@ function isBack(said: Said, original: string): boolean {
   return 'text' in said && askedOf(said) === original;
 }
 
-/** What a knob is set to: what it was told, where all files say so; else what all say, where they agree. */
-function commonOf(
-  key: string,
-  places: readonly KnobPlace[],
-  free: string,
-  told: string | undefined,
-): string | undefined {
-  const readable = places.flatMap((place, at) => (place.value === undefined ? [] : [{ place, at }]));
-  const fits = (value: string): boolean =>
-    readable.every(
-      ({ place, at }) =>
-        place.value === targetOf({ key, value }, place, at, free) ||
-        place.refused?.target === targetOf({ key, value }, place, at, free),
-    );
-  if (readable.length > 0 && told !== undefined && fits(told)) return told;
-  const values = new Set(readable.map(({ place }) => place.value));
-  return values.size === 1 ? [...values][0] : undefined;
+/** What a file would not take, and which device it was about. */
+type Refusal = NonNullable<KnobPlace['refused']> & { readonly owner: string | undefined };
+
+function sizeOf(knob: KeptKnob | undefined): number {
+  return Object.keys(knob?.originals ?? {}).length;
+}
+
+/** What is said of originals that are let go. */
+function othersOf(strangers: number): string {
+  return strangers === 0
+    ? ''
+    : `; ${String(strangers)} originals forgotten, which were of a device that is not there any more`;
 }

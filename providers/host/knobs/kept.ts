@@ -8,6 +8,8 @@ export interface KeptKnob {
   readonly value: string;
   /** What each of its files said before it was first written, byte for byte, by path. */
   readonly originals: Readonly<Record<string, string>>;
+  /** Which device each of them is about, where another one may come under the path. Absent in files of earlier versions. */
+  readonly owners?: Readonly<Record<string, string>>;
 }
 
 /** What is ours of the knobs of a machine, in a file that outlives the process but not the machine's next boot, which undoes all. */
@@ -18,7 +20,7 @@ export interface Kept {
   put(key: string, knob: KeptKnob | undefined): void;
 }
 
-/** Keeps them in the JSON file at the path: `{"version": 1, "boot": ID, "knobs": {KEY: {"value": TEXT, "originals": {PATH: TEXT}}}}`. */
+/** Keeps them in the JSON file at the path: `{"version": 1, "boot": ID, "knobs": {KEY: {"value": TEXT, "originals": {PATH: TEXT}, "owners": {PATH: TEXT}}}}`. */
 export function keptIn(path: string, boot: () => string): Kept {
   let known: Map<string, KeptKnob> | undefined;
   const load = (): Map<string, KeptKnob> => (known ??= parse(path, boot()));
@@ -51,8 +53,8 @@ function parse(path: string, boot: string): Map<string, KeptKnob> {
   try {
     const said = JSON.parse(text) as { version?: unknown; boot?: unknown; knobs?: Record<string, KeptKnob> };
     if (said.version !== 1 || typeof said.knobs !== 'object') throw new Error('not version 1');
-    for (const [key, { value, originals }] of Object.entries(said.knobs))
-      if ([value, ...Object.values(originals)].some((one) => typeof one !== 'string'))
+    for (const [key, { value, originals, owners = {} }] of Object.entries(said.knobs))
+      if ([value, ...Object.values(originals), ...Object.values(owners)].some((one) => typeof one !== 'string'))
         throw new Error(`what is kept of ${key} is not a text`);
     return new Map(said.boot === boot ? Object.entries(said.knobs) : []);
   } catch (error) {

@@ -1,0 +1,74 @@
+import { nicNames } from '../inventory/devices.ts';
+import type { Tree } from '../inventory/tree.ts';
+import type { KeptKnob } from './kept.ts';
+import type { Roots } from './places.ts';
+
+/** What is kept of a file: `nic/eth0/rings/rx`, `sys/class/net/eth0/mtu`. */
+const OF_CARD = /^((?:nic|sys\/class\/net)\/)([^/]+)(\/.*)$/;
+
+/** A card by what stays while its name may change: its place on the bus, the port there, who made it. */
+function cardOf(sys: Tree, name: string): string | undefined {
+  const at = `class/net/${name}`;
+  const place = sys.target(`${at}/device`);
+  if (place === undefined) return undefined;
+  const rest = ['phys_port_name', 'dev_port', 'device/vendor', 'device/device'].map((file) =>
+    sys.text(`${at}/${file}`),
+  );
+  return [place, ...rest].filter((text) => text !== undefined).join(' ');
+}
+
+const interrupts = new WeakMap<Tree, ReadonlyMap<string, string>>();
+
+/** What /proc/interrupts calls each number. */
+function interruptsOf(proc: Tree): ReadonlyMap<string, string> {
+  const known = interrupts.get(proc);
+  if (known) return known;
+  const lines = (proc.text('interrupts') ?? '').matchAll(/^\s*(\d+):.*\s(\S+)$/gm);
+  const names = new Map([...lines].map(([, number = '', name = '']) => [number, name]));
+  interrupts.set(proc, names);
+  return names;
+}
+
+/** Which device a file is about at one look, where another one may come under its path; undefined where that is not known. */
+export function ownerOf({ proc, sys }: Roots, id: string): string | undefined {
+  const card = OF_CARD.exec(id)?.[2];
+  if (card !== undefined) return cardOf(sys, card);
+  const disk = /^sys\/block\/([^/]+)\//.exec(id)?.[1];
+  if (disk !== undefined) return sys.text(`block/${disk}/diskseq`);
+  const interrupt = /^proc\/irq\/(\d+)\//.exec(id)?.[1];
+  return interrupt === undefined ? undefined : interruptsOf(proc).get(interrupt);
+}
+
+/** Where a setting of a card is that has another name by now. */
+function renamed({ sys }: Roots, id: string, owner: string | undefined): string | undefined {
+  const [, head = '', , tail = ''] = OF_CARD.exec(id) ?? [];
+  if (head === '' || owner === undefined) return undefined;
+  const card = nicNames(sys).find((name) => cardOf(sys, name) === owner);
+  return card === undefined ? undefined : `${head}${card}${tail}`;
+}
+
+/** Where what was kept of a file is now; undefined where there is another device in its place. */
+function placeNow(roots: Roots, kept: KeptKnob, id: string): string | undefined {
+  const before = kept.owners?.[id];
+  const now = ownerOf(roots, id);
+  if (before === undefined || now === before) return id;
+  return renamed(roots, id, before) ?? (now === undefined ? id : undefined);
+}
+
+/** What is kept of a knob, by the names that its cards have now, less what was of a device in whose place there is another. */
+export function ofDevices(roots: Roots, kept: KeptKnob): KeptKnob {
+  const entries = Object.entries(kept.originals).flatMap(([id, text]) => {
+    const at = placeNow(roots, kept, id);
+    return at === undefined ? [] : [[at, text] as const];
+  });
+  return { value: kept.value, originals: Object.fromEntries(entries) };
+}
+
+/** A knob to be kept, with the device that each of its files is about: of one that is away for now, what was known `before`. */
+export function withOwners(roots: Roots, { value, originals }: KeptKnob, before: KeptKnob | undefined): KeptKnob {
+  const owners = Object.keys(originals).flatMap((id) => {
+    const owner = ownerOf(roots, id) ?? before?.owners?.[id];
+    return owner === undefined ? [] : [[id, owner] as const];
+  });
+  return { value, originals, ...(owners.length === 0 ? {} : { owners: Object.fromEntries(owners) }) };
+}

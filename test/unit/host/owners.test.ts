@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, it } from 'node:test';
+import { context, converge, look, machine, want, type Machine } from '../../support/knobs-rig.ts';
+
+const CARD = 'enp65s0f0';
+
+/** Puts another device into the place of a card: elsewhere on the bus, or of another maker. */
+function swap({ root }: Machine, name: string, vendor = '0x15b3'): void {
+  const device = join(root, 'sys/devices/pci0000:00/0000:99:00.0');
+  fs.cpSync(fs.realpathSync(join(root, 'sys/class/net', name, 'device')), device, {
+    recursive: true,
+    verbatimSymlinks: true,
+  });
+  fs.writeFileSync(join(device, 'vendor'), `${vendor}\n`);
+  fs.rmSync(join(root, 'sys/class/net', name, 'device'));
+  fs.symlinkSync(device, join(root, 'sys/class/net', name, 'device'));
+  fs.writeFileSync(join(root, 'sys/class/net', name, 'ifindex'), '77\n');
+}
+
+const rings = (text: string | undefined): string => /Current[^]*?RX:\s+(\d+)/.exec(text ?? '')?.[1] ?? '';
+
+describe('what a device said first', () => {
+  it('is forgotten when another card comes under its name, and noted anew of that one', async () => {
+    const one = machine('storage server');
+    const provider = one.again();
+    const desired = [want('nic.rings.rx', '1024'), want('nic.mtu', '9000')];
+    const ring = (): string => rings(one.all()[`ethtool/${CARD}/rings`]);
+    await converge(provider, desired);
+    swap(one, CARD);
+    await one.cards.set(CARD, '-G', 'rx', '256');
+    fs.writeFileSync(join(one.root, 'sys/class/net', CARD, 'mtu'), '1400\n');
+    for (const { ref } of desired) {
+      const [change] = provider.diff(desired, await provider.observe(context(), [ref]));
+      assert.ok(change);
+      const { did } = await provider.apply(change, context());
+      assert.match(
+        did,
+        /1 of 1 files set to .*; 1 originals forgotten, which were of a device that is not there any more/,
+      );
+    }
+    assert.equal(ring(), '1024');
+    await converge(one.again(), []);
+    assert.deepEqual([ring(), one.read(`sys/class/net/${CARD}/mtu`)], ['256', '1400\n']);
+  });
+
+  it('does not come back to another card, where the knob leaves Git after it came', async () => {
+    const one = machine('storage server');
+    await converge(one.again(), [want('nic.mtu', '9000')]);
+    swap(one, CARD);
+    fs.writeFileSync(join(one.root, 'sys/class/net', CARD, 'mtu'), '1400\n');
+    const provider = one.again();
+    const [change] = provider.diff([], [await look(provider, 'nic.mtu')]);
+    assert.deepEqual([change?.verb, change?.fields], ['delete', []]);
+    await converge(provider, []);
+    assert.equal(one.read(`sys/class/net/${CARD}/mtu`), '1400\n');
+    assert.equal((await look(provider, 'nic.mtu')).owned, false);
+  });
+
+  it('follows a card to another name', async () => {
+    const one = machine('storage server');
+    const folder = join(one.root, 'sys/class/net');
+    await converge(one.again(), [want('nic.mtu', '9000')]);
+    fs.renameSync(join(folder, CARD), join(folder, 'lan0'));
+    const provider = one.again();
+    assert.deepEqual(await converge(provider, [want('nic.mtu', '8000')]), ['update knob/nic.mtu']);
+    await converge(provider, []);
+    assert.equal(one.read('sys/class/net/lan0/mtu'), '1500\n');
+  });
+
+  it('is kept while its card is away', async () => {
+    const one = machine('storage server');
+    const folder = join(one.root, 'sys/class/net');
+    const desired = [want('nic.mtu', '9000')];
+    await converge(one.again(), desired);
+    fs.renameSync(join(folder, CARD), join(one.root, 'away'));
+    const provider = one.again();
+    await converge(provider, desired);
+    fs.renameSync(join(one.root, 'away'), join(folder, CARD));
+    await converge(provider, []);
+    assert.equal(one.read(`sys/class/net/${CARD}/mtu`), '1500\n');
+  });
+
+  it('of an interrupt is not put back to another one of its number', async () => {
+    const one = machine('two-socket server');
+    const file = join(one.root, 'proc/interrupts');
+    const before = one.all();
+    await converge(one.again(), [want('nic.interrupts', 'spread')]);
+    const text = fs.readFileSync(file, 'utf8');
+    const [line = '', name = ''] = /^ 101:.*\s(\S+)$/m.exec(text) ?? [];
+    fs.writeFileSync(file, text.replace(line, line.replace(name, 'nvme0q7')));
+    fs.writeFileSync(join(one.root, 'proc/irq/101/smp_affinity_list'), '7\n');
+    await converge(one.again(), []);
+    const after = one.all();
+    assert.equal(after['proc/irq/101/smp_affinity_list'], '7\n');
+    assert.equal(after['proc/irq/102/smp_affinity_list'], before['proc/irq/102/smp_affinity_list']);
+  });
+
+  it('of a disk is not put back to the next one of its name', async () => {
+    const one = machine('storage server');
+    const seq = join(one.root, 'sys/block/sda/diskseq');
+    fs.mkdirSync(dirname(seq), { recursive: true });
+    fs.writeFileSync(seq, '3\n');
+    await converge(one.again(), [want('disk.rotating.readAhead', '4096')]);
+    fs.writeFileSync(seq, '9\n');
+    fs.writeFileSync(join(one.root, 'sys/block/sda/queue/read_ahead_kb'), '256\n');
+    await converge(one.again(), []);
+    assert.equal(one.read('sys/block/sda/queue/read_ahead_kb'), '256\n');
+  });
+
+  it('of a version that did not note the device comes back by its path', async () => {
+    const one = machine('storage server');
+    const before = one.all();
+    await converge(one.again(), [want('nic.mtu', '9000')]);
+    const kept = fs.readFileSync(one.originalsFile, 'utf8');
+    const knobs = JSON.parse(kept) as { knobs: Record<string, { owners?: unknown }> };
+    assert.ok(knobs.knobs['nic.mtu']?.owners);
+    delete knobs.knobs['nic.mtu'].owners;
+    fs.writeFileSync(one.originalsFile, JSON.stringify(knobs));
+    await converge(one.again(), []);
+    assert.deepEqual(one.all(), before);
+  });
+});
+
+it('what a card refused is tried again of another one', async () => {
+  const one = machine('storage server');
+  const provider = one.again();
+  const desired = [want('nic.rings.rx', '8192')];
+  const changes = async () => provider.diff(desired, [await look(provider, 'nic.rings.rx')]);
+  const [change] = await changes();
+  assert.ok(change);
+  await assert.rejects(provider.apply(change, context()));
+  assert.deepEqual(await changes(), []);
+  swap(one, CARD);
+  assert.equal((await changes()).length, 1);
+});
