@@ -26,8 +26,13 @@ export type Run = (args: readonly string[], signal: AbortSignal) => Promise<Fini
 export interface Ethtool {
   /** Empty where the driver knows nothing of the group; in words, why none can be read. Throws TIMEOUT. */
   read(card: string, group: Group, signal: AbortSignal): Promise<Settings | string>;
-  /** Why it was not taken, with the kernel's errno before it where one is known; undefined where it was. Throws TIMEOUT. */
-  write(card: string, group: Group, name: string, value: string, signal: AbortSignal): Promise<string | undefined>;
+  /** Sets some of a group at once. Why they were not taken, with the kernel's errno before it where one is known; undefined where they were. Throws TIMEOUT. */
+  write(
+    card: string,
+    group: Group,
+    settings: readonly (readonly [name: string, value: string])[],
+    signal: AbortSignal,
+  ): Promise<string | undefined>;
 }
 
 /** How the program is asked for a group, and told a setting of it. */
@@ -184,8 +189,8 @@ export function ethtool(run: Run = programOf(systemExec(), LIMIT)): Ethtool {
       const why = refusalWords(stderr);
       return why.startsWith('EOPNOTSUPP') ? new Map() : why;
     },
-    async write(card, group, name, value, signal) {
-      const { status, stderr } = await run([FLAGS[group][1], card, name, value], signal);
+    async write(card, group, settings, signal) {
+      const { status, stderr } = await run([FLAGS[group][1], card, ...settings.flat()], signal);
       if (status === 0) return undefined;
       if (status === -1) return notRun(stderr);
       return refusalWords(stderr);

@@ -228,6 +228,8 @@ export interface CardBench {
   all(): Readonly<Record<string, string>>;
   /** What a hand sets. */
   set(card: string, flag: string, name: string, value: string): Promise<void>;
+  /** What the kernel does not take, as `['rx', '511', 'tx', '511']`; nothing more if absent. */
+  refuses?: (words: readonly string[]) => boolean;
 }
 
 const GROUPS: Readonly<Record<string, keyof Transcript>> = {
@@ -276,6 +278,21 @@ function changed(group: keyof Transcript, text: string, name: string, value: str
   return `${most}Current hardware settings:${now.replace(new RegExp(`^(${label}:\\t\\t)\\d+$`, 'm'), `$1${value}`)}`;
 }
 
+type Pairs = readonly (readonly [name: string, value: string])[];
+
+/** Of features the kernel takes those that it can. */
+function offloadsAfter(text: string, pairs: Pairs): string {
+  return pairs.reduce((now, [name, value]) => changed('offloads', now, name, value) ?? now, text);
+}
+
+/** Of all others all or none. */
+function allAfter(group: keyof Transcript, text: string, pairs: Pairs): string | undefined {
+  return pairs.reduce<string | undefined>(
+    (now, [name, value]) => (now === undefined ? undefined : changed(group, now, name, value)),
+    text,
+  );
+}
+
 const refused = (words: string) => ({ status: 1, stdout: '', stderr: words });
 
 /** Cards by their driver's transcript; a driver of none has nothing to set. */
@@ -288,33 +305,7 @@ export function cardBench(root: string): CardBench {
     if (transcript) shown.set(card, { ...transcript });
   }
   const asked: string[] = [];
-  const run: Run = (args) => {
-    asked.push(args.join(' '));
-    const [flag = '', card = '', name, value = ''] = args;
-    const group = GROUPS[flag.slice(1).toLowerCase()];
-    if (!fs.existsSync(join(folder, card)))
-      return Promise.resolve(
-        refused('netlink error: no device matches name (offset 24)\nnetlink error: No such device\n'),
-      );
-    const texts = shown.get(card);
-    if (!group || !texts) return Promise.resolve(refused('netlink error: Operation not supported\n'));
-    if (name === undefined)
-      return Promise.resolve({ status: 0, stdout: `${group} of ${card}:\n${texts[group]}`, stderr: '' });
-    const next = changed(group, texts[group], name, value);
-    if (next === undefined)
-      return Promise.resolve(
-        refused(group === 'offloads' ? 'Could not change any device features\n' : 'netlink error: Invalid argument\n'),
-      );
-    const before = texts[group];
-    texts[group] = next;
-    const took = group !== 'offloads' || new RegExp(`^\\s*${LONG[name] ?? name}: ${value}\\b`, 'm').test(next);
-    if (!took) return Promise.resolve(refused('Could not change any device features\n'));
-    // as versions before 5.9 end
-    if (group !== 'offloads' && next === before)
-      return Promise.resolve({ status: 80, stdout: '', stderr: `no ${group} parameters changed, aborting\n` });
-    return Promise.resolve({ status: 0, stdout: '', stderr: '' });
-  };
-  return {
+  const bench: CardBench = {
     run,
     asked,
     all: () =>
@@ -327,4 +318,32 @@ export function cardBench(root: string): CardBench {
       await run([flag, card, name, value], new AbortController().signal);
     },
   };
+  function run(args: Parameters<Run>[0]): ReturnType<Run> {
+    asked.push(args.join(' '));
+    const [flag = '', card = '', ...words] = args;
+    const group = GROUPS[flag.slice(1).toLowerCase()];
+    if (!fs.existsSync(join(folder, card)))
+      return Promise.resolve(
+        refused('netlink error: no device matches name (offset 24)\nnetlink error: No such device\n'),
+      );
+    const texts = shown.get(card);
+    if (!group || !texts) return Promise.resolve(refused('netlink error: Operation not supported\n'));
+    if (words.length === 0)
+      return Promise.resolve({ status: 0, stdout: `${group} of ${card}:\n${texts[group]}`, stderr: '' });
+    if (bench.refuses?.(words) === true) return Promise.resolve(refused('netlink error: Invalid argument\n'));
+    const pairs = words.flatMap((name, at) => (at % 2 === 0 ? [[name, words[at + 1] ?? ''] as const] : []));
+    const before = texts[group];
+    const next = group === 'offloads' ? offloadsAfter(before, pairs) : allAfter(group, before, pairs);
+    if (next !== undefined) texts[group] = next;
+    const took = ([name, value]: readonly [string, string]): boolean =>
+      group !== 'offloads' || new RegExp(`^\\s*${LONG[name] ?? name}: ${value}\\b`, 'm').test(texts[group]);
+    if (group === 'offloads' && !pairs.some(took))
+      return Promise.resolve(refused('Could not change any device features\n'));
+    if (next === undefined) return Promise.resolve(refused('netlink error: Invalid argument\n'));
+    // as versions before 5.9 end
+    if (group !== 'offloads' && next === before)
+      return Promise.resolve({ status: 80, stdout: '', stderr: `no ${group} parameters changed, aborting\n` });
+    return Promise.resolve({ status: 0, stdout: '', stderr: '' });
+  }
+  return bench;
 }

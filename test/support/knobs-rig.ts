@@ -82,7 +82,7 @@ export function machine(name: HardwareName, files: Files = kernel): Machine {
       }
       return cards.run(args, signal);
     });
-  const again = (other: Files = files): Knobs => knobs({ ...at, files: other, program: programOf(other) });
+  const again = (other: Files = files): Knobs => knobs({ ...at, files: other, program: programOf(other), linger: 0 });
   return { root, originalsFile, cards, read, all, again };
 }
 

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { gathered } from '../../../reconciler/model/gather.ts';
 import { semaphore } from '../../../reconciler/model/semaphore.ts';
 import type { Ethtool, Group, Setting, Settings } from '../ethtool.ts';
 import type { Tree } from '../inventory/tree.ts';
@@ -16,11 +17,14 @@ export type CardSaid = Setting | { readonly lacks: string; readonly errno: strin
  * read when they are first asked for, after each change of the card, and in turn.
  */
 export interface Cards {
-  /** Has read what is not known yet of the groups that these ids are of; whether it is of these devices says `now`. Throws TIMEOUT. */
+  /**
+   * Has read what is not known yet of the groups that these ids are of; whether it is of these devices says `now`, the machine at one look.
+   * Throws TIMEOUT, for the rest of the look at once.
+   */
   fill(ids: readonly string[], now: Tree, signal: AbortSignal): Promise<void>;
   /** As it was last read. */
   said(id: string): CardSaid;
-  /** Sets it and reads it back; why it was not taken, undefined where it was. Throws TIMEOUT. */
+  /** Sets it, together with what else of its group is asked for meanwhile, and reads it back; why it was not taken, undefined where it was. Throws TIMEOUT. */
   write(id: string, value: string, signal: AbortSignal): Promise<string | undefined>;
   /** Forgets all groups but those that these ids are of: they are not read in turn any more. */
   keep(ids: readonly string[]): void;
@@ -61,10 +65,22 @@ function same(a: Settings | string, b: Settings | string): boolean {
   return JSON.stringify(plain(a)) === JSON.stringify(plain(b));
 }
 
-/** The settings of the cards of a machine, whose sysfs tells one device from the next of its name. */
-export function cardsOf(sys: Tree, program: Ethtool): Cards {
+interface Asked {
+  readonly name: string;
+  readonly value: string;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The settings of the cards of a machine, whose sysfs tells one device from the next of its name. What is set of a group within `linger`
+ * milliseconds is set by one program: each may take the link down for a while.
+ */
+export function cardsOf(sys: Tree, program: Ethtool, linger: number): Cards {
   const known = new Map<string, Kept>();
   const slots = new Map<string, ReturnType<typeof semaphore>>();
+  const writers = new Map<string, (asked: Asked) => Promise<string | undefined>>();
+  /** Cards that hung in a look: nothing more of them is read in it. */
+  const hung = new WeakMap<Tree, Map<string, unknown>>();
   const indexOf = (card: string, at = sys): string | undefined => at.text(`class/net/${card}/ifindex`);
 
   /** One program at a time for a card: what was read before a change never counts after it. */
@@ -87,26 +103,63 @@ export function cardsOf(sys: Tree, program: Ethtool): Cards {
     return kept !== undefined && !kept.stale && kept.index === indexOf(card, now);
   }
 
-  /** Reads the group again that was not read for the longest time. What all its ids begin with where it is another now. */
-  async function turn(signal: AbortSignal): Promise<string | undefined> {
-    const [first] = known;
-    if (!first) return undefined;
-    const [key] = first;
-    const parts = partsOf(`nic/${key}`);
+  async function fillOne(parts: Parts, now: Tree, signal: AbortSignal): Promise<void> {
+    if (isFresh(parts, now)) return;
+    const { card } = parts;
+    const before = hung.get(now) ?? new Map<string, unknown>();
+    hung.set(now, before);
+    if (before.has(card)) throw before.get(card);
+    try {
+      await alone(card, async () => (isFresh(parts, now) ? undefined : read(parts, signal)));
+    } catch (error) {
+      before.set(card, error);
+      throw error;
+    }
+  }
+
+  /** Reads a group again. What all its ids begin with where it is another now. */
+  function again(parts: Parts, signal: AbortSignal): Promise<string | undefined> {
     return alone(parts.card, async () => {
-      const before = known.get(key)?.said ?? '';
+      const before = known.get(parts.key);
+      if (before === undefined) return undefined;
       await read(parts, signal);
-      return same(before, known.get(key)?.said ?? '') ? undefined : `nic/${key}/`;
+      return same(before.said, known.get(parts.key)?.said ?? '') ? undefined : `nic/${parts.key}/`;
     });
+  }
+
+  /** Sets what was asked for of a group: by one program, and what did not come of that each by its own, which tells why. */
+  async function writeAll(parts: Parts, asked: readonly Asked[]): Promise<readonly (string | undefined)[]> {
+    const { card, group } = parts;
+    const set = async (some: readonly Asked[]): Promise<string | undefined> => {
+      const signal = AbortSignal.any(some.map((one) => one.signal));
+      const settings = some.map(({ name, value }) => [name, value] as const);
+      const why = await program.write(card, group, settings, signal);
+      // one setting may change others of the card
+      for (const [key, kept] of known) if (key.startsWith(`${card}/`)) kept.stale = true;
+      await read(parts, signal);
+      return why;
+    };
+    const isThere = ({ name, value }: Asked): boolean => {
+      const said = known.get(parts.key)?.said;
+      return said !== undefined && typeof said !== 'string' && said.get(name)?.value === value;
+    };
+    if (asked.length > 1) await set(asked);
+    const whys: (string | undefined)[] = [];
+    for (const one of asked) whys.push(asked.length > 1 && isThere(one) ? undefined : await set([one]));
+    return whys;
+  }
+
+  function writerOf(parts: Parts): (asked: Asked) => Promise<string | undefined> {
+    const made =
+      writers.get(parts.key) ??
+      gathered((asked: readonly Asked[]) => alone(parts.card, () => writeAll(parts, asked)), linger);
+    writers.set(parts.key, made);
+    return made;
   }
 
   return {
     async fill(ids, now, signal) {
-      for (const id of ids) {
-        const parts = partsOf(id);
-        if (!isFresh(parts, now))
-          await alone(parts.card, async () => (isFresh(parts, now) ? undefined : read(parts, signal)));
-      }
+      for (const id of ids) await fillOne(partsOf(id), now, signal);
     },
     said(id) {
       const { name, key } = partsOf(id);
@@ -116,24 +169,29 @@ export function cardsOf(sys: Tree, program: Ethtool): Cards {
     },
     write(id, value, signal) {
       const parts = partsOf(id);
-      return alone(parts.card, async () => {
-        const why = await program.write(parts.card, parts.group, parts.name, value, signal);
-        // one setting may change others of the card
-        for (const [key, kept] of known) if (key.startsWith(`${parts.card}/`)) kept.stale = true;
-        await read(parts, signal);
-        return why;
-      });
+      return writerOf(parts)({ name: parts.name, value, signal });
     },
     keep(ids) {
       const wanted = new Set(ids.map((id) => partsOf(id).key));
       for (const key of known.keys()) if (!wanted.has(key)) known.delete(key);
     },
     async turns(round, changed, signal) {
+      const look = async (key: string): Promise<void> => {
+        try {
+          const start = await again(partsOf(`nic/${key}`), signal);
+          if (start !== undefined) changed(start);
+        } catch {
+          // one that hangs is not the next again
+          const kept = known.get(key);
+          if (kept && known.delete(key)) known.set(key, kept);
+        }
+      };
       while (!signal.aborted) {
         const pause = known.size === 0 ? Math.min(IDLE, round) : Math.max(Math.min(LEAST, round), round / known.size);
         await sleep(pause, undefined, { signal }).catch(() => undefined);
-        const start = await turn(signal).catch(() => undefined);
-        if (start !== undefined) changed(start);
+        // the one that was not read for the longest time
+        const [first] = known.keys();
+        if (first !== undefined) await look(first);
       }
     },
   };

@@ -31,6 +31,8 @@ export interface KnobsOptions {
   readonly program?: Ethtool;
   /** All that ethtool was asked for is asked for once in so many milliseconds. */
   readonly round?: number;
+  /** Milliseconds in which settings of a card gather that are set by one program. */
+  readonly linger?: number;
 }
 
 /** Knobs that keep off the CPUs that replicas have for themselves. */
@@ -49,9 +51,9 @@ const WATCHED = 64;
  */
 export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
   const { procRoot = '/proc', sysRoot = '/sys', originalsFile, files = disk, rivals } = options;
-  const { program = ethtool(), round = 60_000 } = options;
+  const { program = ethtool(), round = 60_000, linger = 20 } = options;
   const roots = { proc: treeAt(procRoot), sys: treeAt(sysRoot) };
-  const cards = cardsOf(roots.sys, program);
+  const cards = cardsOf(roots.sys, program, linger);
   const kept = keptIn(originalsFile, () => roots.proc.text('sys/kernel/random/boot_id') ?? '');
   const refusals = new Map<string, Refusal>();
   const watches = createWatches(files, (ref) =>
