@@ -18,6 +18,7 @@ import { ethtool, LIMIT, programOf } from '../providers/host/ethtool.ts';
 import { facts } from '../providers/host/facts.ts';
 import { host } from '../providers/host/index.ts';
 import { knobs } from '../providers/host/knobs/index.ts';
+import { monitor } from '../providers/host/monitor.ts';
 import { createRivals } from '../providers/host/rivals/rivals.ts';
 import { ovs } from '../providers/ovs/index.ts';
 import { fixedPart, fixedSandboxPart } from '../providers/containers/spec.ts';
@@ -69,7 +70,7 @@ export function dockerRuntime(flags: RuntimeFlags, state: string): Runtime {
       }),
       memory({ keptFile: join(state, 'reclaimed.json'), emptying }),
       host({ originalsFile: join(state, 'originals.json'), rivals }),
-      knobs({ originalsFile: join(state, 'knobs.json'), rivals, program: ethtool(programOf(exec, LIMIT)) }),
+      knobs({ originalsFile: join(state, 'knobs.json'), rivals, program: ethtool(programOf(exec, LIMIT), monitor) }),
     ] as readonly Provider[],
     prober,
     key: `docker ${socket}`,

@@ -22,8 +22,21 @@ export type Settings = ReadonlyMap<string, Setting>;
 /** Runs ethtool with these arguments. Throws TIMEOUT. */
 export type Run = (args: readonly string[], signal: AbortSignal) => Promise<Finished>;
 
+/** The kernel says that something of a group of a card was set. */
+export interface Notice {
+  readonly card: string;
+  readonly group: Group;
+}
+
+/**
+ * Tells of each change of a card, by whomever, until what tells it ends or the signal aborts; at first of none, once it listens. Resolves at
+ * once where there is nothing that tells.
+ */
+export type Follow = (told: (notice?: Notice) => void, signal: AbortSignal) => Promise<void>;
+
 /** The settings of this machine's cards. */
 export interface Ethtool {
+  readonly follow: Follow;
   /** Empty where the driver knows nothing of the group; in words, why none can be read. Throws TIMEOUT. */
   read(card: string, group: Group, signal: AbortSignal): Promise<Settings | string>;
   /** Sets some of a group at once. Why they were not taken, with the kernel's errno before it where one is known; undefined where they were. Throws TIMEOUT. */
@@ -177,11 +190,14 @@ export const LIMIT = 10_000;
 
 const MISSING = 'ethtool is not installed: apt-get install ethtool';
 
+const deaf: Follow = () => Promise.resolve();
+
 /** The settings of cards by the program ethtool, of any version. */
-export function ethtool(run: Run = programOf(systemExec(), LIMIT)): Ethtool {
+export function ethtool(run: Run = programOf(systemExec(), LIMIT), follow: Follow = deaf): Ethtool {
   const notRun = (stderr: string): string =>
     /ENOENT|No such file/.test(stderr) ? MISSING : `ethtool cannot be run: ${stderr || 'it was killed'}`;
   return {
+    follow,
     async read(card, group, signal) {
       const { status, stdout, stderr } = await run([FLAGS[group][0], card], signal);
       if (status === 0) return parseSettings(group, stdout);

@@ -1,5 +1,5 @@
 import type { Exec } from '../exec/exec.ts';
-import { gathered } from '../../reconciler/model/gather.ts';
+import { gathered } from '../exec/gather.ts';
 
 /** Who has an address, and behind which bridge. */
 export interface Announcement {

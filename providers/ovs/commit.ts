@@ -1,7 +1,7 @@
 import { PlumbError, asPlumbError } from '../../reconciler/model/errors.ts';
 import type { Operation, OperationResult, OvsdbClient } from './client.ts';
 import { stopped, words } from './connection.ts';
-import { gathered } from '../../reconciler/model/gather.ts';
+import { gathered } from '../exec/gather.ts';
 import type { Tables } from './rows.ts';
 
 /** A part of a shared transaction. Its named-uuids begin with the given prefix, so that parts cannot clash. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import type { Exec } from '../exec/exec.ts';
-import { gathered } from '../../reconciler/model/gather.ts';
+import { gathered } from '../exec/gather.ts';
 
 /** A port whose frames must carry its own addresses. */
 export interface Guarded {

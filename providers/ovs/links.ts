@@ -1,7 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import type { Exec } from '../exec/exec.ts';
-import { gathered } from '../../reconciler/model/gather.ts';
+import { gathered } from '../exec/gather.ts';
 
 /** A veth pair to be made: its end on the host, and the process whose network namespace gets the other. */
 export interface Pair {

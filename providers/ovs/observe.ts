@@ -6,7 +6,7 @@ import type { SandboxState } from '../../reconciler/model/resources.ts';
 import { UNANNOUNCED_AGE } from '../../reconciler/model/unannounced.ts';
 import { cookieOf, type Flows, type Guarded } from './flows.ts';
 import { isReadAtStart, unheld, type AskDaemon } from './daemon.ts';
-import { gathered } from '../../reconciler/model/gather.ts';
+import { gathered } from '../exec/gather.ts';
 import type { Kernel } from './kernel.ts';
 import type { Links } from './links.ts';
 import { MARKS } from './marks.ts';

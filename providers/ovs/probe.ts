@@ -4,7 +4,7 @@ import { PlumbError } from '../../reconciler/model/errors.ts';
 import { stopped } from './connection.ts';
 import type { Exec } from '../exec/exec.ts';
 import type { Guarded } from './flows.ts';
-import { gathered } from '../../reconciler/model/gather.ts';
+import { gathered } from '../exec/gather.ts';
 
 /** Which address is asked for, and on which wire. */
 export interface Question {

@@ -4,7 +4,10 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { systemExec } from '../../providers/exec/exec.ts';
+import { ethtool, LIMIT, programOf, type Follow } from '../../providers/host/ethtool.ts';
 import { knobs } from '../../providers/host/knobs/index.ts';
+import { monitor } from '../../providers/host/monitor.ts';
 import type { Desired, Known } from '../../reconciler/model/change.ts';
 import type { PlumbError } from '../../reconciler/model/errors.ts';
 import type { Context } from '../../reconciler/model/provider.ts';
@@ -23,7 +26,7 @@ const feature = (name: string): string =>
   new RegExp(`^${name}: (\\w+)`, 'm').exec(sh('ethtool', '-k', CARD))?.[1] ?? '';
 
 /** The real ethtool and a real veth; that it is a card says a folder that stands for sysfs. */
-function rig(round?: number) {
+function rig(round?: number, follow?: Follow) {
   const root = fs.mkdtempSync(join(tmpdir(), 'cards-'));
   folders.push(root);
   const driver = join(root, 'sys/bus/pci/drivers/veth');
@@ -33,7 +36,8 @@ function rig(round?: number) {
   fs.symlinkSync(driver, join(device, 'driver'));
   fs.writeFileSync(join(root, 'sys/class/net', CARD, 'ifindex'), fs.readFileSync(`/sys/class/net/${CARD}/ifindex`));
   const at = { sysRoot: join(root, 'sys'), originalsFile: join(root, 'knobs.json') };
-  return knobs({ ...at, ...(round === undefined ? {} : { round }) });
+  const program = ethtool(programOf(systemExec(), LIMIT), follow);
+  return knobs({ ...at, program, ...(round === undefined ? {} : { round }) });
 }
 
 function want(key: string, value: string): Desired<KnobSpec> {
@@ -92,6 +96,32 @@ describe('settings of a card of a real kernel', { skip }, () => {
     assert.equal(feature('tcp-segmentation-offload'), 'off');
     await pass(provider, []);
     assert.equal(shown(), first);
+  });
+
+  it('that a hand changes are looked at at once: the kernel tells', async () => {
+    const provider = rig(3_600_000, monitor);
+    const offloads = want('nic.offloads.tso', 'off');
+    await pass(provider, [offloads]);
+    const stop = new AbortController();
+    const ctx = { ...context(), signal: AbortSignal.any([stop.signal, AbortSignal.timeout(120_000)]) };
+    let seen: string | undefined;
+    // whenever it has begun to listen, one of these comes after that
+    const hand = setInterval(() => {
+      sh('ethtool', '-K', CARD, 'tso', feature('tcp-segmentation-offload') === 'on' ? 'off' : 'on');
+    }, 500);
+    try {
+      for await (const ref of provider.watch?.(ctx) ?? []) {
+        seen = ref;
+        break;
+      }
+    } finally {
+      clearInterval(hand);
+      stop.abort();
+    }
+    assert.equal(seen, offloads.ref);
+    sh('ethtool', '-K', CARD, 'tso', 'off');
+    await pass(provider, []);
+    assert.equal(feature('tcp-segmentation-offload'), 'on');
   });
 
   it('that it lacks, never changes, or has not as many of, are said so', async () => {

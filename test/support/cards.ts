@@ -315,7 +315,7 @@ export function cardBench(root: string): CardBench {
         ),
       ),
     async set(card, flag, name, value) {
-      await run([flag, card, name, value], new AbortController().signal);
+      await run([flag, card, name, value]);
     },
   };
   function run(args: Parameters<Run>[0]): ReturnType<Run> {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { gathered } from '../../../reconciler/model/gather.ts';
+import { gathered } from '../../exec/gather.ts';
 import { semaphore } from '../../../reconciler/model/semaphore.ts';
 import type { Ethtool, Group, Setting, Settings } from '../ethtool.ts';
 import type { Tree } from '../inventory/tree.ts';
@@ -8,13 +8,18 @@ import type { Tree } from '../inventory/tree.ts';
 const IDLE = 5000;
 /** Milliseconds between two programs of a turn, at the least: each costs some of CPU. */
 const LEAST = 1000;
+/** So many times longer a round takes while the kernel tells of changes. */
+const TOLD = 10;
+/** Milliseconds until it is listened to again, at first and at most. */
+const DEAF = 1000;
+const DEAFEST = 600_000;
 
 /** A setting as it was last read, or in words why there is none. */
 export type CardSaid = Setting | { readonly lacks: string; readonly errno: string };
 
 /**
  * The settings of cards, by ids as `nic/eth0/rings/rx`. To read them costs a program for each group of a card, so that they are
- * read when they are first asked for, after each change of the card, and in turn.
+ * read when they are first asked for, after each change of the card, when the kernel tells of one, and in turn.
  */
 export interface Cards {
   /**
@@ -26,11 +31,14 @@ export interface Cards {
   said(id: string): CardSaid;
   /** Sets it, together with what else of its group is asked for meanwhile, and reads it back; why it was not taken, undefined where it was. Throws TIMEOUT. */
   write(id: string, value: string, signal: AbortSignal): Promise<string | undefined>;
+  /** Has the groups that these ids are of read again when they are asked for next. */
+  doubt(ids: readonly string[]): void;
   /** Forgets all groups but those that these ids are of: they are not read in turn any more. */
   keep(ids: readonly string[]): void;
   /**
-   * Reads all groups in turn, once in `round` milliseconds where a program each second is enough for that. Tells what all ids of a
-   * group begin with that is another now. Ends when the signal aborts.
+   * Reads a group when the kernel tells of a change of it, and all in turn: once in `round` milliseconds where a program each second is
+   * enough for that, ten times as seldom while the kernel tells. Calls back with what all ids of a group begin with that is another now. Ends when the
+   * signal aborts.
    */
   turns(round: number, changed: (start: string) => void, signal: AbortSignal): Promise<void>;
 }
@@ -81,6 +89,8 @@ export function cardsOf(sys: Tree, program: Ethtool, linger: number): Cards {
   const writers = new Map<string, (asked: Asked) => Promise<string | undefined>>();
   /** Cards that hung in a look: nothing more of them is read in it. */
   const hung = new WeakMap<Tree, Map<string, unknown>>();
+  /** Groups that are read soon because the kernel told of a change. */
+  const due = new Set<string>();
   const indexOf = (card: string, at = sys): string | undefined => at.text(`class/net/${card}/ifindex`);
 
   /** One program at a time for a card: what was read before a change never counts after it. */
@@ -120,6 +130,7 @@ export function cardsOf(sys: Tree, program: Ethtool, linger: number): Cards {
   /** Reads a group again. What all its ids begin with where it is another now. */
   function again(parts: Parts, signal: AbortSignal): Promise<string | undefined> {
     return alone(parts.card, async () => {
+      due.delete(parts.key);
       const before = known.get(parts.key);
       if (before === undefined) return undefined;
       await read(parts, signal);
@@ -171,6 +182,12 @@ export function cardsOf(sys: Tree, program: Ethtool, linger: number): Cards {
       const parts = partsOf(id);
       return writerOf(parts)({ name: parts.name, value, signal });
     },
+    doubt(ids) {
+      for (const id of ids) {
+        const kept = known.get(partsOf(id).key);
+        if (kept) kept.stale = true;
+      }
+    },
     keep(ids) {
       const wanted = new Set(ids.map((id) => partsOf(id).key));
       for (const key of known.keys()) if (!wanted.has(key)) known.delete(key);
@@ -186,8 +203,15 @@ export function cardsOf(sys: Tree, program: Ethtool, linger: number): Cards {
           if (kept && known.delete(key)) known.set(key, kept);
         }
       };
+      const told = (key: string): void => {
+        if (!known.has(key) || due.has(key)) return;
+        due.add(key);
+        void look(key);
+      };
+      const news = listen(program, () => known.size > 0, told, signal);
       while (!signal.aborted) {
-        const pause = known.size === 0 ? Math.min(IDLE, round) : Math.max(Math.min(LEAST, round), round / known.size);
+        const whole = news.come ? round * TOLD : round;
+        const pause = known.size === 0 ? Math.min(IDLE, round) : Math.max(Math.min(LEAST, round), whole / known.size);
         await sleep(pause, undefined, { signal }).catch(() => undefined);
         // the one that was not read for the longest time
         const [first] = known.keys();
@@ -195,4 +219,31 @@ export function cardsOf(sys: Tree, program: Ethtool, linger: number): Cards {
       }
     },
   };
+}
+
+/** Whether the kernel tells of changes just now. */
+interface News {
+  come: boolean;
+}
+
+/** Has each group told of that the kernel says was changed, while it is wanted. Where nothing tells, that is tried again ever more seldom. */
+function listen(program: Ethtool, wanted: () => boolean, told: (key: string) => void, signal: AbortSignal): News {
+  const news: News = { come: false };
+  const forever = async (): Promise<void> => {
+    let pause = DEAF;
+    while (!signal.aborted) {
+      if (wanted()) {
+        await program.follow((notice) => {
+          news.come = true;
+          pause = DEAF;
+          if (notice) told(`${notice.card}/${notice.group}`);
+        }, signal);
+        news.come = false;
+        pause = Math.min(pause * 2, DEAFEST);
+      }
+      await sleep(wanted() ? pause : IDLE, undefined, { signal }).catch(() => undefined);
+    }
+  };
+  void forever();
+  return news;
 }

@@ -288,6 +288,8 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
     const mine = mineOf(key, at);
     if (!mine) return 'has no originals';
     const strangers = sizeOf(kept.all().get(key)) - sizeOf(mine);
+    // a hand may have been at it since it was read
+    cards.doubt(Object.keys(mine.originals).filter(isCardSetting));
     await fill(Object.keys(mine.originals), at, ctx);
     const left: Record<string, string> = {};
     let why = '';

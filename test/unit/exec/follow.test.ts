@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { follow } from '../../../providers/exec/follow.ts';
+
+/** Until a process is gone. */
+async function gone(pid: number): Promise<void> {
+  while (existsSync(`/proc/${String(pid)}`)) await sleep(10);
+}
+
+describe('a program that goes on for ever', { timeout: 120_000 }, () => {
+  const says = ['-c', 'echo $$; echo two; exec sleep 600'];
+
+  it('tells its lines until it is not wanted any more', async () => {
+    const lines: string[] = [];
+    const stop = new AbortController();
+    await follow(
+      'sh',
+      says,
+      (line) => {
+        lines.push(line);
+        if (line === 'two') stop.abort();
+      },
+      stop.signal,
+    );
+    assert.equal(lines[1], 'two');
+    await gone(Number(lines[0]));
+  });
+
+  it('is over where it ends, and where there is none', async () => {
+    const { signal } = new AbortController();
+    const lines: string[] = [];
+    await follow('echo', ['one'], (line) => lines.push(line), signal);
+    await follow('/no/such/program', [], (line) => lines.push(line), signal);
+    await follow('echo', ['two'], (line) => lines.push(line), AbortSignal.abort());
+    assert.deepEqual(lines, ['one']);
+  });
+
+  it('ends with the process that listens, also where that is killed', async () => {
+    const script = `
+      import { follow } from ${JSON.stringify(new URL('../../../providers/exec/follow.js', import.meta.url).href)};
+      await follow('sh', ${JSON.stringify(says)}, (line) => console.log(line), new AbortController().signal);`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let text = '';
+    for await (const piece of child.stdout) {
+      text += String(piece);
+      if (text.includes('two')) child.kill('SIGKILL');
+    }
+    await gone(parseInt(text, 10));
+  });
+});
