@@ -14,8 +14,11 @@ const PATH = `docker/${ID}`;
 const MEBI = 2 ** 20;
 const GIBI = 2 ** 30;
 const origin = { revision: 'r', file: 'f', line: 1, column: 1 };
-const running = contextOf([container('web-0', ID)]);
 const roots: string[] = [];
+
+/** Docker was told already whether it stands still. */
+const worldFor = ({ frozen }: CgroupSpec) =>
+  contextOf([container('web-0', ID, frozen === true ? 'paused' : 'running')]);
 
 /** A fake kernel, and what makes it hold limits; each step is seen to end where it should. */
 function lab(version: 'v1' | 'v2', lacking: readonly string[] = [], also: Case['also'] = {}) {
@@ -24,19 +27,19 @@ function lab(version: 'v1' | 'v2', lacking: readonly string[] = [], also: Case['
   for (const [path, text] of Object.entries(also)) fs.writeFileSync(join(root, path.replace('ID', PATH)), `${text}\n`);
   const provider = cgroups({ root, sysRoot: join(root, 'sys'), files: kernelRules() });
   const look = async (spec: CgroupSpec) => {
-    const [item] = await provider.observe(running, [REF]);
+    const [item] = await provider.observe(worldFor(spec), [REF]);
     assert.ok(item?.known);
     return { item, change: provider.diff([{ ref: REF, spec, dependsOn: [], origin }], [item])[0] };
   };
   const fileOf = (name: string): string => {
-    const at = version === 'v2' ? [''] : ['cpu', 'memory', 'pids', 'blkio', 'hugetlb'];
+    const at = version === 'v2' ? [''] : ['cpu', 'memory', 'pids', 'blkio', 'hugetlb', 'freezer'];
     return at.map((each) => join(root, each, PATH, name)).find((path) => fs.existsSync(path)) ?? '';
   };
   return {
     look,
     converge: async (spec: CgroupSpec): Promise<readonly string[]> => {
       const { change } = await look(spec);
-      if (change) await provider.apply(change, running);
+      if (change) await provider.apply(change, worldFor(spec));
       assert.deepEqual((await look(spec)).change, undefined, 'converged after one apply');
       return change?.fields.map(({ path }) => path) ?? [];
     },
@@ -172,6 +175,14 @@ const CASES: readonly Case[] = [
   {
     ...{ on: 'v1', spec: { blockIoLimits: THROTTLED }, field: 'blockIoLimits' },
     ...{ file: 'blkio.throttle.write_iops_device', says: '8:0 50', hand: '', unset: '' },
+  },
+  {
+    ...{ on: 'v1', spec: { frozen: true }, field: 'frozen', file: 'freezer.state' },
+    ...{ says: 'FROZEN', hand: 'THAWED', unset: 'THAWED' },
+  },
+  {
+    ...{ on: 'v2', spec: { frozen: true }, field: 'frozen', file: 'cgroup.freeze' },
+    ...{ says: '1', hand: '0', unset: '0' },
   },
   {
     ...{ on: 'v2', spec: { blockIoLimits: THROTTLED }, field: 'blockIoLimits', file: 'io.max' },
