@@ -42,6 +42,7 @@ export const COMPILE_CODES = {
   VOLUME_NOT_ALLOWED: { title: 'A host volume is outside the paths that the Zone allows' },
   AFFINITY_CLASH: { title: 'Apps must be near to each other and cannot' },
   GANG_TOO_LARGE: { title: 'A gang has more than 1000 replicas' },
+  UID_SHARED: { title: 'An App limits the processes of a uid that another App has as well' },
   TUNING_CONFLICT: { title: 'A knob is given two different values on one host' },
 } as const;
 

@@ -5,6 +5,7 @@ import { gangClashes } from './gangs.ts';
 import { machineClashes, zoneClashes } from './hosts.ts';
 import { bridgeClashes, cidrClashes, vlanClashes } from './networks.ts';
 import { tuningClashes } from './tunings.ts';
+import { uidClashes } from './users.ts';
 
 /** What documents may not say together. */
 export interface Rule {
@@ -46,6 +47,7 @@ export const APP_RULES: readonly Rule[] = [
   { find: volumeClashes, by: { App: ['/spec/volumes', '/spec/zone'], Zone: ['/spec/allowedHostPaths'] } },
   { find: companionClashes, by: { App: ['/spec/affinity', '/spec/antiAffinity', '/spec/zone'] } },
   { find: gangClashes, by: { App: ['/spec/gang', '/spec/replicas'] } },
+  { find: uidClashes, by: { App: ['/spec/user', '/spec/ulimits', '/spec/zone'] } },
   {
     find: tooLarge,
     by: {

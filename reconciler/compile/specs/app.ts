@@ -8,6 +8,7 @@ import { layerOf, resourcesOf, storageOf } from './resources.ts';
 import { defined, filled } from './say.ts';
 import type { Say } from './say.ts';
 import { selectorOf } from './selector.ts';
+import { ulimitsOf } from './ulimits.ts';
 
 type Manifest = App['spec'];
 
@@ -137,22 +138,6 @@ function positive(duration: string, pointer: string, say: Say): number {
   const ms = parseDuration(duration);
   if (ms === 0) say(pointer, 'BAD_VALUE', `${pointer.slice(1).replaceAll('/', '.')} cannot be 0`, 'at least 1ms');
   return ms;
-}
-
-function ulimitsOf({ ulimits = {} }: Manifest, say: Say): AppSpec['ulimits'] {
-  return Object.fromEntries(
-    Object.entries(ulimits).map(([name, value]) => {
-      const { soft, hard } = typeof value === 'number' ? { soft: value, hard: value } : value;
-      if (hard !== -1 && (soft === -1 || soft > hard))
-        say(
-          `/spec/ulimits/${name}/soft`,
-          'BAD_VALUE',
-          `the soft limit of ${name} is above the hard one`,
-          `at most ${String(hard)}`,
-        );
-      return [name, { soft, hard }];
-    }),
-  );
 }
 
 function volumeOf(volume: NonNullable<Manifest['volumes']>[number], pointer: string, say: Say): Volume {

@@ -21,6 +21,36 @@ it('an App stands still only where it says so', () => {
   }
 });
 
+it('processes are counted by a uid that no other App of the Zone has', () => {
+  const app = (name: string, spec: string, zone = 'main'): readonly [string, string] => [
+    `${name}.yaml`,
+    manifest('App', name, `image: a:1\nzone: ${zone}\nnetwork: { name: net }\n${spec}`),
+  ];
+  const files = Object.fromEntries([
+    app('a', 'user: "10000:7"\nulimits: { nproc: 100 }'),
+    app('b', 'user: "10000"'),
+    app('c', 'user: "10000"', 'far'),
+    app('d', 'ulimits: { nproc: -1 }'),
+    app('e', 'ulimits: { nproc: 100 }'),
+    app('f', 'user: www\nulimits: { nproc: 100 }'),
+    app('g', 'user: "0:5"\nulimits: { nproc: { soft: 1, hard: -1 } }'),
+    app('h', 'user: "65534"\nulimits: { nproc: 100 }'),
+    ['far.yaml', manifest('Zone', 'far', 'hosts:\n  matchLabels: { pool: far }')] as const,
+  ]);
+  const { apps, problems } = compile(sourceFiles({ ...SOUND, ...files }), 'r1');
+  assert.deepEqual(
+    problems.map(({ code, file }) => [file, code]),
+    [['a.yaml', 'UID_SHARED'], ...['e', 'f', 'g', 'h'].map((name) => [`${name}.yaml`, 'BAD_VALUE'])],
+  );
+  const [shared] = problems;
+  assert.match(shared?.message ?? '', /^App a limits nproc, .* uid 10000 .* and so does b in Zone main$/);
+  assert.match(shared?.hint ?? '', /10001 is free/);
+  assert.deepEqual(
+    ['a', 'b', 'c', 'd'].map((name) => apps.has(name)),
+    [false, false, true, true],
+  );
+});
+
 describe('the writable layer of an App', () => {
   it('has a limit that reserves nothing', () => {
     const { apps, problems } = compiled('{ disk: { layer: 1Gi } }');

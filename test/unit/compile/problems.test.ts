@@ -149,7 +149,7 @@ const CASES: readonly Case[] = [
     name: 'one app',
     files: {
       'x.yaml': app(
-        'resources:\n  cpu:\n    cores: 0m\n    quota: 1m\n  memory:\n    limit: 5Mi\n    reservation: 8Mi\nnetwork: {name: net, egress: 100}\nrestart:\n  backoff: 1m\n  maxBackoff: 1s\nulimits:\n  nproc:\n    soft: 5\n    hard: 4\nprobes:\n  readiness:\n    tcp:\n      port: 1\n    period: 0s\nvolumes:\n  - path: /a/../b\n    tmpfs:\n      size: 1',
+        'user: "7"\nresources:\n  cpu:\n    cores: 0m\n    quota: 1m\n  memory:\n    limit: 5Mi\n    reservation: 8Mi\nnetwork: {name: net, egress: 100}\nrestart:\n  backoff: 1m\n  maxBackoff: 1s\nulimits:\n  nproc:\n    soft: 5\n    hard: 4\nprobes:\n  readiness:\n    tcp:\n      port: 1\n    period: 0s\nvolumes:\n  - path: /a/../b\n    tmpfs:\n      size: 1',
       ).replace(/ +network:\n +name: net\n/, ''),
     },
     codes: [
@@ -324,6 +324,11 @@ const CASES: readonly Case[] = [
       'network.yaml': network('net', 'vlan: 100\ncidr: 10.1.0.0/16'),
     },
     codes: ['GANG_TOO_LARGE'],
+  },
+  {
+    name: 'processes that are counted together',
+    files: { 'x.yaml': app('user: "10000:7"\nulimits: { nproc: 100 }'), 'y.yaml': app('user: "10000"', 'y') },
+    codes: ['UID_SHARED'],
   },
   {
     name: 'tuning conflict',
