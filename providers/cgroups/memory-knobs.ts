@@ -20,6 +20,10 @@ const memory: readonly Knob[] = [
   bytesKnob('memory', 'memory.max', (want) => want.memory),
 ];
 
+/** v2: swap alone. */
+export const SWAP = 'memory.swap.max';
+const V2_SWAP = bytesKnob('swap', SWAP, (want) => want.swap);
+
 const swap: readonly Knob[] = [
   {
     ...bytesKnob('swap', MEMSW, (want) => want.memory + want.swap),
@@ -29,7 +33,11 @@ const swap: readonly Knob[] = [
       return both === undefined || limit === undefined ? undefined : both - limit;
     },
   },
-  bytesKnob('swap', 'memory.swap.max', (want) => want.swap),
+  {
+    ...V2_SWAP,
+    // while it is being emptied nothing more may be swapped
+    accepts: (want, raw) => raw[EMPTYING] !== undefined || V2_SWAP.accepts(want, raw),
+  },
 ];
 
 const reservation: readonly Knob[] = [

@@ -3,13 +3,16 @@ import { errnoOf, PlumbError } from '../../reconciler/model/errors.ts';
 import type { Files } from './files.ts';
 import type { Hierarchy } from './hierarchy.ts';
 import { readText } from './files.ts';
-import { SWAPPINESS } from './memory-knobs.ts';
+import { SWAP, SWAPPINESS } from './memory-knobs.ts';
 import { below, each } from './nested.ts';
 
 /** So much is asked for at a time, bytes: between two the time is looked at. */
 const STEP = 64 * 2 ** 20;
 
-/** Paths of v1 cgroups that are being emptied, each with its end. Their swappiness is 0 meanwhile, whatever they are to have. */
+/**
+ * Paths of cgroups that are being emptied, each with its end. Nothing of them is swapped meanwhile, whatever they are to have: on v1 their
+ * swappiness is 0, on v2 before Linux 6.9 what they may swap.
+ */
 export type Emptying = Map<string, Promise<void>>;
 
 /** Where the kernel takes back memory. */
@@ -74,28 +77,88 @@ function forceEmpty(where: Reclaiming, path: string, directory: string): Promise
   return underway;
 }
 
-/** Whether v2 gave back so many bytes: without swapping where it can be told so (Linux 6.9), else as its vm.swappiness says. */
-async function ask(files: Files, file: string, bytes: number): Promise<boolean> {
-  for (const text of [`${String(bytes)} swappiness=0`, String(bytes)]) {
-    try {
-      await files.settle(file, text);
-      return true;
-    } catch (error) {
-      const errno = errnoOf(error);
-      if (errno === 'EAGAIN') return false;
-      if (errno !== 'EINVAL') throw new PlumbError('KNOB_REFUSED', `${file} = ${text}: ${errno}`, { errno }, error);
-    }
+/** What v2 answers when it is asked for bytes: it gave them, has no more, or (before Linux 6.9) does not know the words. */
+type Answer = 'gave' | 'no more' | 'no such words';
+
+/** Asks v2 for bytes; `how` is said beside. */
+async function ask(files: Files, directory: string, bytes: number, how: string): Promise<Answer> {
+  const [file, text] = [join(directory, 'memory.reclaim'), `${String(bytes)}${how}`];
+  try {
+    await files.settle(file, text);
+    return 'gave';
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === 'EAGAIN') return 'no more';
+    if (errno === 'EINVAL' && how !== '') return 'no such words';
+    throw new PlumbError('KNOB_REFUSED', `${file} = ${text}: ${errno}`, { errno }, error);
   }
-  return false;
 }
 
-/** Has a cgroup give back page cache: on v2 so many bytes and no later than a time, on v1 all. */
+/** Asks v2 for bytes step by step, no later than a time. */
+async function askFor(
+  { files, clock }: Reclaiming,
+  directory: string,
+  bytes: number,
+  until: number,
+  how: string,
+): Promise<Answer> {
+  for (let left = bytes; left > 0 && clock() < until; left -= STEP) {
+    const answer = await ask(files, directory, Math.min(left, STEP), how);
+    if (answer !== 'gave') return answer;
+  }
+  return 'gave';
+}
+
+/** Whether the machine has swap that a cgroup could be swapped to. */
+function hasSwap({ files, procRoot }: Reclaiming): boolean {
+  return !/^SwapTotal:\s+0 kB$/m.test(readText(files, procRoot, 'meminfo'));
+}
+
+/**
+ * Does something with a v2 cgroup that may swap nothing more meanwhile; what it has swapped stays. One that is killed in between leaves a
+ * limit that is not as asked, which is put right as any other. Throws KNOB_REFUSED where it cannot be kept from swapping.
+ */
+async function withoutSwap(
+  where: Reclaiming,
+  path: string,
+  directory: string,
+  act: () => Promise<unknown>,
+): Promise<void> {
+  const { files, emptying } = where;
+  if (!hasSwap(where)) {
+    await act();
+    return;
+  }
+  // who comes second must not take the first one's limit for the App's
+  for (let other = emptying.get(path); other; other = emptying.get(path)) await other.catch(() => undefined);
+  const file = join(directory, SWAP);
+  const run = async (): Promise<void> => {
+    if (!files.exists(file)) {
+      const words = `${directory}: page cache cannot be asked for alone before Linux 6.9, and without ${SWAP} nothing keeps its memory from swap`;
+      throw new PlumbError('KNOB_REFUSED', words, { file });
+    }
+    const before = readText(files, directory, SWAP);
+    try {
+      if (before !== '0') files.write(file, '0');
+      await act();
+    } finally {
+      emptying.delete(path);
+      if (before !== '0') each([file], () => files.write(file, before));
+    }
+  };
+  const underway = Promise.resolve()
+    .then(run)
+    .finally(() => emptying.delete(path));
+  emptying.set(path, underway);
+  await underway;
+}
+
+/** Has a cgroup give back page cache, and swap nothing for it: on v2 so many bytes and no later than a time, on v1 all. */
 export async function giveBack(where: Reclaiming, path: string, bytes: number, until: number): Promise<void> {
-  const { files, tree, clock } = where;
-  const directory = tree.directory('memory', path);
-  if (tree.version === 'v1') return forceEmpty(where, path, directory);
-  for (let left = bytes; left > 0 && clock() < until; left -= STEP)
-    if (!(await ask(files, join(directory, 'memory.reclaim'), Math.min(left, STEP)))) return;
+  const directory = where.tree.directory('memory', path);
+  if (where.tree.version === 'v1') return forceEmpty(where, path, directory);
+  if ((await askFor(where, directory, bytes, until, ' swappiness=0')) !== 'no such words') return;
+  await withoutSwap(where, path, directory, () => askFor(where, directory, bytes, until, ''));
 }
 
 /** Has the machine drop names and inodes that nobody uses. What was read of files stays. */

@@ -76,14 +76,21 @@ export function bytesOf(above: number | string, total: number): number {
   return typeof above === 'number' ? above : Math.floor((Number.parseFloat(above) / 100) * total);
 }
 
-/** Readings are told apart by 1/256 of what there is, and kept for a day, the longest window. */
+/** Readings are told apart by 1/256 of what there is, smaller ones by a 16th of themselves, and kept for a day, the longest window. */
 const STEPS = 256;
+const SHARES = 4;
 export const LONGEST_WINDOW = 86_400_000;
+
+/** Bytes as readings are told apart. */
+function grained(bytes: number, total: number): number {
+  const own = 2 ** (Math.floor(Math.log2(Math.max(1, bytes))) - SHARES);
+  const step = Math.max(1, Math.min(Math.floor(total / STEPS), own));
+  return Math.floor(bytes / step) * step;
+}
 
 /** The lows after one more reading: what was higher before was not lasting. */
 export function lowsAfter(lows: readonly Low[], at: number, spare: number, total: number): readonly Low[] {
-  const step = Math.max(1, Math.floor(total / STEPS));
-  const bytes = Math.floor(spare / step) * step;
+  const bytes = grained(spare, total);
   // what seems to come was read before the clock was set back
   const read = lows.map((low) => (low.at > at ? { ...low, at } : low));
   const lasting = read.filter((low) => low.bytes < bytes);
@@ -93,23 +100,25 @@ export function lowsAfter(lows: readonly Low[], at: number, spare: number, total
   return [...lasting.slice(Math.max(0, old - 1)), { at: since, bytes }];
 }
 
-/** Since when all readings were above a number of bytes, milliseconds since 1970; undefined where the last was not. */
-function overSince(lows: readonly Low[], above: number): number | undefined {
-  return lows.find(({ bytes }) => bytes > above)?.at;
+/** Since when all readings were above a number of bytes, as far as they are told apart, milliseconds since 1970; undefined where the last was not. */
+function overSince({ lows, total }: Pick<MemoryState, 'lows' | 'total'>, above: number | string): number | undefined {
+  const least = grained(bytesOf(above, total), total);
+  return lows.find(({ bytes }) => bytes >= least)?.at;
 }
 
 /** Whether a rule is about what there is now. */
-export function isOver({ above }: ReclaimRule, { lows, total }: MemoryState): boolean {
-  return overSince(lows, bytesOf(above, total)) !== undefined;
+export function isOver({ above }: ReclaimRule, { spare, total }: Pick<MemoryState, 'spare' | 'total'>): boolean {
+  return spare > bytesOf(above, total);
 }
 
 /** Until when nothing is given back although there is more than the rule says, and why; undefined where it is time. */
 export function waitOf(
   { above, window, coolDown, slot }: MemorySpec,
-  { lows, spare, total, reclaimed }: MemoryState,
+  state: MemoryState,
   now: number,
 ): { readonly at: number; readonly why: string } | undefined {
-  const since = overSince(lows, bytesOf(above, total)) ?? now;
+  const { spare, reclaimed } = state;
+  const since = overSince(state, above) ?? now;
   const what = `${String(spare)} bytes only cache`;
   if (since + window > now)
     return { at: since + window, why: `${what}, and have to for ${formatDuration(window)} before they are given back` };

@@ -41,7 +41,9 @@ interface Usage {
 }
 
 interface LabOptions {
+  /** A kernel before 6.9, and what its machine and cgroup may swap: without a text there is no such file. */
   readonly swapsOnly?: boolean;
+  readonly swap?: string;
   readonly lacking?: boolean;
   /** When a cgroup has been emptied. */
   readonly emptied?: Promise<void>;
@@ -71,13 +73,14 @@ function lab(version: 'v1' | 'v2', options: LabOptions = {}) {
     const free = 8 * GIBI - 3 * GIBI - slab;
     put(
       join(root, 'proc/meminfo'),
-      `MemTotal: ${String(8 * 2 ** 20)} kB\nMemAvailable: ${String((free + slab) / 1024)} kB\nAnonPages: ${String(2 ** 20)} kB\nShmem: 1024 kB\nSReclaimable: ${String(slab / 1024)} kB`,
+      `MemTotal: ${String(8 * 2 ** 20)} kB\nMemAvailable: ${String((free + slab) / 1024)} kB\nAnonPages: ${String(2 ** 20)} kB\nSwapTotal: ${options.swapsOnly === true ? '4096' : '      0'} kB\nShmem: 1024 kB\nSReclaimable: ${String(slab / 1024)} kB`,
     );
   };
   if (version === 'v2') put(join(root, 'cgroup/cgroup.controllers'), 'memory');
   put(join(at, version === 'v1' ? 'memory.limit_in_bytes' : 'memory.max'), String(512 * MEBI));
   if (version === 'v1')
     for (const nested of ['', 'init.scope']) put(join(at, nested, 'memory.swappiness'), nested === '' ? '60' : '30');
+  if (version === 'v2' && options.swap !== undefined) put(join(at, 'memory.swap.max'), options.swap);
   if (options.lacking !== true) put(join(at, version === 'v1' ? 'memory.force_empty' : 'memory.reclaim'), '');
   put(join(root, 'proc/sys/vm/drop_caches'), '0');
   write();
@@ -211,11 +214,52 @@ describe('giving back page cache', () => {
     assert.equal(one.log.length, 5);
   });
 
-  it('v2 where swappiness cannot be said, and where there is no more', async () => {
-    const one = lab('v2', { swapsOnly: true });
+  it('v2 before Linux 6.9: nothing may be swapped meanwhile, which nobody puts right', async () => {
+    const one = lab('v2', { swapsOnly: true, swap: String(64 * MEBI) });
     await relieve(one, want(WEB, { above: MEBI }));
     assert.equal((await look(one, WEB)).state.spare, 40 * MEBI, 'slab that the kernel does not give');
-    assert.equal(one.log[1], `memory.reclaim = ${String(64 * MEBI)}`);
+    const asked = `memory.reclaim = ${String(64 * MEBI)}`;
+    const [none, back] = ['0', String(64 * MEBI)].map((text) => `memory.swap.max = ${text}`);
+    assert.deepEqual(one.log.slice(0, 3), [`${asked} swappiness=0`, none, asked]);
+    assert.equal(one.log.at(-1), back);
+    assert.equal(one.emptying.size, 0);
+  });
+
+  it('v2 before Linux 6.9: one after the other, so that what the App may swap comes back', async () => {
+    const one = lab('v2', { swapsOnly: true, swap: String(64 * MEBI) });
+    const limits = cgroups({ root: one.cgroups, files: one.files, emptying: one.emptying });
+    const spec = { ...limitsOf('web-0'), memory: 512 * MEBI, swap: 64 * MEBI };
+    const seen: unknown[] = [];
+    const settle = one.files.settle.bind(one.files);
+    one.files.settle = async (file, text) => {
+      const [item] = await limits.observe(one.ctx, ['cgroup/web-0']);
+      assert.ok(item?.known);
+      seen.push(
+        one.read('memory.swap.max'),
+        limits.diff([{ ref: 'cgroup/web-0', spec, dependsOn: [], origin }], [item]),
+      );
+      await settle(file, text);
+    };
+    await Promise.all([relieve(one, want(WEB)), relieve(one, want(HOST, { above: '20%', first: ['web-0'] }))]);
+    assert.equal(one.read('memory.swap.max'), `${String(64 * MEBI)}\n`);
+    assert.ok(seen.includes('0\n'));
+    assert.deepEqual(
+      [...new Set(seen.filter((one) => typeof one !== 'string').map((one) => JSON.stringify(one)))],
+      ['[]'],
+    );
+  });
+
+  it('v2 before Linux 6.9 without a limit of swap: refused where there is swap', async () => {
+    const one = lab('v2', { swapsOnly: true });
+    await assert.rejects(relieve(one, want(WEB)), (error: PlumbError) => {
+      assert.equal(error.code, 'KNOB_REFUSED');
+      assert.match(error.message, /before Linux 6\.9/);
+      return true;
+    });
+    assert.equal(
+      one.log.some((line) => /^memory\.reclaim = [0-9]+$/.test(line)),
+      false,
+    );
   });
 
   it('is not asked where there is less than the rule says, nor where the kernel has no way', async () => {

@@ -165,12 +165,29 @@ describe('when memory is given back', () => {
     assert.equal(isOver(RULE, after([])), false);
   });
 
+  it('counts bytes that are little beside what there is, one by one for the last reading', () => {
+    const total = 512 * 2 ** 30;
+    const rule = { ...RULE, above: 512 * 2 ** 20 };
+    const stateOf = (...readings: readonly number[]): MemoryState => {
+      let lows: readonly Low[] = [];
+      for (const [at, bytes] of readings.entries()) lows = lowsAfter(lows, NOW - (2 - at) * MINUTE, bytes, total);
+      const spare = readings.at(-1) ?? 0;
+      return { counted: 0, used: spare, total, spare, lows };
+    };
+    const much = 513 * 2 ** 20;
+    const most = stateOf(much, much, much);
+    assert.deepEqual([isOver(rule, most), waitOf(rule, most, NOW)], [true, undefined]);
+    assert.equal(isOver(rule, stateOf(much, much, 512 * 2 ** 20)), false);
+    assert.equal(waitOf(rule, stateOf(much, 400 * 2 ** 20, much), NOW)?.at, NOW + 2 * MINUTE);
+  });
+
   it('what is kept of readings tells of any number since when all were above, and stays small', () => {
     const readings = fc.array(fc.nat(TOTAL), { minLength: 1, maxLength: 400 });
     fc.assert(
       fc.property(readings, fc.nat(TOTAL), (values, above) => {
-        const step = Math.floor(TOTAL / 256);
-        const known = values.map((bytes, at) => ({ at, bytes: Math.floor(bytes / step) * step }));
+        const stepOf = (bytes: number): number =>
+          Math.max(1, Math.min(Math.floor(TOTAL / 256), 2 ** (Math.floor(Math.log2(Math.max(1, bytes))) - 4)));
+        const known = values.map((bytes, at) => ({ at, bytes: Math.floor(bytes / stepOf(bytes)) * stepOf(bytes) }));
         let lows: readonly Low[] = [];
         for (const [at, bytes] of values.entries()) lows = lowsAfter(lows, at, bytes, TOTAL);
         const lastBelow = known.findLastIndex(({ bytes }) => bytes <= above);
