@@ -59,6 +59,11 @@ export interface AssignedKnob {
   readonly origin: Origin;
 }
 
+/** A slot, unlike that of every other host of a Zone. */
+export interface ZoneSlot extends Slot {
+  readonly zone: string;
+}
+
 /** Everything that one host is to run and how it is to be set up. An agent needs nothing else, and works by its last one until there is another. */
 export interface Assignment {
   /** Version of what the controller writes; absent, the first. */
@@ -77,7 +82,10 @@ export interface Assignment {
   /** How many replicas repairs may restart at a time, where its Zone says so. */
   readonly repairs?: { readonly zone: string; readonly perHost: number; readonly perZone: number };
   /** When the host may give back memory, where something of it is to: no other host of the Zone does then. */
-  readonly slot?: Slot & { readonly zone: string };
+  readonly slot?: ZoneSlot & {
+    /** Those of Zones that it was in before, which it may go on by until it has heard of this one. */
+    readonly left?: readonly ZoneSlot[];
+  };
   /** Apps and owners whose replicas may not be removed now, because their manifests have errors; `*` is all. */
   readonly keep: { readonly apps: readonly string[]; readonly owners: readonly string[] };
 }

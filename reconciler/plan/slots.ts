@@ -1,9 +1,9 @@
 import type { Catalog } from '../model/catalog.ts';
 import { RECLAIM_KEY } from '../model/memory.ts';
-import type { AssignedKnob, AssignedReplica, Assignment } from '../model/replica.ts';
+import type { AssignedKnob, AssignedReplica, Assignment, ZoneSlot } from '../model/replica.ts';
 import { freeSlot, type Slot } from '../model/slots.ts';
 import { zoneOf } from '../model/tunings.ts';
-import type { Whereabouts } from '../model/whereabouts.ts';
+import { isLate, type Whereabouts } from '../model/whereabouts.ts';
 
 /** Whether something of a host is to give back memory. */
 function asks(tuning: readonly AssignedKnob[], replicas: readonly AssignedReplica[]): boolean {
@@ -12,16 +12,21 @@ function asks(tuning: readonly AssignedKnob[], replicas: readonly AssignedReplic
 
 /**
  * Gives each host that is to give back memory its slot, unlike that of every other host of its Zone, where all hosts of an App are. A host keeps
- * the one that it was given; one that leaves Git keeps others from it until it is told so.
+ * the one that it was given; one that leaves Git keeps others from it until it is told so, and one that changes its Zone keeps those of
+ * the old one from it until it has heard of that.
  */
 export function slotGiver(
   catalog: Catalog,
-  { assignments }: Pick<Whereabouts, 'assignments'>,
+  at: Pick<Whereabouts, 'assignments' | 'reports'>,
 ): (host: string, tuning: readonly AssignedKnob[], replicas: readonly AssignedReplica[]) => Pick<Assignment, 'slot'> {
+  const { assignments } = at;
   const taken = new Map<string, Slot[]>();
   const takenIn = (zone: string): Slot[] => {
     const known =
-      taken.get(zone) ?? [...assignments.values()].flatMap(({ slot }) => (slot?.zone === zone ? [slot] : []));
+      taken.get(zone) ??
+      [...assignments.values()].flatMap(({ slot }) =>
+        [slot ?? [], slot?.left ?? []].flat().filter((one) => one.zone === zone),
+      );
     taken.set(zone, known);
     return known;
   };
@@ -36,15 +41,19 @@ export function slotGiver(
   };
   return (host, tuning, replicas) => {
     const before = assignments.get(host)?.slot;
+    const heard = at.reports.has(host) && !isLate(at, host);
+    const { left = [], ...last } = before ?? {};
+    const kept = before && heard ? (last as ZoneSlot) : before;
     // it may be cut off, and go on by what it was told
-    if (!asks(tuning, replicas)) return before ? { slot: before } : {};
+    if (!asks(tuning, replicas)) return kept ? { slot: kept } : {};
     const resource = catalog.hosts.get(host);
     const zone = resource ? (zoneOf(catalog.zones, resource) ?? '') : before?.zone;
     if (zone === undefined) return {};
-    if (before?.zone === zone) return { slot: before };
+    if (kept?.zone === zone) return { slot: kept };
     const slot = freeSlot(takenIn(zone), sizeOf(zone));
     if (!slot) return {};
     takenIn(zone).push(slot);
-    return { slot: { zone, ...slot } };
+    const others = before ? { left: [...(heard ? [] : left), last as ZoneSlot] } : {};
+    return { slot: { zone, ...slot, ...others } };
   };
 }
