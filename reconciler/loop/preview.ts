@@ -13,11 +13,13 @@ import { expand } from '../plan/expand.ts';
 import { outlook } from '../place/outlook.ts';
 import { planHost, type Differ } from '../plan/host.ts';
 import { knobsChanged } from '../plan/knobs.ts';
+import { lacks } from '../plan/lacks.ts';
 import { networkIn, plugged, toldIn } from '../plan/plugging.ts';
 import { project } from '../plan/project.ts';
+import { ruleChanges } from '../plan/reclaims.ts';
 import type { FleetPlan } from '../plan/render.ts';
 import { recordOf, stepsOf } from '../plan/steps.ts';
-import { summarize } from '../plan/waves.ts';
+import { planOf, summarize } from '../plan/waves.ts';
 import { decidePlacing } from './deciding.ts';
 import { preemptionsAfter, preemptionText, withTaker } from './preemptions.ts';
 import type { Known } from './view.ts';
@@ -95,6 +97,14 @@ function sight(input: PreviewInput, allowDeletions: boolean): Sight {
       seen ? [{ host: assignment.host, plan: planOne(input, assignment, seen) }] : [],
     ),
     knobs: knobsChanged(previous, assignments),
+    lacks: lacks(
+      looked.map(({ assignment, seen = [] }) => ({
+        host: assignment.host,
+        before: toldBefore(input, assignment.host),
+        after: wishes(input, assignment),
+        seen,
+      })),
+    ),
     outlook: outlook({ catalog, before, after: book, leaving: placed.leaving, now }),
     unplaceable: placed.unplaceable.map(({ replica, message }) =>
       withTaker({ replica, message }, taken, input.catalog),
@@ -134,12 +144,15 @@ function memoryOf({ reports }: PreviewInput['known'], host: string): number | un
   return reports.find((report) => report.host === host)?.facts.capacity.memory;
 }
 
-/** What the host was last told to be: a plan for another spec is no drift. */
-function settledBy({ known }: PreviewInput, host: string): ReadonlyMap<Ref, string> {
-  const before = known.assignments.find((assignment) => assignment.host === host);
-  return new Map(
-    (before ? expand(before, memoryOf(known, host)) : []).map(({ ref, spec }) => [ref, fingerprintOf(spec as object)]),
-  );
+/** What a host is to be, by ref. */
+function wishes({ known }: PreviewInput, assignment: Assignment): ReadonlyMap<Ref, Desired> {
+  return new Map(expand(assignment, memoryOf(known, assignment.host)).map((item) => [item.ref, item]));
+}
+
+/** What the host was last told to be. */
+function toldBefore(input: PreviewInput, host: string): ReadonlyMap<Ref, Desired> {
+  const before = input.known.assignments.find((assignment) => assignment.host === host);
+  return before ? wishes(input, before) : new Map();
 }
 
 function planOne(
@@ -147,14 +160,13 @@ function planOne(
   assignment: Assignment,
   seen: readonly Observed[],
 ): FleetPlan['hosts'][number]['plan'] {
-  const desired: ReadonlyMap<Ref, Desired> = new Map(
-    expand(assignment, memoryOf(input.known, assignment.host)).map((item) => [item.ref, item]),
-  );
+  const desired = wishes(input, assignment);
+  const before = toldBefore(input, assignment.host);
   // what only caches is given back as it comes and goes, whatever Git changes
   const there = seen.filter(({ ref }) => kindOf(ref) !== 'memory');
   const items = new Map(there.map((item) => [item.ref, item]));
   const world: World & { all(): readonly Observed[] } = { get: (ref) => items.get(ref), all: () => there };
-  return planHost({
+  const { plan } = planHost({
     revision: assignment.revision,
     desired,
     world,
@@ -166,8 +178,11 @@ function planOne(
     pauses: new Map(),
     restarts: new Map(),
     unhealthy: new Set(),
-    settled: settledBy(input, assignment.host),
-  }).plan;
+    // a plan for another spec than it was told is no drift
+    settled: new Map([...before].map(([ref, { spec }]) => [ref, fingerprintOf(spec as object)])),
+  });
+  const rules = ruleChanges(before, desired);
+  return rules.length === 0 ? plan : planOf(plan.revision, [...plan.waves.flat(), ...rules], plan.held);
 }
 
 /** The changes of `after` that `before` does not have already: what the step from one revision to the other adds. */
@@ -190,7 +205,9 @@ export function difference(before: FleetPlan, after: FleetPlan): FleetPlan {
   const begun = new Set(before.rollouts.map((rollout) => JSON.stringify(rollout)));
   const rollouts = after.rollouts.filter((rollout) => !begun.has(JSON.stringify(rollout)));
   const preemptions = others(after.preemptions, before.preemptions);
-  return { ...after, hosts, unplaceable, preemptions, rollouts, outlook: outlookFrom(before.outlook, after.outlook) };
+  const lacking = others(after.lacks, before.lacks);
+  const outlook = outlookFrom(before.outlook, after.outlook);
+  return { ...after, hosts, unplaceable, preemptions, rollouts, lacks: lacking, outlook };
 }
 
 /** Those of `all` that are not among others. */

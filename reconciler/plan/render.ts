@@ -4,6 +4,7 @@ import { kindOf } from '../model/ref.ts';
 import { counted } from '../model/words.ts';
 import { formatBytes, formatCpu, formatRate } from '../model/units.ts';
 import { knobLines } from './knobs.ts';
+import { lackLines, type Lack } from './lacks.ts';
 import { outlookLines } from './outlook.ts';
 import { stepLines, type RolloutPlan } from './steps.ts';
 
@@ -29,6 +30,8 @@ export interface FleetPlan {
   readonly rollouts: readonly RolloutPlan[];
   /** So many hosts that run something get other knobs. */
   readonly knobs: number;
+  /** New wishes that hosts cannot hold. */
+  readonly lacks: readonly Lack[];
   /** Places, addresses, room and spread when all of it is done. */
   readonly outlook: Outlook;
 }
@@ -52,7 +55,7 @@ export function symbolOf({ verb, disruption }: Pick<Change, 'verb' | 'disruption
   return { create: '+', update: '~', replace: '-/+', delete: '-', adopt: '<=' }[verb];
 }
 
-const BYTES = new Set(['memory', 'reservation', 'swap', 'high', 'hugetlb2M', 'hugetlb1G', 'tmpfs']);
+const BYTES = new Set(['memory', 'reservation', 'swap', 'high', 'hugetlb2M', 'hugetlb1G', 'tmpfs', 'layer', 'above']);
 const CPU = new Set(['cpu', 'quota', 'burst']);
 const RATES = new Set(['egress', 'ingress']);
 
@@ -230,6 +233,7 @@ export function renderText(fleet: FleetPlan, paint: Paint = PLAIN, all = false):
     lines.push(paint.bold(head), ...more);
   }
   lines.push(...knobLines(fleet.knobs));
+  for (const line of lackLines(fleet.lacks)) lines.push(paint.destroy(`  ! ${line}`));
   for (const one of fleet.unknown) lines.push(`host ${one.host} ${unknownText(one)}`);
   for (const one of preempted(fleet, all)) lines.push(paint.destroy(`  ! ${one}`));
   const named = homeless(fleet, all);
@@ -246,6 +250,7 @@ export function renderText(fleet: FleetPlan, paint: Paint = PLAIN, all = false):
 export function renderMarkdown(fleet: FleetPlan): string {
   const lines = [`### Plumbline plan \`${short(fleet.revision)}\``, '', `**${footer(totalOf(fleet))}**`, ''];
   for (const one of preempted(fleet, false)) lines.push(`- :warning: ${one}`);
+  for (const line of lackLines(fleet.lacks)) lines.push(`- :warning: ${line}`);
   const named = homeless(fleet, false);
   for (const { replica, message } of named) lines.push(`- :warning: \`${replica}\` ${message}`);
   if (named.length < fleet.unplaceable.length)
@@ -326,6 +331,7 @@ export function planJson(fleet: FleetPlan): object {
     problems: fleet.problems,
     rollouts: fleet.rollouts,
     knobs: fleet.knobs,
+    lacks: fleet.lacks,
     outlook: fleet.outlook,
     summary: totalOf(fleet),
   };

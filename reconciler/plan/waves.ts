@@ -3,7 +3,7 @@ import { kindOf, type Ref } from '../model/ref.ts';
 
 /** What goes first when something is taken away, and what comes first when it is built. Unlisted kinds go with the first. */
 const TAKEN: Readonly<Record<string, number>> = { container: 0, port: 1, sandbox: 2 };
-const BUILT: Readonly<Record<string, number>> = { sandbox: 5, port: 6, container: 7, cgroup: 8 };
+const BUILT: Readonly<Record<string, number>> = { sandbox: 5, port: 6, container: 7, cgroup: 8, memory: 9 };
 const LAST_TAKEN = 3;
 const FIRST_BUILT = 4;
 

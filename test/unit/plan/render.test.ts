@@ -31,6 +31,7 @@ function fleet(hosts: number, unplaceable: number): FleetPlan {
     problems: 0,
     rollouts: [],
     knobs: 0,
+    lacks: [],
     outlook,
   };
 }

@@ -154,6 +154,7 @@ describe('steps of a rollout', () => {
       problems: 0,
       preemptions: [],
       knobs: 0,
+      lacks: [],
       outlook: NOWHERE,
     };
     const told = { ...nothing, revision: 'r', rollouts: plan ? [plan] : [] };
@@ -176,6 +177,7 @@ describe('steps of a rollout', () => {
       problems: 0,
       preemptions: [],
       knobs: 0,
+      lacks: [],
       outlook: NOWHERE,
     };
     const fleet = { ...nothing, revision: 'r', rollouts };
