@@ -8,6 +8,7 @@ import { countsOf, topologyReader } from '../providers/cgroups/topology.ts';
 import { dockerClient } from '../providers/containers/client.ts';
 import { containers } from '../providers/containers/index.ts';
 import { cores } from '../providers/cgroups/cores.ts';
+import { raisedIn } from '../providers/cgroups/raised.ts';
 import { chrt } from '../providers/cgroups/scheduling.ts';
 import { memory } from '../providers/cgroups/memory.ts';
 import type { Emptying } from '../providers/cgroups/reclaim.ts';
@@ -60,6 +61,7 @@ export function dockerRuntime(flags: RuntimeFlags, state: string): Runtime {
       cgroups({
         updateLimits: (id, limits, signal) => updateLimits(client, id, limits, signal),
         systemd: systemctl,
+        raised: raisedIn(join(state, 'realtime.json')),
         tellFrozen: (id, frozen, signal) => updateFrozen(client, id, frozen, signal),
         emptying,
         setClass: chrt(exec),

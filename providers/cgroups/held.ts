@@ -6,6 +6,7 @@ import type { Hierarchy } from './hierarchy.ts';
 import { DEVICES, EMPTYING, OOM, PAUSED, SCHED, SPARES_NOBODY, type Knob, type Wanted } from './knob.ts';
 import { FIELDS, KNOBS, knobsIn } from './knobs.ts';
 import { adjustmentOf, firstProcess } from './processes.ts';
+import type { Raised } from './raised.ts';
 import type { Classes, SetClass } from './scheduling.ts';
 
 /** Descriptors that all containers of a provider may keep open together; files beyond are opened for each read. */
@@ -57,8 +58,7 @@ export interface Machine {
   /** Whether this process may spare others from the OOM killer, as far as is known. */
   spares: boolean;
   readonly classes: Classes;
-  /** Directories of v1 whose budget for rr and fifo was raised: µs of before. */
-  readonly raised: Map<string, number>;
+  readonly raised: Raised;
   readonly setClass: SetClass;
   /** Paths of cgroups that are being emptied. */
   readonly emptying: { has(path: string): boolean };

@@ -4,7 +4,7 @@ import { asPlumbError, PlumbError } from '../../reconciler/model/errors.ts';
 import { createHints, type Hints } from '../../reconciler/model/hints.ts';
 import { diffByRef, type Context, type Provider } from '../../reconciler/model/provider.ts';
 import { kindOf, nameOf, refOf, type Ref } from '../../reconciler/model/ref.ts';
-import type { CgroupSpec, CgroupState, ContainerState, SandboxState } from '../../reconciler/model/resources.ts';
+import type { CgroupSpec, CgroupState, SandboxState } from '../../reconciler/model/resources.ts';
 import { UNANNOUNCED_AGE } from '../../reconciler/model/unannounced.ts';
 import { formulasFor, type WeightFormula } from './conversion.ts';
 import { blockDevices } from './devices.ts';
@@ -16,9 +16,10 @@ import { hierarchy } from './hierarchy.ts';
 import { fieldOf } from './knobs.ts';
 import { lowerRealtime } from './nested.ts';
 import { IDLE } from './cpu-knobs.ts';
+import { raisedIn } from './raised.ts';
 import { chrt, createClasses, type SetClass } from './scheduling.ts';
 import { createScopes } from './scopes.ts';
-import { claimsOf, known, type Notes, type Refused } from './seen.ts';
+import { claimsOf, known, runningContainer, type Notes, type Refused } from './seen.ts';
 import { agree, scopeOf, type Systemd } from './systemd.ts';
 import { writeLimits, type Refusal } from './write.ts';
 
@@ -35,6 +36,8 @@ export interface CgroupsOptions {
   readonly setClass?: SetClass;
   /** Has Docker let a container stand still or go on, so that it knows. */
   readonly tellFrozen?: Machine['tellFrozen'];
+  /** Which budgets for rr and fifo were raised. */
+  readonly raised?: Machine['raised'];
   /** Paths of cgroups that the provider of memory is emptying. */
   readonly emptying?: Machine['emptying'];
   readonly files?: Files;
@@ -77,7 +80,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
     procRoot,
     spares: true,
     classes: createClasses(files, procRoot, clock),
-    raised: new Map(),
+    raised: options.raised ?? raisedIn(),
     setClass: options.setClass ?? chrt(),
     emptying: options.emptying ?? new Set(),
     paused: new Set(),
@@ -101,7 +104,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
     if (!item) return;
     machine.classes.forget(item.held.id);
     machine.paused.delete(item.held.id);
-    if (machine.raised.size > 0) lowerRealtime(machine, item.held.path);
+    if (machine.raised.size > 0) lowerRealtime(machine);
   }
 
   function watchOne(ref: Ref, item: Tracked): void {
@@ -295,6 +298,8 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
         const before = escaped;
         escaped = new Map(findEscapes(machine, suspects(ctx, tracked.keys())));
         if (before.size + escaped.size > 0) seen = observeAll(ctx, asked, 'files');
+        // also for an agent before, whose Apps left without it
+        if (machine.raised.size > 0) lowerRealtime(machine);
       }
       const asking = new Set(asked);
       for (const [ref, { held }] of tracked) if (!asking.has(ref) && !held.alive()) drop(ref);
@@ -332,17 +337,6 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
       }
     },
   };
-}
-
-/** The id of the replica's container if it runs, undefined if it does not, Unknown if that is not known; notes whether Docker calls it paused. */
-function runningContainer(ctx: Context, ref: Ref, paused: Set<string>): string | Observed<CgroupState> | undefined {
-  const container = ctx.world.get(refOf('container', nameOf(ref)));
-  if (!container) return undefined;
-  if (!container.known) return { known: false, ref, why: container.why };
-  const { id, status } = container.state as ContainerState;
-  if (status === 'paused') paused.add(id);
-  else paused.delete(id);
-  return status === 'running' || status === 'paused' ? id : undefined;
 }
 
 function readBack(ref: Ref, held: Held): CgroupState {

@@ -77,21 +77,28 @@ export function raiseRealtime(budgets: Budgets, path: string, micros: number): v
     const needed = runtimeIn(files, directory) + Math.max(0, micros - before);
     const has = runtimeOf(files, directory);
     if (has >= needed) continue;
+    // one that is killed in between has noted what it did not do, which does no harm
+    raised.note(directory, has);
     files.write(join(directory, RUNTIME), String(needed));
-    if (!raised.has(directory)) raised.set(directory, has);
   }
 }
 
-/** Lowers what was raised for a v1 cgroup, from the bottom up, to what is still needed in it, and to no less than it had before. */
-export function lowerRealtime(budgets: Budgets, path: string): void {
-  const { files, raised } = budgets;
-  each(above(budgets, path).toReversed(), (directory) => {
-    const before = raised.get(directory);
-    if (before === undefined) return;
-    const needed = Math.max(before, runtimeIn(files, directory));
-    if (runtimeOf(files, directory) > needed) files.write(join(directory, RUNTIME), String(needed));
-    if (needed === before) raised.delete(directory);
+/** Lowers all that was raised, from the bottom up, to what is still needed in it, and to no less than it had before. */
+export function lowerRealtime({ files, raised }: Pick<Budgets, 'files' | 'raised'>): void {
+  const there = raised.directories().filter((directory) => {
+    if (files.exists(join(directory, RUNTIME))) return true;
+    raised.forget(directory);
+    return false;
   });
+  each(
+    there.toSorted((a, b) => b.length - a.length),
+    (directory) => {
+      const before = raised.of(directory) ?? 0;
+      const needed = Math.max(before, runtimeIn(files, directory));
+      if (runtimeOf(files, directory) > needed) files.write(join(directory, RUNTIME), String(needed));
+      if (needed === before) raised.forget(directory);
+    },
+  );
 }
 
 /**

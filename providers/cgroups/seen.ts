@@ -1,6 +1,7 @@
-import type { Claim, Known, Limitation } from '../../reconciler/model/change.ts';
-import type { Ref } from '../../reconciler/model/ref.ts';
-import type { CgroupState } from '../../reconciler/model/resources.ts';
+import type { Claim, Known, Limitation, Observed } from '../../reconciler/model/change.ts';
+import type { Context } from '../../reconciler/model/provider.ts';
+import { nameOf, refOf, type Ref } from '../../reconciler/model/ref.ts';
+import type { CgroupState, ContainerState } from '../../reconciler/model/resources.ts';
 import { escapeWords, type Escape } from './escape.ts';
 
 /** What is known of a cgroup beside what its files say. */
@@ -60,4 +61,19 @@ export function claimsOf(ref: Ref, docker: string | undefined, systemd: string |
     ...untold('Docker', 'when the container is started again', docker),
     ...untold('systemd', 'at a daemon-reload', systemd),
   ];
+}
+
+/** The id of the replica's container if it runs, undefined if it does not, Unknown if that is not known; notes whether Docker calls it paused. */
+export function runningContainer(
+  ctx: Context,
+  ref: Ref,
+  paused: Set<string>,
+): string | Observed<CgroupState> | undefined {
+  const container = ctx.world.get(refOf('container', nameOf(ref)));
+  if (!container) return undefined;
+  if (!container.known) return { known: false, ref, why: container.why };
+  const { id, status } = container.state as ContainerState;
+  if (status === 'paused') paused.add(id);
+  else paused.delete(id);
+  return status === 'running' || status === 'paused' ? id : undefined;
 }

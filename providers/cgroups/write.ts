@@ -144,7 +144,7 @@ async function writeLevelled(machine: Machine, held: Held, write: Write, want: W
   const force = want.force === true;
   try {
     const refused = await writeOne(machine, held, write, force);
-    if (write.file === REALTIME) lowerRealtime(machine, held.path);
+    if (write.file === REALTIME) lowerRealtime(machine);
     return refused;
   } catch (error) {
     if (errnoOf(error) === 'EINVAL' && write.file === REALTIME) {

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { cgroups } from '../../../providers/cgroups/index.ts';
+import { raisedIn } from '../../../providers/cgroups/raised.ts';
 import { disk, type Files } from '../../../providers/cgroups/files.ts';
 import { systemExec, type Exec } from '../../../providers/exec/exec.ts';
 import { chrt, createClasses, type SetClass } from '../../../providers/cgroups/scheduling.ts';
@@ -50,28 +51,32 @@ function lab(version: 'v1' | 'v2', setClass?: SetClass) {
   const log: string[] = [];
   const kernel = kernelRules(log);
   const number = (path: string): number => Number(fs.readFileSync(path, 'utf8'));
-  const provider = cgroups({
-    root,
-    sysRoot: join(root, 'sys'),
-    procRoot: join(root, 'proc'),
-    files: {
-      ...kernel,
-      write: (path, text) => {
-        const parent = join(path, '../../cpu.rt_runtime_us');
-        if (path.endsWith('/cpu.rt_runtime_us') && Number(text) > number(parent)) throw errno('EINVAL');
-        kernel.write(path, text);
+  let boot = 'one';
+  const make = () =>
+    cgroups({
+      root,
+      sysRoot: join(root, 'sys'),
+      procRoot: join(root, 'proc'),
+      raised: raisedIn(join(root, 'realtime.json'), () => boot),
+      files: {
+        ...kernel,
+        write: (path, text) => {
+          const parent = join(path, '../../cpu.rt_runtime_us');
+          if (path.endsWith('/cpu.rt_runtime_us') && Number(text) > number(parent)) throw errno('EINVAL');
+          kernel.write(path, text);
+        },
       },
-    },
-    setClass:
-      setClass ??
-      ((pids, text) => {
-        for (const pid of pids) {
-          log.push(`${String(pid)} ${text}`);
-          for (const thread of threads) if (thread.startsWith(`${String(pid)}/`)) classify(thread, text);
-        }
-        return Promise.resolve();
-      }),
-  });
+      setClass:
+        setClass ??
+        ((pids, text) => {
+          for (const pid of pids) {
+            log.push(`${String(pid)} ${text}`);
+            for (const thread of threads) if (thread.startsWith(`${String(pid)}/`)) classify(thread, text);
+          }
+          return Promise.resolve();
+        }),
+    });
+  let provider = make();
   const look = async (some: Partial<CgroupSpec>) => {
     const [item] = await provider.observe(running, [REF]);
     assert.ok(item?.known);
@@ -82,6 +87,13 @@ function lab(version: 'v1' | 'v2', setClass?: SetClass) {
     log,
     look,
     classify,
+    /** A new agent, in a boot of the machine. */
+    again: (id: string) => {
+      boot = id;
+      provider = make();
+    },
+    leave: () => fs.rmSync(join(below('x'), '..'), { recursive: true }),
+    full: () => provider.observe(contextOf([])),
     end: async () => {
       fs.rmSync(join(below('x'), '..'), { recursive: true });
       await provider.observe(contextOf([]), [REF]);
@@ -130,6 +142,20 @@ describe('the scheduling class of an App', () => {
     await one.converge({ scheduling: 'rr 10', realtime: 300 });
     await one.end();
     assert.equal(one.budget('docker'), 0, 'also where the App has left');
+  });
+
+  it('v1: what an agent raised for an App that left while it was down is lowered by the next one, of the same boot', async () => {
+    for (const [boot, left] of [
+      ['one', 0],
+      ['two', 300_000],
+    ] as const) {
+      const one = lab('v1');
+      await one.converge({ scheduling: 'rr 10', realtime: 300 });
+      one.leave();
+      one.again(boot);
+      await one.full();
+      assert.equal(one.budget('docker'), left, boot);
+    }
   });
 
   it('that the kernel refuses is told with its errno, and the other limits are held', async () => {

@@ -1,0 +1,52 @@
+import fs from 'node:fs';
+import { replaceFileSync } from '../../disk/replace.ts';
+
+/** Directories of v1 whose budget for rr and fifo was raised, with the µs of before. */
+export interface Raised {
+  readonly size: number;
+  directories(): readonly string[];
+  /** µs; undefined: it was not raised. */
+  of(directory: string): number | undefined;
+  /** On disk when it returns. One that is there already stays. */
+  note(directory: string, micros: number): void;
+  forget(directory: string): void;
+}
+
+/** Keeps them in the JSON file at the path, `{"boot": ID, "raised": {DIRECTORY: µs}}`, until the machine boots; without a path in this process only. */
+export function raisedIn(path?: string, boot: () => string = bootId): Raised {
+  let known: Map<string, number> | undefined;
+  const load = (): Map<string, number> =>
+    (known ??= path === undefined ? new Map<string, number>() : read(path, boot()));
+  const save = (): void => {
+    if (path === undefined) return;
+    const text = JSON.stringify({ boot: boot(), raised: Object.fromEntries(load()) }, null, 2);
+    replaceFileSync(path, `${text}\n`);
+  };
+  return {
+    get size() {
+      return load().size;
+    },
+    directories: () => [...load().keys()],
+    of: (directory) => load().get(directory),
+    note(directory, micros) {
+      if (load().has(directory)) return;
+      load().set(directory, micros);
+      save();
+    },
+    forget(directory) {
+      if (load().delete(directory)) save();
+    },
+  };
+}
+
+const bootId = (): string => fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+
+function read(path: string, boot: string): Map<string, number> {
+  try {
+    const said = JSON.parse(fs.readFileSync(path, 'utf8')) as { readonly boot?: unknown; readonly raised?: object };
+    const entries = said.boot === boot ? Object.entries(said.raised ?? {}) : [];
+    return new Map(entries.filter((entry): entry is [string, number] => typeof entry[1] === 'number'));
+  } catch {
+    return new Map();
+  }
+}
