@@ -107,7 +107,7 @@ export interface App {
       [k: string]: string;
     };
     /**
-     * User, as name, uid or uid:gid; the image's if absent.
+     * User, as name, uid or uid:gid; the image's if absent. With ulimits.nproc a uid that no other App of the Zone has.
      */
     user?: string;
     /**
@@ -300,7 +300,7 @@ export interface App {
            */
           above: number | string;
           /**
-           * How long it must have been above; looked at with each full look of an agent (resync of the Fleet).
+           * How long it must have been above; looked at with each full look of an agent (resync of the Fleet). Readings of that time are told apart by 1/256 of what there is, smaller ones by a 16th of themselves; the last one is exact.
            */
           window?: string;
           /**
@@ -370,7 +370,7 @@ export interface App {
      */
     openFiles?: number;
     /**
-     * Other ulimits: one number, or soft and hard. data refuses an App more memory of its own when it asks for it, as overcommit does for a host (vm.overcommit_memory is nothing that an App has for itself). nproc counts all that its user runs on the host, so that it holds an App only with a user of its own; resources.pids holds each replica.
+     * Other ulimits: one number, or soft and hard. data refuses an App more memory of its own when it asks for it, as overcommit does for a host (vm.overcommit_memory is nothing that an App has for itself); it begins with the start of the container, which fails with 48Mi and less and does well with 128Mi. nproc counts all that a uid runs on a host, whichever App it is of, and nothing of root: it asks for a spec.user that no other App of the Zone has, and holds all replicas on a host together (each by itself where dockerd has userns-remap, Linux 5.14 and later). resources.pids holds each replica.
      */
     ulimits?: {
       [k: string]:
@@ -1360,7 +1360,7 @@ export interface Tuning {
          */
         slab: number | string;
         /**
-         * How long it must have been above.
+         * How long it must have been above. Readings of that time are told apart by 1/256 of what there is, smaller ones by a 16th of themselves; the last one is exact.
          */
         window?: string;
         /**
