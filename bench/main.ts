@@ -55,6 +55,11 @@ const BENCHES: Readonly<Record<string, Bench>> = {
       'deviation from the share of each switch, rack and host, and waste of packing, beside samples of 13 and 300 hosts',
     load: () => import('./quality.ts'),
   },
+  reports: {
+    summary:
+      'from an act on a host (a kill, a failing probe, a limit changed by hand) to what the store says of it (≤ 1 s)',
+    load: () => import('./reports.ts'),
+  },
   'simulated-fleet': {
     summary:
       '6,000 simulated hosts, one Redis, one controller: 20 changes a second (≥ 18 acknowledged), steady for --seconds (600); --hosts',
