@@ -1,10 +1,10 @@
 /**
  * What a hand does in a host, and how long until it is put right. Run in a host as `node acts.js KIND COUNT`; KIND is tag, ovs,
- * sandbox, kill or one of `floor/held.ts`. Prints the milliseconds of each act as a JSON list. Values differ from act to act, and the same
+ * kill, one of `floor/held.ts` or one that is unannounced. Prints the milliseconds of each act as a JSON list. Values differ from act to act, and the same
  * thing is touched no more than once in about a second: a fight is another matter.
  */
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { idleIn, MAX_IDLE, MONITOR, setIdle } from './floor/config.ts';
 import { docker, dockerEvents } from './floor/docker.ts';
@@ -63,28 +63,66 @@ async function configs(): Promise<number[]> {
   return samples;
 }
 
-/** Changes a sysctl inside sandboxes, all at once: nothing tells of it, so that they are read in turn. */
-async function sandboxes(): Promise<number[]> {
+/** Replicas of the App whose containers run, ten at most. */
+function some(): readonly string[] {
   const names = execFileSync('docker', ['ps', '--filter', 'name=plumb-web-', '--format', '{{.Names}}'], {
     encoding: 'utf8',
   });
-  const some = names.split('\n').filter((name) => /^plumb-web-\d+$/.test(name));
-  const file = '/proc/sys/net/ipv4/tcp_keepalive_time';
-  const within = (pid: string, script: string): string =>
-    execFileSync('nsenter', [`--net=/proc/${pid}/ns/net`, 'sh', '-c', script], { encoding: 'utf8' }).trim();
+  const all = names.split('\n').filter((name) => /^plumb-web-\d+$/.test(name));
+  return all.slice(0, Math.min(count, 10));
+}
+
+/** Changes something of each replica, of which nothing tells, all at once; how long until each says again what it said. */
+async function unannounced(say: (pid: string) => string, change: (pid: string) => void): Promise<number[]> {
   const one = async (name: string): Promise<number> => {
     const pid = execFileSync('docker', ['inspect', '-f', '{{.State.Pid}}', name], { encoding: 'utf8' }).trim();
-    const right = within(pid, `cat ${file}`);
-    within(pid, `echo 77 > ${file}`);
+    const right = say(pid);
+    change(pid);
     const began = performance.now();
-    while (within(pid, `cat ${file}`) !== right) {
+    while (say(pid) !== right) {
       if (performance.now() - began > 120_000) return Number.NaN;
       await sleep(200);
     }
     return performance.now() - began;
   };
-  return Promise.all(some.slice(0, Math.min(count, 10)).map(one));
+  return Promise.all(some().map(one));
 }
+
+const inside = (pid: string, script: string): string =>
+  execFileSync('nsenter', [`--net=/proc/${pid}/ns/net`, 'sh', '-c', script], { encoding: 'utf8' }).trim();
+const KEEPALIVE = '/proc/sys/net/ipv4/tcp_keepalive_time';
+const of = (pid: string, file: string): string => `/proc/${pid}/${file}`;
+const HOME =
+  ['/sys/fs/cgroup/memory/cgroup.procs', '/sys/fs/cgroup/cgroup.procs'].find((path) => existsSync(path)) ?? '';
+
+/** Of these nothing tells: a sysctl inside a sandbox, the OOM score and class of a process, and one that left its cgroup. */
+const UNANNOUNCED: Readonly<Record<string, () => Promise<number[]>>> = {
+  sandbox: () =>
+    unannounced(
+      (pid) => inside(pid, `cat ${KEEPALIVE}`),
+      (pid) => void inside(pid, `echo 77 > ${KEEPALIVE}`),
+    ),
+  oom: () =>
+    unannounced(
+      (pid) => readFileSync(of(pid, 'oom_score_adj'), 'utf8'),
+      (pid) => {
+        writeFileSync(of(pid, 'oom_score_adj'), '77');
+      },
+    ),
+  class: () =>
+    unannounced(
+      // the fields behind the name: state is the first, priority the 38th, class the 39th
+      (pid) => readFileSync(of(pid, 'stat'), 'utf8').split(') ').at(-1)?.split(' ').slice(37, 39).join(' ') ?? '',
+      (pid) => void execFileSync('chrt', ['-b', '-p', '0', pid]),
+    ),
+  escape: () =>
+    unannounced(
+      (pid) => readFileSync(of(pid, 'cgroup'), 'utf8'),
+      (pid) => {
+        writeFileSync(HOME, pid);
+      },
+    ),
+};
 
 async function tags(): Promise<number[]> {
   let heard: ((tag: number, at: number) => void) | undefined;
@@ -149,8 +187,8 @@ async function kills(): Promise<number[]> {
 const acts: Readonly<Record<string, () => Promise<number[]>>> = {
   tag: tags,
   ovs: configs,
-  sandbox: sandboxes,
   kill: kills,
+  ...UNANNOUNCED,
   ...Object.fromEntries(Object.entries(HELD).map(([name, held]) => [name, () => files(held)])),
 };
 process.stdout.write(`${JSON.stringify(await acts[kind]?.())}\n`);

@@ -1,9 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { remoteView } from '../cli/local.ts';
 import { endChild } from '../test/support/child.ts';
+import { holdMachine } from '../test/support/machine.ts';
 import { measure, quantile, type BenchOptions, type BenchResult, type Measure } from './bench.ts';
 import { MAX_IDLE } from './floor/config.ts';
 import { HELD } from './floor/held.ts';
@@ -16,10 +17,19 @@ spec:
   hosts: {}
   sysctls: { net.ipv4.tcp_keepalive_time: 601, net.ipv4.tcp_keepalive_intvl: 61, net.ipv4.tcp_fin_timeout: 21, net.ipv4.tcp_syn_retries: 121, net.ipv4.tcp_retries2: 120 }
   limits: { aioMaxRequests: 1048576 }
+  memory: { minFree: 0.5% }
+  cpu: { workqueue: "0" }
   disks: { rotating: { readAhead: 256Ki }, solid: { readAhead: 256Ki } }
   nics: [{ txQueueLength: 1500 }]
   ovs: { otherConfig: { max-idle: ${MAX_IDLE} } }
 `;
+
+/** What runs elsewhere is moved back. */
+const APP = app(20).replace('  resources:\n', '  resources:\n    escape: return\n');
+
+/** A link of the lab host that stands for a card: /sys/class/net says that it is a device. */
+const CARD =
+  'd=/run/cards; mkdir -p $d/up0/device; for n in /sys/class/net/*; do [ -L $n ] && [ $n != /sys/class/net/up0 ] && ln -s $(readlink -f $n) $d/; done; for f in /sys/class/net/up0/*; do ln -s $(readlink -f $f) $d/up0/; done; mount --bind $d /sys/class/net';
 
 /** One that has a core for itself, so that all others share the rest. */
 const PINNED = app(1).replace('name: web', 'name: solo').replace('cores: 100m, quota: 500m', 'cores: 1, pinned: true');
@@ -50,7 +60,7 @@ async function bare(rig: Rig, kind: string, count: number): Promise<number[]> {
   }
 }
 
-/** A knob of every group. Of `sandbox` nothing tells, so that there is nothing to watch: it is read in turn, within a minute. */
+/** A knob of every group. Of those with `within` nothing tells, so that there is nothing to watch: they are read in turn, or at each look at everything. */
 const KINDS = [
   { kind: 'tag', what: 'OVS tag', over: 20 },
   { kind: 'ovs', what: 'OVS other_config', over: 20, most: 20 },
@@ -60,21 +70,21 @@ const KINDS = [
   { kind: 'io', what: 'cgroup io', over: 20 },
   { kind: 'cores', what: 'cores', over: 20, most: 20 },
   { kind: 'sysctl', what: 'sysctl', over: 20 },
+  { kind: 'free', what: 'memory that is kept free', over: 20, most: 20 },
   { kind: 'limits', what: 'limit of the host', over: 20, most: 20 },
+  { kind: 'power', what: 'mask of workqueues', over: 20, most: 8 },
   { kind: 'disk', what: 'file of a disk', over: 20, most: 20 },
   { kind: 'nic', what: 'file of a NIC', over: 20, most: 20 },
   { kind: 'kill', what: 'killed container', over: 60 },
   { kind: 'sandbox', what: 'sysctl of a sandbox', within: 60_000 },
+  { kind: 'oom', what: 'OOM score of a process', within: 60_000 },
+  { kind: 'class', what: 'scheduling class of a process', within: 60_000 },
+  { kind: 'escape', what: 'process outside its cgroup', within: 60_000 },
 ] as const;
 
-/** Files of the machine that the acts change: what they say now, to be put back. */
-function remembered(): () => void {
-  const paths = Object.values(HELD).flatMap(({ shared, paths: find }) => (shared ? find() : []));
-  const texts = paths.map((path) => [path, readFileSync(path, 'utf8')] as const);
-  return () => {
-    for (const [path, text] of texts) writeFileSync(path, text);
-  };
-}
+/** Files of the machine that the acts change. */
+const shared = (): readonly string[] =>
+  Object.values(HELD).flatMap(({ shared: isShared, paths }) => (isShared ? paths() : []));
 
 /** One kind of drift, under plumb and under the bare watcher; none where the host has no such thing. */
 async function measuresOf(
@@ -108,16 +118,17 @@ async function measuresOf(
 
 /** From the hand's act to the repaired state, beside a bare watcher that does only that repair, in the same run. */
 export async function run({ signal, rounds, log }: BenchOptions): Promise<BenchResult> {
-  const files = { 'web.yaml': app(20), 'solo.yaml': PINNED, 'tuning.yaml': TUNING };
-  const putBack = remembered();
+  const files = { 'web.yaml': APP, 'solo.yaml': PINNED, 'tuning.yaml': TUNING };
+  const giveBack = await holdMachine(shared());
   const rig = await setRig('drift', files, signal);
   try {
+    await rig.run('sh', '-c', CARD);
     const measures: Measure[] = [];
     for (const kind of KINDS) measures.push(...(await measuresOf(rig, kind, rounds ?? 75, { signal, log })));
     const notes = measures.map(({ name, p95 }) => `${name}: p95 ${(p95 ?? 0).toFixed(1)} ms`);
     return { name: 'drift', measures, notes };
   } finally {
     // the machine is put back also where the lab does not go away
-    await rig.down().finally(putBack);
+    await rig.down().finally(giveBack);
   }
 }

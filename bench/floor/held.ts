@@ -75,6 +75,18 @@ export const HELD: Readonly<Record<string, HeldFiles>> = {
     ),
     wrong: (n) => String(3 + (n % 100)),
   },
+  free: {
+    paths: sysctls('vm/min_free_kbytes'),
+    wrong: (n, right) => String(Number(right) + 4 * (1 + n)),
+    shared: true,
+  },
+  // the machine may have two CPUs, and so no more than two masks that are wrong
+  power: {
+    paths: () => ['/sys/devices/virtual/workqueue/cpumask'].filter((path) => existsSync(path)),
+    wrong: (n) => ['2', '3'][n % 2] ?? '3',
+    one: true,
+    shared: true,
+  },
   limits: { paths: sysctls('fs/aio-max-nr'), wrong: (n, right) => String(Number(right) + 1 + n), shared: true },
   disk: {
     paths: () =>
