@@ -1,4 +1,6 @@
-import { after } from 'node:test';
+import assert from 'node:assert/strict';
+import { after, it } from 'node:test';
+import fc from 'fast-check';
 import { ovs } from '../../providers/ovs/index.ts';
 import { conforms } from '../conformance/provider.ts';
 import { ok, rig, sh, wantBridge, wantConfig, wantPort } from '../support/ovs-rig.ts';
@@ -54,4 +56,59 @@ conforms(
     };
   },
   { skip },
+);
+
+/** Values that change nothing of what runs here, also of keys that are read at the next start only. */
+const VALUES: Readonly<Record<string, readonly string[]>> = {
+  'max-idle': ['20000', '21000'],
+  'bundle-idle-timeout': ['20'],
+  'flow-limit': ['150000', '200000'],
+  'stats-update-interval': ['6000'],
+  'tx-flush-interval': ['0', '50'],
+  'vlan-limit': ['1', '2'],
+  'hw-offload': ['true', 'false'],
+  'n-handler-threads': ['1', '2'],
+  'n-revalidator-threads': ['1'],
+  'mac-aging-time[bridge=br-walk]': ['600'],
+  'mac-table-size[bridge=br-walk]': ['4096', '8192'],
+};
+
+it(
+  'a random walk over other_config ends as wanted, by hands and new agents in between, and then as it began',
+  { skip },
+  async () => {
+    sh('ovs-vsctl', '--may-exist', 'add-br', 'br-walk', '--', 'set', 'bridge', 'br-walk', 'datapath_type=netdev');
+    const said = (): readonly string[] =>
+      ['Open_vSwitch', 'Bridge'].map((table) => sh('ovs-vsctl', '--columns=external_ids,other_config', 'list', table));
+    const some = fc
+      .subarray(Object.entries(VALUES), { maxLength: 5 })
+      .chain((keys) =>
+        fc.tuple(...keys.map(([key, values]) => fc.constantFrom(...values).map((value) => [key, value] as const))),
+      );
+    try {
+      await fc.assert(
+        fc.asyncProperty(fc.array(some, { minLength: 1, maxLength: 3 }), async (walk) => {
+          const before = said();
+          for (const each of walk) {
+            const r = rig(ovs());
+            const wanted = each.map(([key, value]) => wantConfig(key, value));
+            const ctx = { ...r.ctx, wanted: wanted.map(({ ref }) => ref) };
+            const changes = r.provider.diff(wanted, await r.provider.observe(ctx));
+            for (const change of changes) await r.provider.apply(change, ctx);
+            sh('ovs-vsctl', 'set', 'Open_vSwitch', '.', 'other_config:max-idle=12345');
+            for (const change of r.provider.diff(wanted, await r.provider.observe(ctx)))
+              await r.provider.apply(change, ctx);
+            assert.deepEqual(r.provider.diff(wanted, await r.provider.observe(ctx)), []);
+            if (!each.some(([key]) => key === 'max-idle'))
+              sh('ovs-vsctl', 'remove', 'Open_vSwitch', '.', 'other_config', 'max-idle');
+          }
+          await rig(ovs()).clear();
+          assert.deepEqual(said(), before);
+        }),
+        { numRuns: 6 },
+      );
+    } finally {
+      ok('ovs-vsctl', '--if-exists', 'del-br', 'br-walk');
+    }
+  },
 );
