@@ -14,11 +14,19 @@ export async function hostFactsCommand(argv: readonly string[], io: Io): Promise
   const { output, name } = parsed.opts<{ readonly output: 'text' | 'json' | 'yaml'; readonly name?: string }>();
   const { factsOf } = await import('./runtime.ts');
   const { inventory } = await import('../providers/host/inventory/inventory.ts');
-  const found = inventory();
+  const { lackingLimits } = await import('../providers/cgroups/abilities.ts');
+  const machine = inventory();
+  const found = { ...machine, missing: [...machine.missing, ...missingLimits(lackingLimits())] };
   const facts: MachineFacts = { ...(await factsOf(false)), inventory: found, ...(await asked(found, io)) };
   if (output === 'json') io.out(`${JSON.stringify({ version: 1, ...facts }, null, 2)}\n`);
   else io.out(output === 'yaml' ? hostDocument(facts, name) : factsText(facts, io));
   return 0;
+}
+
+/** Limits of Apps that the kernel has no file for, as one that is missing. */
+export function missingLimits(limits: readonly string[]): Inventory['missing'] {
+  if (limits.length === 0) return [];
+  return [{ what: 'files of this kernel’s cgroups', needs: `limits of Apps: ${limits.join(', ')} (docs/knobs.md)` }];
 }
 
 /** What has to be asked for: cards of ethtool, Open vSwitch of its database. What does not answer is left out. */

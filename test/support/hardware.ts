@@ -246,6 +246,7 @@ export const HARDWARE: Readonly<Record<HardwareName, Files>> = {
       'run/openvswitch/db.sock': '',
       'sys/module/openvswitch/refcnt': '5\n',
       'bin/ethtool': '',
+      'bin/chrt': '',
       'proc/1/comm': 'systemd\n',
       'proc/812/comm': 'irqbalance\n',
       'proc/900/comm': 'tuned\n',
@@ -292,7 +293,7 @@ export const HARDWARE: Readonly<Record<HardwareName, Files>> = {
     card({ name: 'eth0', bus: 'virtio0', driver: 'virtio_net', vendor: '0x1af4', model: '0x0001', queues: 1 }),
     disk('vda', 40, true, 'none [mq-deadline]'),
     disk('loop0', 0, false, '[none]'),
-    { 'cgroup/cgroup.controllers': 'cpuset cpu io memory pids\n', 'bin/ethtool': '' },
+    { 'cgroup/cgroup.controllers': 'cpuset cpu io memory pids\n', 'bin/ethtool': '', 'bin/chrt': '' },
   ),
   /** An ARM server: no vendor_id and no model name, one CPU a core, cppc_cpufreq. */
   'arm server': merged(
@@ -326,6 +327,7 @@ export const HARDWARE: Readonly<Record<HardwareName, Files>> = {
       'cgroup/cgroup.controllers': 'cpuset cpu io memory hugetlb pids\n',
       'run/openvswitch/db.sock': '',
       'bin/ethtool': '',
+      'bin/chrt': '',
     },
   ),
 };

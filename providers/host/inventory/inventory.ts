@@ -63,7 +63,7 @@ export function inventory(options: InventoryOptions = {}): Inventory {
     ovs: { running: run.has('openvswitch/db.sock'), kernelDatapath: sys.has('module/openvswitch') },
   };
   const swapAccounting = unified || cgroup.has('memory/memory.memsw.limit_in_bytes');
-  const programs = ['ethtool'].filter((name) => path.some((folder) => treeAt(folder).has(name)));
+  const programs = ['ethtool', 'chrt'].filter((name) => path.some((folder) => treeAt(folder).has(name)));
   return {
     ...found,
     memory: memoryOf(proc),

@@ -29,7 +29,8 @@ const CONTROLLERS: readonly (readonly [readonly string[], string])[] = [
   [['cpuset'], 'cores of their own (`resources.cpu.pinned`)'],
   [['memory'], 'memory limits'],
   [['pids'], 'limits of processes'],
-  [['io', 'blkio'], 'weights of block I/O'],
+  [['io', 'blkio'], 'weights and limits of block I/O'],
+  [['hugetlb'], 'limits of huge pages (`resources.memory.hugepages`)'],
 ];
 
 function missingControllers({ controllers }: Abilities): readonly Missing[] {
@@ -78,8 +79,13 @@ export function missingOf(abilities: Abilities): readonly Missing[] {
       },
     !programs.includes('ethtool') && {
       what: 'ethtool',
-      needs: 'checksum offload of the userspace datapath',
+      needs: 'settings of network cards, and checksum offload of the userspace datapath',
       fix: 'install ethtool',
+    },
+    !programs.includes('chrt') && {
+      what: 'chrt',
+      needs: 'scheduling classes of Apps (`resources.cpu.scheduling`)',
+      fix: 'install util-linux',
     },
   ];
   return all.filter((each) => each !== false);
