@@ -106,7 +106,7 @@ export function standingsOf(
 
 /** `h1 says 10`, and why not what is asked for. */
 export function standingWords(host: string, { says, state, why = '', fix }: KnobStanding): string {
-  const now = says === undefined ? `on ${host}` : `${host} says ${says}`;
+  const now = says === undefined || why.startsWith(says) ? `on ${host}` : `${host} says ${says}`;
   return `${now}${state === undefined ? '' : `: ${state}, ${why}`}${fix === undefined ? '' : `; mend: ${fix}`}`;
 }
 

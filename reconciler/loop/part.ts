@@ -33,7 +33,9 @@ export function narrowed(status: Status, items: readonly StatusItem[], part: Par
   // an App's own replicas say how it does; of a part of the fleet its hosts count as well
   const ill = 'app' in part ? [] : part.hosts.filter(({ lost, stalled }) => lost ?? stalled);
   const leaving = own.draining.some((one) => one.staying.length + one.leaving.length > 0);
-  const unsynced = items.some(({ sync }) => sync !== 'Synced') || rollouts.length > 0 || own.held.length > 0 || leaving;
+  // what fails on a host is not as Git says
+  const pending = rollouts.length > 0 || own.held.length > 0 || leaving || ill.length > 0;
+  const unsynced = items.some(({ sync }) => sync !== 'Synced') || pending;
   const unknown = items.some(({ sync }) => sync === 'Unknown') || ill.some(({ lost }) => lost);
   const failed = ill.length > 0 || rollouts.some(({ stage }) => GIVEN_UP.has(stage));
   return {

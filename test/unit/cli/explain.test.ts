@@ -122,6 +122,17 @@ describe('explain of a knob that somebody else sets', () => {
     const line = /\nconflict: sysctl\/vm\.swappiness: \/etc\/sysctl\.d\/9\.conf:2 sets it to 60 .*, on h1\n/;
     assert.match(renderWhole(status, PLAIN), line);
     const about = { host: 'h1' } as (typeof status.hosts)[number];
+    const part = (stalled?: true): readonly string[] => {
+      const { sync, health } = narrowed(status, [], { hosts: [stalled ? { ...about, stalled } : about] });
+      return [sync, health];
+    };
+    assert.deepEqual(
+      [part(), part(true)],
+      [
+        ['Synced', 'Healthy'],
+        ['OutOfSync', 'Degraded'],
+      ],
+    );
     assert.equal(narrowed(status, [], { hosts: [about] }).conflicts?.length, 1);
     assert.equal(narrowed(status, [], { hosts: [{ ...about, host: 'h2' }] }).conflicts, undefined);
   });

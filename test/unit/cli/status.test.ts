@@ -197,7 +197,7 @@ describe('a status of 6,000 hosts', () => {
     };
     assert.equal(alone({}), 'Synced Healthy');
     assert.equal(alone({ lost: true }), 'Unknown Degraded');
-    assert.equal(alone({ stalled: true }), 'Synced Degraded');
+    assert.equal(alone({ stalled: true }), 'OutOfSync Degraded');
   });
 
   it('counts what finds no place to its Zone, and rollouts that were given up to their App', () => {
