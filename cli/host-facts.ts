@@ -24,7 +24,7 @@ export async function hostFactsCommand(argv: readonly string[], io: Io): Promise
 }
 
 /** Limits of Apps that the kernel has no file for, as one that is missing. */
-export function missingLimits(limits: readonly string[]): Inventory['missing'] {
+function missingLimits(limits: readonly string[]): Inventory['missing'] {
   if (limits.length === 0) return [];
   return [{ what: 'files of this kernel’s cgroups', needs: `limits of Apps: ${limits.join(', ')} (docs/knobs.md)` }];
 }
