@@ -20,3 +20,17 @@ export function nameOf(ref: Ref): string {
 export function isRef(text: string): text is Ref {
   return /^[a-z][a-z-]*\/.+$/.test(text);
 }
+
+/** Things by the kind of their refs, each kind in the order in which they came. */
+export function byKind<Item extends { readonly ref: Ref }>(
+  items: Iterable<Item>,
+): ReadonlyMap<string, readonly Item[]> {
+  const found = new Map<string, Item[]>();
+  for (const item of items) {
+    const kind = kindOf(item.ref);
+    const known = found.get(kind);
+    if (known) known.push(item);
+    else found.set(kind, [item]);
+  }
+  return found;
+}

@@ -2,7 +2,7 @@ import type { Change, Desired, Known, Plan } from '../model/change.ts';
 import { CORES } from '../model/cores.ts';
 import { fingerprint } from '../model/fingerprint.ts';
 import type { Provider, World } from '../model/provider.ts';
-import { kindOf, nameOf, refOf, type Ref } from '../model/ref.ts';
+import { byKind, kindOf, nameOf, refOf, type Ref } from '../model/ref.ts';
 import { hold, type HoldInput } from './hold.ts';
 import { repairsIn } from './repairs.ts';
 import { cascade, planOf } from './waves.ts';
@@ -45,11 +45,12 @@ export interface HostPlan {
 /** The changes that lead from what one host is to what it is to be. */
 export function planHost(input: HostPlanInput): HostPlan {
   const { desired, world, differs, inScope } = input;
-  const wanted = [...desired.values()].filter(({ ref }) => inScope(ref));
-  const seen = world.all().filter(({ ref }) => inScope(ref));
+  const wanted = byKind([...desired.values()].filter(({ ref }) => inScope(ref)));
+  const seen = byKind(world.all().filter(({ ref }) => inScope(ref)));
   const raw = differs.flatMap((differ) => {
-    const mine = ({ ref }: { readonly ref: Ref }): boolean => differ.kinds.includes(kindOf(ref));
-    return differ.diff(wanted.filter(mine), seen.filter(mine));
+    const mine = <Item>(all: ReadonlyMap<string, readonly Item[]>): readonly Item[] =>
+      differ.kinds.flatMap((kind) => all.get(kind) ?? []);
+    return differ.diff(mine(wanted), mine(seen));
   });
   const known = (ref: Ref): Known | undefined => {
     const item = world.get(ref);
