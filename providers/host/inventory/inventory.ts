@@ -69,6 +69,6 @@ export function inventory(options: InventoryOptions = {}): Inventory {
     memory: memoryOf(proc),
     disks: disksOf(sys),
     missing: missingOf({ ...found, swapAccounting, programs }),
-    rivals: rivalsOf(proc, root),
+    rivals: rivalsOf(procRoot, root, sys),
   };
 }

@@ -1,6 +1,7 @@
 import { bootSettings } from '../rivals/boot.ts';
-import { activeProfiles } from '../rivals/tuned.ts';
 import type { Tree } from './tree.ts';
+import { createProcesses, type Processes } from '../rivals/processes.ts';
+import { activeProfiles } from '../rivals/tuned.ts';
 
 /** Another program on the machine that sets knobs, which a Tuning may set as well. */
 export interface Rival {
@@ -46,24 +47,36 @@ const DAEMONS: Readonly<Record<string, Omit<RivalDaemon, 'process'>>> = {
   },
 };
 
+/** Programs that set knobs, by what the kernel calls their processes. */
+export const RIVALS: ReadonlySet<string> = new Set(Object.keys(DAEMONS));
+
 /** Daemons that run here and set knobs. */
-export function rivalDaemons(proc: Tree): readonly RivalDaemon[] {
-  const names = new Set(proc.names('').flatMap((pid) => (/^\d+$/.test(pid) ? [proc.text(`${pid}/comm`) ?? ''] : [])));
-  return Object.entries(DAEMONS).flatMap(([process, rival]) => (names.has(process) ? [{ ...rival, process }] : []));
+export function rivalDaemons(processes: Processes): readonly RivalDaemon[] {
+  return Object.entries(DAEMONS).flatMap(([process, rival]) =>
+    processes.of(process).length > 0 ? [{ ...rival, process }] : [],
+  );
+}
+
+/** A sysctl or setting of a card by its name, a file by its path. */
+function wordsOf(path: string): string {
+  if (path.startsWith('/proc/sys/')) return path.slice('/proc/sys/'.length).replaceAll('/', '.');
+  const [, card = '', setting = ''] = /^\/nic\/([^/]+)\/(.*)$/.exec(path) ?? [];
+  return card === '' ? path : `${setting.replace('/', '.')} of ${card}`;
 }
 
 /** All who set knobs here: daemons that run, and files that are read at each boot. */
-export function rivalsOf(proc: Tree, root: string): readonly Rival[] {
+export function rivalsOf(procRoot: string, root: string, sys: Tree): readonly Rival[] {
   const profiles = activeProfiles(root).join(' ');
-  const daemons = rivalDaemons(proc).map(({ name, sets, fix, process }) => ({
+  const processes = createProcesses(procRoot, RIVALS, () => 0)();
+  const daemons = rivalDaemons(processes).map(({ name, sets, fix, process }) => ({
     name: process === 'tuned' && profiles !== '' ? `${name} (profile ${profiles})` : name,
     sets,
     fix,
   }));
   const files = new Map<string, string[]>();
-  for (const { at, path } of bootSettings(root)) {
+  for (const { at, path } of bootSettings(root, sys)) {
     const file = at.replace(/:\d+$/, '');
-    const said = path.startsWith('/proc/sys/') ? path.slice('/proc/sys/'.length).replaceAll('/', '.') : path;
+    const said = wordsOf(path);
     files.set(file, [...(files.get(file) ?? []), said]);
   }
   const boot = [...files].map(([name, some]) => {

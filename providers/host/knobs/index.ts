@@ -135,9 +135,9 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
     return (file, text) => {
       const at = paths.indexOf(file);
       const place = places[at];
-      return (
-        shown(key, text) === (place && value !== undefined ? targetOf({ key, value }, place, at, free) : place?.value)
-      );
+      // of a card's setting others say `max` as well
+      const says = place && isOfCards(key) ? targetOf({ key, value: text }, place, at, free) : shown(key, text);
+      return says === (place && value !== undefined ? targetOf({ key, value }, place, at, free) : place?.value);
     };
   }
 

@@ -1,17 +1,8 @@
 import { pathOf } from '../key.ts';
-import { confFiles, linesOf, matches } from './lines.ts';
-
-/** What a file of the machine sets when it boots: the path of what it writes, absolute, and the value. */
-export interface BootSetting {
-  /** A path, or a pattern of paths. */
-  readonly path: string;
-  readonly value: string;
-  /** File and line that say it. */
-  readonly at: string;
-}
-
-const folders = (name: string): readonly string[] =>
-  ['etc', 'run', 'usr/local/lib', 'usr/lib', 'lib'].map((folder) => `${folder}/${name}`);
+import type { Tree } from '../inventory/tree.ts';
+import { confFiles, folders, linesOf, matches, type BootSetting } from './lines.ts';
+import { linkSettings } from './link.ts';
+import { udevSettings } from './udev.ts';
 
 /** `net.ipv4.conf.*.rp_filter` as the path that systemd-sysctl writes. */
 function sysctlPath(key: string): string | undefined {
@@ -42,8 +33,8 @@ function bootFiles(root: string): readonly BootSetting[] {
 }
 
 /** All that is set when the machine boots; of several settings of a path the last counts, and one that names it before a pattern. */
-export function bootSettings(root: string): readonly BootSetting[] {
-  return [...bootSysctls(root), ...bootFiles(root)];
+export function bootSettings(root: string, sys: Tree): readonly BootSetting[] {
+  return [...bootSysctls(root), ...bootFiles(root), ...linkSettings(root, sys), ...udevSettings(root, sys)];
 }
 
 /** The setting that counts for a path. */

@@ -8,6 +8,25 @@ export interface Line {
   readonly text: string;
 }
 
+/** What a file of the machine sets when it boots: the path of what it writes, absolute, and the value. */
+export interface BootSetting {
+  /** A path, or a pattern of paths; of a setting of a card as `/nic/eth0/rings/rx`. */
+  readonly path: string;
+  /** Absent where it is worked out then. */
+  readonly value?: string;
+  /** File and line that say it. */
+  readonly at: string;
+  /** When, other than at the next boot. */
+  readonly when?: string;
+}
+
+/** When udev sets something. */
+export const APPEARS = 'when udev sees the device: at each boot, and when it is plugged in';
+
+/** The folders in which systemd looks for files of a kind, the first counts most. */
+export const folders = (name: string): readonly string[] =>
+  ['etc', 'run', 'usr/local/lib', 'usr/lib', 'lib'].map((folder) => `${folder}/${name}`);
+
 function quietly<T>(read: () => T): T | undefined {
   try {
     return read();
@@ -26,14 +45,14 @@ export function linesOf(root: string, path: string): readonly Line[] {
 }
 
 /**
- * The files `*.conf` of several folders as systemd reads them: by name, and of one name only that of the first folder that has it.
+ * The files `*.conf` (or of another ending) of several folders as systemd reads them: by name, and of one name only that of the first folder that has it.
  * One that is empty or leads to /dev/null hides the others. Paths are relative to the root.
  */
-export function confFiles(root: string, folders: readonly string[]): readonly string[] {
+export function confFiles(root: string, homes: readonly string[], ending = '.conf'): readonly string[] {
   const found = new Map<string, string>();
-  for (const folder of folders)
+  for (const folder of homes)
     for (const name of quietly(() => fs.readdirSync(join(root, folder))) ?? [])
-      if (name.endsWith('.conf') && !found.has(name)) found.set(name, join(folder, name));
+      if (name.endsWith(ending) && !found.has(name)) found.set(name, join(folder, name));
   return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, path]) => path);
 }
 

@@ -3,15 +3,18 @@ import { join } from 'node:path';
 import type { Claim } from '../../../reconciler/model/change.ts';
 import { kindOf, nameOf, type Ref } from '../../../reconciler/model/ref.ts';
 import { treeAt } from '../inventory/tree.ts';
-import { rivalDaemons, type RivalDaemon } from '../inventory/rivals.ts';
+import { rivalDaemons, RIVALS, type RivalDaemon } from '../inventory/rivals.ts';
 import { pathOf } from '../key.ts';
-import { bootSettings, settingOf, type BootSetting } from './boot.ts';
+import { bootSettings, settingOf } from './boot.ts';
+import type { BootSetting } from './lines.ts';
+import { createProcesses, type Processes } from './processes.ts';
 import { activeProfiles, tunedSettings, type TunedSetting } from './tuned.ts';
 
 export interface RivalOptions {
   /** Where /etc, /run and /usr are. */
   readonly root?: string;
   readonly procRoot?: string;
+  readonly sysRoot?: string;
   /** How long what was read counts, milliseconds. */
   readonly every?: number;
   /** Milliseconds that only grow. */
@@ -40,13 +43,12 @@ interface Read {
   readonly forwards: boolean;
 }
 
+const DOCKERD = 'dockerd';
+
 /** Whether a dockerd runs that sets net.ipv4.ip_forward, as it does unless it is told not to. */
-function forwards(root: string, procRoot: string): boolean {
+function forwards(root: string, procRoot: string, processes: Processes): boolean {
   const proc = treeAt(procRoot);
-  const words = proc
-    .names('')
-    .filter((pid) => /^\d+$/.test(pid) && proc.text(`${pid}/comm`) === 'dockerd')
-    .map((pid) => proc.text(`${pid}/cmdline`) ?? '');
+  const words = processes.of(DOCKERD).map((pid) => proc.text(`${pid}/cmdline`) ?? '');
   if (words.length === 0 || words.some((line) => line.includes('--ip-forward=false'))) return false;
   try {
     const settings = JSON.parse(fs.readFileSync(join(root, 'etc/docker/daemon.json'), 'utf8')) as unknown;
@@ -56,15 +58,18 @@ function forwards(root: string, procRoot: string): boolean {
   }
 }
 
-function read(root: string, procRoot: string): Read {
-  const daemons = rivalDaemons(treeAt(procRoot));
+function read(
+  { root, procRoot, sysRoot }: Required<Pick<RivalOptions, 'root' | 'procRoot' | 'sysRoot'>>,
+  processes: Processes,
+): Read {
+  const daemons = rivalDaemons(processes);
   const runs = daemons.some(({ process }) => process === 'tuned');
   return {
-    boot: bootSettings(root),
+    boot: bootSettings(root, treeAt(sysRoot)),
     daemons,
     tuned: runs ? tunedSettings(root) : [],
     profiles: activeProfiles(root).join(' '),
-    forwards: forwards(root, procRoot),
+    forwards: forwards(root, procRoot, processes),
   };
 }
 
@@ -92,22 +97,23 @@ function daemonClaims({ daemons, tuned, profiles }: Read, ref: Ref): readonly Cl
 function bootClaims({ boot }: Read, ref: Ref, files: readonly string[], asked: Asked): readonly Claim[] {
   for (const file of files) {
     const setting = settingOf(boot, file);
-    if (!setting || asked(file, setting.value)) continue;
-    const { at: by, value } = setting;
-    return [{ ref, by, value, when: 'at the next boot', fix: `remove ${by}` }];
+    if (!setting || (setting.value !== undefined && asked(file, setting.value))) continue;
+    const { at: by, value, when = 'at the next boot' } = setting;
+    return [{ ref, by, when, fix: `remove ${by}`, ...(value === undefined ? {} : { value }) }];
   }
   return [];
 }
 
 const FORWARDING: Ref = 'sysctl/net.ipv4.ip_forward';
 
-/** Looks at files of settings and running programs; at most every minute, however often it is asked. */
+/** Looks at files of settings and running programs; at most every minute, however often it is asked, and for programs that were started every ten. */
 export function createRivals(options: RivalOptions = {}): Rivals {
-  const { root = '/', procRoot = '/proc', every = 60_000, now = () => performance.now() } = options;
+  const { root = '/', procRoot = '/proc', sysRoot = '/sys', every = 60_000, now = () => performance.now() } = options;
+  const processes = createProcesses(procRoot, new Set([...RIVALS, DOCKERD]), now);
   let last: Read | undefined;
   let at = 0;
   const current = (): Read => {
-    if (last === undefined || now() - at >= every) [last, at] = [read(root, procRoot), now()];
+    if (last === undefined || now() - at >= every) [last, at] = [read({ root, procRoot, sysRoot }, processes()), now()];
     return last;
   };
   return {

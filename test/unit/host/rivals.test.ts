@@ -181,6 +181,29 @@ describe('who else sets a knob', () => {
   });
 });
 
+it('programs are looked for among all processes seldom, and those that were found each minute', (t) => {
+  const root = machine({ 'proc/9/comm': 'irqbalance\n', 'proc/10/comm': 'bash\n', 'proc/11/comm': 'dockerd\n' });
+  let now = 0;
+  const rivals = createRivals({ root, procRoot: join(root, 'proc'), now: () => now });
+  const seen = (after: number): number => {
+    now += after;
+    return rivals.claimsOn('knob/nic.interrupts').length;
+  };
+  const read = t.mock.method(fs, 'readFileSync');
+  const names = (): readonly string[] =>
+    read.mock.calls.map(({ arguments: [path] }) => String(path)).filter((path) => path.endsWith('/comm'));
+  assert.equal(seen(0), 1);
+  assert.equal(names().length, 3, 'each process once');
+  read.mock.resetCalls();
+  assert.equal(seen(60_000), 1);
+  assert.equal(names().length, 2, 'those that were found');
+  fs.writeFileSync(join(root, 'proc/9/comm'), 'bash\n');
+  assert.equal(seen(60_000), 0, 'another one has its number');
+  fs.writeFileSync(join(root, 'proc/10/comm'), 'irqbalance\n');
+  assert.equal(seen(60_000), 0);
+  assert.equal(seen(600_000), 1);
+});
+
 it('a line of tmpfiles.d that says what a word stands for in its file is no claim', async () => {
   const claims = async (mask: string) => {
     const { root, originalsFile } = hardware('two-socket server');

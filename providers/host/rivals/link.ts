@@ -1,0 +1,150 @@
+import { identityOf, nicNames } from '../inventory/devices.ts';
+import type { Tree } from '../inventory/tree.ts';
+import { maskOfList } from '../knobs/masks.ts';
+import { APPEARS, confFiles, folders, linesOf, matches, type BootSetting, type Line } from './lines.ts';
+
+type Reading = (text: string) => string | undefined;
+
+const count: Reading = (text) => (/^(\d+|max)$/.test(text) ? text : undefined);
+const onOff: Reading = (text) =>
+  /^(1|yes|y|true|t|on)$/i.test(text) ? 'on' : /^(0|no|n|false|f|off)$/i.test(text) ? 'off' : undefined;
+
+const UNITS: Readonly<Record<string, number>> = { us: 1, µs: 1, ms: 1000, s: 1_000_000, sec: 1_000_000, '': 1_000_000 };
+/** systemd.time(7), as far as anybody writes it here: `30us`, `1ms`, seconds without a unit. */
+const microseconds: Reading = (text) => {
+  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*([a-zµ]*)$/.exec(text) ?? [];
+  const factor = UNITS[unit];
+  return number === '' || factor === undefined ? undefined : String(Math.round(Number(number) * factor));
+};
+const bytes: Reading = (text) => {
+  const [, number = '', unit = ''] = /^(\d+)([KMG]?)$/.exec(text) ?? [];
+  return number === '' ? undefined : String(Number(number) * 1024 ** ' KMG'.indexOf(unit || ' '));
+};
+const cpus: Reading = (text) => (/^[0-9,-]+$/.test(text) ? maskOfList(text) : undefined);
+
+/** Keys of the section [Link] that are knobs: where that is below a card, and what their words mean there (systemd.link(5)). */
+const SETTINGS: Readonly<Record<string, readonly [place: string, reading: Reading]>> = {
+  MTUBytes: ['mtu', bytes],
+  TransmitQueueLength: ['tx_queue_len', count],
+  ReceivePacketSteeringCPUMask: ['queues/rx-*/rps_cpus', cpus],
+  RxBufferSize: ['rings/rx', count],
+  RxMiniBufferSize: ['rings/rx-mini', count],
+  RxJumboBufferSize: ['rings/rx-jumbo', count],
+  TxBufferSize: ['rings/tx', count],
+  RxChannels: ['channels/rx', count],
+  TxChannels: ['channels/tx', count],
+  CombinedChannels: ['channels/combined', count],
+  ReceiveChecksumOffload: ['offloads/rx', onOff],
+  TransmitChecksumOffload: ['offloads/tx', onOff],
+  TCPSegmentationOffload: ['offloads/tso', onOff],
+  GenericSegmentationOffload: ['offloads/gso', onOff],
+  UDPSegmentationOffload: ['offloads/tx-udp-segmentation', onOff],
+  GenericReceiveOffload: ['offloads/gro', onOff],
+  GenericReceiveOffloadHardware: ['offloads/rx-gro-hw', onOff],
+  LargeReceiveOffload: ['offloads/lro', onOff],
+  ReceiveVLANCTAGHardwareAcceleration: ['offloads/rxvlan', onOff],
+  TransmitVLANCTAGHardwareAcceleration: ['offloads/txvlan', onOff],
+  ReceiveVLANCTAGFilter: ['offloads/rx-vlan-filter', onOff],
+  NTupleFilter: ['offloads/ntuple', onOff],
+  UseAdaptiveRxCoalesce: ['coalescing/adaptive-rx', onOff],
+  UseAdaptiveTxCoalesce: ['coalescing/adaptive-tx', onOff],
+  RxCoalesceSec: ['coalescing/rx-usecs', microseconds],
+  RxCoalesceIrqSec: ['coalescing/rx-usecs-irq', microseconds],
+  TxCoalesceSec: ['coalescing/tx-usecs', microseconds],
+  TxCoalesceIrqSec: ['coalescing/tx-usecs-irq', microseconds],
+  RxMaxCoalescedFrames: ['coalescing/rx-frames', count],
+  RxMaxCoalescedIrqFrames: ['coalescing/rx-frames-irq', count],
+  TxMaxCoalescedFrames: ['coalescing/tx-frames', count],
+  TxMaxCoalescedIrqFrames: ['coalescing/tx-frames-irq', count],
+};
+
+interface LinkFile {
+  readonly conditions: ReadonlyMap<string, string>;
+  readonly settings: readonly { readonly key: string; readonly value: string; readonly at: string }[];
+}
+
+/** A file with what its folder `NAME.link.d` adds. */
+function linkFile(lines: readonly Line[]): LinkFile {
+  const conditions = new Map<string, string>();
+  const settings = new Map<string, LinkFile['settings'][number]>();
+  let section = '';
+  for (const { text, at } of lines) {
+    section = /^\[(.+)\]$/.exec(text)?.[1] ?? section;
+    const [, key = '', value = ''] = /^([A-Za-z0-9]+)\s*=\s*(.*)$/.exec(text) ?? [];
+    // a list goes on in the next line of its name, an empty one begins it anew
+    if (section === 'Match' && key !== '')
+      conditions.set(key, value === '' ? '' : `${conditions.get(key) ?? ''} ${value}`.trim());
+    if (section === 'Link' && key !== '') settings.set(key, { key, value, at });
+  }
+  return { conditions, settings: [...settings.values()] };
+}
+
+/** What a condition is about of a card; undefined where only udev knows. */
+function subjectOf(sys: Tree, card: string, condition: string): readonly string[] | undefined {
+  const at = `class/net/${card}`;
+  const address = sys.text(`${at}/address`)?.toLowerCase();
+  const device = sys.target(`${at}/device`) ?? '';
+  // once udev has renamed it nobody knows what the kernel called it, but that was `eth` and a number
+  const first = sys.text(`${at}/name_assign_type`) === '4' ? [card, 'eth0'] : [card];
+  const subjects: Readonly<Record<string, readonly string[] | undefined>> = {
+    OriginalName: first,
+    Driver: [identityOf(sys, card).driver],
+    MACAddress: address === undefined ? undefined : [address],
+    PermanentMACAddress: address === undefined ? undefined : [address],
+    Path: /^[0-9a-f]{4}:/.test(device) ? [`pci-${device}`] : undefined,
+    Type: ['ether'],
+  };
+  return subjects[condition];
+}
+
+/** Whether a file is about a card: yes, no, or what only udev knows. */
+function fits(sys: Tree, card: string, { conditions }: LinkFile): 'yes' | 'no' | 'perhaps' {
+  let sure = true;
+  for (const [key, value] of conditions) {
+    const subjects = subjectOf(sys, card, key);
+    const not = value.startsWith('!');
+    const words = value.replace(/^!/, '').split(/\s+/).filter(Boolean);
+    if (words.length === 0) continue;
+    if (subjects === undefined) sure = false;
+    else {
+      const lower = key.endsWith('MACAddress');
+      const some = words.some((word) => subjects.some((one) => matches(lower ? word.toLowerCase() : word, one)));
+      if (some === not) return 'no';
+    }
+  }
+  return sure ? 'yes' : 'perhaps';
+}
+
+function settingsFor(card: string, { settings }: LinkFile): readonly BootSetting[] {
+  return settings.flatMap(({ key, value, at }) => {
+    const [place = '', reading] = SETTINGS[key] ?? [];
+    if (reading === undefined || value === '') return [];
+    const path = /^(mtu|tx_queue_len|queues)/.test(place) ? `/sys/class/net/${card}/${place}` : `/nic/${card}/${place}`;
+    const said = reading(value);
+    return [{ path, at, when: APPEARS, ...(said === undefined ? {} : { value: said }) }];
+  });
+}
+
+/** What systemd.link(5) sets of the cards of a machine: of each the first file by name that is about it. */
+export function linkSettings(root: string, sys: Tree): readonly BootSetting[] {
+  const homes = folders('systemd/network');
+  const files = confFiles(root, homes, '.link').map((path) => {
+    const name = path.slice(path.lastIndexOf('/') + 1);
+    const more = confFiles(
+      root,
+      homes.map((home) => `${home}/${name}.d`),
+    );
+    return linkFile([path, ...more].flatMap((file) => linesOf(root, file)));
+  });
+  return nicNames(sys).flatMap((card) => {
+    const found: BootSetting[] = [];
+    for (const file of files) {
+      const answer = fits(sys, card, file);
+      if (answer === 'no') continue;
+      // what comes first counts
+      found.push(...settingsFor(card, file).filter(({ path }) => !found.some((one) => one.path === path)));
+      if (answer === 'yes') break;
+    }
+    return found;
+  });
+}
