@@ -24,30 +24,64 @@ export function meet(a: Slot, b: Slot): boolean {
   return a.index % less === b.index % less;
 }
 
-/** The share of all slots that nobody has. */
-function leftOf(taken: readonly Slot[]): number {
-  return taken.reduce((left, { of }) => left - 1 / of, 1);
+/** The slots that were given in a Zone. */
+export interface Slots {
+  /**
+   * Gives one more, which meets none of them: the lowest free index of the smallest power of two that is at least twice the number of hosts, and takes
+   * at most a quarter of what is left. What was given to one never changes for another, so slots are disjoint at any time, whichever host has heard
+   * of whom. Undefined where none is left within 90 days. What many cost together grows with their number only.
+   */
+  give(hosts: number): Slot | undefined;
 }
 
-/** Which indices meet nobody's slot. */
-function freeIn(taken: readonly Slot[], of: number): number {
-  const busy = new Uint8Array(of);
-  for (const slot of taken) for (let at = slot.index % of; at < of; at += Math.min(slot.of, of)) busy[at] = 1;
-  return busy.indexOf(0);
+/** Which indices of a power of two meet a slot that was given, and below which of them none is free. */
+interface Indices {
+  readonly busy: Uint8Array;
+  from: number;
 }
 
-/**
- * A slot that meets none of those that were given: the lowest free index of the smallest power of two that is at least twice the number of hosts,
- * and takes at most a quarter of what is left. What was given to one never changes for another, so slots are disjoint at any time, whichever
- * host has heard of whom. Undefined where none is left within 90 days.
- */
-export function freeSlot(taken: readonly Slot[], hosts: number): Slot | undefined {
-  const least = Math.max(2 * hosts, 4 / leftOf(taken));
-  for (let of = 4; of <= MOST; of *= 2) {
-    const index = of < least ? -1 : freeIn(taken, of);
-    if (index >= 0) return { index, of };
+function take({ busy }: Indices, { index, of }: Slot): void {
+  for (let at = index % busy.length; at < busy.length; at += Math.min(of, busy.length)) busy[at] = 1;
+}
+
+/** Those that were given before. */
+export function slotsOf(given: Iterable<Slot>): Slots {
+  const taken = [...given];
+  const tables = new Map<number, Indices>();
+  // the share of all slots that nobody has
+  let left = taken.reduce((share, { of }) => share - 1 / of, 1);
+
+  function indicesOf(of: number): Indices {
+    const known = tables.get(of);
+    if (known) return known;
+    const made = { busy: new Uint8Array(of), from: 0 };
+    for (const slot of taken) take(made, slot);
+    tables.set(of, made);
+    return made;
   }
-  return undefined;
+
+  function firstFree(of: number): number | undefined {
+    const indices = indicesOf(of);
+    const index = indices.busy.indexOf(0, indices.from);
+    indices.from = index < 0 ? of : index;
+    return index < 0 ? undefined : index;
+  }
+
+  return {
+    give: (hosts) => {
+      const least = Math.max(2 * hosts, 4 / left);
+      for (let of = 4; of <= MOST; of *= 2) {
+        const index = of < least ? undefined : firstFree(of);
+        if (index === undefined) continue;
+        const slot = { index, of };
+        taken.push(slot);
+        left -= 1 / of;
+        for (const indices of tables.values()) take(indices, slot);
+        return slot;
+      }
+      return undefined;
+    },
+  };
 }
 
 /** How long after the beginning of slot k work begins, milliseconds: always the same for one slot, and unlike for its neighbours. */

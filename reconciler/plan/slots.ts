@@ -1,7 +1,7 @@
 import type { Catalog } from '../model/catalog.ts';
 import { RECLAIM_KEY } from '../model/memory.ts';
 import type { AssignedKnob, AssignedReplica, Assignment, ZoneSlot } from '../model/replica.ts';
-import { freeSlot, type Slot } from '../model/slots.ts';
+import { slotsOf, type Slots } from '../model/slots.ts';
 import { zoneOf } from '../model/tunings.ts';
 import { isLate, type Whereabouts } from '../model/whereabouts.ts';
 
@@ -20,14 +20,16 @@ export function slotGiver(
   at: Pick<Whereabouts, 'assignments' | 'reports'>,
 ): (host: string, tuning: readonly AssignedKnob[], replicas: readonly AssignedReplica[]) => Pick<Assignment, 'slot'> {
   const { assignments } = at;
-  const taken = new Map<string, Slot[]>();
-  const takenIn = (zone: string): Slot[] => {
+  const given = new Map<string, Slots>();
+  const givenIn = (zone: string): Slots => {
     const known =
-      taken.get(zone) ??
-      [...assignments.values()].flatMap(({ slot }) =>
-        [slot ?? [], slot?.left ?? []].flat().filter((one) => one.zone === zone),
+      given.get(zone) ??
+      slotsOf(
+        [...assignments.values()].flatMap(({ slot }) =>
+          [slot ?? [], slot?.left ?? []].flat().filter((one) => one.zone === zone),
+        ),
       );
-    taken.set(zone, known);
+    given.set(zone, known);
     return known;
   };
   const sizes = new Map<string, number>();
@@ -50,9 +52,8 @@ export function slotGiver(
     const zone = resource ? (zoneOf(catalog.zones, resource) ?? '') : before?.zone;
     if (zone === undefined) return {};
     if (kept?.zone === zone) return { slot: kept };
-    const slot = freeSlot(takenIn(zone), sizeOf(zone));
+    const slot = givenIn(zone).give(sizeOf(zone));
     if (!slot) return {};
-    takenIn(zone).push(slot);
     const others = before ? { left: [...(heard ? [] : left), last as ZoneSlot] } : {};
     return { slot: { zone, ...slot, ...others } };
   };

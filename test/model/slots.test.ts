@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { beginsAt, BEGINS_WITHIN, endOfSlot, freeSlot, meet, SLOT, type Slot } from '../../reconciler/model/slots.ts';
+import { beginsAt, BEGINS_WITHIN, endOfSlot, meet, SLOT, slotsOf, type Slot } from '../../reconciler/model/slots.ts';
 
 /** Hosts that come and go: of each step whether one comes, or which one goes. */
 const history = fc.array(fc.oneof({ weight: 3, arbitrary: fc.constant(-1) }, fc.nat(40)), { maxLength: 120 });
@@ -11,7 +11,7 @@ function play(steps: readonly number[]): readonly Slot[] {
   for (const step of steps) {
     if (step >= 0) taken.splice(step, 1);
     else {
-      const slot = freeSlot(taken, taken.length + 1);
+      const slot = slotsOf(taken).give(taken.length + 1);
       assert.ok(slot, `none left beside ${JSON.stringify(taken)}`);
       taken.push(slot);
     }
@@ -51,11 +51,33 @@ describe('times in which hosts give back memory', () => {
     );
   });
 
+  it('are the same whether they are given in one go or one by one', () => {
+    fc.assert(
+      fc.property(history, fc.nat(60), fc.nat(200), (steps, more, hosts) => {
+        const taken = [...play(steps)];
+        const slots = slotsOf(taken);
+        for (let host = 0; host < more; host += 1) {
+          const slot = slots.give(hosts);
+          assert.deepEqual(slot, slotsOf(taken).give(hosts));
+          if (slot) taken.push(slot);
+        }
+      }),
+    );
+  });
+
   it('come round as often as the number of hosts allows', () => {
-    const taken: Slot[] = [];
-    for (let host = 0; host < 1000; host += 1) taken.push(freeSlot(taken, 1000) ?? assert.fail('none left'));
+    const slots = slotsOf([]);
+    const taken = Array.from({ length: 1000 }, () => slots.give(1000) ?? assert.fail('none left'));
     assert.deepEqual(new Set(taken.map(({ of }) => of)), new Set([2048]));
-    const late = freeSlot(taken, 1001);
-    assert.deepEqual(late, { index: 1000, of: 2048 });
+    assert.deepEqual(slots.give(1001), { index: 1000, of: 2048 });
+  });
+
+  it('of many hosts cost as much as there are hosts, not as many times', () => {
+    const hosts = 60_000;
+    const began = performance.now();
+    const slots = slotsOf([]);
+    for (let host = 0; host < hosts; host += 1) assert.equal(slots.give(hosts)?.index, host);
+    // looking at all that were given for each one takes minutes
+    assert.ok(performance.now() - began < 10_000);
   });
 });
