@@ -17,7 +17,10 @@ export interface Conclusion {
 }
 
 /** What hosts are to be, after the commits: what they or others have changed meanwhile is looked at, too. Pure. */
-export function projectionOf({ catalog, seen }: Planned, { author, silent, now, judgeFrom }: Conclusion): Projection {
+export function projectionOf(
+  { catalog, placed, seen }: Planned,
+  { author, silent, now, judgeFrom }: Conclusion,
+): Projection {
   const { image, scope, kept, lost, records, reports } = seen;
   const { book, whereabouts, news } = image;
   const told = new Map([...(silent.size === 0 ? [] : whereabouts.assignments)].filter(([host]) => !silent.has(host)));
@@ -29,6 +32,7 @@ export function projectionOf({ catalog, seen }: Planned, { author, silent, now, 
     reports,
     lost: new Set(lost?.map(({ host }) => host)),
     records,
+    turned: placed.turned,
     now,
     judgeFrom,
     ...(kept ? { kept: whereabouts } : {}),

@@ -33,6 +33,8 @@ export interface PlaceResult {
   readonly draining: readonly Draining[];
   /** Replicas that make room for others, or do so with this. */
   readonly preemptions: readonly Preemption[];
+  /** Replicas whose turn to leave a host that is drained has come, and that stay until others have made room for them elsewhere. */
+  readonly turned: readonly string[];
   /** Apps of which something is to be done, or is waited for: they are looked at again. */
   readonly busy: ReadonlySet<string>;
 }
@@ -144,6 +146,11 @@ export function preemptionsOf({ preempting: { claims } }: Run): readonly Preempt
   return [...claims].flatMap(([by, { host, victims }]) => victims.map((replica) => ({ replica, host, by })));
 }
 
+/** Whether one whose turn to move has come is where it was, until others have made room. */
+function isWaiting({ book, input, preempting }: Run, replica: string): boolean {
+  return preempting.claims.has(replica) && book.placements.get(replica) === input.snapshot.placements.get(replica);
+}
+
 function busyIn({ releases, leaving, kept, resizes, wanted, stuck }: Survey): ReadonlySet<string> {
   const placements = [...releases, ...leaving, ...kept, ...resizes.map(({ placement }) => placement)];
   const wishing = [...wanted].flatMap(([app, wishes]) => (wishes.length > 0 ? [app] : []));
@@ -228,6 +235,7 @@ export function* placing(input: PlaceInput, ground?: Ground): Generator<Proposal
     kept: ids(kept),
     misplaced,
     preemptions: preemptionsOf(run),
+    turned: [...run.preempting.turned].filter((replica) => isWaiting(run, replica)),
     draining: drainsOf(run, unplaceable, wordsOf(input)),
     busy: busyIn(run.survey),
   };

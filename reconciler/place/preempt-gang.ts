@@ -72,13 +72,14 @@ function swapAll(run: Run, seats: readonly Seat[]): boolean {
   for (const victim of victims) relocate(run, victim);
   for (const { bidder } of seats) run.promise(bidder.replica);
   run.preempting.slack.clear();
-  run.preempting.swaps += 1;
   const trial = attempt(run);
   const all = seats.every(({ bidder: { replica, app }, bid }) =>
     settle(trial.run, app, groupIn(trial.run, app), { replica }, () => bid.row),
   );
-  if (all) trial.keep();
-  else trial.undo();
+  if (all) {
+    trial.keep();
+    run.preempting.swaps += 1;
+  } else trial.undo();
   return all;
 }
 

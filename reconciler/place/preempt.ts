@@ -190,6 +190,7 @@ export function relocate(run: Run, { placement }: Victim): void {
     return;
   }
   propose(run, release(run, placement));
+  run.turn.group = undefined; // it still counts the place that is given up
   displaced.set(name, [...(displaced.get(name) ?? []), { replica }]);
 }
 
@@ -201,8 +202,10 @@ function swap(run: Run, { replica }: Bidder, { row, demand, victims }: Bid, come
   for (const victim of victims) relocate(run, victim);
   run.promise(replica);
   run.preempting.slack.clear();
-  run.preempting.swaps += 1;
-  return come();
+  const came = come();
+  // who comes to nothing at the expense of others gives nobody a reason to ask again
+  if (came) run.preempting.swaps += 1;
+  return came;
 }
 
 /** Has those stopped who are to make room; the room is theirs until they are gone, and what else of it is used is kept free. */

@@ -6,6 +6,7 @@ import { fateOf } from '../model/fate.ts';
 import { waitsFor } from '../model/handover.ts';
 import type { HostWords } from '../model/handover.ts';
 import type { RolloutRecord } from '../model/release.ts';
+import { appOf } from '../model/replica.ts';
 import { PROTOCOL } from '../model/protocol.ts';
 import type {
   AssignedNetwork,
@@ -36,6 +37,8 @@ export interface ProjectInput {
   readonly reports: readonly Report[];
   /** Hosts that are not heard of: what they last said counts for nothing. */
   readonly lost?: ReadonlySet<string>;
+  /** Replicas whose turn to leave has come, and that serve until there is room for them elsewhere. */
+  readonly turned?: readonly string[];
   /** What is remembered of changes under way. */
   readonly records?: readonly RolloutRecord[];
   /** Milliseconds since 1970. */
@@ -94,11 +97,13 @@ function rolloutsOf(
   at: Whereabouts,
   placed: ReadonlyMap<string, ReadonlyMap<string, Placement>>,
 ): ReadonlyMap<string, Rollout> {
-  const { catalog, records = [], now, judgeFrom = 0, lost, whole = false } = input;
+  const { catalog, records = [], now, judgeFrom = 0, lost, turned = [], whole = false } = input;
   const known = new Map(records.map((record) => [record.app, record]));
   const network = networkIn(catalog, at.assignments);
   const plugging = pluggingIn(at, network);
   const disruption = disruptionOf(catalog, at, lost);
+  // others were stopped for them on the strength of that turn: nobody else takes it
+  for (const replica of turned) disruption.spend(catalog.apps.get(appOf(replica))?.spec.zone ?? '');
   const unfinished = new Map<string, { readonly app: string; readonly level: number }>();
   const made = [...placed.keys()]
     .sort()

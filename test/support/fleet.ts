@@ -68,6 +68,7 @@ export function createFleet(hosts: readonly string[]): Fleet {
       placements: book.placements,
       previous: new Map(published),
       reports: seen.reports,
+      turned: result.turned,
       now: 0,
     });
     for (const assignment of assignments) if (publish(assignment.host)) published.set(assignment.host, assignment);

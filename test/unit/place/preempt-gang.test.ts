@@ -2,6 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { foreseeDrain } from '../../../reconciler/place/foresee.ts';
 import { hostViews } from '../../../reconciler/place/hosts.ts';
+import type { AddressPool } from '../../../reconciler/place/addresses.ts';
+import { turnsOf } from '../../../reconciler/place/place.ts';
+import { startRun } from '../../../reconciler/place/run.ts';
+import type { Run } from '../../../reconciler/place/run.ts';
 import { hostsOf, resources } from '../../support/catalog.ts';
 import { scene, told, where } from '../../support/crowded.ts';
 import type { Apps } from '../../support/crowded.ts';
@@ -46,6 +50,29 @@ describe('a replica on a host that is drained', () => {
     assert.deepEqual(preemptions, [{ replica: 'batch-0', host: 'h2', by: 'db-0' }]);
     work('h2');
     assert.deepEqual(told(fleet.pass(drained)), ['release batch-0', 'move db-0 h2']);
+  });
+
+  it('keeps its turn to move from what Git changes meanwhile', () => {
+    const zones = { main: { disruption: { maxUnavailable: { count: 2 } } } };
+    const all: Apps = { ...before, web: { level: 2, resources: half, image: 'v1' } };
+    const { fleet, catalog, work } = scene(all, 3, { zones });
+    const imageOf = (replica: string): string | undefined => {
+      const told = [...fleet.words().assignments.values()].flatMap(({ replicas }) => replicas);
+      return told.find(({ id }) => id === replica)?.spec.image;
+    };
+    const { host = '' } = fleet.book.placements.get('db-0') ?? {};
+    const { host: other = '' } = fleet.book.placements.get('batch-0') ?? {};
+    const drained = catalog(
+      { ...all, web: { ...all['web'], image: 'v2' } },
+      { hosts: { ...hostsOf(3), [host]: { drain: true } } },
+    );
+    // one that is stopped, and the one that it is stopped for, are all that may be away
+    assert.deepEqual(told(fleet.pass(drained)), ['yield batch-0 db-0']);
+    assert.equal(imageOf('web-0'), 'v1');
+    work(other);
+    assert.deepEqual(told(fleet.pass(drained)), ['release batch-0', `move db-0 ${other}`]);
+    fleet.settle(drained);
+    assert.equal(imageOf('web-0'), 'v2');
   });
 
   it('is explained as it is told, also of a gang, and of one whose turn has not come', () => {
@@ -180,5 +207,30 @@ describe('a gang that finds no room', () => {
     const { fleet, catalog } = scene(low);
     fleet.pass(catalog(gang));
     assert.deepEqual(told(fleet.pass(catalog(low))), ['yield batch-0', 'yield batch-1']);
+  });
+});
+
+describe('who does not come to the place that others have left', () => {
+  /** Turns after which a run that goes on would go on for ever. */
+  const MANY = 1000;
+
+  it('gives no reason to ask again and again', () => {
+    const batch = { level: 3, resources: big };
+    const networks = { net: {}, vip: { vlan: 20, cidr: '10.2.0.0/16', pool: [['10.2.0.10', '10.2.0.99']] as const } };
+    const { fleet, catalog } = scene({ batch }, 1, { networks });
+    const at = catalog({ batch, db: { level: 0, resources: big, network: 'vip' } });
+    fleet.book.apply([{ type: 'address', key: 'vip/10.2.0.10', record: { replica: 'other-0' } }]);
+    const { assignments, reports } = fleet.words();
+    const seen = { reports: [...reports.values()], assignments: [...assignments.values()] };
+    const hosts = hostViews(at, seen.reports, fleet.book);
+    const run = startRun({ catalog: at, snapshot: fleet.book, hosts, ...seen, now: 0, preempts: 'at once' });
+    // what a pool takes for free and the store does not is refused
+    const taken = { next: () => ({ address: '10.2.0.10' }) } as unknown as AddressPool;
+    const wrong: Run = { ...run, pool: (network, zone) => (network === 'vip' ? taken : run.pool(network, zone)) };
+    const turns = turnsOf(wrong);
+    let count = 0;
+    for (let turn = turns.next(); turn.done !== true && count < MANY; turn = turns.next()) count += 1;
+    assert.ok(count < MANY);
+    assert.equal(wrong.book.placements.get('batch-0')?.host, 'h1', 'whoever made room has its place again');
   });
 });
