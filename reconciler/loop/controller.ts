@@ -88,6 +88,7 @@ export function createController(options: ControllerOptions): Controller {
     observe: async (catalog) => {
       watching.begin();
       const { image, audit } = await keeping.see(catalog);
+      if (audit) image.waiting.forget();
       listening.expect(image.whereabouts.reports.keys());
       if (fleet && listening.isDue()) await listening.listen();
       const { reopening, awaited } = fleet ? await learn(image, catalog, rebuilding) : OPEN;

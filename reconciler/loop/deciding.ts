@@ -9,6 +9,7 @@ import { hostViews } from '../place/hosts.ts';
 import type { HostView } from '../place/hosts.ts';
 import { placing, type PlaceResult } from '../place/place.ts';
 import type { PlaceInput } from '../place/survey.ts';
+import type { Waiting } from '../place/waiting.ts';
 import { overBudget } from '../plan/budget.ts';
 import { isUnderWay, reserving } from '../plan/reserve.ts';
 import type { Look } from './attention.ts';
@@ -23,6 +24,8 @@ export interface Seen extends Pick<PlaceInput, 'kept' | 'scope' | 'preempts'> {
   readonly lost?: readonly LostHost[];
   /** Where somebody keeps them; else they are made of the others. */
   readonly hosts?: readonly HostView[];
+  /** Who found no room before; absent where nobody remembers. */
+  readonly waiting?: Waiting;
 }
 
 export interface Decided {
@@ -71,7 +74,7 @@ export function seenIn(
     assignments: [...whereabouts.assignments.values()],
     image,
     snapshot: book,
-    ...(reopening ? {} : { kept: { book, whereabouts } }),
+    ...(reopening ? {} : { kept: { book, whereabouts }, waiting: image.waiting }),
     lost,
     reopening,
     awaited,
@@ -103,7 +106,7 @@ function* deciding(...[catalog, seen, now, allowDeletions, records = []]: Questi
   const hosts = seen.hosts ?? hostViews(catalog, seen.reports, seen.snapshot, lost);
   const changing = new Set(records.filter(isUnderWay).map(({ app }) => app));
   const within = (by: Catalog): Generator<Proposal, PlaceResult> =>
-    placing({ catalog: reserving(by, records), ...seen, hosts, now, changing });
+    placing({ catalog: reserving(by, records), ...seen, hosts, now, changing }, undefined, seen.waiting);
   const attempt = yield* within(catalog);
   const over = overBudget(attempt, catalog.fleet.spec.deletions, seen.snapshot.placements.size, allowDeletions);
   if (!over) return { placed: attempt, catalog };

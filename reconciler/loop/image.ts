@@ -8,6 +8,8 @@ import type { Delta } from '../model/reservations.ts';
 import type { Mail, Store } from '../model/store.ts';
 import { createWhereabouts } from '../model/whereabouts.ts';
 import type { Whereabouts } from '../model/whereabouts.ts';
+import { createWaiting } from '../place/waiting.ts';
+import type { Waiting } from '../place/waiting.ts';
 import { createInterning } from './interning.ts';
 
 /** What is new in an image. */
@@ -24,6 +26,8 @@ export interface Fresh {
 export interface Image {
   readonly book: Book;
   readonly whereabouts: Whereabouts;
+  /** Who found no room in the last pass. */
+  readonly waiting: Waiting;
   /** Hosts whose Assignment they have themselves and the store has not. */
   readonly unstored: ReadonlySet<string>;
   /** Reads what is new since the last time. Throws CONFLICT when that is not kept any more: read it anew. */
@@ -79,6 +83,7 @@ export async function readImage({ reservations, mailbox }: Port, catalog: Catalo
   let { cursor } = begun;
   let interning = createInterning(catalog);
   const whereabouts = createWhereabouts(book.placements);
+  const waiting = createWaiting();
   const unstored = new Set<string>();
   const news = { apps: new Set<string>(), hosts: new Set<string>(), reported: new Set<string>() };
   const touched = new Set<string>();
@@ -122,6 +127,7 @@ export async function readImage({ reservations, mailbox }: Port, catalog: Catalo
 
   function follow(deltas: readonly Delta[]): void {
     for (const delta of deltas) {
+      waiting.changed(delta, delta.type === 'placement' ? book.placements.get(delta.replica) : undefined);
       if (delta.type === 'host') news.hosts.add(delta.host);
       if (delta.type !== 'placement') continue;
       news.apps.add(appOf(delta.replica));
@@ -161,6 +167,7 @@ export async function readImage({ reservations, mailbox }: Port, catalog: Catalo
   const image: Image = {
     book,
     whereabouts,
+    waiting,
     unstored,
     // one after the other: two would take in the same commits twice
     refresh: () => (last = last.catch(() => undefined).then(readOn)),

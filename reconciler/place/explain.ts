@@ -9,6 +9,7 @@ import type { Run } from './run.ts';
 import { hasTurn, settleApp } from './seat.ts';
 import { WAITS_FOR_TURN } from './drain.ts';
 import { asMover } from './gang.ts';
+import { missesOf, nearlyFrom } from './misses.ts';
 import { keepClaim, preempt, preemptedText } from './preempt.ts';
 import { noAddress, nowhere, removalsNow, removalText } from './reasons.ts';
 import type { PlaceInput } from './survey.ts';
@@ -76,7 +77,8 @@ function explainIn(run: Run, app: Resource<AppSpec>, replica: string): Explanati
   const row = placement && table.rows.get(placement.host);
   if (placement && row !== undefined) seat(table, group, row, placement.demand, -1);
   const fixed = run.candidates(app.spec);
-  const removals = removalsNow(table, group, fixed.removals);
+  const found = { misses: missesOf(table, group), nearly: nearlyFrom(input.catalog, table, group, app, fixed) };
+  const removals = removalsNow(table, group, found.misses, fixed.removals);
   const list = candidates(run, group);
   const best = list[0]?.host;
   const pool = run.pool(app.spec.network, app.spec.zone);
@@ -91,7 +93,7 @@ function explainIn(run: Run, app: Resource<AppSpec>, replica: string): Explanati
     candidates: list,
   };
   if (best === undefined) {
-    const why = nowhere(input.catalog, table, group, app, fixed);
+    const why = nowhere(input.catalog, table, group, app, fixed, found);
     if (!placement) return { ...base, ...preemptedText(why, preempt(run, app, { replica })) };
     if (row !== undefined) seat(table, group, row, placement.demand, 1);
     const own = wishes.find((wish) => wish.replica === replica && wish.moves);

@@ -31,7 +31,7 @@ export interface Removal {
 }
 
 /** Hosts by the filter that removed them, in the order of the filters. */
-export interface Tally {
+interface Tally {
   add(filter: FilterName, host: string): void;
   list(): readonly Removal[];
 }
@@ -61,8 +61,30 @@ const ORDER: readonly FilterName[] = [
   'address',
 ];
 
+const numbers = new Map(ORDER.map((filter, at) => [filter, at + 1]));
+
+/** The number of a filter, from 1, in the order in which they are asked. */
+export function numberOf(filter: FilterName): number {
+  return numbers.get(filter) ?? 0;
+}
+
+/** How often each filter stands in a list of numbers, 0 for none, and the name of the first there. */
+export function tallyOf(filters: Uint8Array, name: (index: number) => string): readonly Removal[] {
+  const counts = new Uint32Array(ORDER.length + 1);
+  const firsts = new Int32Array(ORDER.length + 1);
+  for (let index = filters.length - 1; index >= 0; index -= 1) {
+    const filter = filters[index] ?? 0;
+    counts[filter] = (counts[filter] ?? 0) + 1;
+    firsts[filter] = index;
+  }
+  return ORDER.flatMap((filter, at) => {
+    const removed = counts[at + 1] ?? 0;
+    return removed === 0 ? [] : { filter, removed, example: name(firsts[at + 1] ?? 0) };
+  });
+}
+
 /** An empty tally. */
-export function tally(): Tally {
+function tally(): Tally {
   const removals = new Map<FilterName, { removed: number; example: string }>();
   return {
     add: (filter, host) => {

@@ -53,13 +53,24 @@ export interface Ground {
   readonly renew: (given: Omit<Given, 'side'>) => void;
 }
 
+/** Is told of what is done on a ground. */
+export interface Watch {
+  /** A delta is applied; with the placement that there was. */
+  changed(delta: Delta, before: Placement | undefined): void;
+  /** Room of a host is promised, or no more. */
+  promised(host: string): void;
+}
+
 const same = (a: unknown, b: unknown): boolean => a === b || canonical(a) === canonical(b);
 
-/** A ground over a book, which it owns from now on; `forGood` where nothing is ever taken back, so that nothing is remembered for it. */
+/**
+ * A ground over a book, which it owns from now on; `forGood` where nothing is ever taken back, so that nothing is remembered for it. `watch` is told of what
+ * is done there.
+ */
 export function groundOver(
   { side = { part: 0, of: 1 }, ...given }: Given,
   book: Book,
-  { forGood = false }: { readonly forGood?: boolean } = {},
+  { forGood = false, watch }: { readonly forGood?: boolean; readonly watch?: Watch | undefined } = {},
 ): Ground {
   const clock = { now: given.now };
   let { catalog, hosts } = given;
@@ -118,6 +129,7 @@ export function groundOver(
       const before = promised.get(replica);
       if (room) promised.set(replica, room);
       else promised.delete(replica);
+      for (const one of [before, room]) if (one) watch?.promised(one.host);
       touch(before?.host);
       touch(room?.host);
     },
@@ -140,6 +152,7 @@ export function groundOver(
       for (const delta of deltas) {
         const before = delta.type === 'placement' ? book.placements.get(delta.replica) : undefined;
         book.apply([delta]);
+        watch?.changed(delta, before);
         if (delta.type === 'host') (records ??= new Set()).add(delta.host);
         else if (delta.type === 'address') told(pools, delta.key, delta.record);
         else moved(before, delta.placement);
@@ -205,7 +218,7 @@ function mustGo(before: NetworkSpec | undefined, now: NetworkSpec | undefined, l
 }
 
 /** Whether two catalogs let the same Apps on the same hosts. */
-function sameRules(a: Catalog, b: Catalog): boolean {
+export function sameRules(a: Catalog, b: Catalog): boolean {
   const alike = (kind: 'zones' | 'networks'): boolean =>
     a[kind] === b[kind] ||
     (a[kind].size === b[kind].size && [...a[kind]].every(([name, one]) => same(one.spec, b[kind].get(name)?.spec)));

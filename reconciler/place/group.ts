@@ -57,6 +57,12 @@ export interface Group {
   readonly hostLoad: Float64Array;
 }
 
+/** What of it tells which hosts can take a replica. */
+export type Tested = Pick<
+  Group,
+  'demand' | 'cores' | 'asks' | 'rows' | 'limits' | 'around' | 'onSwitch' | 'inRack' | 'onHost'
+>;
+
 /** In `bests`: no row of the cell can take a replica; or it has to be looked for. */
 const NONE = -1;
 const UNKNOWN = -2;
@@ -78,14 +84,14 @@ const asksOf = ({ free }: HostTable, demand: Demand, keys: readonly Dimension[])
   keys.map((key) => ({ key, free: free[key], amount: amountOf(demand, key) }));
 
 /** All that a replica takes something of, on the host in a row. */
-export function asksAt(table: HostTable, group: Group, row: number): readonly Ask[] {
+export function asksAt(table: HostTable, group: Tested, row: number): readonly Ask[] {
   if (group.cores === 0) return group.asks;
   const demand = demandAt(table, group, row);
   return asksOf(table, demand, asked(demand));
 }
 
 /** All that it may be: one for each NUMA node that has so many cores, whoever has them now. */
-export function demandsAt(table: HostTable, { demand, cores }: Group, row: number): readonly Demand[] {
+export function demandsAt(table: HostTable, { demand, cores }: Tested, row: number): readonly Demand[] {
   if (cores === 0) return [demand];
   const nodes = NODES.flatMap((key, node) => (at(table.all[key], row) >= cores ? [node] : []));
   return nodes.map((node) => onNode(demand, cores, node, at(table.worth, row)));
@@ -235,14 +241,14 @@ export function forgetBest({ cellOf }: HostTable, { bests }: Group, row: number)
 }
 
 /** The first filter that removes a candidate as things stand now. */
-export function obstacle(table: HostTable, group: Group, row: number): FilterName | undefined {
+export function obstacle(table: HostTable, group: Tested, row: number): FilterName | undefined {
   const against = ruleAgainst(group.around, row);
   if (against) return against.apart ? 'antiAffinity' : 'affinity';
   const lacking = asksAt(table, group, row).find(({ free, amount }) => at(free, row) < amount);
   return lacking ? filterOf(lacking.key) : crowded(table, group, row);
 }
 
-function crowded({ switchOf, rackOf }: HostTable, group: Group, row: number): FilterName | undefined {
+function crowded({ switchOf, rackOf }: HostTable, group: Tested, row: number): FilterName | undefined {
   const { limits } = group;
   if (at(group.onSwitch, at(switchOf, row)) >= limits.switch) return 'spread.switch';
   if (at(group.inRack, at(rackOf, row)) >= limits.rack) return 'spread.rack';
@@ -251,7 +257,7 @@ function crowded({ switchOf, rackOf }: HostTable, group: Group, row: number): Fi
 }
 
 /** Whether a candidate would take a replica if it had the room. */
-export function lacksOnlyRoom(table: HostTable, group: Group, row: number): boolean {
+export function lacksOnlyRoom(table: HostTable, group: Tested, row: number): boolean {
   return ruleAgainst(group.around, row) === undefined && crowded(table, group, row) === undefined;
 }
 

@@ -6,9 +6,10 @@ import { SPREAD_LEVELS } from '../model/topology.ts';
 import { formatBytes, formatCpu } from '../model/units.ts';
 import { counted } from '../model/words.ts';
 import { ruleAgainst, ruleText } from './affinity.ts';
+import { numberOf } from './filters.ts';
 import type { Candidates, NearlyFilter } from './filters.ts';
-import { asksAt } from './group.ts';
-import type { Group } from './group.ts';
+import { asksAt, obstacle } from './group.ts';
+import type { Tested } from './group.ts';
 import { hostName } from './table.ts';
 import type { HostTable } from './table.ts';
 
@@ -30,41 +31,82 @@ export function amountText(key: Dimension, value: number): string {
 }
 
 /** What a host lacks for one more replica, as parts of what the replica asks for; 0 when it has the room. */
-function shortfall(table: HostTable, group: Group, row: number): number {
+function shortfall(table: HostTable, group: Tested, row: number): number {
   let sum = 0;
   for (const { free, amount } of asksAt(table, group, row)) sum += Math.max(0, amount - (free[row] ?? 0)) / amount;
   return sum;
 }
 
 /** How many replicas of the App are in the same switch, rack or host as a row. */
-function there(table: HostTable, group: Group, level: SpreadLevel, row: number): number {
+function there(table: HostTable, group: Tested, level: SpreadLevel, row: number): number {
   if (level === 'host') return group.onHost[row] ?? 0;
   return (level === 'rack' ? group.inRack[table.rackOf[row] ?? 0] : group.onSwitch[table.switchOf[row] ?? 0]) ?? 0;
 }
 
-const isReached = (table: HostTable, group: Group, level: SpreadLevel, row: number): boolean =>
+const isReached = (table: HostTable, group: Tested, level: SpreadLevel, row: number): boolean =>
   there(table, group, level, row) >= group.limits[level];
 
-/** Why a candidate does not take a replica: how many things would have to be otherwise, and how much room it lacks. */
-interface Miss {
-  readonly row: number;
-  readonly barred: boolean;
-  readonly causes: number;
-  readonly lack: number;
+/** What of a group tells which hosts can take a replica, on another table of the same hosts. */
+export function onTable(table: HostTable, group: Tested): Tested {
+  const { demand, cores, rows, limits, around, onSwitch, inRack, onHost } = group;
+  const asks = group.asks.map(({ key, amount }) => ({ key, free: table.free[key], amount }));
+  return { demand, cores, asks, rows, limits, around, onSwitch, inRack, onHost };
 }
 
-function missOf(table: HostTable, group: Group, limited: readonly SpreadLevel[], row: number): Miss {
+/** What keeps the candidates of a group from taking a replica, each by its index in the rows of the group. */
+export interface Misses {
+  /** The number of the first filter that removes it; 0 where none does. */
+  readonly filters: Uint8Array;
+  /** How many things would have to be otherwise. */
+  readonly causes: Uint8Array;
+  /** How much room it lacks, in parts of what a replica asks for. */
+  readonly lacks: Float64Array;
+}
+
+const limitsOf = ({ limits }: Tested): readonly SpreadLevel[] =>
+  SPREAD_LEVELS.filter((level) => limits[level] < Infinity);
+
+function note(table: HostTable, group: Tested, limited: readonly SpreadLevel[], misses: Misses, index: number): void {
+  const row = group.rows[index] ?? 0;
+  const filter = obstacle(table, group, row);
   const lack = shortfall(table, group, row);
   let causes = lack > 0 ? 1 : 0;
   for (const level of limited) if (isReached(table, group, level, row)) causes += 1;
-  return { row, barred: (group.around?.barredBy[row] ?? 0) !== 0, causes, lack };
+  misses.filters[index] = filter === undefined ? 0 : numberOf(filter);
+  misses.causes[index] = causes;
+  misses.lacks[index] = lack;
 }
 
-/** Negative when the first is the nearer: no rule stands in the way, then the fewest things, then the least room. */
-const compare = (a: Miss, b: Miss): number =>
-  Number(a.barred) - Number(b.barred) || a.causes - b.causes || a.lack - b.lack;
+/** What keeps them from it as things stand now. */
+export function missesOf(table: HostTable, group: Tested): Misses {
+  const count = group.rows.length;
+  const misses = { filters: new Uint8Array(count), causes: new Uint8Array(count), lacks: new Float64Array(count) };
+  const limited = limitsOf(group);
+  for (let index = 0; index < count; index += 1) note(table, group, limited, misses, index);
+  return misses;
+}
 
-function lackText(table: HostTable, group: Group, row: number): string {
+/** Looks at one of them again. */
+export function noteMiss(table: HostTable, group: Tested, misses: Misses, index: number): void {
+  note(table, group, limitsOf(group), misses, index);
+}
+
+/** The index of the nearest candidate: no rule stands in the way, then the fewest things, then the least room. Undefined without any. */
+function nearestOf({ rows, around }: Tested, { causes, lacks }: Misses): number | undefined {
+  const at = (column: Uint8Array | Float64Array, index: number): number => column[index] ?? 0;
+  const barred = (index: number): number => Number((around?.barredBy[rows[index] ?? 0] ?? 0) !== 0);
+  let best = 0;
+  for (let index = 1; index < rows.length; index += 1) {
+    const more =
+      (around ? barred(index) - barred(best) : 0) ||
+      at(causes, index) - at(causes, best) ||
+      at(lacks, index) - at(lacks, best);
+    if (more < 0) best = index;
+  }
+  return rows.length === 0 ? undefined : best;
+}
+
+function lackText(table: HostTable, group: Tested, row: number): string {
   return asksAt(table, group, row)
     .map(({ key, free, amount }) => ({ key, amount, missing: amount - (free[row] ?? 0) }))
     .filter(({ missing }) => missing > 0)
@@ -73,7 +115,7 @@ function lackText(table: HostTable, group: Group, row: number): string {
 }
 
 /** What would have to be otherwise for the nearest candidate to take a replica. */
-function textOf(table: HostTable, group: Group, app: string, { row, lack }: Miss): string | undefined {
+function textOf(table: HostTable, group: Tested, app: string, row: number, lack: number): string | undefined {
   const name = hostName(table, row);
   const rule = ruleAgainst(group.around, row);
   if (rule) return `${name} is out: App ${app} must ${rule.apart ? 'not ' : ''}be ${ruleText(rule)}`;
@@ -101,41 +143,66 @@ function reasonOf(catalog: Catalog, host: string, app: AppSpec, filter: NearlyFi
   }
 }
 
-/** A host that would take a replica but for one thing that Git says of it. */
+/**
+ * Of the hosts that would take a replica but for one thing that Git says of them, the index of the first from `from` on that has the room; their number
+ * where none has.
+ */
+export function nearlyFrom(
+  catalog: Catalog,
+  table: HostTable,
+  group: Tested,
+  { spec }: Resource<AppSpec>,
+  { nearly }: Candidates,
+  from = 0,
+): number {
+  const limited = limitsOf(group);
+  const isOne = ({ row, filter }: (typeof nearly)[number]): boolean =>
+    shortfall(table, group, row) === 0 &&
+    !limited.some((level) => isReached(table, group, level, row)) &&
+    reasonOf(catalog, hostName(table, row), spec, filter) !== undefined;
+  for (let index = from; index < nearly.length; index += 1) {
+    const one = nearly[index];
+    if (one && isOne(one)) return index;
+  }
+  return nearly.length;
+}
+
 function nearlyText(
   catalog: Catalog,
   table: HostTable,
-  group: Group,
+  group: Tested,
   app: AppSpec,
-  { nearly }: Candidates,
+  one: Candidates['nearly'][number] | undefined,
 ): string | undefined {
   // what rules make of such hosts nobody has looked at
-  if (group.around?.rules.some(({ required }) => required) === true) return undefined;
-  for (const { row, filter } of nearly) {
-    if (shortfall(table, group, row) > 0 || SPREAD_LEVELS.some((level) => isReached(table, group, level, row)))
-      continue;
-    const host = hostName(table, row);
-    const why = reasonOf(catalog, host, app, filter);
-    if (why !== undefined) return `${host} has the room, but ${why}`;
-  }
-  return undefined;
+  if (!one || group.around?.rules.some(({ required }) => required) === true) return undefined;
+  const host = hostName(table, one.row);
+  const why = reasonOf(catalog, host, app, one.filter);
+  return why === undefined ? undefined : `${host} has the room, but ${why}`;
+}
+
+/** What was found of the hosts: what keeps the candidates from it, and which of those that are none comes next to being one (`nearlyFrom`). */
+export interface Found {
+  readonly misses: Misses;
+  readonly nearly: number;
 }
 
 /** The host that comes nearest to taking a replica and what would make room; and one that has it and is not to be used. Nothing where no host is near. */
 export function nearestMiss(
   catalog: Catalog,
   table: HostTable,
-  group: Group,
+  group: Tested,
   { name, spec }: Resource<AppSpec>,
   candidates: Candidates,
+  { misses, nearly }: Found,
 ): string | undefined {
-  const limited = SPREAD_LEVELS.filter((level) => group.limits[level] < Infinity);
-  let nearest: Miss | undefined;
-  for (const row of group.rows) {
-    const miss = missOf(table, group, limited, row);
-    if (!nearest || compare(miss, nearest) < 0) nearest = miss;
-  }
-  const texts = [nearest && textOf(table, group, name, nearest), nearlyText(catalog, table, group, spec, candidates)];
+  const nearest = nearestOf(group, misses);
+  const texts = [
+    nearest === undefined
+      ? undefined
+      : textOf(table, group, name, group.rows[nearest] ?? 0, misses.lacks[nearest] ?? 0),
+    nearlyText(catalog, table, group, spec, candidates.nearly[nearly]),
+  ];
   const said = texts.filter((text) => text !== undefined);
   return said.length === 0 ? undefined : said.join('. ');
 }

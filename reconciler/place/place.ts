@@ -16,6 +16,7 @@ import { settleApp } from './seat.ts';
 import type { Settled } from './seat.ts';
 import { wordsOf } from './survey.ts';
 import type { Misplaced, PlaceInput, Resize, Survey, Wish } from './survey.ts';
+import type { Waiting } from './waiting.ts';
 
 export interface PlaceResult {
   /** In the order in which they must be decided. */
@@ -51,9 +52,12 @@ function inScope({ scope }: PlaceInput, app: string): boolean {
 }
 
 /** The Apps that are looked at, in the order in which they are placed. */
-function lookedAt({ input, table }: Run): readonly Resource<AppSpec>[] {
-  const sum = (column: Float64Array): number => column.reduce((total, value) => total + value, 0);
-  const room = { cpu: sum(table.all.cpu), memory: sum(table.all.memory) };
+function lookedAt({ input, book }: Run): readonly Resource<AppSpec>[] {
+  const room = { cpu: 0, memory: 0 };
+  for (const { allocatable } of book.hosts.values()) {
+    room.cpu += allocatable.cpu;
+    room.memory += allocatable.memory;
+  }
   return inOrder(input.catalog.apps, room).filter(({ name }) => inScope(input, name));
 }
 
@@ -206,10 +210,11 @@ export function proposeAgain(run: Run, refused: readonly Proposal[]): readonly U
  * Proposes a host and an address for every replica that wants one, gives up what nobody wants, and moves nothing that need
  * not move. Equal input gives equal output; once all is committed, the same input proposes nothing. The proposals come
  * as they are found, so that the first may be committed while the next are looked for; the result comes last. On a ground that is kept,
- * which must know what `input` says, the proposals stay tentative until their commits are absorbed, or they are taken back.
+ * which must know what `input` says, the proposals stay tentative until their commits are absorbed, or they are taken back. Who `waiting` remembers is
+ * not looked for again where nothing can have helped.
  */
-export function* placing(input: PlaceInput, ground?: Ground): Generator<Proposal, PlaceResult> {
-  const run = startRun(input, ground);
+export function* placing(input: PlaceInput, ground?: Ground, waiting?: Waiting): Generator<Proposal, PlaceResult> {
+  const run = startRun(input, ground, waiting);
   let told = 0;
   let unplaceable: readonly Unplaceable[] = [];
   if (isPending(run.survey)) {
@@ -242,6 +247,6 @@ export function* placing(input: PlaceInput, ground?: Ground): Generator<Proposal
 }
 
 /** The same at once. */
-export function place(input: PlaceInput, ground?: Ground): PlaceResult {
-  return ended(placing(input, ground));
+export function place(input: PlaceInput, ground?: Ground, waiting?: Waiting): PlaceResult {
+  return ended(placing(input, ground, waiting));
 }

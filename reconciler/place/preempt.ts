@@ -54,24 +54,31 @@ function isWithin({ table }: Run, demand: Demand, keys: readonly Dimension[], mo
   return true;
 }
 
-/** What all that is less critical than a level takes on each host, by row: never less than can be taken away there. */
+/** What all that is less critical than a level takes on a host: never less than can be taken away there. */
+function sumBelow(run: Run, level: number, host: string): Demand {
+  const counted = countedLevels(run);
+  let sum = NOTHING;
+  const there = run.survey.witness.whereabouts.on(host).map(({ replica }) => replica);
+  for (const id of new Set([...there, ...(run.preempting.arrived.get(host) ?? [])])) {
+    const now = run.book.placements.get(id);
+    if (now && counted(now.app) > level) sum = plus(sum, now.demand);
+  }
+  return sum;
+}
+
+/** The same for each host, by row. */
 function roomBelow(run: Run, level: number): Demand[] {
   const { below } = run.preempting;
   const known = below.get(level);
   if (known) return known;
-  const counted = countedLevels(run);
-  const { whereabouts } = run.survey.witness;
-  const made = run.table.views.map(({ record: { host } }) => {
-    let sum = NOTHING;
-    const there = whereabouts.on(host).map(({ replica }) => replica);
-    for (const id of new Set([...there, ...(run.preempting.arrived.get(host) ?? [])])) {
-      const now = run.book.placements.get(id);
-      if (now && counted(now.app) > level) sum = plus(sum, now.demand);
-    }
-    return sum;
-  });
+  const made = run.table.views.map(({ record: { host } }) => sumBelow(run, level, host));
   below.set(level, made);
   return made;
+}
+
+/** The same for the host of a row. */
+export function roomBelowAt(run: Run, level: number, row: number): Demand {
+  return run.preempting.below.get(level)?.[row] ?? sumBelow(run, level, hostName(run.table, row));
 }
 
 /** Notes that a replica has come to a host in this run. */

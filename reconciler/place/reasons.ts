@@ -5,11 +5,11 @@ import type { Demand, Dimension } from '../model/demand.ts';
 import type { Placement } from '../model/replica.ts';
 import type { Rule } from './affinity.ts';
 import type { PoolCount } from './addresses.ts';
-import { filterOf, tally } from './filters.ts';
+import { filterOf, tallyOf } from './filters.ts';
 import type { Candidates, FilterName, Removal } from './filters.ts';
-import { obstacle } from './group.ts';
-import type { Group } from './group.ts';
+import type { Group, Tested } from './group.ts';
 import { amountText, nearestMiss } from './misses.ts';
+import type { Found, Misses } from './misses.ts';
 import { hostName } from './table.ts';
 import type { HostTable } from './table.ts';
 
@@ -62,25 +62,26 @@ export function removalText(
 }
 
 /** What removes the candidates of a group now, after what removed the rest of the hosts. */
-export function removalsNow(table: HostTable, group: Group, before: readonly Removal[]): readonly Removal[] {
-  const now = tally();
-  for (const row of group.rows) {
-    const filter = obstacle(table, group, row);
-    if (filter !== undefined) now.add(filter, hostName(table, row));
-  }
-  return [...before, ...now.list()];
+export function removalsNow(
+  table: HostTable,
+  { rows }: Tested,
+  { filters }: Misses,
+  before: readonly Removal[],
+): readonly Removal[] {
+  return [...before, ...tallyOf(filters, (index) => hostName(table, rows[index] ?? 0))];
 }
 
 /** Why no host takes a replica of this group. */
 export function nowhere(
   catalog: Catalog,
   table: HostTable,
-  group: Group,
+  group: Tested,
   app: Resource<AppSpec>,
   candidates: Candidates,
+  found: Found,
 ): Why {
   const { zone, network } = app.spec;
-  const reasons = removalsNow(table, group, candidates.removals);
+  const reasons = removalsNow(table, group, found.misses, candidates.removals);
   const unread = catalog.zones.has(zone)
     ? catalog.networks.has(network)
       ? undefined
@@ -90,7 +91,7 @@ export function nowhere(
   if (table.views.length === 0)
     return { reasons, message: `App ${app.name} finds no host: no Host in a Zone has reported yet` };
   const removed = reasons.map((removal) => removalText(app.spec, removal, group)).join(', ');
-  const near = nearestMiss(catalog, table, group, app, candidates);
+  const near = nearestMiss(catalog, table, group, app, candidates, found);
   const end = near === undefined ? '' : `. ${near}`;
   return { reasons, message: `App ${app.name} finds no host among ${String(table.views.length)}: ${removed}${end}` };
 }

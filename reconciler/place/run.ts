@@ -20,6 +20,7 @@ import { mixOf, packingOf } from './packing.ts';
 import type { Mix } from './packing.ts';
 import { survey } from './survey.ts';
 import type { PlaceInput, Survey, Wish } from './survey.ts';
+import type { Waiting } from './waiting.ts';
 
 /** A replica that got no host, or not the room that it asks for, and why. */
 export interface Unplaceable {
@@ -85,6 +86,8 @@ export interface Run extends Ground {
   /** What of each Zone may still be taken away. */
   readonly disruption: Disruption;
   readonly preempting: Preempting;
+  /** Which Apps found no room before; absent where nobody remembers. */
+  readonly waiting?: Waiting | undefined;
 }
 
 /** A Network that has left the catalog rests its addresses this long: its own word cannot be read. */
@@ -211,11 +214,14 @@ export function runOn(ground: Ground, input: PlaceInput, found: Survey, known?: 
 }
 
 /** A run after what needs no choice: the hosts as they are now, and the releases. */
-export function startRun(input: PlaceInput, kept?: Ground): Run {
+export function startRun(input: PlaceInput, kept?: Ground, waiting?: Waiting): Run {
   const { hosts, snapshot, catalog, scope } = input;
   const own = (): Book => (input.kept ? draftOf(input.kept.book) : createBook(snapshot));
-  const ground = kept ?? groundOver(input, own(), { forGood: true });
-  const run = runOn(ground, input, survey(input));
+  const ground = kept ?? groundOver(input, own(), { forGood: true, watch: waiting });
+  const found = survey(input);
+  const { leaving, witness } = found;
+  waiting?.begin({ catalog, hosts, leaving, placed: (app) => witness.whereabouts.placed(app).values() });
+  const run = Object.assign(runOn(ground, input, found), { waiting });
   proposeAll(run, hostProposals(hosts, snapshot, catalog, scope?.hosts));
   proposeAll(
     run,

@@ -1,32 +1,46 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
-import { choose } from './group.ts';
+import { choose, demandOf } from './group.ts';
 import type { Group } from './group.ts';
 import { settle } from './home.ts';
+import { missesOf, nearlyFrom, onTable } from './misses.ts';
 import { gaveUp } from './packing.ts';
 import { arrive, keepClaim, preempt, preemptedText } from './preempt.ts';
 import { noAddress, nowhere } from './reasons.ts';
+import type { Why } from './reasons.ts';
 import { groupIn } from './run.ts';
 import type { Run, Unplaceable } from './run.ts';
+import { stillNowhere } from './still.ts';
 import type { Wish } from './survey.ts';
+import type { Waiter } from './waiting.ts';
 
-function failure(run: Run, app: Resource<AppSpec>, group: Group): Omit<Unplaceable, 'replica'> {
+/** Why no replica of an App is placed, and what is to be remembered of that where only other hosts, or more room on them, can help. */
+interface Failure {
+  readonly why: Why;
+  readonly waiter?: Waiter;
+}
+
+function failure(run: Run, app: Resource<AppSpec>, group: Group): Failure {
   const { table, input } = run;
-  const pool = run.pool(app.spec.network, app.spec.zone);
-  const dry = pool !== undefined && pool.next() === undefined && choose(table, group) !== undefined;
-  const why = dry
-    ? noAddress(input.catalog, app.spec.network, pool.count(), table)
-    : nowhere(input.catalog, table, group, app, run.candidates(app.spec));
-  return { app: app.name, ...why };
+  const { spec } = app;
+  const pool = run.pool(spec.network, spec.zone);
+  const offer = pool?.next();
+  if (pool && !offer && choose(table, group) !== undefined)
+    return { why: noAddress(input.catalog, spec.network, pool.count(), table) };
+  const candidates = run.candidates(spec);
+  const found = { misses: missesOf(table, group), nearly: nearlyFrom(input.catalog, table, group, app, candidates) };
+  const why = nowhere(input.catalog, table, group, app, candidates, found);
+  const alone = group.around === undefined && spec.gang === undefined;
+  return offer && alone ? { why, waiter: { spec, group: onTable(table, group), candidates, ...found, why } } : { why };
 }
 
 /** Keeps count of what is still wanted. */
-function hadTurn({ wanted }: Run, { spec }: Resource<AppSpec>, { pack, demand }: Group, failed: boolean): void {
+function hadTurn({ wanted }: Run, { spec }: Resource<AppSpec>): void {
   const sum = wanted.get(spec.zone);
+  const { cpu, memory } = demandOf(spec);
   if (sum) {
-    sum.cpu -= demand.cpu;
-    sum.memory -= demand.memory;
+    sum.cpu -= cpu;
+    sum.memory -= memory;
   }
-  if (failed && pack) gaveUp(pack, demand);
 }
 
 /** What became of the wishes of one App. */
@@ -64,7 +78,10 @@ export function* settleApp(
   const unplaceable: Unplaceable[] = [];
   const waiting = new Set<string>();
   const turn = { run, app };
-  let failed: Omit<Unplaceable, 'replica'> | undefined;
+  const known = wishes.some(({ from }) => from) ? undefined : stillNowhere(run, app);
+  if (known) return { failed: stillWithout(run, app, wishes, known), waiting };
+  let failed: Failure | undefined;
+  let hopes = false;
   run.preempting.hopeless = undefined;
   for (const wish of wishes) {
     if (!hasTurn(run, app, wish)) {
@@ -81,9 +98,25 @@ export function* settleApp(
     if (made?.placed) failed = undefined;
     const home = failed ? undefined : run.book.placements.get(wish.replica);
     if (home && home !== wish.from) arrive(run, home);
-    hadTurn(run, app, group, failed !== undefined);
-    if (failed) unplaceable.push({ ...failed, ...(made ? preemptedText(failed, made) : {}), replica: wish.replica });
+    hadTurn(run, app);
+    if (failed && group.pack) gaveUp(group.pack, group.demand);
+    if (failed)
+      unplaceable.push(unplaced(app, wish, { ...failed.why, ...(made ? preemptedText(failed.why, made) : {}) }));
+    hopes ||= wish.from !== undefined || made?.waits !== undefined || made?.why !== undefined;
     if (wish.moves === 'in turn' && (!failed || made?.waits !== undefined)) takeTurn(run, app, wish.replica);
   }
+  if (failed?.waiter && !hopes) run.waiting?.keep(app.name, failed.waiter);
   return { failed: unplaceable, waiting };
+}
+
+const unplaced = ({ name }: Resource<AppSpec>, { replica }: Wish, why: Why): Unplaceable => ({
+  app: name,
+  ...why,
+  replica,
+});
+
+/** The same for an App that is known to find no room. */
+function stillWithout(run: Run, app: Resource<AppSpec>, wishes: readonly Wish[], why: Why): readonly Unplaceable[] {
+  for (let turns = wishes.length; turns > 0; turns -= 1) hadTurn(run, app);
+  return wishes.map((wish) => unplaced(app, wish, why));
 }

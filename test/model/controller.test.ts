@@ -6,6 +6,7 @@ import type { AppSpec, HostSpec } from '../../reconciler/model/catalog.ts';
 import type { Assignment } from '../../reconciler/model/replica.ts';
 import { catalogOf, resources } from '../support/catalog.ts';
 import type { Sketch } from '../support/catalog.ts';
+import { sharing } from '../support/remembering.ts';
 import { createTwin, onlyNews } from '../support/twins.ts';
 import type { Deed, Stage, Twin } from '../support/twins.ts';
 
@@ -168,7 +169,8 @@ class World {
     this.revision += 1;
     this.sketch = { ...this.sketch, ...change };
     // lines and the revisions that wrote them may be older ones where nothing else changed: they are left out
-    this.catalog = { ...catalogOf({ ...this.sketch, revision: 'lines' }), revision: `r${String(this.revision)}` };
+    const now = catalogOf({ ...this.sketch, revision: 'lines' });
+    this.catalog = { ...sharing(this.catalog, now), revision: `r${String(this.revision)}` };
   }
 
   async both(act: (twin: Twin) => Promise<unknown>): Promise<void> {

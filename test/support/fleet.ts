@@ -6,11 +6,11 @@ import { formOf } from '../../reconciler/model/form.ts';
 import { incarnationOf } from '../../reconciler/model/rollout.ts';
 import type { AssignedReplica, Assignment, Report } from '../../reconciler/model/replica.ts';
 import { hostViews } from '../../reconciler/place/hosts.ts';
-import { place } from '../../reconciler/place/place.ts';
 import type { PlaceResult } from '../../reconciler/place/place.ts';
 import { project } from '../../reconciler/plan/project.ts';
 import { reportOf } from './catalog.ts';
 import { commitAll } from './placing.ts';
+import { createRemembering, placeAlike, toldOf } from './remembering.ts';
 
 /** A container of a replica that runs, and whether it serves. */
 interface Live {
@@ -44,7 +44,8 @@ export interface Fleet {
 
 /** A fleet of these hosts, which have reported and run nothing. */
 export function createFleet(hosts: readonly string[]): Fleet {
-  const book = createBook();
+  const remembering = createRemembering();
+  const book = toldOf(createBook(), remembering);
   const machines = new Map<string, Machine>(
     hosts.map((host) => [host, { adopted: undefined, underway: undefined, live: new Map() }]),
   );
@@ -59,7 +60,7 @@ export function createFleet(hosts: readonly string[]): Fleet {
   ): PlaceResult {
     const seen = { reports: [...reports.values()], assignments: [...published.values()] };
     const views = hostViews(catalog, seen.reports, book);
-    const result = place({ catalog, snapshot: book, hosts: views, ...seen, now: 0 });
+    const result = placeAlike({ catalog, snapshot: book, hosts: views, ...seen, now: 0 }, remembering);
     commitAll(book, result.proposals.slice(0, commits), 0);
     if (commits < result.proposals.length) return result;
     const { assignments } = project({
