@@ -120,6 +120,26 @@ describe('what is broken by hand is put back', { skip: NEEDS_ROOT }, () => {
     assert.equal(await text('docker', 'inspect', '-f', '{{.State.Running}}', 'stranger'), 'true');
     assert.match(await text('ovs-vsctl', 'list-ports', 'br-int'), /stray0/);
   });
+  it('an App that Git has stand still, which a hand lets go on, and that stops in its own way', async () => {
+    const statusOf = (): Promise<string> => text('docker', 'inspect', '-f', '{{.State.Status}}', 'plumb-web-0');
+    const id = await text('docker', 'inspect', '-f', '{{.Id}}', 'plumb-web-0');
+    stage.commit({ 'web.yaml': app('web', `${SPEC}\n  frozen: true`) });
+    const frozen = await stage.converged();
+    assert.deepEqual(
+      frozen.items.map(({ health, reason }) => [health, reason]),
+      Array(2).fill(['Healthy', 'Frozen']),
+    );
+    assert.equal(await statusOf(), 'paused');
+    await stage.sh('docker', 'unpause', 'plumb-web-0');
+    await becomes('paused again', async () => (await statusOf()) === 'paused');
+    stage.commit({ 'web.yaml': app('web', SPEC) });
+    await stage.converged();
+    assert.deepEqual(
+      [await statusOf(), await text('docker', 'inspect', '-f', '{{.Id}}', 'plumb-web-0')],
+      ['running', id],
+    );
+    await becomes('reached', reaches);
+  });
   it('names a fight and backs off', async () => {
     const name = await port('name');
     let fight: string | undefined;
