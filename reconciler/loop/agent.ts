@@ -166,11 +166,14 @@ export function createAgent(options: AgentOptions): Agent {
     latest = next;
     repairs.settle((replica) => next.replicas.some(({ id, ready }) => id === replica && ready));
     awaitProof(assignment);
-    if (isDeepStrictEqual({ ...next, at: 0 }, reported)) return;
+    const told = { ...next, at: 0 };
+    if (isDeepStrictEqual(told, reported)) return;
+    // what was handed over last, stored or not: one that is as it was before goes out again behind one that was not stored yet
+    reported = told;
     try {
       await mailbox.report(next);
-      reported = { ...next, at: 0 };
     } catch (error) {
+      if (reported === told) reported = undefined;
       log.warn({ err: error }, 'report not stored');
     }
   }

@@ -156,4 +156,30 @@ describe('the Report of a host', () => {
     });
     assert.ok(ms <= SECOND, `after ${String(ms)} ms`);
   });
+
+  it('is told again where what it told before was not kept, though it is as before that', async () => {
+    let last: Report | undefined;
+    const ready = (report: Report | undefined): boolean | undefined =>
+      report?.replicas.find(({ id }) => id === 'web-0')?.ready;
+    const ms = await takes(
+      {
+        what: 'a probe passes again',
+        before: async ({ serve, until }) => {
+          serve('web-0', false);
+          await until('it fails', () => ready(last) === false);
+        },
+        act: ({ serve }) => {
+          serve('web-0', true);
+        },
+        told: (report) => ready(report) === true,
+      },
+      (near) => {
+        near.report = (report) => {
+          last = report;
+          return Promise.reject(new PlumbError('DISK_FULL', 'no room'));
+        };
+      },
+    );
+    assert.ok(ms <= SECOND, `after ${String(ms)} ms`);
+  });
 });
