@@ -60,7 +60,7 @@ async function bare(rig: Rig, kind: string, count: number): Promise<number[]> {
   }
 }
 
-/** A knob of every group. Of those with `within` nothing tells, so that there is nothing to watch: they are read in turn, or at each look at everything. */
+/** A knob of every group. Of those with `within` nothing tells, so that there is nothing to watch: they are read in turn, or in every second look at everything. */
 const KINDS = [
   { kind: 'tag', what: 'OVS tag', over: 20 },
   { kind: 'ovs', what: 'OVS other_config', over: 20, most: 20 },
@@ -77,9 +77,9 @@ const KINDS = [
   { kind: 'nic', what: 'file of a NIC', over: 20, most: 20 },
   { kind: 'kill', what: 'killed container', over: 60 },
   { kind: 'sandbox', what: 'sysctl of a sandbox', within: 60_000 },
-  { kind: 'oom', what: 'OOM score of a process', within: 60_000 },
-  { kind: 'class', what: 'scheduling class of a process', within: 60_000 },
-  { kind: 'escape', what: 'process outside its cgroup', within: 60_000 },
+  { kind: 'oom', what: 'OOM score of a process', within: 66_000 },
+  { kind: 'class', what: 'scheduling class of a process', within: 66_000 },
+  { kind: 'escape', what: 'process outside its cgroup', within: 66_000 },
 ] as const;
 
 /** Files of the machine that the acts change. */
