@@ -6,7 +6,7 @@ import { build } from './build.mjs';
 import { check } from './check.mjs';
 import { TEST_NEEDS } from './house/packages.mjs';
 import { HouseError, isMain, main, seconds, signalNumber } from './house/run.mjs';
-import { STAGES, checkFolders, choose, testFiles } from './house/stages.mjs';
+import { STAGES, checkFolders, choose, queuesOf, testFiles } from './house/stages.mjs';
 import { runTestFile } from './house/testfile.mjs';
 import { setup, setupExtras } from './setup.mjs';
 
@@ -31,11 +31,11 @@ const say = (line) => void process.stdout.write(`${line}\n`);
  */
 async function runStage(stage, files, { real, signal, folder }) {
   const start = Date.now();
-  const queue = [...files];
   /** @type {Result[]} */
   const results = [];
   const inside = stage.inside === true && real;
-  const worker = async () => {
+  /** @param {string[]} queue */
+  const worker = async (queue) => {
     for (let file = queue.shift(); file !== undefined && !signal.aborted; file = queue.shift()) {
       const began = Date.now();
       const found = mayRun(stage, real)
@@ -46,7 +46,7 @@ async function runStage(stage, files, { real, signal, folder }) {
       if (failed > 0 || stage.hosts === true) say(`  ${failed > 0 ? 'FAILED' : 'ok    '}  ${file}  ${seconds(began)}`);
     }
   };
-  await Promise.all(Array.from({ length: stage.atOnce }, worker));
+  await Promise.all(queuesOf(stage, files).map(worker));
   return { stage: stage.name, results, time: seconds(start) };
 }
 

@@ -57,7 +57,8 @@ export async function controllerCommand(argv: readonly string[], io: Io): Promis
   io.signal.addEventListener('abort', () => setTimeout(() => void store.close(), 3000).unref(), { once: true });
   try {
     // said now, not with the first pass
-    await announced(claimName(store.leases, holder), storeUrl(options, io) ?? '', io);
+    const claiming = claimName(store.leases, holder);
+    await (options.quiet === true ? claiming : announced(claiming, storeUrl(options, io) ?? '', io));
     // on an empty disk it goes on behind the copy that its forerunner left
     const behind = (): Promise<JournalHead> => store.journals.head();
     const journal = await openJournal(journalDirectory(state, writer), { clock, behind });

@@ -9,6 +9,7 @@ import { HouseError, ROOT } from './run.mjs';
  * @property {number} minutes most a file may take
  * @property {number} atOnce files that run at the same time
  * @property {readonly string[]} [first] names of files that take longest: they begin first, so that none of them runs alone at the end
+ * @property {readonly string[]} [beside] names of files that wait nearly all of their time: they run beside the others
  * @property {boolean} [hosts] needs root and the programs of real hosts
  * @property {boolean} [inside] each file runs inside a lab host of its own
  */
@@ -28,7 +29,7 @@ export const STAGES = [
     hosts: true,
     inside: true,
   },
-  { name: 'e2e', folder: 'e2e', minutes: 10, atOnce: 1, hosts: true },
+  { name: 'e2e', folder: 'e2e', minutes: 10, atOnce: 1, beside: ['memory'], hosts: true },
 ];
 
 /**
@@ -55,6 +56,19 @@ export function testFiles(stage, parts, root = ROOT) {
   );
   const first = (stage.first ?? []).flatMap((name) => files.filter((file) => file.endsWith(`/${name}.test.ts`)));
   return [...first, ...files.filter((file) => !first.includes(file))];
+}
+
+/**
+ * The queues from which workers take files: one for as many workers as the stage allows, and one more for those that only wait.
+ * @param {Stage} stage
+ * @param {readonly string[]} files
+ * @returns {string[][]} a queue for each worker; those of one queue are the same array
+ */
+export function queuesOf(stage, files) {
+  const waits = (/** @type {string} */ file) => (stage.beside ?? []).some((name) => file.endsWith(`/${name}.test.ts`));
+  const busy = files.filter((file) => !waits(file));
+  const idle = files.filter(waits);
+  return [...Array.from({ length: stage.atOnce }, () => busy), ...(idle.length > 0 ? [idle] : [])];
 }
 
 /**

@@ -12,15 +12,23 @@ interface Web {
   readonly command?: string;
   readonly port?: number;
   readonly image?: string;
+  /** After so long without progress it is given up. */
+  readonly deadline?: string;
 }
 
-function web({ version, command = SERVES, port = 8080, image = 'plumbline/busybox:1' }: Web): Record<string, string> {
+function web({
+  version,
+  command = SERVES,
+  port = 8080,
+  image = 'plumbline/busybox:1',
+  deadline = '25s',
+}: Web): Record<string, string> {
   const spec = `  replicas: 3
   image: ${image}
   env: { VERSION: "${version}" }
   command: [sh, -c, "${command}"]
   probes: { readiness: { http: { port: ${String(port)} }, period: 1s, timeout: 5s } }
-  rollout: { minReady: 2s, canary: { replicas: 1, pause: 2s }, progressDeadline: 25s }`;
+  rollout: { minReady: 2s, canary: { replicas: 1, pause: 2s }, progressDeadline: ${deadline} }`;
   return { 'web.yaml': app('web', spec) };
 }
 
@@ -101,7 +109,7 @@ describe('a rollout that is watched by a client in the VLAN', { skip: NEEDS_ROOT
   for (const [name, change] of bad)
     it(`what ${name} stays with the canary and goes back, also when its controller is killed`, async () => {
       const others = await ids(1, 2);
-      const revision = stage.commit(web(change), name);
+      const revision = stage.commit(web({ ...change, deadline: '8s' }), name);
       await stage.until('with the canary', (status) => stageOf(status) === 'canary', 60);
       await stage.stop('SIGKILL');
       await stage.up();
@@ -109,7 +117,7 @@ describe('a rollout that is watched by a client in the VLAN', { skip: NEEDS_ROOT
       assert.equal(status.health, 'Degraded');
       assert.match(
         status.messages[0] ?? '',
-        /^web: \w{7} \(.*\) was given up, no progress for 25s: web-0 .*; all replicas run/,
+        /^web: \w{7} \(.*\) was given up, no progress for 8s: web-0 .*; all replicas run/,
       );
       assert.deepEqual(await versions(), ['2', '2', '2']);
       assert.equal(await ids(1, 2), others, 'the others were left alone');

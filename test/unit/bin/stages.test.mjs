@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { STAGES, checkFolders, choose, testFiles } from '../../../bin/house/stages.mjs';
+import { STAGES, checkFolders, choose, queuesOf, testFiles } from '../../../bin/house/stages.mjs';
 import { parseReport, runTestFile } from '../../../bin/house/testfile.mjs';
 import { tally } from '../../../bin/test.mjs';
 
@@ -52,10 +52,24 @@ describe('stages', () => {
     const ordered = testFiles({ ...unit, first: ['z', 'gone'] }, [], root);
     assert.deepEqual(ordered, ['test/unit/z.test.ts', 'test/unit/place/a.test.ts', 'test/unit/plan/b.test.mjs']);
     for (const stage of STAGES)
-      for (const name of stage.first ?? []) assert.equal(testFiles(stage, [`/${name}.test.ts`]).length, 1, name);
+      for (const name of [...(stage.first ?? []), ...(stage.beside ?? [])])
+        assert.equal(testFiles(stage, [`/${name}.test.ts`]).length, 1, name);
     checkFolders(root);
     file('test/lost/c.test.ts');
     assert.throws(() => checkFolders(root), /test\/lost\/c\.test\.ts belongs to no stage/);
+  });
+
+  it('lets what only waits run beside the others', () => {
+    const [unit] = STAGES;
+    assert.ok(unit);
+    const files = ['test/unit/a.test.ts', 'test/unit/idle.test.ts', 'test/unit/b.test.ts'];
+    const [busy, same, idle, ...more] = queuesOf({ ...unit, atOnce: 2, beside: ['idle'] }, files);
+    assert.deepEqual(
+      [busy, idle, more],
+      [['test/unit/a.test.ts', 'test/unit/b.test.ts'], ['test/unit/idle.test.ts'], []],
+    );
+    assert.equal(busy, same, 'two workers take from one queue');
+    assert.deepEqual(queuesOf({ ...unit, atOnce: 1 }, files), [files]);
   });
 
   const run = (/** @type {string} */ script, minutes = 1) =>
