@@ -12,34 +12,49 @@ interface Transcript {
 
 type Amounts = Readonly<Record<string, number | undefined>>;
 
-/** As versions since netlink (5.9) print what there is not. */
-const NONE = 'n/a';
+/** How versions of ethtool print: those since netlink (5.9) say n/a for what there is not, and more. */
+type Version = '6.1' | '5.0';
+const NONE: Readonly<Record<Version, string>> = { '6.1': 'n/a', '5.0': '0' };
 
-/** Rings and channels: the most, and now. `none` is what the program prints for what there is not. */
-function amounts(names: readonly string[], most: Amounts, now: Amounts, none: string): string {
-  const lines = (of: Amounts): string => names.map((name) => `${name}:\t\t${String(of[name] ?? none)}\n`).join('');
+/** The most, and now; tabs so that figures stand below each other. */
+function amounts(names: readonly string[], most: Amounts, now: Amounts, version: Version): string {
+  const lines = (of: Amounts): string =>
+    names.map((name) => `${name}:${name.length < 7 ? '\t\t' : '\t'}${String(of[name] ?? NONE[version])}\n`).join('');
   return `Pre-set maximums:\n${lines(most)}Current hardware settings:\n${lines(now)}`;
 }
 
-const ringsOf = (most: Amounts, now: Amounts, none = NONE): string =>
-  amounts(['RX', 'RX Mini', 'RX Jumbo', 'TX'], most, now, none);
-const channelsOf = (most: Amounts, now: Amounts, none = NONE): string =>
-  amounts(['RX', 'TX', 'Other', 'Combined'], most, now, none);
+/** Rings, as `ethtool -g` prints them; `split` is what it says of TCP data split. */
+function ringsOf(most: Amounts, now: Amounts, version: Version = '6.1', split = 'n/a'): string {
+  const more = `RX Buf Len:\t\tn/a\nCQE Size:\t\tn/a\nTX Push:\toff\nTCP data split:\t${split}\n`;
+  return amounts(['RX', 'RX Mini', 'RX Jumbo', 'TX'], most, now, version) + (version === '6.1' ? more : '');
+}
 
-/** Coalescing: adaptive for receiving and sending, and each other that the card has. */
-function coalescingOf(rx: string, tx: string, has: Amounts, none = NONE): string {
-  const line = (name: string): string => `${name}:\t${String(has[name] ?? none)}\n`;
+const channelsOf = (most: Amounts, now: Amounts, version: Version = '6.1'): string =>
+  amounts(['RX', 'TX', 'Other', 'Combined'], most, now, version);
+
+/** Coalescing, as `ethtool -c` prints it: adaptive for receiving and sending, and each other that the card has. */
+function coalescingOf(rx: string, tx: string, has: Amounts, version: Version = '6.1'): string {
+  const lines = (...names: readonly string[]): string =>
+    names.map((name) => `${name}: ${String(has[name] ?? NONE[version])}\n`).join('');
   const of = (way: string): string =>
-    ['usecs', 'frames', 'usecs-irq', 'frames-irq'].map((what) => line(`${way}-${what}`)).join('');
-  return `Adaptive RX: ${rx}  TX: ${tx}\n${['stats-block-usecs', 'sample-interval'].map(line).join('')}\n${of('rx')}\n${of('tx')}\n${line('rx-usecs-low')}${line('rx-frame-low')}\n`;
+    lines(...['usecs', 'frames', 'usecs-irq', 'frames-irq'].map((what) => `${way}-${what}`));
+  const load = (level: string): string =>
+    lines(...['rx-usecs', 'rx-frame', 'tx-usecs', 'tx-frame'].map((what) => `${what}-${level}`));
+  const first = lines('stats-block-usecs', 'sample-interval', 'pkt-rate-low', 'pkt-rate-high');
+  const more = version === '6.1' ? 'CQE mode RX: n/a  TX: n/a\n\n' : '';
+  return `Adaptive RX: ${rx}  TX: ${tx}\n${first}\n${of('rx')}\n${of('tx')}\n${load('low')}\n${load('high')}\n${more}`;
 }
 
 /**
  * By driver. Features are as these machines showed them, less some that no knob is about: mlx5_core by Gal Pressman (netdev, 29 June
  * 2023, "gro: decrease size of CB"), ixgbe by Ryan Cox (netdev, 6 August 2020, "macsec: preserve ingress frame ordering"), tg3 by Rudolf
  * Spring (netdev, 13 November 2019, "Tigon3", all four groups, ethtool of before netlink), virtio_net by a Firecracker guest of Linux
- * 6.18 (all four, ethtool 6.1). Coalescing of mlx5_core is that of github.com/vyos/vyos-1x/pull/4919. Rings and channels of mlx5_core and
- * ixgbe, and coalescing of ixgbe, are not recorded but put together in that format, with limits that such cards usually have.
+ * 6.18 (all four, ethtool 6.1). Coalescing of mlx5_core is that of github.com/vyos/vyos-1x/pull/4919. Of the rest no machine's output is at
+ * hand: it is written as ethtool 6.1 prints it, with the figures of the drivers' sources. Rings: drivers/net/ethernet/mellanox/mlx5/core/en.h
+ * (MLX5E_PARAMS_DEFAULT_LOG_RQ_SIZE 0xa, MAXIMUM 0xd, SQ likewise) and drivers/net/ethernet/intel/ixgbe/ixgbe.h (IXGBE_DEFAULT_RXD 512, IXGBE_MAX_RXD
+ * 4096, TXD likewise). Channels: of mlx5_core one for each CPU, combined only; of ixgbe "tx 0 rx 0 other 1 combined 32" as it printed on
+ * github.com/ntop/PF_RING/issues/269, of 63 with one other as in github.com/distributed-system-analysis/pbench/issues/264. Coalescing of ixgbe:
+ * it takes microseconds only (ETHTOOL_COALESCE_USECS), 1 and 0 as its sibling ixgbevf in github.com/scylladb/scylladb/issues/1974.
  */
 const TRANSCRIPTS: Readonly<Record<string, Transcript>> = {
   mlx5_core: {
@@ -82,7 +97,7 @@ rx-gro-hw: off [fixed]
 rx-gro-list: off
 rx-udp-gro-forwarding: off
 `,
-    rings: ringsOf({ RX: 8192, TX: 8192 }, { RX: 1024, TX: 1024 }),
+    rings: ringsOf({ RX: 8192, TX: 8192 }, { RX: 1024, TX: 1024 }, '6.1', 'off'),
     channels: channelsOf({ Combined: 40 }, { Combined: 40 }),
     coalescing: coalescingOf('on', 'on', { 'rx-usecs': 8, 'rx-frames': 128, 'tx-usecs': 8, 'tx-frames': 128 }),
   },
@@ -128,7 +143,7 @@ macsec-hw-offload: off [fixed]
 `,
     rings: ringsOf({ RX: 4096, TX: 4096 }, { RX: 512, TX: 512 }),
     channels: channelsOf({ Other: 1, Combined: 63 }, { Other: 1, Combined: 32 }),
-    coalescing: coalescingOf(NONE, NONE, { 'rx-usecs': 1, 'tx-usecs': 0 }),
+    coalescing: coalescingOf('n/a', 'n/a', { 'rx-usecs': 1, 'tx-usecs': 0 }),
   },
   tg3: {
     offloads: `rx-checksumming: on
@@ -162,13 +177,13 @@ tx-nocache-copy: off
 hw-tc-offload: off [fixed]
 rx-gro-hw: off [fixed]
 `,
-    rings: ringsOf({ RX: 511, 'RX Jumbo': 255, TX: 511 }, { RX: 200, 'RX Jumbo': 100, TX: 511 }, '0'),
-    channels: channelsOf({ RX: 4, TX: 1 }, { RX: 4, TX: 1 }, '0'),
+    rings: ringsOf({ RX: 511, 'RX Jumbo': 255, TX: 511 }, { RX: 200, 'RX Jumbo': 100, TX: 511 }, '5.0'),
+    channels: channelsOf({ RX: 4, TX: 1 }, { RX: 4, TX: 1 }, '5.0'),
     coalescing: coalescingOf(
       'off',
       'off',
       { 'rx-usecs': 20, 'rx-frames': 5, 'rx-frames-irq': 5, 'tx-usecs': 72, 'tx-frames': 53, 'tx-frames-irq': 5 },
-      '0',
+      '5.0',
     ),
   },
   virtio_net: {
@@ -215,7 +230,7 @@ rx-udp-gro-forwarding: off
 `,
     rings: ringsOf({ RX: 256, TX: 256 }, { RX: 256, TX: 256 }),
     channels: channelsOf({ Combined: 1 }, { Combined: 1 }),
-    coalescing: coalescingOf('off', NONE, { 'rx-usecs': 0, 'rx-frames': 1, 'tx-usecs': 0, 'tx-frames': 1 }),
+    coalescing: coalescingOf('off', 'n/a', { 'rx-usecs': 0, 'rx-frames': 1, 'tx-usecs': 0, 'tx-frames': 1 }),
   },
 };
 
@@ -268,14 +283,14 @@ function changed(group: keyof Transcript, text: string, name: string, value: str
   }
   if (group === 'coalescing') {
     const adaptive = /^adaptive-(rx|tx)$/.exec(name)?.[1]?.toUpperCase();
-    const line = adaptive ? new RegExp(`(${adaptive}: )(on|off)`) : new RegExp(`^(${name}:\\t)(\\d+)$`, 'm');
+    const line = adaptive ? new RegExp(`(${adaptive}: )(on|off)`) : new RegExp(`^(${name}: )(\\d+)$`, 'm');
     return line.test(text) ? text.replace(line, `$1${value}`) : undefined;
   }
   const [most = '', now = ''] = text.split('Current hardware settings:');
   const label = { rx: 'RX', tx: 'TX', combined: 'Combined', 'rx-mini': 'RX Mini', 'rx-jumbo': 'RX Jumbo' }[name] ?? '';
-  const max = new RegExp(`^${label}:\\t\\t(\\d+)$`, 'm').exec(most)?.[1];
+  const max = new RegExp(`^${label}:\\t+(\\d+)$`, 'm').exec(most)?.[1];
   if (Number(value) > Number(max ?? 0)) return undefined;
-  return `${most}Current hardware settings:${now.replace(new RegExp(`^(${label}:\\t\\t)\\d+$`, 'm'), `$1${value}`)}`;
+  return `${most}Current hardware settings:${now.replace(new RegExp(`^(${label}:\\t+)\\d+$`, 'm'), `$1${value}`)}`;
 }
 
 type Pairs = readonly (readonly [name: string, value: string])[];
