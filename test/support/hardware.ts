@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 /** A file's text, or where a symbolic link leads. */
 type Node = string | { readonly to: string };
@@ -165,10 +166,17 @@ const meminfo = (kib: number, swap = 0): Files => ({
 });
 
 /** Which machine. */
-export type HardwareName = 'two-socket server' | 'storage server' | 'virtual machine' | 'arm server';
+export type HardwareName =
+  'two-socket server' | 'storage server' | 'virtual machine' | 'arm server' | 'microvm' | 'user-mode guest';
+
+/** What record-machine.ts printed on a machine. */
+function recorded(name: string): Files {
+  const path = fileURLToPath(new URL(`../../../test/golden/machines/${name}.json`, import.meta.url));
+  return JSON.parse(fs.readFileSync(path, 'utf8')) as Files;
+}
 
 /**
- * Machines of several kinds, as far as knobs and facts go. They are put together from the kernel's descriptions of these files
+ * Machines of several kinds, as far as knobs and facts go. The last two say what such machines said (record-machine.ts). The others are put together from the kernel's descriptions of these files
  * (Documentation/ABI/testing/sysfs-devices-system-cpu, sysfs-class-net, sysfs-block, admin-guide/pm) and from what such machines are
  * publicly known to show; nobody's machine was copied.
  */
@@ -330,4 +338,8 @@ export const HARDWARE: Readonly<Record<HardwareName, Files>> = {
       'bin/chrt': '',
     },
   ),
+  /** As it says: two CPUs, a virtio disk and card of one queue, no frequency scaling; cgroup v1. */
+  microvm: recorded('microvm'),
+  /** As it says: one CPU, and no device at all; no NUMA, no huge pages; cgroup v2. */
+  'user-mode guest': recorded('user-mode-guest'),
 };

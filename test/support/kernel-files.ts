@@ -10,9 +10,12 @@ export const kernel: Files = {
     if (/\[/.test(before)) {
       const words = before.trim().replace(/[[\]]/g, '').split(' ');
       if (!words.includes(text.trim())) throw errno('EINVAL');
-      disk.write(path, `${words.map((word) => (word === text.trim() ? `[${word}]` : word)).join(' ')}\n`);
+      const end = /\s*$/.exec(before)?.[0] ?? '\n';
+      disk.write(path, `${words.map((word) => (word === text.trim() ? `[${word}]` : word)).join(' ')}${end}`);
     } else if (/cpumask$|_cpus$/.test(path)) {
       const width = before.trim().replaceAll(',', '').length;
+      // no machine has CPUs beyond its mask
+      if (plainMask(text).length > width) throw errno('EINVAL');
       disk.write(
         path,
         `${plainMask(text)
