@@ -115,7 +115,7 @@ Every value that Plumbline has the kernel or a daemon hold, in one list. Each is
 | \`Refused\` | the kernel did not take the value, with its errno. A file or a card that refused is left alone until Git says another value, or the agent starts anew; a kernel parameter and a limit are tried again, after pauses that grow to 5 min |
 | \`NeedsRestart\` | it is set, and counts once a daemon was restarted |
 
-Where something else on the machine sets it as well (sysctl.d, tmpfiles.d, tuned, irqbalance, Docker, systemd), \`plumb status\` and \`plumb explain host/NAME KNOB\` name who, and what leaves it to
+Where something else on the machine sets it as well (sysctl.d, tmpfiles.d, \`.link\` files, udev rules, tuned, irqbalance, Docker, systemd), \`plumb status\` and \`plumb explain host/NAME KNOB\` name who, and what leaves it to
 Git; \`plumb host facts\` lists all who set knobs there. [manifests.md](manifests.md) says what each field may be.
 `;
 
