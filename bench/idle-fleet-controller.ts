@@ -1,10 +1,9 @@
 import { keepHeapSmall } from '../cli/heap.ts';
 import { createController } from '../reconciler/loop/controller.ts';
 import { CONTROLLER_LEASE } from '../reconciler/loop/hearing.ts';
-import { createBook } from '../reconciler/model/book.ts';
-import type { AppSpec, Catalog, Resource } from '../reconciler/model/catalog.ts';
+import type { Catalog } from '../reconciler/model/catalog.ts';
 import { openRedis } from '../reconciler/store/redis/redis.ts';
-import { fabric, HOMELESS, IDLE } from './fabric.ts';
+import { fabric, IDLE } from './fabric.ts';
 import type { Told } from './idle-fleet.ts';
 import { ownJournal } from './own-journal.ts';
 
@@ -53,49 +52,15 @@ async function several(
 
 const pass = (look = false): Promise<void> => controller.pass({ look, allow: true });
 
-/** Git says something else of these Apps. */
-let revisions = 0;
-function says(apps: readonly (readonly [string, Resource<AppSpec>])[]): void {
-  revisions += 1;
-  catalog = { ...catalog, revision: `r${String(revisions)}`, apps: new Map([...catalog.apps, ...apps]) };
-}
-
 /** One of the small Apps gets another image. */
-const small = catalog.apps.size;
 let changes = 0;
 function change(): Promise<void> {
   changes += 1;
-  const app = catalog.apps.get(`a${String(small - 1 - changes)}`);
+  const app = catalog.apps.get(`a${String(catalog.apps.size - 1 - changes)}`);
   if (!app) throw new Error('no App is left to change');
-  says([[app.name, { ...app, spec: { ...app.spec, image: `other:${String(changes)}` } }]]);
+  const next = { ...app, spec: { ...app.spec, image: `other:${String(changes)}` } };
+  catalog = { ...catalog, revision: `r${String(changes)}`, apps: new Map([...catalog.apps, [app.name, next]]) };
   return Promise.resolve();
-}
-
-/** One of the small Apps gets a replica more. */
-let additions = 0;
-function add(): Promise<void> {
-  additions += 1;
-  const app = catalog.apps.get(`a${String(small - 300 - additions)}`);
-  if (!app) throw new Error('no App is left to grow');
-  says([[app.name, { ...app, spec: { ...app.spec, replicas: app.spec.replicas + 1 } }]]);
-  return Promise.resolve();
-}
-
-/** Apps of unlike sizes, of which a replica is larger than what any host has left, and that nobody makes room for. */
-async function crowd(count: number): Promise<void> {
-  const book = createBook(await store.reservations.snapshot());
-  const left = [...book.hosts.values()].map(({ host, allocatable }) => allocatable.cpu - book.used(host).cpu);
-  const most = Math.max(...left);
-  const [like] = catalog.apps.values();
-  if (!like) throw new Error('there are no Apps');
-  const spec = { ...like.spec, level: 3, replicas: 3 };
-  says(
-    Array.from({ length: count }, (_, at) => {
-      const resources = { ...spec.resources, cpu: most + 1 + 10 * at };
-      const name = `homeless${String(at)}`;
-      return [name, { ...like, name, spec: { ...spec, resources } }] as const;
-    }),
-  );
 }
 
 const takeover = await timed(async () => {
@@ -125,27 +90,7 @@ const snapshot = await several(3, () => store.reservations.snapshot());
 const { cursor } = await store.reservations.snapshot();
 const { mark } = await store.mailbox.news();
 const bare = await several(rounds, () => Promise.all([store.reservations.since(cursor), store.mailbox.news(mark)]));
-const added = await several(rounds, () => pass(true), add);
-await crowd(HOMELESS);
-for (let settling = 0; settling < 3; settling += 1) await pass(true);
-const homeless = controller.view().notice?.unplaceable.length ?? 0;
-const crowdedTick = await several(rounds, pass);
-const crowdedAdd = await several(rounds, () => pass(true), add);
-const crowded = { homeless, tick: crowdedTick, added: crowdedAdd };
-const told: Told = {
-  crowded,
-  added,
-  takeover,
-  tick,
-  bare,
-  report,
-  change: changed,
-  audit,
-  auditCpu,
-  snapshot,
-  memory,
-  heap,
-};
+const told: Told = { takeover, tick, bare, report, change: changed, audit, auditCpu, snapshot, memory, heap };
 await journal.close();
 process.send?.(told);
 await store.close();
