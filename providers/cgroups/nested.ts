@@ -83,22 +83,26 @@ export function raiseRealtime(budgets: Budgets, path: string, micros: number): v
   }
 }
 
-/** Lowers all that was raised, from the bottom up, to what is still needed in it, and to no less than it had before. */
+/**
+ * Lowers all that was raised, from the bottom up, to what is still needed in it, and to no less than it had before. What the kernel does not take now,
+ * as where a hand is at it, is tried again with the next look.
+ */
 export function lowerRealtime({ files, raised }: Pick<Budgets, 'files' | 'raised'>): void {
   const there = raised.directories().filter((directory) => {
     if (files.exists(join(directory, RUNTIME))) return true;
     raised.forget(directory);
     return false;
   });
-  each(
-    there.toSorted((a, b) => b.length - a.length),
-    (directory) => {
+  for (const directory of there.toSorted((a, b) => b.length - a.length)) {
+    try {
       const before = raised.of(directory) ?? 0;
       const needed = Math.max(before, runtimeIn(files, directory));
       if (runtimeOf(files, directory) > needed) files.write(join(directory, RUNTIME), String(needed));
       if (needed === before) raised.forget(directory);
-    },
-  );
+    } catch {
+      // it has just gone, or is not to be lowered now
+    }
+  }
 }
 
 /**

@@ -7,7 +7,7 @@ export interface Raised {
   directories(): readonly string[];
   /** µs; undefined: it was not raised. */
   of(directory: string): number | undefined;
-  /** On disk when it returns. One that is there already stays. */
+  /** On disk when it returns. One that is there already stays. Throws what the disk says; then nothing is noted. */
   note(directory: string, micros: number): void;
   forget(directory: string): void;
 }
@@ -17,10 +17,10 @@ export function raisedIn(path?: string, boot: () => string = bootId): Raised {
   let known: Map<string, number> | undefined;
   const load = (): Map<string, number> =>
     (known ??= path === undefined ? new Map<string, number>() : read(path, boot()));
-  const save = (): void => {
-    if (path === undefined) return;
-    const text = JSON.stringify({ boot: boot(), raised: Object.fromEntries(load()) }, null, 2);
-    replaceFileSync(path, `${text}\n`);
+  const save = (next: Map<string, number>): void => {
+    const text = JSON.stringify({ boot: boot(), raised: Object.fromEntries(next) }, null, 2);
+    if (path !== undefined) replaceFileSync(path, `${text}\n`);
+    known = next;
   };
   return {
     get size() {
@@ -29,12 +29,10 @@ export function raisedIn(path?: string, boot: () => string = bootId): Raised {
     directories: () => [...load().keys()],
     of: (directory) => load().get(directory),
     note(directory, micros) {
-      if (load().has(directory)) return;
-      load().set(directory, micros);
-      save();
+      if (!load().has(directory)) save(new Map([...load(), [directory, micros]]));
     },
     forget(directory) {
-      if (load().delete(directory)) save();
+      if (load().has(directory)) save(new Map([...load()].filter(([name]) => name !== directory)));
     },
   };
 }

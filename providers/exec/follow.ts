@@ -14,13 +14,21 @@ export async function follow(
   signal: AbortSignal,
 ): Promise<void> {
   if (signal.aborted) return;
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', file, ...args], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-    env: environment(),
-    signal,
-    killSignal: 'SIGKILL',
-  });
-  const ended = once(child, 'close').catch(() => undefined); // missing, or the signal: it has ended
-  createInterface({ input: child.stdout }).on('line', told);
+  let ended: Promise<unknown>;
+  try {
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', file, ...args], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+      env: environment(),
+      signal,
+      killSignal: 'SIGKILL',
+    });
+    ended = once(child, 'close').catch(() => undefined); // missing, or the signal: it has ended
+    // without a descriptor to spare (EMFILE) there is no pipe, whatever the types say
+    const output = child.stdout as typeof child.stdout | undefined;
+    if (!output) return;
+    createInterface({ input: output }).on('line', told);
+  } catch {
+    return; // no memory for another process: it has not been started
+  }
   await ended;
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -36,6 +36,18 @@ describe('a program that goes on for ever', { timeout: 120_000 }, () => {
     await follow('/no/such/program', [], (line) => lines.push(line), signal);
     await follow('echo', ['two'], (line) => lines.push(line), AbortSignal.abort());
     assert.deepEqual(lines, ['one']);
+  });
+
+  it('is over where there is no descriptor to spare', () => {
+    const url = new URL('../../../providers/exec/follow.js', import.meta.url).href;
+    const script = `
+      import { openSync } from 'node:fs';
+      import { follow } from ${JSON.stringify(url)};
+      try { for (;;) openSync('/dev/null'); } catch {}
+      await follow('echo', ['one'], () => undefined, new AbortController().signal);
+      process.stdout.write('over');`;
+    const limited = ['-c', 'ulimit -n 64; exec "$@"', '-', process.execPath, '--input-type=module', '-e', script];
+    assert.equal(execFileSync('sh', limited, { encoding: 'utf8' }), 'over');
   });
 
   it('ends with the process that listens, also where that is killed', async () => {
