@@ -6,15 +6,25 @@ import type { Roots } from './places.ts';
 /** What is kept of a file: `nic/eth0/rings/rx`, `sys/class/net/eth0/mtu`. */
 const OF_CARD = /^((?:nic|sys\/class\/net)\/)([^/]+)(\/.*)$/;
 
-/** A card by what stays while its name may change: its place on the bus, the port there, who made it. */
+/**
+ * Of several cards in one place on the bus that say the same port: the name of all but the first, which is there before its representors
+ * are. What else tells them apart (phys_port_name, phys_switch_id) is not read: the kernel has whoever reads it wait for what it changes of any card.
+ */
+function nameAmong(sys: Tree, name: string): string | undefined {
+  const portOf = (card: string): string | undefined => sys.text(`class/net/${card}/dev_port`);
+  const numberOf = (card: string): number => sys.number(`class/net/${card}/ifindex`) ?? 0;
+  const port = portOf(name);
+  const others = sys.names(`class/net/${name}/device/net`).filter((other) => other !== name && portOf(other) === port);
+  return others.some((other) => numberOf(other) < numberOf(name)) ? name : undefined;
+}
+
+/** A card by what stays while its name may change, all of it from memory of the kernel: its place on the bus, the port there, who made it. */
 function cardOf(sys: Tree, name: string): string | undefined {
   const at = `class/net/${name}`;
   const place = sys.target(`${at}/device`);
   if (place === undefined) return undefined;
-  const rest = ['phys_port_name', 'dev_port', 'device/vendor', 'device/device'].map((file) =>
-    sys.text(`${at}/${file}`),
-  );
-  return [place, ...rest].filter((text) => text !== undefined).join(' ');
+  const said = ['dev_port', 'device/vendor', 'device/device'].map((file) => sys.text(`${at}/${file}`));
+  return [place, ...said, nameAmong(sys, name)].filter((text) => text !== undefined).join(' ');
 }
 
 const interrupts = new WeakMap<Tree, ReadonlyMap<string, string>>();

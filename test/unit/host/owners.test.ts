@@ -69,6 +69,30 @@ describe('what a device said first', () => {
     assert.equal(one.read('sys/class/net/lan0/mtu'), '1500\n');
   });
 
+  it('stays with a card whose device gets representors, which have their own', async () => {
+    const one = machine('storage server');
+    const folder = join(one.root, 'sys/class/net');
+    await converge(one.again(), [want('nic.mtu', '9000')]);
+    fs.writeFileSync(join(folder, CARD, 'phys_port_name'), 'p0\n');
+    for (const [at, name] of ['rep0', 'rep1'].entries()) {
+      const card = join(folder, name);
+      fs.mkdirSync(card);
+      fs.symlinkSync(fs.realpathSync(join(folder, CARD, 'device')), join(card, 'device'));
+      fs.writeFileSync(join(card, 'mtu'), '1400\n');
+      fs.writeFileSync(join(card, 'ifindex'), `${String(90 + at)}\n`);
+    }
+    for (const name of [CARD, 'rep0', 'rep1'])
+      fs.mkdirSync(join(folder, CARD, 'device/net', name), { recursive: true });
+    const provider = one.again();
+    assert.deepEqual(await converge(provider, [want('nic.mtu', '9000')]), ['update knob/nic.mtu']);
+    // one of them goes
+    fs.rmSync(join(folder, 'rep1'), { recursive: true });
+    fs.rmSync(join(folder, CARD, 'device/net/rep1'), { recursive: true });
+    await converge(one.again(), []);
+    assert.equal(one.read(`sys/class/net/${CARD}/mtu`), '1500\n');
+    assert.equal(one.read('sys/class/net/rep0/mtu'), '1400\n');
+  });
+
   it('is kept while its card is away', async () => {
     const one = machine('storage server');
     const folder = join(one.root, 'sys/class/net');
