@@ -29,14 +29,22 @@ function cardOf(sys: Tree, name: string): string | undefined {
 
 const interrupts = new WeakMap<Tree, ReadonlyMap<string, string>>();
 
-/** What /proc/interrupts calls each number. */
+/** What raises an interrupt: `IR-PCI-MSI 524288-edge`, `IR-PCI-MSIX-0000:41:00.0 3-edge`, `ITS-MSI 1572864 Edge`. */
+const SOURCE = /^(\S+)\s+(\d+)[-\s]+(?:edge|level|fasteoi)\b/i;
+
+/** What raises each number in /proc/interrupts: a place on the bus and the interrupt's number there, since its name may be that of a card; else its name. */
 function interruptsOf(proc: Tree): ReadonlyMap<string, string> {
   const known = interrupts.get(proc);
   if (known) return known;
-  const lines = (proc.text('interrupts') ?? '').matchAll(/^\s*(\d+):.*\s(\S+)$/gm);
-  const names = new Map([...lines].map(([, number = '', name = '']) => [number, name]));
-  interrupts.set(proc, names);
-  return names;
+  const lines = (proc.text('interrupts') ?? '').matchAll(/^[^\S\n]*(\d+):(?:[^\S\n]+\d+)*[^\S\n]+(\S.*)$/gm);
+  const sources = [...lines].map(([, number = '', rest = '']) => {
+    const [, chip, at] = SOURCE.exec(rest) ?? [];
+    const source = chip === undefined ? rest.split(/\s+/).at(-1) : `${chip} ${at ?? ''}`;
+    return [number, source ?? ''] as const;
+  });
+  const all = new Map(sources);
+  interrupts.set(proc, all);
+  return all;
 }
 
 /** Which device a file is about at one look, where another one may come under its path; undefined where that is not known. */

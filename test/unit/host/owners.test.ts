@@ -113,12 +113,31 @@ describe('what a device said first', () => {
     await converge(one.again(), [want('nic.interrupts', 'spread')]);
     const text = fs.readFileSync(file, 'utf8');
     const [line = '', name = ''] = /^ 101:.*\s(\S+)$/m.exec(text) ?? [];
-    fs.writeFileSync(file, text.replace(line, line.replace(name, 'nvme0q7')));
+    fs.writeFileSync(file, text.replace(line, line.replace(name, 'nvme0q7').replace(/\d+-edge/, '524288-edge')));
     fs.writeFileSync(join(one.root, 'proc/irq/101/smp_affinity_list'), '7\n');
     await converge(one.again(), []);
     const after = one.all();
     assert.equal(after['proc/irq/101/smp_affinity_list'], '7\n');
     assert.equal(after['proc/irq/102/smp_affinity_list'], before['proc/irq/102/smp_affinity_list']);
+  });
+
+  it('of an interrupt comes back where its card has another name', async () => {
+    for (const source of ['IR-PCI-MSI 524301-edge', 'IR-PCI-MSIX-0000:41:00.0    3-edge', 'ITS-MSI 1572864 Edge  ']) {
+      const one = machine('two-socket server');
+      const file = join(one.root, 'proc/interrupts');
+      const rename = (name: string): void => {
+        const text = fs.readFileSync(file, 'utf8');
+        fs.writeFileSync(file, text.replace(/^ 101:.*$/m, ` 101:    1   0  ${source}      ${name}`));
+      };
+      rename('i40e-ens1f0-TxRx-1');
+      const before = one.all();
+      await converge(one.again(), [want('nic.interrupts', 'spread')]);
+      assert.notDeepEqual(one.all(), before);
+      rename('i40e-lan0-TxRx-1');
+      await converge(one.again(), []);
+      rename('i40e-ens1f0-TxRx-1');
+      assert.deepEqual(one.all(), before, source);
+    }
   });
 
   it('of a disk is not put back to the next one of its name', async () => {
