@@ -88,13 +88,12 @@ export function raiseRealtime(budgets: Budgets, path: string, micros: number): v
  * as where a hand is at it, is tried again with the next look.
  */
 export function lowerRealtime({ files, raised }: Pick<Budgets, 'files' | 'raised'>): void {
-  const there = raised.directories().filter((directory) => {
-    if (files.exists(join(directory, RUNTIME))) return true;
-    raised.forget(directory);
-    return false;
-  });
-  for (const directory of there.toSorted((a, b) => b.length - a.length)) {
+  for (const directory of raised.directories().toSorted((a, b) => b.length - a.length)) {
     try {
+      if (!files.exists(join(directory, RUNTIME))) {
+        raised.forget(directory);
+        continue;
+      }
       const before = raised.of(directory) ?? 0;
       const needed = Math.max(before, runtimeIn(files, directory));
       if (runtimeOf(files, directory) > needed) files.write(join(directory, RUNTIME), String(needed));

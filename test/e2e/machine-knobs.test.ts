@@ -30,7 +30,12 @@ const KNOBS: readonly Shared[] = [
     hand: '8190',
   },
   { file: '/proc/sys/vm/stat_interval', field: ['sysctls', 'vm.stat_interval: 7'], says: /^7$/, hand: '3' },
-  { file: '/proc/sys/vm/min_free_kbytes', field: ['memory', 'minFree: 0.5%'], says: /^\d{4,}$/, hand: '23456' },
+  {
+    file: '/proc/sys/vm/min_free_kbytes',
+    field: ['memory', 'minFree: 0.5%'],
+    says: /^(?!23456$)\d{4,}$/,
+    hand: '23456',
+  },
   {
     file: '/sys/kernel/mm/transparent_hugepage/enabled',
     field: ['memory', 'hugepages: never'],

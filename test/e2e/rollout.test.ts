@@ -110,7 +110,9 @@ describe('a rollout that is watched by a client in the VLAN', { skip: NEEDS_ROOT
     it(`what ${name} stays with the canary and goes back, also when its controller is killed`, async () => {
       const others = await ids(1, 2);
       const revision = stage.commit(web({ ...change, deadline: '8s' }), name);
-      await stage.until('with the canary', (status) => stageOf(status) === 'canary', 60);
+      // on a slow machine it may be on its way back by the time that it is seen
+      const begun = (now: Status): boolean => now.revision === revision && stageOf(now) !== undefined;
+      await stage.until('with the canary', begun, 60);
       await stage.stop('SIGKILL');
       await stage.up();
       const status = await stage.until('back', (now) => stageOf(now) === 'reverted' && now.revision === revision, 120);
