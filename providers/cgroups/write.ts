@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { errnoOf } from '../../reconciler/model/errors.ts';
+import { errnoOf, PlumbError } from '../../reconciler/model/errors.ts';
 import type { CgroupState } from '../../reconciler/model/resources.ts';
 import type { WeightFormula } from './conversion.ts';
 import { readText, type Files } from './files.ts';
@@ -35,7 +35,7 @@ const WHY: Readonly<Record<string, string>> = {
 
 /**
  * Writes what differs, each knob once, and goes on where one is refused. Memory limits are lowered below what is in use only as far
- * as the kernel can give pages back without killing, unless it is asked to by force.
+ * as the kernel can give pages back without killing, unless it is asked to by force. Throws CONFLICT.
  */
 export async function writeLimits(
   machine: Machine,
@@ -61,6 +61,7 @@ export async function writeLimits(
       else if (refusal === undefined) did.push(`${write.file} ${raw[write.file] ?? '?'} -> ${write.value}`);
       else refused.push({ ...write, errno: 'EBUSY', why: refusal });
     } catch (error) {
+      if (error instanceof PlumbError && error.code === 'CONFLICT') throw error;
       const errno = errnoOf(error);
       refused.push({ ...write, errno, why: whyOf(files, held, write, errno) });
     }
@@ -71,16 +72,25 @@ export async function writeLimits(
 /** How long Docker may take to hear of it, milliseconds. */
 const HEARS = 10_000;
 
-/** Has all in a cgroup stand still or go on: by Docker, which would else believe otherwise, and where a hand passed it by, by the file. */
+/**
+ * Has all in a cgroup stand still or go on: by Docker, which would else believe otherwise, and where a hand passed it by, by the file. Throws
+ * CONFLICT where Docker does not hear that it is to stand still: it may be about to stop it, and could not end what it takes for running.
+ */
 async function setFrozen(
   { files, tellFrozen }: Pick<Machine, 'files' | 'tellFrozen'>,
   held: Held,
   { file, value }: Write,
   frozen: boolean,
 ): Promise<undefined> {
-  // whatever it says, the kernel is looked at
-  await tellFrozen?.(held.id, frozen, AbortSignal.timeout(HEARS)).catch(() => undefined);
-  if (readText(files, held.directoryOf('freezer'), file) !== value) await files.settle(held.pathOf(file), value);
+  const isSo = (): boolean => readText(files, held.directoryOf('freezer'), file) === value;
+  try {
+    await tellFrozen?.(held.id, frozen, AbortSignal.timeout(HEARS));
+  } catch (error) {
+    // whatever it says, the kernel is looked at
+    if (frozen && !isSo())
+      throw new PlumbError('CONFLICT', 'it is frozen once Docker hears of it', { id: held.id }, error);
+  }
+  if (!isSo()) await files.settle(held.pathOf(file), value);
 }
 
 /** Undefined when written; else why not. */

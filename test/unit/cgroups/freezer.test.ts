@@ -93,6 +93,23 @@ for (const version of ['v1', 'v2'] as const)
       assert.deepEqual([told, one.read(), one.log], [[[ID, false]], thawed, []]);
     });
 
+    it('has nothing stand still that Docker does not hear of: it may be about to stop it', async () => {
+      let away = true;
+      const one = lab(version, {
+        tellFrozen: () => (away ? Promise.reject(new Error('Docker is away')) : Promise.resolve()),
+      });
+      await one.converge('running');
+      const { change } = await one.look('paused', { frozen: true, pids: 7 });
+      assert.ok(change);
+      await assert.rejects(one.provider.apply(change, contextOf([container('web-0', ID, 'paused')])), {
+        code: 'CONFLICT',
+      });
+      assert.equal(one.read(), thawed);
+      away = false;
+      assert.deepEqual(await one.converge('paused', { frozen: true, pids: 7 }), ['/frozen']);
+      assert.equal(one.read(), frozen);
+    });
+
     it('that the kernel lacks is Unsupported', async () => {
       const one = lab(version, { lacking: ['freezer.state', 'cgroup.freeze'] });
       const { item, change } = await one.look('paused', { ...(await one.converge('paused'), {}), frozen: true });
