@@ -56,6 +56,11 @@ export async function writeLimits(
         did.push(`${OOM} ${raw[OOM] ?? '?'} -> ${write.value}`);
         continue;
       }
+      if (isFreezer(write.file)) {
+        if (await setFrozen(machine, held, write, want.frozen === true))
+          did.push(`${write.file} ${raw[write.file] ?? '?'} -> ${write.value}`);
+        continue;
+      }
       const refusal = await writeKnob(machine, held, write, want);
       if (typeof refusal === 'object') refused.push(refusal);
       else if (refusal === undefined) did.push(`${write.file} ${raw[write.file] ?? '?'} -> ${write.value}`);
@@ -71,9 +76,11 @@ export async function writeLimits(
 
 /** How long Docker may take to hear of it, milliseconds. */
 const HEARS = 10_000;
+/** How long an engine (runc before 1.1) may freeze a container while it sets its limits, milliseconds. */
+const MOMENT = 300;
 
 /**
- * Has all in a cgroup stand still or go on: by Docker, which would else believe otherwise, and where a hand passed it by, by the file. Throws
+ * Has all in a cgroup stand still or go on: by Docker, which would else believe otherwise, and where a hand passed it by, by the file; whether there was anything to do. Throws
  * CONFLICT where Docker does not hear that it is to stand still: it may be about to stop it, and could not end what it takes for running.
  */
 async function setFrozen(
@@ -81,8 +88,10 @@ async function setFrozen(
   held: Held,
   { file, value }: Write,
   frozen: boolean,
-): Promise<undefined> {
+): Promise<boolean> {
   const isSo = (): boolean => readText(files, held.directoryOf('freezer'), file) === value;
+  if (!frozen && !isSo()) await sleep(MOMENT);
+  if (isSo()) return false;
   try {
     await tellFrozen?.(held.id, frozen, AbortSignal.timeout(HEARS));
   } catch (error) {
@@ -91,12 +100,12 @@ async function setFrozen(
       throw new PlumbError('CONFLICT', 'it is frozen once Docker hears of it', { id: held.id }, error);
   }
   if (!isSo()) await files.settle(held.pathOf(file), value);
+  return true;
 }
 
 /** Undefined when written; else why not. */
 function writeKnob(machine: Machine, held: Held, write: Write, want: Wanted): Promise<Refusal | string | undefined> {
   if (write.file === SCHED) return classify(machine, held, write);
-  if (isFreezer(write.file)) return setFrozen(machine, held, write, want.frozen === true);
   return writeLevelled(machine, held, write, want);
 }
 

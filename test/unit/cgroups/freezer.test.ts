@@ -93,6 +93,20 @@ for (const version of ['v1', 'v2'] as const)
       assert.deepEqual([told, one.read(), one.log], [[[ID, false]], thawed, []]);
     });
 
+    it('is left alone where an engine froze it for a moment, while it sets limits', async () => {
+      const told: unknown[] = [];
+      const one = lab(version, { tellFrozen: (...args) => Promise.resolve(void told.push(args)) });
+      await one.converge('running');
+      one.put(frozen);
+      const { change } = await one.look('running', {});
+      assert.ok(change);
+      one.log.length = 0;
+      const applied = one.provider.apply(change, contextOf([container('web-0', ID, 'running')]));
+      one.put(thawed);
+      assert.match((await applied).did, /was right already/);
+      assert.deepEqual([told, one.log], [[], []]);
+    });
+
     it('has nothing stand still that Docker does not hear of: it may be about to stop it', async () => {
       let away = true;
       const one = lab(version, {
