@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gathered } from '../../exec/gather.ts';
 import { semaphore } from '../../../reconciler/model/semaphore.ts';
-import type { Ethtool, Group, Setting, Settings } from '../ethtool.ts';
+import type { Ethtool, Group, Notice, Setting, Settings } from '../ethtool.ts';
 import type { Tree } from '../inventory/tree.ts';
 
 /** Milliseconds between two looks whether there is something to be read in turn. */
@@ -37,7 +37,7 @@ export interface Cards {
   keep(ids: readonly string[]): void;
   /**
    * Reads a group when the kernel tells of a change of it, and all in turn: once in `round` milliseconds where a program each second is
-   * enough for that, ten times as seldom while the kernel tells. Calls back with what all ids of a group begin with that is another now. Ends when the
+   * enough for that, ten times as seldom while the kernel tells, and all once when it begins to. Calls back with what all ids of a group begin with that is another now. Ends when the
    * signal aborts.
    */
   turns(round: number, changed: (start: string) => void, signal: AbortSignal): Promise<void>;
@@ -91,6 +91,7 @@ export function cardsOf(sys: Tree, program: Ethtool, linger: number): Cards {
   const hung = new WeakMap<Tree, Map<string, unknown>>();
   /** Groups that are read soon because the kernel told of a change. */
   const due = new Set<string>();
+  let ear: Ear | undefined;
   const indexOf = (card: string, at = sys): string | undefined => at.text(`class/net/${card}/ifindex`);
 
   /** One program at a time for a card: what was read before a change never counts after it. */
@@ -191,6 +192,7 @@ export function cardsOf(sys: Tree, program: Ethtool, linger: number): Cards {
     keep(ids) {
       const wanted = new Set(ids.map((id) => partsOf(id).key));
       for (const key of known.keys()) if (!wanted.has(key)) known.delete(key);
+      if (known.size === 0) ear?.rest();
     },
     async turns(round, changed, signal) {
       const look = async (key: string): Promise<void> => {
@@ -208,11 +210,23 @@ export function cardsOf(sys: Tree, program: Ethtool, linger: number): Cards {
         due.add(key);
         void look(key);
       };
-      const news = listen(program, () => known.size > 0, told, signal);
+      let wake = new AbortController();
+      /** So many groups may have been changed while nothing was listened to. */
+      let missed = 0;
+      const anew = (): void => {
+        missed = known.size;
+        wake.abort();
+      };
+      const hears = listen(program, () => known.size > 0, { told, anew }, signal);
+      ear = hears;
       while (!signal.aborted) {
-        const whole = news.come ? round * TOLD : round;
-        const pause = known.size === 0 ? Math.min(IDLE, round) : Math.max(Math.min(LEAST, round), whole / known.size);
-        await sleep(pause, undefined, { signal }).catch(() => undefined);
+        const whole = hears.isTold() ? round * TOLD : round;
+        const least = Math.min(LEAST, round);
+        const pause =
+          known.size === 0 ? Math.min(IDLE, round) : missed > 0 ? least : Math.max(least, whole / known.size);
+        wake = new AbortController();
+        await sleep(pause, undefined, { signal: AbortSignal.any([signal, wake.signal]) }).catch(() => undefined);
+        missed = Math.max(0, missed - 1);
         // the one that was not read for the longest time
         const [first] = known.keys();
         if (first !== undefined) await look(first);
@@ -221,29 +235,46 @@ export function cardsOf(sys: Tree, program: Ethtool, linger: number): Cards {
   };
 }
 
-/** Whether the kernel tells of changes just now. */
-interface News {
-  come: boolean;
+interface Ear {
+  /** Whether the kernel tells of changes just now. */
+  isTold(): boolean;
+  /** Listens no more, until something is wanted again. */
+  rest(): void;
 }
 
-/** Has each group told of that the kernel says was changed, while it is wanted. Where nothing tells, that is tried again ever more seldom. */
-function listen(program: Ethtool, wanted: () => boolean, told: (key: string) => void, signal: AbortSignal): News {
-  const news: News = { come: false };
+interface Hears {
+  /** A group that was changed. */
+  readonly told: (key: string) => void;
+  /** It is listened to from now on: what was changed before that was not heard. */
+  readonly anew: () => void;
+}
+
+/** Hears what the kernel says was changed, while something is wanted. Where nothing tells, that is tried again ever more seldom. */
+function listen(program: Ethtool, wanted: () => boolean, { told, anew }: Hears, signal: AbortSignal): Ear {
+  let isTold = false;
+  let resting = new AbortController();
+  const heard = (notice: Notice | undefined): void => {
+    isTold = true;
+    if (notice) told(`${notice.card}/${notice.group}`);
+    else anew();
+  };
   const forever = async (): Promise<void> => {
     let pause = DEAF;
     while (!signal.aborted) {
       if (wanted()) {
-        await program.follow((notice) => {
-          news.come = true;
-          pause = DEAF;
-          if (notice) told(`${notice.card}/${notice.group}`);
-        }, signal);
-        news.come = false;
-        pause = Math.min(pause * 2, DEAFEST);
+        resting = new AbortController();
+        await program.follow(heard, AbortSignal.any([signal, resting.signal]));
+        pause = isTold ? DEAF : Math.min(pause * 2, DEAFEST);
+        isTold = false;
       }
       await sleep(wanted() ? pause : IDLE, undefined, { signal }).catch(() => undefined);
     }
   };
   void forever();
-  return news;
+  return {
+    isTold: () => isTold,
+    rest: () => {
+      resting.abort();
+    },
+  };
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ethtool, type Follow, type Notice } from '../../../providers/host/ethtool.ts';
 import { knobs } from '../../../providers/host/knobs/index.ts';
 import { CARD_KNOBS } from '../../../providers/host/knobs/settings.ts';
@@ -102,7 +103,6 @@ describe('changes that the kernel tells of', () => {
     let tell: (notice?: Notice) => void = () => undefined;
     const follow: Follow = (told, signal) => {
       tell = told;
-      told();
       return new Promise((resolve) => {
         signal.addEventListener('abort', () => {
           resolve();
@@ -124,6 +124,48 @@ describe('changes that the kernel tells of', () => {
       assert.equal((await look(provider, key)).state.value, '64');
       assert.deepEqual(new Set(cards.asked), new Set(['-g enp65s0f0']), 'nobody asks for the other');
       assert.ok(cards.asked.length <= 2, 'notices that come while it is read are one look');
+    } finally {
+      stop.abort();
+    }
+  });
+
+  it('may have been missed while nobody listened: all groups are read once when that begins anew', async () => {
+    const { root, originalsFile, cards } = machine('storage server');
+    const monitors: { end: () => void; readonly ended: Promise<void> }[] = [];
+    const follow: Follow = (told, signal) => {
+      let end = (): void => undefined;
+      const ended = new Promise<void>((resolve) => {
+        end = resolve;
+        signal.addEventListener('abort', end);
+      });
+      monitors.push({ end, ended });
+      told();
+      return ended;
+    };
+    const until = async (done: () => boolean): Promise<void> => {
+      while (!done()) await sleep(5);
+    };
+    const at = { procRoot: join(root, 'proc'), sysRoot: join(root, 'sys'), originalsFile };
+    const provider = knobs({ ...at, program: ethtool(cards.run, follow), round: 3_600_000, linger: 0 });
+    const desired = [want('nic.rings.rx', '1024'), want('nic.offloads.tso', 'on')];
+    await converge(provider, desired);
+    const stop = new AbortController();
+    const hints = provider.watch?.({ ...context(), signal: stop.signal })[Symbol.asyncIterator]();
+    const next = hints?.next();
+    const readAll = (): boolean => ['-g enp65s0f0', '-k enp65s0f0'].every((line) => cards.asked.includes(line));
+    try {
+      cards.asked.splice(0);
+      await until(readAll);
+      monitors[0]?.end();
+      await cards.set('enp65s0f0', '-G', 'rx', '64');
+      cards.asked.splice(0);
+      await until(readAll);
+      assert.equal((await next)?.value, 'knob/nic.rings.rx');
+      assert.equal(monitors.length, 2);
+      // nothing is wanted of cards any more
+      await converge(provider, []);
+      await provider.observe({ ...context(), wanted: [] });
+      await monitors[1]?.ended;
     } finally {
       stop.abort();
     }
