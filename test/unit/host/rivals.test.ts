@@ -199,9 +199,28 @@ it('programs are looked for among all processes seldom, and those that were foun
   assert.equal(names().length, 2, 'those that were found');
   fs.writeFileSync(join(root, 'proc/9/comm'), 'bash\n');
   assert.equal(seen(60_000), 0, 'another one has its number');
+  assert.equal(seen(180_000), 0);
   fs.writeFileSync(join(root, 'proc/10/comm'), 'irqbalance\n');
   assert.equal(seen(60_000), 0);
   assert.equal(seen(600_000), 1);
+});
+
+it('a program that is started anew is found at the next look', () => {
+  const root = machine({ 'proc/9/comm': 'irqbalance\n' });
+  let now = 0;
+  const rivals = createRivals({ root, procRoot: join(root, 'proc'), now: () => now });
+  const seen = (after: number): number => {
+    now += after;
+    return rivals.claimsOn('knob/nic.interrupts').length;
+  };
+  const move = (from: string, to: string): void => fs.renameSync(join(root, from), join(root, to));
+  assert.equal(seen(0), 1);
+  move('proc/9', 'proc/20');
+  assert.equal(seen(60_000), 1, 'it has another number');
+  move('proc/20', 'ended');
+  assert.equal(seen(60_000), 0);
+  move('ended', 'proc/30');
+  assert.equal(seen(60_000), 1, 'it took its time to come back');
 });
 
 it('a line of tmpfiles.d that says what a word stands for in its file is no claim', async () => {
