@@ -49,12 +49,24 @@ function rulesIn(lines: readonly Line[]): readonly Rule[] {
   return rules;
 }
 
+/** Attributes that the kernel tells from memory. To read others can wait for a lock that a driver holds for seconds, or for firmware. */
+const FROM_MEMORY: Readonly<Record<Device['kind'], RegExp>> = {
+  block: /^(size|ro|removable|hidden|range|ext_range|dev|queue\/\w+|device\/(vendor|model|rev|type))$/,
+  net: /^(address|type|mtu|ifindex|dev_id|dev_port|addr_assign_type|name_assign_type|tx_queue_len|device\/(vendor|device|subsystem_vendor|subsystem_device))$/,
+};
+
+function attributeOf(sys: Tree, { kind, folder }: Device, name: string): string | undefined {
+  if (FROM_MEMORY[kind].test(name)) return sys.text(`${folder}/${name}`) ?? '';
+  return sys.has(`${folder}/${name}`) ? undefined : '';
+}
+
 /** What a condition asks of a device; undefined where only udev knows. */
-function subjectOf(sys: Tree, { kind, name, folder }: Device, { key, name: inner }: Part): string | undefined {
+function subjectOf(sys: Tree, device: Device, { key, name: inner }: Part): string | undefined {
+  const { kind, name } = device;
   if (key === 'ACTION') return 'add';
   if (key === 'SUBSYSTEM') return kind;
   if (key === 'KERNEL' || key === 'NAME') return name;
-  if (key === 'ATTR') return sys.text(`${folder}/${inner}`) ?? '';
+  if (key === 'ATTR') return attributeOf(sys, device, inner);
   if (key === 'ENV' && inner === 'DEVTYPE' && kind === 'block') return 'disk';
   if (key === 'DRIVERS' || (key === 'ENV' && inner === 'ID_NET_DRIVER'))
     return kind === 'net' ? identityOf(sys, name).driver : undefined;

@@ -188,6 +188,31 @@ describe('who else sets a device as udev finds it', () => {
       );
     });
 
+  it('is found out without reading what waits for drivers', (t) => {
+    const rule =
+      'ATTR{phys_switch_id}!="", ATTR{phys_port_name}=="p0", ATTR{speed}=="1", ATTR{none}=="", ATTR{mtu}="9000"\n';
+    const root = machine({
+      ...DEVICES,
+      ...Object.fromEntries(
+        ['phys_switch_id', 'phys_port_name', 'speed', 'mtu'].map((name) => [`sys/class/net/ens1/${name}`, '1500\n']),
+      ),
+      'etc/udev/rules.d/82-net.rules': rule,
+    });
+    const read = t.mock.method(fs, 'readFileSync');
+    const rivals = createRivals({ root, procRoot: join(root, 'proc'), sysRoot: join(root, 'sys') });
+    const told = rivals.claimsOn('knob/nic.any', ['/sys/class/net/ens1/mtu']);
+    assert.deepEqual(
+      told.map(({ value }) => value),
+      ['9000'],
+      'only udev knows',
+    );
+    const paths = read.mock.calls.map(({ arguments: [path] }) => String(path));
+    assert.deepEqual(
+      paths.filter((path) => /phys_|speed/.test(path)),
+      [],
+    );
+  });
+
   it('is nobody where it says the same: `max` is the most of the card', async () => {
     const claims = async (size: string) => {
       const { root, originalsFile, cards } = hardware('storage server');
