@@ -79,15 +79,16 @@ function linkFile(lines: readonly Line[]): LinkFile {
   return { conditions, settings: [...settings.values()] };
 }
 
+/** Whether udev has renamed a card: nobody knows then what the kernel called it, but that was `eth` and a number. */
+const renamed = (sys: Tree, card: string): boolean => sys.text(`class/net/${card}/name_assign_type`) === '4';
+
 /** What a condition is about of a card; undefined where only udev knows. */
 function subjectOf(sys: Tree, card: string, condition: string): readonly string[] | undefined {
   const at = `class/net/${card}`;
   const address = sys.text(`${at}/address`)?.toLowerCase();
   const device = sys.target(`${at}/device`) ?? '';
-  // once udev has renamed it nobody knows what the kernel called it, but that was `eth` and a number
-  const first = sys.text(`${at}/name_assign_type`) === '4' ? [card, 'eth0'] : [card];
   const subjects: Readonly<Record<string, readonly string[] | undefined>> = {
-    OriginalName: first,
+    OriginalName: renamed(sys, card) ? [card, 'eth0'] : [card],
     Driver: [identityOf(sys, card).driver],
     MACAddress: address === undefined ? undefined : [address],
     PermanentMACAddress: address === undefined ? undefined : [address],
@@ -97,6 +98,10 @@ function subjectOf(sys: Tree, card: string, condition: string): readonly string[
   return subjects[condition];
 }
 
+/** Patterns of every name that a kernel gives, and of some of them. */
+const EVERY = /^(e(th?)?)?\*$/;
+const SOME = /^(eth|(e(th?)?)?[*?[])/;
+
 /** Whether a file is about a card: yes, no, or what only udev knows. */
 function fits(sys: Tree, card: string, { conditions }: LinkFile): 'yes' | 'no' | 'perhaps' {
   let sure = true;
@@ -105,7 +110,12 @@ function fits(sys: Tree, card: string, { conditions }: LinkFile): 'yes' | 'no' |
     const not = value.startsWith('!');
     const words = value.replace(/^!/, '').split(/\s+/).filter(Boolean);
     if (words.length === 0) continue;
-    if (subjects === undefined) sure = false;
+    const perhaps =
+      key === 'OriginalName' &&
+      renamed(sys, card) &&
+      !words.some((word) => EVERY.test(word)) &&
+      words.some((word) => SOME.test(word) || matches(word, card));
+    if (subjects === undefined || perhaps) sure = false;
     else {
       const lower = key.endsWith('MACAddress');
       const some = words.some((word) => subjects.some((one) => matches(lower ? word.toLowerCase() : word, one)));

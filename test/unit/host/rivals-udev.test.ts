@@ -87,6 +87,26 @@ describe('who else sets a device as udev finds it', () => {
       path: RINGS,
     },
     {
+      name: 'one of a name that only udev knows the card had',
+      files: { 'etc/systemd/network/1.link': link('OriginalName=eth1', 'RxBufferSize=1') },
+      path: RINGS,
+      says: '/etc/systemd/network/1.link:5: 1',
+    },
+    {
+      name: 'a later one than that of such a name',
+      files: {
+        'etc/systemd/network/1.link': link('OriginalName=eth0', 'TxBufferSize=1'),
+        'etc/systemd/network/2.link': link('OriginalName=*', 'RxBufferSize=2'),
+      },
+      path: RINGS,
+      says: '/etc/systemd/network/2.link:5: 2',
+    },
+    {
+      name: 'none of all names but those that the kernel gives',
+      files: { 'etc/systemd/network/1.link': link('OriginalName=!eth*', 'RxBufferSize=1') },
+      path: RINGS,
+    },
+    {
       name: 'one by MAC, however it is written, and what its folder adds',
       files: {
         'etc/systemd/network/1.link': link('PermanentMACAddress=00:1b:21:AA:BB:CC', 'RxBufferSize=1'),
