@@ -62,7 +62,7 @@ export function versionOf(release: Form): string {
   return made;
 }
 
-/** What says how many replicas there are and where: nothing of that can mend what failed. */
+/** What says how many replicas there are, where, and whether they stand still: nothing of that can mend what failed. */
 const PLACING: readonly (keyof AppSpec)[] = [
   'replicas',
   'level',
@@ -75,6 +75,7 @@ const PLACING: readonly (keyof AppSpec)[] = [
   'network',
   'storage',
   'platform',
+  'frozen',
 ];
 
 /** Names one try: more memory or a longer deadline for a version that failed is another try, another number of replicas is not. */

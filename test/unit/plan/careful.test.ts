@@ -384,6 +384,7 @@ describe('what is tried again', () => {
     ['another deadline', { rollout: { minReady: 0, autoRevert: true, progressDeadline: 1 } }, true],
     ['more replicas', { replicas: 9 }, false],
     ['another spread', { spread: { rack: 1 } }, false],
+    ['to stand still', { frozen: true }, false],
     ['other hosts', { hosts: { matchLabels: { a: 'b' } } }, false],
   ];
   for (const [name, change, expected] of again)
