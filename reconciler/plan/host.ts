@@ -3,6 +3,7 @@ import { CORES } from '../model/cores.ts';
 import { fingerprint } from '../model/fingerprint.ts';
 import type { Provider, World } from '../model/provider.ts';
 import { byKind, kindOf, nameOf, refOf, type Ref } from '../model/ref.ts';
+import type { ContainerState } from '../model/resources.ts';
 import { hold, type HoldInput } from './hold.ts';
 import { repairsIn } from './repairs.ts';
 import { cascade, planOf } from './waves.ts';
@@ -89,6 +90,8 @@ function remake(
   const have = known(ref);
   const want = desired.get(ref);
   if (!have || !want || !inScope(ref)) return undefined;
+  // what stands still is not sick, and what it remembers is to be kept
+  if ((have.state as Partial<ContainerState>).status === 'paused') return undefined;
   return {
     ref,
     provider: providerOf(ref),

@@ -31,10 +31,12 @@ function runs({ world }: Seen, replica: string): boolean {
   const item = world.get(refOf('container', replica));
   if (item?.known !== true) return false;
   const { status, sandbox, lifeless } = item.state as Partial<ContainerState>;
-  return status === 'running' && sandbox !== '' && lifeless !== true;
+  // what stands still has memory to lose, and counts as serving
+  const alive = status === 'running' || status === 'paused';
+  return alive && sandbox !== '' && lifeless !== true;
 }
 
-/** The replicas that run and that a repair would restart: what is down already is started without a question. */
+/** The replicas that run, or stand still, and that a repair would restart: what is down already is started without a question. */
 export function repairsIn(changes: readonly Change[], seen: Seen): ReadonlySet<string> {
   const found = changes.filter(
     (change) => interrupts(change) && kindOf(change.ref) !== 'port' && isRepair(change, seen),

@@ -34,6 +34,11 @@ describe('a repair that restarts a replica', () => {
     assert.equal(plan(restart('drift'), running, undefined, new Set(['web-1'])), 'waits: web-0');
   });
 
+  it('waits for a token while the replica stands still', () => {
+    assert.equal(plan(restart('drift'), { ...running, status: 'paused' }), 'waits: web-0');
+    assert.equal(plan(restart('spec changed'), { ...running, status: 'paused' }), 'waits: web-0');
+  });
+
   it('needs none where nothing is lost by it', () => {
     assert.equal(plan(restart('drift'), { status: 'exited', sandbox: 's' }), 'container/web-0');
     assert.equal(plan(restart('drift'), { status: 'running', sandbox: '' }), 'container/web-0');
