@@ -47,6 +47,8 @@ export function host(options: HostOptions): Provider<SysctlSpec, SysctlState> {
     }
   }
 
+  const has = (key: string): boolean => 'text' in read(key);
+
   function write(key: string, text: string): void {
     const path = pathOf(key);
     if (path === undefined) throw new PlumbError('KNOB_UNSUPPORTED', `${key} is not a name of a kernel knob`);
@@ -68,13 +70,13 @@ export function host(options: HostOptions): Provider<SysctlSpec, SysctlState> {
     const claims = rivals?.claimsOn(ref) ?? [];
     const state = 'text' in reading ? { value: normalise(reading.text), ...kept } : kept;
     if ('text' in reading) return { known: true, ref, owned, state, ...(claims.length > 0 ? { claims } : {}) };
-    return { known: true, ref, owned, state, limitations: [limitation(ref, reading.errno)] };
+    return { known: true, ref, owned, state, limitations: [limitation(ref, reading.errno, has)] };
   }
 
   function set(key: string, value: string): string {
     const before = read(key);
     if ('errno' in before)
-      throw new PlumbError('KNOB_UNSUPPORTED', `${key}: ${limitation(refOf('sysctl', key), before.errno).why}`);
+      throw new PlumbError('KNOB_UNSUPPORTED', `${key}: ${limitation(refOf('sysctl', key), before.errno, has).why}`);
     if (standsFor(key, normalise(before.text), value)) return 'was right already';
     refuseBelowUse(key, value, before.text);
     const fresh = !originals.all().has(key);
@@ -168,16 +170,17 @@ const WHY: Readonly<Record<string, string>> = {
   ENOENT: 'the kernel has no such knob',
 };
 
-/** Knobs that are there once a module of the kernel is. */
-const MODULES: readonly (readonly [RegExp, string])[] = [
-  [/^net\.(netfilter\.)?nf_conntrack_/, 'nf_conntrack'],
-  [/^net\.bridge\./, 'br_netfilter'],
+/** Knobs that are there once a module of the kernel is, and one that says whether it is. */
+const MODULES: readonly (readonly [RegExp, string, string])[] = [
+  [/^net\.(netfilter\.)?nf_conntrack_/, 'nf_conntrack', 'net.netfilter.nf_conntrack_max'],
+  [/^net\.bridge\./, 'br_netfilter', 'net.bridge.bridge-nf-call-iptables'],
 ];
 
-function limitation(ref: Ref, errno: string): Limitation {
+/** Why a knob cannot be read; `has` says whether there is another one. */
+function limitation(ref: Ref, errno: string, has: (key: string) => boolean): Limitation {
   const gone = errno === 'ENOENT' || errno === 'ENOTDIR' || errno === 'EISDIR';
   const why = gone ? 'this kernel has no such knob' : `it cannot be read (${errno}), so it is not written`;
-  const module = MODULES.find(([keys]) => gone && keys.test(nameOf(ref)))?.[1];
+  const module = MODULES.find(([keys, , sign]) => gone && keys.test(nameOf(ref)) && !has(sign))?.[1];
   const fix = module === undefined ? {} : { fix: `modprobe ${module}` };
   return { ref, path: '/value', state: gone ? 'Unsupported' : 'Refused', why, ...fix };
 }

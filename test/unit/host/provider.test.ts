@@ -394,3 +394,14 @@ it('a knob that a module of the kernel brings is told with the command', async (
   assert.equal(await fix('net.bridge.bridge-nf-call-iptables'), 'modprobe br_netfilter');
   assert.equal(await fix('net.ipv4.no_such'), undefined);
 });
+
+it('a knob that a module does not have that is there is told without a command', async () => {
+  const { provider } = machine({
+    'net.netfilter.nf_conntrack_max': '262144\n',
+    'net.bridge.bridge-nf-call-iptables': '1\n',
+  });
+  for (const key of ['net.netfilter.nf_conntrack_helper', 'net.bridge.no_such']) {
+    const [said] = (await seen(provider, key)).limitations ?? [];
+    assert.deepEqual([said?.state, said?.fix], ['Unsupported', undefined]);
+  }
+});
