@@ -269,7 +269,9 @@ export async function cluster({
 }: GroupOptions & { readonly replicas?: boolean } = {}): Promise<Running> {
   const home = new Servers();
   const { settings, how, scheme, query } = wayOf(home, tls);
-  const all = ['cluster-enabled yes', 'cluster-node-timeout 2000', ...settings];
+  // a machine that stands still for a while is to have no replica take over by itself
+  const patience = replicas ? 10_000 : 2000;
+  const all = ['cluster-enabled yes', `cluster-node-timeout ${String(patience)}`, ...settings];
   const start = (): Promise<Server> => home.start(all, how);
   const nodes = await Promise.all([1, 2, 3].map(start));
   const copies = replicas ? await Promise.all([1, 2, 3].map(start)) : [];
