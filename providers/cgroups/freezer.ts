@@ -26,3 +26,9 @@ export const FREEZER_KNOBS: readonly Knob[] = [
 export function isFreezer(file: string): boolean {
   return FREEZER_KNOBS.some(({ files }) => files.includes(file));
 }
+
+/** Whether v1's freezer holds all in a cgroup, or is about to. */
+export function standsStill(raw: Raw = {}): boolean {
+  const state = raw['freezer.state'];
+  return state !== undefined && state !== 'THAWED';
+}

@@ -3,7 +3,7 @@ import { errnoOf, PlumbError } from '../../reconciler/model/errors.ts';
 import type { CgroupState } from '../../reconciler/model/resources.ts';
 import type { WeightFormula } from './conversion.ts';
 import { readText, type Files } from './files.ts';
-import { isFreezer } from './freezer.ts';
+import { isFreezer, standsStill } from './freezer.ts';
 import type { Held, Machine } from './held.ts';
 import { REALTIME } from './cpu-knobs.ts';
 import { OOM, SCHED, type Wanted, type Write } from './knob.ts';
@@ -206,11 +206,12 @@ async function writeOne(
 /** How long one that is killed may take to go, in milliseconds. */
 const DEATH = 10_000;
 
-/** v1 refuses where v2 kills: what takes most is killed here until the limit holds. */
+/** v1 refuses where v2 kills: what takes most is killed here until the limit holds. Nothing dies while it stands still, but would at the thaw. */
 async function settleByForce(machine: Machine, held: Held, path: string, value: string): Promise<void> {
   try {
     await machine.files.settle(path, value);
   } catch (error) {
+    if (standsStill(held.read('files')?.raw)) throw error;
     if (errnoOf(error) !== 'EBUSY' || !(await killLargest(machine, held))) throw error;
     await settleByForce(machine, held, path, value);
   }
@@ -255,7 +256,10 @@ function inUse(usage: number | undefined, value: string): string {
 function whyOf(files: Files, held: Held, { file, value }: Write, errno: string): string {
   try {
     const usage = usageFor(files, held, file);
-    if (errno === 'EBUSY' && usage !== undefined) return inUse(usage, value);
+    if (errno === 'EBUSY' && usage !== undefined) {
+      const frozen = standsStill(held.read('files')?.raw) ? '; what is frozen is not killed for it' : '';
+      return `${inUse(usage, value)}${frozen}`;
+    }
   } catch {
     return WHY['ENODEV'] ?? errno;
   }

@@ -89,6 +89,9 @@ function lab(
     put: (pid: string, score: string): void => {
       fs.writeFileSync(proc(pid, 'oom_score_adj'), `${score}\n`);
     },
+    freeze: (): void => {
+      fs.writeFileSync(cgroup('freezer', 'freezer.state'), 'FROZEN\n');
+    },
     limit: (): string =>
       fs.readFileSync(cgroup('memory', version === 'v2' ? 'memory.max' : 'memory.limit_in_bytes'), 'utf8').trim(),
   };
@@ -179,6 +182,15 @@ describe('a memory limit below what is in use', () => {
     assert.equal(limit(), String(32 * MEBI));
     await converge(limits('web-0', { memory: 16 * MEBI, force: true }));
     assert.deepEqual(killed, [12, 13]);
+  });
+
+  it('by force kills nobody that stands still on v1, and says so', async () => {
+    const { converge, killed, freeze } = lab('v1', processes);
+    await converge(limits('web-0', { memory: 100 * MEBI }));
+    freeze();
+    const frozen = limits('web-0', { memory: 32 * MEBI, force: true, frozen: true });
+    await assert.rejects(converge(frozen), /bytes are in use.*; what is frozen is not killed for it/);
+    assert.deepEqual(killed, []);
   });
 
   it('by force is written on v2, where the kernel kills', async () => {
