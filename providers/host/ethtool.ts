@@ -1,5 +1,5 @@
 import { PlumbError } from '../../reconciler/model/errors.ts';
-import { systemExec, type Exec, type Finished } from '../exec/exec.ts';
+import { LEFT, systemExec, type Exec, type Finished } from '../exec/exec.ts';
 
 /** What of a card is read and set together, as ethtool does. */
 export type Group = 'offloads' | 'rings' | 'channels' | 'coalescing';
@@ -174,16 +174,36 @@ export function refusalWords(stderr: string): string {
   return [known === undefined ? '' : (ERRNOS[known] ?? ''), rest].filter(Boolean).join(': ') || 'it says nothing';
 }
 
-/** Runs ethtool by what starts programs; each is given so many milliseconds, and one that hangs in its driver is left behind. */
-export const programOf =
-  (exec: Exec, limit: number, file = 'ethtool'): Run =>
-  async (args, asked) => {
+/** How long a card is left alone that hung a program, at first and at most, milliseconds. */
+const [FIRST_REST, LONGEST_REST] = [60_000, 64 * 60_000];
+
+/**
+ * Runs ethtool by what starts programs; each is given so many milliseconds. One that hangs in its driver is left behind, and its card is asked
+ * again after pauses that double: each would be left behind as well. `clock`: milliseconds from anywhere.
+ */
+export function programOf(
+  exec: Exec,
+  limit: number,
+  file = 'ethtool',
+  clock: () => number = () => performance.now(),
+): Run {
+  const hung = new Map<string, { readonly until: number; readonly rest: number }>();
+  return async (args, asked) => {
+    const [, card = ''] = args;
+    const before = hung.get(card);
+    if (before && clock() < before.until)
+      throw new PlumbError('TIMEOUT', `ethtool ${args.join(' ')} is not tried: one hangs at ${card}`);
     const signal = AbortSignal.any([asked, AbortSignal.timeout(limit)]);
     const finished = await exec.run(file, args, { signal });
+    if (finished === LEFT) {
+      const rest = Math.min(2 * (before?.rest ?? FIRST_REST / 2), LONGEST_REST);
+      hung.set(card, { until: clock() + rest, rest });
+    } else if (finished.status >= 0) hung.delete(card);
     if (finished.status === -1 && signal.aborted)
       throw new PlumbError('TIMEOUT', `ethtool ${args.join(' ')} was not done in time`);
     return finished;
   };
+}
 
 /** Milliseconds that a program is given. */
 export const LIMIT = 10_000;

@@ -3,8 +3,8 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { LEFT, systemExec, type Exec, type Finished } from '../../../providers/exec/exec.ts';
 import { ethtool, parseSettings, programOf, refusalWords } from '../../../providers/host/ethtool.ts';
-import { systemExec } from '../../../providers/exec/exec.ts';
 import { knobs } from '../../../providers/host/knobs/index.ts';
 import { cardFacts } from '../../../providers/host/inventory/cards.ts';
 import { CARD_KNOBS, CARD_SETTINGS } from '../../../providers/host/knobs/settings.ts';
@@ -112,6 +112,35 @@ it('a program that cannot be ended is not waited for', async () => {
     if (fs.existsSync(`${file}.pid`)) process.kill(Number(fs.readFileSync(`${file}.pid`, 'utf8')), 'SIGKILL');
     fs.rmSync(folder, { recursive: true });
   }
+});
+
+it('a card that a program hangs at is asked again after pauses that double, and no other waits for it', async () => {
+  let now = 0;
+  let ends: Finished = LEFT;
+  const tried: number[] = [];
+  const right: Finished = { status: 0, stdout: '', stderr: '' };
+  const exec: Exec = {
+    run: (_file, [, card = '']) => {
+      if (card !== 'bad0') return Promise.resolve(right);
+      tried.push(now / 60_000);
+      return Promise.resolve(ends);
+    },
+  };
+  const { signal } = new AbortController();
+  const run = programOf(exec, 60_000, 'ethtool', () => now);
+  const during = async (minutes: number): Promise<void> => {
+    for (const end = now + minutes * 60_000; now < end; now += 30_000) {
+      await run(['-g', 'bad0'], signal).catch((error: unknown) => {
+        assert.match(String(error), /is not tried: one hangs at bad0/);
+      });
+      assert.equal(await run(['-g', 'eth0'], signal), right);
+    }
+  };
+  await during(16);
+  assert.deepEqual(tried, [0, 1, 3, 7, 15]);
+  ends = right;
+  await during(16);
+  assert.deepEqual(tried.slice(5, 7), [31, 31.5]);
 });
 
 describe('settings of a card', () => {
