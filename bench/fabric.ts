@@ -7,6 +7,8 @@ export const HOSTS = 6000;
 export const RACKS = 60;
 export const SWITCHES = 12;
 export const REPLICAS = 150_000;
+/** Apps that find no room, where a bench has some. */
+export const HOMELESS = 100;
 const APPS = 6000;
 const NETWORKS = 20;
 /** No App is larger. */

@@ -1,9 +1,10 @@
 import { keepHeapSmall } from '../cli/heap.ts';
 import { createController } from '../reconciler/loop/controller.ts';
 import { CONTROLLER_LEASE } from '../reconciler/loop/hearing.ts';
-import type { Catalog } from '../reconciler/model/catalog.ts';
+import { createBook } from '../reconciler/model/book.ts';
+import type { AppSpec, Catalog, Resource } from '../reconciler/model/catalog.ts';
 import { openRedis } from '../reconciler/store/redis/redis.ts';
-import { fabric, IDLE } from './fabric.ts';
+import { fabric, HOMELESS, IDLE } from './fabric.ts';
 import type { Told } from './idle-fleet.ts';
 import { ownJournal } from './own-journal.ts';
 
@@ -52,15 +53,37 @@ async function several(
 
 const pass = (look = false): Promise<void> => controller.pass({ look, allow: true });
 
+/** Git says something else. */
+let revisions = 0;
+function says(apps: Catalog['apps']): void {
+  revisions += 1;
+  catalog = { ...catalog, revision: `r${String(revisions)}`, apps };
+}
+
 /** One of the small Apps gets another image. */
+const there = catalog.apps.size;
 let changes = 0;
 function change(): Promise<void> {
   changes += 1;
-  const app = catalog.apps.get(`a${String(catalog.apps.size - 1 - changes)}`);
+  const app = catalog.apps.get(`a${String(there - 1 - changes)}`);
   if (!app) throw new Error('no App is left to change');
   const next = { ...app, spec: { ...app.spec, image: `other:${String(changes)}` } };
-  catalog = { ...catalog, revision: `r${String(changes)}`, apps: new Map([...catalog.apps, [app.name, next]]) };
+  says(new Map([...catalog.apps, [app.name, next]]));
   return Promise.resolve();
+}
+
+/** Apps of unlike sizes, each larger than what any host has left, for which nobody makes room. */
+async function homeless(): Promise<Catalog['apps']> {
+  const book = createBook(await store.reservations.snapshot());
+  const most = Math.max(...[...book.hosts.values()].map((of) => of.allocatable.cpu - book.used(of.host).cpu));
+  const [like] = catalog.apps.values();
+  if (!like) throw new Error('there are no Apps');
+  const more = Array.from({ length: HOMELESS }, (_, at): readonly [string, Resource<AppSpec>] => {
+    const resources = { ...like.spec.resources, cpu: most + 1 + 10 * at };
+    const name = `homeless${String(at)}`;
+    return [name, { ...like, name, spec: { ...like.spec, level: 3, replicas: 3, resources } }];
+  });
+  return new Map([...catalog.apps, ...more]);
 }
 
 const takeover = await timed(async () => {
@@ -90,7 +113,16 @@ const snapshot = await several(3, () => store.reservations.snapshot());
 const { cursor } = await store.reservations.snapshot();
 const { mark } = await store.mailbox.news();
 const bare = await several(rounds, () => Promise.all([store.reservations.since(cursor), store.mailbox.news(mark)]));
-const told: Told = { takeover, tick, bare, report, change: changed, audit, auditCpu, snapshot, memory, heap };
+const before = catalog.apps;
+says(await homeless());
+for (let settling = 0; settling < 3; settling += 1) await pass(true);
+const without = controller.view().notice?.unplaceable.length ?? 0;
+const crowded = { without, tick: await several(rounds, pass), change: await several(rounds, () => pass(true), change) };
+says(new Map([...catalog.apps].filter(([name]) => before.has(name))));
+await pass(true);
+const told: Told = {
+  ...{ takeover, tick, bare, report, change: changed, audit, auditCpu, snapshot, memory, heap, crowded },
+};
 await journal.close();
 process.send?.(told);
 await store.close();

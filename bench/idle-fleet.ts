@@ -13,7 +13,7 @@ import { openRedis } from '../reconciler/store/redis/redis.ts';
 import { single } from '../test/support/redis.ts';
 import { measure } from './bench.ts';
 import type { BenchOptions, BenchResult, Measure } from './bench.ts';
-import { fabric, HOSTS, IDLE, REPLICAS } from './fabric.ts';
+import { fabric, HOMELESS, HOSTS, IDLE, REPLICAS } from './fabric.ts';
 import { takeOver } from './idle-fleet-takeover.ts';
 import { ownJournal } from './own-journal.ts';
 
@@ -35,6 +35,8 @@ export interface Told {
   readonly report: readonly number[];
   /** One App has another image, until its host was told. */
   readonly change: readonly number[];
+  /** Ticks and changes while many Apps find no room; and how many replicas find none. */
+  readonly crowded: { readonly without: number; readonly tick: readonly number[]; readonly change: readonly number[] };
   readonly audit: readonly number[];
   /** One snapshot of all that is reserved. */
   readonly snapshot: readonly number[];
@@ -179,6 +181,8 @@ function rows(rounds: readonly Round[]): readonly Measure[] {
       measure(`${hosts}: tick`, 'ms', one.tick, { ...promised({ limit: 100 }), ...ofTick }),
       measure(`${hosts}: a Report`, 'ms', one.report),
       measure(`${hosts}: one App, published`, 'ms', one.change, promised({ limit: 1_000 })),
+      measure(`${hosts}: tick, Apps without room`, 'ms', one.crowded.tick, promised({ limit: 100 })),
+      measure(`${hosts}: one App, Apps without room`, 'ms', one.crowded.change, promised({ limit: 1_000 })),
       measure(`${hosts}: audit`, 'ms', one.audit, { ...promised({ limit: 3_000 }), ...ofAudit }),
       measure(`${hosts}: audit, own CPU`, 'ms', one.auditCpu),
       measure(`${hosts}: memory`, 'MB', [one.memory], promised({ limit: 250 })),
@@ -209,11 +213,13 @@ export async function run({ signal, rounds: ticks = 15, log }: BenchOptions): Pr
     growth('an audit', (one) => one.audit),
   ];
   const placed = done.map((one) => `${String(one.placed)} of ${String(Math.round(REPLICAS * one.scale))}`).join(', ');
+  const without = done.map(({ crowded }) => String(crowded.without)).join(', ');
   return {
     name: 'idle-fleet',
     measures: rows(done),
     notes: [
       `cost at ${String((SCALES.at(-1) ?? 1) / SCALES[0])} times the hosts: ${grown.join(', ')}`,
+      `without room: ${without} replicas of ${String(HOMELESS)} Apps of unlike sizes`,
       `replicas placed: ${placed}; one redis-server, AOF with fsync always; Git is not asked, catalogs are made by hand`,
     ],
   };
