@@ -15,7 +15,9 @@ export function uidClashes(tables: Tables): readonly Clash[] {
     if (uid === undefined) continue;
     uids.add(uid);
     const key = `${app.spec.zone} ${String(uid)}`;
-    users.set(key, [...(users.get(key) ?? []), app]);
+    const known = users.get(key);
+    if (known) known.push(app);
+    else users.set(key, [app]);
   }
   let free = FIRST;
   while (uids.has(free)) free += 1;
@@ -29,7 +31,8 @@ export function uidClashes(tables: Tables): readonly Clash[] {
         at: fieldOrigin(app, '/spec/user'),
         message: `App ${app.name} limits nproc, which counts what its uid ${String(uidOf(app.spec.user))} runs on a host, and so does ${listed(others)} in Zone ${app.spec.zone}`,
         hint: `give each a spec.user of its own (${String(free)} is free), or limit resources.pids`,
-        holds: apps.map(({ name }) => `App/${name}` as const),
+        // the others are not limited by it
+        holds: [`App/${app.name}` as const],
       };
     });
   });
