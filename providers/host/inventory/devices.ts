@@ -94,14 +94,16 @@ function kibibytes(count: number | undefined): number | undefined {
   return count === undefined ? undefined : count * 1024;
 }
 
-/** Disks that are devices of their own and of some size: no partitions, memory, loops or combinations of others, nothing removable. */
-export function disksOf(sys: Tree): readonly DiskFacts[] {
+/** Names of disks that are devices of their own and of some size: no partitions, memory, loops or combinations of others, nothing removable. */
+export function diskNames(sys: Tree): readonly string[] {
   const own = (name: string): boolean =>
     sys.has(`block/${name}/device`) &&
     (sys.number(`block/${name}/size`) ?? 0) > 0 &&
     sys.number(`block/${name}/removable`) !== 1;
-  return sys
-    .names('block')
-    .filter(own)
-    .map((name) => disk(sys, name));
+  return sys.names('block').filter(own);
+}
+
+/** What there is to be known of these disks. */
+export function disksOf(sys: Tree): readonly DiskFacts[] {
+  return diskNames(sys).map((name) => disk(sys, name));
 }

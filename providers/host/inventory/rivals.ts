@@ -1,4 +1,4 @@
-import { bootSettings } from '../rivals/boot.ts';
+import { bootReader } from '../rivals/boot.ts';
 import type { Tree } from './tree.ts';
 import { createProcesses, type Processes } from '../rivals/processes.ts';
 import { activeProfiles } from '../rivals/tuned.ts';
@@ -74,7 +74,7 @@ export function rivalsOf(procRoot: string, root: string, sys: Tree): readonly Ri
     fix,
   }));
   const files = new Map<string, string[]>();
-  for (const { at, path } of bootSettings(root, sys)) {
+  for (const { at, path } of bootReader(root)(sys)) {
     const file = at.replace(/:\d+$/, '');
     const said = wordsOf(path);
     files.set(file, [...(files.get(file) ?? []), said]);

@@ -1,8 +1,8 @@
 import { pathOf } from '../key.ts';
-import type { Tree } from '../inventory/tree.ts';
+import { remembered, type Tree } from '../inventory/tree.ts';
 import { confFiles, folders, linesOf, matches, type BootSetting } from './lines.ts';
 import { linkSettings } from './link.ts';
-import { udevSettings } from './udev.ts';
+import { udevReader } from './udev.ts';
 
 /** `net.ipv4.conf.*.rp_filter` as the path that systemd-sysctl writes. */
 function sysctlPath(key: string): string | undefined {
@@ -32,9 +32,13 @@ function bootFiles(root: string): readonly BootSetting[] {
   );
 }
 
-/** All that is set when the machine boots; of several settings of a path the last counts, and one that names it before a pattern. */
-export function bootSettings(root: string, sys: Tree): readonly BootSetting[] {
-  return [...bootSysctls(root), ...bootFiles(root), ...linkSettings(root, sys), ...udevSettings(root, sys)];
+/** Reads all that is set when the machine boots; of several settings of a path the last counts, and one that names it before a pattern. */
+export function bootReader(root: string): (sys: Tree) => readonly BootSetting[] {
+  const udev = udevReader(root);
+  return (sys) => {
+    const once = remembered(sys);
+    return [...bootSysctls(root), ...bootFiles(root), ...linkSettings(root, once), ...udev(once)];
+  };
 }
 
 /** The setting that counts for a path. */

@@ -56,12 +56,30 @@ export function confFiles(root: string, homes: readonly string[], ending = '.con
   return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, path]) => path);
 }
 
-/** Whether a text is as a pattern of file names says: `*` and `?` within one part of a path. */
-export function matches(pattern: string, path: string): boolean {
-  if (!/[*?[]/.test(pattern)) return pattern === path;
+/** Tells of texts whether they are as a pattern of file names says: `*` and `?` within one part of a path. */
+export function matcher(pattern: string): (text: string) => boolean {
+  if (!/[*?[]/.test(pattern)) return (text) => text === pattern;
   const source = pattern
     .replace(/[.+^${}()|\\]/g, '\\$&')
     .replaceAll('*', '[^/]*')
     .replaceAll('?', '[^/]');
-  return quietly(() => new RegExp(`^${source}$`).test(path)) ?? false;
+  const expression = quietly(() => new RegExp(`^${source}$`));
+  return (text) => expression?.test(text) ?? false;
+}
+
+/** Whether a text is as a pattern says. */
+export const matches = (pattern: string, text: string): boolean => matcher(pattern)(text);
+
+/** Makes something of the lines of files, anew only where size or time of a file are others. */
+export function readOnce<T>(root: string, make: (lines: readonly Line[]) => T): (path: string) => T {
+  const known = new Map<string, { readonly stamp: string; readonly made: T }>();
+  return (path) => {
+    const stat = quietly(() => fs.statSync(join(root, path)));
+    const stamp = stat ? `${String(stat.ino)} ${String(stat.size)} ${String(stat.mtimeMs)}` : '';
+    const before = known.get(path);
+    if (before?.stamp === stamp) return before.made;
+    const made = make(linesOf(root, path));
+    known.set(path, { stamp, made });
+    return made;
+  };
 }

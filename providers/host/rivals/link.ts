@@ -1,4 +1,4 @@
-import { identityOf, nicNames } from '../inventory/devices.ts';
+import { nicNames } from '../inventory/devices.ts';
 import type { Tree } from '../inventory/tree.ts';
 import { maskOfList } from '../knobs/masks.ts';
 import { APPEARS, confFiles, folders, linesOf, matches, type BootSetting, type Line } from './lines.ts';
@@ -85,17 +85,25 @@ const renamed = (sys: Tree, card: string): boolean => sys.text(`class/net/${card
 /** What a condition is about of a card; undefined where only udev knows. */
 function subjectOf(sys: Tree, card: string, condition: string): readonly string[] | undefined {
   const at = `class/net/${card}`;
-  const address = sys.text(`${at}/address`)?.toLowerCase();
-  const device = sys.target(`${at}/device`) ?? '';
-  const subjects: Readonly<Record<string, readonly string[] | undefined>> = {
-    OriginalName: renamed(sys, card) ? [card, 'eth0'] : [card],
-    Driver: [identityOf(sys, card).driver],
-    MACAddress: address === undefined ? undefined : [address],
-    PermanentMACAddress: address === undefined ? undefined : [address],
-    Path: /^[0-9a-f]{4}:/.test(device) ? [`pci-${device}`] : undefined,
-    Type: ['ether'],
-  };
-  return subjects[condition];
+  switch (condition) {
+    case 'OriginalName':
+      return renamed(sys, card) ? [card, 'eth0'] : [card];
+    case 'Driver':
+      return [sys.target(`${at}/device/driver`) ?? 'unknown'];
+    case 'MACAddress':
+    case 'PermanentMACAddress': {
+      const address = sys.text(`${at}/address`)?.toLowerCase();
+      return address === undefined ? undefined : [address];
+    }
+    case 'Path': {
+      const device = sys.target(`${at}/device`) ?? '';
+      return /^[0-9a-f]{4}:/.test(device) ? [`pci-${device}`] : undefined;
+    }
+    case 'Type':
+      return ['ether'];
+    default:
+      return undefined;
+  }
 }
 
 /** Patterns of every name that a kernel gives, and of some of them. */

@@ -5,7 +5,7 @@ import { kindOf, nameOf, type Ref } from '../../../reconciler/model/ref.ts';
 import { treeAt } from '../inventory/tree.ts';
 import { rivalDaemons, RIVALS, type RivalDaemon } from '../inventory/rivals.ts';
 import { pathOf } from '../key.ts';
-import { bootSettings, settingOf } from './boot.ts';
+import { bootReader, settingOf } from './boot.ts';
 import type { BootSetting } from './lines.ts';
 import { createProcesses, type Processes } from './processes.ts';
 import { activeProfiles, tunedSettings, type TunedSetting } from './tuned.ts';
@@ -59,13 +59,14 @@ function forwards(root: string, procRoot: string, processes: Processes): boolean
 }
 
 function read(
-  { root, procRoot, sysRoot }: Required<Pick<RivalOptions, 'root' | 'procRoot' | 'sysRoot'>>,
+  { root, procRoot }: Required<Pick<RivalOptions, 'root' | 'procRoot'>>,
   processes: Processes,
+  boot: readonly BootSetting[],
 ): Read {
   const daemons = rivalDaemons(processes);
   const runs = daemons.some(({ process }) => process === 'tuned');
   return {
-    boot: bootSettings(root, treeAt(sysRoot)),
+    boot,
     daemons,
     tuned: runs ? tunedSettings(root) : [],
     profiles: activeProfiles(root).join(' '),
@@ -110,10 +111,12 @@ const FORWARDING: Ref = 'sysctl/net.ipv4.ip_forward';
 export function createRivals(options: RivalOptions = {}): Rivals {
   const { root = '/', procRoot = '/proc', sysRoot = '/sys', every = 60_000, now = () => performance.now() } = options;
   const processes = createProcesses(procRoot, new Set([...RIVALS, DOCKERD]), now);
+  const boot = bootReader(root);
   let last: Read | undefined;
   let at = 0;
   const current = (): Read => {
-    if (last === undefined || now() - at >= every) [last, at] = [read({ root, procRoot, sysRoot }, processes()), now()];
+    if (last === undefined || now() - at >= every)
+      [last, at] = [read({ root, procRoot }, processes(), boot(treeAt(sysRoot))), now()];
     return last;
   };
   return {

@@ -1,7 +1,7 @@
-import { disksOf, identityOf, nicNames } from '../inventory/devices.ts';
+import { diskNames, nicNames } from '../inventory/devices.ts';
 import type { Tree } from '../inventory/tree.ts';
 import { FLAGS, type Group } from '../ethtool.ts';
-import { APPEARS, confFiles, folders, linesOf, matches, type BootSetting, type Line } from './lines.ts';
+import { APPEARS, confFiles, folders, matcher, readOnce, type BootSetting, type Line } from './lines.ts';
 
 /** A part of a rule: `ATTR{queue/scheduler}="none"`. */
 interface Part {
@@ -10,6 +10,8 @@ interface Part {
   readonly name: string;
   readonly sign: string;
   readonly value: string;
+  /** Of a condition: whether a subject is as one of the patterns says. */
+  readonly fits?: (subject: string) => boolean;
 }
 
 interface Rule {
@@ -26,6 +28,39 @@ interface Device {
 
 const PARTS = /([A-Z_]+)(?:\{([^}]*)\})?\s*(==|!=|\+=|-=|:=|=)\s*i?"((?:[^"\\]|\\.)*)"/g;
 
+const CONDITION = /^[=!]=$/;
+
+function partsOf(text: string): readonly Part[] {
+  return [...text.matchAll(PARTS)].map(([, key = '', name = '', sign = '', value = '']): Part => {
+    const part = { key, name, sign, value };
+    if (!CONDITION.test(sign)) return part;
+    const patterns = value.split('|').map(matcher);
+    return { ...part, fits: (subject) => patterns.some((one) => one(subject)) };
+  });
+}
+
+const valueOf = ({ parts }: Rule, key: string): string | undefined => parts.find((part) => part.key === key)?.value;
+const writes = ({ parts }: Rule): boolean =>
+  parts.some(({ key, sign, value }) =>
+    key === 'ATTR' ? !CONDITION.test(sign) : key === 'RUN' && value.includes('ethtool'),
+  );
+
+/** Without the rules that lead past nothing that counts, which are most of them. */
+function leading(rules: readonly Rule[]): readonly Rule[] {
+  const kept = new Set<Rule>();
+  const labels = new Set<string>();
+  for (const [at, rule] of [...rules.entries()].reverse()) {
+    if (writes(rule)) kept.add(rule);
+    const label = valueOf(rule, 'GOTO');
+    if (label === undefined) continue;
+    const to = rules.findIndex((one, index) => index > at && valueOf(one, 'LABEL') === label);
+    if (!rules.slice(at + 1, to === -1 ? undefined : to).some((one) => kept.has(one))) continue;
+    kept.add(rule);
+    labels.add(label);
+  }
+  return rules.filter((rule) => kept.has(rule) || labels.has(valueOf(rule, 'LABEL') ?? ''));
+}
+
 /** The rules of a file that may write something, or lead past others. A backslash at the end goes on in the next line. */
 function rulesIn(lines: readonly Line[]): readonly Rule[] {
   const rules: Rule[] = [];
@@ -36,17 +71,11 @@ function rulesIn(lines: readonly Line[]): readonly Rule[] {
     before += text.replace(/\\$/, '');
     if (text.endsWith('\\')) continue;
     if (/ATTR\{[^}]*\}\s*:?=\s*"|ethtool|GOTO|LABEL/.test(before)) {
-      const parts = [...before.matchAll(PARTS)].map(([, key = '', name = '', sign = '', value = '']): Part => ({
-        key,
-        name,
-        sign,
-        value,
-      }));
-      rules.push({ parts, at: first });
+      rules.push({ parts: partsOf(before), at: first });
     }
     before = '';
   }
-  return rules;
+  return leading(rules);
 }
 
 /** Attributes that the kernel tells from memory. To read others can wait for a lock that a driver holds for seconds, or for firmware. */
@@ -69,19 +98,18 @@ function subjectOf(sys: Tree, device: Device, { key, name: inner }: Part): strin
   if (key === 'ATTR') return attributeOf(sys, device, inner);
   if (key === 'ENV' && inner === 'DEVTYPE' && kind === 'block') return 'disk';
   if (key === 'DRIVERS' || (key === 'ENV' && inner === 'ID_NET_DRIVER'))
-    return kind === 'net' ? identityOf(sys, name).driver : undefined;
+    return kind === 'net' ? (sys.target(`${device.folder}/device/driver`) ?? 'unknown') : undefined;
   return undefined;
 }
-
-const CONDITION = /^[=!]=$/;
 
 /** Whether a rule is about a device: yes, no, or what only udev knows. */
 function fits(sys: Tree, device: Device, { parts }: Rule): 'yes' | 'no' | 'perhaps' {
   let sure = true;
-  for (const part of parts.filter(({ sign }) => CONDITION.test(sign))) {
+  for (const part of parts) {
+    if (!part.fits) continue;
     const subject = subjectOf(sys, device, part);
     if (subject === undefined) sure = false;
-    else if (part.value.split('|').some((pattern) => matches(pattern, subject)) === (part.sign === '!=')) return 'no';
+    else if (part.fits(subject) === (part.sign === '!=')) return 'no';
   }
   return sure ? 'yes' : 'perhaps';
 }
@@ -113,23 +141,26 @@ function written(sys: Tree, device: Device, { parts, at }: Rule): readonly BootS
 function writtenTo(sys: Tree, device: Device, rules: readonly Rule[]): readonly BootSetting[] {
   let past: string | undefined;
   return rules.flatMap((rule) => {
-    const label = rule.parts.find(({ key }) => key === 'LABEL')?.value;
+    const label = valueOf(rule, 'LABEL');
     if (past !== undefined && label === past) past = undefined;
     if (past !== undefined) return [];
     const answer = fits(sys, device, rule);
     if (answer === 'no') return [];
-    const leads = rule.parts.find(({ key }) => key === 'GOTO')?.value;
+    const leads = valueOf(rule, 'GOTO');
     if (answer === 'yes' && leads !== undefined) past = leads;
     return written(sys, device, rule);
   });
 }
 
-/** What rules of udev(7) write of the disks and cards of a machine; of several the last counts. */
-export function udevSettings(root: string, sys: Tree): readonly BootSetting[] {
-  const files = confFiles(root, folders('udev/rules.d'), '.rules').map((file) => rulesIn(linesOf(root, file)));
-  const devices: readonly Device[] = [
-    ...disksOf(sys).map(({ name }): Device => ({ kind: 'block', name, folder: `block/${name}` })),
-    ...nicNames(sys).map((name): Device => ({ kind: 'net', name, folder: `class/net/${name}` })),
-  ];
-  return devices.flatMap((device) => files.flatMap((rules) => writtenTo(sys, device, rules)));
+/** Reads what rules of udev(7) write of the disks and cards of a machine; of several the last counts. */
+export function udevReader(root: string): (sys: Tree) => readonly BootSetting[] {
+  const rulesOf = readOnce(root, rulesIn);
+  return (sys) => {
+    const files = confFiles(root, folders('udev/rules.d'), '.rules').map(rulesOf);
+    const devices: readonly Device[] = [
+      ...diskNames(sys).map((name): Device => ({ kind: 'block', name, folder: `block/${name}` })),
+      ...nicNames(sys).map((name): Device => ({ kind: 'net', name, folder: `class/net/${name}` })),
+    ];
+    return devices.flatMap((device) => files.flatMap((rules) => writtenTo(sys, device, rules)));
+  };
 }

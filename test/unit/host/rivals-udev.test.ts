@@ -233,6 +233,38 @@ describe('who else sets a device as udev finds it', () => {
     );
   });
 
+  it('is found out each minute with rules read but where they changed, and no more of devices than rules ask for', (t) => {
+    const rules = Array.from({ length: 60 }, (_, at) => [
+      `usr/lib/udev/rules.d/${String(at + 10)}.rules`,
+      'ACTION=="remove", GOTO="end"\nATTR{size}=="1", GOTO="end"\nENV{A}=="b", ENV{C}="d"\nLABEL="end"\n',
+    ]);
+    const mine = 'etc/udev/rules.d/60-mine.rules';
+    const line = (scheduler: string): string => `ATTR{queue/rotational}=="1", ATTR{queue/scheduler}="${scheduler}"\n`;
+    const root = machine({ ...DEVICES, ...Object.fromEntries(rules), [mine]: line('none') });
+    let now = 0;
+    const rivals = createRivals({ root, procRoot: join(root, 'proc'), sysRoot: join(root, 'sys'), now: () => now });
+    const told = (): unknown => {
+      now += 60_000;
+      return rivals.claimsOn('knob/x', [SCHEDULER])[0]?.value;
+    };
+    assert.equal(told(), 'none');
+    const read = t.mock.method(fs, 'readFileSync');
+    const paths = (): readonly string[] => read.mock.calls.map(({ arguments: [path] }) => String(path));
+    assert.equal(told(), 'none');
+    assert.deepEqual(
+      paths().filter((path) => path.endsWith('.rules')),
+      [],
+    );
+    assert.deepEqual(
+      paths()
+        .filter((path) => path.includes('/block/sda/'))
+        .map((path) => path.replace(/^.*sda./, '')),
+      ['size', 'removable', 'queue/rotational'],
+    );
+    fs.writeFileSync(join(root, mine), line('kyber'));
+    assert.equal(told(), 'kyber');
+  });
+
   it('is nobody where it says the same: `max` is the most of the card', async () => {
     const claims = async (size: string) => {
       const { root, originalsFile, cards } = hardware('storage server');
