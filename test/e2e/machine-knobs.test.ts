@@ -66,6 +66,12 @@ const KNOBS: readonly Shared[] = [
 /** Those of this machine. */
 const found = KNOBS.filter(({ file }) => fs.existsSync(file));
 const files = found.map(({ file }) => file);
+/** All that the Tuning below may set besides: it is about each disk and each CPU. */
+const POLICIES = '/sys/devices/system/cpu/cpufreq';
+const besides = [
+  ...disks.flatMap((name) => ['read_ahead_kb', 'scheduler'].map((file) => `${BLOCK}/${name}/queue/${file}`)),
+  ...(fs.existsSync(POLICIES) ? fs.readdirSync(POLICIES) : []).map((name) => `${POLICIES}/${name}/scaling_governor`),
+].filter((file) => fs.existsSync(file));
 
 /** A Tuning that sets these knobs. */
 function tuning(knobs: readonly Shared[], more = ''): string {
@@ -92,7 +98,7 @@ describe('knobs that all of a machine shares', { skip: NEEDS_ROOT }, () => {
   const all = (): readonly string[] => files.map(read);
   let original: readonly string[] = [];
   before(async () => {
-    giveBack = await holdMachine(files);
+    giveBack = await holdMachine([...new Set([...files, ...besides])]);
     original = all();
     stage = await setStage('machine', { ...base(), 'tuning.yaml': tuning(found, 'governor: performance') });
     await stage.up();
