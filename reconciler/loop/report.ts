@@ -4,7 +4,7 @@ import { fingerprintOf } from '../model/fingerprint.ts';
 import { formOf } from '../model/form.ts';
 import { PROTOCOL } from '../model/protocol.ts';
 import { incarnationOf } from '../model/rollout.ts';
-import { kindOf, refOf, type Ref } from '../model/ref.ts';
+import { kindOf, nameOf, refOf, type Ref } from '../model/ref.ts';
 import type {
   AssignedReplica,
   Assignment,
@@ -200,14 +200,23 @@ function leftovers({ state, assignment }: ReportInput): ReplicaReport[] {
   return [...there].sort().map((id) => ({ id, phase: 'Stopping', ready: false, restarts: 0 }));
 }
 
+/** A replica that runs, of which nobody has looked yet whether the kernel holds it to its limits. */
+function isUnseen({ world, desired }: AgentState): boolean {
+  return [...desired.keys()].some((ref) => {
+    if (kindOf(ref) !== 'cgroup' || world.get(ref)) return false;
+    const container = world.get(refOf('container', nameOf(ref)));
+    return container?.known === true && runs(container.state as ContainerState);
+  });
+}
+
 function conditionsOf({ state, assignment, busy }: ReportInput): readonly Condition[] {
   const failed: Ref[] = [...state.failures.keys()];
   const blind = [...state.blind.entries()];
   const observedGeneration = assignment.generation;
   const first = failed[0];
   const stalled = blind[0] ?? (first === undefined ? undefined : [first, state.failures.get(first)?.error ?? '']);
-  const settled =
-    !busy && stalled === undefined && state.waiting.size === 0 && state.fullGeneration === observedGeneration;
+  const quiet = !busy && stalled === undefined && state.waiting.size === 0 && !isUnseen(state);
+  const settled = quiet && state.fullGeneration === observedGeneration;
   return [
     { type: 'Ready', status: settled, reason: settled ? 'Converged' : 'NotConverged', message: '', observedGeneration },
     { type: 'Reconciling', status: busy, reason: busy ? 'Applying' : 'Idle', message: '', observedGeneration },

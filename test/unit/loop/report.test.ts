@@ -74,6 +74,24 @@ it('a replica is told to be in its form once its limits, too, were seen as they 
   assert.equal(look().replicas[0]?.form, undefined);
 });
 
+it('a host is not converged before the limits of what runs were looked at', () => {
+  const origin = { revision: 'r', file: 'f', line: 1, column: 1 };
+  const state = emptyAgentState();
+  state.fullGeneration = 1;
+  const desired = ['container/a-0', 'cgroup/a-0'] as const;
+  state.desired = new Map(desired.map((ref) => [ref, { ref, spec: {}, dependsOn: [], origin }]));
+  const assignment = { host: 'h1', generation: 1, revision: 'r', replicas: [] } as unknown as Assignment;
+  const options = { host: 'h1', facts: FACTS, clock: () => 0, providers: [] };
+  const reason = (): unknown =>
+    reportOf({ options, state, assignment, busy: false, health: () => undefined, before: undefined }).conditions[0]
+      ?.reason;
+  assert.equal(reason(), 'Converged', 'nothing runs');
+  state.world.set({ known: true, ref: 'container/a-0', owned: true, state: { status: 'running' } });
+  assert.equal(reason(), 'NotConverged');
+  state.world.set({ known: true, ref: 'cgroup/a-0', owned: true, state: {} });
+  assert.equal(reason(), 'Converged');
+});
+
 it('a replica that stands still as its App says is Frozen, and missed by nobody', () => {
   const placement = { replica: 'a-0', host: 'h1', network: 'n', address: '10.0.0.1' };
   const told = (frozen: boolean, status: string, health?: HealthState): unknown => {
