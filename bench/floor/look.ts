@@ -1,4 +1,4 @@
-/** The floor's own look at a host with nothing to do: one list, the limits of all containers, their addresses, their ports, sixty sysctls. Prints milliseconds of each of 20 looks. */
+/** The floor's own look at a host with nothing to do: one list, the limits of all containers, their addresses, their ports, sixty sysctls. `COUNT MS`: so many looks (20), so many milliseconds apart (100). Prints the milliseconds of each. */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { docker } from './docker.ts';
@@ -34,8 +34,9 @@ const SYSCTLS = readdirSync('/proc/sys/net/ipv4', { withFileTypes: true })
   .filter((entry) => entry.isFile())
   .slice(0, 60)
   .map(({ name }) => `/proc/sys/net/ipv4/${name}`);
+const [count = 20, apart = 100] = process.argv.slice(2).map(Number);
 const samples: number[] = [];
-for (let n = 0; n < 20; n += 1) {
+for (let n = 0; n < count; n += 1) {
   const began = performance.now();
   await docker('GET', '/containers/json?all=1');
   await db.transact({ op: 'select', table: 'Port', where: [], columns: ['name', 'tag', 'external_ids'] });
@@ -58,7 +59,7 @@ for (let n = 0; n < 20; n += 1) {
     }
   }
   samples.push(performance.now() - began);
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await new Promise((resolve) => setTimeout(resolve, apart));
 }
 process.stdout.write(`${JSON.stringify(samples)}\n`);
 process.exit(0);
