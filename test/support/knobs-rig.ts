@@ -22,6 +22,14 @@ afterEach(() => {
   for (const folder of folders.splice(0)) fs.rmSync(folder, { recursive: true });
 });
 
+/** The root of a machine that has these files. */
+export function machineWith(files: Readonly<Record<string, string>>): string {
+  const root = fs.mkdtempSync(join(tmpdir(), 'plumbline-machine-'));
+  folders.push(root);
+  plant(root, files);
+  return root;
+}
+
 export function want(key: string, value: string): Desired<KnobSpec> {
   return { ref: `knob/${key}`, spec: { key, value }, dependsOn: [], origin };
 }

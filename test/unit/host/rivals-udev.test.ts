@@ -1,29 +1,12 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { afterEach, describe, it } from 'node:test';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
 import { ethtool } from '../../../providers/host/ethtool.ts';
 import { knobs } from '../../../providers/host/knobs/index.ts';
 import { createRivals } from '../../../providers/host/rivals/rivals.ts';
 import { kernel } from '../../support/kernel-files.ts';
-import { converge, look, machine as hardware, want } from '../../support/knobs-rig.ts';
-
-const folders: string[] = [];
-afterEach(() => {
-  for (const folder of folders.splice(0)) fs.rmSync(folder, { recursive: true });
-});
-
-/** A machine with these files. */
-function machine(files: Readonly<Record<string, string>>): string {
-  const root = fs.mkdtempSync(join(tmpdir(), 'rivals-'));
-  folders.push(root);
-  for (const [path, text] of Object.entries(files)) {
-    fs.mkdirSync(dirname(join(root, path)), { recursive: true });
-    fs.writeFileSync(join(root, path), text);
-  }
-  return root;
-}
+import { converge, look, machine as hardware, machineWith, want } from '../../support/knobs-rig.ts';
 
 /** A machine with a card of ixgbe, renamed by udev, and two disks. */
 const DEVICES = {
@@ -196,7 +179,7 @@ describe('who else sets a device as udev finds it', () => {
   ];
   for (const { name, files, path, says } of cases)
     it(`is ${name}`, () => {
-      const root = machine({ ...DEVICES, ...files });
+      const root = machineWith({ ...DEVICES, ...files });
       const driver = join(root, 'sys/bus/pci/drivers/ixgbe');
       fs.mkdirSync(driver, { recursive: true });
       fs.symlinkSync(driver, join(root, 'sys/class/net/ens1/device/driver'));
@@ -211,7 +194,7 @@ describe('who else sets a device as udev finds it', () => {
   it('is found out without reading what waits for drivers', (t) => {
     const rule =
       'ATTR{phys_switch_id}!="", ATTR{phys_port_name}=="p0", ATTR{speed}=="1", ATTR{none}=="", ATTR{mtu}="9000"\n';
-    const root = machine({
+    const root = machineWith({
       ...DEVICES,
       ...Object.fromEntries(
         ['phys_switch_id', 'phys_port_name', 'speed', 'mtu'].map((name) => [`sys/class/net/ens1/${name}`, '1500\n']),
@@ -240,7 +223,7 @@ describe('who else sets a device as udev finds it', () => {
     ]);
     const mine = 'etc/udev/rules.d/60-mine.rules';
     const line = (scheduler: string): string => `ATTR{queue/rotational}=="1", ATTR{queue/scheduler}="${scheduler}"\n`;
-    const root = machine({ ...DEVICES, ...Object.fromEntries(rules), [mine]: line('none') });
+    const root = machineWith({ ...DEVICES, ...Object.fromEntries(rules), [mine]: line('none') });
     let now = 0;
     const rivals = createRivals({ root, procRoot: join(root, 'proc'), sysRoot: join(root, 'sys'), now: () => now });
     const told = (): unknown => {
@@ -271,7 +254,7 @@ describe('who else sets a device as udev finds it', () => {
       const text = link('Driver=ixgbe', `RxBufferSize=${size}`);
       const at = { procRoot: join(root, 'proc'), sysRoot: join(root, 'sys'), originalsFile };
       const rivals = createRivals({
-        root: machine({ 'etc/systemd/network/1.link': text }),
+        root: machineWith({ 'etc/systemd/network/1.link': text }),
         procRoot: join(root, 'none'),
         sysRoot: join(root, 'sys'),
       });

@@ -1,34 +1,17 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { afterEach, describe, it } from 'node:test';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
 import { inventory } from '../../../providers/host/inventory/inventory.ts';
 import { createRivals } from '../../../providers/host/rivals/rivals.ts';
 import { knobs } from '../../../providers/host/knobs/index.ts';
 import type { Ref } from '../../../reconciler/model/ref.ts';
 import { kernel } from '../../support/kernel-files.ts';
-import { converge, look, machine as hardware, want } from '../../support/knobs-rig.ts';
-
-const folders: string[] = [];
-afterEach(() => {
-  for (const folder of folders.splice(0)) fs.rmSync(folder, { recursive: true });
-});
-
-/** A machine with these files. */
-function machine(files: Readonly<Record<string, string>>): string {
-  const root = fs.mkdtempSync(join(tmpdir(), 'rivals-'));
-  folders.push(root);
-  for (const [path, text] of Object.entries(files)) {
-    fs.mkdirSync(dirname(join(root, path)), { recursive: true });
-    fs.writeFileSync(join(root, path), text);
-  }
-  return root;
-}
+import { converge, look, machine as hardware, machineWith, want } from '../../support/knobs-rig.ts';
 
 /** What is said of a knob: who, the value, when. */
 function said(files: Readonly<Record<string, string>>, ref: Ref, own: readonly string[] = []): readonly string[] {
-  const root = machine(files);
+  const root = machineWith(files);
   const rivals = createRivals({ root, procRoot: join(root, 'proc') });
   return rivals.claimsOn(ref, own).map(({ by, value, when }) => `${by}: ${value ?? '?'} ${when}`);
 }
@@ -159,7 +142,7 @@ describe('who else sets a knob', () => {
     });
 
   it('is read again only after a minute', () => {
-    const root = machine({ 'etc/sysctl.d/1.conf': 'vm.swappiness=1' });
+    const root = machineWith({ 'etc/sysctl.d/1.conf': 'vm.swappiness=1' });
     let now = 0;
     const rivals = createRivals({ root, procRoot: join(root, 'proc'), now: () => now });
     const value = (): string | undefined => rivals.claimsOn(NAME)[0]?.value;
@@ -172,7 +155,7 @@ describe('who else sets a knob', () => {
   });
 
   it('is told with what ends it', () => {
-    const root = machine({ ...TUNED, 'etc/sysctl.d/1.conf': 'vm.swappiness=1' });
+    const root = machineWith({ ...TUNED, 'etc/sysctl.d/1.conf': 'vm.swappiness=1' });
     const rivals = createRivals({ root, procRoot: join(root, 'proc') });
     assert.deepEqual(
       rivals.claimsOn(NAME).map(({ fix }) => fix),
@@ -182,7 +165,7 @@ describe('who else sets a knob', () => {
 });
 
 it('programs are looked for among all processes seldom, and those that were found each minute', (t) => {
-  const root = machine({ 'proc/9/comm': 'irqbalance\n', 'proc/10/comm': 'bash\n', 'proc/11/comm': 'dockerd\n' });
+  const root = machineWith({ 'proc/9/comm': 'irqbalance\n', 'proc/10/comm': 'bash\n', 'proc/11/comm': 'dockerd\n' });
   let now = 0;
   const rivals = createRivals({ root, procRoot: join(root, 'proc'), now: () => now });
   const seen = (after: number): number => {
@@ -206,7 +189,7 @@ it('programs are looked for among all processes seldom, and those that were foun
 });
 
 it('a program that is started anew is found at the next look', () => {
-  const root = machine({ 'proc/9/comm': 'irqbalance\n' });
+  const root = machineWith({ 'proc/9/comm': 'irqbalance\n' });
   let now = 0;
   const rivals = createRivals({ root, procRoot: join(root, 'proc'), now: () => now });
   const seen = (after: number): number => {
@@ -227,7 +210,7 @@ it('a line of tmpfiles.d that says what a word stands for in its file is no clai
   const claims = async (mask: string) => {
     const { root, originalsFile } = hardware('two-socket server');
     const line = `w /sys/class/net/eno1/queues/rx-3/rps_cpus - - - - ${mask}\n`;
-    const rivals = createRivals({ root: machine({ 'etc/tmpfiles.d/x.conf': line }), procRoot: join(root, 'none') });
+    const rivals = createRivals({ root: machineWith({ 'etc/tmpfiles.d/x.conf': line }), procRoot: join(root, 'none') });
     const at = { procRoot: join(root, 'proc'), sysRoot: join(root, 'sys'), originalsFile };
     const provider = knobs({ ...at, files: kernel, rivals });
     const key = 'nic.receiveSteering[driver=tg3]';
@@ -239,7 +222,7 @@ it('a line of tmpfiles.d that says what a word stands for in its file is no clai
 });
 
 it('the facts of a machine name files that set kernel parameters, and the profile of tuned', () => {
-  const root = machine({ ...TUNED, 'etc/sysctl.d/1.conf': 'vm.swappiness=1\nvm.x=2' });
+  const root = machineWith({ ...TUNED, 'etc/sysctl.d/1.conf': 'vm.swappiness=1\nvm.x=2' });
   const { rivals } = inventory({
     root,
     procRoot: join(root, 'proc'),

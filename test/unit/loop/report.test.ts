@@ -17,6 +17,7 @@ import type {
   Report,
 } from '../../../reconciler/model/replica.ts';
 import type { ContainerState } from '../../../reconciler/model/resources.ts';
+import { assignmentOf } from '../../support/assigned.ts';
 
 const FACTS: HostFacts = {
   hostname: 'h1',
@@ -80,7 +81,7 @@ it('a host is not converged before the limits of what runs were looked at', () =
   state.fullGeneration = 1;
   const desired = ['container/a-0', 'cgroup/a-0'] as const;
   state.desired = new Map(desired.map((ref) => [ref, { ref, spec: {}, dependsOn: [], origin }]));
-  const assignment = { host: 'h1', generation: 1, revision: 'r', replicas: [] } as unknown as Assignment;
+  const assignment = assignmentOf('h1', 1, 0);
   const options = { host: 'h1', facts: FACTS, clock: () => 0, providers: [] };
   const reason = (): unknown =>
     reportOf({ options, state, assignment, busy: false, health: () => undefined, before: undefined }).conditions[0]
@@ -93,14 +94,10 @@ it('a host is not converged before the limits of what runs were looked at', () =
 });
 
 it('a replica that stands still as its App says is Frozen, and missed by nobody', () => {
-  const placement = { replica: 'a-0', host: 'h1', network: 'n', address: '10.0.0.1' };
   const told = (frozen: boolean, status: string, health?: HealthState): unknown => {
     const state = emptyAgentState();
-    state.world.set({ known: true, ref: 'container/a-0', owned: true, state: { id: 'c', status } });
-    const restart = { backoff: 1000, maxBackoff: 300_000, resetAfter: 600_000 };
-    const spec = { image: 'i', restart, ...(frozen ? { frozen } : {}) };
-    const replicas = [{ id: 'a-0', spec, placement }];
-    const assignment = { host: 'h1', generation: 1, revision: 'r', replicas } as unknown as Assignment;
+    state.world.set({ known: true, ref: 'container/web-0', owned: true, state: { id: 'c', status } });
+    const assignment = assignmentOf('h1', 1, 1, frozen ? { frozen } : {});
     const options = { host: 'h1', facts: FACTS, clock: () => 0, providers: [] };
     const [one] = reportOf({
       options,
