@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { foreseeDrain } from '../../../reconciler/place/foresee.ts';
 import { hostViews } from '../../../reconciler/place/hosts.ts';
-import type { AddressPool } from '../../../reconciler/place/addresses.ts';
 import { turnsOf } from '../../../reconciler/place/place.ts';
 import { startRun } from '../../../reconciler/place/run.ts';
 import type { Run } from '../../../reconciler/place/run.ts';
@@ -225,8 +224,14 @@ describe('who does not come to the place that others have left', () => {
     const hosts = hostViews(at, seen.reports, fleet.book);
     const run = startRun({ catalog: at, snapshot: fleet.book, hosts, ...seen, now: 0, preempts: 'at once' });
     // what a pool takes for free and the store does not is refused
-    const taken = { next: () => ({ address: '10.2.0.10' }) } as unknown as AddressPool;
-    const wrong: Run = { ...run, pool: (network, zone) => (network === 'vip' ? taken : run.pool(network, zone)) };
+    const offer = { next: () => ({ address: '10.2.0.10' }) };
+    const wrong: Run = {
+      ...run,
+      pool: (network, zone) => {
+        const pool = run.pool(network, zone);
+        return network === 'vip' && pool ? { ...pool, ...offer } : pool;
+      },
+    };
     const turns = turnsOf(wrong);
     let count = 0;
     for (let turn = turns.next(); turn.done !== true && count < MANY; turn = turns.next()) count += 1;
