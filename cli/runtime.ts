@@ -60,7 +60,7 @@ export function dockerRuntime(flags: RuntimeFlags, state: string): Runtime {
       ovs({ runDir: flags.ovsDir ?? '/run/openvswitch', exec }),
       cgroups({
         updateLimits: (id, limits, signal) => updateLimits(client, id, limits, signal),
-        systemd: systemctl,
+        systemd: systemctl(exec),
         raised: raisedIn(join(state, 'realtime.json')),
         tellFrozen: (id, frozen, signal) => updateFrozen(client, id, frozen, signal),
         emptying,

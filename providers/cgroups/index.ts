@@ -93,7 +93,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
   let escaped = new Map<string, readonly Escape[]>();
   let formula: WeightFormula = 'quadratic';
   const { systemd } = options;
-  const scopes = systemd && createScopes(systemd);
+  const scopes = systemd && createScopes(systemd, clock);
 
   function drop(ref: Ref): void {
     const item = tracked.get(ref);

@@ -7,7 +7,7 @@ import { FIGURES, unlike, type Systemd } from './systemd.ts';
 export interface Scopes {
   /**
    * What was seen, with what systemd says otherwise until that is settled. It is asked once of each scope, of all new ones in one call; where it does not
-   * answer, the next look asks again.
+   * answer, it is asked again at a look after a pause that doubles.
    */
   hear(
     seen: readonly Observed<CgroupState>[],
@@ -23,15 +23,35 @@ export interface Scopes {
 /** A systemd that is silent keeps nobody's limits waiting for longer, milliseconds. */
 const PATIENCE = 2_000;
 
-export function createScopes(systemd: Systemd): Scopes {
+/** How long one that did not answer is left alone, at most, milliseconds. */
+const LONGEST = 64_000;
+
+/** `clock`: milliseconds from anywhere. */
+export function createScopes(systemd: Systemd, clock: () => number): Scopes {
+  let pause = PATIENCE;
+  /** It is left alone until then. */
+  let silent = -Infinity;
   /** Undefined where it is settled, or was never otherwise. */
   const said = new Map<string, CgroupState['systemd']>();
   const made = new WeakMap<CgroupState, CgroupState>();
 
   async function ask(unheard: ReadonlyMap<string, CgroupState>, signal: AbortSignal): Promise<void> {
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]);
-    const words = await systemd.show([...unheard.keys()], FIGURES, deadline).catch(() => undefined);
-    if (words) for (const [scope, state] of unheard) said.set(scope, unlike(state, words.get(scope)));
+    const over = new Promise<undefined>((resolve) => {
+      deadline.addEventListener('abort', () => {
+        resolve(undefined);
+      });
+    });
+    const answer = systemd.show([...unheard.keys()], FIGURES, deadline).catch(() => undefined);
+    const words = await Promise.race([answer, over]);
+    if (words) {
+      pause = PATIENCE;
+      for (const [scope, state] of unheard) said.set(scope, unlike(state, words.get(scope)));
+    } else if (clock() >= silent) {
+      // of looks that waited at the same time, one
+      silent = clock() + pause;
+      pause = Math.min(2 * pause, LONGEST);
+    }
   }
 
   /** The same object for the same state. */
@@ -51,7 +71,7 @@ export function createScopes(systemd: Systemd): Scopes {
         const scope = scopes[at];
         if (item.known && scope !== undefined && !said.has(scope)) unheard.set(scope, item.state);
       }
-      if (unheard.size > 0) await ask(unheard, signal);
+      if (unheard.size > 0 && clock() >= silent) await ask(unheard, signal);
       return seen.map((item, at) => {
         const scope = scopes[at];
         return item.known && scope !== undefined ? { ...item, state: told(scope, item.state) } : item;

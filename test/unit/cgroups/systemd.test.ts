@@ -3,8 +3,9 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { cgroups, type CgroupsOptions } from '../../../providers/cgroups/index.ts';
-import { wordsOf } from '../../../providers/cgroups/systemctl.ts';
+import { systemctl, wordsOf } from '../../../providers/cgroups/systemctl.ts';
 import type { Systemd } from '../../../providers/cgroups/systemd.ts';
+import { ABORTED, type Finished } from '../../../providers/exec/exec.ts';
 import type { Change, Evidence } from '../../../reconciler/model/change.ts';
 import type { CgroupSpec } from '../../../reconciler/model/resources.ts';
 import { container, contextOf, fakeTree, idOf, kernelRules, limits } from '../../support/cgroup-tree.ts';
@@ -236,16 +237,29 @@ describe("systemd's knowledge", () => {
       assert.equal((await look(usual))?.because, 'new');
     });
 
-    it('holds up nothing where it cannot be had, and is asked for at the next look', async () => {
+    it('holds up nothing where it cannot be had, and is asked for after pauses that double', async () => {
       const played = playedSystemd(RIGHT);
-      let deaf = true;
-      const show: Systemd['show'] = (...asked) =>
-        deaf ? Promise.reject(new Error('Connection timed out')) : played.systemd.show(...asked);
-      const { look } = await right({ systemd: { ...played.systemd, show } });
+      let deaf = false;
+      let [now, asked] = [0, 0];
+      const show: Systemd['show'] = (...args) => {
+        asked += 1;
+        return deaf ? Promise.reject(new Error('Connection timed out')) : played.systemd.show(...args);
+      };
+      const stage = lab({ systemd: { ...played.systemd, show }, clock: () => now });
+      await stage.converge(usual);
+      await stage.restart();
       played.knows.set('MemorySwapMax', 'infinity');
-      assert.equal(await look(usual), undefined);
+      [deaf, asked] = [true, 0];
+      const times: number[] = [];
+      for (; now < 15_000; now += 500) {
+        const before = asked;
+        assert.equal(await stage.look(usual), undefined);
+        if (asked > before) times.push(now);
+      }
+      assert.deepEqual(times, [0, 2000, 6000, 14_000]);
       deaf = false;
-      assert.equal((await look(usual))?.because, 'new');
+      now = 30_000;
+      assert.equal((await stage.look(usual))?.because, 'new');
     });
 
     it('is left alone where it cannot be changed, and that is said', async () => {
@@ -266,6 +280,28 @@ describe("systemd's knowledge", () => {
       played.knows.set('MemoryHigh', '18446744073709551615');
       assert.equal(await look(odd), undefined);
     });
+  });
+
+  it('is asked for by what starts programs, and the words of one that fails are given on', async () => {
+    const ran: string[] = [];
+    let ends: Finished = { status: 0, stdout: 'Id=a.scope\nTasksMax=9\n', stderr: '' };
+    const asked = systemctl({
+      run: (file, args) => {
+        ran.push([file, ...args].join(' '));
+        return Promise.resolve(ends);
+      },
+    });
+    const { signal } = new AbortController();
+    assert.equal((await asked.show(['a.scope'], ['TasksMax'], signal)).get('a.scope')?.get('TasksMax'), '9');
+    await asked.set('a.scope', ['TasksMax=10'], signal);
+    assert.deepEqual(ran, [
+      'systemctl show --property Id,TasksMax -- a.scope',
+      'systemctl --no-ask-password set-property --runtime -- a.scope TasksMax=10',
+    ]);
+    ends = { status: 1, stdout: '', stderr: 'Unit a.scope not found.' };
+    await assert.rejects(asked.set('a.scope', ['TasksMax=10'], signal), /systemctl: Unit a\.scope not found/);
+    ends = ABORTED;
+    await assert.rejects(asked.show(['a.scope'], [], AbortSignal.abort()), /aborted/);
   });
 
   it('of many units is read from one answer', () => {
