@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { errnoOf } from '../../reconciler/model/errors.ts';
 import type { Files } from './files.ts';
 import type { Hierarchy } from './hierarchy.ts';
+import { openFile, type Budget, type OpenFile } from './open-files.ts';
 
 /** A replica whose processes are looked for: its sandbox's first process, its container, and the path of that one's cgroup. */
 export interface Suspect {
@@ -41,54 +42,45 @@ function attempt<T>(read: () => T): T | undefined {
 }
 
 function namespace({ files, procRoot }: Places, pid: string, kind: 'net' | 'pid'): string | undefined {
-  return attempt(() => files.link(join(procRoot, pid, 'ns', kind)));
+  return attempt(() => files.link(`${procRoot}/${pid}/ns/${kind}`));
 }
 
-/**
- * The processes of each replica: what is in the network namespace of its sandbox, but neither in the process namespace of that nor in our own
- * (a probe that looks in is no part of it).
- */
-function processesOf(places: Places, suspects: ReadonlyMap<string, Suspect>): ReadonlyMap<string, readonly string[]> {
-  const own = namespace(places, 'self', 'pid');
+/** The sandboxes of replicas by their network namespace. */
+interface Home {
+  readonly replica: string;
+  readonly sandboxPid: string;
+}
+
+function homesOf(places: Places, suspects: ReadonlyMap<string, Suspect>): ReadonlyMap<string, Home> {
   const here = namespace(places, 'self', 'net');
-  const homes = new Map<string, { readonly replica: string; readonly pause: string | undefined }>();
+  const homes = new Map<string, Home>();
   for (const [replica, { sandboxPid }] of suspects) {
     const net = namespace(places, String(sandboxPid), 'net');
     // a number that was given again to a process of the host names no sandbox
-    if (net !== undefined && net !== here)
-      homes.set(net, { replica, pause: namespace(places, String(sandboxPid), 'pid') });
+    if (net !== undefined && net !== here) homes.set(net, { replica, sandboxPid: String(sandboxPid) });
   }
-  const found = new Map<string, string[]>();
-  for (const pid of places.files.entries(places.procRoot)) {
-    if (!/^[0-9]+$/.test(pid)) continue;
-    const home = homes.get(namespace(places, pid, 'net') ?? '');
-    if (!home) continue;
-    const within = namespace(places, pid, 'pid');
-    if (within === undefined || within === own || within === home.pause) continue;
-    found.set(home.replica, [...(found.get(home.replica) ?? []), pid]);
-  }
-  return found;
+  return homes;
 }
 
 /** Controller → cgroup, as /proc tells it of a process or thread; on v2 the controller is empty. */
-function cgroupsOf({ files, procRoot, tree }: Places, task: string): ReadonlyMap<string, string> {
-  const lines = files.text(join(procRoot, task, 'cgroup')).split('\n');
-  const all = lines.flatMap((line) => {
+function cgroupsIn(text: string, { version }: Hierarchy): ReadonlyMap<string, string> {
+  const all = text.split('\n').flatMap((line) => {
     // 4:memory:/docker/…, of which the path may hold colons
     const [number, names = '', ...rest] = line.split(':');
     const path = rest.join(':');
-    if (tree.version === 'v2') return number === '0' ? [['', path] as const] : [];
+    if (version === 'v2') return number === '0' ? [['', path] as const] : [];
     return names.split(',').map((name) => [name, path] as const);
   });
   return new Map(all.filter(([name]) => name === '' || CONTROLLERS.includes(name)));
 }
 
-function escapeOf(places: Places, { id, path }: Suspect, pid: string, tid?: string): readonly Escape[] {
+/** What /proc/…/cgroup of a process, or of a thread of it, says where it is not all in the replica's cgroup. */
+function escapeIn(places: Places, { id, path }: Suspect, text: string, pid: string, tid?: string): readonly Escape[] {
   const { files, tree, procRoot } = places;
   const task = tid === undefined ? pid : join(pid, 'task', tid);
   return (
     attempt(() => {
-      const away = [...cgroupsOf(places, task)].filter(
+      const away = [...cgroupsIn(text, tree)].filter(
         ([name, where]) => !where.includes(id) && files.exists(tree.directory(name, path)),
       );
       const [first] = away;
@@ -110,37 +102,113 @@ function threadsIn({ files, tree }: Places, { path }: Suspect): readonly Readonl
   return directories.map((directory) => new Set(within(directory)));
 }
 
-function escapesOf(places: Places, suspect: Suspect, pids: readonly string[]): readonly Escape[] {
+/** Threads of a process that are elsewhere than it is; on v2 threads stay with their process, or below it. */
+function straysOf(places: Places, suspect: Suspect, pid: string, known: () => readonly ReadonlySet<string>[]) {
   const { files, procRoot, tree } = places;
-  const whole = pids.flatMap((pid) => escapeOf(places, suspect, pid));
-  // on v2 threads stay with their process, or below it
-  if (tree.version === 'v2') return whole;
-  const gone = new Set(whole.map(({ pid }) => String(pid)));
-  let known: readonly ReadonlySet<string>[] | undefined;
-  const strays = pids.flatMap((pid) => {
-    const threads = gone.has(pid) ? [] : files.entries(join(procRoot, pid, 'task')).filter((tid) => tid !== pid);
-    if (threads.length === 0) return [];
-    known ??= threadsIn(places, suspect);
-    const lists = known;
-    return threads
-      .filter((tid) => lists.some((list) => !list.has(tid)))
-      .flatMap((tid) => escapeOf(places, suspect, pid, tid));
-  });
-  return [...whole, ...strays];
+  const tasks = `${procRoot}/${pid}/task`;
+  // proc(5) counts the threads of a process in the links of this directory: itself, its name, and one for each
+  if (tree.version === 'v2' || attempt(() => files.links(tasks)) === 3) return [];
+  const threads = files.entries(tasks).filter((tid) => tid !== pid);
+  if (threads.length === 0) return [];
+  const lists = known();
+  return threads
+    .filter((tid) => lists.some((list) => !list.has(tid)))
+    .flatMap((tid) => attempt(() => escapeIn(places, suspect, files.text(join(tasks, tid, 'cgroup')), pid, tid)) ?? []);
 }
 
-/** What of each replica is outside its cgroup; a replica of which nothing is, is left out. */
+/** A process of a replica: which sandbox it came from never changes, where it is may. */
+interface Member {
+  readonly replica: string;
+  /** Of the container. */
+  readonly id: string;
+  readonly cgroup: OpenFile;
+  /** As the text of `cgroup` was judged. */
+  away: readonly Escape[];
+}
+
+/** Looks for escapes again and again. */
+export interface Sweep {
+  /** What of each replica is outside its cgroup; a replica of which nothing is, is left out. */
+  find(suspects: ReadonlyMap<string, Suspect>): ReadonlyMap<string, readonly Escape[]>;
+}
+
+/**
+ * The processes of a replica are those in the network namespace of its sandbox that are neither in the process namespace of that nor in our own
+ * (a probe that looks in is no part of it). Those that are known from the look before are only asked where they are now, as long as the
+ * `budget` has a descriptor for each.
+ */
+export function createSweep(places: Places, budget: Budget): Sweep {
+  const { files, procRoot } = places;
+  let members = new Map<string, Member>();
+
+  /** Asks where it is now; undefined when it has ended. */
+  function ask(pid: string, member: Member, suspect: Suspect): Member | undefined {
+    const news = attempt(() => member.cgroup.read());
+    if (news === undefined) return undefined;
+    if (news) member.away = escapeIn(places, suspect, member.cgroup.text, pid);
+    // v1 says of one that has ended, and that nobody has waited for, that it is in /; it has no namespaces any more
+    if (member.away.length > 0 && namespace(places, pid, 'net') === undefined) return undefined;
+    return member;
+  }
+
+  function meet(pid: string, home: Home, suspect: Suspect, own: string | undefined): Member | undefined {
+    const within = namespace(places, pid, 'pid');
+    if (within === undefined || within === own || within === namespace(places, home.sandboxPid, 'pid'))
+      return undefined;
+    const cgroup = openFile(files, `${procRoot}/${pid}/cgroup`, budget);
+    if (!cgroup) return undefined;
+    const member = ask(pid, { replica: home.replica, id: suspect.id, cgroup, away: [] }, suspect);
+    if (!member) cgroup.close();
+    return member;
+  }
+
+  function membersNow(suspects: ReadonlyMap<string, Suspect>): Map<string, Member> {
+    const homes = homesOf(places, suspects);
+    const own = namespace(places, 'self', 'pid');
+    const now = new Map<string, Member>();
+    for (const pid of files.entries(procRoot)) {
+      if (!/^[0-9]+$/.test(pid)) continue;
+      const before = members.get(pid);
+      const suspected = before && suspects.get(before.replica);
+      let member = before && suspected?.id === before.id ? ask(pid, before, suspected) : undefined;
+      if (!member) {
+        const home = homes.get(namespace(places, pid, 'net') ?? '');
+        const suspect = home && suspects.get(home.replica);
+        member = suspect && meet(pid, home, suspect, own);
+      }
+      if (member) now.set(pid, member);
+    }
+    for (const [pid, { cgroup }] of members) if (now.get(pid)?.cgroup !== cgroup) cgroup.close();
+    members = now;
+    return now;
+  }
+
+  return {
+    find(suspects) {
+      const found = new Map<string, readonly Escape[]>();
+      const lists = new Map<string, readonly ReadonlySet<string>[]>();
+      for (const [pid, { replica, away }] of membersNow(suspects)) {
+        const suspect = suspects.get(replica);
+        if (!suspect) continue;
+        const known = (): readonly ReadonlySet<string>[] => {
+          const all = lists.get(replica) ?? threadsIn(places, suspect);
+          lists.set(replica, all);
+          return all;
+        };
+        const escapes = away.length > 0 ? away : straysOf(places, suspect, pid, known);
+        if (escapes.length > 0) found.set(replica, [...(found.get(replica) ?? []), ...escapes]);
+      }
+      return found;
+    },
+  };
+}
+
+/** One look that remembers nothing. */
 export function findEscapes(
   places: Places,
   suspects: ReadonlyMap<string, Suspect>,
 ): ReadonlyMap<string, readonly Escape[]> {
-  const found = new Map<string, readonly Escape[]>();
-  for (const [replica, pids] of processesOf(places, suspects)) {
-    const suspect = suspects.get(replica);
-    const escapes = suspect ? escapesOf(places, suspect, pids) : [];
-    if (escapes.length > 0) found.set(replica, escapes);
-  }
-  return found;
+  return createSweep(places, { left: 0 }).find(suspects);
 }
 
 /** How deep an init inside a container is looked for. */

@@ -19,6 +19,8 @@ export interface Files {
   entries(path: string): readonly string[];
   /** Ends a process at once. One that has ended already is no error. */
   kill(pid: number): void;
+  /** How many links a directory has: its own two, and one for each directory in it where the file system counts them. */
+  links(path: string): number;
   /** What a symbolic link says. */
   link(path: string): string;
   /** The whole of a file. */
@@ -78,6 +80,7 @@ export const disk: Files = {
       if (errnoOf(error) !== 'ESRCH') throw error;
     }
   },
+  links: (path) => fs.statSync(path).nlink,
   link: (path) => fs.readlinkSync(path),
   text: (path) => fs.readFileSync(path, 'latin1'),
   exists: (path) => fs.existsSync(path),

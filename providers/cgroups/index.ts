@@ -9,9 +9,9 @@ import { UNANNOUNCED_AGE } from '../../reconciler/model/unannounced.ts';
 import { formulasFor, type WeightFormula } from './conversion.ts';
 import { blockDevices } from './devices.ts';
 import { diffCgroup, drift } from './diff.ts';
-import { bringBack, escapeWords, findEscapes, type Escape, type Suspect } from './escape.ts';
+import { bringBack, createSweep, escapeWords, findEscapes, type Escape, type Suspect } from './escape.ts';
 import { disk, type Files } from './files.ts';
-import { hold, type Held, type Machine } from './held.ts';
+import { hold, type Held, type How, type Machine } from './held.ts';
 import { hierarchy } from './hierarchy.ts';
 import { fieldOf } from './knobs.ts';
 import { lowerRealtime } from './nested.ts';
@@ -59,8 +59,9 @@ interface Tracked {
 /** How often a repair is made anew when another comes between. */
 const TURNS = 3;
 
-/** Descriptors kept open at most. */
+/** Descriptors kept open at most: of files of cgroups, and of processes that are looked for outside of these. */
 const MOST_OPEN = 16_384;
+const MOST_MEMBERS = 2_048;
 
 /**
  * What the kernel holds running containers to, read from and written to their cgroups' files. A cgroup is found from the id of the
@@ -86,6 +87,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
     paused: new Set(),
     tellFrozen: options.tellFrozen,
   };
+  const sweep = createSweep(machine, { left: MOST_MEMBERS });
   const listeners = new Set<Hints>();
   /** When processes were last asked, beside the files of cgroups. */
   let askedAt = -Infinity;
@@ -138,7 +140,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
   }
 
   /** Reads through what is held already; undefined if that is another container's or gone. */
-  function readHeld(ref: Ref, id: string, how: 'all' | 'files'): Observed<CgroupState> | undefined {
+  function readHeld(ref: Ref, id: string, how: How): Observed<CgroupState> | undefined {
     const item = tracked.get(ref);
     if (!item) return undefined;
     const state = item.held.id === id ? item.held.read(how) : undefined;
@@ -195,11 +197,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
     return { moved: gone.map((escape) => `${who(escape)} moved back from ${escape.where}`), refused };
   }
 
-  function observeAll(
-    ctx: Context,
-    refs: readonly Ref[],
-    how: 'all' | 'files' = 'all',
-  ): readonly Observed<CgroupState>[] {
+  function observeAll(ctx: Context, refs: readonly Ref[], how: How = 'all'): readonly Observed<CgroupState>[] {
     const seen: Observed<CgroupState>[] = [];
     const unheld: { readonly ref: Ref; readonly id: string }[] = [];
     for (const ref of refs) {
@@ -292,11 +290,11 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
       if (!refs) devices.look();
       const asked = refs ?? [...new Set([...wanted, ...tracked.keys()])];
       const whole = refs !== undefined || escaped.size > 0 || clock() - askedAt >= UNANNOUNCED_AGE;
-      let seen = observeAll(ctx, asked, whole ? 'all' : 'files');
+      let seen = observeAll(ctx, asked, refs ? 'all' : whole ? 'kept' : 'files');
       if (!refs && whole) {
         askedAt = clock();
         const before = escaped;
-        escaped = new Map(findEscapes(machine, suspects(ctx, tracked.keys())));
+        escaped = new Map(sweep.find(suspects(ctx, tracked.keys())));
         if (before.size + escaped.size > 0) seen = observeAll(ctx, asked, 'files');
         // also for an agent before, whose Apps left without it
         if (machine.raised.size > 0) lowerRealtime(machine);

@@ -21,7 +21,7 @@ export function processesIn(files: Files, directory: string, depth = 0): readonl
 }
 
 /** The oom_score_adj of a process; undefined where it has ended. */
-export function adjustmentOf(files: Files, procRoot: string, pid: number): string | undefined {
+function adjustmentOf(files: Files, procRoot: string, pid: number): string | undefined {
   try {
     return readText(files, join(procRoot, String(pid)), OOM);
   } catch {
@@ -29,21 +29,22 @@ export function adjustmentOf(files: Files, procRoot: string, pid: number): strin
   }
 }
 
-/** The first process of a cgroup; undefined where none can be seen. */
-export function firstProcess(files: Files, directory: string): number | undefined {
-  try {
-    const [first] = readText(files, directory, 'cgroup.procs').split('\n');
-    // on v2 all processes of an init that has cgroups of its own are in those
-    return Number(first) > 0 ? Number(first) : first === '' ? processesIn(files, directory)[0] : undefined;
-  } catch {
-    return undefined;
-  }
+/** The first process of a cgroup whose cgroup.procs says this; undefined where none can be seen. */
+export function firstIn(files: Files, directory: string, list: string): number | undefined {
+  const end = list.indexOf('\n');
+  const first = end < 0 ? list : list.slice(0, end);
+  // on v2 all processes of an init that has cgroups of its own are in those; one of another namespace is a 0
+  return Number(first) > 0 ? Number(first) : first === '' ? processesIn(files, directory)[0] : undefined;
 }
 
 /** What the first process of a cgroup says; undefined where none can be seen. */
 function firstAdjustment(files: Files, procRoot: string, directory: string): string | undefined {
-  const pid = firstProcess(files, directory);
-  return pid === undefined ? undefined : adjustmentOf(files, procRoot, pid);
+  try {
+    const pid = firstIn(files, directory, readText(files, directory, 'cgroup.procs'));
+    return pid === undefined ? undefined : adjustmentOf(files, procRoot, pid);
+  } catch {
+    return undefined; // the cgroup is gone
+  }
 }
 
 /** New processes begin as the one that made them: so often they are looked for. */

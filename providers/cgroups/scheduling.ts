@@ -48,17 +48,21 @@ export function chrt(exec: Exec = systemExec()): SetClass {
   };
 }
 
-/** The class of a thread (`4711/task/4712`) or of a process's first; undefined where it has ended. */
-function classOf(files: Files, procRoot: string, task: string): { text: string; name: string } | undefined {
+/** The class and the name of a thread, as its `stat` in /proc has them. */
+export function classIn(stat: string): { readonly text: string; readonly name: string } {
+  const end = stat.lastIndexOf(')');
+  const rest = stat.slice(end + 2).split(' ');
+  // proc(5): fields 40 and 41; the state, first of the rest, is field 3
+  const [priority = '0', policy = '0'] = rest.slice(37, 39);
+  const known = CLASSES[policy] ?? `policy ${policy}`;
+  const name = stat.slice(stat.indexOf('(') + 1, end);
+  return { text: priority === '0' ? known : `${known} ${priority}`, name };
+}
+
+/** The class of a thread (`4711/task/4712`); undefined where it has ended. */
+function classOf(files: Files, procRoot: string, task: string): ReturnType<typeof classIn> | undefined {
   try {
-    const stat = readText(files, join(procRoot, task), 'stat');
-    const end = stat.lastIndexOf(')');
-    const rest = stat.slice(end + 2).split(' ');
-    // proc(5): fields 40 and 41; the state, first of the rest, is field 3
-    const [priority = '0', policy = '0'] = rest.slice(37, 39);
-    const known = CLASSES[policy] ?? `policy ${policy}`;
-    const name = stat.slice(stat.indexOf('(') + 1, end);
-    return { text: priority === '0' ? known : `${known} ${priority}`, name };
+    return classIn(readText(files, join(procRoot, task), 'stat'));
   } catch {
     return undefined;
   }
@@ -94,11 +98,11 @@ const AT_ONCE = 3_000;
 /** The scheduling classes of containers. */
 export interface Classes {
   /**
-   * The class of a container's `first` process; where another than the usual one was asked for or is there, with the first thread that differs:
+   * The class of a container's first process, which is `first`; where another than the usual one was asked for or is there, with the first thread that differs:
    * `batch, thread 12 (java) other`. Threads are looked at in turn, those of a few containers at a time; of the others it is what was seen last.
-   * Undefined where no process can be seen.
+   * Undefined where its cgroup is gone.
    */
-  of(id: string, directory: string, first: number): string | undefined;
+  of(id: string, directory: string, first: string): string | undefined;
   /** Looks at all threads of a container from now on, and next time at once. */
   note(id: string): void;
   /** Looks at them no more. */
@@ -131,9 +135,8 @@ export function createClasses(files: Files, procRoot: string, clock: () => numbe
   }
 
   return {
-    of(id, directory, pid) {
-      const first = classOf(files, procRoot, String(pid))?.text;
-      if (first === undefined || (first === USUAL_CLASS && !seen.has(id))) return first;
+    of(id, directory, first) {
+      if (first === USUAL_CLASS && !seen.has(id)) return first;
       const last = seen.get(id);
       if (last?.first === first && !isDue(id)) return last.text;
       try {

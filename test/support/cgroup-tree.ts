@@ -95,6 +95,15 @@ export function errno(code: string): Error {
   return Object.assign(new Error(code), { code });
 }
 
+/** Plain files as the kernel's: a descriptor of what is no longer there tells of nothing. */
+export const played: Files = {
+  ...disk,
+  read: (descriptor, into) => {
+    if (fs.fstatSync(descriptor).nlink === 0) throw errno('ESRCH');
+    return disk.read(descriptor, into);
+  },
+};
+
 /** The kernel's rules on plain files: what it refuses, and what it makes of a value. `log` gets the names of written files. */
 export function kernelRules(log: string[] = []): Files {
   const number = (path: string): number => Number(fs.readFileSync(path, 'utf8'));
@@ -136,7 +145,7 @@ export function kernelRules(log: string[] = []): Files {
           fs.writeFileSync(beside(file), `${text === '1' ? idle : usual}\n`);
   };
   return {
-    ...disk,
+    ...played,
     write,
     settle: (path, text) =>
       new Promise((resolve) => {

@@ -7,7 +7,7 @@ import { cgroups } from '../../../providers/cgroups/index.ts';
 import type { Observed } from '../../../reconciler/model/change.ts';
 import type { PlumbError } from '../../../reconciler/model/errors.ts';
 import type { CgroupSpec } from '../../../reconciler/model/resources.ts';
-import { container, contextOf, errno, fakeTree, idOf, limits } from '../../support/cgroup-tree.ts';
+import { container, contextOf, errno, fakeTree, idOf, limits, played } from '../../support/cgroup-tree.ts';
 
 const ID = idOf('a');
 const REF = 'cgroup/web-0';
@@ -99,7 +99,16 @@ function lab(
     fs.writeFileSync(task, lines.map((each) => (each.includes(line) ? each.replace(/[^:]*$/, HOME) : each)).join('\n'));
     moved.push(`${controller}/${file} ${text}`);
   };
-  const files: Files = { ...disk, write, settle: (path, text) => Promise.resolve().then(() => disk.write(path, text)) };
+  const links: string[] = [];
+  const files: Files = {
+    ...played,
+    write,
+    settle: (path, text) => Promise.resolve().then(() => disk.write(path, text)),
+    link: (path) => {
+      links.push(path.slice(root.length + '/proc/'.length));
+      return disk.link(path);
+    },
+  };
   let now = 0;
   const provider = cgroups({
     root,
@@ -115,6 +124,7 @@ function lab(
     return item;
   };
   return {
+    root,
     provider,
     look,
     moved,
@@ -122,6 +132,15 @@ function lab(
       add(String(pid), process);
     },
     refuse: (file: string): void => void refused.add(file),
+    /** A process goes to another cgroup. */
+    move: cgroupFile,
+    /** It has ended and nobody has waited for it: v1 says that it is in /. */
+    zombie: (pid: string): void => {
+      cgroupFile(pid, Object.fromEntries(CONTROLLERS.map((name) => [name, '/'])));
+      fs.rmSync(proc(pid, 'ns'), { recursive: true });
+    },
+    /** Names of links below /proc that were read since this was asked last. */
+    links: (): readonly string[] => links.splice(0),
   };
 }
 
@@ -256,6 +275,39 @@ describe('what is outside its cgroup', () => {
   it('is nobody where the sandbox has ended and its number is that of a process of the machine', async () => {
     const of = lab('v1', { 200: { net: 1, pid: 3, at: AWAY } }, undefined, [], 1);
     await settled(of);
+    assert.equal((await of.look()).state.escaped, undefined);
+  });
+});
+
+describe('a process that is known from the look before', () => {
+  it('is only asked where it is, and is found where it has left since', async () => {
+    const of = lab('v1', { 200: here, 201: here });
+    await settled(of);
+    await of.look();
+    of.links();
+    assert.equal((await of.look()).state.escaped, undefined);
+    assert.deepEqual(
+      of.links().filter((path) => /^20/.test(path)),
+      [],
+    );
+    of.move('201', AWAY);
+    assert.equal((await of.look()).state.escaped, 'process 201 (java) in /user.slice');
+    of.move('201', {});
+    assert.equal((await of.look()).state.escaped, undefined);
+  });
+
+  it('is nobody once it has ended, though nobody has waited for it', async () => {
+    const of = lab('v1', { 200: here, 201: here });
+    await settled(of);
+    of.zombie('201');
+    assert.equal((await of.look()).state.escaped, undefined);
+  });
+
+  it('is another once its number was given again', async () => {
+    const of = lab('v1', { 200: here, 201: here });
+    await settled(of);
+    fs.rmSync(join(of.root, 'proc/201'), { recursive: true });
+    of.add(201, { net: 9, pid: 9, at: AWAY });
     assert.equal((await of.look()).state.escaped, undefined);
   });
 });

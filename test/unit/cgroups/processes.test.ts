@@ -72,6 +72,15 @@ function lab(
       return item?.known === true ? item.state.oomScoreAdj : undefined;
     },
     killed,
+    /** Another process gets the number of one that has ended. */
+    again: (pid: string, score: string): void => {
+      fs.rmSync(join(root, 'proc', pid), { recursive: true });
+      fs.mkdirSync(join(root, 'proc', pid));
+      fs.writeFileSync(proc(pid, 'oom_score_adj'), `${score}\n`);
+    },
+    end: (pid: string): void => {
+      files.kill(Number(pid));
+    },
     /** All processes go to a cgroup below, as an init that makes its own has them. */
     nest: (name: string): void => {
       fs.mkdirSync(cgroup('', name));
@@ -127,6 +136,15 @@ describe('how soon processes are ended where memory runs out', () => {
     assert.equal(await glance(45_000), 5);
     put('11', '6');
     assert.equal((await look(limits('web-0'))).item.state.oomScoreAdj, 6);
+  });
+
+  it('is that of who is first by now, also where a number was given again', async () => {
+    const of = lab('v1', { 11: ['0', 1], 12: ['7', 1] });
+    assert.equal(await of.glance(0), 0);
+    of.again('11', '3');
+    assert.equal(await of.glance(45_000), 3);
+    of.end('11');
+    assert.equal(await of.glance(45_000), 7);
   });
 
   it('is no drift where nobody asks, nor where no process is to be seen', async () => {

@@ -198,7 +198,7 @@ function crowd(threads: number) {
     self.now += after;
     return ['1', '2', '3'].map((id) => {
       self.read = 0;
-      return [classes.of(id, `/${id}`, Number(id)), self.read];
+      return [classes.of(id, `/${id}`, self.first), self.read];
     });
   };
   return { self, look };
