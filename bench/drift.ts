@@ -27,9 +27,9 @@ spec:
 /** What runs elsewhere is moved back. */
 const APP = app(20).replace('  resources:\n', '  resources:\n    escape: return\n');
 
-/** A link of the lab host that stands for a card: /sys/class/net says that it is a device. */
+/** A link of the lab host that stands for a card: its directory in /sys says that it is a device. All else there stays as it comes and goes. */
 const CARD =
-  'd=/run/cards; mkdir -p $d/up0/device; for n in /sys/class/net/*; do [ -L $n ] && [ $n != /sys/class/net/up0 ] && ln -s $(readlink -f $n) $d/; done; for f in /sys/class/net/up0/*; do ln -s $(readlink -f $f) $d/up0/; done; mount --bind $d /sys/class/net';
+  'n=$(readlink -f /sys/class/net/up0); o=/run/link; d=/run/card; mkdir -p $o $d/device; mount --bind $n $o; ln -s $o/* $d/; mount --bind $d $n';
 
 /** One that has a core for itself, so that all others share the rest. */
 const PINNED = app(1).replace('name: web', 'name: solo').replace('cores: 100m, quota: 500m', 'cores: 1, pinned: true');

@@ -107,7 +107,7 @@ export async function setRig(name: string, files: Readonly<Record<string, string
       await run(
         'sh',
         '-c',
-        'docker ps -aq | xargs -r docker rm -f >/dev/null; ovs-vsctl --if-exists del-br br-int; ip -o link show type veth | grep -o "fl[0-9]*@" | tr -d @ | xargs -rn1 ip link del',
+        'docker ps -aq | xargs -r -n 20 docker rm -f >/dev/null; ovs-vsctl --if-exists del-br br-int; ip -o link show type veth | grep -o "fl[0-9]*@" | tr -d @ | xargs -rn1 ip link del',
       );
     },
     down: async () => {
