@@ -128,7 +128,11 @@ export async function run({ signal, seconds = 600, log }: BenchOptions): Promise
     const before = ticks();
     log(`idle for ${String(seconds)} s`);
     // as seldom as the passes: what is done twice a minute finds no cache warm
-    const [seldom] = await Promise.all([look(Math.floor(seconds / 30), 29_000), sleep(seconds * 1000)]);
+    const [seldom, whole] = await Promise.all([
+      look(Math.floor(seconds / 30), 29_000),
+      sleep(14_500).then(() => look(Math.floor(seconds / 30) - 1, 29_000, 2)),
+      sleep(seconds * 1000),
+    ]);
     const share = (ticks() - before) / seconds;
     const atRest = [...passes];
     const rss = Number(/^VmRSS:\s+([0-9]+)/m.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8'))?.[1]) / 1024;
@@ -144,7 +148,11 @@ export async function run({ signal, seconds = 600, log }: BenchOptions): Promise
           ? []
           : [
               measure('floor: as seldom', 'ms', seldom),
-              measure('idle up: full passes', 'ms', atRest, { yardstick: { name: 'floor', samples: seldom } }),
+              measure('floor: as seldom, each second look at all that up reads', 'ms', whole),
+              measure('idle up: full passes', 'ms', atRest, {
+                yardstick: { name: 'floor of the same reads', samples: whole },
+                ratioLimit: 1.5,
+              }),
             ]),
         measure('idle up: CPU', '% of a core', [share], { limit: 1 }),
         measure('idle up: memory', 'MB', [rss], { limit: 150 }),

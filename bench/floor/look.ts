@@ -1,6 +1,10 @@
-/** The floor's own look at a host with nothing to do: one list, the limits of all containers, their addresses, their ports, sixty sysctls. `COUNT MS`: so many looks (20), so many milliseconds apart (100). Prints the milliseconds of each. */
+/**
+ * The floor's own look at a host with nothing to do: one list, the limits of all containers, their addresses, their ports, sixty sysctls.
+ * `COUNT MS EACH`: so many looks (20), so many milliseconds apart (100), each EACHth (none) at what nobody announces as well: where processes are,
+ * their OOM score and scheduling class, MAC and MTU inside. Prints the milliseconds of each.
+ */
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { docker } from './docker.ts';
 import { ovsdb } from './ovsdb.ts';
 
@@ -13,13 +17,8 @@ const ids = execFileSync('docker', ['ps', '-q', '--no-trunc', '--filter', 'ances
 const pids = execFileSync('docker', ['inspect', '-f', '{{.State.Pid}}', ...ids], { encoding: 'utf8' })
   .trim()
   .split('\n');
-const cgroup = pids.map(
-  (pid) =>
-    readFileSync(`/proc/${pid}/cgroup`, 'utf8')
-      .split('\n')
-      .find((each) => each.includes(':pids:'))
-      ?.split(':')[2] ?? '',
-);
+const cgroupOf = (pid: string): string => /:pids:(.*)/.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))?.[1] ?? '';
+const cgroup = pids.map(cgroupOf);
 const KNOBS = [
   'pids/pids.max',
   'memory/memory.limit_in_bytes',
@@ -34,7 +33,36 @@ const SYSCTLS = readdirSync('/proc/sys/net/ipv4', { withFileTypes: true })
   .filter((entry) => entry.isFile())
   .slice(0, 60)
   .map(({ name }) => `/proc/sys/net/ipv4/${name}`);
-const [count = 20, apart = 100] = process.argv.slice(2).map(Number);
+const [count = 20, apart = 100, each = Infinity] = process.argv.slice(2).map(Number);
+const spaces = new Set(pids.map((pid) => readlinkSync(`/proc/${pid}/ns/net`)));
+
+/** The cgroups of the processes that are in a sandbox. */
+function homes(): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const pid of readdirSync('/proc')) {
+    if (!/^[0-9]/.test(pid)) continue;
+    try {
+      if (spaces.has(readlinkSync(`/proc/${pid}/ns/net`))) found.add(cgroupOf(pid));
+    } catch {
+      // it has ended meanwhile
+    }
+  }
+  return found;
+}
+
+const known = homes();
+
+/** What nobody announces. */
+function lookRound(): void {
+  for (const pid of pids) {
+    readFileSync(`/proc/${pid}/oom_score_adj`, 'utf8');
+    readFileSync(`/proc/${pid}/stat`, 'utf8');
+    readFileSync(`/proc/${pid}/root/sys/class/net/eth0/address`, 'utf8');
+    readFileSync(`/proc/${pid}/root/sys/class/net/eth0/mtu`, 'utf8');
+  }
+  for (const home of homes()) if (!known.has(home)) process.stderr.write(`a process is in ${home}\n`);
+}
+
 const samples: number[] = [];
 for (let n = 0; n < count; n += 1) {
   const began = performance.now();
@@ -58,6 +86,7 @@ for (let n = 0; n < count; n += 1) {
       // one that is only written
     }
   }
+  if ((n + 1) % each === 0) lookRound();
   samples.push(performance.now() - began);
   await new Promise((resolve) => setTimeout(resolve, apart));
 }
