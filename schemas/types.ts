@@ -119,7 +119,7 @@ export interface App {
      */
     replicas?: number;
     /**
-     * All its processes stand still (the cgroup freezer, as docker pause) and use no CPU; they keep place, address and memory. It is for all replicas at once, without turns; none is probed, and each counts as serving in every budget. What changes meanwhile thaws, replaces and freezes, and is taken as serving before it ever ran, by a rollout too: change it before or after, not meanwhile. A replica that moves begins anew elsewhere.
+     * All its processes stand still (the cgroup freezer, as docker pause) and use no CPU; they keep place, address and memory. It is for all replicas at once, without turns; none is probed, and each counts as serving in every budget. What needs a new container waits until the App goes on, but for replicas that serve nobody; with a rollout block all that takes turns waits, since nothing that stands still proves anything. A replica that moves begins anew elsewhere.
      */
     frozen?: boolean;
     /**

@@ -4,6 +4,7 @@ import type { RolloutRecord, Stage } from '../model/release.ts';
 type EventDraft = Omit<Extract<EntryDraft, { type: 'event' }>, 'type' | 'host'>;
 
 const REASONS: Readonly<Record<Stage, string>> = {
+  frozen: 'RolloutFrozen',
   queued: 'RolloutQueued',
   canary: 'RolloutCanary',
   paused: 'RolloutPaused',

@@ -268,9 +268,9 @@ export function totalsOf(
 
 export type Verdict = Pick<Status, 'sync' | 'health'>;
 
-/** A pause without end waits for a person. */
+/** A pause without end waits for a person, and so does what stands still. */
 function pausedIn({ rollouts = [] }: Pick<Notice, 'rollouts'>): readonly RolloutRecord[] {
-  return rollouts.filter(({ stage, until }) => stage === 'paused' && until === undefined);
+  return rollouts.filter(({ stage, until }) => stage === 'frozen' || (stage === 'paused' && until === undefined));
 }
 
 /** What waits for a person. */

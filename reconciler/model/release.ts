@@ -9,11 +9,11 @@ import type { AssignedReplica } from './replica.ts';
 export type Release = Pick<AssignedReplica, 'spec' | 'origin' | 'fields' | 'plug' | 'holds'>;
 
 /**
- * Where a change is: it waits for less critical Apps (`queued`), its first replicas do not serve yet (`canary`), they do and
- * the others wait (`paused`), it reaches one after the other (`rolling`), it was given up and stays (`stopped`), goes back
- * (`reverting`) or has gone back (`reverted`).
+ * Where a change is: its App stands still, and with it the change (`frozen`), it waits for less critical Apps (`queued`), its
+ * first replicas do not serve yet (`canary`), they do and the others wait (`paused`), it reaches one after the other
+ * (`rolling`), it was given up and stays (`stopped`), goes back (`reverting`) or has gone back (`reverted`).
  */
-export type Stage = 'queued' | 'canary' | 'paused' | 'rolling' | 'stopped' | 'reverting' | 'reverted';
+export type Stage = 'frozen' | 'queued' | 'canary' | 'paused' | 'rolling' | 'stopped' | 'reverting' | 'reverted';
 
 /**
  * What must be remembered of a change of one App with a `rollout` block, from the moment when the first replica differs from

@@ -260,6 +260,8 @@ function act(run: Run, bidder: Bidder, bid: Bid, { come, text }: Aim): Preempted
 /** Whether replicas of an App are being made anew, each at its turn: one that moves would have to wait for them, while others are stopped for it. */
 function isChanging({ input, survey }: Run, { name, spec }: Resource<AppSpec>): boolean {
   if (input.changing?.has(name)) return true;
+  // while it stands still none has a turn
+  if (spec.frozen === true) return false;
   const told = survey.witness.whereabouts.told(name);
   return told.some((one) => one.spec !== spec && incarnationOf(one) !== incarnationOf({ ...one, spec }));
 }

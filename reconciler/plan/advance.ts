@@ -20,6 +20,8 @@ export interface AdvanceInput extends Pick<TurnsInput, 'network'> {
   /** Nothing is given up before: hosts may have had no way to say how they are. At any time, if absent. */
   readonly judgeFrom?: number;
   readonly turns: readonly Turn[];
+  /** Where it leads, not the next step: that an App stands still keeps nothing. */
+  readonly whole?: boolean;
 }
 
 type Assigned = Turn & { readonly last: AssignedReplica };
@@ -39,15 +41,26 @@ export function isGood({ last, want }: Turn, good: Release): boolean {
 }
 
 /**
+ * Whether an App stands still, or is only told now to go on: its replicas count as serving, and may never have run as they are
+ * made, so that nothing proves anything.
+ */
+export function standsStill({ app, turns, whole = false }: Pick<AdvanceInput, 'app' | 'turns' | 'whole'>): boolean {
+  return !whole && (app.spec.frozen === true || turns.some(({ last }) => last?.spec.frozen === true));
+}
+
+/**
  * What to remember of an App's change after a look at its replicas; undefined when there is none. Another version in Git
- * supersedes it, with the same to go back to; another try of a version that failed begins anew.
+ * supersedes it, with the same to go back to; another try of a version that failed begins anew. While the App stands still, so does
+ * its change, and what was being waited for begins anew when it goes on.
  */
 export function advance(input: AdvanceInput): Advanced | undefined {
   const { app, turns, now } = input;
   // where nothing is asked for nothing is left to change
   if (!app.spec.rollout || app.spec.replicas === 0) return undefined;
   const begun = begin(input);
-  if (!begun || isDone(begun, turns)) return undefined;
+  if (!begun) return undefined;
+  if (standsStill(input)) return isUndone(begun, turns) ? undefined : withoutClocks(begun);
+  if (isDone(begun, turns)) return undefined;
   const { version, good } = begun;
   const given = turns.filter((turn) => isNew(turn, version));
   const served = given.filter(({ word }) => word === 'serves');
@@ -69,7 +82,8 @@ export function advance(input: AdvanceInput): Advanced | undefined {
   );
 }
 
-function begin({ app, network, record: kept, revision, turns, now }: AdvanceInput): Advanced | undefined {
+function begin(input: AdvanceInput): Advanced | undefined {
+  const { app, network, record: kept, revision, turns, now } = input;
   const version = versionOf(wantedRelease({ app, network }, app.spec.network));
   const attempt = attemptOf(app.spec);
   const record = kept?.version === '' && kept.attempt === attempt ? { ...kept, version } : kept;
@@ -81,7 +95,9 @@ function begin({ app, network, record: kept, revision, turns, now }: AdvanceInpu
   }
   if (record) return { ...fresh, good: record.good };
   const other = assigned(turns).filter((turn) => !isNew(turn, version));
-  return other.length === 0 ? undefined : { ...fresh, good: bestOf(other) };
+  // one that came up nowhere yet is made as it is to be, to stand still then: there is nothing to go back to
+  const nowhere = standsStill(input) && turns.every(({ last, health }) => !last || health.down);
+  return other.length === 0 || nowhere ? undefined : { ...fresh, good: bestOf(other) };
 }
 
 /** What seems to have begun later was noted by a controller whose clock goes ahead: it begins now, and not in an hour. */
@@ -91,6 +107,10 @@ function notAhead({ canaryAt, stuckSince, ...rest }: Advanced, now: number): Adv
     ...(canaryAt === undefined ? {} : { canaryAt: Math.min(canaryAt, now) }),
     ...(stuckSince === undefined ? {} : { stuckSince: Math.min(stuckSince, now) }),
   };
+}
+
+function withoutClocks({ canaryAt: _watched, stuckSince: _patience, ...rest }: Advanced): Advanced {
+  return rest;
 }
 
 function withoutWords({ stage: _stage, until: _until, message: _message, ...rest }: RolloutRecord): Advanced {
@@ -120,6 +140,11 @@ function allRun(given: (turn: Turn) => boolean, turns: readonly Turn[]): boolean
 
 function isDone({ version }: Advanced, turns: readonly Turn[]): boolean {
   return allRun((turn) => isNew(turn, version), turns);
+}
+
+/** Whether Git says again what all replicas were told before a change. */
+function isUndone({ version, good }: Advanced, turns: readonly Turn[]): boolean {
+  return versionOf(good) === version && turns.every((turn) => turn.last === undefined || isNew(turn, version));
 }
 
 /** Whether a change only lets replicas do more than before it. */

@@ -1,4 +1,4 @@
-import type { Catalog } from '../model/catalog.ts';
+import type { AppSpec, Catalog, Resource } from '../model/catalog.ts';
 import { formOf, plugOf } from '../model/form.ts';
 import type { RolloutRecord } from '../model/release.ts';
 import type { AssignedReplica, Assignment, ReplicaReport } from '../model/replica.ts';
@@ -48,7 +48,7 @@ export function pluggedBefore(record: RolloutRecord, current: ReadonlyMap<string
 
 /** Who may be plugged in as a Network says now. */
 interface Plugging {
-  mayBy(app: string): RolloutInput['mayPlug'];
+  mayBy(app: Resource<AppSpec>): RolloutInput['mayPlug'];
   /** Takes in what an App's replicas are to be. */
   note(replicas: readonly AssignedReplica[]): void;
 }
@@ -61,7 +61,8 @@ interface Trial {
 
 /**
  * A Network that changes is tried by one App first, as many replicas as it may miss; the others follow once one of them serves
- * with it. What the Network says is wrong then hurts one App. Nothing is remembered: who has it and serves is seen.
+ * with it. What the Network says is wrong then hurts one App. Nothing is remembered: who has it and serves is seen. One that stands
+ * still proves nothing, and keeps nobody waiting.
  */
 export function pluggingIn(at: Whereabouts, network: Network): Plugging {
   let trials: Map<string, Trial> | undefined;
@@ -71,15 +72,15 @@ export function pluggingIn(at: Whereabouts, network: Network): Plugging {
     trials.set(name, trial);
     return trial;
   };
-  const isNew = ({ plug, placement }: AssignedReplica): boolean => {
+  const tries = ({ plug, placement, spec: { frozen } }: AssignedReplica): boolean => {
     const spec = network(placement.network);
-    return spec !== undefined && plugOf(spec) === plug;
+    return frozen !== true && spec !== undefined && plugOf(spec) === plug;
   };
 
   function look(): Map<string, Trial> {
     const found = new Map<string, Trial>();
     for (const replica of [...at.apps()].flatMap((app) => [...at.told(app)])) {
-      if (!isNew(replica)) continue;
+      if (!tries(replica)) continue;
       const trial = found.get(replica.placement.network) ?? { apps: new Set(), serves: false };
       found.set(replica.placement.network, trial);
       trial.apps.add(replica.app);
@@ -89,13 +90,15 @@ export function pluggingIn(at: Whereabouts, network: Network): Plugging {
   }
 
   return {
-    mayBy: (app) => (name) => {
-      const { apps, serves } = trialOf(name);
-      return serves || apps.size === 0 || apps.has(app);
-    },
+    mayBy:
+      ({ name: app, spec: { frozen } }) =>
+      (name) => {
+        const { apps, serves } = trialOf(name);
+        return serves || (frozen !== true && (apps.size === 0 || apps.has(app)));
+      },
     note: (replicas) => {
       if (!trials) return; // nobody asked so far
-      for (const replica of replicas) if (isNew(replica)) trialOf(replica.placement.network).apps.add(replica.app);
+      for (const replica of replicas) if (tries(replica)) trialOf(replica.placement.network).apps.add(replica.app);
     },
   };
 }

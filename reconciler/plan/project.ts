@@ -118,11 +118,12 @@ function rolloutsOf(
       const before = lookBack(input, at, app.name, placed.get(app.name) ?? new Map<string, Placement>());
       const kept = known.get(app.name);
       const record = kept && pluggedBefore(kept, before.current);
-      const mayPlug = whole ? () => true : plugging.mayBy(app.name);
-      const seen = { ...before, network, mayPlug, disruption };
+      const mayPlug = whole ? () => true : plugging.mayBy(app);
+      const seen = { ...before, network, mayPlug, disruption, whole };
       const one = rollout({ app, ...seen, record, revision: catalog.revision, now, judgeFrom, ahead });
       plugging.note(one.replicas);
-      const key = one.record && `${zone} ${one.record.revision}`;
+      // for one that stands still nobody waits
+      const key = one.record && one.record.stage !== 'frozen' ? `${zone} ${one.record.revision}` : undefined;
       if (key !== undefined && !unfinished.has(key)) unfinished.set(key, { app: app.name, level });
       return [app.name, one] as const;
     });

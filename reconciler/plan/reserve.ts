@@ -13,9 +13,9 @@ export function reserving(catalog: Catalog, records: readonly RolloutRecord[]): 
   return roomy.length === 0 ? catalog : { ...catalog, apps: new Map([...catalog.apps, ...roomy]) };
 }
 
-/** Whether a change still counts on how many replicas serve: it is neither over nor given up for good. */
+/** Whether a change still counts on how many replicas serve: it neither stands still, nor is over or given up for good. */
 export function isUnderWay({ stage }: RolloutRecord): boolean {
-  return stage !== 'reverted' && stage !== 'stopped';
+  return stage !== 'frozen' && stage !== 'reverted' && stage !== 'stopped';
 }
 
 function roomier(spec: AppSpec, { cpu, pinned, memory, pids }: Resources): AppSpec {

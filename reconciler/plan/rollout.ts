@@ -1,3 +1,4 @@
+import type { AppSpec } from '../model/catalog.ts';
 import { mayLeaveWithin } from '../model/disruption.ts';
 import type { Disruption } from '../model/disruption.ts';
 import { goesBack } from '../model/release.ts';
@@ -5,7 +6,7 @@ import type { RolloutRecord } from '../model/release.ts';
 import { incarnationOf } from '../model/rollout.ts';
 import type { Standing } from '../model/rollout.ts';
 import type { AssignedReplica } from '../model/replica.ts';
-import { advance, canariesOf, isGood, isNew } from './advance.ts';
+import { advance, canariesOf, isGood, isNew, standsStill } from './advance.ts';
 import type { AdvanceInput, Advanced } from './advance.ts';
 import { tellChange } from './tell.ts';
 import { givesMore } from './forms.ts';
@@ -33,6 +34,8 @@ export interface Progress {
   readonly waitingFor: readonly string[];
   /** Its Zone lets no more be away now, in words. */
   readonly full?: string;
+  /** They wait until the App goes on. */
+  readonly still?: true;
 }
 
 export interface Rollout {
@@ -52,13 +55,23 @@ interface Gate {
 
 function gateOf(input: RolloutInput, change: Advanced | undefined, turns: readonly Turn[], ahead?: string): Gate {
   const { spec } = input.app;
-  if (!change) return { change, back: false, open: () => true };
+  const still = standsStill({ ...input, turns });
+  if (!change) return { change, back: false, open: still ? losesNothing(spec) : () => true };
   const back = goesBack(change, spec);
+  if (still) return { change, back, open: () => false };
   const canaries = canariesOf(spec, change, turns);
   const mended = mendedNow(input, change, turns, ahead);
   const inTurn = (turn: Turn): boolean => ahead === undefined && (canaries?.includes(turn) ?? true);
   const open = (turn: Turn): boolean => back || (change.failed === undefined && (inTurn(turn) || mended(turn)));
   return { change, back, open };
+}
+
+/** While an App stands still: what is held to other limits where it is, and what is known to serve nobody. */
+function losesNothing({ frozen }: AppSpec): Gate['open'] {
+  return ({ home, health, last, want }) => {
+    if (!home || !last || !want) return false;
+    return health.down || (frozen === true && sameMake(last, want));
+  };
 }
 
 /**
@@ -85,6 +98,8 @@ function mendedNow(
  * `maxUnavailable` of them serve with it. All other changes reach all replicas at once.
  *
  * With a `rollout` block some go first, and what does not get on is given up: then all are to be what they were before.
+ *
+ * While an App stands still no container that serves is replaced, and with a `rollout` block nothing is changed that takes turns.
  */
 export function rollout(input: RolloutInput): Rollout {
   const { app } = input;
@@ -102,7 +117,8 @@ export function rollout(input: RolloutInput): Rollout {
     const updated = now === course.want || (now !== undefined && !outdated(now, course.want));
     return updated && !moves(course) ? [] : [course.turn.id];
   });
-  const full = waiting.length > 0 ? input.disruption.why(app.spec.zone) : undefined;
+  const still = waiting.length > 0 && standsStill({ ...input, turns });
+  const full = waiting.length > 0 && !still ? input.disruption.why(app.spec.zone) : undefined;
   const progress: Progress = {
     app: app.name,
     updated: replicas.length - waiting.length,
@@ -111,11 +127,12 @@ export function rollout(input: RolloutInput): Rollout {
     waitingFor:
       waiting.length === 0 ? [] : turns.filter(({ id, health }) => health.away || going.has(id)).map(({ id }) => id),
     ...(full === undefined ? {} : { full }),
+    ...(still && !change ? { still } : {}),
   };
   return {
     replicas,
     progress,
-    ...(change ? { record: tellChange(change, { app, turns, replicas, ahead, judgeFrom: input.judgeFrom }) } : {}),
+    ...(change ? { record: tellChange(change, { ...input, turns, replicas, ahead }) } : {}),
   };
 }
 
@@ -191,5 +208,6 @@ function knownUnready({ word, report, last }: Turn): boolean {
 function given({ turn, aim, stale }: Course, going: ReadonlySet<string>, { change, open }: Gate): AssignedReplica {
   const { id, last, home } = turn;
   if (stale && !going.has(id)) return keeping(aim, releaseOf(turn));
-  return change && !home && !open(turn) ? keeping(aim, last ? releaseOf(turn) : change.good) : aim;
+  const before = last ? releaseOf(turn) : change?.good;
+  return before && !home && !open(turn) ? backTo(aim, before, last) : aim;
 }

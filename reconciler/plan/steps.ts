@@ -38,6 +38,8 @@ export interface RolloutPlan {
   readonly underWay?: string;
   /** This change was tried already, with what became of it. */
   readonly givenUp?: string;
+  /** It stands still until its App goes on. */
+  readonly frozen?: true;
 }
 
 export interface StepsInput extends Pick<TurnsInput, 'placements' | 'current' | 'network' | 'told'> {
@@ -74,7 +76,9 @@ function planOf(input: StepsInput, app: Resource<AppSpec>): RolloutPlan | undefi
   if (stale.length === 0) return undefined;
   const { rollout, zone, level, maxUnavailable } = spec;
   const steps = record?.failed ? [] : stepsIn(app, stale, turns, record);
-  if (steps.length < 2 && !rollout) return undefined;
+  const inPlace = stale.every(({ last, want }) => sameMake(last, want));
+  const frozen = spec.frozen === true && (rollout !== undefined || !inPlace);
+  if (steps.length < 2 && !rollout && !frozen) return undefined;
   return {
     app: name,
     zone,
@@ -84,7 +88,8 @@ function planOf(input: StepsInput, app: Resource<AppSpec>): RolloutPlan | undefi
     ...(rollout?.progressDeadline === undefined
       ? {}
       : { progressDeadline: rollout.progressDeadline, autoRevert: rollout.autoRevert }),
-    ...(stale.every(({ last, want }) => sameMake(last, want)) ? { inPlace: true } : {}),
+    ...(inPlace ? { inPlace } : {}),
+    ...(frozen ? { frozen } : {}),
     ...budgetOf(input, zone),
     after: [],
     steps,
@@ -151,6 +156,7 @@ export function stepLines(plan: RolloutPlan): readonly string[] {
     ...(underWay === undefined ? [] : [`      ${underWay}`]),
     ...steps.slice(0, NAMED).map((step, at) => `      ${String(at + 1)}. ${stepLine(step)}`),
     ...(rest > 0 ? [`      … ${counted(steps.length - NAMED, 'more step')}, ${counted(rest, 'replica')}`] : []),
+    ...(plan.frozen ? [`      waits until ${app} goes on (spec.frozen)`] : []),
     ...(plan.budget === undefined ? [] : [`      Zone ${zone} lets ${plan.budget} be away at a time, of all Apps`]),
     ...(minReady > 0 ? [`      each counts once it has been ready for ${formatDuration(minReady)}`] : []),
     ...(progressDeadline === undefined

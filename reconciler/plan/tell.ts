@@ -3,7 +3,7 @@ import type { RolloutRecord, Stage } from '../model/release.ts';
 import type { AppSpec, Resource } from '../model/catalog.ts';
 import type { AssignedReplica } from '../model/replica.ts';
 import { counted } from '../model/words.ts';
-import { canariesOf } from './advance.ts';
+import { canariesOf, standsStill } from './advance.ts';
 import type { Advanced } from './advance.ts';
 import type { Turn } from './turns.ts';
 
@@ -14,7 +14,8 @@ export interface Seen {
   readonly replicas: readonly AssignedReplica[];
   readonly ahead: string | undefined;
   /** Nothing is given up before. */
-  readonly judgeFrom?: number | undefined;
+  readonly judgeFrom?: number;
+  readonly whole?: boolean;
 }
 
 /** The record with its stage, and that in words. */
@@ -25,9 +26,11 @@ export function tellChange(change: Advanced, seen: Seen): RolloutRecord {
   return { ...change, stage, ...(until === undefined ? {} : { until }), message };
 }
 
-function stageOf(change: Advanced, { app, turns, ahead }: Seen): Stage {
+function stageOf(change: Advanced, seen: Seen): Stage {
+  const { app, turns, ahead } = seen;
   const { failed, canaryAt } = change;
   if (failed) return goesBack(change, app.spec) ? (failed.back ? 'reverted' : 'reverting') : 'stopped';
+  if (standsStill(seen)) return 'frozen';
   if (ahead !== undefined) return 'queued';
   if (!canariesOf(app.spec, change, turns)) return 'rolling';
   return canaryAt === undefined ? 'canary' : 'paused';
@@ -49,6 +52,8 @@ function words(stage: Stage, change: Advanced, seen: Seen): string {
   const gaveUp = `${what} was given up, ${failed?.why ?? ''}`;
   const first = (canariesOf(app.spec, change, turns) ?? []).map(({ id }) => id).join(', ');
   switch (stage) {
+    case 'frozen':
+      return `${some} have ${what}; what is left of the change waits until ${app.name} goes on (spec.frozen)`;
     case 'queued':
       return `${what} waits until ${ahead} is done, which changes with the same revision and is less critical`;
     case 'canary':
@@ -60,7 +65,7 @@ function words(stage: Stage, change: Advanced, seen: Seen): string {
     case 'stopped':
       return `${gaveUp}; ${some} have it and no more get it: commit another change of the App, or its revert`;
     case 'reverting':
-      return `${gaveUp}; its replicas go back to ${before}`;
+      return `${gaveUp}; its replicas go back to ${before}${standsStill(seen) ? `, once ${app.name} goes on (spec.frozen)` : ''}`;
     case 'reverted':
       return `${gaveUp}; all replicas run ${before} until Git says something else`;
     default:

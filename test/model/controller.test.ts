@@ -47,7 +47,7 @@ const rollout = {
   progressDeadline: 20_000,
   autoRevert: true,
 } as const;
-const spec: fc.Arbitrary<Partial<AppSpec>> = fc.record(
+const moving: fc.Arbitrary<Partial<AppSpec>> = fc.record(
   {
     replicas: fc.nat(4),
     image: fc.constantFrom('v1', 'v2'),
@@ -62,6 +62,10 @@ const spec: fc.Arbitrary<Partial<AppSpec>> = fc.record(
   },
   { requiredKeys: ['replicas', 'image'] },
 );
+/** One of five stands still. */
+const spec: fc.Arbitrary<Partial<AppSpec>> = fc
+  .tuple(moving, fc.nat(4))
+  .map(([one, still]) => (still === 4 ? { ...one, frozen: true } : one));
 const hostSpec: fc.Arbitrary<HostChange> = fc.record(
   {
     drain: fc.boolean(),

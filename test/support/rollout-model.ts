@@ -27,6 +27,7 @@ interface Actor {
 type Event =
   | { readonly type: 'commit'; readonly image: string; readonly cpu: number; readonly probe?: number }
   | { readonly type: 'rollout' }
+  | { readonly type: 'freeze'; readonly frozen: boolean }
   | { readonly type: 'wait' }
   | { readonly type: 'crash' }
   | {
@@ -66,6 +67,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ type: fc.constantFrom('forget' as const, 'blind' as const), ordinal }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('exit' as const), ordinal }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('freeze' as const), frozen: fc.boolean() }) },
 );
 /** What happens to an App without a rollout block. */
 export const story: fc.Arbitrary<Story> = fc.record({
@@ -103,15 +105,16 @@ function tell(actor: Actor, now = 0): void {
   const { running, ready, report, readySince } = actor;
   const { id, restarts } = report;
   const settlesAt = readySince + (running?.spec.rollout?.minReady ?? 0);
+  const still = running?.spec.frozen === true;
   actor.told = running;
   actor.report = {
     id,
-    phase: ready ? 'Ready' : 'Starting',
-    ready,
+    phase: still ? 'Frozen' : ready ? 'Ready' : 'Starting',
+    ready: ready || still,
     restarts,
     ...(ready && settlesAt > now ? { settlesAt } : {}),
     ...(running ? { incarnation: incarnationOf(running), form: formOf(running), fingerprint: running.spec.image } : {}),
-    ...(broken(actor) && running?.spec.image !== 'mute' ? { reason: 'ProbeFailed' } : {}),
+    ...(!still && broken(actor) && running?.spec.image !== 'mute' ? { reason: 'ProbeFailed' } : {}),
   };
 }
 
@@ -119,9 +122,14 @@ function withoutIncarnation({ id, phase, ready, restarts, fingerprint = 'v1' }: 
   return { id, phase, ready, restarts, fingerprint };
 }
 
-/** Truly serving what it was told, where it is placed, for long enough: the controller may know less, never more. */
-function serves({ placed, now }: Model, { assigned, running, ready, readySince }: Actor): boolean {
-  if (!ready || !assigned || !running || !same(assigned, running)) return false;
+/**
+ * Truly serving what it was told, where it is placed, for long enough: the controller may know less, never more. What stands still as
+ * Git says is missed by nobody.
+ */
+function serves({ placed, now, spec }: Model, { assigned, running, ready, readySince }: Actor): boolean {
+  if (!assigned || !running || !same(assigned, running)) return false;
+  if (spec.frozen === true && running.spec.frozen === true) return assigned.placement === placed.get(assigned.id);
+  if (!ready) return false;
   return assigned.placement === placed.get(assigned.id) && now >= readySince + (assigned.spec.rollout?.minReady ?? 0);
 }
 
@@ -193,6 +201,7 @@ export function rollOut(model: Model, crash = false): boolean {
   const before = actors.filter(({ assigned }) => assigned && versionOf(assigned) === record?.version).length;
   for (const next of replicas) {
     const actor = actors.find(({ report }) => report.id === next.id);
+    if (actor) leavesStill(model, actor, next);
     if (actor && !isDeepStrictEqual(actor.assigned, next)) actor.assigned = next;
   }
   if (record) heedsCanary(model, record, before);
@@ -202,6 +211,16 @@ export function rollOut(model: Model, crash = false): boolean {
     `${String(now)} away, ${String(away)} before, ${String(maxUnavailable)} allowed`,
   );
   return progress.updated === progress.total;
+}
+
+/** What stands still, or goes on only now, is not made anew; with a `rollout` block nothing that is assigned is. */
+function leavesStill({ how, spec }: Model, { assigned, told, report }: Actor, next: AssignedReplica): void {
+  if (!assigned || assigned.placement !== next.placement) return;
+  const still = assigned.spec.frozen === true && told === assigned && report.ready;
+  if (still && report.incarnation !== undefined)
+    assert.equal(incarnationOf(next), incarnationOf(assigned), 'made anew');
+  if (how && (still || (spec.frozen === true && report.ready)))
+    assert.equal(versionOf(next), versionOf(assigned), 'changed while it stands still');
 }
 
 /** What Git says only gives more than there was: that takes no canary. */
@@ -236,6 +255,9 @@ export function act(model: Model, step: Event): void {
     const probes = model.how ? { probes: probesOf(step.probe ?? 80) } : {};
     model.spec = { image: step.image, resources: resources(step.cpu), ...probes };
     model.since.clear();
+  } else if (step.type === 'freeze') {
+    const { frozen: _was, ...spec } = model.spec;
+    model.spec = step.frozen ? { ...spec, frozen: true } : spec;
   } else if (step.type === 'rollout') rollOut(model);
   else if (step.type === 'crash') rollOut(model, true);
   else if (step.type === 'wait') model.now += 1000;
@@ -259,7 +281,8 @@ function live(actor: Actor, { type }: Event, now: number): void {
   if (type === 'converge' && assigned !== running) {
     if (!running || !assigned || !same(assigned, running)) actor.ready = false;
     actor.running = assigned;
-  } else if (type === 'exit') actor.ready = false;
+  } else if (running?.spec.frozen === true && (type === 'exit' || type === 'recover')) return;
+  else if (type === 'exit') actor.ready = false;
   else if (type === 'recover') {
     if (!actor.ready) actor.readySince = now;
     actor.ready = running !== undefined && !broken(actor);

@@ -20,9 +20,9 @@ function placementOf(ordinal: number): Placement {
   return { replica, app: 'web', zone: 'main', ...where, demand: { cpu, memory, pids }, epoch: 1 };
 }
 
-function assignedOf(ordinal: number, image: string): AssignedReplica {
+function assignedOf(ordinal: number, image: string, sign = '+'): AssignedReplica {
   const origin = { revision: 'r0', file: 'web.yaml', line: 1, column: 1 };
-  const spec = appSpec({ image });
+  const spec = appSpec({ image, ...(sign === '*' ? { frozen: true } : {}) });
   return {
     id: replicaId('web', ordinal),
     app: 'web',
@@ -34,12 +34,12 @@ function assignedOf(ordinal: number, image: string): AssignedReplica {
   };
 }
 
-/** How a host speaks of a replica: + serves, ~ ready but not yet for long enough, - fails, . is not ready and says no more, b has yet to be probed, ? knows not of its last Assignment, ! not at all. */
+/** How a host speaks of a replica: + serves, ~ ready but not yet for long enough, - fails, . is not ready and says no more, b has yet to be probed, * stands still as it was told, ? knows not of its last Assignment, ! not at all. */
 function reportOf(assigned: AssignedReplica, sign: string): ReplicaReport {
-  const ready = '+~?'.includes(sign);
+  const ready = '+~?*'.includes(sign);
   return {
     id: assigned.id,
-    phase: ready ? 'Ready' : 'Running',
+    phase: sign === '*' ? 'Frozen' : ready ? 'Ready' : 'Running',
     ready,
     restarts: 0,
     fingerprint: 'f',
@@ -50,11 +50,12 @@ function reportOf(assigned: AssignedReplica, sign: string): ReplicaReport {
   };
 }
 
-/** An App with a `rollout` block in the middle of something. */
+/** An App, usually with a `rollout` block, in the middle of something. */
 export interface Scene {
   /** A letter for the image (o old, n new, x other; - never assigned) and a sign for each replica. */
   readonly standing: string;
-  readonly how?: Partial<RolloutSpec>;
+  /** Its `rollout` block, `none` where there is none. */
+  readonly how?: Partial<RolloutSpec> | 'none';
   readonly maxUnavailable?: number;
   readonly record?: Partial<RolloutRecord>;
   readonly now?: number;
@@ -63,6 +64,10 @@ export interface Scene {
   readonly image?: string;
   /** Its Zone lets no more be away. */
   readonly full?: true;
+  /** It is to stand still. */
+  readonly frozen?: true;
+  /** Where it leads is asked for, not the next step. */
+  readonly whole?: true;
 }
 
 const cellsOf = ({ standing }: Scene): readonly string[] => (standing === '' ? [] : standing.split(' '));
@@ -70,9 +75,11 @@ const cellsOf = ({ standing }: Scene): readonly string[] => (standing === '' ? [
 const GOOD = { spec: appSpec({ image: 'old' }), origin: assignedOf(0, 'old').origin, fields: {} };
 
 function specOf(scene: Scene): AppSpec {
-  const { how, maxUnavailable = 1, image = 'new' } = scene;
-  const block: RolloutSpec = { minReady: 0, autoRevert: how?.progressDeadline !== undefined, ...how };
-  return appSpec({ image, maxUnavailable, replicas: cellsOf(scene).length, rollout: block });
+  const { how, maxUnavailable = 1, image = 'new', frozen } = scene;
+  const own = how === 'none' ? {} : how;
+  const block: RolloutSpec = { minReady: 0, autoRevert: own?.progressDeadline !== undefined, ...own };
+  const plain = appSpec({ image, maxUnavailable, replicas: cellsOf(scene).length, ...(frozen ? { frozen } : {}) });
+  return how === 'none' ? plain : { ...plain, rollout: block };
 }
 
 /** One pass over it. */
@@ -82,7 +89,7 @@ export function run(scene: Scene): Rollout {
   const app = catalogOf({ apps: { web: spec }, revision: 'r1' }).apps.get('web');
   assert.ok(app);
   const given = cells.flatMap(({ image, sign, ordinal }) =>
-    image === '-' ? [] : [{ assigned: assignedOf(ordinal, IMAGES[image] ?? ''), sign }],
+    image === '-' ? [] : [{ assigned: assignedOf(ordinal, IMAGES[image] ?? '', sign), sign }],
   );
   const blank = {
     app: 'web',
@@ -110,5 +117,6 @@ export function run(scene: Scene): Rollout {
     now: scene.now ?? 1000,
     judgeFrom: scene.judgeFrom ?? 0,
     ahead: () => scene.ahead,
+    ...(scene.whole ? { whole: true } : {}),
   });
 }

@@ -29,6 +29,7 @@ describe('events of rollouts', () => {
     assert.deepEqual(told(undefined, {}), ['info RolloutStarted m']);
     assert.deepEqual(told({}, { given: 2 }), []);
     assert.deepEqual(told({ stage: 'canary' }, { stage: 'paused' }), ['info RolloutPaused m']);
+    assert.deepEqual(told({ stage: 'canary' }, { stage: 'frozen' }), ['info RolloutFrozen m']);
     assert.deepEqual(told({}, { stage: 'reverting', failed }), ['error RolloutFailed m']);
     assert.deepEqual(told({ stage: 'reverting', failed }, { stage: 'reverted', failed }), ['warn RolloutReverted m']);
     assert.deepEqual(told({}, { stage: 'stopped', failed }), ['error RolloutFailed m']);
@@ -81,5 +82,6 @@ describe('status of rollouts', () => {
   it('a pause without end waits for a person', () => {
     assert.deepEqual(statusWith({ stage: 'paused' }).held, ['m']);
     assert.deepEqual(statusWith({ stage: 'paused', until: 7 }).held, []);
+    assert.deepEqual(statusWith({ stage: 'frozen' }).held, ['m'], 'and so does an App that stands still');
   });
 });

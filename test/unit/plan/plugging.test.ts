@@ -105,6 +105,14 @@ describe('a change of a Network', () => {
     for (const [host, one] of previous) assert.equal(story.previous.get(host), one, 'at rest');
   });
 
+  it('is proven by none that stands still, and waits for none', () => {
+    const story = new Story({ web: { replicas: 2, level: 1 }, batch: { replicas: 2, level: 3, frozen: true } });
+    story.failing.add('web-0');
+    for (let rounds = 0; rounds < 3; rounds += 1) assert.deepEqual(story.pass({ mtu: 9000 }), ['web-0']);
+    story.failing.clear();
+    assert.deepEqual(story.pass({ mtu: 9000 }), ['batch-0', 'web-0', 'web-1']);
+  });
+
   it('stays with those that do not serve with it, and goes back with the manifest', () => {
     const story = new Story(apps);
     story.failing.add('batch-0');

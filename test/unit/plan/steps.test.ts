@@ -111,6 +111,12 @@ describe('steps of a rollout', () => {
     const careful = { replicas: 4, image: 'old', rollout, maxUnavailable: 2, resources: resources(200) };
     assert.match(text({ web: careful }), /1\. web-0, web-1\n +2\. web-2, web-3\n/);
   });
+  it('say that the App stands still', () => {
+    const waits = /\n {6}waits until web goes on \(spec\.frozen\)/;
+    assert.match(text({ web: { image: 'new', frozen: true } }), waits, 'no block, one replica');
+    assert.match(text({ web: { image: 'old', frozen: true, rollout, resources: resources(50) } }), waits);
+    assert.equal(text({ web: { image: 'old', frozen: true, resources: resources(50) } }), '', 'held to it where it is');
+  });
   it('say what the Zone lets be away', () => {
     const zones = { main: { disruption: { maxUnavailable: { percent: 10 } } } };
     const [plan] = plans({ web: { replicas: 3, image: 'new' } }, [], [], zones);

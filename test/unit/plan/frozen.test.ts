@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Stage } from '../../../reconciler/model/release.ts';
+import { stillLines } from '../../../reconciler/plan/full.ts';
+import { project } from '../../../reconciler/plan/project.ts';
+import { catalogOf, hostsOf, reportOf, resources } from '../../support/catalog.ts';
+import { IMAGES, run, type Scene } from '../../support/scene.ts';
+
+const CANARY = { canary: { replicas: 1, pause: 500 } };
+const DEADLINE = { progressDeadline: 600 };
+const FAILED = { at: 1, why: 'w', back: false };
+
+interface Case extends Scene {
+  readonly name: string;
+  /** A letter a replica: the image that each is given. */
+  readonly gives: string;
+  /** Absent when there is nothing to remember. */
+  readonly stage?: Stage;
+}
+
+/** Those with `frozen` stand still by what Git says; a star was told to, and may be told only now to go on. */
+const cases: readonly Case[] = [
+  { name: 'what changes waits', standing: 'o* o*', frozen: true, gives: 'oo', stage: 'frozen' },
+  { name: 'also with the same commit', standing: 'o+ o+', frozen: true, gives: 'oo', stage: 'frozen' },
+  {
+    name: 'a canary that stands still proves nothing',
+    standing: 'n* o* o*',
+    how: CANARY,
+    frozen: true,
+    record: { given: 1, canaryAt: 0 },
+    gives: 'noo',
+    stage: 'frozen',
+  },
+  {
+    name: 'nor does it when all are told to go on, and none has yet',
+    standing: 'n* o* o*',
+    how: CANARY,
+    record: { given: 1, canaryAt: 0 },
+    gives: 'noo',
+    stage: 'frozen',
+  },
+  {
+    name: 'then its pause begins anew',
+    standing: 'n+ o+ o+',
+    how: CANARY,
+    record: { given: 1 },
+    gives: 'noo',
+    stage: 'paused',
+  },
+  { name: 'no change is over by it', standing: 'n* n*', frozen: true, record: {}, gives: 'nn', stage: 'frozen' },
+  { name: 'nor when they are told to go on', standing: 'n* n*', record: {}, gives: 'nn', stage: 'frozen' },
+  {
+    name: 'no patience ends meanwhile',
+    standing: 'n- o+',
+    how: DEADLINE,
+    frozen: true,
+    record: { given: 1, stuckSince: 0 },
+    gives: 'no',
+    stage: 'frozen',
+  },
+  {
+    name: 'nobody goes back meanwhile',
+    standing: 'n* n* o*',
+    how: DEADLINE,
+    frozen: true,
+    record: { given: 2, failed: FAILED },
+    gives: 'nno',
+    stage: 'reverting',
+  },
+  {
+    name: 'nor has gone back by it',
+    standing: 'o* o*',
+    how: DEADLINE,
+    frozen: true,
+    record: { given: 2, failed: FAILED },
+    gives: 'oo',
+    stage: 'reverting',
+  },
+  {
+    name: 'its revert, before anybody has it, ends it',
+    standing: 'o* o*',
+    image: 'old',
+    frozen: true,
+    record: { version: 'v' },
+    gives: 'oo',
+  },
+  {
+    name: 'its revert, where one has it, waits as well',
+    standing: 'o* x* o*',
+    image: 'old',
+    frozen: true,
+    record: { version: 'v' },
+    gives: 'oxo',
+    stage: 'frozen',
+  },
+  {
+    name: 'what comes new is what the others are',
+    standing: 'o* --',
+    frozen: true,
+    record: {},
+    gives: 'oo',
+    stage: 'frozen',
+  },
+  { name: 'what has come up nowhere is mended all the same', standing: 'o- o-', frozen: true, gives: 'nn' },
+  {
+    name: 'not so where something serves',
+    standing: 'o- o*',
+    frozen: true,
+    gives: 'oo',
+    stage: 'frozen',
+  },
+  { name: 'where it leads is seen', standing: 'o* o*', frozen: true, whole: true, gives: 'no', stage: 'rolling' },
+  // without a block
+  { name: 'no container is replaced, block or none', standing: 'o* o+', how: 'none', frozen: true, gives: 'oo' },
+  { name: 'nor before those have gone on that are told to', standing: 'o* o+', how: 'none', gives: 'oo' },
+  { name: 'but those that serve nobody', standing: 'o* o-', how: 'none', frozen: true, gives: 'on' },
+  { name: 'after it they have their turns', standing: 'o+ o+', how: 'none', gives: 'no' },
+];
+
+describe('while an App stands still', () => {
+  for (const { name, gives, stage, ...scene } of cases)
+    it(name, () => {
+      const { replicas, record } = run(scene);
+      const letters = replicas.map(({ spec }) => Object.keys(IMAGES).find((letter) => IMAGES[letter] === spec.image));
+      assert.deepEqual([letters.join(''), record?.stage], [gives, stage]);
+      for (const { spec } of replicas) assert.equal(spec.frozen, scene.frozen, 'that itself takes no turn');
+      if (stage === 'frozen')
+        assert.deepEqual([record?.until, record?.canaryAt, record?.stuckSince], [undefined, undefined, undefined]);
+    });
+
+  it('a change says what it waits for', () => {
+    const said = (scene: Scene): string | undefined => run({ ...scene, frozen: true }).record?.message;
+    assert.equal(
+      said({ standing: 'n* o*', record: {} }),
+      'web: 1 of 2 replicas have r1 (new); what is left of the change waits until web goes on (spec.frozen)',
+    );
+    assert.match(
+      said({ standing: 'n* o*', how: DEADLINE, record: { failed: FAILED } }) ?? '',
+      /go back to r0 \(old\), once web goes on \(spec\.frozen\)$/,
+    );
+    const { progress } = run({ standing: 'o* o* o*', how: 'none', frozen: true, full: true });
+    assert.deepEqual([progress.still, progress.full, progress.waiting.length], [true, undefined, 3]);
+    assert.deepEqual(stillLines([progress, { ...progress, still: undefined as never }]), [
+      '3 replicas of web get their new containers once web goes on (spec.frozen)',
+    ]);
+    assert.equal(run({ standing: 'n* n*', how: 'none', frozen: true }).progress.still, undefined);
+  });
+
+  it('nobody waits for it who changes with the same revision', () => {
+    const rollout = { minReady: 0, autoRevert: false };
+    const apps = { a: { level: 0, rollout }, b: { level: 3, rollout } };
+    const { cpu, memory, pids } = resources(100);
+    const placements = new Map(
+      Object.keys(apps).map((app, at) => {
+        const where = { zone: 'main', host: 'h1', network: 'net', address: `10.1.0.${String(10 + at)}` };
+        return [`${app}-0`, { app, replica: `${app}-0`, ...where, demand: { cpu, memory, pids }, epoch: 1 }];
+      }),
+    );
+    const sketch = (image: string, frozen?: true) => ({
+      hosts: hostsOf(1),
+      apps: { a: { ...apps.a, image }, b: { ...apps.b, image, ...(frozen ? { frozen } : {}) } },
+    });
+    const base = { author: 'Ann', placements, now: 0 };
+    const first = project({ ...base, catalog: catalogOf(sketch('v1')), previous: new Map(), reports: [] });
+    const previous = new Map(first.assignments.map((one) => [one.host, one]));
+    const reports = [reportOf('h1', {}, { generation: 1 })];
+    const stages = (frozen?: true): readonly string[] =>
+      project({ ...base, catalog: catalogOf(sketch('v2', frozen)), previous, reports }).records.map(
+        ({ app, stage }) => `${app} ${stage}`,
+      );
+    assert.deepEqual(stages(), ['a queued', 'b rolling']);
+    assert.deepEqual(stages(true), ['a rolling', 'b frozen']);
+  });
+});
