@@ -1,4 +1,4 @@
-import type { Desired, Outcome, Plan } from '../model/change.ts';
+import type { Change, Desired, Outcome, Plan } from '../model/change.ts';
 import type { EntryDraft } from '../model/journal.ts';
 import type { Journal, Mailbox } from '../model/store.ts';
 import type { Provider } from '../model/provider.ts';
@@ -6,6 +6,7 @@ import type { Ref } from '../model/ref.ts';
 import type { Assignment, HostFacts } from '../model/replica.ts';
 import { createWorld, type Blind, type LiveWorld } from '../observe/observe.ts';
 import type { Pause } from '../plan/hold.ts';
+import { interrupts } from '../plan/repairs.ts';
 import type { Health } from './health.ts';
 import { fightWatch, type FightWatch } from './fights.ts';
 import type { RepairOptions, Repairs } from './repairs.ts';
@@ -50,16 +51,18 @@ export interface Underway {
   readonly end: Promise<boolean>;
   /** It is being made. Before that, for as long as an image is pulled for example, its ref is what it was, and is looked at. */
   begun: boolean;
+  /** While it is being made its replica serves nobody, or nobody knows. */
+  readonly interrupts: boolean;
   ended(well: boolean): void;
 }
 
 /** A change that was planned now. */
-export function planned(): Underway {
+export function planned(change: Change): Underway {
   let ended = (_well: boolean): void => undefined;
   const end = new Promise<boolean>((resolve) => {
     ended = resolve;
   });
-  return { end, begun: false, ended };
+  return { end, begun: false, interrupts: interrupts(change) || change.verb === 'delete', ended };
 }
 
 /** All that an agent knows between passes. Nothing of it must survive the process. */
@@ -70,6 +73,8 @@ export interface AgentState {
   blind: Blind;
   /** Refs that are to be changed or being changed, and whether that ends well. */
   readonly busy: Map<Ref, Underway>;
+  /** Replicas that a change has begun to take away since the last Report: what was told of them before is over. */
+  readonly interrupted: Set<string>;
   /** When a ref was last changed by us. */
   readonly touched: Map<Ref, number>;
   /** How many changes have ended, and as which of them a ref's last one: a millisecond is too long to tell before from after. */
@@ -99,6 +104,7 @@ export function emptyAgentState(): AgentState {
     world: createWorld(),
     blind: new Map(),
     busy: new Map(),
+    interrupted: new Set(),
     touched: new Map(),
     changes: 0,
     endedAs: new Map(),

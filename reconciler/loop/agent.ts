@@ -17,7 +17,7 @@ import { runPass, type Scope } from './pass.ts';
 import { pause } from './pause.ts';
 import { workQueue, type Item } from './queue.ts';
 import { createRepairs } from './repairs.ts';
-import { reportOf, settledAt } from './report.ts';
+import { isInterrupted, reportOf, settledAt } from './report.ts';
 import { NEVER_RESTARTED, trustedAt } from './restarts.ts';
 
 /** After a change of our own, its echoes are looked at once, this many milliseconds later. */
@@ -164,6 +164,7 @@ export function createAgent(options: AgentOptions): Agent {
       before: latest,
     });
     latest = next;
+    for (const id of state.interrupted) if (!isInterrupted(state, { id })) state.interrupted.delete(id);
     repairs.settle((replica) => next.replicas.some(({ id, ready }) => id === replica && ready));
     awaitProof(assignment);
     const told = { ...next, at: 0 };

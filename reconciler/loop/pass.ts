@@ -5,7 +5,7 @@ import type { Change, Desired, Outcome, Plan } from '../model/change.ts';
 import { fingerprintOf } from '../model/fingerprint.ts';
 import type { EntryDraft } from '../model/journal.ts';
 import type { Context } from '../model/provider.ts';
-import { kindOf, refOf, type Ref } from '../model/ref.ts';
+import { kindOf, nameOf, refOf, type Ref } from '../model/ref.ts';
 import type { Assignment } from '../model/replica.ts';
 import type { ContainerState } from '../model/resources.ts';
 import { observeInto } from '../observe/observe.ts';
@@ -74,7 +74,7 @@ export function runPass(deps: PassDeps, assignment: Assignment, specs: Specs, sc
     apply: async ({ plan, wakeAt, repairs }) => {
       deps.repairs.want(repairs, assignment);
       notePlanned(deps, specs, plan, inScope);
-      for (const { ref } of plan.waves.flat()) state.busy.set(ref, planned());
+      for (const change of plan.waves.flat()) state.busy.set(change.ref, planned(change));
       if (plan.waves.length > 0) deps.planned();
       const outcomes = await applyPlan(plan, {
         providers,
@@ -127,6 +127,7 @@ function journaled(deps: PassDeps, assignment: Assignment, specs: Specs): Pick<A
     intent: async ({ ref, verb, because, disruption, fields }) => {
       const underway = deps.state.busy.get(ref);
       if (underway) underway.begun = true;
+      if (underway?.interrupts) deps.state.interrupted.add(nameOf(ref));
       const trace = randomUUID();
       const origin = specs.get(ref)?.origin;
       const at = origin ? { origin } : {};

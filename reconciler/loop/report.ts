@@ -63,8 +63,7 @@ function replicaReport(input: ReportInput, replica: AssignedReplica): ReplicaRep
   const container = item?.known === true ? (item.state as ContainerState) : undefined;
   const health = input.health(id);
   const ready = serves(input, replica, container, health);
-  // until it is as assigned, it is still what it was
-  const incarnation = asAssigned(state, replica, MADE) ? incarnationOf(replica) : last?.incarnation;
+  const incarnation = madeAs(input, replica, last);
   const form = asAssigned(state, replica, HELD) && hasCores(state, replica) ? formOf(replica) : last?.form;
   const trouble = troubleOf(input, replica, container, health);
   const settlesAt = ready ? settledAt(replica, health) : 0;
@@ -99,6 +98,25 @@ function isUnknown(item: Observed | undefined): item is Unknown {
 /** What is new when a replica is made anew, and what else holds it to its form. */
 const MADE = ['sandbox', 'port', 'container'];
 const HELD = [...MADE, 'cgroup'];
+
+/**
+ * As what it was made: until it is as assigned, it is still what it was. What is being taken away, and is wanted again as it was, is
+ * nothing that is known, nor is what then came in its place, until it was seen to be as assigned.
+ */
+function madeAs(
+  { state }: ReportInput,
+  replica: AssignedReplica,
+  last: ReplicaReport | undefined,
+): ReplicaReport['incarnation'] {
+  const wanted = incarnationOf(replica);
+  if (!isInterrupted(state, replica) && asAssigned(state, replica, MADE)) return wanted;
+  return state.interrupted.has(replica.id) && last?.incarnation === wanted ? undefined : last?.incarnation;
+}
+
+/** A change is taking it away. */
+export function isInterrupted({ busy }: AgentState, { id }: Pick<AssignedReplica, 'id'>): boolean {
+  return MADE.map((kind) => busy.get(refOf(kind, id))).some((change) => change?.begun === true && change.interrupts);
+}
 
 /** These parts of it were last seen just as they are assigned. */
 function asAssigned({ settled, desired }: AgentState, { id }: AssignedReplica, kinds: readonly string[]): boolean {
@@ -138,7 +156,7 @@ function isFrozen({ spec }: AssignedReplica, container: ContainerState | undefin
   return spec.frozen === true && container?.status === 'paused';
 }
 
-/** Stands still as it is to, or runs and is ready by its probes; one that has ended must first stay up: for a moment, or for a while when it did so again and again. */
+/** Stands still as it is to, or runs and is ready by its probes, and no change is taking it away; one that has ended must first stay up: for a moment, or for a while when it did so again and again. */
 function serves(
   input: ReportInput,
   replica: AssignedReplica,
@@ -147,6 +165,7 @@ function serves(
 ): boolean {
   const { state, options } = input;
   const trusted = trustedAt(state.restarts.get(replica.id) ?? NEVER_RESTARTED, replica.spec.restart) ?? 0;
+  if (isInterrupted(state, replica)) return false;
   const asAsked = isFrozen(replica, container) || (runs(container) && health?.ready === true);
   return asAsked && options.clock() >= trusted && !loops(input, replica);
 }

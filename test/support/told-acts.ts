@@ -118,6 +118,16 @@ export const ACTS: readonly Act[] = [
     told: (report) => report.generation === 2 && of(report, 'web-3')?.phase === 'Stopping',
   },
   {
+    what: 'what a host stops is wanted again as it was: it does not serve',
+    before: async ({ hang, hangs, tell }: Scene): Promise<void> => {
+      hang(CONTAINER);
+      await tell(told(2, 4, 'img:2'));
+      await hangs(CONTAINER);
+    },
+    act: ({ tell }) => tell(told(3, 4)),
+    told: (report) => report.generation === 3 && of(report)?.ready === false,
+  },
+  {
     what: 'a probe fails while twenty replicas are being made',
     before: async ({ hang, hangs, tell }: Scene): Promise<void> => {
       for (let at = 4; at < 24; at += 1) hang(`sandbox/web-${String(at)}`);

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { emptyAgentState } from '../../../reconciler/loop/agent-state.ts';
-import { reportOf } from '../../../reconciler/loop/report.ts';
+import { emptyAgentState, planned } from '../../../reconciler/loop/agent-state.ts';
+import { introduction, reportOf } from '../../../reconciler/loop/report.ts';
 import type { RestartState } from '../../../reconciler/loop/restarts.ts';
 import type { RolloutSpec } from '../../../reconciler/model/catalog.ts';
 import type { Limitation } from '../../../reconciler/model/change.ts';
+import { incarnationOf } from '../../../reconciler/model/rollout.ts';
 import { fingerprint } from '../../../reconciler/model/fingerprint.ts';
 import { formOf } from '../../../reconciler/model/form.ts';
 import type { HealthState } from '../../../reconciler/model/health.ts';
@@ -114,6 +115,54 @@ it('a replica that stands still as its App says is Frozen, and missed by nobody'
   assert.deepEqual(told(true, 'running', well), ['Ready', true], 'until it stands still');
   assert.deepEqual(told(true, 'exited'), ['Starting', false]);
   assert.deepEqual(told(false, 'paused'), ['Starting', false], 'stood still by a hand');
+});
+
+it('a replica that is being made anew is none that serves, nor what it was before that, though just that is wanted again', () => {
+  const origin = { revision: 'r', file: 'f', line: 1, column: 1 };
+  const state = emptyAgentState();
+  const refs = ['sandbox/web-0', 'port/web-0', 'container/web-0'] as const;
+  state.desired = new Map(refs.map((ref) => [ref, { ref, spec: { of: ref }, dependsOn: [], origin }]));
+  for (const ref of refs) state.settled.set(ref, fingerprint({ of: ref }));
+  const [, , ref] = refs;
+  state.world.set({ known: true, ref, owned: true, state: { id: 'c', status: 'running' } });
+  const well: HealthState = { started: true, ready: true, unhealthy: false, message: '', since: 0, streaks: {} };
+  const assignment = assignmentOf('h1', 3, 1);
+  const options = { host: 'h1', facts: FACTS, clock: () => 0, providers: [] };
+  let before: Report = introduction('h1', FACTS, 0, undefined);
+  const look = (): unknown => {
+    before = reportOf({ options, state, assignment, busy: true, health: () => well, before });
+    const [one] = before.replicas;
+    return [one?.ready, one?.incarnation];
+  };
+  const [replica] = assignment.replicas;
+  const wanted = replica && incarnationOf(replica);
+  const change = {
+    ref,
+    provider: 'p',
+    verb: 'replace',
+    disruption: 'recreate',
+    because: 'spec changed',
+    fields: [],
+  } as const;
+  const underway = planned(change);
+  state.busy.set(ref, underway);
+  assert.deepEqual(look(), [true, wanted], 'its image is still being pulled');
+  underway.begun = true;
+  state.interrupted.add('web-0');
+  assert.deepEqual(look(), [false, undefined]);
+  state.busy.delete(ref);
+  state.settled.set(ref, 'of another');
+  assert.deepEqual(look(), [true, undefined]);
+  state.interrupted.clear();
+  assert.deepEqual(look(), [true, undefined], 'until it was seen');
+  state.settled.set(ref, fingerprint({ of: ref }));
+  assert.deepEqual(look(), [true, wanted]);
+  state.interrupted.add('web-0');
+  state.settled.set(ref, 'of another');
+  assert.deepEqual(look(), [true, undefined], 'one that began and ended between two Reports');
+  before = { ...before, replicas: before.replicas.map((one) => ({ ...one, incarnation: 'of before' })) };
+  assert.deepEqual(look(), [true, 'of before'], 'what is replaced is what it was');
+  assert.equal(planned({ ...change, disruption: 'none', verb: 'update' }).interrupts, false);
 });
 
 describe('a replica that ends again and again', () => {
