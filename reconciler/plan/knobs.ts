@@ -91,12 +91,18 @@ function saidOf(knob: AssignedKnob): string {
   return knob.key === RECLAIM_KEY ? HOST_MEMORY : refOf(knob);
 }
 
+/** All is as assigned. */
+function isReady({ conditions }: Report): boolean {
+  return conditions.some(({ type, status }) => type === 'Ready' && status);
+}
+
 /** Whether its host, which has taken it in, says that a knob is as assigned: all is, or this is what it saw. A rule is held as soon as it is known. */
-function holds({ conditions, observed, facts }: Report, knob: AssignedKnob): boolean {
+function holds(report: Report, knob: AssignedKnob): boolean {
+  const { observed, facts } = report;
   const { kind, key } = knob;
   if (key === RECLAIM_KEY) return true;
   const value = valueOn(knob, facts.capacity.memory);
-  if (conditions.some(({ type, status }) => type === 'Ready' && status)) return true;
+  if (isReady(report)) return true;
   const seen = observed.find(({ ref, known }) => known && ref === `${kind}/${key}`);
   const words = (text: unknown): string => String(text).trim().split(/\s+/).join(' ');
   return seen !== undefined && words(((seen as Known).state as { readonly value?: unknown }).value) === words(value);
@@ -131,19 +137,37 @@ function trialsOf(input: KnobInput, due: readonly Due[]): Trials {
   return { proven, trying };
 }
 
-/** Hosts of each Zone, and how many of them have yet to speak of what they were told. */
+/**
+ * Whether a host is on its way to what others are still to be given: it has yet to speak of what it was told, or to make it so. What it
+ * cannot hold, or is kept from, it does not go on with.
+ */
+function isChanging({ at, lost }: KnobInput, host: string, steps: ReadonlySet<Step>): boolean {
+  const [assignment, report] = [at.assignments.get(host), at.reports.get(host)];
+  if (lost.has(host) || !assignment || !report) return false;
+  if (isLate(at, host)) return true;
+  if (isReady(report)) return false;
+  const limited = new Set(report.limitations.map(({ ref }): string => ref));
+  const { tuning } = assignment;
+  const has = new Set(tuning.map(refOf));
+  const begun = tuning.some((knob) => steps.has(stepOf(knob)) && !holds(report, knob) && !limited.has(saidOf(knob)));
+  return begun || report.observed.some((item) => item.known && item.owned && steps.has(item.ref) && !has.has(item.ref));
+}
+
+/** Hosts of each Zone, and how many of them are changing. */
 interface Crowd {
   readonly hosts: number;
   flight: number;
 }
 
-function crowdsOf({ catalog, at, lost }: KnobInput, zoneOf: (host: string) => string): Map<string, Crowd> {
+function crowdsOf(input: KnobInput, due: readonly Due[], zoneOf: (host: string) => string): Map<string, Crowd> {
+  const { catalog } = input;
+  const steps = new Set(due.flatMap((one) => one.steps));
   const crowds = new Map<string, { hosts: number; flight: number }>();
   for (const host of catalog.hosts.keys()) {
     const crowd = crowds.get(zoneOf(host)) ?? { hosts: 0, flight: 0 };
     crowds.set(zoneOf(host), crowd);
     crowd.hosts += 1;
-    if (!lost.has(host) && isLate(at, host)) crowd.flight += 1;
+    if (isChanging(input, host, steps)) crowd.flight += 1;
   }
   return crowds;
 }
@@ -162,7 +186,7 @@ function waitingOf(
   due: readonly Due[],
 ): { readonly waiting: ReadonlySet<string>; readonly why: string } {
   const { proven, trying } = trialsOf(input, due);
-  const crowds = crowdsOf(input, zonesIn(input.catalog));
+  const crowds = crowdsOf(input, due, zonesIn(input.catalog));
   const words = new Map(due.map(({ host }) => [host, wordOf(input, host)]));
   const rank = ({ host }: Due): number => ['well', 'ill', 'late'].indexOf(words.get(host) ?? 'late');
   const waiting = new Set<string>();
@@ -180,7 +204,7 @@ function waitingOf(
     waiting.add(host);
     why ||=
       tried === undefined
-        ? `${String(crowd.flight)} hosts of Zone ${zone} have yet to take in what they were told`
+        ? `${counted(crowd.flight, 'host')} of Zone ${zone} ${crowd.flight === 1 ? 'has' : 'have'} yet to do what they were told`
         : `${String(trying.get(tried))} tries ${tried}, and has yet to show that it does well with it`;
   }
   return { waiting, why: `knobs of ${counted(waiting.size, 'host')} wait: ${why}` };

@@ -108,6 +108,35 @@ describe('knobs of many hosts', () => {
     assert.deepEqual(fleet.pass(X), ['h01']);
   });
 
+  it('go to no more than a tenth while hosts are at work on it, though they have taken it in', () => {
+    const fleet = new Fleet(40);
+    fleet.pass(X);
+    fleet.say('h00');
+    const seen = (value: string, owned = true): Partial<Report> => ({
+      conditions: [],
+      observed: [{ known: true, ref: 'sysctl/vm.swappiness', owned, state: { value } }],
+    });
+    const some = fleet.pass(X);
+    assert.equal(some.length, 4);
+    for (const host of some) fleet.say(host, seen('60'));
+    assert.deepEqual(fleet.pass(X), []);
+    assert.match(fleet.turns?.why ?? '', /: 4 hosts of Zone z0 have yet to do what they were told$/);
+    const [first = '', second = '', third = ''] = some;
+    fleet.say(first, seen('1'));
+    const lacking = { ref: 'sysctl/vm.swappiness', path: '/value', state: 'Refused', why: '' } as const;
+    fleet.say(second, { ...seen('60'), limitations: [lacking] });
+    const more = fleet.pass(X);
+    assert.equal(more.length, 2, 'one has it, and one cannot');
+    for (const host of [...some, ...more]) fleet.say(host);
+    // taken back, which needs no trial
+    const back = fleet.pass({});
+    assert.equal(back.length, 4);
+    for (const host of back) fleet.say(host, seen('1'));
+    assert.deepEqual(fleet.pass({}), []);
+    fleet.say(back[0] ?? third, seen('60', false));
+    assert.equal(fleet.pass({}).length, 1);
+  });
+
   it('count a rule of what is given back as held once its host knows it, and as not where it cannot give back', () => {
     const rule = { key: RECLAIM_KEY, value: 'above 20% for 5m, once in 1h', pointer: '/spec/memory/reclaim/slab' };
     const fleet = new Fleet(40);
