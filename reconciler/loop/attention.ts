@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Catalog } from '../model/catalog.ts';
+import { isLate } from '../model/whereabouts.ts';
 import type { Whereabouts, Scope } from '../model/whereabouts.ts';
 import type { Book } from '../model/book.ts';
 import { hostView, zonesOf } from '../place/hosts.ts';
@@ -76,6 +77,11 @@ function gangsOf({ apps }: Catalog, some: ReadonlySet<string>): readonly string[
     .map(({ name }) => name);
 }
 
+/** Whether a host has heard by now that it is to give back memory in a slot of another Zone: that of the old one is free. */
+function leavesSlot(at: Whereabouts, host: string): boolean {
+  return at.assignments.get(host)?.slot?.left !== undefined && !isLate(at, host);
+}
+
 /** Attention that knows nothing. */
 export function createAttention(): Attention {
   let catalog: Catalog | undefined;
@@ -129,6 +135,7 @@ export function createAttention(): Attention {
     for (const app of gangsOf(now, apps)) apps.add(app);
     // what runs there is not concerned
     for (const host of waitingHosts) hosts.add(host);
+    for (const host of fresh.reported) if (leavesSlot(image.whereabouts, host)) hosts.add(host);
     return { apps, hosts };
   }
 
