@@ -13,7 +13,7 @@ import { expand } from '../plan/expand.ts';
 import { outlook } from '../place/outlook.ts';
 import { planHost, type Differ } from '../plan/host.ts';
 import { knobsChanged } from '../plan/knobs.ts';
-import { lacks } from '../plan/lacks.ts';
+import { gathered, lacksOf, type Lack } from '../plan/lacks.ts';
 import { networkIn, plugged, toldIn } from '../plan/plugging.ts';
 import { project } from '../plan/project.ts';
 import { ruleChanges } from '../plan/reclaims.ts';
@@ -89,22 +89,17 @@ function sight(input: PreviewInput, allowDeletions: boolean): Sight {
   const current = new Map(last.map(([id, replica]) => [id, plugged(replica, told)]));
   const network = networkIn(input.catalog, previous);
   const taken = preemptionsAfter([], placed.preemptions, book.placements, input.catalog);
-  const looked = assignments.map((assignment) => ({ assignment, seen: input.observed.get(assignment.host) }));
+  const memory = new Map(known.reports.map(({ host, facts }) => [host, facts.capacity.memory]));
+  const looked = assignments.map((assignment) => {
+    const { host } = assignment;
+    return lookAt(input, assignment, { told: previous.get(host), memory: memory.get(host) });
+  });
   return {
     catalog,
     held,
-    hosts: looked.flatMap(({ assignment, seen }) =>
-      seen ? [{ host: assignment.host, plan: planOne(input, assignment, seen) }] : [],
-    ),
+    hosts: looked.flatMap(({ host, plan }) => (plan ? [{ host, plan }] : [])),
     knobs: knobsChanged(previous, assignments),
-    lacks: lacks(
-      looked.map(({ assignment, seen = [] }) => ({
-        host: assignment.host,
-        before: toldBefore(input, assignment.host),
-        after: wishes(input, assignment),
-        seen,
-      })),
-    ),
+    lacks: gathered(looked.flatMap(({ lacks }) => lacks)),
     outlook: outlook({ catalog, before, after: book, leaving: placed.leaving, now }),
     unplaceable: placed.unplaceable.map(({ replica, message }) =>
       withTaker({ replica, message }, taken, input.catalog),
@@ -112,7 +107,7 @@ function sight(input: PreviewInput, allowDeletions: boolean): Sight {
     preemptions: placed.preemptions.map((one) => preemptionText(one, book.placements, input.catalog)),
     problems: catalog.problems.length,
     rollouts: stepsOf({ catalog: input.catalog, placements: book.placements, current, network, told, records }),
-    unknown: looked.flatMap(({ assignment: { host }, seen }) => unknownOf(host, seen)),
+    unknown: looked.flatMap(({ unknown }) => unknown),
   };
 }
 
@@ -139,29 +134,44 @@ function atOnce(catalog: Catalog, records: readonly RolloutRecord[]): Catalog {
   return { ...withoutBudgets(catalog), apps: new Map(hurried) };
 }
 
-/** The bytes of memory that a host has, where it has said so. */
-function memoryOf({ reports }: PreviewInput['known'], host: string): number | undefined {
-  return reports.find((report) => report.host === host)?.facts.capacity.memory;
+/** What is known of a host. */
+interface Host {
+  readonly told: Assignment | undefined;
+  /** The bytes that it has, where it has said so. */
+  readonly memory: number | undefined;
+}
+
+/** What comes of a host; no plan where it has not reported. */
+interface Looked {
+  readonly host: string;
+  readonly plan?: Plan;
+  readonly lacks: readonly Lack[];
+  readonly unknown: FleetPlan['unknown'];
+}
+
+/** Looks at one host. What its things are to be is forgotten then: of a whole fleet it would be a gigabyte. */
+function lookAt(input: PreviewInput, assignment: Assignment, { told, memory }: Host): Looked {
+  const { host } = assignment;
+  const seen = input.observed.get(host);
+  const unknown = unknownOf(host, seen);
+  if (!seen) return { host, lacks: [], unknown };
+  const wishes = (one: Assignment): Wishes => new Map(expand(one, memory).map((item) => [item.ref, item]));
+  const after = wishes(assignment);
+  const before = told === assignment ? after : told ? wishes(told) : new Map<Ref, Desired>();
+  const plan = planOne(input, assignment, { before, after, seen });
+  return { host, plan, lacks: before === after ? [] : lacksOf(host, { before, after, seen }), unknown };
 }
 
 /** What a host is to be, by ref. */
-function wishes({ known }: PreviewInput, assignment: Assignment): ReadonlyMap<Ref, Desired> {
-  return new Map(expand(assignment, memoryOf(known, assignment.host)).map((item) => [item.ref, item]));
+type Wishes = ReadonlyMap<Ref, Desired>;
+
+interface Step {
+  readonly before: Wishes;
+  readonly after: Wishes;
+  readonly seen: readonly Observed[];
 }
 
-/** What the host was last told to be. */
-function toldBefore(input: PreviewInput, host: string): ReadonlyMap<Ref, Desired> {
-  const before = input.known.assignments.find((assignment) => assignment.host === host);
-  return before ? wishes(input, before) : new Map();
-}
-
-function planOne(
-  input: PreviewInput,
-  assignment: Assignment,
-  seen: readonly Observed[],
-): FleetPlan['hosts'][number]['plan'] {
-  const desired = wishes(input, assignment);
-  const before = toldBefore(input, assignment.host);
+function planOne(input: PreviewInput, assignment: Assignment, { before, after: desired, seen }: Step): Plan {
   // what only caches is given back as it comes and goes, whatever Git changes
   const there = seen.filter(({ ref }) => kindOf(ref) !== 'memory');
   const items = new Map(there.map((item) => [item.ref, item]));
@@ -179,9 +189,9 @@ function planOne(
     restarts: new Map(),
     unhealthy: new Set(),
     // a plan for another spec than it was told is no drift
-    settled: new Map([...before].map(([ref, { spec }]) => [ref, fingerprintOf(spec as object)])),
+    settled: { get: (ref) => (before.has(ref) ? fingerprintOf(before.get(ref)?.spec as object) : undefined) },
   });
-  const rules = ruleChanges(before, desired);
+  const rules = before === desired ? [] : ruleChanges(before, desired);
   return rules.length === 0 ? plan : planOf(plan.revision, [...plan.waves.flat(), ...rules], plan.held);
 }
 

@@ -29,7 +29,7 @@ export interface HostPlanInput {
   /** Replicas whose liveness probe failed: they are made anew. */
   readonly unhealthy: ReadonlySet<string>;
   /** Fingerprint of the spec that each ref was last converged to: tells a changed spec from drift. */
-  readonly settled: ReadonlyMap<Ref, string>;
+  readonly settled: Pick<ReadonlyMap<Ref, string>, 'get'>;
   /** Replicas that a repair may restart although they run; all if absent. */
   readonly repairable?: ReadonlySet<string>;
 }

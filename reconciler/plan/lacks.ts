@@ -31,28 +31,30 @@ function lackedBy(seen: readonly Observed[]): ReadonlyMap<string, string> {
 const valueAt = (item: Desired | undefined, path: string): unknown =>
   (item?.spec as Readonly<Record<string, unknown>> | undefined)?.[path.slice(1)];
 
-/** What of the new wishes for hosts these cannot hold, each with all that ask for it. */
-export function lacks(
-  hosts: readonly {
-    readonly host: string;
-    readonly before: Told;
-    readonly after: Told;
-    readonly seen: readonly Observed[];
-  }[],
+/** What of the new wishes for a host it cannot hold, each of them for itself. */
+export function lacksOf(
+  host: string,
+  { before, after, seen }: { readonly before: Told; readonly after: Told; readonly seen: readonly Observed[] },
 ): readonly Lack[] {
+  return [...lackedBy(seen)].flatMap(([field, why]) => {
+    const [kind = '', path = ''] = field.split(' ');
+    return [...after.values()].flatMap((item): readonly Lack[] => {
+      const want = kindOf(item.ref) === kind ? valueAt(item, path) : undefined;
+      if (want === undefined || canonical(want) === canonical(valueAt(before.get(item.ref), path))) return [];
+      return [{ field, why, refs: [item.ref], hosts: [host] }];
+    });
+  });
+}
+
+/** The same of many hosts: each that is lacked once, with all that ask for it. */
+export function gathered(all: readonly Lack[]): readonly Lack[] {
   const found = new Map<string, { field: string; why: string; refs: Ref[]; hosts: Set<string> }>();
-  for (const { host, before, after, seen } of hosts)
-    for (const [field, why] of lackedBy(seen)) {
-      const [kind = '', path = ''] = field.split(' ');
-      for (const item of after.values()) {
-        const want = kindOf(item.ref) === kind ? valueAt(item, path) : undefined;
-        if (want === undefined || canonical(want) === canonical(valueAt(before.get(item.ref), path))) continue;
-        const one = found.get(`${field} ${why}`) ?? { field, why, refs: [], hosts: new Set<string>() };
-        found.set(`${field} ${why}`, one);
-        one.refs.push(item.ref);
-        one.hosts.add(host);
-      }
-    }
+  for (const { field, why, refs, hosts } of all) {
+    const one = found.get(`${field} ${why}`) ?? { field, why, refs: [], hosts: new Set<string>() };
+    found.set(`${field} ${why}`, one);
+    one.refs.push(...refs);
+    for (const host of hosts) one.hosts.add(host);
+  }
   return [...found.values()].map((one) => ({ ...one, hosts: [...one.hosts] }));
 }
 

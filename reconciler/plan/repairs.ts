@@ -8,7 +8,7 @@ interface Seen {
   readonly desired: ReadonlyMap<Ref, Desired>;
   readonly world: World;
   /** Fingerprint of the spec that each ref was last converged to. */
-  readonly settled: ReadonlyMap<Ref, string>;
+  readonly settled: Pick<ReadonlyMap<Ref, string>, 'get'>;
 }
 
 const REPLICA_KINDS: ReadonlySet<string> = new Set(['sandbox', 'port', 'container']);

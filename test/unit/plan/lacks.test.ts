@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Desired, Observed } from '../../../reconciler/model/change.ts';
 import type { Ref } from '../../../reconciler/model/ref.ts';
-import { lackLines, lacks } from '../../../reconciler/plan/lacks.ts';
+import { gathered, lackLines, lacksOf } from '../../../reconciler/plan/lacks.ts';
 import { ruleChanges } from '../../../reconciler/plan/reclaims.ts';
 import { formatValue } from '../../../reconciler/plan/render.ts';
 import { ORIGIN } from '../../support/changes.ts';
@@ -24,15 +24,12 @@ describe('new wishes that hosts cannot hold', () => {
   );
 
   it('are told of all that ask for them, as far as something of that kind was seen there', () => {
-    const found = lacks([
-      {
-        host: 'h1',
-        before,
-        after,
-        seen: [seen('cgroup/a-0', '/high', 'no file'), seen('container/b-0', '/layer', 'no quota')],
-      },
-      { host: 'h2', before, after, seen: [seen('cgroup/c-0', '/high', 'no file')] },
-      { host: 'h3', before, after, seen: [] },
+    const on = (host: string, ...all: readonly Observed[]): ReturnType<typeof lacksOf> =>
+      lacksOf(host, { before, after, seen: all });
+    const found = gathered([
+      ...on('h1', seen('cgroup/a-0', '/high', 'no file'), seen('container/b-0', '/layer', 'no quota')),
+      ...on('h2', seen('cgroup/c-0', '/high', 'no file')),
+      ...on('h3'),
     ]);
     assert.deepEqual(lackLines(found), [
       '/high of 4 cgroups on 2 hosts is Unsupported: no file',
@@ -42,8 +39,8 @@ describe('new wishes that hosts cannot hold', () => {
 
   it('are not told of what was asked for before, or is not asked for', () => {
     const all = [seen('cgroup/a-0', '/high', 'no file'), seen('cgroup/a-0', '/swappiness', 'no file')];
-    assert.deepEqual(lacks([{ host: 'h1', before: after, after, seen: all }]), []);
-    assert.deepEqual(lacks([{ host: 'h1', before: after, after: before, seen: all }]), []);
+    assert.deepEqual(lacksOf('h1', { before: after, after, seen: all }), []);
+    assert.deepEqual(lacksOf('h1', { before: after, after: before, seen: all }), []);
   });
 });
 
