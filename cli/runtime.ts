@@ -20,6 +20,7 @@ import { facts } from '../providers/host/facts.ts';
 import { host } from '../providers/host/index.ts';
 import { knobs } from '../providers/host/knobs/index.ts';
 import { monitor } from '../providers/host/monitor.ts';
+import { createRefusals } from '../providers/host/refusals.ts';
 import { createRivals } from '../providers/host/rivals/rivals.ts';
 import { ovs } from '../providers/ovs/index.ts';
 import { fixedPart, fixedSandboxPart } from '../providers/containers/spec.ts';
@@ -53,6 +54,7 @@ export function dockerRuntime(flags: RuntimeFlags, state: string): Runtime {
   const exec = launcher();
   const rivals = createRivals();
   const emptying: Emptying = new Map();
+  const refusals = createRefusals();
   const prober = createProber({ exec: (id, command, signal) => client.engine.exec(id, command, signal), visitors });
   return {
     providers: [
@@ -71,8 +73,13 @@ export function dockerRuntime(flags: RuntimeFlags, state: string): Runtime {
         tellDocker: (id, cpuset, signal) => updateCpuset(client, id, cpuset, signal),
       }),
       memory({ keptFile: join(state, 'reclaimed.json'), emptying }),
-      host({ originalsFile: join(state, 'originals.json'), rivals }),
-      knobs({ originalsFile: join(state, 'knobs.json'), rivals, program: ethtool(programOf(exec, LIMIT), monitor) }),
+      host({ originalsFile: join(state, 'originals.json'), rivals, refusals }),
+      knobs({
+        originalsFile: join(state, 'knobs.json'),
+        rivals,
+        refusals,
+        program: ethtool(programOf(exec, LIMIT), monitor),
+      }),
     ] as readonly Provider[],
     prober,
     key: `docker ${socket}`,

@@ -7,9 +7,11 @@ import type { SysctlSpec, SysctlState } from '../../reconciler/model/resources.t
 import { diffSysctl } from './diff.ts';
 import { disk, type Files } from './files.ts';
 import { inTheWay } from './in-use.ts';
-import { counterpartOf, normalise, pathOf, standsFor } from './key.ts';
+import { counterpartOf, givesWhatItHas, normalise, pathOf, standsFor } from './key.ts';
 import { originalsIn, type Original, type Originals } from './originals.ts';
+import { createRefusals, errnoIn, isLacking, type Refusal, type Refusals } from './refusals.ts';
 import type { Rivals } from './rivals/rivals.ts';
+import { takesOf } from './takes.ts';
 import { createWatches } from './watches.ts';
 
 export interface HostOptions {
@@ -20,6 +22,8 @@ export interface HostOptions {
   readonly files?: Files;
   /** Who else sets them. */
   readonly rivals?: Rivals;
+  /** What this machine refused, of this provider and others. */
+  readonly refusals?: Refusals;
 }
 
 /** A knob as the kernel shows it: its text, or why there is none. */
@@ -27,10 +31,11 @@ type Reading = { readonly text: string } | { readonly errno: string };
 
 /**
  * Kernel parameters below /proc/sys. The value before our first write is kept in a file before that write, and put back when the
- * knob is wanted no more. An observe without refs covers those that are wanted, ours, or were asked for before.
+ * knob is wanted no more. What is refused for good is marked, and not asked for again (`refusals.ts`). An observe without refs covers those that are
+ * wanted, ours, or were asked for before.
  */
 export function host(options: HostOptions): Provider<SysctlSpec, SysctlState> {
-  const { procRoot = '/proc', originalsFile, files = disk, rivals } = options;
+  const { procRoot = '/proc', originalsFile, files = disk, rivals, refusals = createRefusals() } = options;
   const originals = originalsIn(originalsFile);
   const watches = createWatches(files, (ref) => {
     const path = pathOf(nameOf(ref));
@@ -48,16 +53,22 @@ export function host(options: HostOptions): Provider<SysctlSpec, SysctlState> {
   }
 
   const has = (key: string): boolean => 'text' in read(key);
+  const textOf = (key: string): string | undefined => {
+    const reading = read(key);
+    return 'text' in reading ? reading.text : undefined;
+  };
 
-  function write(key: string, text: string): void {
+  /** Why it was not taken, the errno before the words; undefined where it was. */
+  function write(key: string, text: string): string | undefined {
     const path = pathOf(key);
     if (path === undefined) throw new PlumbError('KNOB_UNSUPPORTED', `${key} is not a name of a kernel knob`);
     try {
       files.write(join(procRoot, 'sys', path), text);
+      return undefined;
     } catch (error) {
       const errno = errnoOf(error);
-      const message = `${key} = ${normalise(text)}: ${errno}, ${WHY[errno] ?? 'refused by the kernel'}`;
-      throw new PlumbError('KNOB_REFUSED', message, { key, value: normalise(text), errno }, error);
+      const takes = OF_THE_VALUE.has(errno) ? takesOf(key, textOf) : undefined;
+      return `${errno}, ${WHY[errno] ?? 'refused by the kernel'}${takes === undefined ? '' : `; it takes ${takes}`}`;
     }
   }
 
@@ -68,9 +79,36 @@ export function host(options: HostOptions): Provider<SysctlSpec, SysctlState> {
     const owned = original !== undefined;
     const kept = owned ? { original: normalise(original.value) } : {};
     const claims = rivals?.claimsOn(ref) ?? [];
-    const state = 'text' in reading ? { value: normalise(reading.text), ...kept } : kept;
-    if ('text' in reading) return { known: true, ref, owned, state, ...(claims.length > 0 ? { claims } : {}) };
-    return { known: true, ref, owned, state, limitations: [limitation(ref, reading.errno, has)] };
+    if (!('text' in reading))
+      return { known: true, ref, owned, state: kept, limitations: [limitation(ref, reading.errno, has)] };
+    const value = normalise(reading.text);
+    const refused = refusals.of(ref, value);
+    const state = { value, ...kept, ...(refused ? { refused: refused.target } : {}) };
+    return {
+      known: true,
+      ref,
+      owned,
+      state,
+      ...(refused ? { limitations: [refusal(ref, refused)] } : {}),
+      ...(claims.length > 0 ? { claims } : {}),
+    };
+  }
+
+  /** A refusal is marked, if it does not pass, with what it says afterwards. */
+  function refuse(key: string, want: string, why: string): PlumbError {
+    const target = normalise(want);
+    const says = textOf(key);
+    if (says !== undefined && !givesWhatItHas(key))
+      refusals.note(refOf('sysctl', key), { target, want, why, says: normalise(says) });
+    return new PlumbError('KNOB_REFUSED', `${key} = ${target}: ${why}`, { key, value: target });
+  }
+
+  /** It was taken, and what others of its kind refused may be taken now. */
+  function taken(key: string): void {
+    const ref = refOf('sysctl', key);
+    refusals.forget(ref);
+    const [kind = ''] = key.split(/[./]/);
+    refusals.forgetOthers((id) => id !== ref && id.startsWith(`sysctl/${kind}`));
   }
 
   function set(key: string, value: string): string {
@@ -81,20 +119,16 @@ export function host(options: HostOptions): Provider<SysctlSpec, SysctlState> {
     refuseBelowUse(key, value, before.text);
     const fresh = !originals.all().has(key);
     originals.remember(key, originalOf(key, before.text));
-    try {
-      write(key, value);
-    } catch (error) {
+    const why = write(key, value);
+    if (why !== undefined) {
       if (fresh) originals.forget(key);
-      throw error;
+      throw refuse(key, value, why);
     }
     const after = read(key);
     const says = 'text' in after ? normalise(after.text) : after.errno;
-    if (standsFor(key, says, value)) return `${normalise(before.text)} -> ${says}`;
-    throw new PlumbError('KNOB_REFUSED', `${key} = ${normalise(value)}: the kernel took it and says ${says}`, {
-      key,
-      value: normalise(value),
-      says,
-    });
+    if (!standsFor(key, says, value)) throw refuse(key, value, `the kernel took it and says ${says}`);
+    taken(key);
+    return `${normalise(before.text)} -> ${says}`;
   }
 
   /** A limit is not lowered below what is in use: the machine could start, open or connect nothing more. */
@@ -125,9 +159,10 @@ export function host(options: HostOptions): Provider<SysctlSpec, SysctlState> {
       return 'is not there any more';
     }
     if (!('text' in now) || now.text !== original.value) {
-      const { instead } = original;
-      if (instead) write(instead.key, instead.value);
-      else write(key, original.value);
+      const back = original.instead ?? { key, value: original.value };
+      const why = write(back.key, back.value);
+      if (why !== undefined)
+        throw new PlumbError('KNOB_REFUSED', `${back.key} = ${normalise(back.value)}: ${why}`, { key });
     }
     const after = read(key);
     if (!('text' in after) || normalise(after.text) !== normalise(original.value)) {
@@ -136,6 +171,7 @@ export function host(options: HostOptions): Provider<SysctlSpec, SysctlState> {
       throw new PlumbError('KNOB_REFUSED', message, { key, says });
     }
     originals.forget(key);
+    taken(key);
     return `original ${normalise(original.value)} put back`;
   }
 
@@ -160,6 +196,9 @@ export function host(options: HostOptions): Provider<SysctlSpec, SysctlState> {
   };
 }
 
+/** Errors that are about the value. */
+const OF_THE_VALUE: ReadonlySet<string> = new Set(['EINVAL', 'ERANGE', 'EDOM', 'ENOENT']);
+
 const WHY: Readonly<Record<string, string>> = {
   EPERM: 'not permitted here; some knobs belong to the machine, not to a namespace',
   EACCES: 'not permitted; it is read-only here, or root is needed',
@@ -167,7 +206,8 @@ const WHY: Readonly<Record<string, string>> = {
   EINVAL: 'the kernel does not take this value',
   ERANGE: 'outside the range of the kernel',
   EBUSY: 'in use',
-  ENOENT: 'the kernel has no such knob',
+  ENOENT: 'the kernel has nothing of that name',
+  EDOM: 'outside the range of the kernel',
 };
 
 /** Knobs that are there once a module of the kernel is, and one that says whether it is. */
@@ -183,6 +223,13 @@ function limitation(ref: Ref, errno: string, has: (key: string) => boolean): Lim
   const module = MODULES.find(([keys, , sign]) => gone && keys.test(nameOf(ref)) && !has(sign))?.[1];
   const fix = module === undefined ? {} : { fix: `modprobe ${module}` };
   return { ref, path: '/value', state: gone ? 'Unsupported' : 'Refused', why, ...fix };
+}
+
+/** What is said of a value that was refused for good. */
+function refusal(ref: Ref, { target, want, why }: Refusal): Limitation {
+  const errno = errnoIn(why);
+  const state = isLacking(errno) ? 'Unsupported' : 'Refused';
+  return { ref, path: '/value', state, why: `${target}: ${why}`, want, ...(errno === undefined ? {} : { errno }) };
 }
 
 /** Throws when it is not known what is ours. */

@@ -43,3 +43,8 @@ export function standsFor(key: string, says: string, value: string): boolean {
   const wanted = normalise(value);
   return says === wanted || (ROUNDED[key.replaceAll('/', '.')]?.(Number(says), Number(wanted)) ?? false);
 }
+
+/** Whether the kernel takes a value as far as it can just now, and may have more of it later: huge pages, of memory that is in one piece. */
+export function givesWhatItHas(key: string): boolean {
+  return /^vm\.nr_hugepages(_mempolicy)?$/.test(key.replaceAll('/', '.'));
+}

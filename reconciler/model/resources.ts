@@ -197,6 +197,8 @@ export interface SysctlState {
   readonly value?: string;
   /** Value before our first write; present means that we own it. */
   readonly original?: string;
+  /** What it would not take for good, while it says the value: normalised. */
+  readonly refused?: string;
 }
 
 /** A knob of the host that is one file or several below /sys or /proc, or settings of network cards: `cpu.governor`, `nic.mtu[driver=ixgbe]`, `nic.rings.rx`. */
@@ -221,8 +223,8 @@ export interface KnobPlace {
   readonly fixed?: true;
   /** What it said before our first write. */
   readonly original?: string;
-  /** What it would not take, and why: errno, or what it says instead. */
-  readonly refused?: { readonly target: string; readonly why: string };
+  /** What it would not take for good, by which value of the knob, and why: errno, or what it says instead. */
+  readonly refused?: { readonly target: string; readonly want: string; readonly why: string };
 }
 export interface KnobState {
   /** What it is set to; absent where the files disagree. */

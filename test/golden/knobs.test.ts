@@ -112,7 +112,7 @@ Every value that Plumbline has the kernel or a daemon hold, in one list. Each is
 | \`InSync\` | it is as Git says |
 | \`Drifted\` | it differs, and is not put right at once: it waits, its change fails, or somebody fights for it |
 | \`Unsupported\` | this kernel or machine has no such thing |
-| \`Refused\` | the kernel did not take the value, with its errno. A file or a card that refused is left alone until Git says another value, or the agent starts anew; a kernel parameter and a limit are tried again, after pauses that grow to 5 min |
+| \`Refused\` | the kernel did not take the value, with its errno. What it would say again (EINVAL, ERANGE, EOPNOTSUPP, EIO, EPERM, EACCES) is left alone until Git says another value, the file or card says another one, what may be the reason of an EINVAL was set, or the agent starts anew, as after a boot. What passes (EBUSY, EAGAIN, ENOMEM, ENOSPC, EROFS), and a limit of a replica, is tried again after pauses that grow to 5 min |
 | \`NeedsRestart\` | it is set, and counts once a daemon was restarted |
 
 Where something else on the machine sets it as well (sysctl.d, tmpfiles.d, \`.link\` files, udev rules, tuned, irqbalance, Docker, systemd), \`plumb status\` and \`plumb explain host/NAME KNOB\` name who, and what leaves it to

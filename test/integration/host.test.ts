@@ -25,6 +25,7 @@ const KEEPALIVE = 'net.ipv4.tcp_keepalive_time';
 const SOMAXCONN = 'net.core.somaxconn';
 const RMEM = 'net.ipv4.tcp_rmem';
 const PORTS = 'net.ipv4.ip_local_port_range';
+const CONTROL = 'net.ipv4.tcp_congestion_control';
 
 function want(key: string, value: string): Desired<SysctlSpec> {
   return { ref: `sysctl/${key}`, spec: { key, value }, dependsOn: [], origin };
@@ -119,6 +120,26 @@ describe('sysctls of a real kernel', { skip }, () => {
       return true;
     });
     assert.equal(read(PORTS), before);
+    // once is enough: it would say the same again
+    const [refused] = (await provider.observe(context(), [`sysctl/${PORTS}`])) as readonly [Known<SysctlState>];
+    assert.deepEqual(provider.diff([want(PORTS, '60000 100')], [refused]), []);
+    assert.deepEqual(
+      refused.limitations?.map((one) => [one.state, one.errno, one.want]),
+      [['Refused', 'EINVAL', '60000 100']],
+    );
+    // a module that it names may come
+    const [control] = await provider.observe(context(), [`sysctl/${CONTROL}`]);
+    assert.ok(control);
+    const [module] = provider.diff([want(CONTROL, 'no-such')], [control]);
+    assert.ok(module);
+    await assert.rejects(
+      provider.apply(module, context()),
+      /= no-such: ENOENT, the kernel has nothing of that name; it takes .*\b(cubic|reno)\b/,
+    );
+    assert.equal(
+      provider.diff([want(CONTROL, 'no-such')], await provider.observe(context(), [`sysctl/${CONTROL}`])).length,
+      1,
+    );
     const lacking = await provider.observe(context(), ['sysctl/net.ipv4.no_such_knob', 'sysctl/net.ipv4.route.flush']);
     assert.deepEqual(
       lacking.map((item) => item.known && item.limitations?.map(({ state }) => state)),

@@ -1,23 +1,23 @@
-import { join } from 'node:path';
 import type { Known, Observed } from '../../../reconciler/model/change.ts';
 import { CORES, formatCpus } from '../../../reconciler/model/cores.ts';
-import { asPlumbError, errnoOf, PlumbError } from '../../../reconciler/model/errors.ts';
+import { asPlumbError, PlumbError } from '../../../reconciler/model/errors.ts';
 import { diffByRef, type Context, type Provider } from '../../../reconciler/model/provider.ts';
 import { kindOf, nameOf, refOf, type Ref } from '../../../reconciler/model/ref.ts';
 import type { CoresState, KnobPlace, KnobSpec, KnobState } from '../../../reconciler/model/resources.ts';
-import { ethtool, type Ethtool, type Setting } from '../ethtool.ts';
+import { ethtool, type Ethtool } from '../ethtool.ts';
 import { disk, type Files } from '../files.ts';
 import { remembered, treeAt } from '../inventory/tree.ts';
+import { createRefusals, passes, type Refusals } from '../refusals.ts';
 import type { Asked, Rivals } from '../rivals/rivals.ts';
 import { createWatches } from '../watches.ts';
 import { cardsOf, isCardSetting } from './cards.ts';
-import { choicesOf } from './choices.ts';
 import { commonOf, diffKnob, targetOf, wrongOf } from './diff.ts';
 import { keptIn, type KeptKnob } from './kept.ts';
 import { limitationsOf } from './limitations.ts';
 import { ofDevices, ownerOf, withOwners } from './owners.ts';
 import { freeCpus, isOfCards, placesOf, type Place, type Roots } from './places.ts';
 import { meaningOf } from './rules.ts';
+import { askedOf, idOf, isBack, shown, valuesOf } from './values.ts';
 
 export interface KnobsOptions {
   /** Where proc and sys are mounted. */
@@ -28,6 +28,8 @@ export interface KnobsOptions {
   readonly files?: Files;
   /** Who else sets them. */
   readonly rivals?: Rivals;
+  /** What this machine refused, of this provider and others. */
+  readonly refusals?: Refusals;
   readonly program?: Ethtool;
   /** All that ethtool was asked for is asked for once in so many milliseconds. */
   readonly round?: number;
@@ -37,60 +39,45 @@ export interface KnobsOptions {
 
 /** Knobs that keep off the CPUs that replicas have for themselves. */
 const SHUNS_PINNED = /^(cpu\.workqueue|nic\.(interrupts|receiveSteering|transmitSteering))/;
-/** Refusals that another knob may be the reason of: of a depth the scheduler, of a preference the governor, of segmentation the checksums. */
-const BY_OTHERS = /^(EBUSY|EINVAL|Could not change)\b/;
-
 /** Files of one knob that are watched; the others are seen by the resync. */
 const WATCHED = 64;
 
 /**
  * Knobs of the host that are files below /sys and /proc, several to a knob: a governor for each policy, a scheduler for each disk.
  * Settings of network cards that only ethtool knows count as files of one value.
- * What each said before is on disk before the first of them is written, and comes back when the knob leaves Git. A file that refuses
- * is marked with the errno, and left alone until it is to say something else or the agent starts anew.
+ * What each said before is on disk before the first of them is written, and comes back when the knob leaves Git. A file that refuses for good
+ * is marked with the errno and left alone (`refusals.ts`); where one may take it later, the knob fails, and is tried again.
  */
 export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
-  const { procRoot = '/proc', sysRoot = '/sys', originalsFile, files = disk, rivals } = options;
+  const {
+    procRoot = '/proc',
+    sysRoot = '/sys',
+    originalsFile,
+    files = disk,
+    rivals,
+    refusals = createRefusals(),
+  } = options;
   const { program = ethtool(), round = 60_000, linger = 20 } = options;
   const roots = { proc: treeAt(procRoot), sys: treeAt(sysRoot) };
   const cards = cardsOf(roots.sys, program, linger);
   const kept = keptIn(originalsFile, () => roots.proc.text('sys/kernel/random/boot_id') ?? '');
-  const refusals = new Map<string, Refusal>();
   const watches = createWatches(files, (ref) =>
     isOfCards(nameOf(ref))
       ? []
       : placesOf(roots, nameOf(ref))
           .slice(0, WATCHED)
-          .map((place) => pathOf(idOf(place))),
+          .map((place) => values.pathOf(idOf(place))),
   );
+  const values = valuesOf({ procRoot, sysRoot, files, sys: roots.sys, cards, changed: tellOthers });
+  const { read } = values;
   /** The machine as it is at one look: knobs ask for the same cards and CPUs again and again. */
   const asItIs = (): Roots => ({ proc: remembered(roots.proc), sys: remembered(roots.sys) });
-
-  const idOf = ({ root, path }: Pick<Place, 'root' | 'path'>): string => `${root}/${path}`;
-  const pathOf = (id: string): string =>
-    id.startsWith('proc/') ? join(procRoot, id.slice('proc/'.length)) : join(sysRoot, id.slice('sys/'.length));
-
-  function read(id: string): Said {
-    if (isCardSetting(id)) {
-      const said = cards.said(id);
-      if ('lacks' in said) return said;
-      const { requested = said.value, ...driver } = said;
-      return { text: said.value, driver, requested };
-    }
-    try {
-      return { text: files.read(pathOf(id)) };
-    } catch (error) {
-      return { errno: errnoOf(error) };
-    }
-  }
 
   const idsOf = (key: string, at: Roots): readonly string[] => placesOf(at, key).map(idOf);
 
   /** Has read what of a knob has to be asked of a program. */
   const fill = (ids: readonly string[], at: Roots, { signal }: Context): Promise<void> =>
     cards.fill(ids.filter(isCardSetting), at.sys, signal);
-
-  const shown = (key: string, text: string): string => meaningOf(key)?.shown(text) ?? text.trim();
 
   /** What is ours of a knob, of the devices that are there now. */
   function mineOf(key: string, at: Roots): KeptKnob | undefined {
@@ -106,12 +93,13 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
     const id = idOf(place);
     const said = read(id);
     const original = mine?.originals[id];
-    const last = refusals.get(id);
-    const refused = last && last.owner === ownerOf(at, id) ? { target: last.target, why: last.why } : undefined;
+    const seen = 'text' in said ? { ...said.driver, value: shown(key, said.text) } : said;
+    const last = refusals.of(id, 'value' in seen ? seen.value : undefined, () => ownerOf(at, id));
+    const refused = last && { target: last.target, want: last.want, why: last.why };
     return {
       name: place.name,
       ...(place.about === undefined ? {} : { about: place.about }),
-      ...('text' in said ? { ...said.driver, value: shown(key, said.text) } : said),
+      ...seen,
       ...(original === undefined ? {} : { original: shown(key, original) }),
       ...(refused === undefined ? {} : { refused }),
     };
@@ -168,41 +156,10 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
     }
   }
 
-  /** What others refused may be taken now. */
+  /** What others of the machine refused may be taken now, and what is set of the network beside cards. */
   function forgetOthers(own: ReadonlySet<string>): void {
-    for (const [id, { why }] of refusals) if (!own.has(id) && BY_OTHERS.test(why)) refusals.delete(id);
-  }
-
-  /** Writes one file and reads it back; the errno or what it says instead, where it does not take it. */
-  async function write(
-    key: string,
-    id: string,
-    { signal }: Context,
-    target: string,
-    text = target,
-  ): Promise<string | undefined> {
-    if (isCardSetting(id)) {
-      const before = read(id);
-      const max = 'text' in before ? before.driver?.max : undefined;
-      if (max !== undefined && Number(text) > max) return `${text} is more than ${String(max)}, the most that it takes`;
-      const why = await cards.write(id, text, signal);
-      tellOthers(key);
-      // a program may end with an error because there was nothing left to change
-      const now = read(id);
-      if (why !== undefined && !('text' in now && shown(key, now.text) === target)) return why;
-    } else
-      try {
-        files.write(pathOf(id), text);
-      } catch (error) {
-        const errno = errnoOf(error);
-        const takes =
-          errno === 'EINVAL' && id.startsWith('sys/') ? choicesOf(roots.sys, id.slice('sys/'.length)) : undefined;
-        return takes === undefined ? errno : `${errno}: it takes ${takes}`;
-      }
-    const said = read(id);
-    if (!('text' in said)) return said.errno;
-    const now = shown(key, said.text);
-    return now === target ? undefined : `it took ${target} and says ${now}`;
+    const ofCards = [...own].some((id) => isCardSetting(id) || id.startsWith('sys/class/net/'));
+    refusals.forgetOthers((id) => (id.startsWith('sysctl/') ? ofCards && id.startsWith('sysctl/net') : !own.has(id)));
   }
 
   /** One setting of a card may have changed others, and how many queues it has. */
@@ -238,14 +195,17 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
         fresh[id] = askedOf(said);
     }
     keep(key, { value: want.value, originals: { ...fresh, ...mine?.originals } }, at);
-    const refused: { readonly id: string; readonly text: string }[] = [];
+    const refused: { readonly id: string; readonly text: string; readonly why: string }[] = [];
     for (const { id, target, name } of todo) {
       const holder = holderOf(id, key, at);
-      const why = holder === undefined ? await write(key, id, ctx, target) : `it is set by knob/${holder}`;
-      if (why === undefined) refusals.delete(id);
+      const why =
+        holder === undefined ? await values.write(key, id, target, ctx.signal) : `it is set by knob/${holder}`;
+      if (why === undefined) refusals.forget(id);
       else {
-        refusals.set(id, { target, why, owner: ownerOf(at, id) });
-        refused.push({ id, text: `${name}: ${why}` });
+        const said = read(id);
+        const says = 'text' in said ? shown(key, said.text) : undefined;
+        refusals.note(id, { target, want: want.value, why, says, owner: ownerOf(at, id) });
+        refused.push({ id, why, text: `${name}: ${why}` });
       }
     }
     settle(
@@ -255,12 +215,10 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
       refused.map(({ id }) => id),
       at,
     );
-    if (refused.length > 0 && refused.length === todo.length)
-      throw new PlumbError('KNOB_REFUSED', `${key} = ${want.value}: ${refused[0]?.text ?? ''}`, {
-        key,
-        value: want.value,
-      });
     if (refused.length < todo.length) forgetOthers(new Set(ids.values()));
+    const later = refused.find(({ why }) => passes(why));
+    const told = later ?? (refused.length === todo.length ? refused[0] : undefined);
+    if (told) throw new PlumbError('KNOB_REFUSED', `${key} = ${want.value}: ${told.text}`, { key, value: want.value });
     const some = refused.length === 0 ? '' : `; ${String(refused.length)} refused, as ${refused[0]?.text ?? ''}`;
     return `${String(todo.length - refused.length)} of ${String(ids.size)} files set to ${want.value}${some}${othersOf(strangers)}`;
   }
@@ -300,14 +258,14 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
       const now = read(id);
       const gone = 'errno' in now && ['ENOENT', 'ENOTDIR', 'ENODEV'].includes(now.errno);
       if (gone || isBack(now, text)) continue;
-      const failed = await write(key, id, ctx, shown(key, text), meaningOf(key)?.back?.(text) ?? text);
+      const failed = await values.write(key, id, shown(key, text), ctx.signal, meaningOf(key)?.back?.(text) ?? text);
       // what others of the card keep from it comes when they let it
       if (failed === undefined || isBack(read(id), text)) continue;
       left[id] = text;
       why ||= `${id}: ${failed}`;
     }
     const own = new Set(Object.keys(mine.originals));
-    for (const id of own) refusals.delete(id);
+    for (const id of own) refusals.forget(id);
     forgetOthers(own);
     if (why === '') {
       kept.put(key, undefined);
@@ -364,23 +322,6 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
     },
   };
 }
-
-/** What a file says, for a card's setting with what its driver says of it; or why it cannot be read. */
-type Said =
-  | { readonly text: string; readonly driver?: Omit<Setting, 'requested'>; readonly requested?: string }
-  | { readonly errno: string; readonly lacks?: string };
-
-/** What a file was last told, where that is known to be another thing than it says. */
-function askedOf({ text, requested = text }: Extract<Said, { readonly text: string }>): string {
-  return requested;
-}
-
-function isBack(said: Said, original: string): boolean {
-  return 'text' in said && askedOf(said) === original;
-}
-
-/** What a file would not take, and which device it was about. */
-type Refusal = NonNullable<KnobPlace['refused']> & { readonly owner: string | undefined };
 
 function sizeOf(knob: KeptKnob | undefined): number {
   return Object.keys(knob?.originals ?? {}).length;

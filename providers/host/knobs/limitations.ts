@@ -1,8 +1,9 @@
 import type { Limitation } from '../../../reconciler/model/change.ts';
 import type { Ref } from '../../../reconciler/model/ref.ts';
 import type { KnobPlace, KnobState } from '../../../reconciler/model/resources.ts';
+import { errnoIn, isLacking } from '../refusals.ts';
 
-type Said = Pick<Limitation, 'state' | 'why' | 'want'>;
+type Said = Pick<Limitation, 'state' | 'why' | 'want' | 'errno'>;
 
 /** Why a file does not hold what it might be asked for; undefined where nothing is known against it. */
 function saidOf({ value, errno, lacks, fixed, refused }: KnobPlace): Said | undefined {
@@ -18,7 +19,14 @@ function saidOf({ value, errno, lacks, fixed, refused }: KnobPlace): Said | unde
       want: value === 'on' ? 'off' : 'on',
     };
   if (refused === undefined) return undefined;
-  return { state: /^EOPNOTSUPP\b/.test(refused.why) ? 'Unsupported' : 'Refused', why: refused.why };
+  const { why, want } = refused;
+  const name = errnoIn(why);
+  return {
+    state: isLacking(name) ? 'Unsupported' : 'Refused',
+    why,
+    want,
+    ...(name === undefined ? {} : { errno: name }),
+  };
 }
 
 /** What this machine cannot hold of a knob, the like of it together. */
@@ -29,9 +37,10 @@ export function limitationsOf(ref: Ref, { places = [] }: KnobState): readonly Li
   for (const place of places) {
     const said = saidOf(place);
     if (said === undefined) continue;
-    const group = groups.get(said.why) ?? { ...said, names: [] };
+    const like = JSON.stringify([said.why, said.want]);
+    const group = groups.get(like) ?? { ...said, names: [] };
     group.names.push(place.name);
-    groups.set(said.why, group);
+    groups.set(like, group);
   }
   return [...groups.values()].map(({ names, ...said }) => {
     const some = names.length > 2 ? `${names[0] ?? ''} and ${String(names.length - 1)} others` : names.join(' and ');

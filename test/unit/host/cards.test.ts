@@ -157,7 +157,7 @@ describe('settings of a card', () => {
       return true;
     });
     const seen = await look(provider, 'nic.rings.rx');
-    assert.deepEqual(why(seen), ['Refused enp65s0f0: 8192 is more than 4096, the most that it takes']);
+    assert.deepEqual(why(seen), ['Refused enp65s0f0: 8192 is more than 4096, the most that it takes ("8192")']);
     assert.deepEqual([provider.diff(desired, [seen]), seen.owned], [[], false]);
     assert.deepEqual(all(), before);
     assert.deepEqual(
@@ -194,7 +194,7 @@ describe('settings of a card', () => {
     };
     await pass(tx('off'), tso);
     assert.deepEqual(why(await look(provider, `nic.offloads.tso${card}`)), [
-      'Refused ens1f0: Could not change any device features',
+      'Refused ens1f0: Could not change any device features ("on")',
     ]);
     await pass(tx('on'), tso);
     await pass(tx('on'), tso);

@@ -29,14 +29,14 @@ const CASES: readonly (readonly [string, readonly KnobPlace[], readonly string[]
     ['a', 'b', 'c', 'd', 'e'].map((name, at) => ({
       name,
       value: '1',
-      refused: { target: '2', why: at < 2 ? 'EIO' : 'EPERM' },
+      refused: { target: '2', want: 'spread', why: at < 2 ? 'EIO' : 'EPERM' },
     })),
-    ['Refused: a and b: EIO', 'Refused: c and 2 others: EPERM'],
+    ['Refused of spread: a and b: EIO', 'Refused of spread: c and 2 others: EPERM'],
   ],
   [
     'what the driver does not do',
-    [{ name: 'a', value: '1', refused: { target: '2', why: 'EOPNOTSUPP: Operation not supported' } }],
-    ['Unsupported: a: EOPNOTSUPP: Operation not supported'],
+    [{ name: 'a', value: '1', refused: { target: '2', want: '2', why: 'EOPNOTSUPP: not supported' } }],
+    ['Unsupported of 2: a: EOPNOTSUPP: not supported'],
   ],
 ];
 
