@@ -52,6 +52,27 @@ describe('files that all of a machine share', { skip }, () => {
     )();
   });
 
+  it('say so although another process goes on to write them, after pauses that grow', async () => {
+    const giveBack = await hold();
+    const script = `import fs from 'node:fs';
+      import { setTimeout as sleep } from 'node:timers/promises';
+      const file = ${JSON.stringify(file('a'))};
+      for (const pause of [0, 0, 0, 0, 0, 400, 1600]) {
+        while (fs.readFileSync(file, 'utf8') !== 'first\\n') await sleep(5);
+        await sleep(pause);
+        fs.writeFileSync(file, 'second\\n');
+        process.stdout.write('changed\\n');
+      }`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let ended = false;
+    child.once('exit', () => (ended = true));
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    await giveBack();
+    assert.deepEqual([ended, read('a')], [true, 'first\n']);
+  });
+
   it('are one holder’s at a time', async () => {
     const giveBack = await hold();
     fs.writeFileSync(file('a'), 'second\n');
