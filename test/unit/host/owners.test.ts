@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
-import { context, converge, look, machine, want, type Machine } from '../../support/knobs-rig.ts';
+import { ofDevices, ownerOf, withOwners } from '../../../providers/host/knobs/owners.ts';
+import { treeAt } from '../../../providers/host/inventory/tree.ts';
+import { context, converge, look, machine, machineWith, want, type Machine } from '../../support/knobs-rig.ts';
 
 const CARD = 'enp65s0f0';
 
@@ -177,4 +179,81 @@ it('what a card refused is tried again of another one', async () => {
   assert.deepEqual(await changes(), []);
   swap(one, CARD);
   assert.equal((await changes()).length, 1);
+});
+
+describe('which device a file is about', () => {
+  /** Two ports of one device and its representor, a disk, and interrupts of three kinds. */
+  const planted = (files: Readonly<Record<string, string>> = {}) => {
+    const device = 'sys/devices/pci0/0000:41:00.0';
+    const root = machineWith({
+      [`${device}/vendor`]: '0x15b3\n',
+      [`${device}/device`]: '0x1015\n',
+      ...Object.fromEntries(['p0', 'p1', 'pf0'].map((card) => [`${device}/net/${card}/x`, ''])),
+      'sys/class/net/p0/dev_port': '0\n',
+      'sys/class/net/p0/ifindex': '2\n',
+      'sys/class/net/p1/dev_port': '1\n',
+      'sys/class/net/p1/ifindex': '3\n',
+      'sys/class/net/pf0/dev_port': '0\n',
+      'sys/class/net/pf0/ifindex': '9\n',
+      'sys/class/net/br0/mtu': '1500\n',
+      'sys/block/sda/diskseq': '5\n',
+      'sys/block/sdb/size': '1\n',
+      'proc/interrupts': [
+        '           CPU0       CPU1',
+        '  24:          0          1  IR-PCI-MSIX-0000:41:00.0    3-edge      mlx5_comp3@pci:0000:41:00.0',
+        '  25:          7          0   PCI-MSI 524288-edge      i40e-p0-TxRx-0',
+        '   1:          9          0   IO-APIC   1-edge      i8042',
+        ' NMI:          0          0   Non-maskable interrupts',
+        '',
+      ].join('\n'),
+      ...files,
+    });
+    for (const card of ['p0', 'p1', 'pf0'])
+      fs.symlinkSync(join(root, device), join(root, 'sys/class/net', card, 'device'));
+    return { proc: treeAt(join(root, 'proc')), sys: treeAt(join(root, 'sys')) };
+  };
+  const cases: readonly (readonly [string, string | undefined])[] = [
+    ['nic/p0/rings/rx', '0000:41:00.0 0 0x15b3 0x1015'],
+    ['sys/class/net/p1/mtu', '0000:41:00.0 1 0x15b3 0x1015'],
+    // it says the port of the uplink, and came later
+    ['sys/class/net/pf0/mtu', '0000:41:00.0 0 0x15b3 0x1015 pf0'],
+    ['sys/class/net/br0/mtu', undefined],
+    ['sys/block/sda/queue/scheduler', '5'],
+    ['sys/block/sdb/queue/scheduler', undefined],
+    ['proc/irq/24/smp_affinity_list', 'IR-PCI-MSIX-0000:41:00.0 3'],
+    // its name is that of a card
+    ['proc/irq/25/smp_affinity_list', 'PCI-MSI 524288'],
+    ['proc/irq/1/smp_affinity_list', 'IO-APIC 1'],
+    ['proc/irq/77/smp_affinity_list', undefined],
+    ['sys/devices/system/cpu/cpufreq/policy0/scaling_governor', undefined],
+  ];
+  for (const [id, owner] of cases)
+    it(`${id}: ${owner ?? 'is not known'}`, () => {
+      assert.equal(ownerOf(planted(), id), owner);
+    });
+
+  const kept = { value: '9000', originals: { 'sys/class/net/p0/mtu': '1500\n' } };
+  it('is kept with what it said, and stays known while it is away', () => {
+    const { owners } = withOwners(planted(), kept, undefined);
+    assert.deepEqual(owners, { 'sys/class/net/p0/mtu': '0000:41:00.0 0 0x15b3 0x1015' });
+    const gone = { 'sys/class/net/x/mtu': '1500\n' };
+    const before = { value: '9000', originals: gone, owners: { 'sys/class/net/x/mtu': 'elsewhere' } };
+    assert.deepEqual(withOwners(planted(), { value: '9000', originals: gone }, before).owners, before.owners);
+  });
+  const originals: readonly (readonly [string, string, string, readonly string[]])[] = [
+    ['of the same device stay', 'sys/class/net/p0/mtu', '0000:41:00.0 0 0x15b3 0x1015', ['sys/class/net/p0/mtu']],
+    [
+      'of one that has another name by now move',
+      'sys/class/net/old/mtu',
+      '0000:41:00.0 1 0x15b3 0x1015',
+      ['sys/class/net/p1/mtu'],
+    ],
+    ['of one in whose place there is another are let go', 'sys/class/net/p0/mtu', '0000:99:00.0 0 0x15b3 0x1015', []],
+    ['of one that is away stay', 'sys/class/net/old/mtu', '0000:99:00.0 0 0x15b3 0x1015', ['sys/class/net/old/mtu']],
+  ];
+  for (const [name, id, owner, now] of originals)
+    it(`originals ${name}`, () => {
+      const all = { value: '9000', originals: { [id]: '1500\n' }, owners: { [id]: owner } };
+      assert.deepEqual(Object.keys(ofDevices(planted(), all).originals), now);
+    });
 });
