@@ -1,7 +1,8 @@
-import { pathOf } from '../key.ts';
+import { diskNames, nicNames } from '../inventory/devices.ts';
 import { remembered, type Tree } from '../inventory/tree.ts';
-import { confFiles, folders, linesOf, matches, type BootSetting } from './lines.ts';
-import { linkSettings } from './link.ts';
+import { pathOf } from '../key.ts';
+import { confFiles, folders, matches, readOnce, type BootSetting, type Line } from './lines.ts';
+import { linkReader } from './link.ts';
 import { udevReader } from './udev.ts';
 
 /** `net.ipv4.conf.*.rp_filter` as the path that systemd-sysctl writes. */
@@ -10,34 +11,40 @@ function sysctlPath(key: string): string | undefined {
   return path === undefined ? undefined : `/proc/sys/${path}`;
 }
 
-/** What sysctl.d(5) sets, in the order in which it is written. */
-function bootSysctls(root: string): readonly BootSetting[] {
-  return confFiles(root, folders('sysctl.d')).flatMap((file) =>
-    linesOf(root, file).flatMap(({ text, at }) => {
-      const [, key = '', value] = /^-?([^=\s]+)\s*=\s*(.*)$/.exec(text) ?? [];
-      const path = sysctlPath(key);
-      return path === undefined || value === undefined ? [] : [{ path, value: value.trim(), at }];
-    }),
-  );
+/** What a file of sysctl.d(5) sets, in the order in which it is written. */
+function sysctlsIn(lines: readonly Line[]): readonly BootSetting[] {
+  return lines.flatMap(({ text, at }) => {
+    const [, key = '', value] = /^-?([^=\s]+)\s*=\s*(.*)$/.exec(text) ?? [];
+    const path = sysctlPath(key);
+    return path === undefined || value === undefined ? [] : [{ path, value: value.trim(), at }];
+  });
 }
 
-/** What tmpfiles.d(5) writes below /sys and /proc: `w /sys/kernel/mm/ksm/run - - - - 1`. */
-function bootFiles(root: string): readonly BootSetting[] {
-  return confFiles(root, folders('tmpfiles.d')).flatMap((file) =>
-    linesOf(root, file).flatMap(({ text, at }) => {
-      const [kind = '', path = '', , , , , ...rest] = text.split(/\s+/);
-      const written = /^w[+!-]*$/.test(kind) && /^\/(sys|proc)\//.test(path) && rest.length > 0;
-      return written ? [{ path, value: rest.join(' '), at }] : [];
-    }),
-  );
+/** What one of tmpfiles.d(5) writes below /sys and /proc: `w /sys/kernel/mm/ksm/run - - - - 1`. */
+function filesIn(lines: readonly Line[]): readonly BootSetting[] {
+  return lines.flatMap(({ text, at }) => {
+    const [kind = '', path = '', , , , , ...rest] = text.split(/\s+/);
+    const written = /^w[+!-]*$/.test(kind) && /^\/(sys|proc)\//.test(path) && rest.length > 0;
+    return written ? [{ path, value: rest.join(' '), at }] : [];
+  });
 }
 
-/** Reads all that is set when the machine boots; of several settings of a path the last counts, and one that names it before a pattern. */
+/** Reads all that is set when the machine boots, or when udev sees a device; of several settings of a path the last counts, and one that names it before a pattern. */
 export function bootReader(root: string): (sys: Tree) => readonly BootSetting[] {
+  const sysctls = readOnce(root, sysctlsIn);
+  const files = readOnce(root, filesIn);
+  const link = linkReader(root);
   const udev = udevReader(root);
   return (sys) => {
     const once = remembered(sys);
-    return [...bootSysctls(root), ...bootFiles(root), ...linkSettings(root, once), ...udev(once)];
+    const names = nicNames(once);
+    const cards = names.map((name) => `class/net/${name}`);
+    return [
+      ...confFiles(root, folders('sysctl.d')).flatMap((path) => sysctls(path)),
+      ...confFiles(root, folders('tmpfiles.d')).flatMap((path) => files(path)),
+      ...link(once, cards),
+      ...udev(once, [...diskNames(once).map((name) => `block/${name}`), ...cards]),
+    ];
   };
 }
 

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { whileSame, type Tree } from '../inventory/tree.ts';
 
 /** A line of a file of settings, comments and blank ones left out. */
 export interface Line {
@@ -49,11 +50,32 @@ export function linesOf(root: string, path: string): readonly Line[] {
  * One that is empty or leads to /dev/null hides the others. Paths are relative to the root.
  */
 export function confFiles(root: string, homes: readonly string[], ending = '.conf'): readonly string[] {
+  return chosenOf(
+    homes.flatMap((home) => namesIn(root, home).map((name) => join(home, name))),
+    ending,
+  );
+}
+
+function namesIn(root: string, folder: string): readonly string[] {
+  return quietly(() => fs.readdirSync(join(root, folder))) ?? [];
+}
+
+function chosenOf(paths: readonly string[], ending: string): readonly string[] {
   const found = new Map<string, string>();
-  for (const folder of homes)
-    for (const name of quietly(() => fs.readdirSync(join(root, folder))) ?? [])
-      if (name.endsWith(ending) && !found.has(name)) found.set(name, join(folder, name));
+  for (const path of paths) {
+    const name = basename(path);
+    if (name.endsWith(ending) && !found.has(name)) found.set(name, path);
+  }
   return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, path]) => path);
+}
+
+/** Such files, each with those that its folder `NAME.d` adds. */
+export function filesWithMore(root: string, homes: readonly string[], ending: string): readonly (readonly string[])[] {
+  const all = homes.flatMap((home) => namesIn(root, home).map((name) => join(home, name)));
+  return chosenOf(all, ending).map((path) => {
+    const more = all.filter((folder) => basename(folder) === `${basename(path)}.d`);
+    return [path, ...(more.length === 0 ? [] : confFiles(root, more))];
+  });
 }
 
 /** Tells of texts whether they are as a pattern of file names says: `*` and `?` within one part of a path. */
@@ -70,16 +92,39 @@ export function matcher(pattern: string): (text: string) => boolean {
 /** Whether a text is as a pattern says. */
 export const matches = (pattern: string, text: string): boolean => matcher(pattern)(text);
 
-/** Makes something of the lines of files, anew only where size or time of a file are others. */
-export function readOnce<T>(root: string, make: (lines: readonly Line[]) => T): (path: string) => T {
+/** Makes something of the lines of files, of several together, anew only where size or time of one of them are others. */
+export function readOnce<T>(root: string, make: (lines: readonly Line[]) => T): (...paths: readonly string[]) => T {
   const known = new Map<string, { readonly stamp: string; readonly made: T }>();
-  return (path) => {
+  const stampOf = (path: string): string => {
     const stat = quietly(() => fs.statSync(join(root, path)));
-    const stamp = stat ? `${String(stat.ino)} ${String(stat.size)} ${String(stat.mtimeMs)}` : '';
-    const before = known.get(path);
+    return stat ? `${String(stat.ino)} ${String(stat.size)} ${String(stat.mtimeMs)}` : '';
+  };
+  return (...paths) => {
+    const stamp = paths.map(stampOf).join('\n');
+    const name = paths.join('\n');
+    const before = known.get(name);
     if (before?.stamp === stamp) return before.made;
-    const made = make(linesOf(root, path));
-    known.set(path, { stamp, made });
+    const made = make(paths.flatMap((path) => linesOf(root, path)));
+    known.set(name, { stamp, made });
     return made;
+  };
+}
+
+/**
+ * What files set of each of some devices, by the paths of these below /sys, in their order: worked out anew only of a device of which something that was asked says another thing, or where the files
+ * are others (`readOnce` gives the same for the same).
+ */
+export function ofEach<F>(
+  work: (files: readonly F[], device: string, sys: Tree) => readonly BootSetting[],
+): (files: readonly F[], devices: readonly string[], sys: Tree) => readonly BootSetting[] {
+  let before: readonly F[] = [];
+  let known = new Map<string, (sys: Tree) => readonly BootSetting[]>();
+  return (files, devices, sys) => {
+    if (files.length !== before.length || files.some((file, at) => file !== before[at])) known = new Map();
+    before = files;
+    known = new Map(
+      devices.map((device) => [device, known.get(device) ?? whileSame((tree) => work(files, device, tree))]),
+    );
+    return [...known.values()].flatMap((settingsOf) => settingsOf(sys));
   };
 }

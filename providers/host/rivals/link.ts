@@ -1,7 +1,6 @@
-import { nicNames } from '../inventory/devices.ts';
 import type { Tree } from '../inventory/tree.ts';
 import { maskOfList } from '../knobs/masks.ts';
-import { APPEARS, confFiles, folders, linesOf, matches, type BootSetting, type Line } from './lines.ts';
+import { APPEARS, filesWithMore, folders, matches, ofEach, readOnce, type BootSetting, type Line } from './lines.ts';
 
 type Reading = (text: string) => string | undefined;
 
@@ -16,7 +15,8 @@ const microseconds: Reading = (text) => {
   const factor = UNITS[unit];
   return number === '' || factor === undefined ? undefined : String(Math.round(Number(number) * factor));
 };
-const bytes: Reading = (text) => {
+/** `9000`, `9K`. */
+export const bytes: Reading = (text) => {
   const [, number = '', unit = ''] = /^(\d+)([KMG]?)$/.exec(text) ?? [];
   return number === '' ? undefined : String(Number(number) * 1024 ** ' KMG'.indexOf(unit || ' '));
 };
@@ -58,15 +58,23 @@ const SETTINGS: Readonly<Record<string, readonly [place: string, reading: Readin
   TxMaxCoalescedIrqFrames: ['coalescing/tx-frames-irq', count],
 };
 
-interface LinkFile {
+/** A file of the folder systemd/network, with what its folder `NAME.d` adds. */
+export interface NetworkFile {
+  /** Of the section [Match]. */
   readonly conditions: ReadonlyMap<string, string>;
-  readonly settings: readonly { readonly key: string; readonly value: string; readonly at: string }[];
+  /** Of the others, each the last one of its section and name. */
+  readonly settings: readonly {
+    readonly section: string;
+    readonly key: string;
+    readonly value: string;
+    readonly at: string;
+  }[];
 }
 
-/** A file with what its folder `NAME.link.d` adds. */
-function linkFile(lines: readonly Line[]): LinkFile {
+/** Its lines as systemd.syntax(7) has them. */
+export function networkFile(lines: readonly Line[]): NetworkFile {
   const conditions = new Map<string, string>();
-  const settings = new Map<string, LinkFile['settings'][number]>();
+  const settings = new Map<string, NetworkFile['settings'][number]>();
   let section = '';
   for (const { text, at } of lines) {
     section = /^\[(.+)\]$/.exec(text)?.[1] ?? section;
@@ -74,7 +82,7 @@ function linkFile(lines: readonly Line[]): LinkFile {
     // a list goes on in the next line of its name, an empty one begins it anew
     if (section === 'Match' && key !== '')
       conditions.set(key, value === '' ? '' : `${conditions.get(key) ?? ''} ${value}`.trim());
-    if (section === 'Link' && key !== '') settings.set(key, { key, value, at });
+    else if (key !== '') settings.set(`${section}.${key}`, { section, key, value, at });
   }
   return { conditions, settings: [...settings.values()] };
 }
@@ -88,6 +96,10 @@ function subjectOf(sys: Tree, card: string, condition: string): readonly string[
   switch (condition) {
     case 'OriginalName':
       return renamed(sys, card) ? [card, 'eth0'] : [card];
+    case 'Name':
+      return [card];
+    case 'Kind':
+      return []; // only what software makes is of one
     case 'Driver':
       return [sys.target(`${at}/device/driver`) ?? 'unknown'];
     case 'MACAddress':
@@ -111,7 +123,7 @@ const EVERY = /^(e(th?)?)?\*$/;
 const SOME = /^(eth|(e(th?)?)?[*?[])/;
 
 /** Whether a file is about a card: yes, no, or what only udev knows. */
-function fits(sys: Tree, card: string, { conditions }: LinkFile): 'yes' | 'no' | 'perhaps' {
+function fits(sys: Tree, card: string, { conditions }: NetworkFile): 'yes' | 'no' | 'perhaps' {
   let sure = true;
   for (const [key, value] of conditions) {
     const subjects = subjectOf(sys, card, key);
@@ -133,36 +145,44 @@ function fits(sys: Tree, card: string, { conditions }: LinkFile): 'yes' | 'no' |
   return sure ? 'yes' : 'perhaps';
 }
 
-function settingsFor(card: string, { settings }: LinkFile): readonly BootSetting[] {
-  return settings.flatMap(({ key, value, at }) => {
+function settingsFor(card: string, { settings }: NetworkFile): readonly BootSetting[] {
+  return settings.flatMap(({ section, key, value, at }) => {
     const [place = '', reading] = SETTINGS[key] ?? [];
-    if (reading === undefined || value === '') return [];
+    if (section !== 'Link' || reading === undefined || value === '') return [];
     const path = /^(mtu|tx_queue_len|queues)/.test(place) ? `/sys/class/net/${card}/${place}` : `/nic/${card}/${place}`;
     const said = reading(value);
     return [{ path, at, when: APPEARS, ...(said === undefined ? {} : { value: said }) }];
   });
 }
 
-/** What systemd.link(5) sets of the cards of a machine: of each the first file by name that is about it. */
-export function linkSettings(root: string, sys: Tree): readonly BootSetting[] {
-  const homes = folders('systemd/network');
-  const files = confFiles(root, homes, '.link').map((path) => {
-    const name = path.slice(path.lastIndexOf('/') + 1);
-    const more = confFiles(
-      root,
-      homes.map((home) => `${home}/${name}.d`),
+/** What the first file by name that is about a card sets of it, and those before of which that is not sure. */
+export function firstOf(
+  files: readonly NetworkFile[],
+  card: string,
+  sys: Tree,
+  settingsOf: (card: string, file: NetworkFile) => readonly BootSetting[],
+): readonly BootSetting[] {
+  const found: BootSetting[] = [];
+  for (const file of files) {
+    const answer = fits(sys, card, file);
+    if (answer === 'no') continue;
+    // what comes first counts
+    found.push(...settingsOf(card, file).filter(({ path }) => !found.some((one) => one.path === path)));
+    if (answer === 'yes') break;
+  }
+  return found;
+}
+
+/** Reads what systemd.link(5) sets of the cards of a machine. */
+export function linkReader(root: string): (sys: Tree, devices: readonly string[]) => readonly BootSetting[] {
+  const fileOf = readOnce(root, networkFile);
+  const each = ofEach<NetworkFile>((files, device, sys) =>
+    firstOf(files, device.slice('class/net/'.length), sys, settingsFor),
+  );
+  return (sys, devices) =>
+    each(
+      filesWithMore(root, folders('systemd/network'), '.link').map((paths) => fileOf(...paths)),
+      devices,
+      sys,
     );
-    return linkFile([path, ...more].flatMap((file) => linesOf(root, file)));
-  });
-  return nicNames(sys).flatMap((card) => {
-    const found: BootSetting[] = [];
-    for (const file of files) {
-      const answer = fits(sys, card, file);
-      if (answer === 'no') continue;
-      // what comes first counts
-      found.push(...settingsFor(card, file).filter(({ path }) => !found.some((one) => one.path === path)));
-      if (answer === 'yes') break;
-    }
-    return found;
-  });
 }

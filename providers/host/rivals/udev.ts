@@ -1,7 +1,6 @@
-import { diskNames, nicNames } from '../inventory/devices.ts';
 import type { Tree } from '../inventory/tree.ts';
-import { FLAGS, type Group } from '../ethtool.ts';
-import { APPEARS, confFiles, folders, matcher, readOnce, type BootSetting, type Line } from './lines.ts';
+import { commandsIn, type Written } from './commands.ts';
+import { APPEARS, confFiles, folders, matcher, ofEach, readOnce, type BootSetting, type Line } from './lines.ts';
 
 /** A part of a rule: `ATTR{queue/scheduler}="none"`. */
 interface Part {
@@ -29,6 +28,8 @@ interface Device {
 const PARTS = /([A-Z_]+)(?:\{([^}]*)\})?\s*(==|!=|\+=|-=|:=|=)\s*i?"((?:[^"\\]|\\.)*)"/g;
 
 const CONDITION = /^[=!]=$/;
+/** Commands that set something (`commands.ts`). */
+const RUNS = /\b(ethtool|ip|ifconfig|sysctl|echo)\b/;
 
 function partsOf(text: string): readonly Part[] {
   return [...text.matchAll(PARTS)].map(([, key = '', name = '', sign = '', value = '']): Part => {
@@ -40,10 +41,14 @@ function partsOf(text: string): readonly Part[] {
 }
 
 const valueOf = ({ parts }: Rule, key: string): string | undefined => parts.find((part) => part.key === key)?.value;
+
+/** Attributes that are files of knobs (`knobs/places.ts`). */
+const OF_KNOBS =
+  /^(queue\/(scheduler|read_ahead_kb|nr_requests)|mtu|tx_queue_len|queues\/[^/]+\/(rps_cpus|rps_flow_cnt|xps_cpus))$/;
+
+const sets = ({ key, name, sign }: Part): boolean => key === 'ATTR' && !CONDITION.test(sign) && OF_KNOBS.test(name);
 const writes = ({ parts }: Rule): boolean =>
-  parts.some(({ key, sign, value }) =>
-    key === 'ATTR' ? !CONDITION.test(sign) : key === 'RUN' && value.includes('ethtool'),
-  );
+  parts.some((part) => sets(part) || (part.key === 'RUN' && RUNS.test(part.value)));
 
 /** Without the rules that lead past nothing that counts, which are most of them. */
 function leading(rules: readonly Rule[]): readonly Rule[] {
@@ -70,7 +75,7 @@ function rulesIn(lines: readonly Line[]): readonly Rule[] {
     if (before === '') first = at;
     before += text.replace(/\\$/, '');
     if (text.endsWith('\\')) continue;
-    if (/ATTR\{[^}]*\}\s*:?=\s*"|ethtool|GOTO|LABEL/.test(before)) {
+    if (/ATTR\{[^}]*\}\s*:?=\s*"|RUN|GOTO|LABEL/.test(before)) {
       rules.push({ parts: partsOf(before), at: first });
     }
     before = '';
@@ -114,24 +119,16 @@ function fits(sys: Tree, device: Device, { parts }: Rule): 'yes' | 'no' | 'perha
   return sure ? 'yes' : 'perhaps';
 }
 
-/** `RUN+="/usr/sbin/ethtool -G $name rx 4096 tx 4096"`, of the device itself or of the card that it names. */
-function byEthtool(device: Device, { value }: Part, at: string): readonly BootSetting[] {
-  const [, flag = '', card = '', rest = ''] = /\bethtool\s+(-\S+)\s+(\S+)\s+(.*)/.exec(value) ?? [];
-  const group = (Object.keys(FLAGS) as Group[]).find((one) => FLAGS[one].includes(flag));
-  if (group === undefined || !(/[$%]/.test(card) || card === device.name)) return [];
-  return [...rest.matchAll(/([\w-]+)\s+(on|off|\d+)\b/g)].map(([, name = '', said = '']) => ({
-    path: `/nic/${device.name}/${group}/${name}`,
-    value: said,
-    at,
-    when: APPEARS,
-  }));
+/** `RUN+="/usr/sbin/ethtool -G $name rx 4096 tx 4096"`, `RUN+="/bin/sh -c 'echo 512 > /sys/block/%k/queue/nr_requests'"`: of the device itself or of the card that is named. */
+function byCommand({ kind, name }: Device, command: string): readonly Written[] {
+  const own = command.replace(/%k|\$kernel\b|\$name\b/g, name);
+  return commandsIn(own, (word) => (kind === 'net' && (/[$%]/.test(word) || word === name) ? name : undefined));
 }
 
 function written(sys: Tree, device: Device, { parts, at }: Rule): readonly BootSetting[] {
   return parts.flatMap((part): readonly BootSetting[] => {
-    if (part.key === 'RUN' && device.kind === 'net') return byEthtool(device, part, at);
-    const own = part.key === 'ATTR' && !CONDITION.test(part.sign) && sys.has(`${device.folder}/${part.name}`);
-    if (!own) return [];
+    if (part.key === 'RUN') return byCommand(device, part.value).map((one) => ({ ...one, at, when: APPEARS }));
+    if (!sets(part) || !sys.has(`${device.folder}/${part.name}`)) return [];
     const plain = /[$%]/.test(part.value) ? {} : { value: part.value };
     return [{ path: `/sys/${device.folder}/${part.name}`, at, when: APPEARS, ...plain }];
   });
@@ -153,14 +150,17 @@ function writtenTo(sys: Tree, device: Device, rules: readonly Rule[]): readonly 
 }
 
 /** Reads what rules of udev(7) write of the disks and cards of a machine; of several the last counts. */
-export function udevReader(root: string): (sys: Tree) => readonly BootSetting[] {
+export function udevReader(root: string): (sys: Tree, devices: readonly string[]) => readonly BootSetting[] {
   const rulesOf = readOnce(root, rulesIn);
-  return (sys) => {
-    const files = confFiles(root, folders('udev/rules.d'), '.rules').map(rulesOf);
-    const devices: readonly Device[] = [
-      ...diskNames(sys).map((name): Device => ({ kind: 'block', name, folder: `block/${name}` })),
-      ...nicNames(sys).map((name): Device => ({ kind: 'net', name, folder: `class/net/${name}` })),
-    ];
-    return devices.flatMap((device) => files.flatMap((rules) => writtenTo(sys, device, rules)));
-  };
+  const each = ofEach<readonly Rule[]>((files, folder, sys) => {
+    const name = folder.slice(folder.lastIndexOf('/') + 1);
+    const device: Device = { kind: folder.startsWith('block/') ? 'block' : 'net', name, folder };
+    return files.flatMap((rules) => writtenTo(sys, device, rules));
+  });
+  return (sys, devices) =>
+    each(
+      confFiles(root, folders('udev/rules.d'), '.rules').map((path) => rulesOf(path)),
+      devices,
+      sys,
+    );
 }

@@ -282,9 +282,10 @@ describe('settings of a card', () => {
     const wanted = CARD_KNOBS.map(({ key }) => `knob/${key}[driver=mlx5_core]` as const);
     const ctx = { ...context(), wanted };
     await provider.observe(ctx);
-    const read = (['readFileSync', 'readdirSync', 'existsSync', 'realpathSync'] as const).map((name) =>
-      t.mock.method(fs, name),
-    );
+    const read = [
+      ...(['readFileSync', 'readdirSync', 'existsSync'] as const).map((name) => t.mock.method(fs, name)),
+      t.mock.method(fs.realpathSync, 'native'),
+    ];
     await provider.observe(ctx);
     const asked = read.map((method) =>
       method.mock.calls.map(({ arguments: [path] }) => String(path)).filter((path) => path.includes('/class/net')),

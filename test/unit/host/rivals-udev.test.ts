@@ -4,7 +4,12 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { ethtool } from '../../../providers/host/ethtool.ts';
 import { knobs } from '../../../providers/host/knobs/index.ts';
+import { rivalsOf } from '../../../providers/host/inventory/rivals.ts';
+import { treeAt } from '../../../providers/host/inventory/tree.ts';
+import { isOfCards, placesOf } from '../../../providers/host/knobs/places.ts';
+import { MEANINGS } from '../../../providers/host/knobs/rules.ts';
 import { createRivals } from '../../../providers/host/rivals/rivals.ts';
+import { udevReader } from '../../../providers/host/rivals/udev.ts';
 import { kernel } from '../../support/kernel-files.ts';
 import { converge, look, machine as hardware, machineWith, want } from '../../support/knobs-rig.ts';
 
@@ -168,6 +173,14 @@ describe('who else sets a device as udev finds it', () => {
       says: '/etc/udev/rules.d/60-io.rules:1: ?',
     },
     {
+      name: 'a rule that runs a shell',
+      files: {
+        'etc/udev/rules.d/60-io.rules': `KERNEL=="sd?", RUN+="/bin/sh -c 'echo 512 > /sys/block/%k/queue/nr_requests'"\n`,
+      },
+      path: '/sys/block/sda/queue/nr_requests',
+      says: '/etc/udev/rules.d/60-io.rules:1: 512',
+    },
+    {
       name: 'a rule that runs ethtool',
       files: {
         'etc/udev/rules.d/70-nic.rules':
@@ -246,6 +259,44 @@ describe('who else sets a device as udev finds it', () => {
     );
     fs.writeFileSync(join(root, mine), line('kyber'));
     assert.equal(told(), 'kyber');
+  });
+
+  it('is told of each file that is a knob of a disk or a card, and of no other', () => {
+    const { root } = hardware('storage server');
+    const roots = { proc: treeAt(join(root, 'proc')), sys: treeAt(join(root, 'sys')) };
+    const files = Object.keys(MEANINGS)
+      .filter((key) => /^(disk|nic)\./.test(key) && !isOfCards(key) && key !== 'nic.interrupts')
+      .map((key) => placesOf(roots, key).find(({ path }) => path !== '')?.path ?? '')
+      .filter((path) => path !== '');
+    assert.ok(files.length >= 8, files.join(' '));
+    const attributes = files.map((path) => path.replace(/^(block|class\/net)\/[^/]+\//, ''));
+    const rules = [...attributes, 'queue/nomerges', 'power/control'].map((name) => `ATTR{${name}}="1"\n`).join('');
+    const read = udevReader(machineWith({ 'etc/udev/rules.d/1.rules': rules }));
+    const devices = [...new Set(files.map((path) => /^(block|class\/net)\/[^/]+/.exec(path)?.[0] ?? ''))];
+    const told = new Set(read(roots.sys, devices).map(({ path }) => path.slice('/sys/'.length)));
+    assert.deepEqual(
+      files.filter((path) => !told.has(path)),
+      [],
+    );
+    assert.ok([...told].every((path) => !/nomerges|power/.test(path)));
+    const none = machineWith({ 'etc/udev/rules.d/1.rules': 'ATTR{queue/nomerges}="1"\nRUN+="/bin/true"\n' });
+    assert.deepEqual(rivalsOf(join(root, 'none'), none, roots.sys), []);
+  });
+
+  it('is worked out again of a disk that rules ask something else of by now', () => {
+    const root = machineWith({
+      ...DEVICES,
+      'etc/udev/rules.d/60-io.rules': 'ATTR{queue/rotational}=="0", ATTR{queue/scheduler}="none"\n',
+    });
+    let now = 0;
+    const rivals = createRivals({ root, procRoot: join(root, 'proc'), sysRoot: join(root, 'sys'), now: () => now });
+    const told = (): number => {
+      now += 60_000;
+      return rivals.claimsOn('knob/x', [SCHEDULER]).length;
+    };
+    assert.deepEqual([told(), told()], [0, 0]);
+    fs.writeFileSync(join(root, 'sys/block/sda/queue/rotational'), '0\n');
+    assert.equal(told(), 1);
   });
 
   it('is nobody where it says the same: `max` is the most of the card', async () => {
