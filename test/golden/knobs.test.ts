@@ -115,7 +115,7 @@ Every value that Plumbline has the kernel or a daemon hold, in one list. Each is
 | \`Refused\` | the kernel did not take the value, with its errno. What it would say again (EINVAL, ERANGE, EOPNOTSUPP, EIO, EPERM, EACCES) is left alone until Git says another value, the file or card says another one, what may be the reason of an EINVAL was set, or the agent starts anew, as after a boot. What passes (EBUSY, EAGAIN, ENOMEM, ENOSPC, EROFS), and a limit of a replica, is tried again after pauses that grow to 5 min |
 | \`NeedsRestart\` | it is set, and counts once a daemon was restarted |
 
-Where something else on the machine sets it as well (sysctl.d, tmpfiles.d, \`.link\` files, udev rules, tuned, irqbalance, Docker, systemd), \`plumb status\` and \`plumb explain host/NAME KNOB\` name who, and what leaves it to
+Where something else on the machine sets it as well (sysctl.d, tmpfiles.d, \`.link\` files, udev rules, ifupdown, NetworkManager, systemd-networkd, netplan, tuned, irqbalance, Docker, systemd), \`plumb status\` and \`plumb explain host/NAME KNOB\` name who, and what leaves it to
 Git; \`plumb host facts\` lists all who set knobs there. [manifests.md](manifests.md) says what each field may be.
 `;
 

@@ -1,4 +1,4 @@
-import { bootReader } from '../rivals/boot.ts';
+import { BRINGERS, bootReader } from '../rivals/boot.ts';
 import type { Tree } from './tree.ts';
 import { createProcesses, type Processes } from '../rivals/processes.ts';
 import { activeProfiles } from '../rivals/tuned.ts';
@@ -67,14 +67,14 @@ function wordsOf(path: string): string {
 /** All who set knobs here: daemons that run, and files that are read at each boot. */
 export function rivalsOf(procRoot: string, root: string, sys: Tree): readonly Rival[] {
   const profiles = activeProfiles(root).join(' ');
-  const processes = createProcesses(procRoot, RIVALS, () => 0)();
+  const processes = createProcesses(procRoot, new Set([...RIVALS, ...BRINGERS]), () => 0)();
   const daemons = rivalDaemons(processes).map(({ name, sets, fix, process }) => ({
     name: process === 'tuned' && profiles !== '' ? `${name} (profile ${profiles})` : name,
     sets,
     fix,
   }));
   const files = new Map<string, string[]>();
-  for (const { at, path } of bootReader(root)(sys)) {
+  for (const { at, path } of bootReader(root)(sys, (name) => processes.of(name).length > 0)) {
     const file = at.replace(/:\d+$/, '');
     const said = wordsOf(path);
     files.set(file, [...(files.get(file) ?? []), said]);

@@ -1,8 +1,11 @@
 import { diskNames, nicNames } from '../inventory/devices.ts';
 import { remembered, type Tree } from '../inventory/tree.ts';
 import { pathOf } from '../key.ts';
+import { ifupdownReader } from './ifupdown.ts';
 import { confFiles, folders, matches, readOnce, type BootSetting, type Line } from './lines.ts';
 import { linkReader } from './link.ts';
+import { NETWORKD, networkdReader } from './networkd.ts';
+import { NETWORK_MANAGER, networkManagerReader } from './keyfiles.ts';
 import { udevReader } from './udev.ts';
 
 /** `net.ipv4.conf.*.rp_filter` as the path that systemd-sysctl writes. */
@@ -29,13 +32,22 @@ function filesIn(lines: readonly Line[]): readonly BootSetting[] {
   });
 }
 
-/** Reads all that is set when the machine boots, or when udev sees a device; of several settings of a path the last counts, and one that names it before a pattern. */
-export function bootReader(root: string): (sys: Tree) => readonly BootSetting[] {
+/** Programs that set cards as their files say while they run, by what the kernel calls them. */
+export const BRINGERS: readonly string[] = [NETWORKD, NETWORK_MANAGER];
+
+/**
+ * Reads all that is set when the machine boots, when udev sees a device, or when something brings a card up; `runs` tells which of the `BRINGERS` do. Of several settings of a path the last counts, and one
+ * that names it before a pattern.
+ */
+export function bootReader(root: string): (sys: Tree, runs: (name: string) => boolean) => readonly BootSetting[] {
   const sysctls = readOnce(root, sysctlsIn);
   const files = readOnce(root, filesIn);
   const link = linkReader(root);
   const udev = udevReader(root);
-  return (sys) => {
+  const networkd = networkdReader(root);
+  const networkManager = networkManagerReader(root);
+  const ifupdown = ifupdownReader(root);
+  return (sys, runs) => {
     const once = remembered(sys);
     const names = nicNames(once);
     const cards = names.map((name) => `class/net/${name}`);
@@ -44,6 +56,9 @@ export function bootReader(root: string): (sys: Tree) => readonly BootSetting[] 
       ...confFiles(root, folders('tmpfiles.d')).flatMap((path) => files(path)),
       ...link(once, cards),
       ...udev(once, [...diskNames(once).map((name) => `block/${name}`), ...cards]),
+      ...(runs(NETWORKD) ? networkd(once, cards) : []),
+      ...(runs(NETWORK_MANAGER) ? networkManager(once, cards) : []),
+      ...ifupdown(names),
     ];
   };
 }

@@ -5,8 +5,9 @@ import { kindOf, nameOf, type Ref } from '../../../reconciler/model/ref.ts';
 import { treeAt } from '../inventory/tree.ts';
 import { rivalDaemons, RIVALS, type RivalDaemon } from '../inventory/rivals.ts';
 import { pathOf } from '../key.ts';
-import { bootReader, settingOf } from './boot.ts';
+import { BRINGERS, bootReader, settingOf } from './boot.ts';
 import type { BootSetting } from './lines.ts';
+import { netplanFix } from './netplan.ts';
 import { createProcesses, type Processes } from './processes.ts';
 import { activeProfiles, tunedSettings, type TunedSetting } from './tuned.ts';
 
@@ -100,7 +101,8 @@ function bootClaims({ boot }: Read, ref: Ref, files: readonly string[], asked: A
     const setting = settingOf(boot, file);
     if (!setting || (setting.value !== undefined && asked(file, setting.value))) continue;
     const { at: by, value, when = 'at the next boot' } = setting;
-    return [{ ref, by, when, fix: `remove ${by}`, ...(value === undefined ? {} : { value }) }];
+    const fix = netplanFix(by) ?? `remove ${by}`;
+    return [{ ref, by, when, fix, ...(value === undefined ? {} : { value }) }];
   }
   return [];
 }
@@ -110,13 +112,15 @@ const FORWARDING: Ref = 'sysctl/net.ipv4.ip_forward';
 /** Looks at files of settings and running programs; at most every minute, however often it is asked, and for programs that were started every ten. */
 export function createRivals(options: RivalOptions = {}): Rivals {
   const { root = '/', procRoot = '/proc', sysRoot = '/sys', every = 60_000, now = () => performance.now() } = options;
-  const processes = createProcesses(procRoot, new Set([...RIVALS, DOCKERD]), now);
+  const processes = createProcesses(procRoot, new Set([...RIVALS, ...BRINGERS, DOCKERD]), now);
   const boot = bootReader(root);
   let last: Read | undefined;
   let at = 0;
   const current = (): Read => {
-    if (last === undefined || now() - at >= every)
-      [last, at] = [read({ root, procRoot }, processes(), boot(treeAt(sysRoot))), now()];
+    if (last !== undefined && now() - at < every) return last;
+    const seen = processes();
+    const settings = boot(treeAt(sysRoot), (name) => seen.of(name).length > 0);
+    [last, at] = [read({ root, procRoot }, seen, settings), now()];
     return last;
   };
   return {
