@@ -36,6 +36,7 @@ export interface Tracking {
 export function createTracking(repository: Repository, telling: Telling): Tracking {
   let last: Tracked | undefined;
   let allowed: string | undefined;
+  /** What was seen ahead of `last`, which is newer: only one of both is kept, as a catalog is large. */
   let foreseen: Catalog | undefined;
   let looking: Promise<Catalog> | undefined;
 
@@ -59,15 +60,17 @@ export function createTracking(repository: Repository, telling: Telling): Tracki
       await telling.source(url, error, last?.source.error);
       for (const { reason, message } of notes) await telling.tellOnce({ level: 'warn', reason, message });
       last = await read(source);
+      foreseen = undefined;
       if (allow) allowed = source.revision;
       return last;
     },
     ahead: async (look) => {
-      if (foreseen && !look) return foreseen;
+      const known = foreseen ?? last?.catalog;
+      if (known && !look) return known;
       looking ??= foresee().finally(() => (looking = undefined));
       // a look that fails leaves what was seen before, and whoever leads tells why
       looking.catch(() => undefined);
-      return foreseen ?? (await looking);
+      return known ?? (await looking);
     },
     last: () => last,
     allows: (revision) => revision === allowed,
