@@ -63,10 +63,14 @@ export function watchMail(store: Pick<FleetStore, 'mailbox'>, signal: AbortSigna
     if (apps.size === 0) told.delete(host);
   }
 
-  void (async () => {
+  const follow = async (): Promise<void> => {
     for await (const { host, what } of store.mailbox.follow(signal))
       void (what === 'assignment' ? assigned(host) : reported(host)).catch(() => undefined);
-  })();
+  };
+  follow().catch((error: unknown) => {
+    // whoever ends it closes the store, perhaps in the middle of a question
+    if (!signal.aborted) throw error;
+  });
   return {
     expect: (app, image) => {
       if (pending.has(app)) overtaken += 1;
