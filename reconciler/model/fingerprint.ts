@@ -26,7 +26,7 @@ export function fingerprint(value: unknown): string {
 
 /** The same of the canonical JSON. */
 export function fingerprintOfText(text: string): string {
-  return hash('sha256', text, 'hex').slice(0, 16);
+  return hash('sha256', text, 'buffer').toString('hex', 0, 8);
 }
 
 const known = new WeakMap<object, string>();

@@ -1,6 +1,7 @@
 import type { AppSpec } from './catalog.ts';
 import { canonical, fingerprintOfText } from './fingerprint.ts';
 import { formOf } from './form.ts';
+import { ownText } from './own-text.ts';
 import type { AssignedReplica, Placement, ReplicaReport } from './replica.ts';
 
 /** Members of an AppSpec that only a new sandbox, port or container can change; all others reach a replica in place. */
@@ -38,7 +39,7 @@ const makings = new WeakMap<AppSpec, string>();
 function makingOf(spec: AppSpec): string {
   const before = makings.get(spec);
   if (before !== undefined) return before;
-  const made = canonical(recreateSpec(spec));
+  const made = ownText(canonical(recreateSpec(spec)));
   makings.set(spec, made);
   return made;
 }

@@ -1,4 +1,5 @@
 import { PlumbError } from '../model/errors.ts';
+import { ownText } from '../model/own-text.ts';
 import { isManifestPath, MAX_FILE_BYTES, MAX_FILES, MAX_TREE_BYTES } from '../model/source.ts';
 import type { SourceFile } from '../model/source.ts';
 import type { Git } from './git.ts';
@@ -18,7 +19,8 @@ function readListing(output: string): readonly (Listed & { readonly size: number
   const listed: (Listed & { size: number })[] = [];
   let total = 0;
   for (const record of output.split('\0')) {
-    const match = /^([0-7]{6}) ([a-z]+) ([0-9a-f]+) +(-|\d+)\t([\s\S]+)$/.exec(record);
+    // a path and an id are kept for as long as what was read from the file: none is to keep the whole listing
+    const match = /^([0-7]{6}) ([a-z]+) ([0-9a-f]+) +(-|\d+)\t([\s\S]+)$/.exec(ownText(record));
     if (!match) continue;
     const [, mode = '', type = '', blob = '', length = '', path = ''] = match;
     const size = Number(length === '-' ? 0 : length);
