@@ -1,7 +1,8 @@
-import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeDirectorySync } from '../disk/directory.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import { hostName } from './host-document.ts';
 import type { Io } from './io.ts';
@@ -41,16 +42,29 @@ export async function initCommand(argv: readonly string[], io: Io): Promise<numb
   const files = rehearsal ? rehearsalFiles(rehearsal) : starter(options.host, hostname());
   const there = [...Object.keys(files), SCHEMA_FOLDER].filter((file) => existsSync(join(folder, file)));
   if (there.length > 0) throw new PlumbError('USAGE', `${folder} already has ${there.join(', ')}; nothing was written`);
-  for (const [file, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(folder, file)), { recursive: true });
-    writeFileSync(join(folder, file), text, { flag: 'wx' });
+  try {
+    write(folder, files);
+  } catch (error) {
+    throw new PlumbError(
+      'USAGE',
+      `${(error as Error).message}; name a folder that can be written`,
+      { target: folder },
+      error,
+    );
   }
-  for (const name of SCHEMA_FILES)
-    cpSync(join(SCHEMAS, `${name}.json`), join(folder, SCHEMA_FOLDER, `${name}.json`), { errorOnExist: true });
   const shown = relative(io.cwd, folder) || '.';
   if (options.output === 'json') io.out(`${JSON.stringify({ version: 1, folder, files: Object.keys(files) })}\n`);
   else io.out(`${wrote(Object.keys(files), shown)}\n\nnext:\n${next(shown, rehearsal?.hosts)}`);
   return Promise.resolve(0);
+}
+
+function write(folder: string, files: Readonly<Record<string, string>>): void {
+  for (const [file, text] of Object.entries(files)) {
+    makeDirectorySync(dirname(join(folder, file)));
+    writeFileSync(join(folder, file), text, { flag: 'wx' });
+  }
+  for (const name of SCHEMA_FILES)
+    cpSync(join(SCHEMAS, `${name}.json`), join(folder, SCHEMA_FOLDER, `${name}.json`), { errorOnExist: true });
 }
 
 interface Options {

@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs';
 import type { LocalView } from '../reconciler/loop/view.ts';
 import type { Entry } from '../reconciler/model/journal.ts';
 import type { Journal } from '../reconciler/model/store.ts';
@@ -36,7 +35,6 @@ export async function serveView(
     await served.run(io.signal);
   } finally {
     closing.abort();
-    rmSync(socket, { force: true });
   }
 }
 

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { makeDirectory, makeDirectorySync } from './directory.ts';
 
 /** How a file is replaced. */
 export interface Replacing {
@@ -60,7 +61,7 @@ export async function syncDirectory(path: string): Promise<void> {
 export async function replaceFile(path: string, text: string, options: Replacing = {}): Promise<void> {
   const { durable = true, mode = 0o600 } = options;
   const draft = draftOf(path);
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await makeDirectory(dirname(path), 0o700);
   try {
     await writeFile(draft, text, { mode, flush: durable });
     await rename(draft, path);
@@ -75,7 +76,7 @@ export async function replaceFile(path: string, text: string, options: Replacing
 export function replaceFileSync(path: string, text: string, options: Replacing = {}): void {
   const { durable = true, mode = 0o600 } = options;
   const draft = draftOf(path);
-  fs.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeDirectorySync(dirname(path), 0o700);
   try {
     fs.writeFileSync(draft, text, { mode, flush: durable });
     fs.renameSync(draft, path);

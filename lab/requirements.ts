@@ -79,7 +79,8 @@ export function makeLabDir(dir: string): void {
     } catch (error) {
       // the last of the other labs took the common directory with it just now
       if (errnoOf(error) === 'ENOENT' && parent === LAB_BASE && attempt < 10) continue;
-      if (errnoOf(error) !== 'EEXIST') throw error;
+      if (errnoOf(error) !== 'EEXIST')
+        throw new PlumbError('LAB_FAILED', `${(error as Error).message}: choose another --dir`, { dir }, error);
       throw new PlumbError(
         'LAB_FAILED',
         `there is a lab in ${dir} already: use it, or take it down with: plumb lab down --dir ${dir}`,

@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { asPlumbError } from '../reconciler/model/errors.ts';
+import { makeDirectorySync } from '../disk/directory.ts';
+import { asPlumbError, PlumbError } from '../reconciler/model/errors.ts';
 import { isRef } from '../reconciler/model/ref.ts';
 import type { EntryDraft, EntryQuery } from '../reconciler/model/journal.ts';
 import { snapshotToJson, type LocalView } from '../reconciler/loop/view.ts';
@@ -88,19 +89,25 @@ async function answer(
 
 /**
  * Serves a view on a unix socket that only its owner may open: JSON, and NDJSON for the journal. A socket file left by a
- * dead process is replaced. Resolves when it listens; it closes when the signal aborts.
+ * dead process is replaced. Resolves when it listens; it closes when the signal aborts. Throws STORE_UNAVAILABLE.
  */
 export async function serveLocal(path: string, view: LocalView, signal: AbortSignal): Promise<Server> {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
-  rmSync(path, { force: true });
   const server = createServer((request, reply) => {
     void answer(view, request, reply, signal);
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, resolve);
-  });
-  chmodSync(path, 0o600);
+  try {
+    makeDirectorySync(dirname(path), 0o755);
+    rmSync(path, { force: true });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(path, resolve);
+    });
+    chmodSync(path, 0o600);
+  } catch (error) {
+    const { message } = error as Error;
+    const next = 'give --socket a path of at most 107 bytes where one can be made';
+    throw new PlumbError('STORE_UNAVAILABLE', `nothing can listen at ${path}: ${message}; ${next}`, { path }, error);
+  }
   signal.addEventListener(
     'abort',
     () => {

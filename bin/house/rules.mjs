@@ -2,7 +2,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { ROOT } from './run.mjs';
 
-const FOLDERS = ['bin', 'schemas', 'disk', 'reconciler', 'providers', 'cli', 'lab', 'test', 'bench'];
+const FOLDERS = ['bin', 'schemas', 'disk', 'reconciler', 'providers', 'cli', 'server', 'lab', 'test', 'bench'];
 const MOST_LINES = 400;
 const VAGUE = /(Manager|Helpers?|Utils?|Handler|Service)$/;
 
@@ -14,7 +14,12 @@ const VAGUE = /(Manager|Helpers?|Utils?|Handler|Service)$/;
  */
 export async function houseRules(root = ROOT) {
   const files = sourceFiles(root);
-  const found = files.flatMap((file) => [...tooLong(file), ...vagueNames(file), ...leftovers(file)]);
+  const found = files.flatMap((file) => [
+    ...tooLong(file),
+    ...vagueNames(file),
+    ...leftovers(file),
+    ...endlessDirectories(file),
+  ]);
   return [...found, ...(await errorCatalogue(root))];
 }
 
@@ -63,6 +68,18 @@ export function leftovers({ name, text }) {
   return text
     .split('\n')
     .flatMap((line, index) => (marks.test(line) ? [`${name}:${index + 1}: left over: ${line.trim()}`] : []));
+}
+
+/**
+ * Directories are made by disk/directory.ts: node's recursive mkdir never ends below /proc, and users say where they are.
+ * @param {SourceFile} file
+ */
+export function endlessDirectories({ name, text }) {
+  if (!/^(reconciler|providers|cli|server|disk)\//.test(name)) return [];
+  const found = /\bmkdir(Sync)?\([^;]*\brecursive: true/.test(text);
+  return found
+    ? [`${name}: a directory is made by makeDirectory of disk/directory.ts, which ends below /proc as well`]
+    : [];
 }
 
 /**

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
+import { makeDirectorySync } from '../../disk/directory.ts';
 import { DRAFT, replaceFileSync } from '../../disk/replace.ts';
 import { asPlumbError, errnoOf } from '../../reconciler/model/errors.ts';
 import { kindOf, nameOf, refOf, type Ref } from '../../reconciler/model/ref.ts';
@@ -38,7 +39,7 @@ export function thingsIn(dir: string, kinds: readonly string[]): Things {
     join(dir, kindOf(ref), `${encodeURIComponent(nameOf(ref))}.${ending}`);
   const folder = (kind: string): string => {
     const path = join(dir, kind);
-    fs.mkdirSync(path, { recursive: true });
+    makeDirectorySync(path);
     return path;
   };
   const refOfFile = (kind: string, file: string): Ref | undefined => {

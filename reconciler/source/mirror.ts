@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDirectory } from '../../disk/directory.ts';
 import { DRAFT, replaceFile, sweepDrafts } from '../../disk/replace.ts';
 import { asPlumbError, isDiskFull, PlumbError } from '../model/errors.ts';
 import { addressKey, wantedName } from './address.ts';
@@ -62,7 +63,7 @@ async function exists(path: string): Promise<boolean> {
 
 /** What `git init --bare` makes that git needs, without a process: a bare repository (gitrepository-layout(5)) without a commit. */
 async function makeBare(directory: string): Promise<void> {
-  await Promise.all(['objects', 'refs'].map((name) => mkdir(join(directory, name), { recursive: true })));
+  await Promise.all(['objects', 'refs'].map((name) => makeDirectory(join(directory, name))));
   await Promise.all([
     writeFile(join(directory, 'HEAD'), 'ref: refs/heads/main\n'),
     writeFile(join(directory, 'config'), '[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n'),
@@ -81,7 +82,7 @@ export async function openMirror(options: MirrorOptions): Promise<Mirror> {
     guardedGit({ directory: target, cwd: cacheDir, transport, config, env, signal });
   const git = gitIn(directory);
   try {
-    await mkdir(cacheDir, { recursive: true, mode: 0o700 });
+    await makeDirectory(cacheDir, 0o700);
     await sweepDrafts(cacheDir, (name) => name.endsWith(DRAFT) || name.startsWith(FRESH));
     const wanted = configuration(env);
     if ((await readFile(config, 'utf8').catch(() => '')) !== wanted)

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
-import { mkdir, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { makeDirectory } from '../../disk/directory.ts';
 import { syncDirectory } from '../../disk/replace.ts';
 import { asPlumbError, isDiskFull, PlumbError } from '../model/errors.ts';
 
@@ -69,7 +70,7 @@ export async function openDurable(path: string, size: number): Promise<DurableFi
 
 async function openFile(path: string): ReturnType<typeof open> {
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await makeDirectory(dirname(path), 0o700);
     const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
     await syncDirectory(dirname(path));
     return handle;

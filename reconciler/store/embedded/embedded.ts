@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdir, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDirectory } from '../../../disk/directory.ts';
 import { sweepDrafts } from '../../../disk/replace.ts';
 import { PlumbError } from '../../model/errors.ts';
 import type { Store } from '../../model/store.ts';
@@ -38,7 +39,7 @@ export function journalDirectories(state: string): readonly string[] {
  */
 export async function openEmbedded(state: string, { clock, writer }: EmbeddedOptions): Promise<Store> {
   const chain = journalDirectory(state, writer);
-  await mkdir(state, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+  await makeDirectory(state, 0o700).catch((error: unknown) => {
     throw diskError(error, state);
   });
   const lock = await lockHost(`state ${await realpath(state)}`);

@@ -1,5 +1,6 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDirectory } from '../../../disk/directory.ts';
 import { DRAFT, replaceFile } from '../../../disk/replace.ts';
 import { readAssignment, readNotice } from '../../model/protocol.ts';
 import { diskError, openDurable } from '../durable.ts';
@@ -68,7 +69,7 @@ async function writeLog(directory: string, number: number, memory: Memory): Prom
 export async function openLog(directory: string): Promise<{ readonly log: Log; readonly memory: Memory }> {
   let numbers: number[];
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(directory, 0o700);
     numbers = await logNumbers(directory);
   } catch (error) {
     throw diskError(error, directory);

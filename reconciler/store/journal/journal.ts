@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { makeDirectory } from '../../../disk/directory.ts';
 import { sweepDrafts } from '../../../disk/replace.ts';
 import { PlumbError } from '../../model/errors.ts';
 import type { Entry, EntryDraft } from '../../model/journal.ts';
@@ -51,7 +51,7 @@ async function closeIntents(writer: ChainWriter, at: number): Promise<void> {
 async function beginBehind(directory: string, behind: () => Promise<Head>): Promise<void> {
   if ((await keptSegments(directory, await readStart(directory))).some(({ size }) => size > 0)) return;
   const head = await behind();
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeDirectory(directory, 0o700);
   await recordStart(directory, head);
 }
 

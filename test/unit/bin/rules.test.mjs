@@ -5,7 +5,14 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { ROOT } from '../../../bin/house/run.mjs';
-import { compareCatalogue, leftovers, tooLong, unusedCodes, vagueNames } from '../../../bin/house/rules.mjs';
+import {
+  compareCatalogue,
+  endlessDirectories,
+  leftovers,
+  tooLong,
+  unusedCodes,
+  vagueNames,
+} from '../../../bin/house/rules.mjs';
 
 describe('house rules', () => {
   it('finds files that are too long', () => {
@@ -24,6 +31,17 @@ describe('house rules', () => {
     assert.deepEqual(leftovers({ name: 'a.ts', text: `x\n${line}\n` }), [`a.ts:2: left over: ${line}`]);
     assert.equal(leftovers({ name: 'a.ts', text: `  it.${'only'}('x')\n` }).length, 1);
     assert.deepEqual(leftovers({ name: 'a.ts', text: 'const todo = 1;\n' }), []);
+  });
+
+  it('finds directories that are made in a way that may never end', () => {
+    const text = 'await mkdir(join(state, name), { recursive: true, mode: 0o700 });\n';
+    assert.equal(endlessDirectories({ name: 'server/a.ts', text }).length, 1);
+    assert.equal(endlessDirectories({ name: 'cli/a.ts', text: text.replace('mkdir', 'fs.mkdirSync') }).length, 1);
+    assert.deepEqual(endlessDirectories({ name: 'test/a.ts', text }), []);
+    assert.deepEqual(
+      endlessDirectories({ name: 'cli/a.ts', text: 'await makeDirectory(path);\nrm(p, { recursive: true });' }),
+      [],
+    );
   });
 
   it('compares the catalogue of errors both ways', () => {
