@@ -3,7 +3,10 @@ import { amountOf } from '../reconciler/model/demand.ts';
 import type { Dimension } from '../reconciler/model/demand.ts';
 import type { Io } from './io.ts';
 import { sumOf, type Level } from './status-scope.ts';
-import { table, tint } from './table.ts';
+import { narrowed, table, tint } from './table.ts';
+
+/** What a narrow terminal does without, the first of them first. */
+const LEAVES = ['CPU', 'MEMORY', 'CLOSED', 'HOSTS', 'REPLICAS', 'LOST'];
 
 /** More groups than these do not fit on a screen. */
 const MOST = 12;
@@ -54,7 +57,7 @@ export function groupLines(
   status: Status,
   levels: readonly Level[],
   io: Pick<Io, 'color'>,
-  all: boolean,
+  { all, width }: { readonly all: boolean; readonly width: number | undefined },
 ): readonly string[] | undefined {
   for (const level of levels) {
     const groups = groupsBy(level, status);
@@ -65,10 +68,8 @@ export function groupLines(
     const shown = all ? ranked : ranked.slice(0, MOST);
     const rest = ranked.slice(shown.length);
     const head = [level.toUpperCase(), 'HOSTS', 'LOST', 'CLOSED', 'REPLICAS', 'NOT WELL', 'CPU', 'MEMORY'];
-    const text = table(
-      head,
-      shown.map(({ group }) => row(group, io)),
-    );
+    const rows = shown.map(({ group }) => row(group, io));
+    const text = table(...narrowed(head, rows, LEAVES, width), width);
     if (rest.length === 0) return [text];
     const ill = rest.filter((one) => one.ill > 0).length;
     const how = ill === 0 ? 'all well' : `${String(ill)} of them with trouble`;

@@ -8,7 +8,7 @@ import type { Io } from './io.ts';
 import { age, memoryCell, reclaimedText } from './memory-text.ts';
 import { command, outputOption, parse } from './options.ts';
 import { groupLines } from './status-groups.ts';
-import { cut, fitted, table, tint } from './table.ts';
+import { cut, fitted, narrowed, table, terminalWidth, tint } from './table.ts';
 import { scoped, type Scoped } from './status-scope.ts';
 import { viewOptions, withView, type Looking } from './view.ts';
 
@@ -106,21 +106,32 @@ function inLimitations({ limitations }: Status, message: string): boolean {
 /** More replicas than these do not fit on a screen, and more than those not below a table of groups. */
 const SCREEN = 50;
 const BESIDE = 15;
+/** What a narrow terminal does without, the first of them first: which replica it is, and how it is, stays. */
+const LEAVES = ['IMAGE', 'RESTARTS', 'ADDRESS', 'MEMORY (KERNEL)', 'SYNC', 'HOST', 'HEALTH'];
+
 /** Of what is said of one kind, so much. */
 const SAID = 6;
+
+interface Showing {
+  readonly most: number;
+  readonly well: boolean;
+  readonly memory: boolean;
+  readonly width: number | undefined;
+}
 
 /** Of many replicas those that are not well, then as many of the others as fit. */
 function replicaLines(
   { items }: Status,
   io: Io,
-  { most, well, memory }: { readonly most: number; readonly well: boolean; readonly memory: boolean },
+  { most, well, memory, width }: Showing,
 ): { readonly shown: readonly StatusItem[]; readonly lines: readonly string[] } {
   const unwell = items.filter((item) => !isWell(item));
   const shown = items.length <= most ? items : [...unwell, ...(well ? items.filter(isWell) : [])].slice(0, most);
   const rows = shown.map((item) => row(item, io, memory));
   const used = memory ? ['MEMORY (KERNEL)'] : [];
   const head = ['REPLICA', 'HOST', 'ADDRESS', 'SYNC', 'HEALTH', 'RESTARTS', ...used, 'IMAGE', 'STATE'];
-  const lines = rows.length > 0 || items.length === 0 ? ['', table(head, rows)] : [''];
+  const lines =
+    rows.length > 0 || items.length === 0 ? ['', table(...narrowed(head, rows, LEAVES, width), width)] : [''];
   if (items.length === 0) lines.push('(no replicas)');
   const hidden = items.length - shown.length;
   if (hidden > 0) {
@@ -196,7 +207,12 @@ function knobLines({ hosts }: Status): readonly string[] {
 }
 
 /** The status as a person reads it, on one screen but with `all`: one line for the whole, where there are many its parts, a table of replicas, then what needs to be known. */
-export function renderStatus({ status, lines: about, levels, memory }: Scoped, io: Io, all = false): string {
+export function renderStatus(
+  { status, lines: about, levels, memory }: Scoped,
+  io: Io,
+  all = false,
+  width: number | undefined = terminalWidth(),
+): string {
   const { source } = status;
   const lines: string[] = [];
   const good = status.sync === 'Synced' && status.health === 'Healthy';
@@ -208,10 +224,10 @@ export function renderStatus({ status, lines: about, levels, memory }: Scoped, i
       `source ${source.url} ${source.ref}: last fetched ${age(Date.now() - source.fetchedAt)} ago: ${source.error}`,
     );
   const many = Math.max(status.items.length, status.hosts.length) > SCREEN;
-  const groups = many ? groupLines(status, levels, io, all) : undefined;
+  const groups = many ? groupLines(status, levels, io, { all, width }) : undefined;
   if (groups) lines.push('', ...groups);
   const most = all ? Infinity : groups ? BESIDE : SCREEN;
-  const replicas = replicaLines(status, io, { most, well: groups === undefined, memory: memory === true });
+  const replicas = replicaLines(status, io, { most, well: groups === undefined, memory: memory === true, width });
   lines.push(...replicas.lines);
   if (status.problems > 0)
     lines.push('', `${counted(status.problems, 'problem')} in the manifests: plumb validate tells more`);

@@ -11,7 +11,7 @@ export function tint(io: Pick<Io, 'color'>, color: Color, text: string): string 
 }
 
 /** Columns of the terminal on standard output; undefined when that is none, or does not tell. */
-function terminalWidth(): number | undefined {
+export function terminalWidth(): number | undefined {
   return process.stdout.isTTY && process.stdout.columns > 0 ? process.stdout.columns : undefined;
 }
 
@@ -51,6 +51,40 @@ export function cut(line: string, width: number): string {
     }
   }
   return kept;
+}
+
+/** Columns of the terminal that the last column of a table keeps while others can be left out. */
+const LAST = 20;
+/** The end of a name that is cut: replicas of an App differ there. */
+const TAIL = 5;
+
+function middleCut(text: string, width: number): string {
+  return widthOf(text) <= width ? text : `${cut(text, Math.max(2, width - TAIL))}${text.slice(-TAIL)}`;
+}
+
+/**
+ * The columns of a table that a terminal (`width`) has room for: those with a heading of `leaves` are left out, the first of them first, until the last
+ * column has what it needs or 20 columns. Names in the first column (without colours) are cut in the middle where that is not enough.
+ */
+export function narrowed(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  leaves: readonly string[],
+  width: number | undefined = terminalWidth(),
+): readonly [head: readonly string[], rows: readonly (readonly string[])[]] {
+  if (width === undefined) return [head, rows];
+  const widths = head.map((name, at) => Math.max(...[name, ...rows.map((row) => row[at] ?? '')].map(widthOf)));
+  let kept = head.map((_, at) => at);
+  const needs = (): number =>
+    kept.reduce(
+      (sum, at, nth) => sum + (nth === kept.length - 1 ? Math.min(LAST, widths[at] ?? 0) : (widths[at] ?? 0) + 2),
+      0,
+    );
+  for (const name of leaves) if (needs() > width) kept = kept.filter((at) => head[at] !== name);
+  const room = Math.max(2 * TAIL, (widths[0] ?? 0) + width - needs());
+  const pick = (row: readonly string[]): readonly string[] =>
+    kept.map((at) => (at === 0 ? middleCut(row[at] ?? '', room) : (row[at] ?? '')));
+  return [pick(head), rows.map(pick)];
 }
 
 /** A table with aligned columns; the last one is not padded. Lines end where the terminal (`width`) does. */

@@ -57,6 +57,32 @@ describe('a reason that is long', () => {
   });
 });
 
+describe('a status on a narrow terminal', () => {
+  const of = status([
+    item(0, {
+      ...ILL,
+      address: '10.10.0.12',
+      restarts: 3,
+      image: 'plumbline/busybox:1',
+      reason: 'CrashLoop: ended with 1',
+    }),
+  ]);
+  for (const { width, head } of [
+    { width: 140, head: 'REPLICA HOST ADDRESS SYNC HEALTH RESTARTS IMAGE STATE' },
+    { width: 80, head: 'REPLICA HOST ADDRESS SYNC HEALTH RESTARTS STATE' },
+    { width: 60, head: 'REPLICA HOST SYNC HEALTH STATE' },
+    { width: 40, head: 'REPLICA HEALTH STATE' },
+    { width: 30, head: 'REPLICA STATE' },
+  ])
+    it(`of ${String(width)} columns still tells which replica it is and how it is`, () => {
+      const lines = renderStatus(scoped(of, undefined), io, false, width).split('\n');
+      const [title = '', row = ''] = lines.slice(2);
+      assert.equal(title.split(/ +/).join(' '), head);
+      assert.match(row, /^web-0 .*CrashLoop: ended/);
+      assert.ok(row.length <= width);
+    });
+});
+
 describe('a status of many replicas', () => {
   const many = Array.from({ length: 200 }, (_, n) => item(n));
   it('shows those that are not well first, and counts the rest', () => {

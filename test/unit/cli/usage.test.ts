@@ -11,7 +11,7 @@ import { explainCommand } from '../../../cli/explain.ts';
 import { initCommand } from '../../../cli/init.ts';
 import { planCommand } from '../../../cli/plan.ts';
 import { statusCommand } from '../../../cli/status.ts';
-import { fitted, table } from '../../../cli/table.ts';
+import { fitted, narrowed, table } from '../../../cli/table.ts';
 import { validateCommand } from '../../../cli/validate.ts';
 import { blindness, noting } from '../../../cli/look.ts';
 import { PlumbError } from '../../../reconciler/model/errors.ts';
@@ -158,6 +158,23 @@ describe('what the verbs take, and refuse', () => {
     assert.equal(table(['NAME', 'STATE'], rows, 20), 'NAME   STATE\nweb-0  a long story…');
     assert.equal(table(['A'], [['\u001b[32mconverged\u001b[39m']], 5), 'A\n\u001b[32mconv…\u001b[39m');
     assert.equal(table(['NAME', 'STATE'], rows, undefined), 'NAME   STATE\nweb-0  a long story about an image');
+  });
+
+  it('a table leaves out columns where the terminal is narrow, the least important first', () => {
+    const head = ['NAME', 'HOST', 'IMAGE', 'STATE'];
+    const rows = [['a-very-long-name-of-an-app-12', 'h1', 'shop/web:1', 'CrashLoop: it ended with status 1']];
+    const at = (width: number | undefined, of = rows): string =>
+      table(...narrowed(head, of, ['IMAGE', 'HOST'], width), width);
+    assert.equal(at(undefined), table(head, rows, undefined));
+    assert.match(at(69), /^NAME +HOST +IMAGE +STATE\n.*-12 +h1 +shop\/web:1  CrashLoop: it ended…$/);
+    assert.match(at(68), /^NAME +HOST +STATE\n.*-12  h1    CrashLoop: it ended with statu…$/);
+    assert.match(at(56), /^NAME +STATE\n.*-12  CrashLoop: it ended with…$/);
+    assert.equal(at(40).split('\n')[1], 'a-very-long-…pp-12  CrashLoop: it ended…');
+    // what is short needs no room
+    assert.match(
+      at(54, [['a-very-long-name-of-an-app-12', 'h1', 'shop/web:1', 'Ready']]),
+      /^NAME +HOST +IMAGE +STATE\n/,
+    );
   });
 
   it('what is watched ends where the terminal does, lines that it breaks too', () => {
