@@ -54,7 +54,14 @@ function wordsOf(verb: string, { snapshot, assignments }: Names): readonly strin
   const own = placements.flatMap(({ replica }) =>
     ['container', 'port', 'sandbox', 'cgroup'].map((kind) => refOf(kind, replica)),
   );
-  return [...new Set([...own, ...assignments.flatMap((assignment) => expand(assignment).map(({ ref }) => ref))])];
+  const whole = [...apps.map((app) => `app/${app}`), ...hosts.map(({ host }) => `host/${host}`)];
+  return [
+    ...new Set([
+      ...(verb === 'history' ? whole : []),
+      ...own,
+      ...assignments.flatMap((assignment) => expand(assignment).map(({ ref }) => ref)),
+    ]),
+  ];
 }
 
 /** What a fleet's store or a running `up` knows, else what its state directory remembers. */

@@ -7,7 +7,7 @@ import type { Verb } from './verb.ts';
 
 const SHELLS = ['bash', 'zsh', 'fish', 'powershell'];
 /** Verbs whose first word names something of the state. */
-const NAMING = ['why', 'events', 'explain', 'capacity', 'drain', 'status'];
+const NAMING = ['why', 'events', 'history', 'explain', 'capacity', 'drain', 'status'];
 
 /** `plumb completion SHELL`: prints the script that the shell sources. */
 export async function completionCommand(argv: readonly string[], io: Io): Promise<number> {

@@ -36,7 +36,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   }
   if (name === 'complete') return (await import('./completion.ts')).completeCommand(VERBS, rest, io);
   try {
-    const verb = VERBS.find((candidate) => candidate.name === name) ?? noVerb(name);
+    const verb = VERBS.find((candidate) => candidate.name === name) ?? (await noVerb(name));
     const run = await verb.load();
     return await run(rest, io);
   } catch (error) {
@@ -47,9 +47,13 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
-function noVerb(name: string): never {
-  const near = VERBS.find((candidate) => candidate.name.startsWith(name.slice(0, 2)));
-  const hint = near ? `; did you mean ${near.name}?` : '';
+async function noVerb(name: string): Promise<never> {
+  const { nearest } = await import('../reconciler/compile/suggest.ts');
+  const near = nearest(
+    name,
+    VERBS.map((verb) => verb.name),
+  );
+  const hint = near === undefined ? '' : `; did you mean ${near}?`;
   throw new PlumbError('USAGE', `no verb ${name}${hint} (plumb --help lists them)`);
 }
 

@@ -131,7 +131,7 @@ async function watch(showcase: Showcase, scene: Scene, io: Io, once: boolean): P
     .catch(() => view.status());
   io.out(`\n${renderWhole(status, io)}`);
   if (once) return statusCode(status);
-  io.out(hints(showcase, scene, status, io));
+  if (!io.signal.aborted) io.out(hints(showcase, scene, status, io));
   await aborted(AbortSignal.any([io.signal, gone]));
   return io.signal.aborted ? 0 : 1;
 }

@@ -105,10 +105,18 @@ function find({ assignments }: Known, ref: Ref, only: string | undefined): reado
     const hosts = listing(everywhere.map(({ host }) => host));
     throw new PlumbError('USAGE', `nothing in Git asks for ${ref} on ${only ?? ''}; it is to be on ${hosts}`);
   }
+  if (WHOLES.includes(kindOf(ref)))
+    throw new PlumbError(
+      'USAGE',
+      `${ref} is several things: ask for one, as container/web-0, port/web-0 or sysctl/vm.swappiness`,
+    );
   const same = expanded.flatMap(({ all }) => all.map((want) => want.ref)).filter((one) => kindOf(one) === kindOf(ref));
   const hint = suggestion(ref, [...new Set(same)], `of ${kindOf(ref)} there are`);
   throw new PlumbError('USAGE', `nothing in Git asks for ${ref}${hint === undefined ? '' : `; ${hint}`}`);
 }
+
+/** What is no one thing that a host has: `status` and `explain` tell of these. */
+const WHOLES: readonly string[] = ['app', 'replica', 'host', 'zone', 'rack', 'switch', 'network', 'tuning'];
 
 /** Kinds of the things of a replica, the ones that a field is looked for in first. */
 const OF_REPLICAS: readonly string[] = ['cgroup', 'port', 'sandbox', 'container'];

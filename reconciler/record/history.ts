@@ -1,4 +1,6 @@
 import type { Entry } from '../model/journal.ts';
+import { kindOf, nameOf, type Ref } from '../model/ref.ts';
+import { appOf } from '../model/replica.ts';
 
 /** An App that went back, or goes back, to what it ran before. */
 export interface GoneBack {
@@ -52,6 +54,8 @@ interface Row {
   result: Result;
   /** A controller told when it began, so that what became of it would be told as well. */
   told: boolean;
+  /** Something of what is asked about was done for it. */
+  touched: boolean;
 }
 
 type Intent = Extract<Entry, { type: 'intent' }>;
@@ -67,14 +71,30 @@ export interface HistoryFold {
 }
 
 /** What a row is called once another revision began, or while nothing ends it. */
-function endOf({ result, told }: Row, current: boolean): Result {
+function endOf({ result, told }: Pick<Row, 'result' | 'told'>, current: boolean): Result {
   if (result === 'converged' || result === 'reverted') return result;
   if (!told && result === 'working') return 'unknown';
   return current ? result : 'superseded';
 }
 
-/** A fold that has seen nothing. */
-export function createHistory(): HistoryFold {
+/** Kinds of the things of a replica, and what is told of one. */
+const OF_REPLICAS: readonly string[] = ['sandbox', 'port', 'container', 'cgroup', 'memory', 'replica'];
+
+/** Whether an entry is about a thing, as container/web-0; about any of `replica/web-0` or `app/web`; or about `host/h1` or what was done there. */
+export function changesOf(ref: Ref): (entry: Entry) => boolean {
+  const kind = kindOf(ref);
+  const name = nameOf(ref);
+  const ofReplica = (other: Ref): boolean => OF_REPLICAS.includes(kindOf(other)) && /-\d+$/.test(other);
+  return (entry) => {
+    if (entry.ref === ref) return true;
+    if (kind === 'host') return entry.host === name;
+    if (entry.ref === undefined || !ofReplica(entry.ref)) return false;
+    return (kind === 'replica' && nameOf(entry.ref) === name) || (kind === 'app' && appOf(nameOf(entry.ref)) === name);
+  };
+}
+
+/** A fold that has seen nothing. Where it is `about` some entries, rows count these alone, and those for which nothing of it was done are left out. */
+export function createHistory(about: (entry: Entry) => boolean = () => true): HistoryFold {
   const rows: Row[] = [];
   const latest = new Map<string, Row>();
   const open = new Map<string, { readonly row: Row; readonly intent: Intent }>();
@@ -84,7 +104,17 @@ export function createHistory(): HistoryFold {
     if (before) before.result = endOf(before, false);
     const counts = { add: 0, change: 0, replace: 0, destroy: 0 };
     const none = { moved: 0, repairs: 0, failed: 0, back: new Map<string, GoneBack>() };
-    const row: Row = { revision, author, from: at, to: at, counts, ...none, result: 'working', told: false };
+    const row: Row = {
+      revision,
+      author,
+      from: at,
+      to: at,
+      counts,
+      ...none,
+      result: 'working',
+      told: false,
+      touched: false,
+    };
     rows.push(row);
     latest.set(revision, row);
     return row;
@@ -103,18 +133,26 @@ export function createHistory(): HistoryFold {
     if (row === rows.at(-1)) row.result = result;
   }
 
+  function addIntent(intent: Intent): void {
+    const row = rowOf(intent.revision, intent.author, intent.at);
+    row.touched ||= about(intent);
+    open.set(intent.trace, { row, intent });
+  }
+
   function addOutcome(entry: Extract<Entry, { type: 'outcome' }>): void {
     const pair = open.get(entry.trace);
     if (!pair) return;
     open.delete(entry.trace);
     const { row, intent } = pair;
     row.to = entry.at;
+    const counted = about(intent);
     if (entry.result === 'done') {
+      if (!counted) return;
       row.counts[COUNTED[intent.verb]]++;
       if (intent.because !== 'new' && intent.because !== 'spec changed' && intent.because !== 'removed') row.repairs++;
     } else if (entry.result !== 'conflict') {
       // a conflict is no failure: the next look plans from what is there
-      row.failed++;
+      if (counted) row.failed++;
       // that it was given up says more
       if (entry.result === 'failed' && row.back.size === 0) settle(row, 'failing');
     }
@@ -125,6 +163,8 @@ export function createHistory(): HistoryFold {
     const synced = reason === 'RevisionSynced' && rows.at(-1)?.revision !== revision;
     const row = synced ? begin(revision, author, at) : rowOf(revision, author, at);
     if (reason === 'RevisionSynced') row.told = true;
+    const counted = about(entry);
+    row.touched ||= counted;
     const app = ref.slice('app/'.length);
     switch (reason) {
       case 'Converged':
@@ -132,7 +172,7 @@ export function createHistory(): HistoryFold {
       case 'Held':
         return settle(row, 'held');
       case 'ReplicaMoved':
-        row.moved++;
+        if (counted) row.moved++;
         return;
       case 'RolloutFailed':
       case 'RolloutReverted':
@@ -148,8 +188,7 @@ export function createHistory(): HistoryFold {
 
   return {
     add: (entry) => {
-      if (entry.type === 'intent')
-        open.set(entry.trace, { row: rowOf(entry.revision, entry.author, entry.at), intent: entry });
+      if (entry.type === 'intent') addIntent(entry);
       else if (entry.type === 'outcome') addOutcome(entry);
       else if (entry.revision !== undefined) addEvent(entry, entry.revision);
       else if (entry.reason === 'Held') {
@@ -159,11 +198,9 @@ export function createHistory(): HistoryFold {
       }
     },
     rows: () =>
-      rows.map(({ told, ...row }, at) => ({
-        ...row,
-        counts: { ...row.counts },
-        back: [...row.back.values()],
-        result: at === rows.length - 1 ? endOf({ ...row, told }, true) : row.result,
-      })),
+      rows.flatMap(({ told, touched, ...row }, at) => {
+        const result = at === rows.length - 1 ? endOf({ result: row.result, told }, true) : row.result;
+        return touched ? [{ ...row, counts: { ...row.counts }, back: [...row.back.values()], result }] : [];
+      }),
   };
 }

@@ -41,6 +41,7 @@ describe('completion', () => {
     { words: ['explain', ''], has: ['web-0'] },
     { words: ['why', ''], has: ['container/web-0', 'port/web-0'] },
     { words: ['status', ''], has: ['app/web'] },
+    { words: ['history', ''], has: ['app/web', 'container/web-0'] },
     { words: ['capacity', ''], has: ['web'] },
     { words: ['agent', '--'], has: ['--simulated', '--latency', '--silent', '--store'] },
     { words: ['drain', 'h1', '--'], has: ['--undo', '--watch', '--output'] },

@@ -73,6 +73,17 @@ describe('events and history', () => {
     assert.match(renderEntry(event(0), io, DAY + 86_400_000), /^2026-11-24 01:17:15\.639Z /);
   });
 
+  it('history of a ref has the revisions that changed it', async () => {
+    assert.match((await speak(historyCommand, dir, 'host/h1')).out, /abcdef0 +held/);
+    assert.equal((await speak(historyCommand, dir, 'app/web')).out, 'no revision changed app/web\n');
+    const { out } = await speak(historyCommand, dir, 'app/web', '-o', 'json');
+    assert.deepEqual(JSON.parse(out), { version: 1, ref: 'app/web', revisions: [] });
+    await assert.rejects(speak(historyCommand, dir, 'web'), {
+      code: 'USAGE',
+      message: /web is no ref; write kind\/name/,
+    });
+  });
+
   it('history says which zone its times are in, and what is held', async () => {
     const { out } = await speak(historyCommand, dir);
     assert.match(out, /^REVISION +RESULT +SINCE \(UTC\) /);

@@ -114,6 +114,14 @@ describe('verbs that were told no repository', () => {
     });
   });
 
+  it('why says of what is several things to ask for one', async () => {
+    for (const whole of ['app/web', 'replica/web-0', 'host/h1'])
+      await assert.rejects(ask(whyCommand, whole), {
+        code: 'USAGE',
+        message: /is several things: ask for one, as container\/web-0/,
+      });
+  });
+
   it('take the one that the controller follows, with its folder', async () => {
     assert.match((await ask(explainCommand, 'web-0', '--simulated', '--host', 'h1')).out, /^web-0 is on h1/);
     assert.match((await ask(planCommand, '--simulated', '--host', 'h1')).out, /^plan [0-9a-f]{7}\n/);

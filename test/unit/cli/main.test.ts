@@ -40,6 +40,7 @@ describe('the command line', () => {
     const { code, err } = await say('validate', '/nonexistent', '-o', 'json');
     assert.equal(code, 2);
     assert.match(err, /^\{"version":1,"error":\{"code":"USAGE",.*"place":"\/nonexistent",/);
+    assert.match((await say('stauts')).err, /no verb stauts; did you mean status\?/);
     assert.match((await say('plam', '-o', 'json')).err, /"message":"no verb plam; did you mean plan\?/);
   });
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Entry, EntryDraft } from '../../../reconciler/model/journal.ts';
-import { createHistory } from '../../../reconciler/record/history.ts';
+import { changesOf, createHistory } from '../../../reconciler/record/history.ts';
+import type { Ref } from '../../../reconciler/model/ref.ts';
 import type { RevisionRow } from '../../../reconciler/record/history.ts';
 import { lastTouch } from '../../../reconciler/record/touch.ts';
 
@@ -49,6 +50,40 @@ describe('history', () => {
       ['b', 'working'],
     ]);
     assert.deepEqual(brief(rows(held)), []);
+  });
+
+  it('of a thing, a replica, an App or a host has what was done to it alone', () => {
+    const all = entries([
+      event('RevisionSynced', 'a'),
+      intent('1', 'a'),
+      outcome('1'),
+      intent('2', 'a', { ref: 'port/web-1', host: 'h2' }),
+      outcome('2', 'failed'),
+      event('RevisionSynced', 'b'),
+      intent('3', 'b', { ref: 'container/web-canary-0', verb: 'update' }),
+      outcome('3'),
+      { ...event('ReplicaMoved', 'b'), ref: 'replica/web-0' },
+      event('RevisionSynced', 'c'),
+      intent('4', 'c', { ref: 'sysctl/vm.swappiness', verb: 'update', because: 'drift', host: 'h2' }),
+      outcome('4'),
+      event('Converged', 'c'),
+    ]);
+    const counted = (ref: Ref): unknown => {
+      const history = createHistory(changesOf(ref));
+      for (const entry of all) history.add(entry);
+      return history
+        .rows()
+        .map(({ revision, result, counts: { add, change }, moved, repairs, failed }) =>
+          [revision, result, add, change, moved, repairs, failed].join(' '),
+        );
+    };
+    assert.deepEqual(counted('container/web-0'), ['a superseded 1 0 0 0 0']);
+    assert.deepEqual(counted('replica/web-1'), ['a superseded 0 0 0 0 1']);
+    assert.deepEqual(counted('app/web'), ['a superseded 1 0 0 0 1', 'b superseded 0 0 1 0 0']);
+    assert.deepEqual(counted('app/web-canary'), ['b superseded 0 1 0 0 0']);
+    assert.deepEqual(counted('host/h2'), ['a superseded 0 0 0 0 1', 'c converged 0 1 0 1 0']);
+    assert.deepEqual(counted('sysctl/vm.swappiness'), ['c converged 0 1 0 1 0']);
+    assert.deepEqual(counted('app/we'), []);
   });
 
   it('counts what was done for a revision, and until when', () => {
