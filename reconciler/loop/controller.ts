@@ -22,7 +22,7 @@ import { rolloutEvents } from './rollouts.ts';
 import type { StatusInput, Verdict } from './status.ts';
 import { createStandby } from './standby.ts';
 import { createSummary } from './summary.ts';
-import { createTelling, type Told } from './telling.ts';
+import { createTelling, type Homeless, type Told } from './telling.ts';
 import { createTracking, type PassScope, type Tracked } from './tracking.ts';
 import { createWatching } from './watching.ts';
 import { createWriting } from './writing.ts';
@@ -139,13 +139,7 @@ export function createController(options: ControllerOptions): Controller {
       return assignments;
     },
     record: async ({ placed, held }) => {
-      for (const { replica, message } of placed.unplaceable)
-        await telling.tellOnce({
-          level: 'error',
-          reason: 'Unplaceable',
-          message: `${replica}: ${message}`,
-          ref: `replica/${replica}`,
-        });
+      await telling.homeless(homelessOf(placed));
       if (held !== undefined) await telling.tellOnce({ level: 'warn', reason: 'Held', message: held });
     },
   };
@@ -212,6 +206,15 @@ export function createController(options: ControllerOptions): Controller {
     },
     forget: keeping.forget,
   };
+}
+
+/** What finds no place, by what keeps it from one: filters, or those who are to make room first. */
+function homelessOf({ unplaceable, preemptions }: Decided['placed']): readonly Homeless[] {
+  const waits = new Set(preemptions.map(({ by }) => by));
+  return unplaceable.map(({ replica, message, reasons }) => {
+    const filters = reasons.map(({ filter }) => filter).join(' ');
+    return { replica, message, kept: waits.has(replica) ? 'others' : filters };
+  });
 }
 
 /** What became of drains and of those who make room for others, as events. */

@@ -1,6 +1,7 @@
 import type { Catalog } from '../model/catalog.ts';
 import type { EntryDraft } from '../model/journal.ts';
 import type { Notice } from '../model/notice.ts';
+import { refOf } from '../model/ref.ts';
 import type { Journal } from '../model/store.ts';
 import { counted } from '../model/words.ts';
 import type { Log } from './agent-state.ts';
@@ -14,11 +15,24 @@ export interface CommitInfo {
   readonly subject: string;
 }
 
+/** A replica that finds no place, or not the room that it asks for. */
+export interface Homeless {
+  readonly replica: string;
+  readonly message: string;
+  /** The filters that keep it from one, or what it waits for. */
+  readonly kept: string;
+}
+
 /** What a controller tells of Git, of hosts and of itself, in its journal. */
 export interface Telling {
   tell(event: Told): Promise<void>;
   /** The same words are told once for a revision. */
   tellOnce(event: Told): Promise<void>;
+  /**
+   * All that finds no place, after each pass: of each replica once, in one write, and again only when something else keeps it from one. It is not told anew for
+   * each revision, and not whenever the words are others because a host has more or less room: who waits would cost as much as what changes.
+   */
+  homeless(found: readonly Homeless[]): Promise<void>;
   /** A revision that was not worked on before. */
   revision(catalog: Catalog, commit: CommitInfo): Promise<void>;
   /** A source that went silent, and one that is back. */
@@ -38,10 +52,12 @@ export function contentOf(notice: Notice): string {
 /** Tells in a journal. One that takes nothing (a full disk) keeps nobody from working. */
 export function createTelling(journal: Pick<Journal, 'append'>, log: Log): Telling {
   const told = new Set<string>();
+  /** Replica → what kept it from a place when that was told. */
+  let homeless: ReadonlyMap<string, string> = new Map();
 
-  async function tell(event: Told): Promise<void> {
+  async function tell(...events: readonly Told[]): Promise<void> {
     try {
-      await journal.append([{ type: 'event', host: '', ...event }]);
+      await journal.append(events.map((event) => ({ type: 'event', host: '', ...event })));
     } catch (error) {
       log.warn({ err: error }, 'event not journaled');
     }
@@ -55,8 +71,20 @@ export function createTelling(journal: Pick<Journal, 'append'>, log: Log): Telli
   }
 
   return {
-    tell,
+    tell: (event) => tell(event),
     tellOnce,
+    homeless: async (found) => {
+      const before = homeless;
+      homeless = new Map(found.map(({ replica, kept }) => [replica, kept]));
+      const news = found.filter(({ replica, kept }) => before.get(replica) !== kept);
+      const eventOf = ({ replica, message }: Homeless): Told => ({
+        level: 'error',
+        reason: 'Unplaceable',
+        message: `${replica}: ${message}`,
+        ref: refOf('replica', replica),
+      });
+      if (news.length > 0) await tell(...news.map(eventOf));
+    },
     revision: async ({ revision, problems }, { author, subject }) => {
       told.clear();
       const short = revision.slice(0, 7);
