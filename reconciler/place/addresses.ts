@@ -239,9 +239,22 @@ function blockPool(options: PoolOptions): AddressPool {
   };
 }
 
-/** The pool of a Network for a zone. */
+/** The pool of a Network for a zone. It is counted once between two changes. */
 export function addressPool(options: PoolOptions): AddressPool {
-  return options.network.blockSize === undefined ? plainPool(options) : blockPool(options);
+  const pool = options.network.blockSize === undefined ? plainPool(options) : blockPool(options);
+  let last: { readonly at: number; readonly count: PoolCount } | undefined;
+  return {
+    next: () => pool.next(),
+    count: () => {
+      const { now } = options.clock;
+      last = last?.at === now ? last : { at: now, count: pool.count() };
+      return last.count;
+    },
+    changed: (name, record) => {
+      last = undefined;
+      return pool.changed(name, record);
+    },
+  };
 }
 
 /** Free addresses that only other zones may give out. */
@@ -264,13 +277,25 @@ function isTaken(record: AddressRecord | undefined, now: number): boolean {
   return record !== undefined && ('replica' in record || ('until' in record && record.until > now));
 }
 
+/** What the book says of the addresses of a Network: of its pool, or of all that there are where these are fewer. */
+function* recordsOf(name: string, network: NetworkSpec, book: Book, total: number): Generator<AddressRecord> {
+  if (total < book.addresses.size) {
+    for (const [first, last] of rangesOf(network))
+      for (let number = first; number <= last; number += 1) {
+        const record = book.address(addressKey(name, formatIpv4(number)));
+        if (record) yield record;
+      }
+    return;
+  }
+  for (const [key, record] of book.addresses)
+    if (key.startsWith(`${name}/`) && inPool(network, key.slice(name.length + 1))) yield record;
+}
+
 function countPool(name: string, network: NetworkSpec, book: Book, now: number, total: number): PoolCount {
   let owned = 0;
   let resting = 0;
   let nextAt: number | undefined;
-  for (const [key, record] of book.addresses) {
-    const address = key.slice(name.length + 1);
-    if (!key.startsWith(`${name}/`) || !inPool(network, address)) continue;
+  for (const record of recordsOf(name, network, book, total)) {
     if ('replica' in record) owned += 1;
     else if ('until' in record && record.until > now) {
       resting += 1;

@@ -7,7 +7,7 @@ import type { HostRecord } from '../model/reservations.ts';
 import { addressPool } from './addresses.ts';
 import type { PoolCount } from './addresses.ts';
 import type { FilterName, Removal } from './filters.ts';
-import { demandOf } from './group.ts';
+import { demandOf } from './asks.ts';
 import { lossesOnce } from './losses.ts';
 import type { Loss, Part } from './losses.ts';
 import type { PlaceInput } from './survey.ts';

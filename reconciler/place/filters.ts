@@ -102,6 +102,8 @@ function tally(): Tally {
 
 /** The rows that pass what does not depend on other replicas, and what removed the rest. */
 export interface Candidates {
+  /** The same for Apps that ask for the same. */
+  readonly key: string;
   readonly rows: Int32Array;
   readonly cells: readonly Cell[];
   readonly removals: readonly Removal[];
@@ -148,7 +150,7 @@ export function candidateFinder(catalog: Catalog, table: HostTable): (app: AppSp
       if (filters.length === 1 && isNearly(filter)) nearly.push({ row, filter });
     }
     const passed = Int32Array.from(rows);
-    const found = { rows: passed, cells: cellsOf(table, passed), removals: removed.list(), nearly };
+    const found = { key, rows: passed, cells: cellsOf(table, passed), removals: removed.list(), nearly };
     known.set(key, found);
     return found;
   };

@@ -3,8 +3,9 @@ import { preemptedText } from './preempt.ts';
 import { preemptGang } from './preempt-gang.ts';
 import { attempt } from './run.ts';
 import type { Run, Unplaceable } from './run.ts';
-import { settleApp } from './seat.ts';
+import { hadTurn, settleApp } from './seat.ts';
 import type { Settled } from './seat.ts';
+import { keepGang, stillApart } from './still.ts';
 import type { Wish } from './survey.ts';
 
 type Member = Resource<AppSpec>;
@@ -29,6 +30,36 @@ export function asMover({ spec: { gang: _together, ...spec }, ...app }: Resource
   return { ...app, spec };
 }
 
+/** Places those of a gang that have no place, all or none; gives what found nothing, and why. */
+function* settleTogether(
+  run: Run,
+  members: readonly Member[],
+  fresh: (app: Member) => readonly Wish[],
+): Generator<{ readonly run: Run; readonly app: Member }, readonly Unplaceable[]> {
+  const wanted = members.flatMap((app) => fresh(app).map(() => app));
+  const known = wanted.length === 0 ? undefined : stillApart(run, members);
+  if (known) {
+    for (const app of wanted) hadTurn(run, app);
+    return known;
+  }
+  const trial = attempt(run);
+  const failed: Unplaceable[] = [];
+  for (const app of members) {
+    yield { run: trial.run, app };
+    failed.push(...(yield* settleApp(trial.run, app, fresh(app))).failed);
+  }
+  if (failed.length === 0) {
+    trial.keep();
+    return failed;
+  }
+  trial.undo();
+  const { placed, told } = preemptGang(run, members, fresh);
+  if (placed) return [];
+  const hopes = [...told.values()].some(({ waits, why }) => waits !== undefined || why !== undefined);
+  if (!hopes) keepGang(run, members, failed);
+  return failed.map((one) => ({ ...one, ...preemptedText(one, told.get(one.replica) ?? {}) }));
+}
+
 /**
  * Places the replicas of a gang that have no place, all or none, then lets those move that must. Where one finds nothing the
  * others are asked as well, so that all is told at once.
@@ -39,17 +70,7 @@ export function* settleGang(
   wishesOf: (app: string) => readonly Wish[],
 ): Generator<{ readonly run: Run; readonly app: Member }, ReadonlyMap<string, Settled>> {
   const fresh = (app: Member): readonly Wish[] => wishesOf(app.name).filter(({ from }) => !from);
-  const trial = attempt(run);
-  let failed: Unplaceable[] = [];
-  for (const app of members) {
-    yield { run: trial.run, app };
-    failed.push(...(yield* settleApp(trial.run, app, fresh(app))).failed);
-  }
-  if (failed.length > 0) {
-    trial.undo();
-    const { placed, told } = preemptGang(run, members, fresh);
-    failed = placed ? [] : failed.map((one) => ({ ...one, ...preemptedText(one, told.get(one.replica) ?? {}) }));
-  } else trial.keep();
+  const failed = yield* settleTogether(run, members, fresh);
   const settled = new Map<string, Settled>();
   for (const app of members) {
     const { gang = '' } = app.spec;

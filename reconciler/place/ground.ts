@@ -43,8 +43,8 @@ export interface Ground {
   readonly candidates: (app: AppSpec) => Candidates;
   /** The addresses of a Network for a zone. */
   readonly pool: (network: string, zone: string) => AddressPool | undefined;
-  /** Writes deltas into the book and what is reckoned from it. */
-  readonly apply: (deltas: readonly Delta[]) => void;
+  /** Writes deltas into the book and what is reckoned from it. `quietly`, who watches is not told: it may be taken back at once. */
+  readonly apply: (deltas: readonly Delta[], quietly?: boolean) => void;
   /** Replica → room of a host that is kept free for it, though the book gives it to nobody. */
   readonly promised: ReadonlyMap<string, Promised>;
   /** Promises room to a replica instead of what was promised to it; none where nothing is given. */
@@ -147,12 +147,12 @@ export function groundOver(
       pools.set(name, ofNetwork.set(whose, pool));
       return pool;
     },
-    apply: (deltas) => {
+    apply: (deltas, quietly = false) => {
       let records: Set<string> | undefined;
       for (const delta of deltas) {
         const before = delta.type === 'placement' ? book.placements.get(delta.replica) : undefined;
         book.apply([delta]);
-        watch?.changed(delta, before);
+        if (!quietly) watch?.changed(delta, before);
         if (delta.type === 'host') (records ??= new Set()).add(delta.host);
         else if (delta.type === 'address') told(pools, delta.key, delta.record);
         else moved(before, delta.placement);

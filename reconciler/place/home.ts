@@ -3,7 +3,10 @@ import type { Placement } from '../model/replica.ts';
 import type { Single } from '../model/reservations.ts';
 import { neighboursOf } from './affinity.ts';
 import type { Offer } from './addresses.ts';
-import { choose, count, demandAt, obstacle, openHost, seat, tookOther } from './group.ts';
+import { demandAt } from './asks.ts';
+import { choose } from './choose.ts';
+import { obstacle } from './fit.ts';
+import { count, openHost, seat, tookOther } from './group.ts';
 import type { Group } from './group.ts';
 import { isUnused } from './packing.ts';
 import { propose, release } from './run.ts';
@@ -65,7 +68,8 @@ export function settle(
   count(table, group, row, 1);
   if (unused) openHost(table, group, row);
   tookOther(group, demand);
-  // what it left is room again
-  if (from && group.pack) run.turn.group = undefined;
+  // what it left is room again; and where it is counts for the next, if they are to be near to each other or apart
+  const isOwn = group.around?.rules.some((rule) => rule.app === app.name) === true;
+  if ((from && group.pack) || isOwn) run.turn.group = undefined;
   return true;
 }

@@ -8,8 +8,9 @@ import { counted } from '../model/words.ts';
 import { ruleAgainst, ruleText } from './affinity.ts';
 import { numberOf } from './filters.ts';
 import type { Candidates, NearlyFilter } from './filters.ts';
-import { asksAt, obstacle } from './group.ts';
-import type { Tested } from './group.ts';
+import { asksAt } from './asks.ts';
+import { obstacle } from './fit.ts';
+import type { Tested } from './fit.ts';
 import { hostName } from './table.ts';
 import type { HostTable } from './table.ts';
 
@@ -46,13 +47,6 @@ function there(table: HostTable, group: Tested, level: SpreadLevel, row: number)
 const isReached = (table: HostTable, group: Tested, level: SpreadLevel, row: number): boolean =>
   there(table, group, level, row) >= group.limits[level];
 
-/** What of a group tells which hosts can take a replica, on another table of the same hosts. */
-export function onTable(table: HostTable, group: Tested): Tested {
-  const { demand, cores, rows, limits, around, onSwitch, inRack, onHost } = group;
-  const asks = group.asks.map(({ key, amount }) => ({ key, free: table.free[key], amount }));
-  return { demand, cores, asks, rows, limits, around, onSwitch, inRack, onHost };
-}
-
 /** What keeps the candidates of a group from taking a replica, each by its index in the rows of the group. */
 export interface Misses {
   /** The number of the first filter that removes it; 0 where none does. */
@@ -78,7 +72,7 @@ function note(table: HostTable, group: Tested, limited: readonly SpreadLevel[], 
 }
 
 /** What keeps them from it as things stand now. */
-export function missesOf(table: HostTable, group: Tested): Misses {
+function missesOf(table: HostTable, group: Tested): Misses {
   const count = group.rows.length;
   const misses = { filters: new Uint8Array(count), causes: new Uint8Array(count), lacks: new Float64Array(count) };
   const limited = limitsOf(group);
@@ -86,24 +80,19 @@ export function missesOf(table: HostTable, group: Tested): Misses {
   return misses;
 }
 
-/** Looks at one of them again. */
-export function noteMiss(table: HostTable, group: Tested, misses: Misses, index: number): void {
-  note(table, group, limitsOf(group), misses, index);
-}
-
-/** The index of the nearest candidate: no rule stands in the way, then the fewest things, then the least room. Undefined without any. */
-function nearestOf({ rows, around }: Tested, { causes, lacks }: Misses): number | undefined {
+/** Negative when the first candidate is nearer: no rule stands in the way, then the fewest things, then the least room, then its name. */
+function compareMisses({ rows, around }: Tested, { causes, lacks }: Misses, a: number, b: number): number {
   const at = (column: Uint8Array | Float64Array, index: number): number => column[index] ?? 0;
   const barred = (index: number): number => Number((around?.barredBy[rows[index] ?? 0] ?? 0) !== 0);
-  let best = 0;
-  for (let index = 1; index < rows.length; index += 1) {
-    const more =
-      (around ? barred(index) - barred(best) : 0) ||
-      at(causes, index) - at(causes, best) ||
-      at(lacks, index) - at(lacks, best);
-    if (more < 0) best = index;
-  }
-  return rows.length === 0 ? undefined : best;
+  return (around ? barred(a) - barred(b) : 0) || at(causes, a) - at(causes, b) || at(lacks, a) - at(lacks, b) || a - b;
+}
+
+/** The index of the nearest candidate; −1 without any. */
+function nearestOf(group: Tested, misses: Misses): number {
+  let best = group.rows.length === 0 ? -1 : 0;
+  for (let index = 1; index < group.rows.length; index += 1)
+    if (compareMisses(group, misses, index, best) < 0) best = index;
+  return best;
 }
 
 function lackText(table: HostTable, group: Tested, row: number): string {
@@ -181,10 +170,35 @@ function nearlyText(
   return why === undefined ? undefined : `${host} has the room, but ${why}`;
 }
 
-/** What was found of the hosts: what keeps the candidates from it, and which of those that are none comes next to being one (`nearlyFrom`). */
+/** What was found of the hosts of a group. */
 export interface Found {
   readonly misses: Misses;
+  /** The index of the candidate that comes nearest to taking a replica; −1 without candidates. */
+  readonly nearest: number;
+  /** Which of those that are no candidates comes next to being one: `nearlyFrom`. */
   readonly nearly: number;
+}
+
+/** What is found of them as things stand now. */
+export function foundOf(
+  catalog: Catalog,
+  table: HostTable,
+  group: Tested,
+  app: Resource<AppSpec>,
+  candidates: Candidates,
+): Found {
+  const misses = missesOf(table, group);
+  return { misses, nearest: nearestOf(group, misses), nearly: nearlyFrom(catalog, table, group, app, candidates) };
+}
+
+/** Looks at one of the candidates again; gives what is found by then, the same object where nothing else is to be said. */
+export function noteMiss(table: HostTable, group: Tested, found: Found, index: number): Found {
+  const { misses, nearest } = found;
+  const before = misses.filters[index];
+  note(table, group, limitsOf(group), misses, index);
+  if (index === nearest) return { ...found, nearest: nearestOf(group, misses) };
+  if (compareMisses(group, misses, index, nearest) < 0) return { ...found, nearest: index };
+  return before === misses.filters[index] ? found : { ...found };
 }
 
 /** The host that comes nearest to taking a replica and what would make room; and one that has it and is not to be used. Nothing where no host is near. */
@@ -194,13 +208,10 @@ export function nearestMiss(
   group: Tested,
   { name, spec }: Resource<AppSpec>,
   candidates: Candidates,
-  { misses, nearly }: Found,
+  { misses, nearest, nearly }: Found,
 ): string | undefined {
-  const nearest = nearestOf(group, misses);
   const texts = [
-    nearest === undefined
-      ? undefined
-      : textOf(table, group, name, group.rows[nearest] ?? 0, misses.lacks[nearest] ?? 0),
+    nearest < 0 ? undefined : textOf(table, group, name, group.rows[nearest] ?? 0, misses.lacks[nearest] ?? 0),
     nearlyText(catalog, table, group, spec, candidates.nearly[nearly]),
   ];
   const said = texts.filter((text) => text !== undefined);

@@ -1,21 +1,49 @@
 import type { AppSpec, Catalog, Resource } from '../model/catalog.ts';
 import type { Demand } from '../model/demand.ts';
 import { inOrderOfNeed } from './affinity.ts';
-import { demandOf } from './group.ts';
+import { demandOf } from './asks.ts';
 import type { HostView } from './hosts.ts';
 import type { Side } from './table.ts';
 
 /** What all hosts have, by which the sizes of unlike replicas are compared. */
 type Room = Pick<Demand, 'cpu' | 'memory'>;
 
-/** Most critical level first, then the App whose replicas are largest, then by name; none before those that it is to be near to. */
-export function inOrder(apps: Catalog['apps'], room: Room): readonly Resource<AppSpec>[] {
+/**
+ * Most critical level first, then the App whose replicas are largest, then by name; none before those that it is to be near to. Of `some` of the Apps only, in
+ * the order that they have among all, where these are given.
+ */
+export function inOrder(apps: Catalog['apps'], room: Room, some?: ReadonlySet<string>): readonly Resource<AppSpec>[] {
   const size = ({ spec }: Resource<AppSpec>): number => {
     const { cpu, memory } = demandOf(spec);
     return cpu / Math.max(1, room.cpu) + memory / Math.max(1, room.memory);
   };
   const order = (a: Resource<AppSpec>, b: Resource<AppSpec>): number => size(b) - size(a) || (a.name < b.name ? -1 : 1);
-  return inOrderOfNeed(apps, order);
+  if (!some) return inOrderOfNeed(apps, order);
+  return inOrderOfNeed(withNear(apps, some), order).filter(({ name }) => some.has(name));
+}
+
+/** These Apps, and all that affinity joins them with, be it over others: their order follows from that. */
+function withNear(apps: Catalog['apps'], some: ReadonlySet<string>): Catalog['apps'] {
+  const near = new Map<string, string[]>();
+  const join = (a: string, b: string): void => {
+    const list = near.get(a);
+    if (list) list.push(b);
+    else near.set(a, [b]);
+  };
+  for (const { name, spec } of apps.values())
+    for (const { app } of spec.affinity ?? []) {
+      join(name, app);
+      join(app, name);
+    }
+  const found = new Map<string, Resource<AppSpec>>();
+  const todo = [...some];
+  for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
+    const app = apps.get(name);
+    if (!app || found.has(name)) continue;
+    found.set(name, app);
+    todo.push(...(near.get(name) ?? []));
+  }
+  return found;
 }
 
 /** App → itself and those that are placed together with it: of its gang, and to be near to each other. */

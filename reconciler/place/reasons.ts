@@ -7,7 +7,8 @@ import type { Rule } from './affinity.ts';
 import type { PoolCount } from './addresses.ts';
 import { filterOf, tallyOf } from './filters.ts';
 import type { Candidates, FilterName, Removal } from './filters.ts';
-import type { Group, Tested } from './group.ts';
+import type { Tested } from './fit.ts';
+import type { Group } from './group.ts';
 import { amountText, nearestMiss } from './misses.ts';
 import type { Found, Misses } from './misses.ts';
 import { hostName } from './table.ts';
@@ -96,18 +97,27 @@ export function nowhere(
   return { reasons, message: `App ${app.name} finds no host among ${String(table.views.length)}: ${removed}${end}` };
 }
 
+const wanted = new WeakMap<Catalog['apps'], ReadonlyMap<string, number>>();
+
+/** How many replicas want addresses of a Network; reckoned once for a catalog. */
+function wantedOf({ apps }: Catalog, network: string): number {
+  const known = wanted.get(apps);
+  if (known) return known.get(network) ?? 0;
+  const sums = new Map<string, number>();
+  for (const { spec } of apps.values()) sums.set(spec.network, (sums.get(spec.network) ?? 0) + spec.replicas);
+  wanted.set(apps, sums);
+  return sums.get(network) ?? 0;
+}
+
 /** Why there is no address: names the Network, how many are wanted and how many there are. */
 export function noAddress(catalog: Catalog, network: string, count: PoolCount, table: HostTable): Why {
-  const wanted = [...catalog.apps.values()]
-    .filter(({ spec }) => spec.network === network)
-    .reduce((sum, { spec }) => sum + spec.replicas, 0);
   const rest =
     count.nextAt === undefined
       ? ''
       : `, ${String(count.resting)} resting, the first until ${new Date(count.nextAt).toISOString()}`;
   const held = count.elsewhere ? `, ${String(count.elsewhere)} free in blocks that other Zones hold` : '';
   const message =
-    `Network ${network} has no address left: ${String(wanted)} wanted, ${String(count.total)} there, ` +
+    `Network ${network} has no address left: ${String(wantedOf(catalog, network))} wanted, ${String(count.total)} there, ` +
     `${String(count.owned)} in use${rest}${held}. Widen its ranges or ask for fewer replicas`;
   return { reasons: [{ filter: 'address', removed: table.views.length }], message };
 }

@@ -12,8 +12,9 @@ import type { Rule } from './affinity.ts';
 import type { Candidates, Removal } from './filters.ts';
 import { groundOver, inverse, tentatively } from './ground.ts';
 import type { Ground } from './ground.ts';
+import { demandOf } from './asks.ts';
 import { coresOf } from './cores.ts';
-import { demandOf, groupOf, weightsOf } from './group.ts';
+import { groupOf, weightsOf } from './group.ts';
 import type { Group, Weights } from './group.ts';
 import { hostProposals } from './hosts.ts';
 import { mixOf, packingOf } from './packing.ts';
@@ -132,25 +133,27 @@ export function supposition(run: Run): Pick<Attempt, 'run' | 'undo'> {
   };
 }
 
-/** A run on the same ground of which all or nothing is kept. */
+/** A run on the same ground of which all or nothing is kept. What is taken back has never been, for whoever remembers. */
 export function attempt(run: Run): Attempt {
-  const back: Delta[] = [];
+  const made: { readonly delta: Delta; readonly back: Delta }[] = [];
   const apply: Run['apply'] = (deltas) => {
     for (const delta of deltas) {
-      back.push(inverse(run.book, delta));
-      run.apply([delta]);
+      made.push({ delta, back: inverse(run.book, delta) });
+      run.apply([delta], true);
     }
   };
   const part: Run = { ...run, apply, tentative: run.tentative && new Map(), proposals: [] };
   return {
     run: part,
     keep: () => {
+      for (const { delta, back } of made)
+        run.waiting?.changed(delta, back.type === 'placement' ? back.placement : undefined);
       for (const [key, delta] of part.tentative ?? []) if (!run.tentative?.has(key)) run.tentative?.set(key, delta);
       const places = part.proposals.filter((proposal) => proposal.op === 'place');
       if (places.length > 0) run.proposals.push({ op: 'gang', places });
     },
     undo: () => {
-      run.apply(back.reverse());
+      run.apply(made.map(({ back }) => back).reverse(), true);
       run.turn.group = undefined;
     },
   };
@@ -220,7 +223,8 @@ export function startRun(input: PlaceInput, kept?: Ground, waiting?: Waiting): R
   const ground = kept ?? groundOver(input, own(), { forGood: true, watch: waiting });
   const found = survey(input);
   const { leaving, witness } = found;
-  waiting?.begin({ catalog, hosts, leaving, placed: (app) => witness.whereabouts.placed(app).values() });
+  const placed = (app: string): Iterable<Placement> => witness.whereabouts.placed(app).values();
+  waiting?.begin({ catalog, hosts, leaving, placed, now: input.now });
   const run = Object.assign(runOn(ground, input, found), { waiting });
   proposeAll(run, hostProposals(hosts, snapshot, catalog, scope?.hosts));
   proposeAll(

@@ -2,7 +2,7 @@ import type { AppSpec, Resource } from '../model/catalog.ts';
 import { amountOf, asked, NODES } from '../model/demand.ts';
 import type { Demand } from '../model/demand.ts';
 import { coresOf, cpuOf } from './cores.ts';
-import { demandOf } from './group.ts';
+import { demandOf } from './asks.ts';
 import type { PlaceInput } from './survey.ts';
 import { placedOf, refusal, scaled, trial } from './trial.ts';
 import type { Trial } from './trial.ts';

@@ -1,40 +1,49 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
-import { choose, demandOf } from './group.ts';
+import { demandOf } from './asks.ts';
+import { choose } from './choose.ts';
 import type { Group } from './group.ts';
 import { settle } from './home.ts';
-import { missesOf, nearlyFrom, onTable } from './misses.ts';
+import { foundOf } from './misses.ts';
 import { gaveUp } from './packing.ts';
 import { arrive, keepClaim, preempt, preemptedText } from './preempt.ts';
-import { noAddress, nowhere } from './reasons.ts';
+import { nowhere } from './reasons.ts';
 import type { Why } from './reasons.ts';
 import { groupIn } from './run.ts';
 import type { Run, Unplaceable } from './run.ts';
-import { stillNowhere } from './still.ts';
+import { dryUntil, stillNowhere, unaddressed } from './still.ts';
 import type { Wish } from './survey.ts';
+import { hostName } from './table.ts';
 import type { Waiter } from './waiting.ts';
 
-/** Why no replica of an App is placed, and what is to be remembered of that where only other hosts, or more room on them, can help. */
+/** Why no replica of an App is placed, and what is to be remembered of that where nobody makes room for it. */
 interface Failure {
   readonly why: Why;
-  readonly waiter?: Waiter;
+  readonly waiter: Waiter;
 }
 
 function failure(run: Run, app: Resource<AppSpec>, group: Group): Failure {
   const { table, input } = run;
   const { spec } = app;
   const pool = run.pool(spec.network, spec.zone);
-  const offer = pool?.next();
-  if (pool && !offer && choose(table, group) !== undefined)
-    return { why: noAddress(input.catalog, spec.network, pool.count(), table) };
+  const isDry = pool !== undefined && !pool.next();
+  const row = isDry ? choose(table, group) : undefined;
+  if (isDry && row !== undefined) {
+    const { dry = [], ...waiter } = unaddressed(run, app, hostName(table, row), pool);
+    const { why } = waiter;
+    return { why, waiter: group.around ? { lacks: 'company', apps: [app], why, dry } : { ...waiter, dry } };
+  }
   const candidates = run.candidates(spec);
-  const found = { misses: missesOf(table, group), nearly: nearlyFrom(input.catalog, table, group, app, candidates) };
+  const found = foundOf(input.catalog, table, group, app, candidates);
   const why = nowhere(input.catalog, table, group, app, candidates, found);
-  const alone = group.around === undefined && spec.gang === undefined;
-  return offer && alone ? { why, waiter: { spec, group: onTable(table, group), candidates, ...found, why } } : { why };
+  const known = { apps: [app], why, ...(isDry ? { dry: [dryUntil(input.catalog, spec.network, pool)] } : {}) };
+  return {
+    why,
+    waiter: group.around ? { ...known, lacks: 'company' } : { ...known, lacks: 'room', candidates, found },
+  };
 }
 
 /** Keeps count of what is still wanted. */
-function hadTurn({ wanted }: Run, { spec }: Resource<AppSpec>): void {
+export function hadTurn({ wanted }: Run, { spec }: Resource<AppSpec>): void {
   const sum = wanted.get(spec.zone);
   const { cpu, memory } = demandOf(spec);
   if (sum) {
@@ -78,7 +87,8 @@ export function* settleApp(
   const unplaceable: Unplaceable[] = [];
   const waiting = new Set<string>();
   const turn = { run, app };
-  const known = wishes.some(({ from }) => from) ? undefined : stillNowhere(run, app);
+  const isAlone = app.spec.gang === undefined && wishes.length > 0;
+  const known = isAlone && wishes.every(({ from }) => !from) ? stillNowhere(run, app) : undefined;
   if (known) return { failed: stillWithout(run, app, wishes, known), waiting };
   let failed: Failure | undefined;
   let hopes = false;
@@ -105,7 +115,7 @@ export function* settleApp(
     hopes ||= wish.from !== undefined || made?.waits !== undefined || made?.why !== undefined;
     if (wish.moves === 'in turn' && (!failed || made?.waits !== undefined)) takeTurn(run, app, wish.replica);
   }
-  if (failed?.waiter && !hopes) run.waiting?.keep(app.name, failed.waiter);
+  if (failed && isAlone && !hopes) run.waiting?.keep(failed.waiter);
   return { failed: unplaceable, waiting };
 }
 

@@ -21,7 +21,7 @@ import { inPool } from './addresses.ts';
 import { createWhereabouts, isComplete, isLate, ownerTold, saidOf } from '../model/whereabouts.ts';
 import type { Scope, Whereabouts } from '../model/whereabouts.ts';
 import { coresOf, cpuOf, onNode } from './cores.ts';
-import { demandOf } from './group.ts';
+import { demandOf } from './asks.ts';
 import type { HostView } from './hosts.ts';
 import type { Side } from './table.ts';
 

@@ -8,7 +8,7 @@ import { decide } from '../../reconciler/model/decide.ts';
 import type { Delta, Proposal } from '../../reconciler/model/reservations.ts';
 import { absorb, groundOver, takeBack } from '../../reconciler/place/ground.ts';
 import type { Ground } from '../../reconciler/place/ground.ts';
-import { choose } from '../../reconciler/place/group.ts';
+import { choose } from '../../reconciler/place/choose.ts';
 import { hostViews } from '../../reconciler/place/hosts.ts';
 import { place, proposeAgain, turnsOf } from '../../reconciler/place/place.ts';
 import { groupIn, runOn, startRun } from '../../reconciler/place/run.ts';

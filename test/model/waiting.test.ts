@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { createBook } from '../../reconciler/model/book.ts';
+import type { Book } from '../../reconciler/model/book.ts';
 import type { AppSpec, Catalog, HostSpec } from '../../reconciler/model/catalog.ts';
 import { decide } from '../../reconciler/model/decide.ts';
 import type { Proposal } from '../../reconciler/model/reservations.ts';
 import { hostViews } from '../../reconciler/place/hosts.ts';
+import type { Limits } from '../../reconciler/place/waiting.ts';
 import { catalogOf, hostsOf, reportOf, resources } from '../support/catalog.ts';
 import type { Sketch } from '../support/catalog.ts';
 import { createRemembering, placeAlike, toldOf } from '../support/remembering.ts';
@@ -56,33 +58,41 @@ const zones = fc.constantFrom<NonNullable<Sketch['zones']>>(
   { main: { strategy: 'pack' } },
 );
 const type = <T extends string>(value: T) => fc.constant(value);
-const event = fc.oneof(
-  { weight: 10, arbitrary: fc.record({ type: type('pass') }) },
-  { weight: 4, arbitrary: fc.record({ type: type('app'), app, spec: fc.option(spec, { nil: undefined, freq: 5 }) }) },
-  { weight: 1, arbitrary: fc.record({ type: type('host'), host, spec: hostSpec }) },
-  { weight: 1, arbitrary: fc.record({ type: type('zones'), zones }) },
-  { weight: 1, arbitrary: fc.record({ type: type('cpu'), host, cpu: fc.constantFrom(3000, 4000, 6000) }) },
-  { weight: 1, arbitrary: fc.record({ type: type('lost'), host }) },
-  { weight: 6, arbitrary: fc.record({ type: type('release'), app, ordinal: fc.nat(5) }) },
-  { weight: 1, arbitrary: fc.record({ type: type('close'), host }) },
-  { weight: 1, arbitrary: fc.record({ type: type('wait'), ms: fc.constantFrom(1_000, 600_000) }) },
-  { weight: 1, arbitrary: fc.record({ type: type('held'), held: fc.constantFrom([], ['App/a'], ['Host/h2']) }) },
-);
+const eventOf = (specs: fc.Arbitrary<Partial<AppSpec>>) =>
+  fc.oneof(
+    { weight: 10, arbitrary: fc.record({ type: type('pass') }) },
+    {
+      weight: 4,
+      arbitrary: fc.record({ type: type('app'), app, spec: fc.option(specs, { nil: undefined, freq: 5 }) }),
+    },
+    { weight: 1, arbitrary: fc.record({ type: type('host'), host, spec: hostSpec }) },
+    { weight: 1, arbitrary: fc.record({ type: type('zones'), zones }) },
+    { weight: 1, arbitrary: fc.record({ type: type('cpu'), host, cpu: fc.constantFrom(3000, 4000, 6000) }) },
+    { weight: 1, arbitrary: fc.record({ type: type('lost'), host }) },
+    { weight: 6, arbitrary: fc.record({ type: type('release'), app, ordinal: fc.nat(5) }) },
+    { weight: 1, arbitrary: fc.record({ type: type('close'), host }) },
+    { weight: 1, arbitrary: fc.record({ type: type('wait'), ms: fc.constantFrom(1_000, 600_000) }) },
+    { weight: 1, arbitrary: fc.record({ type: type('held'), held: fc.constantFrom([], ['App/a'], ['Host/h2']) }) },
+  );
 /** Proposals that are committed; the others are as if they had been refused. */
 const keep = fc.constantFrom(99, 99, 99, 0, 1, 2);
-type Happening = typeof event extends fc.Arbitrary<infer T> ? T : never;
+type Happening = ReturnType<typeof eventOf> extends fc.Arbitrary<infer T> ? T : never;
 
 /** Hosts that are nearly full, and a memory of who found no room there. */
 class Crowd {
   now = 1_000_000;
-  readonly remembering: Remembering = createRemembering();
-  readonly book = toldOf(createBook(), this.remembering);
+  readonly remembering: Remembering;
+  readonly book: Book;
+  readonly words: boolean;
   readonly lost = new Set<string>();
   readonly cpu = new Map<string, number>();
   sketch: Sketch;
   catalog: Catalog;
 
-  constructor(apps: NonNullable<Sketch['apps']>) {
+  constructor(apps: NonNullable<Sketch['apps']>, remembering: Remembering, words = true) {
+    this.remembering = remembering;
+    this.words = words;
+    this.book = toldOf(createBook(), remembering);
     const small = { vlan: 20, cidr: '10.2.0.0/16', pool: [['10.2.0.10', '10.2.0.11']] as const, quarantine: 300_000 };
     this.sketch = { hosts: hostsOf(6), networks: { net: {}, small }, zones: { main: {} }, apps };
     this.catalog = catalogOf(this.sketch);
@@ -103,7 +113,7 @@ class Crowd {
     const reports = HOSTS.map((name) => reportOf(name, { cpu: this.cpu.get(name) ?? 4000, node0: 4 }));
     const hosts = hostViews(catalog, reports, snapshot, this.lost);
     const input = { catalog, snapshot, hosts, reports, assignments: [], now };
-    this.commit(placeAlike(input, this.remembering).proposals.slice(0, keep));
+    this.commit(placeAlike(input, this.remembering, this.words).proposals.slice(0, keep));
   }
 
   happen(one: Happening): void {
@@ -140,25 +150,46 @@ class Crowd {
   }
 }
 
+interface Play {
+  readonly limits?: Limits;
+  readonly specs?: fc.Arbitrary<Partial<AppSpec>>;
+  /** Whether the words are compared as well. */
+  readonly words?: boolean;
+}
+
+/** Plays what may happen, with a memory and without; gives how often somebody was remembered. */
+function play({ limits, specs = spec, words }: Play): number {
+  let taken = 0;
+  fc.assert(
+    fc.property(
+      fc.dictionary(app, specs, { noNullPrototype: true, minKeys: 3 }),
+      fc.array(fc.tuple(eventOf(specs), keep), { maxLength: 40, size: 'max' }),
+      (apps, events) => {
+        const crowd = new Crowd(apps, createRemembering(limits), words);
+        for (let more = 0; more < 3; more += 1) crowd.pass(99);
+        for (const [one, most] of events) {
+          crowd.happen(one);
+          crowd.pass(most);
+        }
+        taken += crowd.remembering.taken;
+      },
+    ),
+    { numRuns: 60 },
+  );
+  return taken;
+}
+
+/** Those that are looked for in full whenever anything changes wait for their turn, where few have one. */
+const alone = spec.map(({ gang: _gang, affinity: _near, antiAffinity: _apart, ...rest }) => rest);
+
 describe('who is remembered to have found no room', () => {
   it('is placed, refused and told why as one that is looked for anew, whatever happens', () => {
-    let taken = 0;
-    fc.assert(
-      fc.property(
-        fc.dictionary(app, spec, { noNullPrototype: true, minKeys: 3 }),
-        fc.array(fc.tuple(event, keep), { maxLength: 40, size: 'max' }),
-        (apps, events) => {
-          const crowd = new Crowd(apps);
-          for (let more = 0; more < 3; more += 1) crowd.pass(99);
-          for (const [one, most] of events) {
-            crowd.happen(one);
-            crowd.pass(most);
-          }
-          taken += crowd.remembering.taken;
-        },
-      ),
-      { numRuns: 60 },
-    );
+    const taken = play({});
+    assert.ok(taken > 500, `only ${String(taken)} were remembered`);
+  });
+
+  it('is placed and refused as well where there is no room to remember what hosts lack', () => {
+    const taken = play({ limits: { rows: 0, turns: 0 }, specs: alone, words: false });
     assert.ok(taken > 500, `only ${String(taken)} were remembered`);
   });
 });

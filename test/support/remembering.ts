@@ -7,25 +7,25 @@ import { place } from '../../reconciler/place/place.ts';
 import type { PlaceResult } from '../../reconciler/place/place.ts';
 import type { PlaceInput } from '../../reconciler/place/survey.ts';
 import { createWaiting } from '../../reconciler/place/waiting.ts';
-import type { Waiting } from '../../reconciler/place/waiting.ts';
+import type { Limits, Waiting } from '../../reconciler/place/waiting.ts';
 
 /** A memory of who found no room, and what it was last asked by. */
 export interface Remembering {
   readonly waiting: Waiting;
-  /** Apps that were remembered at their turn, so far. */
+  /** Apps and gangs that were remembered at their turn, so far. */
   taken: number;
   last: Pick<PlaceInput, 'catalog' | 'hosts'> | undefined;
 }
 
 /** Remembers nobody yet. */
-export function createRemembering(): Remembering {
-  const waiting = createWaiting();
-  const take: Waiting['take'] = (app) => {
-    const found = waiting.take(app);
+export function createRemembering(limits: Limits = {}): Remembering {
+  const waiting = createWaiting(limits);
+  const still: Waiting['still'] = (apps, look) => {
+    const found = waiting.still(apps, look);
     if (found) made.taken += 1;
     return found;
   };
-  const made: Remembering = { waiting: { ...waiting, take }, taken: 0, last: undefined };
+  const made: Remembering = { waiting: { ...waiting, still }, taken: 0, last: undefined };
   return made;
 }
 
@@ -49,15 +49,30 @@ function sharingHosts(before: readonly HostView[] = [], now: readonly HostView[]
   });
 }
 
-/** Places with what is remembered, which must be in all as it is without. What is as it was the last time is the same object, as in a controller. */
-export function placeAlike(asked: PlaceInput, remembering: Remembering): PlaceResult {
+/** A result as it is compared; the placements in order of name. */
+const listed = ({ placements, ...rest }: PlaceResult): object => ({
+  ...rest,
+  ...{ placements: [...placements].sort() },
+});
+
+/** The same but for the words. */
+const wordless = (result: PlaceResult): object => ({
+  ...listed(result),
+  unplaceable: result.unplaceable.map(({ replica, app }) => ({ replica, app })),
+});
+
+/**
+ * Places with what is remembered, which must be in all as it is without; in all but the words where `words` is false. What is as it was the last time is
+ * the same object, as in a controller.
+ */
+export function placeAlike(asked: PlaceInput, remembering: Remembering, words = true): PlaceResult {
   const { last, waiting } = remembering;
   const catalog = sharing(last?.catalog, asked.catalog);
   const input = { ...asked, catalog, hosts: sharingHosts(last?.hosts, asked.hosts) };
   remembering.last = input;
-  const listed = ({ placements, ...rest }: PlaceResult): object => ({ ...rest, placements: [...placements].sort() });
   const result = place(input, undefined, waiting);
-  assert.deepEqual(listed(result), listed(place(input)));
+  const [mine, anew] = [result, place(input)].map(words ? listed : wordless);
+  assert.deepEqual(mine, anew);
   return result;
 }
 

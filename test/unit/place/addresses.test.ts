@@ -22,7 +22,8 @@ function poolOf(taken: Readonly<Record<string, AddressRecord>> = {}) {
     write(address, record);
     assert.ok(made.changed(address, record));
   };
-  return { clock, say, next: (): string | undefined => made.next()?.address };
+  const next = (): string | undefined => made.next()?.address;
+  return { clock, say, write, next, count: () => made.count() };
 }
 
 const OWNED: AddressRecord = { replica: 'web-0' };
@@ -52,5 +53,17 @@ describe('the pool of a Network', () => {
     assert.equal(next(), undefined);
     say('10.0.0.3', undefined);
     assert.equal(next(), '10.0.0.3');
+  });
+
+  it('is counted anew when something of it is another, or time has passed, alone and among many others', () => {
+    for (const others of [0, 9]) {
+      const { clock, say, write, count } = poolOf({ '10.0.0.1': OWNED, '10.0.0.3': { until: 2000 } });
+      for (let more = 0; more < others; more += 1) write(`10.9.0.${String(more)}`, OWNED);
+      assert.deepEqual(count(), { total: 3, owned: 1, resting: 1, nextAt: 2000 });
+      say('10.0.0.2', OWNED);
+      assert.deepEqual(count(), { total: 3, owned: 2, resting: 1, nextAt: 2000 });
+      clock.now = 2000;
+      assert.deepEqual(count(), { total: 3, owned: 2, resting: 0 });
+    }
   });
 });

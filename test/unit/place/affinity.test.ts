@@ -39,6 +39,12 @@ const cases: readonly Case[] = [
     reasons: ['b-0: antiAffinity 4 h1', 'b-1: antiAffinity 4 h1'],
   },
   {
+    name: 'apart from the others of its own',
+    sketch: { hosts: four, apps: { a: { replicas: 3, antiAffinity: [{ app: 'a', within: 'rack', required: true }] } } },
+    hosts: ['h1', 'h3'],
+    reasons: ['a-2: antiAffinity 4 h1'],
+  },
+  {
     name: 'wishes for company come before even spread',
     sketch: {
       hosts: four,

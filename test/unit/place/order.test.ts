@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import fc from 'fast-check';
 import { createBook } from '../../../reconciler/model/book.ts';
 import type { AppSpec } from '../../../reconciler/model/catalog.ts';
 import { hostViews } from '../../../reconciler/place/hosts.ts';
-import { shareOf } from '../../../reconciler/place/order.ts';
+import { inOrder, shareOf } from '../../../reconciler/place/order.ts';
 import { catalogOf, hostsOf, reportOf, resources } from '../../support/catalog.ts';
 import type { Sketch } from '../../support/catalog.ts';
 
@@ -52,5 +53,30 @@ describe('the shares of schedulers side by side', () => {
     );
     const whole = shares.map((names) => names.join(' '));
     assert.deepEqual([...whole].sort(), ['a b c g', 'd e f']);
+  });
+});
+
+describe('the order of some Apps', () => {
+  const NAMES = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'] as const;
+  const name = fc.constantFrom(...NAMES);
+
+  it('is the one that they have among all', () => {
+    const spec = fc.record({
+      level: fc.nat(3),
+      resources: fc.constantFrom(resources(100), resources(200)),
+      affinity: fc.array(fc.record({ app: name, within: fc.constant('host' as const), required: fc.boolean() }), {
+        maxLength: 2,
+      }),
+    });
+    fc.assert(
+      fc.property(fc.dictionary(name, spec, { noNullPrototype: true }), fc.uniqueArray(name), (apps, chosen) => {
+        const catalog = catalogOf({ apps });
+        const some = new Set<string>(chosen);
+        const room = { cpu: 1000, memory: 1000 };
+        const named = (list: ReturnType<typeof inOrder>): readonly string[] => list.map((one) => one.name);
+        const all = named(inOrder(catalog.apps, room)).filter((one) => some.has(one));
+        assert.deepEqual(named(inOrder(catalog.apps, room, some)), all);
+      }),
+    );
   });
 });
