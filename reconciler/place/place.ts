@@ -46,11 +46,6 @@ interface Pending {
   readonly wanted: Survey['wanted'];
 }
 
-/** Whether an App is looked at. */
-function inScope({ scope }: PlaceInput, app: string): boolean {
-  return scope?.apps.has(app) ?? true;
-}
-
 /** The Apps that are looked at, in the order in which they are placed. */
 function lookedAt({ input, book }: Run): readonly Resource<AppSpec>[] {
   const room = { cpu: 0, memory: 0 };
@@ -58,7 +53,7 @@ function lookedAt({ input, book }: Run): readonly Resource<AppSpec>[] {
     room.cpu += allocatable.cpu;
     room.memory += allocatable.memory;
   }
-  return inOrder(input.catalog.apps, room).filter(({ name }) => inScope(input, name));
+  return inOrder(input.catalog.apps, room, input.scope?.apps);
 }
 
 /** A run just before the turn of an App, and before that of each of its replicas. */
@@ -132,7 +127,19 @@ export function* turnsOf(run: Run): Generator<Turn, readonly Unplaceable[]> {
   let last = yield* pass(run, apps, run.survey);
   while (last.freed && last.unplaceable.length + run.preempting.displaced.size > 0)
     last = yield* pass(run, apps, last.left);
-  return last.unplaceable;
+  return [...last.unplaceable, ...(yield* settleDisplaced(run, apps))];
+}
+
+/**
+ * Finds places for those that made room after the turn of their App, for whom did not come. They take some only from less critical ones, so that it
+ * comes to an end.
+ */
+function* settleDisplaced(run: Run, apps: readonly Resource<AppSpec>[]): Generator<Turn, readonly Unplaceable[]> {
+  const unplaceable: Unplaceable[] = [];
+  const next = (): Resource<AppSpec> | undefined => apps.find(({ name }) => run.preempting.displaced.has(name));
+  for (let app = next(); app; app = next())
+    unplaceable.push(...(yield* settleApp(run, app, displacedOf(run, app.name))).failed);
+  return unplaceable;
 }
 
 /** Lets a run come to rest; gives what found no room. */
