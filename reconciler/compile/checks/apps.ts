@@ -1,6 +1,6 @@
 import { selects } from '../../model/catalog.ts';
-import type { AppSpec, Resource, ZoneSpec } from '../../model/catalog.ts';
-import { amountOf, eachDimension } from '../../model/demand.ts';
+import type { AppSpec, HostSpec, Resource, ZoneSpec } from '../../model/catalog.ts';
+import { amountOf } from '../../model/demand.ts';
 import type { Demand, Dimension } from '../../model/demand.ts';
 import { formatBytes, formatCpu } from '../../model/units.ts';
 import { poolSize } from '../specs/network.ts';
@@ -9,6 +9,7 @@ import { byName, fieldOrigin, listed, place } from '../tables.ts';
 import type { Clash, ObjectId, Tables } from '../tables.ts';
 
 type AppResource = Resource<AppSpec>;
+type HostResource = Resource<HostSpec>;
 
 /** A reference to what is not in the tables. */
 export interface Dangling extends Clash {
@@ -114,66 +115,85 @@ function isBelow(path: string, root: string): boolean {
   return path === root || path.startsWith(root === '/' ? '/' : `${root}/`);
 }
 
-type Room = Readonly<Record<Dimension, { readonly host: string; readonly most: number }>>;
-
-/** A replica that fits on none of the hosts that may run it, where all of them declare what they have. */
-export function tooLarge(tables: Tables): readonly Clash[] {
-  const rooms = new Map<string, Room | undefined>();
-  return byName(tables.App).flatMap(([name, app]) => {
-    const { zone, network, hosts, resources } = app.spec;
-    const key = JSON.stringify([zone, network, resources.pinned, Object.entries(hosts.matchLabels).sort()]);
-    if (!rooms.has(key)) rooms.set(key, roomOf(tables, app.spec));
-    const room = rooms.get(key);
-    return room === undefined ? [] : sizeClashes(name, app, room);
-  });
-}
-
-/** The most that any eligible host can give of each resource; infinite where one does not declare it. Undefined without hosts. */
-function roomOf(tables: Tables, app: AppSpec): Room | undefined {
-  const zone = tables.Zone.get(app.zone)?.spec;
-  const network = tables.Network.get(app.network)?.spec;
-  if (zone === undefined || network === undefined) return undefined;
-  const selectors = [zone.hosts, app.hosts, network.hosts];
-  const hosts = byName(tables.Host).filter(([, { labels }]) =>
-    selectors.every((selector) => selects(selector, labels)),
-  );
-  if (hosts.length === 0) return undefined;
-  const most = (what: Dimension): Room[typeof what] => {
-    let best = { host: '', most: -Infinity };
-    for (const [host, { spec }] of hosts) {
-      const capacity = spec.capacity[what];
-      // pinned cores are what they are
-      const whole = what === 'cpu' && app.resources.pinned === true;
-      const speed = what === 'cpu' && !whole ? spec.performance : 1;
-      const times = whole ? 1 : (zone.overcommit[what] ?? 1);
-      const left = (capacity ?? Infinity) - (zone.reserve[what] ?? 0);
-      const room = Math.max(0, Math.floor(left * times * speed));
-      if (room > best.most) best = { host, most: room };
-    }
-    return best;
-  };
-  return eachDimension(most);
-}
-
-const SIZES: readonly (readonly [Dimension, string, (value: number) => string])[] = [
+const SIZES = [
   ['cpu', '/spec/resources/cpu/cores', formatCpu],
   ['memory', '/spec/resources/memory/limit', formatBytes],
   ['pids', '/spec/resources/pids', String],
   ['disk', '/spec/resources/disk/size', formatBytes],
   ['spindles', '/spec/resources/disk/spindles', formatCpu],
-];
+] as const satisfies readonly (readonly [Dimension, string, (value: number) => string])[];
+
+type Size = (typeof SIZES)[number][0];
+
+/** A host that can give the most of something, and how much. */
+interface Most {
+  readonly host: string;
+  readonly most: number;
+}
+
+/** The hosts that may run an App, as far as they had to be looked at. */
+interface Room {
+  /** A host that can give so much of a resource, or the one that can give most where none can; undefined without hosts. Infinite where a host does not declare it. */
+  readonly forSo: (want: number, what: Size) => Most | undefined;
+}
+
+/** A replica that fits on none of the hosts that may run it, where all of them declare what they have. */
+export function tooLarge(tables: Tables): readonly Clash[] {
+  const hosts = byName(tables.Host);
+  const rooms = new Map<string, Room | undefined>();
+  return byName(tables.App).flatMap(([name, app]) => {
+    const { zone, network, hosts: own, resources } = app.spec;
+    const key = JSON.stringify([zone, network, resources.pinned, Object.entries(own.matchLabels).sort()]);
+    if (!rooms.has(key)) rooms.set(key, roomOf(tables, app.spec, hosts));
+    const room = rooms.get(key);
+    return room === undefined ? [] : sizeClashes(name, app, room);
+  });
+}
+
+/** Looks at one host after the other until one gives enough: of thousands that are alike it is the first. */
+function roomOf(tables: Tables, app: AppSpec, hosts: ReturnType<typeof byName<HostResource>>): Room | undefined {
+  const zone = tables.Zone.get(app.zone)?.spec;
+  const network = tables.Network.get(app.network)?.spec;
+  if (zone === undefined || network === undefined) return undefined;
+  const selectors = [zone.hosts, app.hosts, network.hosts];
+  const best = new Map<Size, Most>();
+  let at = 0;
+
+  function lookAt(host: string, { spec }: HostResource): void {
+    for (const [what] of SIZES) {
+      // pinned cores are what they are
+      const whole = what === 'cpu' && app.resources.pinned === true;
+      const speed = what === 'cpu' && !whole ? spec.performance : 1;
+      const times = whole ? 1 : (zone?.overcommit[what] ?? 1);
+      const left = (spec.capacity[what] ?? Infinity) - (zone?.reserve[what] ?? 0);
+      const most = Math.max(0, Math.floor(left * times * speed));
+      if (most > (best.get(what)?.most ?? -Infinity)) best.set(what, { host, most });
+    }
+  }
+
+  return {
+    forSo(want, what) {
+      for (; at < hosts.length && (best.get(what)?.most ?? -Infinity) < want; at += 1) {
+        const [name, host] = hosts[at] ?? [];
+        if (name !== undefined && host && selectors.every((selector) => selects(selector, host.labels)))
+          lookAt(name, host);
+      }
+      return best.get(what);
+    },
+  };
+}
 
 function sizeClashes(name: string, app: AppResource, room: Room): readonly Clash[] {
   const wants: Demand = { ...app.spec.resources, ...app.spec.storage };
   return SIZES.flatMap(([what, pointer, format]) => {
-    const { host, most } = room[what];
     const want = amountOf(wants, what);
-    if (want <= most) return [];
+    const best = room.forSo(want, what);
+    if (best === undefined || want <= best.most) return [];
     return {
       code: 'APP_TOO_LARGE' as const,
       at: fieldOrigin(app, pointer),
       message: `a replica of App ${name} wants ${format(want)} ${what}, more than any host that may run it can give`,
-      hint: `the largest is ${host} with ${format(most)} after reserve and overcommit`,
+      hint: `the largest is ${best.host} with ${format(best.most)} after reserve and overcommit`,
       holds: [`App/${name}` as const],
     };
   });
