@@ -5,6 +5,7 @@ import { firstProcess } from './first.ts';
 import type { Hierarchy } from './hierarchy.ts';
 import { DEVICES, EMPTYING, OOM, PAUSED, SCHED, SPARES_NOBODY, type Knob, type Wanted } from './knob.ts';
 import { FIELDS, KNOBS, knobsIn } from './knobs.ts';
+import type { Moments } from './moments.ts';
 import { openFile, type Budget, type OpenFile } from './open-files.ts';
 import type { Raised } from './raised.ts';
 import type { Classes, SetClass } from './scheduling.ts';
@@ -52,6 +53,8 @@ export interface Machine {
   readonly emptying: { has(path: string): boolean };
   /** Ids of containers that Docker calls paused. */
   readonly paused: Set<string>;
+  /** Which of those that stand still without Docker's word do so for longer than a moment. */
+  readonly moments: Moments;
   /** Has Docker let a container stand still or go on. */
   readonly tellFrozen?: ((id: string, frozen: boolean, signal: AbortSignal) => Promise<void>) | undefined;
 }

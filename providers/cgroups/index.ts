@@ -14,6 +14,7 @@ import { disk, type Files } from './files.ts';
 import { hold, type Held, type How, type Machine } from './held.ts';
 import { hierarchy } from './hierarchy.ts';
 import { fieldOf } from './knobs.ts';
+import { createMoments } from './moments.ts';
 import { lowerRealtime } from './nested.ts';
 import { IDLE } from './cpu-knobs.ts';
 import { raisedIn } from './raised.ts';
@@ -85,6 +86,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
     setClass: options.setClass ?? chrt(),
     emptying: options.emptying ?? new Set(),
     paused: new Set(),
+    moments: createMoments(),
     tellFrozen: options.tellFrozen,
   };
   const sweep = createSweep(machine, { left: MOST_MEMBERS });
@@ -106,6 +108,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
     if (!item) return;
     machine.classes.forget(item.held.id);
     machine.paused.delete(item.held.id);
+    machine.moments.forget(item.held.id);
     if (machine.raised.size > 0) lowerRealtime(machine);
   }
 
@@ -301,6 +304,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
       }
       const asking = new Set(asked);
       for (const [ref, { held }] of tracked) if (!asking.has(ref) && !held.alive()) drop(ref);
+      seen = await machine.moments.settled(seen, (some) => observeAll(ctx, some, 'files'));
       return scopes && tree.version === 'v2' ? scopes.hear(seen, scopeIn, ctx.signal) : seen;
     },
     diff: diffByRef(diffCgroup),

@@ -8,6 +8,7 @@ import type { Held, Machine } from './held.ts';
 import { REALTIME } from './cpu-knobs.ts';
 import { OOM, SCHED, type Wanted, type Write } from './knob.ts';
 import { writesFor } from './knobs.ts';
+import { MOMENT } from './moments.ts';
 import { lowerQuotas, lowerRealtime, raiseRealtime } from './nested.ts';
 import { adjust, largest, pagesOf } from './processes.ts';
 import { isRealtime, setClassIn, USUAL_CLASS } from './scheduling.ts';
@@ -76,21 +77,20 @@ export async function writeLimits(
 
 /** How long Docker may take to hear of it, milliseconds. */
 const HEARS = 10_000;
-/** How long an engine (runc before 1.1) may freeze a container while it sets its limits, milliseconds. */
-const MOMENT = 300;
 
 /**
  * Has all in a cgroup stand still or go on: by Docker, which would else believe otherwise, and where a hand passed it by, by the file; whether there was anything to do. Throws
  * CONFLICT where Docker does not hear that it is to stand still: it may be about to stop it, and could not end what it takes for running.
  */
 async function setFrozen(
-  { files, tellFrozen }: Pick<Machine, 'files' | 'tellFrozen'>,
+  { files, moments, tellFrozen }: Pick<Machine, 'files' | 'moments' | 'tellFrozen'>,
   held: Held,
   { file, value }: Write,
   frozen: boolean,
 ): Promise<boolean> {
   const isSo = (): boolean => readText(files, held.directoryOf('freezer'), file) === value;
-  if (!frozen && !isSo()) await sleep(MOMENT);
+  // what began since the last look may be over in a moment
+  if (!frozen && !isSo() && !moments.lasts(held.id)) await sleep(MOMENT);
   if (isSo()) return false;
   try {
     await tellFrozen?.(held.id, frozen, AbortSignal.timeout(HEARS));

@@ -98,13 +98,38 @@ for (const version of ['v1', 'v2'] as const)
       const one = lab(version, { tellFrozen: (...args) => Promise.resolve(void told.push(args)) });
       await one.converge('running');
       one.put(frozen);
-      const { change } = await one.look('running', {});
-      assert.ok(change);
-      one.log.length = 0;
-      const applied = one.provider.apply(change, contextOf([container('web-0', ID, 'running')]));
+      const looked = one.look('running', {});
       one.put(thawed);
-      assert.match((await applied).did, /was right already/);
-      assert.deepEqual([told, one.log], [[], []]);
+      const { item, change } = await looked;
+      assert.deepEqual([item.state.frozen, change], [undefined, undefined], 'nothing is to be done');
+      const { change: other } = await one.look('running', { pids: 7 });
+      assert.ok(other);
+      one.put(frozen);
+      one.log.length = 0;
+      const applied = one.provider.apply(other, contextOf([container('web-0', ID, 'running')]));
+      one.put(thawed);
+      assert.match((await applied).did, /^pids\.max \d+ -> 7$/);
+      assert.equal(told.length, 0);
+      assert.ok(one.log.every((line) => !/freez/.test(line)));
+    });
+
+    it('is waited for once where it lasts', async () => {
+      const one = lab(version);
+      await one.converge('running');
+      one.put(frozen);
+      const took = async (): Promise<number> => {
+        const at = performance.now();
+        assert.equal((await one.look('running', {})).item.state.frozen, true);
+        return performance.now() - at;
+      };
+      assert.ok((await took()) >= 290, 'a moment');
+      let least = Infinity;
+      for (let times = 0; times < 5; times += 1) least = Math.min(least, await took());
+      assert.ok(least < 290, 'and then no more');
+      one.put(thawed);
+      await one.look('running', {});
+      one.put(frozen);
+      assert.ok((await took()) >= 290, 'another one is another');
     });
 
     it('has nothing stand still that Docker does not hear of: it may be about to stop it', async () => {
