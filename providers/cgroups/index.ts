@@ -264,8 +264,10 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
     if (learnt.length > 0 && !learnt.includes(formula)) formula = learnt[0] ?? formula;
     let systemdNotTold: string | undefined;
     const told: string[] = [];
+    // what it says of a new scope was heard by the look
+    const heard = did.length === 0 && change.because === 'new' ? (change.have as CgroupState) : before;
     for (let turn = 0; turn < TURNS; turn += 1) {
-      const end = await tellSystemd(change.ref, want, before, ctx);
+      const end = await tellSystemd(change.ref, want, turn === 0 ? heard : before, ctx);
       systemdNotTold = end.why;
       told.push(...(end.told ?? []));
       const now = readBack(change.ref, held);

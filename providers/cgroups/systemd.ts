@@ -138,6 +138,7 @@ const TURNS = 3;
  * Tells systemd of a container's limits until it knows them: at a daemon-reload it writes into all cgroups what it knows. An engine
  * tells it most, but neither of no swap nor of no reservation (opencontainers/cgroups#74), and what it is told by others between an
  * engine's word and the same engine's write into the cgroup stays with it while the kernel is right. Gives what it was told; rejects with what it goes on to say.
+ * Where it is known what it says otherwise (`have.systemd`), it is told just that, and believed: a program for each container that starts, not three.
  */
 export async function agree(
   systemd: Systemd,
@@ -151,6 +152,14 @@ export async function agree(
     ({ field, file }) => !have.unsupported.includes(field) && (file === undefined || have.raw?.[file] !== undefined),
   );
   const properties = kept.map(({ property }) => property);
+  if (have.systemd !== undefined) {
+    const { systemd: says } = have;
+    const assignments = kept
+      .filter(({ property }) => says[property] !== undefined)
+      .map((each) => each.tell(want, formula));
+    await tell(systemd, scope, assignments, signal);
+    return assignments;
+  }
   const told: string[] = [];
   for (let turn = 0; ; turn += 1) {
     const words = (await systemd.show([scope], properties, signal)).get(scope) ?? new Map<string, string>();

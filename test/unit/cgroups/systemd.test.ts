@@ -221,8 +221,10 @@ describe("systemd's knowledge", () => {
       const change = await look(usual);
       assert.deepEqual(change?.fields, [{ path: '/swap', have: 'infinity for systemd', want: 0 }]);
       assert.equal(change.because, 'new');
+      const asked = played.asked();
       assert.equal((await converge(usual)).did, 'told systemd MemorySwapMax=0');
       assert.deepEqual(played.told, ['MemorySwapMax=0']);
+      assert.equal(played.asked(), asked, 'what the look has heard is not asked for again');
       assert.equal(await look(usual), undefined);
     });
 
