@@ -19,7 +19,7 @@ import type { DockerClient } from './client.ts';
 import type { Believing } from './deaths.ts';
 import type { Spec } from './diff.ts';
 import { updateCpuset } from './limits.ts';
-import { end, freeze, holderOf, make, parseStop, start, thaw, type Made } from './life.ts';
+import { end, holderOf, make, parseStop, setStill, start, type Made } from './life.ts';
 import type { Namespaces } from './namespaces.ts';
 import type { Observer } from './observe.ts';
 import { importPause } from './pause.ts';
@@ -52,7 +52,7 @@ export function applier(
     const death = deathOf(id);
     if (death) return { status: 'exited', exitCode: Number(death.exitCode), endedAt: death.at };
     if (frozen) {
-      await freeze(client, kernel, id, ref, signal);
+      await setStill(client, kernel, { id, ref, still: true }, signal);
       return { status: 'paused' };
     }
     return { status: 'running', ...(kernel.processes(id)?.length === 0 ? { lifeless: true } : {}) };
@@ -218,7 +218,7 @@ async function unpauseSandbox(
   ctx: Context,
 ): Promise<Evidence> {
   const have = change.have as SandboxState;
-  await thaw(client, kernel, have.id, change.ref, ctx.signal);
+  await setStill(client, kernel, { id: have.id, ref: change.ref, still: false }, ctx.signal);
   const pid = await observer.pid(have.id, ctx.signal);
   const state: SandboxState = { ...have, running: true, status: 'running', ...(pid === undefined ? {} : { pid }) };
   return { did: 'unpaused the sandbox', observed: known(change.ref, state) };
@@ -252,13 +252,10 @@ async function applyStatus(
     observed: known(ref, { ...have, ...now }),
     facts: { container: id },
   });
-  if (status === 'running') {
-    await freeze(client, kernel, id, ref, ctx.signal);
-    return done('froze it', { status: 'paused' });
-  }
-  if (status === 'paused') {
-    await thaw(client, kernel, id, ref, ctx.signal);
-    return done('unpaused it again', { status: 'running' });
+  if (status === 'running' || status === 'paused') {
+    const still = status === 'running';
+    await setStill(client, kernel, { id, ref, still }, ctx.signal);
+    return still ? done('froze it', { status: 'paused' }) : done('unpaused it again', { status: 'running' });
   }
   await settleCores(client, id, ref, ctx);
   return done('started it again', await launch(id, ref, frozen, ctx.signal));

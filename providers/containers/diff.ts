@@ -129,7 +129,8 @@ function containerStep(want: ContainerSpec, have: ContainerState): Step | undefi
     const fields = [{ path: '/sandbox', have: 'gone', want: 'running' }];
     return { verb: 'replace', disruption: 'recreate', because: 'drift', fields };
   }
-  const asWanted = want.frozen === true ? 'paused' : 'running';
+  // what somebody has told to end does so before it stands still again
+  const asWanted = want.frozen === true && have.stopping !== true ? 'paused' : 'running';
   const fields = status(have.status, asWanted);
   switch (have.status) {
     case asWanted:

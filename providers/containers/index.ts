@@ -9,6 +9,7 @@ import { namespaces } from './namespaces.ts';
 import { observer } from './observe.ts';
 import { merged } from './merged.ts';
 import type { State } from './state.ts';
+import { createStops } from './stops.ts';
 import type { SandboxSysctls } from './sysctls.ts';
 import { watchDocker } from './watch.ts';
 
@@ -27,7 +28,8 @@ export interface ContainersOptions {
 export function containers(options: ContainersOptions): Provider<Spec, State> {
   const { kernel = namespaces(), sysctls } = options;
   const { client, note, deathOf } = believing(options.client);
-  const eyes = observer(client, kernel, sysctls);
+  const stops = createStops();
+  const eyes = observer(client, kernel, stops, sysctls);
   return {
     name: 'containers',
     kinds: ['image', 'sandbox', 'container'],
@@ -37,6 +39,7 @@ export function containers(options: ContainersOptions): Provider<Spec, State> {
     watch: (ctx) => {
       const events = watchDocker(client, ctx, (event, ref) => {
         note(event);
+        stops.note(event);
         if (event.action === 'rename') eyes.stray(ref);
       });
       return sysctls ? merged(events, sysctls.rounds(ctx.signal)) : events;

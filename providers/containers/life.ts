@@ -62,38 +62,25 @@ async function shift(
   }
 }
 
-/** Has a container that runs stand still. Throws CONFLICT when it has ended. */
-export async function freeze(
+/**
+ * Has a container stand still, or go on; one that is to go on and has ended meanwhile is started. Throws CONFLICT when it is gone, or ended
+ * before it could stand still.
+ */
+export async function setStill(
   client: DockerClient,
   kernel: Namespaces,
-  id: string,
-  ref: Ref,
+  { id, ref, still }: { readonly id: string; readonly ref: Ref; readonly still: boolean },
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    await shift(client, kernel, id, true, signal);
+    await shift(client, kernel, id, still, signal);
   } catch (error) {
     const words = error instanceof PlumbError ? error.message : '';
-    if (/already paused/.test(words)) return;
-    if (statusOf(error) !== 404 && !/is not running/.test(words)) throw error;
-    throw new PlumbError('CONFLICT', `${ref} ended before it could be frozen`, { ref, id }, error);
-  }
-}
-
-/** Has a container go on; one that has ended meanwhile is started. Throws CONFLICT when it is gone. */
-export async function thaw(
-  client: DockerClient,
-  kernel: Namespaces,
-  id: string,
-  ref: Ref,
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    await shift(client, kernel, id, false, signal);
-  } catch (error) {
-    if (statusOf(error) === 404) throw new PlumbError('CONFLICT', `${ref} is gone`, { id }, error);
-    if (!isNotPaused(error)) throw error;
-    await start(client, id, ref, signal);
+    if (still && /already paused/.test(words)) return;
+    if (!still && isNotPaused(error)) return start(client, id, ref, signal);
+    if (statusOf(error) !== 404 && !(still && /is not running/.test(words))) throw error;
+    const why = still ? 'ended before it could be frozen' : 'is gone';
+    throw new PlumbError('CONFLICT', `${ref} ${why}`, { ref, id }, error);
   }
 }
 

@@ -8,6 +8,7 @@ import { statusOf } from './transport.ts';
 import type { First, Namespaces } from './namespaces.ts';
 import { dockerName } from './spec.ts';
 import type { State } from './state.ts';
+import type { Stops } from './stops.ts';
 import type { SandboxSysctls } from './sysctls.ts';
 import { containerState, knownRow, refOfRow, rowsByRef, sandboxState } from './state.ts';
 import type { ContainerRow } from './wire.ts';
@@ -24,7 +25,12 @@ export interface Observer {
   stray(ref: Ref): void;
 }
 
-export function observer(client: DockerClient, kernel: Namespaces, sysctls?: SandboxSysctls): Observer {
+export function observer(
+  client: DockerClient,
+  kernel: Namespaces,
+  stops: Pick<Stops, 'has'>,
+  sysctls?: SandboxSysctls,
+): Observer {
   const strays = new Set<Ref>();
 
   const pid = async (id: string, signal: AbortSignal): Promise<number | undefined> => {
@@ -78,7 +84,7 @@ export function observer(client: DockerClient, kernel: Namespaces, sysctls?: San
       const first = row.state === 'running' ? kernel.first(row.id) : undefined;
       const lifeless = row.state === 'running' && !first && kernel.processes(row.id)?.length === 0;
       const home = joined(row, byRef.get(refOf('sandbox', nameOf(ref))), first, homes, kernel);
-      const state = containerState(row, home, lifeless);
+      const state = containerState(row, home, { lifeless, stopping: stops.has(row.id) });
       seen.push(knownRow(ref, row, ctx.fleet, state));
     }
     return refs ? seen : [...seen, ...imagesOf(rows)];

@@ -50,8 +50,15 @@ export function sandboxState(row: ContainerRow, pid: number | undefined): Sandbo
   };
 }
 
-/** An application's container; `sandbox` is the one it is really in, or empty; `lifeless` says that the kernel knows no process of it. */
-export function containerState(row: ContainerRow, sandbox: string, lifeless: boolean): ContainerState {
+/**
+ * An application's container; `sandbox` is the one it is really in, or empty. `lifeless`: the kernel knows no process of it; `stopping`: it
+ * was told to end.
+ */
+export function containerState(
+  row: ContainerRow,
+  sandbox: string,
+  { lifeless = false, stopping = false }: { readonly lifeless?: boolean; readonly stopping?: boolean } = {},
+): ContainerState {
   const exitCode = exitCodeOf(row.status);
   const stop = row.labels[LABELS.stop];
   const unlimited = row.labels[LABELS.unlimited];
@@ -61,6 +68,7 @@ export function containerState(row: ContainerRow, sandbox: string, lifeless: boo
     ...(exitCode === undefined ? {} : { exitCode }),
     ...(row.endedAt === undefined || row.state === 'running' ? {} : { endedAt: row.endedAt }),
     ...(lifeless && row.state === 'running' ? { lifeless } : {}),
+    ...(stopping && ['running', 'paused'].includes(row.state) ? { stopping } : {}),
     image: row.imageId,
     sandbox,
     ...(stop === undefined ? {} : { stop }),

@@ -93,6 +93,8 @@ export interface ContainerState {
   readonly endedAt?: number;
   /** Docker still calls it running, but the kernel knows no process of it any more. */
   readonly lifeless?: true;
+  /** Somebody has told Docker to end it, and it may still be about to. */
+  readonly stopping?: true;
   readonly fingerprint: string;
   /** Id of the image that it runs. */
   readonly image: string;

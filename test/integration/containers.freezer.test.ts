@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { cgroups } from '../../providers/cgroups/index.ts';
 import { dockerClient } from '../../providers/containers/client.ts';
 import type { Spec } from '../../providers/containers/diff.ts';
@@ -11,7 +12,7 @@ import { updateFrozen, updateLimits } from '../../providers/containers/limits.ts
 import type { Desired } from '../../reconciler/model/change.ts';
 import type { CgroupSpec, ContainerSpec } from '../../reconciler/model/resources.ts';
 import { limits } from '../support/cgroup-tree.ts';
-import { Host, pidOf, words } from '../support/containers-host.ts';
+import { code, Host, pidOf, words } from '../support/containers-host.ts';
 import { wantContainer, wantSandbox } from '../support/containers.ts';
 import { docker, removeContainers } from '../support/docker.ts';
 import { ensureTestImage } from '../support/image.ts';
@@ -63,9 +64,9 @@ describe('containers that stand still, on a real Docker', { skip }, () => {
   ];
 
   /** One that writes when it is asked to end, which it has a minute for. */
-  const some = (mark: string): Partial<ContainerSpec> => ({
+  const some = (mark: string, before = ''): Partial<ContainerSpec> => ({
     command: ['sh', '-c'],
-    args: [`trap 'echo ended > /host/${mark}; exit 0' TERM; while :; do sleep 0.1; done`],
+    args: [`trap '${before} echo ended > /host/${mark}; exit 0' TERM; while :; do sleep 0.1; done`],
     volumes: [{ path: '/host', host: directory, readOnly: false }],
     stop: { signal: 'SIGTERM', grace: 60_000 },
   });
@@ -158,6 +159,37 @@ describe('containers that stand still, on a real Docker', { skip }, () => {
       ['docker', 'hand'].map((mark) => read(join(directory, mark))),
       ['ended', 'ended'],
     );
+  });
+
+  it('that a hand stops may end in their own way before they stand still again', async () => {
+    const slow = some('stopped', 'sleep 2;');
+    const wanted = wants('f-8', true, slow);
+    await host.converge(wants('f-8', false, slow));
+    await sleeps('plumb-f-8');
+    await host.converge(wanted);
+    const stop = new AbortController();
+    const hints = host.provider.watch?.({ ...host.ctx(), signal: stop.signal })[Symbol.asyncIterator]();
+    assert.ok(hints);
+    const first = hints.next().then(() => true);
+    do await docker('update', '--cpu-shares', '100', 'plumb-f-8');
+    while (!(await Promise.race([first, sleep(500, false)])));
+    let stopped = false;
+    const stopping = docker('stop', '-t', '30', 'plumb-f-8').then(() => (stopped = true));
+    try {
+      // as an agent does: what is hinted is looked at, and made as it is to be
+      while (!stopped || (await statusOf('plumb-f-8')) !== 'paused') {
+        await Promise.race([hints.next(), stopping]);
+        for (const change of await host.plan(wanted))
+          await host.apply(change).catch((error: unknown) => {
+            // it ended meanwhile
+            assert.ok(code('CONFLICT')(error), error as Error);
+          });
+      }
+    } finally {
+      stop.abort();
+      await stopping;
+    }
+    assert.equal(read(join(directory, 'stopped')), 'ended');
   });
 
   it('are replaced, may end in their own way, and stand still again', async () => {

@@ -116,6 +116,16 @@ const cases: readonly { name: string; have: readonly Observed<State>[]; changes:
 
 /** Of a container that is to stand still. */
 const still: typeof cases = [
+  {
+    name: 'somebody ends it',
+    have: [seenSandbox(), seenContainer({ status: 'running', stopping: true })],
+    changes: [],
+  },
+  {
+    name: 'somebody ends it, and it was frozen since',
+    have: [seenSandbox(), seenContainer({ status: 'paused', stopping: true })],
+    changes: ['update container drift none'],
+  },
   { name: 'it does', have: [seenSandbox(), seenContainer({ status: 'paused' })], changes: [] },
   { name: 'it runs', have: [seenSandbox(), seenContainer()], changes: ['update container drift none'] },
   {
