@@ -17,12 +17,13 @@ export interface Launcher extends Exec {
  * Starts programs for a process that is too large to do so itself: Node forks its whole self for each, and does nothing else for 4 to 6 ms
  * with 85 MB in memory (two runs of 40 starts on a busy machine). This process (perl-base is on every Debian and Ubuntu) forks beside it.
  * Everything is in hexadecimal digits but numbers, and `-` stands for nothing.
- * In:  `ID SILENT INPUT FILE ARGUMENT…`, where SILENT is 1 when standard output is not wanted; or `ID` to kill it.
+ * In:  `ID SILENT INPUT FILE ARGUMENT…`, where SILENT is 1 when standard output is not wanted; `ID` to kill it; `-ID` to leave it behind: nothing
+ * of it is read any more, and nothing told.
  * Out: `ID STATUS STDOUT STDERR`, where STATUS is -1 when a signal ended it.
  */
 const SCRIPT = String.raw`
 use strict;
-my (%jobs, $in); $in = ''; $| = 1;
+my (%jobs, %left, $in); $in = ''; $| = 1;
 # it ends when its parent does, not by what a terminal or systemd sends to all
 $SIG{$_} = 'IGNORE' for qw(PIPE INT TERM HUP);
 sub hex_of { defined $_[0] && length $_[0] ? unpack('H*', $_[0]) : '-' }
@@ -62,8 +63,14 @@ sub take {
   delete $jobs{$job->{id}};
   print "$job->{id} $status ", hex_of($job->{out}), ' ', hex_of($job->{err}), "\n";
 }
+sub leave {
+  my ($job) = @_;
+  close $_ for grep { $_ } @$job{qw(or er iw)};
+  $left{$job->{pid}} = 1; delete $jobs{$job->{id}};
+}
 use IO::Handle; use Errno;
 while (1) {
+  waitpid($_, 1) and delete $left{$_} for keys %left; # 1: WNOHANG
   my ($r, $w) = ('', ''); vec($r, 0, 1) = 1;
   for my $job (values %jobs) {
     for (qw(or er)) { vec($r, fileno $job->{$_}, 1) = 1 if $job->{$_} }
@@ -76,7 +83,11 @@ while (1) {
   }
   if (vec($r, 0, 1)) {
     sysread(STDIN, $in, 1048576, length $in) or exit 0;
-    while ($in =~ s/^(.*)\n//) { my @ask = split / /, $1; if (@ask > 1) { launch(@ask) } elsif ($jobs{$ask[0]}) { kill 'KILL', $jobs{$ask[0]}{pid} } }
+    while ($in =~ s/^(.*)\n//) { my @ask = split / /, $1;
+      if (@ask > 1) { launch(@ask); next }
+      my $job = $jobs{abs $ask[0]} or next;
+      $ask[0] < 0 ? leave($job) : kill 'KILL', $job->{pid};
+    }
   }
 }
 `;
@@ -154,6 +165,7 @@ export function launcher(perl = 'perl', width: number = WORKING): Launcher {
         return;
       }
       const ended = afterKill(signal, () => {
+        child?.stdin.write(`-${String(id)}\n`);
         finish(LEFT);
       });
       waiting.set(id, finish);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
@@ -103,6 +103,33 @@ describe('a process that starts programs', () => {
     Number(/^PPid:\t(\d+)/m.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8'))?.[1]);
   const itsPid = async (exec: Exec): Promise<number> =>
     Number((await exec.run(...sh('echo $PPID'), { signal })).stdout);
+
+  it('holds nothing of what it has left behind', async () => {
+    const exec = opened();
+    const pid = await itsPid(exec);
+    const held = (): number => readdirSync(`/proc/${String(pid)}/fd`).length;
+    const children = (): string =>
+      spawnSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' }).stdout.trim();
+    const before = held();
+    const directory = mkdtempSync(join(tmpdir(), 'exec-'));
+    const file = join(directory, 'pid');
+    const stop = new AbortController();
+    const hanging = exec.run(...sh(`sleep 600 & echo $! > ${file}; wait`), { signal: stop.signal });
+    while (!existsSync(file) || readFileSync(file, 'utf8') === '') await sleep(10);
+    try {
+      assert.ok(held() > before, 'its pipes');
+      stop.abort();
+      await hanging;
+      // with the next one it is buried as well
+      for (const at = performance.now(); held() > before || children() !== '';) {
+        assert.ok(performance.now() - at < 60_000, `${String(held())} descriptors, ${String(before)} before`);
+        await exec.run('true', [], { signal });
+      }
+    } finally {
+      process.kill(Number(readFileSync(file, 'utf8')), 'SIGKILL');
+      rmSync(directory, { recursive: true });
+    }
+  });
 
   it('is not this one, and one for all', async () => {
     const exec = opened();
