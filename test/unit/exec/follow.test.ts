@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { follow } from '../../../providers/exec/follow.ts';
+import { ending, follow } from '../../../providers/exec/follow.ts';
 
 /** Until a process is gone. */
 async function gone(pid: number): Promise<void> {
@@ -48,6 +48,13 @@ describe('a program that goes on for ever', { timeout: 120_000 }, () => {
       process.stdout.write('over');`;
     const limited = ['-c', 'ulimit -n 64; exec "$@"', '-', process.execPath, '--input-type=module', '-e', script];
     assert.equal(execFileSync('sh', limited, { encoding: 'utf8' }), 'over');
+  });
+
+  it('does not begin where the process that listens was killed before the kernel was asked for its end', () => {
+    const says = (parent: number): string =>
+      spawnSync('setpriv', ending(parent, 'echo', ['$0 two', 'words']), { encoding: 'utf8' }).stdout;
+    assert.equal(says(process.pid), '$0 two words\n');
+    assert.equal(says(1), '');
   });
 
   it('ends with the process that listens, also where that is killed', async () => {
