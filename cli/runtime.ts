@@ -4,7 +4,7 @@ import type { HostFacts } from '../reconciler/model/replica.ts';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { cgroups } from '../providers/cgroups/index.ts';
-import { countsOf, topologyReader } from '../providers/cgroups/topology.ts';
+import { countsOf, threadsOf, topologyReader } from '../providers/cgroups/topology.ts';
 import { dockerClient } from '../providers/containers/client.ts';
 import { containers } from '../providers/containers/index.ts';
 import { cores } from '../providers/cgroups/cores.ts';
@@ -109,7 +109,10 @@ export function simulatedRuntime(state: string): Runtime {
 
 /** What this machine is. A simulated host needs no Linux: elsewhere it has a round size. */
 export async function factsOf(simulatedHost: boolean): Promise<HostFacts> {
-  if (!simulatedHost || process.platform === 'linux') return facts({ cores: () => countsOf(topologyReader()()) });
+  if (!simulatedHost || process.platform === 'linux') {
+    const topology = topologyReader()();
+    return facts({ cores: { counts: countsOf(topology), threads: threadsOf(topology) } });
+  }
   const capacity = { cpu: 4000, memory: 8 * 2 ** 30, pids: 32_768, node0: 4 };
   return { hostname: hostname(), machineId: '', addresses: [], capacity, kernel: process.platform, cgroup: 'v2' };
 }

@@ -205,7 +205,7 @@ export interface App {
          */
         cores?: (number | string) & string;
         /**
-         * The cores are those of one NUMA node that nobody else of the fleet runs on; cores is then a whole number, and there is no quota. Its memory comes from that node. Where a core has two threads each counts as one: an even number has whole cores, and an odd one shares its last core with others.
+         * The cores are those of one NUMA node that nobody else of the fleet runs on; cores is then a whole number, and there is no quota. Its memory comes from that node. Where a core has two threads each counts as one, and cores are rounded up to whole ones: 3 takes 4 of such a host, and runs on all of them.
          */
         pinned?: boolean;
         /**
@@ -1114,7 +1114,7 @@ export interface Host {
       }[];
     };
     /**
-     * Cores that are never pinned, those of the NUMA node with the lowest number first: for the system, and for what shares.
+     * Cores that are never pinned, those of the NUMA node with the lowest number first: for the system, and for what shares. Where a core has two threads each counts as one, and they are rounded up to whole ones.
      */
     reservedCores?: number;
     /**

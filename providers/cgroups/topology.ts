@@ -87,6 +87,12 @@ export function topologyReader({
   };
 }
 
+/** CPUs of the core that has most of them: 1 without SMT, and where nothing can be pinned. */
+export function threadsOf(topology: Topology | undefined): number {
+  const cores = Object.values(topology?.nodes ?? {}).flat();
+  return Math.max(1, ...cores.map((core) => parseCpus(core).length));
+}
+
 /** CPUs of each NUMA node, by number. */
 export function countsOf(topology: Topology | undefined): ReadonlyMap<number, number> {
   const nodes = Object.entries(topology?.nodes ?? {});

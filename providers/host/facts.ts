@@ -7,6 +7,14 @@ import type { HostFacts } from '../../reconciler/model/replica.ts';
 import { disksOf } from './inventory/devices.ts';
 import { treeAt } from './inventory/tree.ts';
 
+/** The CPUs of a machine that can be pinned. */
+export interface Pinnable {
+  /** So many of each NUMA node, by its number. */
+  readonly counts: ReadonlyMap<number, number>;
+  /** So many of them are threads of one core. */
+  readonly threads: number;
+}
+
 export interface FactsOptions {
   readonly procRoot?: string;
   readonly etcRoot?: string;
@@ -16,8 +24,8 @@ export interface FactsOptions {
   readonly dataRoot?: string;
   /** As `uname -m` says it. */
   readonly machine?: string;
-  /** Cores of each NUMA node, by its number, that replicas may have for themselves; none if absent. */
-  readonly cores?: () => ReadonlyMap<number, number>;
+  /** What replicas may have for themselves; nothing if absent. */
+  readonly cores?: Pinnable;
   /** IPv4 addresses of the machine, loopback left out. */
   readonly addresses?: () => readonly string[];
 }
@@ -31,6 +39,8 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
   i686: '386',
 };
 
+const NONE: Pinnable = { counts: new Map(), threads: 1 };
+
 /** Bytes that others than root may use in all of the file system that holds a path. */
 async function diskOf(path: string): Promise<number> {
   try {
@@ -41,10 +51,10 @@ async function diskOf(path: string): Promise<number> {
   }
 }
 
-function pinnable(cores: ReadonlyMap<number, number>): Partial<Demand> {
+function nodesIn({ counts }: Pinnable): Partial<Demand> {
   return Object.fromEntries(
     NODES.flatMap((key, node) => {
-      const count = cores.get(node) ?? 0;
+      const count = counts.get(node) ?? 0;
       return count > 0 ? [[key, count]] : [];
     }),
   );
@@ -52,11 +62,11 @@ function pinnable(cores: ReadonlyMap<number, number>): Partial<Demand> {
 
 /**
  * What this machine is. Its capacity is the machine's, whatever limits the agent itself runs under: cpus from /proc/stat, MemTotal, the
- * lower of pid_max and threads-max, the file system of Docker's data, its physical disks as spindles, and the cores of its NUMA nodes.
+ * lower of pid_max and threads-max, the file system of Docker's data, its physical disks as spindles, and the CPUs of its NUMA nodes.
  */
 export async function facts(options: FactsOptions = {}): Promise<HostFacts> {
   const { procRoot = '/proc', etcRoot = '/etc', cgroupRoot = '/sys/fs/cgroup', sysRoot = '/sys' } = options;
-  const { dataRoot = '/var/lib/docker', machine = uname(), addresses = ipv4, cores } = options;
+  const { dataRoot = '/var/lib/docker', machine = uname(), addresses = ipv4, cores = NONE } = options;
   const proc = (name: string): Promise<string> => readFile(join(procRoot, name), 'utf8');
   const [hostname, kernel, machineId, cpus, meminfo, pidMax, threadsMax, unified, disk] = await Promise.all([
     proc('sys/kernel/hostname'),
@@ -80,8 +90,9 @@ export async function facts(options: FactsOptions = {}): Promise<HostFacts> {
       pids: Math.min(Number(pidMax), Number(threadsMax)),
       disk,
       spindles: disksOf(treeAt(sysRoot)).length * 1000,
-      ...pinnable(cores?.() ?? new Map<number, number>()),
+      ...nodesIn(cores),
     },
+    ...(cores.threads === 1 ? {} : { threadsPerCore: cores.threads }),
     kernel: kernel.trim(),
     cgroup: unified ? 'v2' : 'v1',
     platform: `linux/${ARCHITECTURES[machine] ?? machine}`,

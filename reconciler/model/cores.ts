@@ -36,6 +36,11 @@ export function sameCpus(a: string, b: string): boolean {
 const common = (a: Iterable<number>, b: Cpus): number[] => [...a].filter((cpu) => b.has(cpu));
 const less = (a: Iterable<number>, b: Cpus): number[] => [...a].filter((cpu) => !b.has(cpu));
 
+/** So many CPUs rounded up to whole cores of so many threads. */
+export function inWhole(cpus: number, threads: number): number {
+  return Math.ceil(cpus / threads) * threads;
+}
+
 /** All CPUs of a machine. */
 function allCpus({ nodes }: Topology): Set<number> {
   return new Set(Object.values(nodes).flatMap((cores) => cores.flatMap(parseCpus)));
@@ -49,82 +54,144 @@ export interface Allotment {
   readonly lacking: readonly string[];
 }
 
+type Core = readonly number[];
+
 /** One replica's CPUs while all are being worked out. */
 interface Claim {
   readonly replica: string;
   readonly cores: number;
-  readonly node: readonly (readonly number[])[];
+  readonly node: readonly Core[];
+  /** What it had of the node. */
+  readonly before: Cpus;
   readonly cpus: number[];
 }
 
+const isWhole = (core: Core, free: Cpus): boolean => core.every((cpu) => free.has(cpu));
+
+/** The CPUs of a list, those of a set first. */
+const firstOf = (cpus: readonly number[], some: Cpus): readonly number[] => [
+  ...common(cpus, some),
+  ...less(cpus, some),
+];
+
+/** What a replica had already of a node: as remembered, else as the kernel holds it. */
+function had({ given, held }: CoresState, replica: string, cores: number, node: readonly Core[]): Cpus {
+  const there = new Set(node.flat());
+  const remembered = given[replica];
+  if (remembered !== undefined) return new Set(common(parseCpus(remembered), there));
+  const holds = parseCpus(held[replica]?.cpus ?? '');
+  const threads = Math.max(1, ...node.map(({ length }) => length));
+  // what shares is held to more, or to others
+  const isOwn = [cores, inWhole(cores, threads)].includes(holds.length) && isWhole(holds, there);
+  return new Set(isOwn ? holds : []);
+}
+
 /**
- * So many more CPUs of a node: first those that share a core with what the replica has, then whole cores, the last of the node first
- * (the first CPU of a machine has the most to do for others), then what is left of cores that others have a part of.
+ * What a replica keeps: of the cores that nobody else has a part of those first of which it had most, with all their threads as far as
+ * so many are asked for.
  */
-function pick(claim: Claim, free: Cpus): readonly number[] {
-  const own = new Set(claim.cpus);
-  const cores = [...claim.node]
-    .reverse()
-    .map((core) => ({ free: common(core, free), whole: core.every((cpu) => free.has(cpu)), mine: common(core, own) }))
-    .filter((core) => core.free.length > 0);
-  const missing = claim.cores - claim.cpus.length;
+function kept({ cores, node, before }: Omit<Claim, 'cpus'>, free: Cpus): readonly number[] {
+  const own = node
+    .filter((core) => isWhole(core, free) && core.some((cpu) => before.has(cpu)))
+    .toSorted((a, b) => common(b, before).length - common(a, before).length);
+  const cpus: number[] = [];
+  for (const core of own) cpus.push(...firstOf(core, before).slice(0, cores - cpus.length));
+  return cpus;
+}
+
+/**
+ * So many more CPUs of a node: first whole cores, the last of the node first (the first CPU of a machine has the most to do for others),
+ * then a part of one, then what is left of cores that others have a part of.
+ */
+function pick({ cores, cpus, node, before }: Claim, free: Cpus): readonly number[] {
+  const missing = cores - cpus.length;
   const picked: number[] = [];
-  const takeFrom = (some: readonly { readonly free: readonly number[] }[]): void => {
-    for (const core of some) picked.push(...core.free.slice(0, missing - picked.length));
-  };
-  takeFrom(cores.filter(({ mine }) => mine.length > 0));
-  const others = cores.filter(({ mine }) => mine.length === 0);
-  for (const { whole, free: cpus } of others) if (whole && picked.length + cpus.length <= missing) picked.push(...cpus);
+  const whole = node
+    .filter((core) => isWhole(core, free))
+    .reverse()
+    .toSorted((a, b) => b.length - a.length);
+  for (const core of whole) if (picked.length + core.length <= missing) picked.push(...core);
   const taken = new Set(picked);
-  const rest = others.filter((core) => core.free.every((cpu) => !taken.has(cpu)));
-  takeFrom(rest.toSorted((a, b) => Number(a.whole) - Number(b.whole)));
+  const [larger = []] = whole.filter(([cpu]) => !taken.has(cpu ?? NaN)).toSorted((a, b) => a.length - b.length);
+  const parts = node
+    .filter((core) => !isWhole(core, free))
+    .reverse()
+    .flatMap((core) => common(core, free));
+  for (const some of [larger, firstOf(parts, before)]) picked.push(...some.slice(0, missing - picked.length));
   return picked;
 }
 
-/** What a replica has already of what it is to have: as remembered, else as the kernel holds it. Whole cores come first. */
-function kept(claim: Omit<Claim, 'cpus'>, { given, held }: CoresState, free: Cpus): readonly number[] {
-  const usable = new Set(common(claim.node.flat(), free));
-  const remembered = given[claim.replica];
-  const holds = parseCpus(held[claim.replica]?.cpus ?? '');
-  const before = remembered === undefined ? (holds.length === claim.cores ? holds : []) : parseCpus(remembered);
-  const have = new Set(common(before, usable));
-  if (remembered === undefined && have.size < claim.cores) return [];
-  const byCore = claim.node.map((core) => common(core, have)).filter((core) => core.length > 0);
-  return byCore
-    .toSorted((a, b) => b.length - a.length)
-    .flat()
-    .slice(0, claim.cores);
+/** The same without cores that it can do without once it has the others whole: where cores have unlike numbers of threads (some offline), one may be too many. */
+function trimmed({ cores, node }: Claim, cpus: readonly number[], free: Cpus): readonly number[] {
+  const own = new Set(cpus);
+  const touched = node
+    .map((core) => firstOf(core, own).filter((cpu) => own.has(cpu) || free.has(cpu)))
+    .filter(([cpu]) => own.has(cpu ?? NaN));
+  let left = touched;
+  for (const core of touched.toSorted((a, b) => a.length - b.length))
+    if (left.flat().length - core.length >= cores) left = left.filter((one) => one !== core);
+  return left === touched ? cpus : left.flat().slice(0, cores);
+}
+
+/**
+ * Whoever has a part of a core gets the rest of it where nobody else has that, so that nobody runs beside him on a thread of it; one CPU
+ * at least is left for all others. Place reserves whole cores, so that it is there.
+ */
+function fillUp({ node, cpus }: Claim, free: Set<number>): readonly number[] {
+  const own = new Set(cpus);
+  const rest = node.filter((core) => core.some((cpu) => own.has(cpu))).flatMap((core) => common(core, free));
+  const more = rest.slice(0, free.size - 1);
+  for (const cpu of more) free.delete(cpu);
+  return [...cpus, ...more];
+}
+
+/** Takes the CPUs of those that are no longer asked for and still run out of what is free. */
+function takeLeaving(
+  { pinned, shared }: CoresSpec,
+  { given, held }: CoresState,
+  free: Set<number>,
+): Map<string, string> {
+  const known = new Set([...Object.keys(pinned), ...shared]);
+  const leaving = new Map<string, string>();
+  for (const [replica, cpus] of Object.entries(given)) {
+    if (known.has(replica) || held[replica] === undefined) continue;
+    const own = common(parseCpus(cpus), free);
+    if (own.length > 0) leaving.set(replica, formatCpus(own));
+    for (const cpu of own) free.delete(cpu);
+  }
+  return leaving;
 }
 
 /**
  * Which CPUs each pinned replica has alone: disjoint, of the NUMA node that it was placed on, and those that it has had before, as far
- * as they are there. What a replica had that is no longer asked for stays its own while it runs. One CPU at least is left for all others.
+ * as they are there and nobody else has a part of the same core. It has all threads of its cores: at least so many CPUs as it is to have,
+ * or more where they make no whole number of cores. What a replica had that is no longer asked for stays its own while it runs. One CPU at
+ * least is left for all others.
  */
-export function allot({ pinned, shared }: CoresSpec, state: CoresState): Allotment {
+export function allot(spec: CoresSpec, state: CoresState): Allotment {
   const free = allCpus(state);
-  const given = new Map<string, string>();
-  const known = new Set([...Object.keys(pinned), ...shared]);
-  for (const [replica, cpus] of Object.entries(state.given)) {
-    if (known.has(replica) || state.held[replica] === undefined) continue;
-    const own = common(parseCpus(cpus), free);
-    if (own.length > 0) given.set(replica, formatCpus(own));
-    for (const cpu of own) free.delete(cpu);
-  }
-  const claims = Object.entries(pinned)
+  const given = takeLeaving(spec, state, free);
+  const claims = Object.entries(spec.pinned)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([replica, { node, cores }]): Claim => {
-      const claim = { replica, cores, node: (state.nodes[String(node)] ?? []).map(parseCpus) };
-      const cpus = [...kept(claim, state, free)];
+    .map(([replica, { node: number, cores }]): Claim => {
+      const node = (state.nodes[String(number)] ?? []).map(parseCpus);
+      const claim = { replica, cores, node, before: had(state, replica, cores, node) };
+      const cpus = [...kept(claim, free)];
       for (const cpu of cpus) free.delete(cpu);
       return { ...claim, cpus };
     });
   const lacking: string[] = [];
   for (const claim of claims) {
-    const more = claim.cpus.length < claim.cores ? pick(claim, free) : [];
-    const enough = claim.cpus.length + more.length === claim.cores && free.size > more.length;
-    if (enough) for (const cpu of more) free.delete(cpu);
-    else lacking.push(claim.replica);
-    const cpus = enough ? [...claim.cpus, ...more] : claim.cpus;
+    const more = pick(claim, free);
+    const isEnough = claim.cpus.length + more.length === claim.cores && free.size > more.length;
+    if (!isEnough) lacking.push(claim.replica);
+    const all = [...claim.cpus, ...(isEnough ? more : common(more, claim.before))];
+    for (const cpu of claim.cpus) free.add(cpu);
+    claim.cpus.splice(0, Infinity, ...trimmed(claim, all, free));
+    for (const cpu of claim.cpus) free.delete(cpu);
+  }
+  for (const claim of claims) {
+    const cpus = fillUp(claim, free);
     if (cpus.length > 0) given.set(claim.replica, formatCpus(cpus));
   }
   return { given: Object.fromEntries(given), lacking };

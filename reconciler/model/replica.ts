@@ -97,6 +97,8 @@ export interface HostFacts {
   /** Its IPv4 addresses. */
   readonly addresses: readonly string[];
   readonly capacity: Demand;
+  /** So many of its CPUs are threads of one core; absent is 1, and when an older agent says it. */
+  readonly threadsPerCore?: number;
   readonly kernel: string;
   readonly cgroup: 'v1' | 'v2';
   /** For what images must be built, as linux/amd64; absent when an older agent says it. */

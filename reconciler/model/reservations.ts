@@ -11,6 +11,8 @@ export interface HostRecord {
   readonly epoch: number;
   /** What may be promised in all: capacity less reserve, times overcommit. */
   readonly allocatable: Demand;
+  /** So many of its CPUs are threads of one core, which replicas have for themselves only together; absent is 1. */
+  readonly threadsPerCore?: number;
   readonly rack: string;
   readonly switch: string;
 }

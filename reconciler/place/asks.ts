@@ -1,7 +1,7 @@
 import type { AppSpec } from '../model/catalog.ts';
 import { amountOf, asked, demandFrom, NODES } from '../model/demand.ts';
 import type { Demand, Dimension } from '../model/demand.ts';
-import { coresOf, cpuOf, nodeFor, onNode } from './cores.ts';
+import { coresAt, coresOf, cpuOf, nodeFor, onNode } from './cores.ts';
 import type { HostTable } from './table.ts';
 
 /** What there is of something, by row, and how much a replica takes of it. */
@@ -15,7 +15,7 @@ export interface Ask {
 export interface Asked {
   /** Of cores that it has for itself, without what they take of a host: see `demandAt`. */
   readonly demand: Demand;
-  /** How many cores a replica has for itself; 0 when it shares. */
+  /** How many cores a replica is to have for itself, before its host rounds them up to whole ones; 0 when it shares. */
   readonly cores: number;
 }
 
@@ -53,8 +53,9 @@ export function askingOf(table: HostTable, app: AppSpec): Asking {
 const worthAt = ({ worth }: HostTable, row: number): number => worth[row] ?? 0;
 
 /** What a replica takes of the host in a row: pinned cores are of the node that suits best. */
-export function demandAt(table: HostTable, { demand, cores }: Asked, row: number): Demand {
-  if (cores === 0) return demand;
+export function demandAt(table: HostTable, { demand, cores: asks }: Asked, row: number): Demand {
+  if (asks === 0) return demand;
+  const cores = coresAt(table, asks, row);
   const node = nodeFor((each) => table.free[NODES[each] ?? 'node0'][row] ?? 0, cores);
   return onNode(demand, cores, node, worthAt(table, row));
 }
@@ -67,13 +68,14 @@ export function asksAt(table: HostTable, asking: Asking, row: number): readonly 
 }
 
 /** All that it may be: one for each NUMA node that has so many cores, whoever has them now. */
-export function demandsAt(table: HostTable, { demand, cores }: Asked, row: number): readonly Demand[] {
-  if (cores === 0) return [demand];
+export function demandsAt(table: HostTable, { demand, cores: asks }: Asked, row: number): readonly Demand[] {
+  if (asks === 0) return [demand];
+  const cores = coresAt(table, asks, row);
   const nodes = NODES.flatMap((key, node) => ((table.all[key][row] ?? 0) >= cores ? [node] : []));
   return nodes.map((node) => onNode(demand, cores, node, worthAt(table, row)));
 }
 
 /** The CPU among it. */
 export function cpuAt(table: HostTable, { demand, cores }: Asked, row: number): number {
-  return cores === 0 ? demand.cpu : cpuOf(cores, worthAt(table, row));
+  return cores === 0 ? demand.cpu : cpuOf(coresAt(table, cores, row), worthAt(table, row));
 }

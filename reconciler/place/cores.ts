@@ -1,8 +1,10 @@
 import type { AppSpec } from '../model/catalog.ts';
+import { inWhole } from '../model/cores.ts';
 import { NODES, unpinned } from '../model/demand.ts';
 import type { Demand } from '../model/demand.ts';
+import type { HostTable } from './table.ts';
 
-/** How many cores a replica of an App has for itself; 0 when it shares. */
+/** How many cores a replica of an App is to have for itself, as Git says, in CPUs; 0 when it shares. A host gives it whole ones: see `coresAt`. */
 export function coresOf({ resources }: Pick<AppSpec, 'resources'>): number {
   return resources.pinned ? resources.cpu / 1000 : 0;
 }
@@ -13,6 +15,11 @@ export function coresOf({ resources }: Pick<AppSpec, 'resources'>): number {
  */
 export function cpuOf(cores: number, worth: number): number {
   return Math.floor(cores * 1000 * worth);
+}
+
+/** What pinned cores are on the host in a row: rounded up to physical ones with all their threads, which nobody else has then. */
+export function coresAt({ threads }: Pick<HostTable, 'threads'>, cores: number, row: number): number {
+  return inWhole(cores, threads[row] ?? 1);
 }
 
 /** The NUMA node that is to give so many cores, by how many each has: the one with the fewest of those that have enough, else with the most. */

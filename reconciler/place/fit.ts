@@ -3,9 +3,9 @@ import { NODES } from '../model/demand.ts';
 import type { Placement } from '../model/replica.ts';
 import { ruleAgainst } from './affinity.ts';
 import type { Neighbourhood } from './affinity.ts';
-import { asksAt, askingOf } from './asks.ts';
+import { asksAt, askingOf, cpuAt } from './asks.ts';
 import type { Asking } from './asks.ts';
-import { cpuOf } from './cores.ts';
+import { coresAt } from './cores.ts';
 import { filterOf } from './filters.ts';
 import type { FilterName } from './filters.ts';
 import type { HostTable } from './table.ts';
@@ -81,8 +81,10 @@ export function lacksOnlyRoom(table: HostTable, tested: Tested, row: number): bo
   return ruleAgainst(tested.around, row) === undefined && crowded(table, tested, row) === undefined;
 }
 
-function hasCores({ free, worth }: HostTable, { cores }: Asking, row: number): boolean {
-  return at(free.cpu, row) >= cpuOf(cores, at(worth, row)) && NODES.some((node) => at(free[node], row) >= cores);
+function hasCores(table: HostTable, asking: Asking, row: number): boolean {
+  const { free } = table;
+  const cores = coresAt(table, asking.cores, row);
+  return at(free.cpu, row) >= cpuAt(table, asking, row) && NODES.some((node) => at(free[node], row) >= cores);
 }
 
 /** The part of it that the host alone decides. */

@@ -4,6 +4,7 @@ import type { Demand } from '../model/demand.ts';
 import type { Placement } from '../model/replica.ts';
 import { cpuAt } from './asks.ts';
 import type { Asked } from './asks.ts';
+import { coresAt } from './cores.ts';
 import { countThere, testedOf } from './fit.ts';
 import type { Tested } from './fit.ts';
 import { opened, tookMore } from './packing.ts';
@@ -47,7 +48,8 @@ function add(column: Float64Array, row: number, value: number): void {
 
 /** How many replicas that ask for this an empty host could take, in parts too, so that all are weighted alike; 0 if not one. */
 function slots(table: HostTable, row: number, ask: Asked): number {
-  const { demand, cores } = ask;
+  const { demand } = ask;
+  const cores = coresAt(table, ask.cores, row);
   let most = Infinity;
   for (const key of asked(demand)) {
     const each = key === 'cpu' ? cpuAt(table, ask, row) : amountOf(demand, key);
@@ -148,7 +150,7 @@ export function openHost(table: HostTable, { pack, bests }: Group, row: number):
   if (pack && opened(table, pack, row)) bests.fill(UNKNOWN);
 }
 
-/** To be told of a replica that has its place: pinned cores take another part of the CPU of a faster or slower host than was wanted. */
+/** To be told of a replica that has its place: pinned cores take another part of the CPU of a faster or slower host, or one with SMT, than was wanted. */
 export function tookOther({ demand, pack, bests }: Group, taken: Demand): void {
   if (pack && taken.cpu !== demand.cpu && tookMore(pack, taken.cpu - demand.cpu)) bests.fill(UNKNOWN);
 }

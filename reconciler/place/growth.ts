@@ -1,6 +1,7 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
 import { amountOf, DIMENSIONS } from '../model/demand.ts';
 import type { Placement } from '../model/replica.ts';
+import { coresOf } from './cores.ts';
 import { forgoGrowth, preemptedText, preemptGrowth } from './preempt.ts';
 import { noGrowth } from './reasons.ts';
 import { grown, resize } from './resize.ts';
@@ -48,7 +49,7 @@ export function growApp(
     const demand = grown(run, item);
     const made = preemptGrowth(run, app, placement, demand);
     if (made.placed) continue;
-    const failed = noGrowth(run.book, placement, demand);
+    const failed = noGrowth(run.book, placement, demand, coresOf(app.spec));
     resizes.push(item);
     unplaceable.push({ ...failed, ...preemptedText(failed, made) });
   }

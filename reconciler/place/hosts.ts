@@ -2,6 +2,7 @@ import type { Labels } from '../../schemas/types.ts';
 import type { Book } from '../model/book.ts';
 import { selects } from '../model/catalog.ts';
 import type { Catalog, HostSpec, Resource, ZoneSpec } from '../model/catalog.ts';
+import { inWhole } from '../model/cores.ts';
 import { amountOf, demandFrom, NODES, NOTHING } from '../model/demand.ts';
 import type { Demand } from '../model/demand.ts';
 import { canonical } from '../model/fingerprint.ts';
@@ -53,15 +54,17 @@ export function allocatable(
   });
 }
 
-/** What a machine has, without the cores that are kept from being pinned: of the NUMA node with the lowest number first. */
-function pinnable(capacity: Demand, reserved: number): Demand {
-  let left = reserved;
+/** What a machine has, without the cores that are kept from being pinned: of the NUMA node with the lowest number first, whole ones. */
+function pinnable(capacity: Demand, reserved: number, threads: number): Demand {
+  let left = inWhole(reserved, threads);
   const cores: Record<string, number> = {};
   for (const node of NODES) {
     const there = amountOf(capacity, node);
     const kept = Math.min(left, there);
     left -= kept;
-    if (there > 0) cores[node] = there - kept;
+    const rest = there - kept;
+    // threads whose siblings are offline make no whole core
+    if (there > 0) cores[node] = rest - (rest % threads);
   }
   return { ...capacity, ...cores };
 }
@@ -73,7 +76,7 @@ function pinnable(capacity: Demand, reserved: number): Demand {
 export function hostView(
   host: Resource<HostSpec>,
   zones: readonly Resource<ZoneSpec>[],
-  facts: Pick<HostFacts, 'capacity' | 'platform'> | undefined,
+  facts: Pick<HostFacts, 'capacity' | 'platform' | 'threadsPerCore'> | undefined,
   before: HostRecord | undefined,
   notHeard: boolean,
 ): HostView | undefined {
@@ -84,6 +87,7 @@ export function hostView(
   const { capacity: reported, platform } = isStrange ? {} : (facts ?? {});
   if (!zone || (!reported && !before)) return undefined;
   const { capacity, topology, schedulable, drain, performance, reservedCores } = host.spec;
+  const threads = (reported ? facts?.threadsPerCore : before?.threadsPerCore) ?? 1;
   const worth = (zone.spec.overcommit.cpu ?? 1) * performance;
   const record: HostRecord = {
     host: host.name,
@@ -91,8 +95,9 @@ export function hostView(
     state: schedulable && !drain && !isLost ? 'open' : 'closed',
     epoch: before?.epoch ?? 1,
     allocatable: reported
-      ? allocatable(pinnable({ ...reported, ...capacity }, reservedCores), zone.spec, performance)
+      ? allocatable(pinnable({ ...reported, ...capacity }, reservedCores, threads), zone.spec, performance)
       : (before?.allocatable ?? NOTHING),
+    ...(threads === 1 ? {} : { threadsPerCore: threads }),
     rack: topology.rack ?? host.name,
     switch: topology.switch ?? host.name,
   };

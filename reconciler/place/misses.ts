@@ -95,11 +95,18 @@ function nearestOf(group: Tested, misses: Misses): number {
   return best;
 }
 
+/** What of one is wanted; of cores also by what they are more than the App asks for. */
+function wantsText({ threads }: HostTable, { cores }: Tested, row: number, key: Dimension, amount: number): string {
+  const wants = `wants ${amountText(key, amount)}`;
+  const isMore = nodeIn(key) !== undefined && amount > cores;
+  return isMore ? `${wants}: whole ones of ${String(threads[row])} threads for its ${String(cores)}` : wants;
+}
+
 function lackText(table: HostTable, group: Tested, row: number): string {
   return asksAt(table, group, row)
     .map(({ key, free, amount }) => ({ key, amount, missing: amount - (free[row] ?? 0) }))
     .filter(({ missing }) => missing > 0)
-    .map(({ key, amount, missing }) => `${amountText(key, missing)} (wants ${amountText(key, amount)})`)
+    .map(({ key, amount, missing }) => `${amountText(key, missing)} (${wantsText(table, group, row, key, amount)})`)
     .join(' and ');
 }
 

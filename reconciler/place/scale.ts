@@ -1,7 +1,7 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
 import { amountOf, asked, NODES } from '../model/demand.ts';
 import type { Demand } from '../model/demand.ts';
-import { coresOf, cpuOf } from './cores.ts';
+import { coresAt, coresOf, cpuOf } from './cores.ts';
 import { demandOf } from './asks.ts';
 import type { PlaceInput } from './survey.ts';
 import { placedOf, refusal, scaled, trial } from './trial.ts';
@@ -40,19 +40,20 @@ export interface Scaling {
 function roomMissing({ run }: Trial, { spec }: Resource<AppSpec>, rest: number): Partial<Demand> {
   const demand = demandOf(spec);
   const keys = asked(demand);
-  const { free, worth } = run.table;
+  const { table } = run;
+  const { free, worth } = table;
   const cores = coresOf(spec);
   const rows = [...run.candidates(spec).rows];
   const times = (key: keyof Demand, row: number, each: number): number =>
     Math.max(0, Math.floor((free[key][row] ?? 0) / each));
   // pinned cores are whole ones of a NUMA node
+  const slotsOfCores = (row: number): number => {
+    const each = coresAt(table, cores, row);
+    const ofNodes = NODES.reduce((sum, node) => sum + times(node, row, each), 0);
+    return Math.min(times('cpu', row, cpuOf(each, worth[row] ?? 1)), ofNodes);
+  };
   const slots = (key: keyof Demand, row: number): number =>
-    key === 'cpu' && cores > 0
-      ? Math.min(
-          times('cpu', row, cpuOf(cores, worth[row] ?? 1)),
-          NODES.reduce((sum, node) => sum + times(node, row, cores), 0),
-        )
-      : times(key, row, amountOf(demand, key));
+    key === 'cpu' && cores > 0 ? slotsOfCores(row) : times(key, row, amountOf(demand, key));
   const lacking = (key: keyof Demand): number =>
     Math.max(0, rest - rows.reduce((sum, row) => sum + Math.min(rest, slots(key, row)), 0));
   const whole = rows.some((row) => keys.every((key) => slots(key, row) > 0));
@@ -60,7 +61,11 @@ function roomMissing({ run }: Trial, { spec }: Resource<AppSpec>, rest: number):
   const lack = (key: keyof Demand): number =>
     apart && rows.some((row) => slots(key, row) === 0) ? rest : lacking(key);
   const missing: Partial<Record<keyof Demand, number>> = {};
-  for (const key of keys) if (lack(key) > 0) missing[key] = lack(key) * amountOf(demand, key);
+  // whole cores, as on the host where they are the fewest
+  const least = rows.reduce((few, row) => Math.min(few, coresAt(table, cores, row)), Infinity);
+  const each = (key: keyof Demand): number =>
+    key === 'cpu' && cores > 0 && rows.length > 0 ? 1000 * least : amountOf(demand, key);
+  for (const key of keys) if (lack(key) > 0) missing[key] = lack(key) * each(key);
   return missing;
 }
 

@@ -2,6 +2,7 @@ import type { Book } from '../model/book.ts';
 import { selects } from '../model/catalog.ts';
 import type { AppSpec, Catalog, Resource } from '../model/catalog.ts';
 import type { Known } from '../model/change.ts';
+import { inWhole } from '../model/cores.ts';
 import { pinnedIn, sameDemand, unpinned } from '../model/demand.ts';
 import type { Demand } from '../model/demand.ts';
 import { disruptionOf, mayLeaveWithin } from '../model/disruption.ts';
@@ -13,7 +14,7 @@ import type { HostWords } from '../model/handover.ts';
 import { refOf } from '../model/ref.ts';
 import { ordinalOf, replicaId } from '../model/replica.ts';
 import type { AssignedReplica, Assignment, Placement, Report } from '../model/replica.ts';
-import type { ReservationState } from '../model/reservations.ts';
+import type { HostRecord, ReservationState } from '../model/reservations.ts';
 import type { CgroupState } from '../model/resources.ts';
 import { healthOf } from '../model/rollout.ts';
 import type { Health } from '../model/rollout.ts';
@@ -68,7 +69,7 @@ export interface Wish {
   readonly moves?: 'free' | 'in turn';
 }
 
-/** A replica that is to take more or less of its host; without the cores that it is to have for itself, whose node has to be found. */
+/** A replica that is to take more or less of its host; without the cores that it is to have for itself, whole ones, whose node has to be found. */
 export interface Resize {
   readonly placement: Placement;
   readonly demand: Demand;
@@ -172,7 +173,7 @@ function resized(
   { reports, whereabouts }: Witness,
   placement: Placement,
   spec: AppSpec,
-  worth: number,
+  { worth = 1, record }: Pick<HostView, 'worth'> & { readonly record?: HostRecord | undefined },
 ): Resize | undefined {
   const { replica, host, demand } = placement;
   const want = demandOf(spec);
@@ -191,9 +192,11 @@ function resized(
     else if (isInOtherForm(whereabouts, host, last)) memory = demand.memory;
   }
   const next = { ...want, cpu: keep('cpu', told.cpu), memory, pids: keep('pids', told.pids) };
+  const whole = (some: AppSpec['resources']): number =>
+    inWhole(coresOf({ resources: some }), record?.threadsPerCore ?? 1);
   const asks = Math.max(coresOf(spec), coresOf({ resources: told }));
   const own = asks === 0 ? undefined : pinnedIn(demand);
-  const cores = Math.max(coresOf(spec), Math.min(coresOf({ resources: told }), own?.cores ?? 0));
+  const cores = Math.max(whole(spec.resources), Math.min(whole(told), own?.cores ?? 0));
   if (cores === 0) return sameDemand(next, demand) ? undefined : { placement, demand: next, cores };
   const shares = (some: AppSpec['resources']): number => (some.pinned ? 0 : some.cpu);
   // what it shares it keeps until it was told of cores of its own
@@ -319,7 +322,7 @@ export function survey(input: PlaceInput): Survey {
     else if (placement.yields !== undefined) yielding.push(placement);
     if (fate !== 'wanted' || !spec || moving.has(replica)) return;
     const view = views.get(host);
-    const resize = resized(seen, placement, spec, view?.worth ?? 1);
+    const resize = resized(seen, placement, spec, view ?? { record: input.snapshot.hosts.get(host) });
     if (resize) resizes.push(resize);
     const why = misfit(input, spec, placement, view);
     if (why !== undefined) misplaced.push({ replica, app, host, why });

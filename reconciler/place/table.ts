@@ -36,6 +36,8 @@ export interface HostTable {
   readonly part: { readonly cpu: Float64Array; readonly memory: Float64Array };
   /** Row → what may be promised of one of its cores, in cores of the machines by which Apps are measured. */
   readonly worth: Float64Array;
+  /** Row → how many of its CPUs are threads of one core. */
+  readonly threads: Uint8Array;
   /** Row → 1 for a host that another scheduler takes first, else 0. */
   readonly aside: Uint8Array;
   /** Row → number of its switch and rack, counted from 0. */
@@ -92,6 +94,7 @@ export function hostTable(book: Book, views: ReadonlyMap<string, HostView>, side
     columns: DIMENSIONS.map((key) => ({ key, all: all[key], free: free[key] })),
     part: { cpu: zeros(list), memory: zeros(list) },
     worth: zeros(list),
+    threads: new Uint8Array(list.length),
     aside: asideIn(cells.of, side),
     switchOf: switches.of,
     rackOf: racks.of,
@@ -119,6 +122,7 @@ export function setHost(
   table.views[row] = viewOf(record, views);
   for (const key of DIMENSIONS) table.all[key][row] = amountOf(record.allocatable, key);
   table.worth[row] = views.get(record.host)?.worth ?? 1;
+  table.threads[row] = record.threadsPerCore ?? 1;
   for (const key of ['cpu', 'memory'] as const)
     table.part[key][row] = record.allocatable[key] === 0 ? 0 : 1 / record.allocatable[key];
   setFree(table, book, row);

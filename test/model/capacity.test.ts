@@ -14,7 +14,7 @@ import type { PlaceInput } from '../../reconciler/place/survey.ts';
 import { scale } from '../../reconciler/place/scale.ts';
 import { catalogOf, reportOf } from '../support/catalog.ts';
 import { commitAll } from '../support/placing.ts';
-import { history } from '../support/sketches.ts';
+import { history, machineOf } from '../support/sketches.ts';
 
 /** The world after a history, all placed that can be: `change` gives other numbers of replicas. */
 function settled(steps: typeof history extends fc.Arbitrary<infer T> ? T : never): PlaceInput {
@@ -28,7 +28,7 @@ function settled(steps: typeof history extends fc.Arbitrary<infer T> ? T : never
       Object.entries(drawn.zones ?? {}).map(([name, zone]) => [name, { ...zone, preemption: false }]),
     );
     const catalog = catalogOf({ ...drawn, zones, heldOwners: [], heldObjects: [] });
-    const reports = [...catalog.hosts.keys()].map((name) => reportOf(name));
+    const reports = [...catalog.hosts.keys()].map((name) => reportOf(name, machineOf(name)));
     const hosts = hostViews(catalog, reports, book);
     input = { catalog, snapshot: book, hosts, reports, assignments: [], now };
     commitAll(book, place(input).proposals, now);

@@ -17,12 +17,12 @@ import { survey } from '../../reconciler/place/survey.ts';
 import type { PlaceInput } from '../../reconciler/place/survey.ts';
 import { catalogOf, reportOf } from '../support/catalog.ts';
 import type { Sketch } from '../support/catalog.ts';
-import { sketch } from '../support/sketches.ts';
+import { machineOf, sketch } from '../support/sketches.ts';
 
 const side = { part: 1, of: 3 };
 
 function inputOf(catalog: Catalog, book: Book, now: number): PlaceInput {
-  const reports = [...catalog.hosts.keys()].map((name) => reportOf(name));
+  const reports = [...catalog.hosts.keys()].map((name) => reportOf(name, machineOf(name)));
   return { catalog, snapshot: book, hosts: hostViews(catalog, reports, book), reports, assignments: [], now, side };
 }
 

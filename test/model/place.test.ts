@@ -20,7 +20,7 @@ import { place } from '../../reconciler/place/place.ts';
 import type { PlaceResult } from '../../reconciler/place/place.ts';
 import { catalogOf, reportOf, resources } from '../support/catalog.ts';
 import { commitAll } from '../support/placing.ts';
-import { history, sketch } from '../support/sketches.ts';
+import { history, machineOf, sketch } from '../support/sketches.ts';
 
 interface Step {
   readonly catalog: Catalog;
@@ -29,7 +29,7 @@ interface Step {
 }
 
 function step(catalog: Catalog, book: Book, now: number): Step {
-  const reports = [...catalog.hosts.keys()].map((name) => reportOf(name));
+  const reports = [...catalog.hosts.keys()].map((name) => reportOf(name, machineOf(name)));
   const views = hostViews(catalog, reports, book);
   return { catalog, views, result: place({ catalog, snapshot: book, hosts: views, reports, assignments: [], now }) };
 }
@@ -75,16 +75,25 @@ function sticky(before: ReadonlyMap<string, Placement>, { catalog }: Step, after
   }
 }
 
+/** The cores that a replica has of a host for itself, with all threads of each, in thousandths. */
+function wholeOn({ threadsPerCore = 1 }: HostRecord, { resources: { cpu } }: AppSpec): number {
+  let cores = 0;
+  while (cores * threadsPerCore * 1000 < cpu) cores += 1;
+  return cores * threadsPerCore * 1000;
+}
+
 /** CPU that a replica takes of a host: of pinned cores all that may be promised of them. */
-function cpuOn(catalog: Catalog, host: string, { zone, resources: { cpu, pinned } }: AppSpec): number {
-  const overcommit = catalog.zones.get(zone)?.spec.overcommit.cpu ?? 1;
-  return pinned ? Math.floor(cpu * overcommit * (catalog.hosts.get(host)?.spec.performance ?? 1)) : cpu;
+function cpuOn(catalog: Catalog, record: HostRecord, app: AppSpec): number {
+  const overcommit = catalog.zones.get(app.zone)?.spec.overcommit.cpu ?? 1;
+  const speed = catalog.hosts.get(record.host)?.spec.performance ?? 1;
+  return app.resources.pinned ? Math.floor(wholeOn(record, app) * overcommit * speed) : app.resources.cpu;
 }
 
 /** Whether one NUMA node has all the cores that a replica is to have for itself. */
-function hasCores({ allocatable }: HostRecord, used: Demand, { resources: { cpu, pinned } }: AppSpec): boolean {
-  const left = (key: 'node0' | 'node1'): number => (allocatable[key] ?? 0) - (used[key] ?? 0);
-  return pinned !== true || left('node0') * 1000 >= cpu || left('node1') * 1000 >= cpu;
+function hasCores(record: HostRecord, used: Demand, app: AppSpec): boolean {
+  const left = (key: 'node0' | 'node1'): number => (record.allocatable[key] ?? 0) - (used[key] ?? 0);
+  const cpu = wholeOn(record, app);
+  return app.resources.pinned !== true || left('node0') * 1000 >= cpu || left('node1') * 1000 >= cpu;
 }
 
 /** Whether a host passes every filter, written down once more. */
@@ -98,7 +107,7 @@ function fits(catalog: Catalog, book: Book, view: HostView, spec: AppSpec, name:
     zone?.levels.includes(spec.level) === true &&
     selects(spec.hosts, labels) &&
     (['memory', 'pids'] as const).every((key) => used[key] + spec.resources[key] <= record.allocatable[key]) &&
-    used.cpu + cpuOn(catalog, record.host, spec) <= record.allocatable.cpu &&
+    used.cpu + cpuOn(catalog, record, spec) <= record.allocatable.cpu &&
     hasCores(record, used, spec) &&
     (['disk', 'spindles'] as const).every(
       (key) =>
@@ -231,7 +240,7 @@ describe('any history of catalogs', () => {
     fc.assert(
       fc.property(sketch, (drawn) => {
         const catalog = catalogOf({ ...drawn, heldOwners: [], heldObjects: [] });
-        const reports = [...catalog.hosts.keys()].map((name) => reportOf(name));
+        const reports = [...catalog.hosts.keys()].map((name) => reportOf(name, machineOf(name)));
         const snapshot = createBook();
         const input = {
           catalog,

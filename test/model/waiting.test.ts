@@ -110,7 +110,10 @@ class Crowd {
   /** Some of what a pass proposes is committed. */
   pass(keep: number): void {
     const { catalog, book: snapshot, now } = this;
-    const reports = HOSTS.map((name) => reportOf(name, { cpu: this.cpu.get(name) ?? 4000, node0: 4 }));
+    const reports = HOSTS.map((name) => {
+      const cpu = this.cpu.get(name) ?? 4000;
+      return reportOf(name, { cpu, node0: 4, ...(cpu === 6000 ? { threadsPerCore: 2 } : {}) });
+    });
     const hosts = hostViews(catalog, reports, snapshot, this.lost);
     const input = { catalog, snapshot, hosts, reports, assignments: [], now };
     this.commit(placeAlike(input, this.remembering, this.words).proposals.slice(0, keep));

@@ -130,8 +130,17 @@ export function hostsOf(count: number): NonNullable<Sketch['hosts']> {
   return Object.fromEntries(Array.from({ length: count }, (_, i) => host(i)));
 }
 
+/** What a machine says that it has. */
+export interface Machine extends Partial<Demand> {
+  readonly threadsPerCore?: number;
+}
+
 /** A report of a machine with nothing on it: 4 cores, 4 GiB and 4096 processes unless given. */
-export function reportOf(host: string, capacity: Partial<Demand> = {}, change: Partial<Report> = {}): Report {
+export function reportOf(
+  host: string,
+  { threadsPerCore, ...capacity }: Machine = {},
+  change: Partial<Report> = {},
+): Report {
   return {
     host,
     generation: 0,
@@ -142,6 +151,7 @@ export function reportOf(host: string, capacity: Partial<Demand> = {}, change: P
       machineId: host,
       addresses: [],
       capacity: { cpu: 4000, memory: 4096 * MI, pids: 4096, ...capacity },
+      ...(threadsPerCore === undefined ? {} : { threadsPerCore }),
       kernel: '6.1.0',
       cgroup: 'v2',
     },

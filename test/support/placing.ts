@@ -2,14 +2,13 @@ import assert from 'node:assert/strict';
 import { createBook } from '../../reconciler/model/book.ts';
 import type { Book } from '../../reconciler/model/book.ts';
 import { decide } from '../../reconciler/model/decide.ts';
-import type { Demand } from '../../reconciler/model/demand.ts';
 import type { Assignment, Report } from '../../reconciler/model/replica.ts';
 import type { Proposal } from '../../reconciler/model/reservations.ts';
 import { hostViews } from '../../reconciler/place/hosts.ts';
 import { place } from '../../reconciler/place/place.ts';
 import type { PlaceResult } from '../../reconciler/place/place.ts';
 import { catalogOf, reportOf } from './catalog.ts';
-import type { Sketch } from './catalog.ts';
+import type { Machine, Sketch } from './catalog.ts';
 
 /** The clock of these tests. */
 export const NOW = 1_000_000;
@@ -19,7 +18,7 @@ export interface World {
   readonly book: Book;
   readonly reports?: readonly Report[];
   readonly assignments?: readonly Assignment[];
-  readonly capacity?: Partial<Demand>;
+  readonly capacity?: Machine;
   readonly now?: number;
 }
 
@@ -67,7 +66,7 @@ export function hostsUsed(result: PlaceResult): readonly string[] {
 export interface Case {
   readonly name: string;
   readonly sketch: Sketch;
-  readonly capacity?: Partial<Demand>;
+  readonly capacity?: Machine;
   /** Hosts of the placements, sorted. */
   readonly hosts: readonly string[];
   /** Filters of the unplaceable, one text each: `web-1: cpu 2 h1`. */

@@ -41,10 +41,11 @@ const hostOp: fc.Arbitrary<Proposal> = fc
   .map(([index, swapped, state, epoch, size]): Proposal => {
     const [host = '', rack = '', behind = ''] = TOPOLOGY[index] ?? [];
     // one that was recorded before there were disks and nodes has none
+    const threads = epoch === 1 ? {} : { threadsPerCore: 2 };
     const disks = epoch === 1 ? { disk: 100, spindles: 2000, node0: 3, node7: 2 } : {};
     const allocatable = { cpu: size, memory: size, pids: size, ...disks };
     const zone = swapped === (homeZone(host) === 'aux') ? 'main' : 'aux';
-    return { op: 'host', record: { host, zone, state, epoch, allocatable, rack, switch: behind } };
+    return { op: 'host', record: { host, zone, state, epoch, allocatable, ...threads, rack, switch: behind } };
   });
 const forgetOp = hostIndex.map((index): Proposal => ({ op: 'forget-host', host: `h${String(index)}` }));
 /** The block of four that an address of the test's Network is in, where App c asks for its Network's blocks. */

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { AppSpec } from '../../reconciler/model/catalog.ts';
 import type { SpreadLevel } from '../../reconciler/model/topology.ts';
 import { resources } from './catalog.ts';
-import type { Sketch } from './catalog.ts';
+import type { Machine, Sketch } from './catalog.ts';
 
 const label = fc.constantFrom({}, { disk: 'ssd' });
 const host = fc.record({
@@ -13,10 +13,15 @@ const host = fc.record({
   schedulable: fc.constantFrom(true, true, true, false),
   cpu: fc.constantFrom(2000, 4000),
   disks: fc.constantFrom({}, { disk: 3 * 2 ** 30, spindles: 1000 }, { disk: 2 ** 32, spindles: 2000 }),
-  nodes: fc.constantFrom({}, { node0: 3 }, { node0: 2, node1: 2 }),
+  nodes: fc.constantFrom({}, { node0: 3 }, { node0: 2, node1: 2 }, { node0: 5 }),
   reservedCores: fc.constantFrom(1, 2),
   performance: fc.constantFrom(1, 1, 1.5),
 });
+/** What the machine of a host of a sketch says: every second one has cores of two threads. */
+export function machineOf(host: string): Machine {
+  return Number(host.slice(1)) % 2 === 0 ? {} : { threadsPerCore: 2 };
+}
+
 /** What shares, and what has cores for itself. */
 const size = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom(100, 500, 1500).map((cpu) => ({ cpu })) },

@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { cores } from '../../../providers/cgroups/cores.ts';
 import { disk, type Files } from '../../../providers/cgroups/files.ts';
-import { countsOf, topologyReader } from '../../../providers/cgroups/topology.ts';
+import { countsOf, threadsOf, topologyReader } from '../../../providers/cgroups/topology.ts';
 import type { Desired, Known, Observed } from '../../../reconciler/model/change.ts';
 import { CORES } from '../../../reconciler/model/cores.ts';
 import { PlumbError } from '../../../reconciler/model/errors.ts';
@@ -153,6 +153,7 @@ describe('topology', () => {
           [1, 8],
         ],
       );
+      assert.equal(threadsOf(topology), 2);
       fs.writeFileSync(
         join(machine.root, version === 'v1' ? 'cgroup/cpuset/cpuset.effective_cpus' : 'cgroup/cpuset.cpus.effective'),
         '8-9\n',
@@ -163,9 +164,11 @@ describe('topology', () => {
   it('of a kernel without NUMA is one node, and without cpuset there is none', () => {
     const machine = new Machine('plain');
     assert.deepEqual([...countsOf(topologyReader(machine.where)())], [[0, 4]]);
+    assert.equal(threadsOf(topologyReader(machine.where)()), 1);
     fs.rmSync(join(machine.root, 'cgroup/cpuset'), { recursive: true });
     assert.equal(topologyReader(machine.where)(), undefined);
     assert.deepEqual([...countsOf(undefined)], []);
+    assert.equal(threadsOf(undefined), 1);
   });
 });
 
@@ -208,6 +211,23 @@ describe('cores', () => {
     assert.deepEqual(await machine.converge(provider), ['delete removed', '/web-0 3 -> shared']);
     assert.equal(machine.says('web-0'), '0-3 mems 0');
     assert.equal(fs.existsSync(machine.file), false);
+  });
+
+  it('have all their threads, and nobody runs on the one that was not asked for', async () => {
+    const machine = new Machine('neighbours', 'v2');
+    await machine.converge(machine.provider(), want({ 'db-0': { node: 0, cores: 1 } }));
+    assert.equal(machine.says('db-0'), '6-7 mems 0');
+    assert.equal(machine.says('web-0'), '0-5 mems 0');
+    const both = want({ 'db-0': { node: 0, cores: 1 }, 'web-0': { node: 0, cores: 3 } }, ['web-1']);
+    await machine.converge(machine.provider(), both);
+    assert.deepEqual(
+      (['db-0', 'web-0', 'web-1'] as const).map((replica) => machine.says(replica)),
+      ['6-7 mems 0', '2-5 mems 0', '0-1 mems 0'],
+    );
+    fs.rmSync(machine.file);
+    const log = machine.log.length;
+    await machine.converge(machine.provider(), both);
+    assert.equal(machine.log.length, log, 'also when it is forgotten what was given, they stay where they run');
   });
 
   it('are remembered over a restart of the agent and of the container', async () => {

@@ -48,6 +48,9 @@ it('facts are what the machine says of itself', async () => {
     const platform = 'linux/arm64';
     const same = { platform, hostname: 'h1', addresses: ['10.0.0.7'], capacity, kernel: '6.1.0-9-amd64' };
     assert.deepEqual(await facts(options), { ...same, machineId: 'abc', cgroup: 'v2' });
+    const cores = { counts: new Map([[1, 8]]), threads: 2 };
+    const pinnable = { ...same, capacity: { ...capacity, node1: 8 }, threadsPerCore: 2 };
+    assert.deepEqual(await facts({ ...options, cores }), { ...pinnable, machineId: 'abc', cgroup: 'v2' });
     fs.rmSync(join(root, 'etc/machine-id'));
     fs.rmSync(join(root, 'cgroup/cgroup.controllers'));
     fs.rmSync(join(root, 'sys'), { recursive: true });

@@ -73,6 +73,41 @@ const cases: readonly Case[] = [
     reasons: ['db-1: cpu 1 h1'],
   },
   {
+    name: 'cores are whole ones with all their threads: three are four, one is two, and one whole one is kept for all others',
+    sketch: {
+      hosts: { h1: {} },
+      apps: { a: { resources: pinned(3) }, b: { resources: pinned(1) }, c: { resources: pinned(1) } },
+    },
+    capacity: { cpu: 8000, node0: 8, threadsPerCore: 2 },
+    hosts: ['h1', 'h1'],
+    reasons: ['c-0: cores 1 h1'],
+  },
+  {
+    name: 'reservedCores are rounded up to whole ones',
+    sketch: { hosts: { h1: { reservedCores: 3 } }, apps: { db: { replicas: 3, resources: pinned(2) } } },
+    capacity: { cpu: 8000, node0: 8, threadsPerCore: 2 },
+    hosts: ['h1', 'h1'],
+    reasons: ['db-2: cores 1 h1'],
+  },
+  {
+    name: 'a thread whose sibling is offline makes no whole core',
+    sketch: { hosts: { h1: {} }, apps: { db: { replicas: 2, resources: pinned(1) } } },
+    capacity: { cpu: 5000, node0: 5, threadsPerCore: 2 },
+    hosts: ['h1'],
+    reasons: ['db-1: cores 1 h1'],
+  },
+  {
+    name: 'nobody is promised anything of the threads that come with a whole core',
+    sketch: {
+      hosts: { h1: {} },
+      zones: { main: { overcommit: { cpu: 2 } } },
+      apps: { db: { resources: pinned(1), level: 0 }, web: { replicas: 5, resources: resources(1000) } },
+    },
+    capacity: { cpu: 4000, node0: 4, threadsPerCore: 2 },
+    hosts: ['h1', 'h1', 'h1', 'h1', 'h1'],
+    reasons: ['web-4: cpu 1 h1'],
+  },
+  {
     name: 'the CPU that others have is not pinned, although the node has cores',
     sketch: {
       hosts: { h1: {} },
@@ -131,6 +166,34 @@ describe('pinned cores', () => {
     assert.deepEqual(cores(of(resources(500)), world), ['db-0 shares 500']);
   });
 
+  it('become whole ones once their host says that they have threads, where it has room, and stay so when it is silent', () => {
+    const machine = { cpu: 8000, node0: 8 };
+    const smt = { ...machine, threadsPerCore: 2 };
+    const of = (...apps: readonly number[]): Sketch => ({
+      hosts: { h1: {} },
+      apps: Object.fromEntries(apps.map((count, at) => [`a${String(at)}`, { resources: pinned(count) }])),
+    });
+    const book = createBook();
+    assert.deepEqual(cores(of(3, 2), { book, capacity: machine }), ['a0-0 3 of 0 3000', 'a1-0 2 of 0 2000']);
+    assert.deepEqual(cores(of(3, 2), { book, capacity: smt }), ['a0-0 4 of 0 4000', 'a1-0 2 of 0 2000']);
+    assert.equal(book.hosts.get('h1')?.threadsPerCore, 2);
+    assert.deepEqual(cores(of(3, 2), { book, reports: [] }), ['a0-0 4 of 0 4000', 'a1-0 2 of 0 2000']);
+    assert.deepEqual(cores(of(4, 1), { book, capacity: smt }), ['a0-0 4 of 0 4000', 'a1-0 2 of 0 2000']);
+    const { unplaceable } = step(of(5, 1), { book, capacity: smt });
+    assert.match(
+      unplaceable[0]?.message ?? '',
+      /h1 has no room for the new ones \(6 cores of NUMA node 0 wanted, 4 cores of NUMA node 0 there for it\)/,
+    );
+    assert.deepEqual(cores(of(1, 1), { book, capacity: smt }), ['a0-0 2 of 0 2000', 'a1-0 2 of 0 2000']);
+    const full = createBook();
+    assert.deepEqual(cores(of(4, 3), { book: full, capacity: machine }), ['a0-0 4 of 0 4000', 'a1-0 3 of 0 3000']);
+    const [shares] = step(of(4, 3), { book: full, capacity: smt }).unplaceable;
+    assert.match(
+      shares?.message ?? '',
+      /^a1-0 shares a core with others: h1 has no room for whole ones \(4 cores of NUMA node 0 wanted, 2 cores of NUMA node 0 there for it\)/,
+    );
+  });
+
   it('of replicas that get theirs in place at once are of the nodes that those before have left', () => {
     const world = { book: createBook(), capacity: NUMA };
     const of = (some: ReturnType<typeof resources>): Sketch => ({
@@ -139,6 +202,21 @@ describe('pinned cores', () => {
     });
     cores(of(resources(1500)), world);
     assert.deepEqual(cores(of(pinned(3)), world), ['db-0 3 of 0 3000', 'db-1 3 of 1 3000']);
+  });
+
+  it('say what whole cores of the nearest host lack, and what of them would have to be there', () => {
+    const catalog = catalogOf({ hosts: { h1: {}, h2: {} }, apps: { db: { replicas: 1, resources: pinned(3) } } });
+    const book = createBook();
+    const machine = { cpu: 8000, threadsPerCore: 2 };
+    const reports = [reportOf('h1', { ...machine, node0: 8 }), reportOf('h2', { ...machine, node0: 4 })];
+    const hosts = hostViews(catalog, reports, book);
+    const { apps } = scale({ catalog, snapshot: book, hosts, reports, assignments: [], now: 0 }, new Map([['db', 3]]));
+    assert.equal(apps[0]?.placed, 1);
+    assert.deepEqual(apps[0].missing, { cpu: 8000 });
+    assert.match(
+      apps[0].message ?? '',
+      /h1 comes nearest and lacks 2 cores of NUMA node 0 \(wants 4 cores of NUMA node 0: whole ones of 2 threads for its 3\)/,
+    );
   });
 
   it('say what the nearest host lacks, what fits, and what would have to be there', () => {
