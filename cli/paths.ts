@@ -33,15 +33,18 @@ export function stateOptions(cmd: Command): void {
 
 /**
  * Where state and socket are: the options, else the environment, else /var/lib and /run for root (FHS) and the XDG
- * directories for others. A state directory of one's own brings its own socket.
+ * directories for others; what is empty counts as not given. A state directory of one's own brings its own socket.
  */
 export function pathsOf({ stateDir, socket }: StateOptions, { env, cwd }: Pick<Io, 'env' | 'cwd'>): Paths {
   const root = process.getuid?.() === 0;
-  const own = stateDir ?? env['PLUMB_STATE_DIR'];
-  const home = env['HOME'] ?? '/';
+  const given = (...texts: readonly (string | undefined)[]): string | undefined =>
+    texts.find((text) => text !== undefined && text !== '');
+  const own = given(stateDir, env['PLUMB_STATE_DIR']);
+  const home = given(env['HOME']) ?? '/';
   const state =
-    own ?? (root ? '/var/lib/plumbline' : join(env['XDG_STATE_HOME'] ?? join(home, '.local/state'), 'plumbline'));
-  const run = root ? '/run/plumbline' : join(env['XDG_RUNTIME_DIR'] ?? join(home, '.local/run'), 'plumbline');
-  const at = socket ?? env['PLUMB_SOCKET'] ?? join(own === undefined ? run : own, 'plumb.sock');
+    own ??
+    (root ? '/var/lib/plumbline' : join(given(env['XDG_STATE_HOME']) ?? join(home, '.local/state'), 'plumbline'));
+  const run = root ? '/run/plumbline' : join(given(env['XDG_RUNTIME_DIR']) ?? join(home, '.local/run'), 'plumbline');
+  const at = given(socket, env['PLUMB_SOCKET']) ?? join(own === undefined ? run : own, 'plumb.sock');
   return { state: resolve(cwd, state), socket: resolve(cwd, at) };
 }

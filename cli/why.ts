@@ -94,6 +94,11 @@ interface Found {
 }
 
 function find({ assignments }: Known, ref: Ref, only: string | undefined): readonly Found[] {
+  if (assignments.length === 0)
+    throw new PlumbError(
+      'NOT_RUNNING',
+      'nothing is known here of what any host is to have: name the --state-dir of a plumb up, or ask a fleet with --store',
+    );
   const expanded = assignments.map((assignment) => ({ host: assignment.host, all: expand(assignment) }));
   const everywhere = expanded.flatMap(({ host, all }): readonly Found[] => {
     const want = all.find((one) => one.ref === ref);

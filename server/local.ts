@@ -87,6 +87,9 @@ async function answer(
   }
 }
 
+/** Bytes of the path of a unix socket: 108 with the zero at its end on Linux (unix(7)), 104 elsewhere. */
+const LONGEST = process.platform === 'linux' ? 107 : 103;
+
 /**
  * Serves a view on a unix socket that only its owner may open: JSON, and NDJSON for the journal. A socket file left by a
  * dead process is replaced. Resolves when it listens; it closes when the signal aborts. Throws STORE_UNAVAILABLE.
@@ -96,6 +99,8 @@ export async function serveLocal(path: string, view: LocalView, signal: AbortSig
     void answer(view, request, reply, signal);
   });
   try {
+    // libuv makes a socket of a shorter name of it
+    if (Buffer.byteLength(path) > LONGEST) throw new Error(`its path has ${String(Buffer.byteLength(path))} bytes`);
     makeDirectorySync(dirname(path), 0o755);
     rmSync(path, { force: true });
     await new Promise<void>((resolve, reject) => {
@@ -105,7 +110,7 @@ export async function serveLocal(path: string, view: LocalView, signal: AbortSig
     chmodSync(path, 0o600);
   } catch (error) {
     const { message } = error as Error;
-    const next = 'give --socket a path of at most 107 bytes where one can be made';
+    const next = `give --socket a path of at most ${String(LONGEST)} bytes where one can be made`;
     throw new PlumbError('STORE_UNAVAILABLE', `nothing can listen at ${path}: ${message}; ${next}`, { path }, error);
   }
   signal.addEventListener(

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -39,6 +39,7 @@ describe('a directory in which nothing can be made', () => {
       { argv: ['validate', `${repo}@main`], code: 2 },
       { argv: ['status', '--state-dir', place], says: /\[NOT_RUNNING\]/ },
       { argv: ['history', '--state-dir', place], code: 0, says: /^$/ },
+      { argv: ['why', 'container/web-0', '--state-dir', place], says: /nothing is known here .*\[NOT_RUNNING\]/ },
       { argv: ['init', place], says: /name a folder that can be written \[USAGE\]/ },
     ])
       it(`${argv.filter((word) => word !== repo).join(' ')} ends and says so`, () => {
@@ -51,4 +52,12 @@ describe('a directory in which nothing can be made', () => {
         assert.deepEqual([status, signal], [code, null], stderr);
         assert.match(stderr, says);
       });
+
+  it('a socket whose path is too long for one is refused, and nothing is left of it', () => {
+    const socket = join(dir, 's'.repeat(120));
+    const argv = ['up', ...here, '--state-dir', join(dir, 'long'), '--socket', socket];
+    const { status, stderr } = spawnSync(process.execPath, [PLUMB, ...argv], { encoding: 'utf8', timeout: 120_000 });
+    assert.deepEqual([status, readdirSync(dir).filter((name) => name.startsWith('ss'))], [1, []]);
+    assert.match(stderr, /its path has \d+ bytes; give --socket a path of at most 107 bytes .*\[STORE_UNAVAILABLE\]/);
+  });
 });
