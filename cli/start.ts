@@ -166,7 +166,7 @@ function hints({ state }: Showcase, { dir, repo, lab }: Scene, { items, hosts }:
   const title = tint(io, 'bold', 'Try, in another terminal:');
   return `
 ${title}
-  export PATH=${join(ROOT, 'bin')}:$PATH ${paths.join(' ')}
+  export PATH=${join(ROOT, 'bin')}:$PATH ${paths.join(' ')}; cd $REPO
   break something by hand and watch it heal:
     ${breakIt}
   edit, commit, and watch it roll:
