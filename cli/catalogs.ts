@@ -9,6 +9,7 @@ import { counted } from '../reconciler/model/words.ts';
 import { readFolder } from '../reconciler/source/folder.ts';
 import type { Source } from '../reconciler/source/source.ts';
 import type { Io } from './io.ts';
+import { staleText } from './source-text.ts';
 import { followedIn, openRepository, rememberedSource, type Followed, type RepositoryFlags } from './repository.ts';
 
 /** What is asked about: a repository at a revision, or its work tree as it lies on the disk. */
@@ -131,9 +132,12 @@ export async function openCatalogs(
   const followed = folder && flags.repo === undefined ? await followedBy(running, state) : undefined;
   if (folder && followed === undefined) return openFolder(here, flags);
   const repository = await openRepository(followed ? following(flags, followed) : flags, state, io);
-  const { revision: head } = await repository.fetch().catch((error: unknown) => {
+  const fetched = await repository.fetch().catch((error: unknown) => {
     throw followed ? unreachable(followed, error) : error;
   });
+  const { revision: head } = fetched;
+  const stale = staleText(fetched);
+  if (stale !== undefined) io.err(`${stale}\n`);
   const named = flags.ref ?? flags.tag ?? flags.commit ?? followed;
   return {
     at: async (revision) => {

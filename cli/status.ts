@@ -5,8 +5,9 @@ import { counted } from '../reconciler/model/words.ts';
 import { pause } from '../reconciler/loop/pause.ts';
 import type { LocalView } from '../reconciler/loop/view.ts';
 import type { Io } from './io.ts';
-import { age, memoryCell, reclaimedText } from './memory-text.ts';
+import { memoryCell, reclaimedText } from './memory-text.ts';
 import { command, outputOption, parse } from './options.ts';
+import { staleText } from './source-text.ts';
 import { groupLines } from './status-groups.ts';
 import { cut, fitted, narrowed, table, terminalWidth, tint } from './table.ts';
 import { scoped, type Scoped } from './status-scope.ts';
@@ -219,10 +220,8 @@ export function renderStatus(
   const word = tint(io, good ? 'green' : 'yellow', `${status.sync}, ${status.health}`);
   lines.push(`${status.revision === '' ? 'no revision yet' : `revision ${status.revision.slice(0, 7)}`}  ${word}`);
   lines.push(...about);
-  if (source?.error !== undefined)
-    lines.push(
-      `source ${source.url} ${source.ref}: last fetched ${age(Date.now() - source.fetchedAt)} ago: ${source.error}`,
-    );
+  const stale = source && staleText(source);
+  if (stale !== undefined) lines.push(stale);
   const many = Math.max(status.items.length, status.hosts.length) > SCREEN;
   const groups = many ? groupLines(status, levels, io, { all, width }) : undefined;
   if (groups) lines.push('', ...groups);

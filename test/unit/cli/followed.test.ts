@@ -127,6 +127,17 @@ describe('verbs that were told no repository', () => {
     assert.match((await ask(planCommand, '--simulated', '--host', 'h1')).out, /^plan [0-9a-f]{7}\n/);
   });
 
+  it('say how old it is when it cannot be fetched now', async () => {
+    renameSync(repo, `${repo}.away`);
+    try {
+      const { out, err } = await ask(planCommand, '--simulated', '--host', 'h1');
+      assert.match(out, /^plan [0-9a-f]{7}\n/);
+      assert.match(err, /^source .*\/repo main: last fetched \d+ s ago: /m);
+    } finally {
+      renameSync(`${repo}.away`, repo);
+    }
+  });
+
   it('say so when it cannot be read from here', async () => {
     renameSync(repo, `${repo}.away`);
     rmSync(join(dir, 'elsewhere', 'state'), { recursive: true });
