@@ -1,6 +1,6 @@
 import type { Change, Evidence } from '../../reconciler/model/change.ts';
 import { PlumbError } from '../../reconciler/model/errors.ts';
-import { configPlace, type ConfigPlace } from '../../reconciler/model/ovs-config.ts';
+import { configPlace, isOfDpdk, type ConfigPlace } from '../../reconciler/model/ovs-config.ts';
 import type { Context } from '../../reconciler/model/provider.ts';
 import { nameOf } from '../../reconciler/model/ref.ts';
 import type { OvsConfigSpec } from '../../reconciler/model/resources.ts';
@@ -29,7 +29,9 @@ async function ranOf(
   signal: AbortSignal,
 ): Promise<Ran | undefined> {
   if (bridge !== undefined || !isReadAtStart(key)) return undefined;
-  const { start } = await hands.daemon(signal);
+  const { start, initialized } = await hands.daemon(signal);
+  // before DPDK is made ready nobody has read what only DPDK reads
+  if (isOfDpdk(key) && initialized === false) return undefined;
   return start === undefined ? undefined : hadRead(start, value, original);
 }
 

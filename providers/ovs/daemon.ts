@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import type { Limitation } from '../../reconciler/model/change.ts';
-import { configPlace } from '../../reconciler/model/ovs-config.ts';
+import { configPlace, DPDK_INIT, isOfDpdk } from '../../reconciler/model/ovs-config.ts';
 import { nameOf, type Ref } from '../../reconciler/model/ref.ts';
 import type { OvsdbClient } from './client.ts';
 import type { OvsConfigSeen } from './state.ts';
@@ -36,9 +36,6 @@ const AT_START: Readonly<Record<string, string | undefined>> = {
   'vhost-postcopy-support': 'false',
   'vhost-sock-dir': undefined,
 };
-
-/** Those of them that nothing but DPDK reads, when it is made ready. */
-const OF_DPDK = /^(dpdk-(?!init$)|per-port-memory$|shared-mempool-config$|vhost-)/;
 
 /** Whether ovs-vswitchd reads a key only when it starts. */
 export function isReadAtStart(key: string): boolean {
@@ -87,17 +84,17 @@ export function unheld(ref: Ref, { value, ran }: OvsConfigSeen, daemon: Daemon):
     why,
     want: value,
   });
-  const needsDpdk = OF_DPDK.test(key) || (/^(dpdk-init|userspace-tso-enable)$/.test(key) && value !== 'false');
+  const needsDpdk = isOfDpdk(key) || (/^(dpdk-init|userspace-tso-enable)$/.test(key) && value !== 'false');
   if (daemon.withoutDpdk && needsDpdk)
     return said('Unsupported', 'this Open vSwitch was built without DPDK: apt-get install openvswitch-switch-dpdk');
-  if (key === 'dpdk-init' && daemon.initialized !== undefined) {
+  if (key === DPDK_INIT && daemon.initialized !== undefined) {
     const wanted = value !== 'false';
     if (wanted === daemon.initialized) return undefined;
     const now = daemon.initialized ? 'DPDK is in use' : 'DPDK is not ready, ovs-vswitchd.log says why';
     return said('NeedsRestart', `${now}: ${RESTART}`);
   }
   // it is read once DPDK is made ready
-  if (OF_DPDK.test(key) && daemon.initialized === false) return undefined;
+  if (isOfDpdk(key) && daemon.initialized === false) return undefined;
   if (ran === undefined || daemon.start === undefined || ran.start !== daemon.start) return undefined;
   const before = ran.value ?? AT_START[key];
   if (before === value) return undefined;

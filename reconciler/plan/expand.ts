@@ -4,8 +4,15 @@ import { CORES } from '../model/cores.ts';
 import { pinnedIn } from '../model/demand.ts';
 import { valueOn } from '../model/knobs.ts';
 import { HOST_MEMORY, RECLAIM_KEY, ruleOf, type MemorySpec } from '../model/memory.ts';
+import { DPDK_INIT, isOfDpdk } from '../model/ovs-config.ts';
 import { refOf, type Ref } from '../model/ref.ts';
-import { macOf, type AssignedNetwork, type AssignedReplica, type Assignment } from '../model/replica.ts';
+import {
+  macOf,
+  type AssignedKnob,
+  type AssignedNetwork,
+  type AssignedReplica,
+  type Assignment,
+} from '../model/replica.ts';
 import type {
   BridgeSpec,
   CgroupSpec,
@@ -167,6 +174,20 @@ function reclaims({ replicas, tuning, slot }: Assignment): readonly Desired<Memo
   return [...ofHost, ...own];
 }
 
+/** What Tunings set. What has DPDK made ready comes after all that DPDK reads then. */
+function knobs({ tuning }: Assignment, memory: number | undefined): readonly Desired[] {
+  const asked = tuning.filter(({ key }) => key !== RECLAIM_KEY);
+  const isConfig = ({ kind }: AssignedKnob): boolean => kind === 'ovs-config';
+  const ofDpdk = asked.filter((knob) => isConfig(knob) && isOfDpdk(knob.key)).map(({ kind, key }) => refOf(kind, key));
+  return asked.map((knob) => ({
+    ref: refOf(knob.kind, knob.key),
+    spec: { key: knob.key, value: valueOn(knob, memory) },
+    dependsOn: isConfig(knob) && knob.key === DPDK_INIT ? ofDpdk : [],
+    origin: knob.origin,
+    fields: { '/value': knob.origin },
+  }));
+}
+
 /**
  * All things of one host that an Assignment asks for, each with what it depends on and the lines that say so. Things
  * that several replicas share (a bridge, an image) stand there once. Shares of memory are those of a host that has so many bytes; where
@@ -179,14 +200,7 @@ export function expand(assignment: Assignment, memory?: number): readonly Desire
   };
   const networks = new Map(assignment.networks.map((network) => [network.name, network]));
   reclaims(assignment).forEach(add);
-  for (const knob of assignment.tuning.filter(({ key }) => key !== RECLAIM_KEY))
-    add({
-      ref: refOf(knob.kind, knob.key),
-      spec: { key: knob.key, value: valueOn(knob, memory) },
-      dependsOn: [],
-      origin: knob.origin,
-      fields: { '/value': knob.origin },
-    });
+  knobs(assignment, memory).forEach(add);
   for (const network of assignment.networks) add(bridge(network));
   const who = cores(assignment.replicas);
   if (who) add(who);
