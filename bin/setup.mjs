@@ -1,9 +1,10 @@
 #!/usr/bin/env node
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { choose, install } from './house/apt.mjs';
+import { choose, install, unpack } from './house/apt.mjs';
 import { withLock } from './house/lock.mjs';
 import { installModules, staleModules } from './house/npm.mjs';
-import { NEEDS, explain, family, missing } from './house/packages.mjs';
+import { NEEDS, UNPACKED, explain, family, missing } from './house/packages.mjs';
 import { HouseError, ROOT, isMain, main, seconds } from './house/run.mjs';
 
 const HELP = `usage: node bin/setup.mjs [--dry-run]
@@ -98,6 +99,20 @@ export async function setupExtras(needs) {
   } catch (error) {
     if (!(error instanceof HouseError)) throw error;
     say(`${error.message}\ntests that need it skip themselves`);
+  }
+}
+
+/** Unpacks what tests start from a folder of its own, below `.plumbline`: where that cannot be had, it is said. */
+export async function setupUnpacked() {
+  if (whyNotApt() !== undefined) return;
+  for (const { name, file, why } of UNPACKED) {
+    const folder = join(ROOT, '.plumbline/unpacked', name);
+    if (existsSync(join('/', file)) || existsSync(folder)) continue;
+    say(`unpacking ${name}, which ${why}, without installing it`);
+    await unpack(name, folder).catch((/** @type {unknown} */ error) => {
+      if (!(error instanceof HouseError)) throw error;
+      say(`${error.message}\ntests that need it skip themselves`);
+    });
   }
 }
 

@@ -8,7 +8,7 @@ import { TEST_NEEDS } from './house/packages.mjs';
 import { HouseError, isMain, main, seconds, signalNumber } from './house/run.mjs';
 import { STAGES, checkFolders, choose, queuesOf, testFiles } from './house/stages.mjs';
 import { runTestFile } from './house/testfile.mjs';
-import { setup, setupExtras } from './setup.mjs';
+import { setup, setupExtras, setupUnpacked } from './setup.mjs';
 
 const HELP = `usage: npm test [-- [STAGE…] [PART OF A PATH…]]
 
@@ -122,7 +122,10 @@ async function test(words) {
   checkFolders();
   const chosen = choose(words);
   const { real } = await setup(chosen.stages.some((stage) => stage.hosts === true) ? {} : { needs: [] });
-  if (real && chosen.stages.some((stage) => stage.inside === true)) await setupExtras(TEST_NEEDS);
+  if (real && chosen.stages.some((stage) => stage.inside === true)) {
+    await setupExtras(TEST_NEEDS);
+    await setupUnpacked();
+  }
   /** @type {StageReport[]} */
   const reports = [];
   if (chosen.check) {

@@ -1,4 +1,5 @@
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startTime } from './lock.mjs';
 import { HouseError, run } from './run.mjs';
@@ -67,6 +68,49 @@ async function refusal(names) {
  */
 export function removed(output) {
   return [...output.matchAll(/^Remv (\S+)/gm)].flatMap(([, name]) => name ?? []);
+}
+
+/**
+ * Unpacks a package, with those that it needs and that this machine has not, into a folder: nothing is installed, so that it takes no other's place. The folder is there once all is in it.
+ * @param {string} name
+ * @param {string} folder
+ */
+export async function unpack(name, folder) {
+  const draft = `${folder}.${process.pid}`;
+  rmSync(draft, { recursive: true, force: true });
+  mkdirSync(join(draft, 'root'), { recursive: true });
+  try {
+    const args = ['install', '-s', '-q', '--no-install-recommends', name];
+    const names = installed(await output('apt-get', args, name, draft));
+    await output('apt-get', ['download', '-q', ...names], name, draft);
+    for (const file of readdirSync(draft).filter((one) => one.endsWith('.deb')))
+      await output('dpkg', ['-x', file, 'root'], name, draft);
+    mkdirSync(dirname(folder), { recursive: true });
+    renameSync(join(draft, 'root'), folder);
+  } finally {
+    rmSync(draft, { recursive: true, force: true });
+  }
+}
+
+/**
+ * What a program says that has to end well.
+ * @param {string} program
+ * @param {readonly string[]} args
+ * @param {string} name of the package that it is for
+ * @param {string} cwd
+ */
+async function output(program, args, name, cwd) {
+  const result = await run(program, args, { env: ENV, cwd, timeout: 300_000 });
+  if (result.status !== 0) throw new HouseError(reason(result.output, [name]));
+  return result.output;
+}
+
+/**
+ * What an `apt-get install -s` would install.
+ * @param {string} output
+ */
+export function installed(output) {
+  return [...output.matchAll(/^Inst (\S+)/gm)].flatMap(([, name]) => name ?? []);
 }
 
 /**

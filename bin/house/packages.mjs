@@ -55,6 +55,15 @@ export const TEST_NEEDS = [
   { program: 'cc', debian: ['gcc'], why: 'helps that kernel on a CPU with AMX', when: hasAmx },
 ];
 
+/** What a test starts by itself from a folder of its own, since its package would take the place of another one. */
+export const UNPACKED = [
+  {
+    name: 'openvswitch-switch-dpdk',
+    file: 'usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk',
+    why: 'is an Open vSwitch with DPDK',
+  },
+];
+
 /** Directories that hold system programs, also when a user's PATH does not name them. */
 const SYSTEM = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { offered, reason, removed, withoutServices } from '../../../bin/house/apt.mjs';
+import { installed, offered, reason, removed, withoutServices } from '../../../bin/house/apt.mjs';
 import { npmReason } from '../../../bin/house/npm.mjs';
 
 describe('apt', () => {
@@ -26,6 +26,11 @@ describe('apt', () => {
   it('sees what would be removed', () => {
     const output = 'Reading…\nRemv docker-ce [5:27] []\nRemv busybox [1.35]\nInst docker.io (20.10 Debian)\n';
     assert.deepEqual(removed(output), ['docker-ce', 'busybox']);
+  });
+
+  it('sees what would be installed', () => {
+    const output = 'Reading…\nInst librte-eal23 (22.11 Debian [amd64])\nInst x (1)\nConf x (1)\nRemv y [1]\n';
+    assert.deepEqual(installed(output), ['librte-eal23', 'x']);
   });
 
   const troubles = [
