@@ -8,7 +8,7 @@ import type { Outlook } from '../model/outlook.ts';
 import type { World } from '../model/provider.ts';
 import { kindOf, type Ref } from '../model/ref.ts';
 import type { RolloutRecord } from '../model/release.ts';
-import type { Assignment, Placement } from '../model/replica.ts';
+import type { Assignment, Placement, Report } from '../model/replica.ts';
 import { expand } from '../plan/expand.ts';
 import { outlook } from '../place/outlook.ts';
 import { planHost, type Differ } from '../plan/host.ts';
@@ -74,8 +74,10 @@ function sight(input: PreviewInput, allowDeletions: boolean): Sight {
   const book = draftOf(before);
   book.apply(decide(book, { id: 'preview', now, proposals: placed.proposals }).deltas);
   const previous = new Map(known.assignments.map((assignment) => [assignment.host, assignment]));
+  const { budgetKeeps } = catalog;
   const { assignments } = project({
-    catalog,
+    // without turns, and else just what hosts are to be told: most were told it before
+    catalog: budgetKeeps ? { ...input.catalog, budgetKeeps } : input.catalog,
     author: '',
     placements: arrived(book.placements),
     previous,
@@ -89,10 +91,10 @@ function sight(input: PreviewInput, allowDeletions: boolean): Sight {
   const current = new Map(last.map(([id, replica]) => [id, plugged(replica, told)]));
   const network = networkIn(input.catalog, previous);
   const taken = preemptionsAfter([], placed.preemptions, book.placements, input.catalog);
-  const memory = new Map(known.reports.map(({ host, facts }) => [host, facts.capacity.memory]));
+  const reports = new Map(known.reports.map((report) => [report.host, report]));
   const looked = assignments.map((assignment) => {
     const { host } = assignment;
-    return lookAt(input, assignment, { told: previous.get(host), memory: memory.get(host) });
+    return lookAt(input, assignment, { told: previous.get(host), report: reports.get(host) });
   });
   return {
     catalog,
@@ -137,8 +139,7 @@ function atOnce(catalog: Catalog, records: readonly RolloutRecord[]): Catalog {
 /** What is known of a host. */
 interface Host {
   readonly told: Assignment | undefined;
-  /** The bytes that it has, where it has said so. */
-  readonly memory: number | undefined;
+  readonly report: Report | undefined;
 }
 
 /** What comes of a host; no plan where it has not reported. */
@@ -150,16 +151,24 @@ interface Looked {
 }
 
 /** Looks at one host. What its things are to be is forgotten then: of a whole fleet it would be a gigabyte. */
-function lookAt(input: PreviewInput, assignment: Assignment, { told, memory }: Host): Looked {
+function lookAt(input: PreviewInput, assignment: Assignment, { told, report }: Host): Looked {
   const { host } = assignment;
   const seen = input.observed.get(host);
   const unknown = unknownOf(host, seen);
   if (!seen) return { host, lacks: [], unknown };
+  if (told === assignment && isDone(assignment, report))
+    return { host, plan: planOf(input.catalog.revision, [], []), lacks: [], unknown };
+  const memory = report?.facts.capacity.memory;
   const wishes = (one: Assignment): Wishes => new Map(expand(one, memory).map((item) => [item.ref, item]));
   const after = wishes(assignment);
   const before = told === assignment ? after : told ? wishes(told) : new Map<Ref, Desired>();
-  const plan = planOne(input, assignment, { before, after, seen });
+  const plan = planOne(input, assignment.keep, { before, after, seen });
   return { host, plan, lacks: before === after ? [] : lacksOf(host, { before, after, seen }), unknown };
+}
+
+/** It says that all is as it was told. */
+function isDone({ generation }: Assignment, report: Report | undefined): boolean {
+  return report?.generation === generation && report.conditions.some(({ type, status }) => type === 'Ready' && status);
 }
 
 /** What a host is to be, by ref. */
@@ -171,19 +180,19 @@ interface Step {
   readonly seen: readonly Observed[];
 }
 
-function planOne(input: PreviewInput, assignment: Assignment, { before, after: desired, seen }: Step): Plan {
+function planOne(input: PreviewInput, keep: Assignment['keep'], { before, after: desired, seen }: Step): Plan {
   // what only caches is given back as it comes and goes, whatever Git changes
   const there = seen.filter(({ ref }) => kindOf(ref) !== 'memory');
   const items = new Map(there.map((item) => [item.ref, item]));
   const world: World & { all(): readonly Observed[] } = { get: (ref) => items.get(ref), all: () => there };
   const { plan } = planHost({
-    revision: assignment.revision,
+    revision: input.catalog.revision,
     desired,
     world,
     differs: input.differs,
     inScope: () => true,
     now: input.now,
-    keep: assignment.keep,
+    keep,
     underway: () => false,
     pauses: new Map(),
     restarts: new Map(),

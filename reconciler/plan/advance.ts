@@ -20,7 +20,7 @@ export interface AdvanceInput extends Pick<TurnsInput, 'network'> {
   /** Nothing is given up before: hosts may have had no way to say how they are. At any time, if absent. */
   readonly judgeFrom?: number;
   readonly turns: readonly Turn[];
-  /** Where it leads, not the next step: that an App stands still keeps nothing. */
+  /** Where it leads, not the next step: no block, limit or frozen App keeps anything, and what was given up leads nowhere. */
   readonly whole?: boolean;
 }
 
@@ -56,7 +56,7 @@ export function standsStill({ app, turns, whole = false }: Pick<AdvanceInput, 'a
 export function advance(input: AdvanceInput): Advanced | undefined {
   const { app, turns, now } = input;
   // where nothing is asked for nothing is left to change
-  if (!app.spec.rollout || app.spec.replicas === 0) return undefined;
+  if (!app.spec.rollout || app.spec.replicas === 0 || goesAtOnce(input)) return undefined;
   const begun = begin(input);
   if (!begun) return undefined;
   if (standsStill(input)) return isUndone(begun, turns) ? undefined : withoutClocks(begun);
@@ -80,6 +80,11 @@ export function advance(input: AdvanceInput): Advanced | undefined {
     },
     input,
   );
+}
+
+/** Whether all replicas take up at once what Git says, since it is asked where that leads. */
+export function goesAtOnce({ app, record, whole = false }: Pick<AdvanceInput, 'app' | 'record' | 'whole'>): boolean {
+  return whole && !(record?.failed && record.attempt === attemptOf(app.spec));
 }
 
 function begin(input: AdvanceInput): Advanced | undefined {

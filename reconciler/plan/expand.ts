@@ -127,12 +127,16 @@ function oomScoreOf(level: number): number {
 function replicaRefs(replica: AssignedReplica, network: AssignedNetwork): Desired[] {
   const { id, origin } = replica;
   const of = (kind: string): Ref => refOf(kind, id);
-  const one = (kind: string, spec: unknown, dependsOn: readonly Ref[], at: Origin = origin): Desired => ({
+  const one = (kind: string, spec: unknown, dependsOn: readonly Ref[], startsAfter?: readonly Ref[]): Desired => ({
     ref: of(kind),
     spec,
     dependsOn,
-    origin: at,
-    fields: originsOf(kind, replica.fields, network.fields),
+    ...(startsAfter ? { startsAfter } : {}),
+    origin,
+    // few ask, and there are four things of each replica
+    get fields() {
+      return originsOf(kind, replica.fields, network.fields);
+    },
   });
   const { frozen } = replica.spec;
   const cgroup = defined<CgroupSpec>({ replica: id, escape: 'report', ...limitsOf(replica.spec), frozen });
@@ -141,12 +145,9 @@ function replicaRefs(replica: AssignedReplica, network: AssignedNetwork): Desire
   return [
     one('sandbox', sandbox(replica, network), []),
     // its address is asked for while the sandbox is made, and it is wired when that is done
-    {
-      ...one('port', port(replica, network), [refOf('bridge', network.spec.bridge), of('sandbox')]),
-      startsAfter: [of('sandbox')],
-    },
+    one('port', port(replica, network), [refOf('bridge', network.spec.bridge), of('sandbox')], [of('sandbox')]),
     // made while its port is wired, started when that is done
-    { ...one('container', container(replica), [image, ...own, of('sandbox'), of('port')]), startsAfter: [of('port')] },
+    one('container', container(replica), [image, ...own, of('sandbox'), of('port')], [of('port')]),
     // none runs before all others but on cores of its own
     one('cgroup', cgroup, [of('container'), ...(cgroup.realtime === undefined ? [] : own)]),
   ];

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { selects } from '../model/catalog.ts';
 import type { Catalog, NetworkSpec, Resource } from '../model/catalog.ts';
-import { disruptionOf } from '../model/disruption.ts';
+import { disruptionOf, withoutBudgets } from '../model/disruption.ts';
 import { fateOf } from '../model/fate.ts';
 import { waitsFor } from '../model/handover.ts';
 import type { HostWords } from '../model/handover.ts';
@@ -49,7 +49,7 @@ export interface ProjectInput {
   readonly scope?: Scope;
   /** All of the above by App and host, where somebody keeps it; else it is made for this. */
   readonly kept?: Whereabouts;
-  /** Where it leads, not the next step: what other Apps have to try first is taken for tried. */
+  /** Where it leads, not the next step: nobody waits for a turn, and what other Apps have to try first is taken for tried. */
   readonly whole?: boolean;
 }
 
@@ -101,7 +101,7 @@ function rolloutsOf(
   const known = new Map(records.map((record) => [record.app, record]));
   const network = networkIn(catalog, at.assignments);
   const plugging = pluggingIn(at, network);
-  const disruption = disruptionOf(catalog, at, lost);
+  const disruption = disruptionOf(whole ? withoutBudgets(catalog) : catalog, at, lost);
   // others were stopped for them on the strength of that turn: nobody else takes it
   for (const replica of turned) disruption.spend(catalog.apps.get(appOf(replica))?.spec.zone ?? '');
   const unfinished = new Map<string, { readonly app: string; readonly level: number }>();

@@ -6,7 +6,7 @@ import type { RolloutRecord } from '../model/release.ts';
 import { incarnationOf } from '../model/rollout.ts';
 import type { Standing } from '../model/rollout.ts';
 import type { AssignedReplica } from '../model/replica.ts';
-import { advance, canariesOf, isGood, isNew, standsStill } from './advance.ts';
+import { advance, canariesOf, goesAtOnce, isGood, isNew, standsStill } from './advance.ts';
 import type { AdvanceInput, Advanced } from './advance.ts';
 import { tellChange } from './tell.ts';
 import { givesMore } from './forms.ts';
@@ -163,11 +163,12 @@ function wired({ mayPlug }: RolloutInput, turn: Turn, want: AssignedReplica): As
 
 /** The replicas that are changed now for what they are to be. */
 function leaving(
-  { app, disruption }: RolloutInput,
+  input: RolloutInput,
   turns: readonly Turn[],
   courses: readonly Course[],
   { change, open }: Gate,
 ): ReadonlySet<string> {
+  const { app, disruption } = input;
   const due = courses.filter((course) => course.stale && open(course.turn));
   const stale = new Set(due.map(({ turn }) => turn.id));
   if (stale.size === 0) return stale;
@@ -178,7 +179,7 @@ function leaving(
     return { id, away: health.away, down, stale: stale.has(id), spent };
   });
   const { zone, maxUnavailable } = app.spec;
-  const most = proven(courses, due, maxUnavailable) ? Infinity : maxUnavailable;
+  const most = goesAtOnce(input) || proven(courses, due, maxUnavailable) ? Infinity : maxUnavailable;
   return mayLeaveWithin(standing, { zone, maxUnavailable: most }, disruption);
 }
 

@@ -109,7 +109,7 @@ const cases: readonly Case[] = [
     gives: 'oo',
     stage: 'frozen',
   },
-  { name: 'where it leads is seen', standing: 'o* o*', frozen: true, whole: true, gives: 'no', stage: 'rolling' },
+  { name: 'where it leads is seen', standing: 'o* o*', frozen: true, whole: true, gives: 'nn' },
   // without a block
   { name: 'no container is replaced, block or none', standing: 'o* o+', how: 'none', frozen: true, gives: 'oo' },
   { name: 'nor before those have gone on that are told to', standing: 'o* o+', how: 'none', gives: 'oo' },
