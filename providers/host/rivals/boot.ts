@@ -1,6 +1,7 @@
 import { diskNames, nicNames } from '../inventory/devices.ts';
 import { remembered, type Tree } from '../inventory/tree.ts';
 import { pathOf } from '../key.ts';
+import { ifcfgReader } from './ifcfg.ts';
 import { ifupdownReader } from './ifupdown.ts';
 import { confFiles, folders, matches, readOnce, type BootSetting, type Line } from './lines.ts';
 import { linkReader } from './link.ts';
@@ -46,6 +47,7 @@ export function bootReader(root: string): (sys: Tree, runs: (name: string) => bo
   const udev = udevReader(root);
   const networkd = networkdReader(root);
   const networkManager = networkManagerReader(root);
+  const ifcfg = ifcfgReader(root);
   const ifupdown = ifupdownReader(root);
   return (sys, runs) => {
     const once = remembered(sys);
@@ -57,6 +59,7 @@ export function bootReader(root: string): (sys: Tree, runs: (name: string) => bo
       ...link(once, cards),
       ...udev(once, [...diskNames(once).map((name) => `block/${name}`), ...cards]),
       ...(runs(NETWORKD) ? networkd(once, cards) : []),
+      ...ifcfg(once, cards, runs(NETWORK_MANAGER)),
       ...(runs(NETWORK_MANAGER) ? networkManager(once, cards) : []),
       ...ifupdown(names),
     ];

@@ -271,6 +271,51 @@ describe('NetworkManager sets a card', () => {
   ]);
 });
 
+describe('files ifcfg-* of Red Hat set a card', () => {
+  const at = (name: string): string => `etc/sysconfig/network-scripts/${name}`;
+  table('when NetworkManager brings the card up', [
+    {
+      name: 'by its MTU',
+      files: { [at('ifcfg-ens1')]: '# a\nTYPE=Ethernet\nDEVICE=ens1\nMTU="9000"\n' },
+      path: MTU,
+      says: `/${at('ifcfg-ens1')}:4: 9000`,
+    },
+    {
+      name: 'by options of ethtool, of a card by its MAC',
+      files: {
+        [at('ifcfg-lan')]:
+          'HWADDR=00:1b:21:AA:BB:CC\nETHTOOL_OPTS="-K ${DEVICE} tso off; -G ${DEVICE} rx 4096; -s ens1 speed 1000"\n',
+      },
+      path: RINGS,
+      says: `/${at('ifcfg-lan')}:2: 4096`,
+    },
+    {
+      name: 'and not those of others, copies, or of no card',
+      files: {
+        [at('ifcfg-eth0')]: 'DEVICE=eth0\nHWADDR=00:1b:21:aa:bb:cc\nMTU=1\n',
+        [at('ifcfg-ens1.bak')]: 'DEVICE=ens1\nMTU=2\n',
+        [at('route-ens1')]: 'DEVICE=ens1\nMTU=3\n',
+        [at('ifcfg-any')]: 'TYPE=Ethernet\nMTU=4\n',
+        [at('ifcfg-ens1')]: 'DEVICE=ens1\nMTU=\n',
+      },
+      path: MTU,
+    },
+    {
+      name: 'and not where nothing reads them',
+      files: { 'proc/21/comm': 'bash\n', [at('ifcfg-ens1')]: 'DEVICE=ens1\nMTU=9000\n' },
+      path: MTU,
+    },
+  ]);
+  table('when ifup brings the card up', [
+    {
+      name: 'by scripts that read them',
+      files: { 'proc/21/comm': 'bash\n', [at('ifup-eth')]: '', [at('ifcfg-ens1')]: 'DEVICE=ens1\nMTU=9000\n' },
+      path: MTU,
+      says: `/${at('ifcfg-ens1')}:2: 9000`,
+    },
+  ]);
+});
+
 describe('what netplan writes is taken out of its own files', () => {
   const cases: readonly (readonly [string, string | undefined])[] = [
     ['/run/systemd/network/10-netplan-lan.network:8', 'lan'],
