@@ -139,6 +139,8 @@ export async function openRepository(flags: RepositoryFlags, state: string, io: 
     fetch: async () => {
       // loaded while git works
       const [result] = await Promise.all([source.fetch(), loadCompiler()]);
+      // that whoever asked was stopped says nothing of the repository
+      if (result.error?.code === 'CANCELLED') throw result.error;
       if (result.revision === undefined)
         throw result.error ?? new PlumbError('REVISION_NOT_FOUND', `${url} has no ${name}`);
       return {

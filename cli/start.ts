@@ -44,6 +44,7 @@ export async function start(argv: readonly string[]): Promise<number> {
     return await watch(showcase, { dir, repo, lab }, io, once);
   } catch (error) {
     const { message, code } = asPlumbError(error);
+    if (io.signal.aborted) return 130;
     io.err(`plumb: ${message} [${code}]\n`);
     return 1;
   } finally {

@@ -110,7 +110,7 @@ export function createControl(options: ControlOptions): Control {
       wait = Math.min(lookAt, ...dueTimes(controller.view().notice, clock())) - clock();
     } catch (error) {
       const { code, message } = asPlumbError(error);
-      log.warn({ code }, `controller pass failed: ${message}`);
+      if (code !== 'CANCELLED') log.warn({ code }, `controller pass failed: ${message}`);
       log.debug({ err: error }, 'controller pass failed');
       lookAt = 0;
     }

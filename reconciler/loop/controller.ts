@@ -175,7 +175,8 @@ export function createController(options: ControllerOptions): Controller {
       // what was taken in and not brought to an end is lost
       if (underway || code === 'STORE_EMPTIED') keeping.forget();
       underway = false;
-      await telling.tellOnce({ level: 'error', reason: 'PassFailed', message: `${message} [${code}]` });
+      if (code !== 'CANCELLED')
+        await telling.tellOnce({ level: 'error', reason: 'PassFailed', message: `${message} [${code}]` });
       throw error;
     }
   }

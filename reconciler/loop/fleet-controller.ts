@@ -122,7 +122,12 @@ export function createFleetController(options: FleetControllerOptions): FleetCon
       void mayLead();
       const over = AbortSignal.any([signal, end.signal]);
       const shipping = shipJournal({ near: journal, far: store.journals, log }, over);
-      await Promise.all([named.run(over), leader.run(over), control.run(over), shipping]);
+      // it leads until its last pass is over: another one would overtake it
+      const done = new AbortController();
+      const working = control.run(over).finally(() => {
+        done.abort();
+      });
+      await Promise.all([named.run(done.signal), leader.run(done.signal), working, shipping]);
       if (refused) throw refused;
     },
   };
