@@ -11,7 +11,8 @@ import { givesMore } from '../../../reconciler/plan/forms.ts';
 import { closure } from '../../../reconciler/plan/host.ts';
 import { project } from '../../../reconciler/plan/project.ts';
 import { reserving } from '../../../reconciler/plan/reserve.ts';
-import { appSpec, catalogOf, reportOf, resources, type Sketch } from '../../support/catalog.ts';
+import { covers } from '../../../reconciler/plan/turns.ts';
+import { appSpec, catalogOf, reportOf, resources, type Machine, type Sketch } from '../../support/catalog.ts';
 import { NOW, step } from '../../support/placing.ts';
 
 const pinned = (cores: number): AppSpec['resources'] => ({ ...resources(cores * 1000), pinned: true });
@@ -22,9 +23,14 @@ const sketch = (db: AppSpec['resources']): Sketch => ({
 const capacity = { cpu: 8000, node0: 3, node1: 4 };
 
 /** What h1 is to be, place and project done. */
-function assigned(some: Sketch, book = createBook(), before: readonly Assignment[] = []): Assignment {
-  const reports = [reportOf('h1', capacity)];
-  const { placements } = step(some, { book, capacity, assignments: before });
+function assigned(
+  some: Sketch,
+  book = createBook(),
+  before: readonly Assignment[] = [],
+  machine: Machine = capacity,
+): Assignment {
+  const reports = [reportOf('h1', machine)];
+  const { placements } = step(some, { book, capacity: machine, assignments: before });
   const previous = new Map(before.map((assignment) => [assignment.host, assignment]));
   const { assignments } = project({ catalog: catalogOf(some), author: 'Ann', placements, previous, reports, now: NOW });
   return assignments.find(({ host }) => host === 'h1') ?? assert.fail();
@@ -39,6 +45,15 @@ describe('cores of its own', () => {
     assert.ok(!all.get('container/web-0')?.dependsOn.includes(CORES));
     assert.ok(closure('container/web-0', all).includes(CORES), 'whoever starts, they are looked at');
     assert.equal(all.get(CORES)?.origin, all.get('container/db-0')?.origin);
+  });
+
+  it('are whole ones of a host whose cores have two threads, and what they are more is there for a larger App', () => {
+    const smt = { cpu: 8000, node0: 8, threadsPerCore: 2 };
+    const some = assigned(sketch(pinned(3)), createBook(), [], smt);
+    const spec = expand(some).find(({ ref }) => ref === CORES)?.spec as CoresSpec;
+    const { demand } = some.replicas.find(({ id }) => id === 'db-0')?.placement ?? assert.fail();
+    assert.deepEqual([demand.node0, demand.cpu, spec.pinned['db-0']], [4, 4000, { node: 0, cores: 3 }]);
+    assert.deepEqual([covers(demand, pinned(4)), covers(demand, pinned(5))], [true, false]);
   });
 
   it('come before a class that runs before all others, but keep no other limit waiting', () => {
