@@ -77,7 +77,8 @@ function replicaReport(input: ReportInput, replica: AssignedReplica): ReplicaRep
     ...(trouble ? { reason: trouble.reason, message: trouble.message } : {}),
     ...(container ? { fingerprint: container.fingerprint, image: container.image } : {}),
     ...(incarnation === undefined ? {} : { incarnation }),
-    ...(form === undefined ? {} : { form }),
+    // who serves in a form that is not known yet is not taken for one of an agent that tells of none
+    ...(form !== undefined ? { form } : ready ? { form: '' } : {}),
   };
 }
 

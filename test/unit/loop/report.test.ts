@@ -74,6 +74,11 @@ it('a replica is told to be in its form once its limits, too, were seen as they 
   state.settled.set('cgroup/a-0', 'of another');
   assert.equal(look(formed).replicas[0]?.form, formed.replicas[0].form, 'what it was until it is as assigned');
   assert.equal(look().replicas[0]?.form, undefined);
+  const container: Partial<ContainerState> = { status: 'running', fingerprint: 'f', image: 'i' };
+  state.world.set({ known: true, ref: 'container/a-0', owned: true, state: container });
+  const health = () => ({ started: true, ready: true, unhealthy: false, message: '', since: 0, streaks: {} });
+  const serving = reportOf({ options, state, assignment, busy: false, health, before: undefined }).replicas[0];
+  assert.deepEqual([serving?.ready, serving?.form], [true, ''], 'it serves, in whatever form');
 });
 
 it('a host is not converged before the limits of what runs were looked at', () => {

@@ -58,7 +58,7 @@ function run(
     const assigned = { id, app: 'web', owner: 'team', spec, placement, origin, fields, plug: plugOf(wired) };
     current.set(id, assigned);
     if (letter === 'q') return;
-    const ready = 'roudi'.includes(letter);
+    const ready = 'roudie'.includes(letter);
     const incarnation = letter === 'o' ? 'another' : incarnationOf(assigned);
     reports.set(id, {
       id,
@@ -68,6 +68,7 @@ function run(
       ...(letter === 'u' ? {} : { incarnation }),
       ...(letter === 'g' ? {} : { fingerprint: 'f' }),
       ...('dij'.includes(letter) ? { form: letter === 'i' ? 'another' : formOf(assigned) } : {}),
+      ...(letter === 'e' ? { form: '' } : {}),
       ...('nj'.includes(letter) ? { reason: 'ProbeFailed' } : {}),
     });
   });
@@ -196,9 +197,11 @@ describe('rollout', () => {
   const forms: readonly (readonly [string, string, Partial<AppSpec>, Partial<AppSpec>, readonly number[]])[] = [
     ['less goes one at a time', 'rrrr', more, less, [0]],
     ['no more of it while one is not yet held to it', 'irrr', more, less, [0]],
+    ['nor while it is not known what one is held to', 'errr', more, less, []],
     ['less goes on one at a time', 'drrr', more, less, [0, 1]],
     ['more goes to one first', 'rrrr', more, most, [0]],
     ['and no further while that one is not held to it', 'irrr', more, most, [0]],
+    ['nor while that is not known of one', 'errr', more, most, []],
     ['or does not serve with it', 'jrrr', more, most, [0]],
     ['then to all others at once', 'drrr', more, most, [0, 1, 2, 3]],
     ['a higher rate is more', 'drrr', {}, { egress: 9_000_000 }, [0, 1, 2, 3]],
