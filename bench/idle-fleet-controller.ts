@@ -5,6 +5,7 @@ import { createBook } from '../reconciler/model/book.ts';
 import type { AppSpec, Catalog, Resource } from '../reconciler/model/catalog.ts';
 import { openRedis } from '../reconciler/store/redis/redis.ts';
 import { fabric, HOMELESS, IDLE } from './fabric.ts';
+import { settle } from './idle-fleet-settle.ts';
 import type { Told } from './idle-fleet.ts';
 import { ownJournal } from './own-journal.ts';
 
@@ -60,16 +61,27 @@ function says(apps: Catalog['apps']): void {
   catalog = { ...catalog, revision: `r${String(revisions)}`, apps };
 }
 
-/** One of the small Apps gets another image. */
+/** The hosts of an App serve what they were told, one replica after the other, until all of it runs as Git says. */
+async function rollOut(name: string): Promise<void> {
+  for (let isLast = false; !isLast;) {
+    isLast = controller.view().notice?.waiting === 0;
+    const { placements } = (await controller.sight()) ?? {};
+    const hosts = [...(placements?.values() ?? [])].filter(({ app }) => app === name).map(({ host }) => host);
+    await settle(store, await store.mailbox.reports(hosts));
+    await pass();
+  }
+}
+
+/** One of the small Apps gets another image, once nothing is under way of the last one. */
 const there = catalog.apps.size;
 let changes = 0;
-function change(): Promise<void> {
+async function change(): Promise<void> {
+  if (changes > 0) await rollOut(`a${String(there - 1 - changes)}`);
   changes += 1;
   const app = catalog.apps.get(`a${String(there - 1 - changes)}`);
   if (!app) throw new Error('no App is left to change');
   const next = { ...app, spec: { ...app.spec, image: `other:${String(changes)}` } };
   says(new Map([...catalog.apps, [app.name, next]]));
-  return Promise.resolve();
 }
 
 /** Apps of unlike sizes, each larger than what any host has left, for which nobody makes room. */
@@ -96,6 +108,7 @@ const [one] = [...catalog.hosts.keys()];
 const [said] = await store.mailbox.reports(one === undefined ? [] : [one]);
 const report = await several(rounds, pass, () => (said ? store.mailbox.report({ ...said, at: Date.now() }) : pass()));
 const changed = await several(rounds, () => pass(true), change);
+await rollOut(`a${String(there - 1 - changes)}`);
 await pass();
 const auditCpu: number[] = [];
 const audit = await several(3, async () => {

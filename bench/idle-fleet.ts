@@ -5,15 +5,14 @@ import { fileURLToPath } from 'node:url';
 import { createController } from '../reconciler/loop/controller.ts';
 import { CONTROLLER_LEASE, HOST_LEASE } from '../reconciler/loop/hearing.ts';
 import type { Catalog } from '../reconciler/model/catalog.ts';
-import { formOf } from '../reconciler/model/form.ts';
 import type { Report } from '../reconciler/model/replica.ts';
-import { incarnationOf } from '../reconciler/model/rollout.ts';
 import type { Ports } from '../reconciler/model/store.ts';
 import { openRedis } from '../reconciler/store/redis/redis.ts';
 import { single } from '../test/support/redis.ts';
 import { measure } from './bench.ts';
 import type { BenchOptions, BenchResult, Measure } from './bench.ts';
 import { fabric, HOMELESS, HOSTS, IDLE, REPLICAS } from './fabric.ts';
+import { settle } from './idle-fleet-settle.ts';
 import { takeOver } from './idle-fleet-takeover.ts';
 import { ownJournal } from './own-journal.ts';
 
@@ -56,44 +55,6 @@ async function introduce({ mailbox, leases }: Ports, reports: readonly Report[])
       'bench',
       LONG,
     );
-  }
-}
-
-/** All hosts run what they were told, and say so. */
-async function settle({ mailbox }: Ports, reports: readonly Report[]): Promise<void> {
-  for (const report of reports) {
-    const assignment = await mailbox.assignment(report.host);
-    if (!assignment) continue;
-    const { generation, revision } = assignment;
-    const replicas = assignment.replicas.map((replica) => ({
-      id: replica.id,
-      phase: 'Ready' as const,
-      ready: true,
-      restarts: 0,
-      fingerprint: 'f'.repeat(16),
-      incarnation: incarnationOf(replica),
-      form: formOf(replica),
-      image: `sha256:${'0'.repeat(64)}`,
-    }));
-    const observed = assignment.replicas.flatMap(({ id, spec }) => [
-      {
-        known: true as const,
-        ref: `container/${id}` as const,
-        owned: true,
-        state: { status: 'running', image: spec.image },
-      },
-      { known: true as const, ref: `sandbox/${id}` as const, owned: true, state: { status: 'running' } },
-      {
-        known: true as const,
-        ref: `port/${id}` as const,
-        owned: true,
-        state: { bridge: 'br-int', vlan: 100, mtu: 1500 },
-      },
-      { known: true as const, ref: `cgroup/${id}` as const, owned: true, state: { ...spec.resources } },
-    ]);
-    const of = { status: true, message: '', observedGeneration: generation };
-    const conditions = [{ type: 'Ready' as const, reason: 'Converged', ...of }];
-    await mailbox.report({ ...report, generation, revision, replicas, observed, conditions });
   }
 }
 
