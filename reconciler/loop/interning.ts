@@ -4,7 +4,7 @@ import { UNKNOWN_FACTS } from '../model/protocol.ts';
 import { kindOf } from '../model/ref.ts';
 import type { Known, Observed } from '../model/change.ts';
 import { appOf } from '../model/replica.ts';
-import type { AssignedReplica, Assignment, Report } from '../model/replica.ts';
+import type { AssignedKnob, AssignedReplica, Assignment, Report } from '../model/replica.ts';
 import type { CgroupState } from '../model/resources.ts';
 import type { Whereabouts } from '../model/whereabouts.ts';
 import { wantedRelease } from '../plan/turns.ts';
@@ -53,11 +53,20 @@ function shelf<T extends object>(
 
 const NONE: readonly never[] = [];
 
+/** Kinds of what a Tuning sets. */
+const TUNED: ReadonlySet<string> = new Set<AssignedKnob['kind']>(['sysctl', 'ovs-config', 'knob']);
+
 /**
- * Sandboxes, ports and containers of replicas that are told of anyway say nothing more about whether they linger. What a cgroup holds a
+ * What a Tuning sets is looked at while its host is not Ready: whoever waits for one knob does not wait for all else of it. Sandboxes, ports and containers of replicas that are told of anyway say nothing more about whether they linger. What a cgroup holds a
  * replica to follows from its form, where it is in the one that it was told.
  */
-function lean({ replicas, observed }: Report, told: Assignment | undefined): readonly Observed[] {
+function lean(
+  { replicas, observed, conditions }: Report,
+  told: Assignment | undefined,
+  seen: (name: string, item: Observed) => Observed,
+): readonly Observed[] {
+  const ready = conditions.some(({ type, status }) => type === 'Ready' && status);
+  const tuned = new Set(ready ? [] : told?.tuning.map(({ kind, key }) => `${kind}/${key}`));
   const forms = new Map(told?.replicas.map((replica) => [replica.id, formOf(replica)]));
   const there = new Set<string>();
   const formed = new Set<string>();
@@ -72,6 +81,11 @@ function lean({ replicas, observed }: Report, told: Assignment | undefined): rea
       if (!item.known || formed.has(name)) return item.known ? NONE : [item];
       const { ref, known, owned, state } = item as Known<CgroupState>;
       return [{ ref, known, owned, state: { memory: state.memory } }];
+    }
+    if (TUNED.has(kind)) {
+      if (ready || !item.known || !(item.owned || tuned.has(item.ref))) return NONE;
+      const { ref, known, owned, state } = item as Known<{ readonly value?: unknown }>;
+      return [seen(ref, { ref, known, owned, state: { value: state.value } })];
     }
     const about = kind === 'sandbox' || kind === 'port' || kind === 'container';
     return about && !there.has(name) ? [{ ...item, ...(item.known ? { state: {} } : {}) }] : NONE;
@@ -91,6 +105,7 @@ export function createInterning(catalog?: Catalog): Interning {
   const networks = shelf<Assignment['networks'][number]>();
   const knobs = shelf<Assignment['tuning'][number]>();
   const conditions = shelf<Report['conditions'][number]>();
+  const values = shelf<Observed>();
   const capacities = shelf<Report['facts']['capacity']>();
   const texts = new Map<string, string>();
   const text = (value: string): string => {
@@ -125,7 +140,7 @@ export function createInterning(catalog?: Catalog): Interning {
     }),
     report: (report, at) => ({
       ...report,
-      observed: lean(report, at.assignments.get(report.host)),
+      observed: lean(report, at.assignments.get(report.host), values),
       conditions: report.conditions.map((condition) => conditions(condition.type, condition)),
       facts: factsOf(report.facts),
       replicas: report.replicas.map((replica) => {

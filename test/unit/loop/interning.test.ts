@@ -71,3 +71,23 @@ it('keeps what cgroups hold replicas to where that does not follow from their fo
   assert.deepEqual(refs(said([form, 'other'])), ['cgroup/web-1']);
   assert.deepEqual(refs(said([undefined, form])), ['cgroup/web-0']);
 });
+
+it('keeps what a Tuning sets while its host is not Ready, once for all hosts that say the same', () => {
+  const origin = { revision: 'r', file: 't.yaml', line: 1, column: 1 };
+  const tuning = [{ kind: 'sysctl', key: 'vm.swappiness', value: '1', origin }] as const;
+  const at = createWhereabouts(placements, [{ ...told(), tuning }]);
+  const item = (ref: `sysctl/${string}`, owned: boolean) =>
+    ({ known: true, ref, owned, state: { value: '60', from: 'the kernel' } }) as const;
+  const observed = [item('sysctl/vm.swappiness', false), item('sysctl/kernel.panic', true), item('sysctl/fs.x', false)];
+  const interning = createInterning();
+  const kept = (status: boolean): Report['observed'] => {
+    const ready = { type: 'Ready', status, reason: '', message: '', observedGeneration: 1 } as const;
+    return interning.report(reportOf('h1', {}, { observed, conditions: [ready] }), at).observed;
+  };
+  assert.deepEqual(kept(true), []);
+  const [asked, owned, ...others] = kept(false);
+  assert.deepEqual(asked, { known: true, ref: 'sysctl/vm.swappiness', owned: false, state: { value: '60' } });
+  assert.equal(owned?.ref, 'sysctl/kernel.panic');
+  assert.deepEqual(others, []);
+  assert.equal(kept(false)[0], asked);
+});

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { createInterning } from '../../../reconciler/loop/interning.ts';
 import type { TuningSpec } from '../../../reconciler/model/catalog.ts';
 import { HOST_MEMORY, RECLAIM_KEY } from '../../../reconciler/model/memory.ts';
 import type { Assignment, Report } from '../../../reconciler/model/replica.ts';
@@ -47,7 +48,9 @@ class Fleet {
   say(host: string, change: Partial<Report> = {}): void {
     const generation = this.told.get(host)?.generation ?? 0;
     const ready = { type: 'Ready', status: true, reason: '', message: '', observedGeneration: generation } as const;
-    this.said.set(host, reportOf(host, {}, { generation, conditions: [ready], ...change }));
+    const report = reportOf(host, {}, { generation, conditions: [ready], ...change });
+    // as a controller keeps it
+    this.said.set(host, createInterning().report(report, createWhereabouts([], this.told.values())));
   }
 
   /** Everybody does what it was told, pass by pass; gives how many were told something in each. */
