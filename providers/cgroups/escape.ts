@@ -141,23 +141,25 @@ export function createSweep(places: Places, budget: Budget): Sweep {
   const { files, procRoot } = places;
   let members = new Map<string, Member>();
 
+  type Homes = ReturnType<typeof homesOf>;
+
   /** Asks where it is now; undefined when it has ended. */
-  function ask(pid: string, member: Member, suspect: Suspect): Member | undefined {
+  function ask(pid: string, member: Member, suspect: Suspect, homes: Homes): Member | undefined {
     const news = attempt(() => member.cgroup.read());
     if (news === undefined) return undefined;
     if (news) member.away = escapeIn(places, suspect, member.cgroup.text, pid);
-    // v1 says of one that has ended, and that nobody has waited for, that it is in /; it has no namespaces any more
-    if (member.away.length > 0 && namespace(places, pid, 'net') === undefined) return undefined;
-    return member;
+    // v1 says of one that has ended, and that nobody has waited for, that it is in /: it has no namespaces any more; without a descriptor the number may be another's
+    const isIts = (): boolean => homes.get(namespace(places, pid, 'net') ?? '')?.replica === member.replica;
+    return member.away.length === 0 || isIts() ? member : undefined;
   }
 
-  function meet(pid: string, home: Home, suspect: Suspect, own: string | undefined): Member | undefined {
+  function meet(pid: string, home: Home, suspect: Suspect, own: string | undefined, homes: Homes): Member | undefined {
     const within = namespace(places, pid, 'pid');
     if (within === undefined || within === own || within === namespace(places, home.sandboxPid, 'pid'))
       return undefined;
     const cgroup = openFile(files, `${procRoot}/${pid}/cgroup`, budget);
     if (!cgroup) return undefined;
-    const member = ask(pid, { replica: home.replica, id: suspect.id, cgroup, away: [] }, suspect);
+    const member = ask(pid, { replica: home.replica, id: suspect.id, cgroup, away: [] }, suspect, homes);
     if (!member) cgroup.close();
     return member;
   }
@@ -170,11 +172,11 @@ export function createSweep(places: Places, budget: Budget): Sweep {
       if (!/^[0-9]+$/.test(pid)) continue;
       const before = members.get(pid);
       const suspected = before && suspects.get(before.replica);
-      let member = before && suspected?.id === before.id ? ask(pid, before, suspected) : undefined;
+      let member = before && suspected?.id === before.id ? ask(pid, before, suspected, homes) : undefined;
       if (!member) {
         const home = homes.get(namespace(places, pid, 'net') ?? '');
         const suspect = home && suspects.get(home.replica);
-        member = suspect && meet(pid, home, suspect, own);
+        member = suspect && meet(pid, home, suspect, own, homes);
       }
       if (member) now.set(pid, member);
     }

@@ -16,6 +16,7 @@ import { hierarchy } from './hierarchy.ts';
 import { fieldOf } from './knobs.ts';
 import { createMoments } from './moments.ts';
 import { lowerRealtime } from './nested.ts';
+import { budgetOf } from './open-files.ts';
 import { IDLE } from './cpu-knobs.ts';
 import { raisedIn } from './raised.ts';
 import { chrt, createClasses, type SetClass } from './scheduling.ts';
@@ -60,9 +61,9 @@ interface Tracked {
 /** How often a repair is made anew when another comes between. */
 const TURNS = 3;
 
-/** Descriptors kept open at most: of files of cgroups, and of processes that are looked for outside of these. */
-const MOST_OPEN = 16_384;
-const MOST_MEMBERS = 2_048;
+/** Descriptors kept open: the share of what this process may have, and the most; of files of cgroups, and of processes that are looked for outside of these. */
+const OPEN_FILES = [0.25, 16_384] as const;
+const OPEN_MEMBERS = [0.125, 2_048] as const;
 
 /**
  * What the kernel holds running containers to, read from and written to their cgroups' files. A cgroup is found from the id of the
@@ -77,7 +78,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
   const machine: Machine = {
     files,
     tree,
-    budget: { left: MOST_OPEN },
+    budget: budgetOf(files, procRoot, ...OPEN_FILES),
     devices: () => devices.last(),
     procRoot,
     spares: true,
@@ -89,7 +90,7 @@ export function cgroups(options: CgroupsOptions = {}): Provider<CgroupSpec, Cgro
     moments: createMoments(),
     tellFrozen: options.tellFrozen,
   };
-  const sweep = createSweep(machine, { left: MOST_MEMBERS });
+  const sweep = createSweep(machine, budgetOf(files, procRoot, ...OPEN_MEMBERS));
   const listeners = new Set<Hints>();
   /** When processes were last asked, beside the files of cgroups. */
   let askedAt = -Infinity;

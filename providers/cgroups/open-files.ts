@@ -6,6 +6,16 @@ export interface Budget {
   left: number;
 }
 
+/** So many of the descriptors that this process may have at once, as `limits` in its /proc says, and no more than `most`. The others are for all else that it does. */
+export function budgetOf(files: Files, procRoot: string, share: number, most: number): Budget {
+  try {
+    const soft = Number(/^Max open files +(\d+)/m.exec(files.text(`${procRoot}/self/limits`))?.[1] ?? Infinity);
+    return { left: Math.min(most, Math.floor(soft * share)) };
+  } catch {
+    return { left: most };
+  }
+}
+
 /** A file of the kernel that is read again and again, through a descriptor that stays open while the budget has one. */
 export interface OpenFile {
   readonly path: string;

@@ -39,6 +39,7 @@ export function createTracking(repository: Repository, telling: Telling): Tracki
   /** What was seen ahead of `last`, which is newer: only one of both is kept, as a catalog is large. */
   let foreseen: Catalog | undefined;
   let looking: Promise<Catalog> | undefined;
+  let checkouts = 0;
 
   async function read(source: Fetched): Promise<Tracked> {
     const { revision } = source;
@@ -49,8 +50,11 @@ export function createTracking(repository: Repository, telling: Telling): Tracki
   }
 
   async function foresee(): Promise<Catalog> {
-    foreseen = await repository.catalog((await repository.fetch()).revision);
-    return foreseen;
+    const before = checkouts;
+    const found = await repository.catalog((await repository.fetch()).revision);
+    // what was checked out meanwhile may be newer
+    if (before === checkouts) foreseen = found;
+    return foreseen ?? last?.catalog ?? found;
   }
 
   return {
@@ -61,6 +65,7 @@ export function createTracking(repository: Repository, telling: Telling): Tracki
       for (const { reason, message } of notes) await telling.tellOnce({ level: 'warn', reason, message });
       last = await read(source);
       foreseen = undefined;
+      checkouts += 1;
       if (allow) allowed = source.revision;
       return last;
     },

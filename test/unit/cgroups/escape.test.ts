@@ -44,6 +44,7 @@ function lab(
   refuse?: string,
   inits: readonly string[] = [],
   sandboxNet = 5,
+  descriptors = 1_000,
 ) {
   const root = fakeTree(version, HOME.slice(1));
   roots.push(root);
@@ -63,6 +64,7 @@ function lab(
     fs.symlinkSync(`pid:[${String(space)}]`, proc(pid, 'ns/pid'));
   };
   spaces('self', 1, 1);
+  fs.writeFileSync(proc('self/limits'), `Max open files            ${String(descriptors)}      4096      files\n`);
   spaces('100', sandboxNet, 6);
   for (const name of inits) fs.mkdirSync(join(root, HOME, name));
   const tasks: string[] = [];
@@ -303,13 +305,18 @@ describe('a process that is known from the look before', () => {
     assert.equal((await of.look()).state.escaped, undefined);
   });
 
-  it('is another once its number was given again', async () => {
-    const of = lab('v1', { 200: here, 201: here });
-    await settled(of);
-    fs.rmSync(join(of.root, 'proc/201'), { recursive: true });
-    of.add(201, { net: 9, pid: 9, at: AWAY });
-    assert.equal((await of.look()).state.escaped, undefined);
-  });
+  for (const [descriptors, how] of [
+    [1_000, 'with a descriptor'],
+    [0, 'where no descriptor was left for it'],
+  ] as const)
+    it(`is another once its number was given again, ${how}`, async () => {
+      const of = lab('v1', { 200: here, 201: here }, undefined, [], 5, descriptors);
+      await settled(of);
+      fs.rmSync(join(of.root, 'proc/201'), { recursive: true });
+      of.add(201, { net: 9, pid: 9, at: AWAY });
+      assert.equal((await of.look()).state.escaped, undefined);
+      assert.equal((await of.look()).state.escaped, undefined);
+    });
 });
 
 describe('a look at everything', () => {

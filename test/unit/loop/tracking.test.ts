@@ -31,15 +31,26 @@ it('who stands by waits for Git only until it has answered once', async () => {
 
 it('who leads keeps one catalog, from which it goes on where it stands by again', async () => {
   let revision = 'r1';
+  let compiled = 0;
+  let release = (): void => undefined;
+  const slow = new Promise<void>((resolve) => (release = resolve));
   const repository: Repository = {
     fetch: () => Promise.resolve(fetched(revision)),
-    catalog: (of) => Promise.resolve({ ...catalogOf({}), revision: of }),
+    catalog: async (of) => {
+      compiled += 1;
+      if (compiled === 2) await slow; // the look ahead that is under way
+      return { ...catalogOf({}), revision: of };
+    },
     commit: (id) => Promise.resolve({ id, author: 'a', email: 'a@b', at: 0, subject: 's' }),
   };
   const silent = { source: () => Promise.resolve(), revision: () => Promise.resolve() } as unknown as Telling;
   const tracking = createTracking(repository, silent);
   await tracking.ahead(true);
+  const late = tracking.ahead(true);
   revision = 'r2';
   await tracking.checkout({ look: true, allow: false });
-  assert.equal((await tracking.ahead(false)).revision, 'r2');
+  await late;
+  release();
+  await new Promise(setImmediate);
+  assert.equal((await tracking.ahead(false)).revision, 'r2', 'though a look ahead ended after it');
 });
