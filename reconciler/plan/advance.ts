@@ -59,7 +59,7 @@ export function advance(input: AdvanceInput): Advanced | undefined {
   if (!app.spec.rollout || app.spec.replicas === 0 || goesAtOnce(input)) return undefined;
   const begun = begin(input);
   if (!begun) return undefined;
-  if (standsStill(input)) return isUndone(begun, turns) || neverServed(begun, turns) ? undefined : withoutClocks(begun);
+  if (standsStill(input)) return isUndone(begun, turns) ? undefined : withoutClocks(begun);
   if (isDone(begun, turns)) return undefined;
   const { version, good } = begun;
   const given = turns.filter((turn) => isNew(turn, version));
@@ -87,15 +87,6 @@ export function goesAtOnce({ app, record, whole = false }: Pick<AdvanceInput, 'a
   return whole && !(record?.failed && record.attempt === attemptOf(app.spec));
 }
 
-function serveNobody(turns: readonly Turn[]): boolean {
-  return turns.every(({ last, health }) => !last || health.down);
-}
-
-/** Nobody served with the change, and nobody is left who does with what was before it. */
-function neverServed({ served }: Advanced, turns: readonly Turn[]): boolean {
-  return served === 0 && serveNobody(turns);
-}
-
 function begin(input: AdvanceInput): Advanced | undefined {
   const { app, network, record: kept, revision, turns, now } = input;
   const version = versionOf(wantedRelease({ app, network }, app.spec.network));
@@ -110,7 +101,7 @@ function begin(input: AdvanceInput): Advanced | undefined {
   if (record) return { ...fresh, good: record.good };
   const other = assigned(turns).filter((turn) => !isNew(turn, version));
   // one that came up nowhere yet is made as it is to be, to stand still then: there is nothing to go back to
-  const nowhere = standsStill(input) && serveNobody(turns);
+  const nowhere = standsStill(input) && turns.every(({ last, health }) => !last || health.down);
   return other.length === 0 || nowhere ? undefined : { ...fresh, good: bestOf(other) };
 }
 
