@@ -121,9 +121,9 @@ export function createFleetController(options: FleetControllerOptions): FleetCon
     run: async (signal) => {
       void mayLead();
       const over = AbortSignal.any([signal, end.signal]);
-      const shipping = shipJournal({ near: journal, far: store.journals, log }, over);
-      // it leads until its last pass is over: another one would overtake it
+      // it leads until its last pass is over, as another one would overtake it, and ships what that tells
       const done = new AbortController();
+      const shipping = shipJournal({ near: journal, far: store.journals, log }, done.signal);
       const working = control.run(over).finally(() => {
         done.abort();
       });

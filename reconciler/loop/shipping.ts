@@ -21,7 +21,7 @@ const FIRST_PAUSE = 1_000;
 const LONGEST_PAUSE = 30_000;
 
 /**
- * Copies a journal of one's own to the fleet's store, entry by entry as it is chained, for as long as the signal lets it: behind an
+ * Copies a journal of one's own to the fleet's store, entry by entry as it is chained, for as long as the signal lets it, and what is there then: behind an
  * outage it goes on where it was, and a store that was emptied gets all that is kept again.
  */
 export async function shipJournal({ near, far, log }: ShippingOptions, signal: AbortSignal): Promise<void> {
@@ -46,6 +46,9 @@ export async function shipJournal({ near, far, log }: ShippingOptions, signal: A
       wait = Math.min(wait * 2, LONGEST_PAUSE);
     }
   }
+  // what came while it waited, unless nobody answers
+  if (wait === FIRST_PAUSE)
+    await copy(near, far).catch((error: unknown) => log.debug({ err: error }, 'journal not copied'));
 }
 
 class Diverged extends Error {}

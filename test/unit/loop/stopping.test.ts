@@ -11,13 +11,17 @@ import { appSpec, catalogOf, reportOf } from '../../support/catalog.ts';
 
 const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined };
 
-const NO_COPIES: Journals = {
+const shipped: string[] = [];
+const COPIES: Journals = {
   writers: () => Promise.resolve([]),
   of: () => {
     throw new Error('nobody reads here');
   },
   head: () => Promise.resolve({ seq: 0, hash: '' }),
-  mirror: (entries) => Promise.resolve({ seq: 0, hash: entries.at(-1)?.hash ?? '' }),
+  mirror: (entries) => {
+    for (const entry of entries) if (entry.type === 'event') shipped.push(entry.reason);
+    return Promise.resolve({ seq: 0, hash: entries.at(-1)?.hash ?? '' });
+  },
 };
 
 describe('a controller that is stopped in the middle of a pass', () => {
@@ -47,7 +51,7 @@ describe('a controller that is stopped in the middle of a pass', () => {
           return { author: 'Ann', subject: 'change' };
         },
       },
-      store: { ...store, journals: NO_COPIES, onBack: () => undefined },
+      store: { ...store, journals: COPIES, onBack: () => undefined },
       journal: store.journal,
       allowDeletions: false,
       clock: Date.now,
@@ -65,6 +69,7 @@ describe('a controller that is stopped in the middle of a pass', () => {
     const told: string[] = [];
     for await (const entry of store.journal.read()) if (entry.type === 'event') told.push(entry.reason);
     assert.ok(told.includes('RevisionSynced'), told.join());
+    assert.ok(shipped.includes('RevisionSynced'), shipped.join());
     assert.ok(!told.includes('PassFailed'), told.join());
     await store.close();
   });
