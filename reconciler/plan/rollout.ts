@@ -1,6 +1,7 @@
 import type { AppSpec } from '../model/catalog.ts';
 import { mayLeaveWithin } from '../model/disruption.ts';
 import type { Disruption } from '../model/disruption.ts';
+import { formOf } from '../model/form.ts';
 import { goesBack } from '../model/release.ts';
 import type { RolloutRecord } from '../model/release.ts';
 import { incarnationOf } from '../model/rollout.ts';
@@ -172,15 +173,22 @@ function leaving(
   const due = courses.filter((course) => course.stale && open(course.turn));
   const stale = new Set(due.map(({ turn }) => turn.id));
   if (stale.size === 0) return stale;
+  const mended = new Set(due.filter(isMended).map(({ turn }) => turn.id));
   const standing = turns.map((turn): Standing => {
     const { id, health } = turn;
-    const spent = change !== undefined && !isGood(turn, change.good);
+    const spent = change ? !isGood(turn, change.good) : mended.has(id);
     const down = change ? servesNobody(change, turn) : health.down;
     return { id, away: health.away, down, stale: stale.has(id), spent };
   });
   const { zone, maxUnavailable } = app.spec;
   const most = goesAtOnce(input) || proven(courses, due, maxUnavailable) ? Infinity : maxUnavailable;
   return mayLeaveWithin(standing, { zone, maxUnavailable: most }, disruption);
+}
+
+/** It serves, and is not held to what it was last told (a kernel refuses that, perhaps), which is not wanted any more: what is to be instead needs nothing new. */
+function isMended({ turn: { report, last }, aim }: Course): boolean {
+  if (report?.ready !== true || !last || !report.form) return false;
+  return report.form !== formOf(last) && sameMake(last, aim);
 }
 
 /** A change that only gives more has been tried on as many as may be away, or on all others: nothing is gained by going on slowly. */

@@ -28,7 +28,7 @@ function placementOf(ordinal: number, change: Partial<Placement> = {}): Placemen
 
 /**
  * One letter a replica: r ready as assigned, n not ready and failing, s starting, g without a container, o ready but still
- * the incarnation before, d ready as it is to be, i the same but not yet held to it, j the same but failing, u ready in an incarnation that is not known, q not reported, x never assigned, - unplaced.
+ * the incarnation before, d ready as it is to be, i the same but not yet held to it, j the same but failing, u ready in an incarnation that is not known, w ready but not held to what it was last told, q not reported, x never assigned, - unplaced.
  */
 function run(
   standing: string,
@@ -52,13 +52,14 @@ function run(
     const origin = { revision: 'old', file: 'web.yaml', line: 1, column: 1 };
     const fields = { '/spec/image': { ...origin, line: 7 }, '/spec/level': { ...origin, line: 8 } };
     const done = 'dij'.includes(letter) ? after : {};
-    const spec = appSpec({ replicas, egress: 5_000_000, ...before, ...done });
+    const refused = letter === 'w' ? { resources: resources(250) } : {};
+    const spec = appSpec({ replicas, egress: 5_000_000, ...before, ...done, ...refused });
     const wired = network('net') ?? assert.fail();
     const placement = placementOf(ordinal);
     const assigned = { id, app: 'web', owner: 'team', spec, placement, origin, fields, plug: plugOf(wired) };
     current.set(id, assigned);
     if (letter === 'q') return;
-    const ready = 'roudie'.includes(letter);
+    const ready = 'roudiew'.includes(letter);
     const incarnation = letter === 'o' ? 'another' : incarnationOf(assigned);
     reports.set(id, {
       id,
@@ -68,7 +69,7 @@ function run(
       ...(letter === 'u' ? {} : { incarnation }),
       ...(letter === 'g' ? {} : { fingerprint: 'f' }),
       ...('dij'.includes(letter) ? { form: letter === 'i' ? 'another' : formOf(assigned) } : {}),
-      ...(letter === 'e' ? { form: '' } : {}),
+      ...(letter === 'e' ? { form: '' } : letter === 'w' ? { form: 'another' } : {}),
       ...('nj'.includes(letter) ? { reason: 'ProbeFailed' } : {}),
     });
   });
@@ -198,6 +199,9 @@ describe('rollout', () => {
     ['less goes one at a time', 'rrrr', more, less, [0]],
     ['no more of it while one is not yet held to it', 'irrr', more, less, [0]],
     ['nor while it is not known what one is held to', 'errr', more, less, []],
+    ['what is not held to anything wanted is told that first', 'wrrr', more, less, [0]],
+    ['and so is what is to have more', 'rwrr', less, more, [1]],
+    ['no more of them than may be away', 'wwrr', more, less, []],
     ['less goes on one at a time', 'drrr', more, less, [0, 1]],
     ['more goes to one first', 'rrrr', more, most, [0]],
     ['and no further while that one is not held to it', 'irrr', more, most, [0]],
