@@ -64,7 +64,10 @@ function replicaReport(input: ReportInput, replica: AssignedReplica): ReplicaRep
   const health = input.health(id);
   const ready = serves(input, replica, container, health);
   const incarnation = madeAs(input, replica, last);
-  const form = asAssigned(state, replica, HELD) && hasCores(state, replica) ? formOf(replica) : last?.form;
+  const before = last?.form === '' ? undefined : last?.form;
+  const form = asAssigned(state, replica, HELD) && hasCores(state, replica) ? formOf(replica) : before;
+  // what the kernel refuses or somebody fights for is told otherwise: it was looked at
+  const unseen = ready && state.fullGeneration !== input.assignment.generation;
   const trouble = troubleOf(input, replica, container, health);
   const settlesAt = ready ? settledAt(replica, health) : 0;
   return {
@@ -78,7 +81,7 @@ function replicaReport(input: ReportInput, replica: AssignedReplica): ReplicaRep
     ...(container ? { fingerprint: container.fingerprint, image: container.image } : {}),
     ...(incarnation === undefined ? {} : { incarnation }),
     // who serves in a form that is not known yet is not taken for one of an agent that tells of none
-    ...(form !== undefined ? { form } : ready ? { form: '' } : {}),
+    ...(form !== undefined ? { form } : unseen ? { form: '' } : {}),
   };
 }
 

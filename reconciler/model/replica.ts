@@ -124,7 +124,7 @@ export interface ReplicaReport {
    * incarnation is not yet made the last one stands; absent when it is not known.
    */
   readonly incarnation?: string;
-  /** `formOf` the replica as it was last assigned when its limits and its port, too, were as it said; empty when that is not known yet of one that is ready. An agent one version older tells of none. */
+  /** `formOf` the replica as it was last assigned when its limits and its port, too, were as it said; empty while that was not looked at yet of one that is ready, absent where it never was so. An agent one version older tells of none. */
   readonly form?: string;
   /** Digest or id of the image that runs. */
   readonly image?: string;

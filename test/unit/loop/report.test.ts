@@ -77,8 +77,15 @@ it('a replica is told to be in its form once its limits, too, were seen as they 
   const container: Partial<ContainerState> = { status: 'running', fingerprint: 'f', image: 'i' };
   state.world.set({ known: true, ref: 'container/a-0', owned: true, state: container });
   const health = () => ({ started: true, ready: true, unhealthy: false, message: '', since: 0, streaks: {} });
-  const serving = reportOf({ options, state, assignment, busy: false, health, before: undefined }).replicas[0];
-  assert.deepEqual([serving?.ready, serving?.form], [true, ''], 'it serves, in whatever form');
+  const serving = (before?: Report) =>
+    reportOf({ options, state, assignment, busy: false, health, before }).replicas[0];
+  assert.deepEqual([serving()?.ready, serving()?.form], [true, ''], 'it serves, in whatever form');
+  state.fullGeneration = 1;
+  const told = reportOf({ options, state, assignment, busy: false, health, before: undefined });
+  const [one] = told.replicas;
+  assert.ok(one);
+  assert.deepEqual([one.ready, one.form], [true, undefined], 'its limits were looked at, and are refused');
+  assert.equal(serving({ ...told, replicas: [{ ...one, form: '' }] })?.form, undefined);
 });
 
 it('a host is not converged before the limits of what runs were looked at', () => {
