@@ -1,4 +1,6 @@
+import { pinnedIn } from './demand.ts';
 import type { Ref } from './ref.ts';
+import type { Placement } from './replica.ts';
 import type { Cpuset, CoresSpec, CoresState } from './resources.ts';
 
 /** The one ref of a host that says which of its CPUs each of its replicas has: what one has alone, no other may have. */
@@ -41,6 +43,13 @@ export function inWhole(cpus: number, threads: number): number {
   return Math.ceil(cpus / threads) * threads;
 }
 
+/** What is said of a replica whose own cores are no whole ones on a host with so many threads for each; undefined where they are. */
+export function sharingText({ demand, host }: Placement, threads = 1): string | undefined {
+  const cores = pinnedIn(demand)?.cores ?? 0;
+  const isWhole = inWhole(cores, threads) === cores;
+  return isWhole ? undefined : `shares a core with others until ${host} has room for whole ones`;
+}
+
 /** All CPUs of a machine. */
 function allCpus({ nodes }: Topology): Set<number> {
   return new Set(Object.values(nodes).flatMap((cores) => cores.flatMap(parseCpus)));
@@ -60,6 +69,8 @@ type Core = readonly number[];
 interface Claim {
   readonly replica: string;
   readonly cores: number;
+  /** At least `cores`. */
+  readonly reserved: number;
   readonly node: readonly Core[];
   /** What it had of the node. */
   readonly before: Cpus;
@@ -90,7 +101,7 @@ function had({ given, held }: CoresState, replica: string, cores: number, node: 
  * What a replica keeps: of the cores that nobody else has a part of those first of which it had most, with all their threads as far as
  * so many are asked for.
  */
-function kept({ cores, node, before }: Omit<Claim, 'cpus'>, free: Cpus): readonly number[] {
+function kept({ cores, node, before }: Pick<Claim, 'cores' | 'node' | 'before'>, free: Cpus): readonly number[] {
   const own = node
     .filter((core) => isWhole(core, free) && core.some((cpu) => before.has(cpu)))
     .toSorted((a, b) => common(b, before).length - common(a, before).length);
@@ -134,13 +145,13 @@ function trimmed({ cores, node }: Claim, cpus: readonly number[], free: Cpus): r
 }
 
 /**
- * Whoever has a part of a core gets the rest of it where nobody else has that, so that nobody runs beside him on a thread of it; one CPU
- * at least is left for all others. Place reserves whole cores, so that it is there.
+ * Whoever has a part of a core gets the rest of it where nobody else has that, so that nobody runs beside him on a thread of it, as far as so many are
+ * reserved for him: what is not was promised to those that share. One CPU at least is left for these.
  */
-function fillUp({ node, cpus }: Claim, free: Set<number>): readonly number[] {
+function fillUp({ node, cpus, reserved }: Claim, free: Set<number>): readonly number[] {
   const own = new Set(cpus);
   const rest = node.filter((core) => core.some((cpu) => own.has(cpu))).flatMap((core) => common(core, free));
-  const more = rest.slice(0, free.size - 1);
+  const more = rest.slice(0, Math.max(0, Math.min(free.size - 1, reserved - cpus.length)));
   for (const cpu of more) free.delete(cpu);
   return [...cpus, ...more];
 }
@@ -164,8 +175,8 @@ function takeLeaving(
 
 /**
  * Which CPUs each pinned replica has alone: disjoint, of the NUMA node that it was placed on, and those that it has had before, as far
- * as they are there and nobody else has a part of the same core. It has all threads of its cores: at least so many CPUs as it is to have,
- * or more where they make no whole number of cores. What a replica had that is no longer asked for stays its own while it runs. One CPU at
+ * as they are there and nobody else has a part of the same core. It has so many CPUs as it is to have, or more where they make no whole
+ * number of cores and the rest of the last is reserved for it, too. What a replica had that is no longer asked for stays its own while it runs. One CPU at
  * least is left for all others.
  */
 export function allot(spec: CoresSpec, state: CoresState): Allotment {
@@ -173,9 +184,9 @@ export function allot(spec: CoresSpec, state: CoresState): Allotment {
   const given = takeLeaving(spec, state, free);
   const claims = Object.entries(spec.pinned)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([replica, { node: number, cores }]): Claim => {
+    .map(([replica, { node: number, cores, reserved = cores }]): Claim => {
       const node = (state.nodes[String(number)] ?? []).map(parseCpus);
-      const claim = { replica, cores, node, before: had(state, replica, cores, node) };
+      const claim = { replica, cores, reserved, node, before: had(state, replica, cores, node) };
       const cpus = [...kept(claim, free)];
       for (const cpu of cpus) free.delete(cpu);
       return { ...claim, cpus };

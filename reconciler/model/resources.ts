@@ -153,8 +153,10 @@ export interface Cpuset {
 
 /** Which replicas of a host have cores of their own; all the others share the rest. */
 export interface CoresSpec {
-  /** By replica: so many CPUs of a NUMA node. */
-  readonly pinned: Readonly<Record<string, { readonly node: number; readonly cores: number }>>;
+  /** By replica: so many CPUs of a NUMA node; `reserved` where more of them are reserved for it, which make its cores whole. */
+  readonly pinned: Readonly<
+    Record<string, { readonly node: number; readonly cores: number; readonly reserved?: number }>
+  >;
   readonly shared: readonly string[];
 }
 export interface CoresState {

@@ -93,7 +93,8 @@ function limitsOf({ level, resources }: AssignedReplica['spec']): Resources {
 /** The cores that a replica has for itself. */
 function claimOf({ spec: { resources }, placement }: AssignedReplica): CoresSpec['pinned'][string] | undefined {
   const own = resources.pinned && pinnedIn(placement.demand);
-  return own ? { node: own.node, cores: resources.cpu / 1000 } : undefined;
+  const cores = resources.cpu / 1000;
+  return own && { node: own.node, cores, ...(own.cores > cores ? { reserved: own.cores } : {}) };
 }
 
 /** Who has which part of the cores; undefined where all share them. */

@@ -213,12 +213,19 @@ describe('cores', () => {
     assert.equal(fs.existsSync(machine.file), false);
   });
 
-  it('have all their threads, and nobody runs on the one that was not asked for', async () => {
+  it('have all their threads where these are reserved, and nobody runs on the one that was not asked for', async () => {
     const machine = new Machine('neighbours', 'v2');
     await machine.converge(machine.provider(), want({ 'db-0': { node: 0, cores: 1 } }));
+    assert.deepEqual(
+      [machine.says('db-0'), machine.says('web-0')],
+      ['6 mems 0', '0-5,7 mems 0'],
+      'the other is promised',
+    );
+    const odd = { 'db-0': { node: 0, cores: 1, reserved: 2 } };
+    await machine.converge(machine.provider(), want(odd));
     assert.equal(machine.says('db-0'), '6-7 mems 0');
     assert.equal(machine.says('web-0'), '0-5 mems 0');
-    const both = want({ 'db-0': { node: 0, cores: 1 }, 'web-0': { node: 0, cores: 3 } }, ['web-1']);
+    const both = want({ ...odd, 'web-0': { node: 0, cores: 3, reserved: 4 } }, ['web-1']);
     await machine.converge(machine.provider(), both);
     assert.deepEqual(
       (['db-0', 'web-0', 'web-1'] as const).map((replica) => machine.says(replica)),

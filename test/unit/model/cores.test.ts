@@ -5,10 +5,13 @@ import { allot, cpusetOf, formatCpus, parseCpus, writesBetween } from '../../../
 import type { CoresSpec, CoresState, Cpuset } from '../../../reconciler/model/resources.ts';
 import { idle, MACHINES, type MachineName } from '../../support/machines.ts';
 
-type Pins = Readonly<Record<string, readonly [node: number, cores: number]>>;
+/** Without `reserved`, as many as are asked for are. */
+type Pins = Readonly<Record<string, readonly [node: number, cores: number, reserved?: number]>>;
 
 function spec(pins: Pins, shared: readonly string[] = []): CoresSpec {
-  const pinned = Object.entries(pins).map(([replica, [node, cores]]) => [replica, { node, cores }] as const);
+  const pinned = Object.entries(pins).map(
+    ([replica, [node, cores, reserved = cores]]) => [replica, { node, cores, reserved }] as const,
+  );
   return { pinned: Object.fromEntries(pinned), shared };
 }
 
@@ -36,11 +39,26 @@ const cases: readonly Case[] = [
     rest: '0-5,8-14,16-21,24-30',
   },
   {
-    name: 'an odd number has its last core whole, with the thread that nobody asked for',
+    name: 'an odd number has its last core whole, with the thread that is reserved with it',
     machine: 'neighbours',
-    pins: { 'a-0': [0, 3], 'b-0': [0, 1] },
+    pins: { 'a-0': [0, 3, 4], 'b-0': [0, 1, 2] },
     given: { 'a-0': '4-7', 'b-0': '2-3' },
     rest: '0-1',
+  },
+  {
+    name: 'a thread that is not reserved is for all others, to whom it was promised',
+    machine: 'neighbours',
+    pins: { 'a-0': [0, 3], 'b-0': [0, 1, 2] },
+    given: { 'a-0': '4,6-7', 'b-0': '2-3' },
+    rest: '0-1,5',
+  },
+  {
+    name: 'and goes back to them where it was given',
+    machine: 'neighbours',
+    pins: { 'a-0': [0, 3] },
+    before: { given: { 'a-0': '4-7' } },
+    given: { 'a-0': '4-6' },
+    rest: '0-3,7',
   },
   {
     name: 'where so much is pinned that there is no whole core left, nobody lacks what was promised of the threads',
@@ -52,7 +70,7 @@ const cases: readonly Case[] = [
   {
     name: 'whoever had a part of a core that another has a part of gets another one once there is one',
     machine: 'neighbours',
-    pins: { 'a-0': [0, 3], 'b-0': [0, 2] },
+    pins: { 'a-0': [0, 3, 4], 'b-0': [0, 2] },
     before: { given: { 'a-0': '4,6-7', 'b-0': '2,5' } },
     given: { 'a-0': '4-7', 'b-0': '2-3' },
     rest: '0-1',
@@ -60,7 +78,7 @@ const cases: readonly Case[] = [
   {
     name: 'the last thread of a machine is for all others, whoever has the rest of its core',
     machine: 'neighbours',
-    pins: { 'a-0': [0, 1], 'b-0': [0, 4], 'c-0': [0, 2] },
+    pins: { 'a-0': [0, 1, 2], 'b-0': [0, 4], 'c-0': [0, 2] },
     before: { given: { 'a-0': '6-7' } },
     given: { 'a-0': '6', 'b-0': '2-5', 'c-0': '0-1' },
     rest: '7',
@@ -92,7 +110,7 @@ const cases: readonly Case[] = [
   {
     name: 'without a memory of an odd number, the whole cores that the kernel holds it to count',
     machine: 'neighbours',
-    pins: { 'a-0': [0, 3] },
+    pins: { 'a-0': [0, 3, 4] },
     before: { held: held({ 'a-0': '2-5' }) },
     given: { 'a-0': '2-5' },
     rest: '0-1,6-7',
@@ -213,14 +231,15 @@ const EVEN = (['two sockets', 'neighbours', 'plain', 'node without memory'] as c
 
 /** What of wishes a machine has room for, as place promises it: whole cores where it knows of threads, and something for all others. */
 function promised(state: CoresState, wishes: readonly (readonly [string, number, number])[], threads: number): Pins {
-  const pins: Record<string, readonly [number, number]> = {};
+  const pins: Record<string, readonly [number, number, number]> = {};
   const left = new Map(Object.entries(state.nodes).map(([node, cores]) => [node, cores.flatMap(parseCpus).length]));
   left.set('0', (left.get('0') ?? 0) - threads);
   for (const [replica, node, cores] of wishes) {
-    const after = (left.get(String(node)) ?? 0) - Math.ceil(cores / threads) * threads;
+    const reserved = Math.ceil(cores / threads) * threads;
+    const after = (left.get(String(node)) ?? 0) - reserved;
     if (after < 0) continue;
     left.set(String(node), after);
-    pins[replica] = [node, cores];
+    pins[replica] = [node, cores, reserved];
   }
   return pins;
 }
@@ -246,13 +265,15 @@ describe('cores that were promised', () => {
     );
   });
 
-  it('by a version that does not know of threads are there as well', () => {
+  it('by a version that does not know of threads are there as well, and no more of them', () => {
     fc.assert(
       fc.property(fc.constantFrom(...Object.values(MACHINES)), wish, owners, (machine, wishes, before) => {
         const state = { ...idle(machine), given: givenBy(before, idle(machine)) };
         const pins = promised(state, wishes, 1);
         const { given, lacking } = allot(spec(pins), state);
         assert.deepEqual(lacking, []);
+        for (const [replica, [, cores]] of Object.entries(pins))
+          assert.equal(parseCpus(given[replica] ?? '').length, cores, replica);
         assert.deepEqual(allot(spec(pins), { ...state, given }).given, given, 'and they stay');
       }),
     );
@@ -265,7 +286,9 @@ describe('cores over a history of wishes', () => {
       fc.property(fc.constantFrom(...Object.values(MACHINES)), fc.array(wish, { maxLength: 6 }), (machine, wishes) => {
         let state = idle(machine);
         for (const asked of wishes) {
-          const pins = Object.fromEntries(asked.map(([replica, node, cores]) => [replica, [node, cores] as const]));
+          const pins = Object.fromEntries(
+            asked.map(([replica, node, cores]) => [replica, [node, cores, cores + (cores % 2)] as const]),
+          );
           const { given, lacking } = allot(spec(pins), state);
           const taken = Object.values(given).flatMap(parseCpus);
           const all = Object.values(state.nodes).flatMap((cores) => cores.flatMap(parseCpus));
@@ -306,7 +329,9 @@ describe('cores over a history of wishes', () => {
       fc.property(fc.constantFrom(...Object.values(MACHINES)), homely, homely, (machine, first, second) => {
         const all = [...replicas, 'web-0', 'web-1'];
         const reach = (asked: typeof first, state: CoresState): CoresState => {
-          const pins = Object.fromEntries(asked.map(([replica, node, cores]) => [replica, [node, cores] as const]));
+          const pins = Object.fromEntries(
+            asked.map(([replica, node, cores]) => [replica, [node, cores, cores + (cores % 2)] as const]),
+          );
           const shares = all.filter((replica) => !(replica in pins));
           return { ...state, given: allot(spec(pins, shares), state).given };
         };

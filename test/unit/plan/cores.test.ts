@@ -52,7 +52,7 @@ describe('cores of its own', () => {
     const some = assigned(sketch(pinned(3)), createBook(), [], smt);
     const spec = expand(some).find(({ ref }) => ref === CORES)?.spec as CoresSpec;
     const { demand } = some.replicas.find(({ id }) => id === 'db-0')?.placement ?? assert.fail();
-    assert.deepEqual([demand.node0, demand.cpu, spec.pinned['db-0']], [4, 4000, { node: 0, cores: 3 }]);
+    assert.deepEqual([demand.node0, demand.cpu, spec.pinned['db-0']], [4, 4000, { node: 0, cores: 3, reserved: 4 }]);
     assert.deepEqual([covers(demand, pinned(4)), covers(demand, pinned(5))], [true, false]);
   });
 
