@@ -93,7 +93,7 @@ const KNOWN: readonly Known[] = [
 export const FIGURES: readonly string[] = KNOWN.filter(isFigure).map(({ property }) => property);
 
 function isFigure({ file }: Known): boolean {
-  return file !== undefined && file !== 'io.weight';
+  return file !== undefined;
 }
 
 /** A figure in systemd's words or the kernel's. Versions before 240 print infinity as the largest number that there is. */
@@ -101,12 +101,18 @@ function figureOf(words: string): number {
   return ['max', 'infinity', '18446744073709551615'].includes(words) ? Infinity : Number(words);
 }
 
+/** Whether systemd says of a figure what the kernel has in its file; that of weights begins with the one of all devices. */
+function isAlike(property: string, said: string, held: string): boolean {
+  if (property === 'IOWeight') return weight(said) === Number(/[0-9]+/.exec(held)?.[0]);
+  return sameBytes(figureOf(said), figureOf(held));
+}
+
 /** The figures of which systemd says something else than the kernel holds, by property; undefined where there is none. */
 export function unlike({ raw = {} }: CgroupState, words: Words | undefined): CgroupState['systemd'] {
   const others = KNOWN.filter(isFigure).flatMap(({ property, file = '' }) => {
     const [said, held] = [words?.get(property), raw[file]];
     if (said === undefined || held === undefined) return [];
-    return sameBytes(figureOf(said), figureOf(held)) ? [] : [[property, said] as const];
+    return isAlike(property, said, held) ? [] : [[property, said] as const];
   });
   return others.length === 0 ? undefined : Object.fromEntries(others);
 }
@@ -157,7 +163,7 @@ export async function agree(
     const assignments = kept
       .filter(({ property }) => says[property] !== undefined)
       .map((each) => each.tell(want, formula));
-    await tell(systemd, scope, assignments, signal);
+    if (assignments.length > 0) await tell(systemd, scope, assignments, signal);
     return assignments;
   }
   const told: string[] = [];

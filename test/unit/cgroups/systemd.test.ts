@@ -228,6 +228,16 @@ describe("systemd's knowledge", () => {
       assert.equal(await look(usual), undefined);
     });
 
+    it('is told of a weight of disks that its engine keeps for itself', async () => {
+      const played = playedSystemd(RIGHT);
+      const { look, converge } = await right(played);
+      played.knows.set('IOWeight', '[not set]');
+      const change = await look(usual);
+      assert.deepEqual(change?.fields, [{ path: '/blockIoWeight', have: '[not set] for systemd', want: 300 }]);
+      assert.equal((await converge(usual)).did, 'told systemd IOWeight=2930');
+      assert.equal(await look(usual), undefined);
+    });
+
     it('is asked for once, and again when the container has started again', async () => {
       const played = playedSystemd(RIGHT);
       const { look, restart } = await right(played);
