@@ -1,8 +1,10 @@
 import { selects } from '../model/catalog.ts';
 import type { AppSpec, Catalog } from '../model/catalog.ts';
+import { amountOf, demandFrom, NOTHING, plus } from '../model/demand.ts';
+import type { Demand } from '../model/demand.ts';
 import type { Reopening } from '../model/notice.ts';
-import type { Assignment, Report } from '../model/replica.ts';
-import type { Proposal, ReservationState } from '../model/reservations.ts';
+import type { Assignment, Placement, Report } from '../model/replica.ts';
+import type { HostRecord, PlaceProposal, Proposal, ReservationState } from '../model/reservations.ts';
 import { blockOf } from './addresses.ts';
 import { byZone, hostViews } from './hosts.ts';
 
@@ -42,6 +44,17 @@ function keptBy(reports: readonly Report[], stored: readonly Assignment[]): read
   return reports.flatMap(({ host, kept }) => (kept && !known.has(host) ? [kept] : []));
 }
 
+/** Hosts with room for all that they run, also where they have less by now: that is not refused, and the next pass says again what they have. */
+function roomy(records: readonly HostRecord[], homes: readonly Placement[]): readonly HostRecord[] {
+  const used = new Map<string, Demand>();
+  for (const { host, demand } of homes) used.set(host, plus(used.get(host) ?? NOTHING, demand));
+  return records.map((record) => {
+    const takes = used.get(record.host) ?? NOTHING;
+    const most = demandFrom((key) => Math.max(amountOf(record.allocatable, key), amountOf(takes, key)));
+    return { ...record, allocatable: most };
+  });
+}
+
 /**
  * Each host, open, and what it was last told to run, as far as the store does not know it. Of two that claim one replica or
  * address the one with more generations behind it comes first, and the other is refused.
@@ -55,7 +68,7 @@ function proposalsOf(remains: Remains, kept: readonly Assignment[], opens: Reado
   const known = new Map(records.map((record) => [record.host, record]));
   const order = [...kept].sort((a, b) => b.generation - a.generation || (a.host < b.host ? -1 : 1));
   const places = order.flatMap(({ host, replicas }) =>
-    replicas.flatMap(({ id, placement }): readonly Proposal[] => {
+    replicas.flatMap(({ id, placement }): readonly PlaceProposal[] => {
       const record = known.get(host);
       if (!record || snapshot.placements.has(id)) return [];
       // its Zone may have another name by now
@@ -67,7 +80,8 @@ function proposalsOf(remains: Remains, kept: readonly Assignment[], opens: Reado
   );
   // who is late and brings nothing that is not known already is no reason to write
   if (opens.size === 0 && places.length === 0) return [];
-  return [...records.map((record): Proposal => ({ op: 'host', record })), ...places];
+  const homes = [...snapshot.placements.values(), ...places.map(({ placement }) => placement)];
+  return [...roomy(records, homes).map((record): Proposal => ({ op: 'host', record })), ...places];
 }
 
 /** Since when the store reopens, and which Zones are open. One that seems to begin later was posted by a controller whose clock goes ahead. */

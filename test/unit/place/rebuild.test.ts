@@ -4,6 +4,7 @@ import { createBook, type Book } from '../../../reconciler/model/book.ts';
 import type { Catalog } from '../../../reconciler/model/catalog.ts';
 import { decide } from '../../../reconciler/model/decide.ts';
 import type { Assignment, Report } from '../../../reconciler/model/replica.ts';
+import { hostProposals, hostViews } from '../../../reconciler/place/hosts.ts';
 import { openPart, rebuild, REOPEN, untold, type Rebuild } from '../../../reconciler/place/rebuild.ts';
 import { catalogOf, reportOf, resources } from '../../support/catalog.ts';
 
@@ -85,6 +86,17 @@ describe('an emptied store', () => {
     });
     assert.deepEqual([all.opens, all.awaited, all.reopening], [['b'], [], undefined]);
     assert.deepEqual(homes(taught(all, book)), ['web-0 a1 10.1.0.17', 'log-0 b2 10.1.0.18']);
+  });
+
+  it('refuses nothing that runs where a host has less by now, and says then what it has', () => {
+    const both = told('a1', 4, ['web-0', '10.1.0.17', 'own'], ['web-1', '10.1.0.18', 'own']);
+    const reports = [reportOf('a1', { cpu: 150 }, { generation: 4, kept: both }), reportOf('a2')];
+    const book = taught(look(reports));
+    assert.deepEqual(homes(book), ['web-0 a1 10.1.0.17', 'web-1 a1 10.1.0.18']);
+    const hosts = hostViews(catalog, reports, book);
+    const [record] = hostProposals(hosts, book, catalog);
+    assert.deepEqual(record?.op === 'host' && [record.record.host, record.record.allocatable.cpu], ['a1', 150]);
+    assert.equal(hostProposals(hosts, book, catalog).length, 1);
   });
 
   it('gives no addresses of a Network that Zones share, and touches no replica that may be elsewhere, before all are open', () => {
