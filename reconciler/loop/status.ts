@@ -1,3 +1,4 @@
+import { sharingText } from '../model/cores.ts';
 import type { Claim, KnobState, Limitation } from '../model/change.ts';
 import type { Draining, LostHost, Notice, SourceStatus } from '../model/notice.ts';
 import { formOf } from '../model/form.ts';
@@ -154,7 +155,7 @@ function replicaItem(input: ItemInput, placement: Placement): StatusItem {
         ? 'Synced'
         : 'OutOfSync',
     health: healthOf(seen),
-    reason: reasonOf(seen),
+    reason: reasonOf(seen, sharingText(placement, report.facts.threadsPerCore)),
     restarts: seen?.restarts ?? 0,
     ...(assigned ? { image: assigned.spec.image } : {}),
     ...(seen?.settlesAt === undefined ? {} : { until: seen.settlesAt }),
@@ -162,9 +163,11 @@ function replicaItem(input: ItemInput, placement: Placement): StatusItem {
   };
 }
 
-function reasonOf(seen: ReplicaReport | undefined): string {
+function reasonOf(seen: ReplicaReport | undefined, note: string | undefined): string {
   if (seen?.reason !== undefined) return `${seen.reason}: ${seen.message ?? ''}`;
-  return seen?.settlesAt === undefined ? (seen?.phase ?? 'Pending') : `Ready, counts from ${timeOf(seen.settlesAt)}`;
+  if (seen?.settlesAt !== undefined) return `Ready, counts from ${timeOf(seen.settlesAt)}`;
+  const phase = seen?.phase ?? 'Pending';
+  return phase === 'Ready' && note !== undefined ? `Ready, and ${note}` : phase;
 }
 
 /** An older agent does not say. */

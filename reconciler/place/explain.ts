@@ -1,4 +1,5 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
+import { sharingText } from '../model/cores.ts';
 import { ordinalOf } from '../model/replica.ts';
 import type { Removal } from './filters.ts';
 import { compareScores, scoreOf } from './choose.ts';
@@ -88,6 +89,8 @@ function explainIn(run: Run, app: Resource<AppSpec>, replica: string): Explanati
   const dry = !placement && best !== undefined && pool !== undefined && pool.next() === undefined;
   const gives =
     placement?.yields === undefined ? '' : `${replica} gives its place to ${placement.yields}, which finds no other. `;
+  const shares = placement && sharingText(placement, book.hosts.get(placement.host)?.threadsPerCore);
+  const note = shares === undefined ? '' : `. It ${shares}`;
   const base = {
     replica,
     app: app.name,
@@ -104,13 +107,13 @@ function explainIn(run: Run, app: Resource<AppSpec>, replica: string): Explanati
     const made = may ? preempt(run, asMover(app), own) : undefined;
     const turn = own && !may ? `, and ${WAITS_FOR_TURN}` : '';
     const text = made?.waits ?? staying(preemptedText(why, made ?? {}).message, placement.host, drained, turn);
-    return { ...base, message: `${gives}${text}` };
+    return { ...base, message: `${gives}${text}${note}` };
   }
   if (dry) return { ...base, message: noAddress(input.catalog, app.spec.network, pool.count(), table).message };
   return {
     ...base,
     best,
-    message: `${gives}${summary(replica, app.spec, group, placement?.host, best, removals, list.length, drained)}`,
+    message: `${gives}${summary(replica, app.spec, group, placement?.host, best, removals, list.length, drained)}${note}`,
   };
 }
 

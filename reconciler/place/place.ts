@@ -4,7 +4,7 @@ import { appOf } from '../model/replica.ts';
 import type { Placement } from '../model/replica.ts';
 import type { PlaceProposal, Proposal } from '../model/reservations.ts';
 import { gangOf, settleGang } from './gang.ts';
-import { growApp, growing, resizeAll } from './growth.ts';
+import { growApp, growing, makeWhole, resizeAll } from './growth.ts';
 import { forgetProposals } from './hosts.ts';
 import type { Ground } from './ground.ts';
 import { inOrder } from './order.ts';
@@ -127,7 +127,9 @@ export function* turnsOf(run: Run): Generator<Turn, readonly Unplaceable[]> {
   let last = yield* pass(run, apps, run.survey);
   while (last.freed && last.unplaceable.length + run.preempting.displaced.size > 0)
     last = yield* pass(run, apps, last.left);
-  return [...last.unplaceable, ...(yield* settleDisplaced(run, apps))];
+  const unplaceable = [...last.unplaceable, ...(yield* settleDisplaced(run, apps))];
+  makeWhole(run, run.survey.resizes);
+  return unplaceable;
 }
 
 /**

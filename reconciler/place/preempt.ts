@@ -310,6 +310,17 @@ export function forgoGrowth(run: Run, replica: string): void {
   run.preempting.claims.delete(replica);
 }
 
+/** What a replica that is to take so much takes more than now. */
+function moreOf({ demand: have }: Placement, demand: Demand): Demand {
+  return demandFrom((key) => Math.max(0, amountOf(demand, key) - amountOf(have, key)));
+}
+
+/** Whether the host of a replica has what that is to take more, beside what is promised to others there. */
+export function hasRoom(run: Run, placement: Placement, demand: Demand): boolean {
+  const row = run.table.rows.get(placement.host);
+  return row !== undefined && lacking(run, moreOf(placement, demand), row).size === 0;
+}
+
 /**
  * The same for a replica that is to take more of its host than that has left: those who make room leave that host. Nothing for one that is itself to
  * leave it.
@@ -324,7 +335,7 @@ export function preemptGrowth(run: Run, app: Resource<AppSpec>, placement: Place
   const stays = !leaves && table.views[row]?.record.state === 'open';
   if (!zone || input.preempts === 'never' || !stays) return NOBODY;
   const bidder = { replica, app };
-  const more = demandFrom((key) => Math.max(0, amountOf(demand, key) - amountOf(placement.demand, key)));
+  const more = moreOf(placement, demand);
   const lack = lacking(run, more, row);
   const come = (): boolean => resize(run, placement, demand);
   if (lack.size === 0) return { placed: come() };

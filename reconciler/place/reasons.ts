@@ -1,6 +1,6 @@
 import type { Book } from '../model/book.ts';
 import type { AppSpec, Catalog, Resource } from '../model/catalog.ts';
-import { amountOf, DIMENSIONS, nodeIn, NOTHING, pinnedIn } from '../model/demand.ts';
+import { amountOf, DIMENSIONS, NOTHING } from '../model/demand.ts';
 import type { Demand, Dimension } from '../model/demand.ts';
 import type { Placement } from '../model/replica.ts';
 import type { Rule } from './affinity.ts';
@@ -122,12 +122,11 @@ export function noAddress(catalog: Catalog, network: string, count: PoolCount, t
   return { reasons: [{ filter: 'address', removed: table.views.length }], message };
 }
 
-/** Why a replica does not get the room that it asks for where it is; `cores` as Git says, which it may have and yet not as whole ones. */
+/** Why a replica does not get the room that it asks for where it is. */
 export function noGrowth(
   book: Book,
   { replica, app, host, demand: have }: Placement,
   want: Demand,
-  cores: number,
 ): Why & { readonly replica: string; readonly app: string } {
   const record = book.hosts.get(host);
   const used = book.used(host);
@@ -137,15 +136,10 @@ export function noGrowth(
   const there = key === undefined || !record ? '' : `, ${amountText(key, left(key))} there for it`;
   const asks = key === undefined ? '' : ` (${amountText(key, amountOf(want, key))} wanted${there})`;
   const reasons = key === undefined ? [] : [{ filter: filterOf(key), removed: 1, example: host }];
-  const ofCores = key === 'cpu' || (key !== undefined && nodeIn(key) !== undefined);
-  const what =
-    ofCores && pinnedIn(have)?.cores === cores
-      ? `shares a core with others: ${host} has no room for whole ones`
-      : `keeps its old limits: ${host} has no room for the new ones`;
   return {
     replica,
     app,
     reasons,
-    message: `${replica} ${what}${asks}`,
+    message: `${replica} keeps its old limits: ${host} has no room for the new ones${asks}`,
   };
 }

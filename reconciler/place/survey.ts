@@ -74,6 +74,8 @@ export interface Resize {
   readonly placement: Placement;
   readonly demand: Demand;
   readonly cores: number;
+  /** So many of them it has, as many as Git says: the others make them whole, and nobody goes nor waits for these. */
+  readonly has?: number;
 }
 
 /** What there is to do, before anybody looks for a host. */
@@ -203,7 +205,9 @@ function resized(
   const cpu = Math.max(shares(spec.resources), Math.min(shares(told), own ? 0 : demand.cpu));
   const least = { ...unpinned(next), cpu };
   const same = own && { ...onNode(least, cores, own.node, worth), cpu: Math.max(cpu, cpuOf(cores, worth)) };
-  return same && sameDemand(same, demand) ? undefined : { placement, demand: least, cores };
+  if (same && sameDemand(same, demand)) return undefined;
+  const has = own && own.cores < cores && own.cores >= coresOf(spec) ? { has: own.cores } : {};
+  return { placement, demand: least, cores, ...has };
 }
 
 /** Whether a host runs a replica in another form than it was last told: of one that is in the form that it was told, its cgroup is not kept. */

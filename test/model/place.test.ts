@@ -6,6 +6,7 @@ import { createBook } from '../../reconciler/model/book.ts';
 import type { Book } from '../../reconciler/model/book.ts';
 import { selects } from '../../reconciler/model/catalog.ts';
 import type { AppSpec, Catalog } from '../../reconciler/model/catalog.ts';
+import { sharingText } from '../../reconciler/model/cores.ts';
 import { decide } from '../../reconciler/model/decide.ts';
 import { amountOf, DIMENSIONS } from '../../reconciler/model/demand.ts';
 import type { Demand } from '../../reconciler/model/demand.ts';
@@ -19,6 +20,7 @@ import type { HostView } from '../../reconciler/place/hosts.ts';
 import { place } from '../../reconciler/place/place.ts';
 import type { PlaceResult } from '../../reconciler/place/place.ts';
 import { catalogOf, reportOf, resources } from '../support/catalog.ts';
+import type { Sketch } from '../support/catalog.ts';
 import { commitAll } from '../support/placing.ts';
 import { history, machineOf, sketch } from '../support/sketches.ts';
 
@@ -28,8 +30,8 @@ interface Step {
   readonly result: PlaceResult;
 }
 
-function step(catalog: Catalog, book: Book, now: number): Step {
-  const reports = [...catalog.hosts.keys()].map((name) => reportOf(name, machineOf(name)));
+function step(catalog: Catalog, book: Book, now: number, machine = machineOf): Step {
+  const reports = [...catalog.hosts.keys()].map((name) => reportOf(name, machine(name)));
   const views = hostViews(catalog, reports, book);
   return { catalog, views, result: place({ catalog, snapshot: book, hosts: views, reports, assignments: [], now }) };
 }
@@ -234,6 +236,44 @@ describe('any history of catalogs', () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  it('goes on where it is, and nobody is told about, once hosts say how many threads their cores have', () => {
+    let grown = 0;
+    let left = 0;
+    /** Two of the Apps have a core of their own, and each machine has some. */
+    const pinning = ({ hosts = {}, apps = {}, ...rest }: Sketch): Sketch => {
+      const cores = Object.entries(hosts).map(([name, one]) => [name, { ...one, capacity: { cpu: 5000, node0: 5 } }]);
+      const own = (name: string, app: Partial<AppSpec>): Partial<AppSpec> =>
+        'ab'.includes(name) ? { ...app, resources: { ...resources(1000), pinned: true } } : app;
+      const some = Object.entries(apps).map(([name, app]) => [name, own(name, app)]);
+      return {
+        ...rest,
+        hosts: Object.fromEntries(cores) as typeof hosts,
+        apps: Object.fromEntries(some) as typeof apps,
+      };
+    };
+    fc.assert(
+      fc.property(sketch, (drawn) => {
+        const book = createBook();
+        const catalog = catalogOf(pinning(drawn));
+        const before = step(catalog, book, 0, () => ({})).result;
+        commitAll(book, before.proposals, 0);
+        const after = step(catalog, book, 0).result;
+        for (const proposal of after.proposals) {
+          assert.ok(proposal.op === 'host' || proposal.op === 'resize', proposal.op);
+          if (proposal.op === 'resize') grown += 1;
+        }
+        const ids = ({ unplaceable }: PlaceResult): readonly string[] => unplaceable.map(({ replica }) => replica);
+        assert.deepEqual(ids(after).toSorted(), ids(before).toSorted());
+        assert.deepEqual(after.preemptions, before.preemptions);
+        commitAll(book, after.proposals, 0);
+        for (const { host, demand } of book.placements.values())
+          if (sharingText({ host, demand } as Placement, machineOf(host).threadsPerCore) !== undefined) left += 1;
+      }),
+      { numRuns: 300 },
+    );
+    assert.ok(grown > 10 && left > 10, `${String(grown)} became whole, and ${String(left)} had no room for it`);
   });
 
   it('is explained as it is placed', () => {

@@ -134,3 +134,26 @@ describe('status of the whole', () => {
     assert.equal(behind({ ...first, generation: first.generation + 1 }), 1);
   });
 });
+
+describe('status of a replica with cores of its own', () => {
+  it('says in passing where these are no whole ones, and nothing else is otherwise for that', () => {
+    const fleet = createFleet(['h1']);
+    const own = { ...resources(3000), pinned: true as const };
+    fleet.settle(catalogOf({ hosts: { h1: { capacity: { cpu: 8000, node0: 8 } } }, apps: { db: { resources: own } } }));
+    const { assignments, reports } = fleet.words();
+    const { hosts, placements } = fleet.book;
+    const look = (threadsPerCore: number) => {
+      const said = [...reports].map(([h, one]) => [h, { ...one, facts: { ...one.facts, threadsPerCore } }] as const);
+      const input = { notice: { source, ...quiet }, hosts, placements, assignments, reports: new Map(said) };
+      const { items, ...whole } = statusOf(input);
+      const { reason, ...item } = items[0] ?? assert.fail();
+      return { reason, item, whole };
+    };
+    const [plain, smt] = [look(1), look(2)];
+    assert.deepEqual([plain.reason, plain.item.sync, plain.item.health], ['Ready', 'Synced', 'Healthy']);
+    assert.deepEqual(smt, {
+      ...plain,
+      reason: 'Ready, and shares a core with others until h1 has room for whole ones',
+    });
+  });
+});

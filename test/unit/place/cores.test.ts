@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { createBook } from '../../../reconciler/model/book.ts';
 import { pinnedIn } from '../../../reconciler/model/demand.ts';
 import { capacity } from '../../../reconciler/place/capacity.ts';
+import { explain } from '../../../reconciler/place/explain.ts';
 import { hostViews } from '../../../reconciler/place/hosts.ts';
 import { scale } from '../../../reconciler/place/scale.ts';
 import { catalogOf, reportOf, resources, type Sketch } from '../../support/catalog.ts';
@@ -185,13 +186,87 @@ describe('pinned cores', () => {
       /h1 has no room for the new ones \(6 cores of NUMA node 0 wanted, 4 cores of NUMA node 0 there for it\)/,
     );
     assert.deepEqual(cores(of(1, 1), { book, capacity: smt }), ['a0-0 2 of 0 2000', 'a1-0 2 of 0 2000']);
-    const full = createBook();
-    assert.deepEqual(cores(of(4, 3), { book: full, capacity: machine }), ['a0-0 4 of 0 4000', 'a1-0 3 of 0 3000']);
-    const [shares] = step(of(4, 3), { book: full, capacity: smt }).unplaceable;
-    assert.match(
-      shares?.message ?? '',
-      /^a1-0 shares a core with others: h1 has no room for whole ones \(4 cores of NUMA node 0 wanted, 2 cores of NUMA node 0 there for it\)/,
-    );
+  });
+
+  describe('of a host that says later that they have threads', () => {
+    const machine = { cpu: 8000, node0: 8 };
+    const smt = { ...machine, threadsPerCore: 2 };
+    type Apps = NonNullable<Sketch['apps']>;
+    /** What is on h1 before it says so, and what it takes then. */
+    const upgraded = (apps: Apps, later = apps) => {
+      const book = createBook();
+      step({ hosts: { h1: {} }, apps }, { book, capacity: machine });
+      const sketch: Sketch = { hosts: { h1: {} }, apps: later };
+      const result = step(sketch, { book, capacity: smt });
+      assert.deepEqual(step(sketch, { book, capacity: smt }).proposals, [], 'at rest');
+      const told = result.proposals.map((one) => `${one.op} ${'replica' in one ? one.replica : ''}`.trim());
+      return { book, told, unplaceable: result.unplaceable.map(({ message }) => message), sketch };
+    };
+
+    it('are left as they are where that has no room for whole ones, and that is no trouble', () => {
+      const { book, told, unplaceable, sketch } = upgraded({
+        a: { resources: pinned(4) },
+        b: { resources: pinned(3) },
+      });
+      assert.equal(book.hosts.get('h1')?.allocatable.node0, 6, 'one less than is pinned there');
+      assert.deepEqual([told, unplaceable], [['host'], []]);
+      const reports = [reportOf('h1', smt)];
+      const catalog = catalogOf(sketch);
+      const hosts = hostViews(catalog, reports, book);
+      const why = explain({ catalog, snapshot: book, hosts, reports, assignments: [], now: 0 }, 'b-0');
+      assert.match(why?.message ?? '', /\. It shares a core with others until h1 has room for whole ones$/);
+    });
+
+    it('stop nobody who is less critical, and take none that a newcomer asks for', () => {
+      const apps: Apps = {
+        a: { level: 0, resources: pinned(3) },
+        b: { level: 0, resources: pinned(1) },
+        batch: { level: 3, resources: resources(3000) },
+      };
+      const { told, unplaceable } = upgraded(apps);
+      assert.deepEqual([told, unplaceable], [['host', 'resize a-0'], []], 'one has the CPU that is left');
+      const later = { ...apps, web: { level: 3, resources: resources(1000) } };
+      const next = upgraded(apps, later);
+      assert.deepEqual([next.told, next.unplaceable], [['host', 'place'], []]);
+    });
+
+    it('take nothing that is kept for one who waits until others have left', () => {
+      const apps: Apps = {
+        a: { level: 0, resources: pinned(3) },
+        batch: { level: 3, resources: resources(3000) },
+      };
+      const book = createBook();
+      step({ hosts: { h1: {} }, apps }, { book, capacity: machine });
+      const runs = { known: true, ref: 'container/batch-0', owned: true, state: {} } as const;
+      const reports = [reportOf('h1', smt, { observed: [runs] })];
+      const wanted: Sketch = { hosts: { h1: {} }, apps: { ...apps, db: { level: 1, resources: resources(5000) } } };
+      const { proposals } = step(wanted, { book, reports });
+      assert.deepEqual(
+        proposals.map(({ op }) => op),
+        ['host', 'yield'],
+      );
+    });
+
+    it('do not keep a replica from what Git asks for besides, up or down', () => {
+      const sized = (memory: number) => ({ ...pinned(3), memory });
+      const apps = (memory: number): Apps => ({ a: { resources: pinned(4) }, b: { resources: sized(memory) } });
+      for (const [before, after] of [
+        [64, 128],
+        [128, 64],
+      ] as const) {
+        const { book, unplaceable } = upgraded(apps(before * 2 ** 20), apps(after * 2 ** 20));
+        const { memory, node0 } = book.placements.get('b-0')?.demand ?? assert.fail();
+        assert.deepEqual([memory / 2 ** 20, node0, unplaceable], [after, 3, []]);
+      }
+      const { unplaceable } = upgraded(apps(2 ** 26), apps(2 ** 40));
+      assert.match(unplaceable.join(), /^b-0 keeps its old limits: h1 has no room for the new ones \(1Ti/);
+    });
+
+    it('become whole once somebody leaves', () => {
+      const apps: Apps = { a: { resources: pinned(4) }, b: { resources: pinned(3) } };
+      const { book } = upgraded(apps, { b: { resources: pinned(3) } });
+      assert.equal(book.placements.get('b-0')?.demand.node0, 4);
+    });
   });
 
   it('of replicas that get theirs in place at once are of the nodes that those before have left', () => {
