@@ -110,8 +110,17 @@ export function stillApart(run: Run, members: readonly App[]): readonly Unplacea
   return waiter?.lacks === 'gang' ? waiter.failed : undefined;
 }
 
-/** Remembers a gang that found no place, for which nobody makes room. */
+/** Whether a host that may run an App has anything that is less critical. */
+function hasBelow(run: Run, { spec }: App): boolean {
+  return run.candidates(spec).rows.some((row) => asked(roomBelowAt(run, spec.level, row)).length > 0);
+}
+
+/**
+ * Remembers a gang that found no place, for which nobody can make room: where others are less critical, it depends on more than hosts tell whether these may, or
+ * may together.
+ */
 export function keepGang(run: Run, members: readonly App[], failed: readonly Unplaceable[]): void {
+  if (members.some((app) => hasBelow(run, app))) return;
   const { catalog } = run.input;
   const isShort = failed.some(({ reasons }) => reasons.some(({ filter }) => filter === 'address'));
   const dry = members.flatMap(({ spec: { network, zone } }): readonly Dry[] => {
