@@ -33,7 +33,10 @@ export interface Tracking {
 }
 
 /** Knows nothing of the repository yet. */
-export function createTracking(repository: Repository, telling: Telling): Tracking {
+export function createTracking(
+  repository: Repository,
+  telling: Pick<Telling, 'revision' | 'source' | 'tellOnce'>,
+): Tracking {
   let last: Tracked | undefined;
   let allowed: string | undefined;
   /** What was seen ahead of `last`, which is newer: only one of both is kept, as a catalog is large. */

@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { Fetched, Repository } from '../../../reconciler/loop/repository.ts';
-import type { Telling } from '../../../reconciler/loop/telling.ts';
 import { createTracking } from '../../../reconciler/loop/tracking.ts';
 import { catalogOf } from '../../support/catalog.ts';
 
 const fetched = (revision: string): Fetched => ({ url: 'u', revision, notes: [] }) as unknown as Fetched;
+
+const SILENT = {
+  source: () => Promise.resolve(),
+  revision: () => Promise.resolve(),
+  tellOnce: () => Promise.resolve(),
+};
 
 it('who stands by waits for Git only until it has answered once', async () => {
   const asked: { readonly resolve: (source: Fetched) => void; readonly reject: (why: Error) => void }[] = [];
@@ -14,7 +19,7 @@ it('who stands by waits for Git only until it has answered once', async () => {
     catalog: (revision) => Promise.resolve({ ...catalogOf({}), revision }),
     commit: () => assert.fail('nothing is told'),
   };
-  const tracking = createTracking(repository, {} as Telling);
+  const tracking = createTracking(repository, SILENT);
   const first = tracking.ahead(false);
   asked[0]?.resolve(fetched('r1'));
   assert.equal((await first).revision, 'r1');
@@ -43,8 +48,7 @@ it('who leads keeps one catalog, from which it goes on where it stands by again'
     },
     commit: (id) => Promise.resolve({ id, author: 'a', email: 'a@b', at: 0, subject: 's' }),
   };
-  const silent = { source: () => Promise.resolve(), revision: () => Promise.resolve() } as unknown as Telling;
-  const tracking = createTracking(repository, silent);
+  const tracking = createTracking(repository, SILENT);
   await tracking.ahead(true);
   const late = tracking.ahead(true);
   revision = 'r2';
