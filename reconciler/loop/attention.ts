@@ -126,8 +126,11 @@ export function createAttention(): Attention {
     }
     const apps = new Set([...active, ...fresh.apps, ...changes.apps]);
     const lostOrBack = [...lost, ...lostBefore].filter((host) => lost.has(host) !== lostBefore.has(host));
-    // one that has left Git may go on reporting, and nothing is to be had there
-    const known = [...fresh.hosts].filter((host) => now.hosts.has(host) || image.book.hosts.has(host));
+    // one that has left Git may go on reporting: nothing is to be had there, and only who was told something is to be told what comes after it
+    const { book, whereabouts } = image;
+    const isKnown = (host: string): boolean =>
+      now.hosts.has(host) || book.hosts.has(host) || whereabouts.assignments.has(host);
+    const known = [...fresh.hosts].filter(isKnown);
     const hosts = new Set([...changes.hosts, ...known, ...lostOrBack]);
     // most Reports say nothing of what a host is
     for (const host of see(now, image, new Set([...hosts, ...fresh.reported]), lost)) hosts.add(host);

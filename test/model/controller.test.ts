@@ -325,6 +325,18 @@ describe('a controller that looks only at what changed', () => {
     assert.equal(kept.controller.verdict()?.sync, 'Synced');
   });
 
+  it('tells a host that has left Git the same, as one does that begins anew', async () => {
+    const world = new World();
+    await world.round();
+    await world.happen({ type: 'host', host: 'h3', spec: undefined });
+    for (const name of ['c', 'b']) {
+      await world.happen({ type: 'app', app: name, spec: undefined });
+      for (let more = 0; more < 2; more += 1) await world.round();
+    }
+    await world.happen({ type: 'lose', host: 'h3' });
+    await world.pass();
+  });
+
   it('asks the store only what is new when there is nothing to do, and writes nothing', async () => {
     const world = new World();
     for (let more = 0; more < 4; more += 1) await world.round();

@@ -34,3 +34,19 @@ it('a host that has heard of the slot of another Zone is looked at: that of the 
   tell(3, false);
   assert.deepEqual(hear(3), []);
 });
+
+it('a host that has left Git and says a later Assignment than the store knows of is looked at, while one that was told nothing is not', () => {
+  const catalog = catalogOf({ hosts: hostsOf(1) });
+  const whereabouts = createWhereabouts();
+  const book = createBook({ hosts: new Map(), placements: new Map(), addresses: new Map() });
+  const image = { book, whereabouts } as unknown as Image;
+  const attention = createAttention();
+  const looked = (...hosts: readonly string[]): readonly string[] | undefined => {
+    const fresh = { apps: new Set<string>(), hosts: new Set(hosts), reported: new Set(hosts) };
+    const { scope } = attention.look(catalog, image, fresh, new Set(), false);
+    return scope && [...scope.hosts];
+  };
+  assert.equal(looked(), undefined, 'all is looked at first');
+  whereabouts.assign(assignmentOf('left', 3, 0));
+  assert.deepEqual(looked('left', 'stranger'), ['left']);
+});
