@@ -8,7 +8,7 @@ import { growApp, growing, makeWhole, resizeAll } from './growth.ts';
 import { forgetProposals } from './hosts.ts';
 import type { Ground } from './ground.ts';
 import { inOrder } from './order.ts';
-import { withdraw } from './preempt.ts';
+import { withdraw } from './marks.ts';
 import { drainsOf } from './drain.ts';
 import { proposeAll, startRun } from './run.ts';
 import type { Run, Unplaceable } from './run.ts';

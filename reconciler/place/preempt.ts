@@ -1,17 +1,15 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
 import { amountOf, asked, demandFrom, plus, NOTHING } from '../model/demand.ts';
 import type { Demand, Dimension } from '../model/demand.ts';
-import { fateOf } from '../model/fate.ts';
 import { hasLetGo } from '../model/handover.ts';
-import { appOf } from '../model/replica.ts';
 import type { Placement } from '../model/replica.ts';
 import { incarnationOf } from '../model/rollout.ts';
-import { ownerTold } from '../model/whereabouts.ts';
 import { demandsAt } from './asks.ts';
 import { choose, compareScores, scoreOf } from './choose.ts';
 import { lacksOnlyRoom } from './fit.ts';
 import type { Group } from './group.ts';
 import { lift, settle } from './home.ts';
+import { marksFor } from './marks.ts';
 import { resize } from './resize.ts';
 import { groupIn, propose, release } from './run.ts';
 import type { Run } from './run.ts';
@@ -102,12 +100,6 @@ function* scattered(rows: Int32Array): Generator<number> {
   let step = Math.max(1, Math.floor(count * 0.618));
   while (divides(count, step) > 1) step += 1;
   for (let at = 0; at < count; at += 1) yield rows[(at * step) % count] ?? 0;
-}
-
-/** Placements that are given to a replica. */
-function marksFor({ survey, preempting, book }: Run, replica: string): readonly Placement[] {
-  const ids = [...survey.yielding.map((one) => one.replica), ...preempting.marked];
-  return [...new Set(ids)].flatMap((id) => book.placements.get(id) ?? []).filter(({ yields }) => yields === replica);
 }
 
 /** The hosts that only lack room, those first that make room for the bidder already, then all over the racks. */
@@ -364,30 +356,4 @@ export function preemptedText(
   made: Omit<Preempted, 'placed'>,
 ): { readonly message: string } {
   return { message: made.waits ?? (made.why === undefined ? message : `${message}. ${made.why}`) };
-}
-
-/** Whether a mark is left alone: nothing is concluded about whom it is for. */
-function isKept({ input, survey }: Run, replica: string): boolean {
-  const { whereabouts } = survey.witness;
-  const owners = { get: (app: string) => ownerTold(whereabouts, app) };
-  return fateOf({ replica, app: appOf(replica) }, input.catalog, owners) === 'kept';
-}
-
-/** One that waits for its turn again is still to get the room that others were stopped for. Gives whether there are any. */
-export function keepClaim(run: Run, replica: string): boolean {
-  const marks = marksFor(run, replica);
-  const [first] = marks;
-  if (first) run.preempting.claims.set(replica, { host: first.host, victims: marks.map((one) => one.replica) });
-  return first !== undefined;
-}
-
-/** Those who were to make room keep it where nobody needs that any more. */
-export function withdraw(run: Run): void {
-  const { survey, preempting, book } = run;
-  const claimed = new Set([...preempting.claims.values()].flatMap(({ victims }) => victims));
-  for (const replica of new Set([...survey.yielding.map((one) => one.replica), ...preempting.marked])) {
-    const placement: Placement | undefined = book.placements.get(replica);
-    if (placement?.yields === undefined || claimed.has(replica) || isKept(run, placement.yields)) continue;
-    propose(run, { op: 'yield', replica, epoch: placement.epoch });
-  }
 }

@@ -44,6 +44,8 @@ export interface Preempting {
   readonly arrived: Map<string, string[]>;
   /** Replicas that took their turn to move in this run. */
   readonly turned: Set<string>;
+  /** Replicas that wait for their turn to move, each with its App: they keep the room that is made for them while it may come. */
+  readonly waiting: Map<string, Resource<AppSpec>>;
   /** How many replicas have got a place at the expense of others. */
   swaps: number;
   /** Nobody makes room for the App whose turn it is, and why, where somebody could. */
@@ -63,6 +65,7 @@ function nothingPreempted(): Preempting {
     displaced: new Map(),
     arrived: new Map(),
     turned: new Set(),
+    waiting: new Map(),
     swaps: 0,
     hopeless: undefined,
     levels: undefined,

@@ -3,9 +3,10 @@ import { demandOf } from './asks.ts';
 import { choose } from './choose.ts';
 import type { Group } from './group.ts';
 import { settle } from './home.ts';
+import { giveBack } from './marks.ts';
 import { foundOf } from './misses.ts';
 import { gaveUp } from './packing.ts';
-import { arrive, keepClaim, preempt, preemptedText } from './preempt.ts';
+import { arrive, preempt, preemptedText } from './preempt.ts';
 import { nowhere } from './reasons.ts';
 import type { Why } from './reasons.ts';
 import { groupIn } from './run.ts';
@@ -69,6 +70,9 @@ export function hasTurn(run: Run, app: Resource<AppSpec>, { replica, moves }: Wi
   return moves !== 'in turn' || turnsLeft(run, app) > 0 || run.preempting.turned.has(replica);
 }
 
+const withoutTurn = (run: Run, app: Resource<AppSpec>, wishes: readonly Wish[]): readonly string[] =>
+  wishes.filter((wish) => !hasTurn(run, app, wish)).map(({ replica }) => replica);
+
 /** One that serves is taken away, or will be once others have made room for it: nobody else takes that turn. */
 function takeTurn(run: Run, app: Resource<AppSpec>, replica: string): void {
   if (run.preempting.turned.has(replica)) return;
@@ -95,7 +99,7 @@ export function* settleApp(
   run.preempting.hopeless = undefined;
   for (const wish of wishes) {
     if (!hasTurn(run, app, wish)) {
-      keepClaim(run, wish.replica);
+      run.preempting.waiting.set(wish.replica, app);
       waiting.add(wish.replica);
       continue;
     }
@@ -103,7 +107,9 @@ export function* settleApp(
     run.promise(wish.replica);
     const group = groupIn(run, app);
     // once one finds nothing, the next would not either, unless it brings its own room or others make it
+    const isFirst = failed === undefined;
     if (!failed || wish.from) failed = settle(run, app, group, wish) ? undefined : failure(run, app, group);
+    if (failed && isFirst && !wish.from) giveBack(run, app, withoutTurn(run, app, wishes));
     const made = failed && (!wish.from || wish.moves) ? preempt(run, app, wish) : undefined;
     if (made?.placed) failed = undefined;
     const home = failed ? undefined : run.book.placements.get(wish.replica);

@@ -61,7 +61,10 @@ function barOf(run: Run, { app: { name } }: Bidder, placement: Placement): strin
 }
 
 function footingOf({ survey }: Run, placement: Placement): Footing {
-  return survey.health(placement.replica, placement).down ? 'down' : 'serves';
+  const { replica } = placement;
+  // one whose place was given back to it in this run is being stopped
+  const isStopped = survey.yielding.some((one) => one.replica === replica);
+  return isStopped || survey.health(replica, placement).down ? 'down' : 'serves';
 }
 
 /** The replicas on a host that the run has there before and after, less critical than a bidder. */

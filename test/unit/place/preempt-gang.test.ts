@@ -51,6 +51,30 @@ describe('a replica on a host that is drained', () => {
     assert.deepEqual(told(fleet.pass(drained)), ['release batch-0', 'move db-0 h2']);
   });
 
+  it('leaves the room that was made for it to another of its App, without which its turn does not come', () => {
+    const all: Apps = { db: { level: 0, resources: half }, batch: { level: 3, resources: big } };
+    const { fleet, catalog, work, ask } = scene(all);
+    assert.deepEqual(told(fleet.pass(catalog(all, { hosts: drain }))), ['yield batch-0 db-0']);
+    const more: Apps = { ...all, db: { ...all['db'], replicas: 2, maxUnavailable: 1 } };
+    assert.match(ask(more, 'db-0', { hosts: drain }), /^It stays on h1, which is drained, and waits for its turn\. /);
+    const drained = catalog(more, { hosts: drain });
+    assert.deepEqual(told(fleet.pass(drained)), ['yield batch-0', 'yield batch-0 db-1']);
+    work('h2');
+    assert.deepEqual(told(fleet.pass(drained)), ['release batch-0', 'place db-1 h2']);
+    fleet.settle(drained);
+    assert.deepEqual(where(fleet), ['db-0@h2', 'db-1@h2']);
+  });
+
+  it('has nobody stopped while as many as its Zone lets be away find no place', () => {
+    const zones = { main: { disruption: { maxUnavailable: { count: 2 } } } };
+    const { fleet, catalog } = scene(before, 2, { zones });
+    assert.deepEqual(told(fleet.pass(catalog(before, { hosts: drain }))), ['yield batch-0 db-0']);
+    const more = catalog({ ...before, job: { level: 3, resources: big } }, { hosts: drain });
+    assert.deepEqual(told(fleet.pass(more)), ['yield batch-0']);
+    assert.deepEqual(fleet.settle(more).proposals, []);
+    assert.deepEqual(where(fleet), ['batch-0@h2', 'db-0@h1']);
+  });
+
   it('keeps its turn to move from what Git changes meanwhile', () => {
     const zones = { main: { disruption: { maxUnavailable: { count: 2 } } } };
     const all: Apps = { ...before, web: { level: 2, resources: half, image: 'v1' } };
