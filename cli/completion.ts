@@ -78,15 +78,20 @@ function addChoices(known: Completed, name: string, choices: readonly string[]):
 
 /** The options that a help lists, with the choices of those that have some. */
 function addOptions(known: Completed, help: string): void {
-  for (const [, long = '', value, description = ''] of help.matchAll(
-    /^\s+(?:-\w, )?--([a-z-]+)( <[^>]+>| \[[^\]]+\])?\s+(.*)$/gm,
+  for (const [, short, long = '', value, description = ''] of help.matchAll(
+    /^\s+(?:-(\w), )?--([a-z-]+)( <[^>]+>| \[[^\]]+\])?\s+(.*)$/gm,
   )) {
     const choices = /choices: ([^)]*?)(?:, default|\))/.exec(description)?.[1]?.match(/[a-z0-9]+/g) ?? [];
-    if (value?.startsWith(' <') !== true) known.option(long, description);
+    if (value?.startsWith(' <') !== true) known.option(long, description, short);
     else
-      known.option(long, description, (complete) => {
-        for (const choice of choices) complete(choice, '');
-      });
+      known.option(
+        long,
+        description,
+        (complete) => {
+          for (const choice of choices) complete(choice, '');
+        },
+        short,
+      );
   }
 }
 

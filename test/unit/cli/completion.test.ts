@@ -39,6 +39,8 @@ describe('completion', () => {
     { words: ['completion', '-o', ''], has: [] },
     { words: ['plan', '--'], has: ['--repo', '--output'] },
     { words: ['explain', ''], has: ['web-0'] },
+    { words: ['plan', '--output', ''], has: ['text', 'json', 'markdown'] },
+    { words: ['plan', '-o', ''], has: ['text', 'json', 'markdown'] },
     { words: ['why', ''], has: ['container/web-0', 'port/web-0'] },
     { words: ['status', ''], has: ['app/web'] },
     { words: ['history', ''], has: ['app/web', 'container/web-0'] },
