@@ -18,7 +18,7 @@ interface Names {
 const DEADLINE = 2_000;
 
 /**
- * The refs (for `explain` the replicas, for `capacity` the Apps, for `drain` the hosts, for `status` the parts) that a word of a
+ * The refs (for `explain` the replicas, Apps and hosts, for `capacity` the Apps, for `drain` the hosts, for `status` the parts) that a word of a
  * command line may name; none when nothing can be read in time.
  */
 export async function candidatesOf(verb: string, words: readonly string[], io: Io): Promise<readonly string[]> {
@@ -42,7 +42,11 @@ function wordsOf(verb: string, { snapshot, assignments }: Names): readonly strin
   const hosts = [...snapshot.hosts.values()];
   const apps = [...new Set(placements.map(({ app }) => app))];
   if (verb === 'explain')
-    return [...placements.map(({ replica }) => replica), ...hosts.map(({ host }) => `host/${host}`)];
+    return [
+      ...placements.map(({ replica }) => replica),
+      ...apps.map((app) => `app/${app}`),
+      ...hosts.map(({ host }) => `host/${host}`),
+    ];
   if (verb === 'drain') return hosts.map(({ host }) => host);
   if (verb === 'capacity') return apps;
   if (verb === 'status') {

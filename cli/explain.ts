@@ -7,7 +7,8 @@ import type { StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
 import { explainKnobs, knobsText, standingsOf, standingWords, unreadTunings } from './explain-knob.ts';
 import { command, outputOption, parse } from './options.ts';
-import { openQuestion, questionOptions, viewsOf } from './question.ts';
+import { openQuestion, questionOptions, viewsOf, type Question } from './question.ts';
+import { isThrough, linedLines, lineupIn, lineupOf, lineupText } from './explain-app.ts';
 import { conflictWords } from './status.ts';
 import { table, tint } from './table.ts';
 
@@ -16,19 +17,20 @@ interface Options extends UpFlags, StoreFlags {
 }
 
 /**
- * `plumb explain REPLICA`: why it is where it is, or why nowhere; 0 when it has or would get a host, 2 when not. `plumb explain host/NAME
- * [KNOB]`: which Tuning says what a knob is to be; 0 when one does, 2 when none.
+ * `plumb explain REPLICA`: why it is where it is, or why nowhere; 0 when it has or would get a host, 2 when not. `plumb explain app/NAME`: how far
+ * a change of it is, and what each replica waits for; 0 when all serve as Git says, 2 when not. `plumb explain host/NAME [KNOB]`: which Tuning
+ * says what a knob is to be; 0 when one does, 2 when none.
  */
 export async function explainCommand(argv: readonly string[], io: Io): Promise<number> {
   const description =
-    'Explain why a replica is on its host, or why on none: hosts removed by each filter, scores of the rest. Of a host: which Tuning sets a knob, and why.';
+    'Explain why a replica is on its host, or why on none: hosts removed by each filter, scores of the rest. Of an App: how far its change is, and what each replica waits for. Of a host: which Tuning sets a knob, and why.';
   const cmd = command(
     'explain',
     description,
-    'plumb explain web-3\nplumb explain web-3 --repo /srv/fleet.git\nplumb explain host/h1\nplumb explain host/h1 vm.swappiness',
+    'plumb explain web-3\nplumb explain web-3 --repo /srv/fleet.git\nplumb explain app/web\nplumb explain host/h1\nplumb explain host/h1 vm.swappiness',
     io,
   )
-    .argument('<what>', 'a replica, as web-3, or a host, as host/h1')
+    .argument('<what>', 'a replica, as web-3, an App, as app/web, or a host, as host/h1')
     .argument('[knob]', 'of a host, as vm.swappiness; without it all that Tunings set there')
     .addOption(outputOption('text', 'json'));
   questionOptions(cmd);
@@ -38,16 +40,49 @@ export async function explainCommand(argv: readonly string[], io: Io): Promise<n
   const [what = '', knob] = parsed.args;
   if (what.startsWith('host/')) return explainHost(options, what.slice('host/'.length), knob, io);
   if (knob !== undefined) throw new PlumbError('USAGE', `a knob is a host's: plumb explain host/NAME ${knob}`);
-  const replica = what.replace(/^[a-z]+\//, '');
   const { catalogs, look } = await openQuestion(options, io);
   const catalog = await catalogs.at(undefined);
+  if (what.startsWith('app/')) return explainApp(options, what.slice('app/'.length), { catalog, look }, io);
+  const replica = replicaIn(what, catalog);
   const { known } = await look(catalog);
-  const found = explain({ catalog, hosts: viewsOf(catalog, known), now: Date.now(), ...known }, replica);
-  if (!found) {
-    throw new PlumbError('USAGE', `no App in Git has a replica ${replica}${otherwise(catalog, replica)}`);
-  }
-  io.out(options.output === 'json' ? `${JSON.stringify({ version: 1, ...found }, null, 2)}\n` : text(found, io));
+  const now = Date.now();
+  const found = explain({ catalog, hosts: viewsOf(catalog, known), now, ...known }, replica);
+  if (!found) throw new PlumbError('USAGE', `no App in Git has a replica ${replica}${otherwise(catalog, replica)}`);
+  const line = lineupOf(catalog, known, found.app, now);
+  const lines = line ? linedLines(line, replica) : [];
+  const change =
+    line && lines.length > 0
+      ? { change: { ...line, replicas: line.replicas.filter((one) => one.replica === replica) } }
+      : {};
+  io.out(
+    options.output === 'json'
+      ? `${JSON.stringify({ version: 1, ...found, ...change }, null, 2)}\n`
+      : text(found, lines, io),
+  );
   return found.best === undefined && found.host === undefined ? 2 : 0;
+}
+
+async function explainApp(
+  options: Options,
+  name: string,
+  { catalog, look }: Pick<Question, 'look'> & { readonly catalog: Catalog },
+  io: Io,
+): Promise<number> {
+  const { known } = await look(catalog);
+  const found = lineupIn(catalog, known, name, Date.now());
+  io.out(options.output === 'json' ? `${JSON.stringify({ version: 1, ...found }, null, 2)}\n` : lineupText(found, io));
+  return isThrough(found) ? 0 : 2;
+}
+
+/** Kinds of what belongs to a replica, by whose name it may be asked about. */
+const OF_REPLICA = new Set(['replica', 'placement', 'container', 'sandbox', 'port', 'cgroup']);
+
+function replicaIn(what: string, { hosts }: Catalog): string {
+  if (what.includes('/') && !OF_REPLICA.has(what.slice(0, what.indexOf('/'))))
+    throw new PlumbError('USAGE', `${what} is nothing to explain: write a replica, as web-0, app/NAME or host/NAME`);
+  const replica = what.slice(what.indexOf('/') + 1);
+  if (hosts.has(replica)) throw new PlumbError('USAGE', `${replica} is a host: write host/${replica}`);
+  return replica;
 }
 
 async function explainHost(options: Options, name: string, knob: string | undefined, io: Io): Promise<number> {
@@ -86,7 +121,8 @@ function otherwise({ apps }: Catalog, replica: string): string {
   const wanted = all.filter(({ replicas }) => replicas > 0);
   if (wanted.length === 0) return '; there are none';
   const app = apps.get(replica);
-  if (app && app.spec.replicas > 0) return `, but ${rangeOf(app.name, app.spec.replicas)}`;
+  if (app && app.spec.replicas > 0)
+    return `, but ${rangeOf(app.name, app.spec.replicas)}; plumb explain app/${app.name} tells of the App`;
   const cut = replica.lastIndexOf('-');
   const own = wanted.some(({ name }) => name === replica.slice(0, cut));
   const near = own
@@ -121,8 +157,8 @@ function scores(candidates: Explanation['candidates']): string {
   return table(['CANDIDATE', ...(wishes ? ['AFFINITY'] : []), 'SWITCH', 'RACK', 'HOST', 'FILL'], rows);
 }
 
-function text({ message, removals, candidates, address }: Explanation, io: Io): string {
-  const lines = [`${tint(io, 'bold', message)}${address === undefined ? '' : `; its address is ${address}`}`];
+function text({ message, removals, candidates, address }: Explanation, about: readonly string[], io: Io): string {
+  const lines = [`${tint(io, 'bold', message)}${address === undefined ? '' : `; its address is ${address}`}`, ...about];
   if (removals.length > 0) {
     const rows = removals.map(({ filter, removed, example }) => [filter, String(removed), example ?? '']);
     lines.push('', table(['FILTER', 'HOSTS REMOVED', 'AS'], rows));

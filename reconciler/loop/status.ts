@@ -12,6 +12,7 @@ import type { Ref } from '../model/ref.ts';
 import { refOf } from '../model/ref.ts';
 import type { HostRecord } from '../model/reservations.ts';
 import { incarnationOf } from '../model/rollout.ts';
+import { sayingOf } from '../model/replica.ts';
 import type { AssignedReplica, Assignment, Placement, ReplicaReport, Report } from '../model/replica.ts';
 import { drainMessages, lostMessages, timeOf } from './hosts-told.ts';
 
@@ -164,10 +165,8 @@ function replicaItem(input: ItemInput, placement: Placement): StatusItem {
 }
 
 function reasonOf(seen: ReplicaReport | undefined, note: string | undefined): string {
-  if (seen?.reason !== undefined) return `${seen.reason}: ${seen.message ?? ''}`;
-  if (seen?.settlesAt !== undefined) return `Ready, counts from ${timeOf(seen.settlesAt)}`;
-  const phase = seen?.phase ?? 'Pending';
-  return phase === 'Ready' && note !== undefined ? `Ready, and ${note}` : phase;
+  const said = seen ? sayingOf(seen) : 'Pending';
+  return said === 'Ready' && note !== undefined ? `Ready, and ${note}` : said;
 }
 
 /** An older agent does not say. */

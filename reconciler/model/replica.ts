@@ -130,6 +130,12 @@ export interface ReplicaReport {
   readonly image?: string;
 }
 
+/** What a host says of a replica, in words: what is wrong, when it will count as serving, or its phase. */
+export function sayingOf({ reason, message, settlesAt, phase }: ReplicaReport): string {
+  if (reason !== undefined) return `${reason}: ${message ?? ''}`;
+  return settlesAt === undefined ? phase : `Ready, counts from ${new Date(settlesAt).toISOString()}`;
+}
+
 export interface Condition {
   readonly type: 'Ready' | 'Reconciling' | 'Stalled';
   readonly status: boolean;

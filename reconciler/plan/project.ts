@@ -71,7 +71,13 @@ export interface Projection {
 /** What is known of the replicas of one App, by replica; a report counts only from the host where the replica is placed. */
 type Before = Pick<RolloutInput, 'placements' | 'current' | 'reports' | 'late' | 'told'>;
 
-function lookBack({ lost }: ProjectInput, at: Whereabouts, app: string, mine: Before['placements']): Before {
+/** What is known of the replicas of an App with these placements. */
+export function lookBack(
+  { lost }: Pick<ProjectInput, 'lost'>,
+  at: Whereabouts,
+  app: string,
+  mine: Before['placements'],
+): Before {
   const current = new Map<string, AssignedReplica>();
   const networkTold = toldIn(at.assignments);
   for (const { id } of at.told(app)) {

@@ -38,7 +38,7 @@ describe('completion', () => {
     { words: ['completion', ''], has: ['bash', 'zsh', 'fish', 'powershell'] },
     { words: ['completion', '-o', ''], has: [] },
     { words: ['plan', '--'], has: ['--repo', '--output'] },
-    { words: ['explain', ''], has: ['web-0'] },
+    { words: ['explain', ''], has: ['web-0', 'app/web'] },
     { words: ['plan', '--output', ''], has: ['text', 'json', 'markdown'] },
     { words: ['plan', '-o', ''], has: ['text', 'json', 'markdown'] },
     { words: ['why', ''], has: ['container/web-0', 'port/web-0'] },

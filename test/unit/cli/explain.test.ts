@@ -66,7 +66,13 @@ describe('explain', () => {
   });
 
   for (const { replica, says } of [
-    { replica: 'web', says: /no App in Git has a replica web, but web-0/ },
+    { replica: 'web', says: /no App in Git has a replica web, but web-0…2; plumb explain app\/web tells of the App$/ },
+    { replica: 'app/wbe', says: /no App wbe in Git; did you mean app\/web\?$/ },
+    { replica: 'h1', says: /h1 is a host: write host\/h1$/ },
+    {
+      replica: 'zone/main',
+      says: /zone\/main is nothing to explain: write a replica, as web-0, app\/NAME or host\/NAME$/,
+    },
     { replica: 'wbe-0', says: /no App in Git has a replica wbe-0; did you mean web-0\?/ },
     { replica: 'web-9', says: /there are api-0…1, web-0…2, worker-0$/ },
   ])
