@@ -7,7 +7,7 @@ import type { Demand } from '../reconciler/model/demand.ts';
 import { dimensionName, shortAmount } from '../reconciler/model/amounts.ts';
 import { counted } from '../reconciler/model/words.ts';
 import type { Io } from './io.ts';
-import { table, tint } from './table.ts';
+import { narrowed, table, terminalWidth, tint } from './table.ts';
 
 /** What was asked and found. Without `--scale` nothing was asked of any App. */
 export interface CapacityFound extends Capacity {
@@ -73,8 +73,8 @@ function networkRow({ network, total, owned, resting, left, leased, ...at }: Net
     `${String(left)}${part}`,
     String(at.hosts),
     room(at.free),
-    largest,
     at.losses.map(({ name, homeless }) => `${String(homeless.length)} (${name})`).join(', ') || '-',
+    largest,
   ];
 }
 
@@ -103,8 +103,15 @@ function scaleText(answer: ScaleAnswer, io: Io): string {
   return `${head}\n  ${message ?? ''}${missingText(answer)}`;
 }
 
+const NETWORK_HEAD = [
+  ...['NETWORK', 'ADDRESSES', 'OWNED', 'RESTING', 'LEFT', 'OPEN HOSTS', 'FREE CPU, MEMORY'],
+  ...['WITHOUT A HOME AFTER WORST LOSS', 'LARGEST THAT FITS'],
+];
+/** What a narrow terminal does without, the first of them first. */
+const NETWORK_LEAVES = ['RESTING', 'OWNED', 'OPEN HOSTS', 'FREE CPU, MEMORY', 'ADDRESSES'];
+
 /** Capacity as a person reads it: the answer to `--scale`, then zones, Apps, losses and Networks. */
-export function capacityText(found: CapacityFound, io: Io): string {
+export function capacityText(found: CapacityFound, io: Io, width: number | undefined = terminalWidth()): string {
   const { zones, networks, scale, homeless } = found;
   const parts: string[] = [];
   if (scale.length > 0) parts.push(scale.map((answer) => scaleText(answer, io)).join('\n'), 'With that:');
@@ -118,18 +125,7 @@ export function capacityText(found: CapacityFound, io: Io): string {
   if (apps.length > 0) parts.push(table(['APP', 'ZONE', 'REPLICAS', 'MORE THAT FIT', 'THEN LACKS'], apps));
   const losses = zones.flatMap(({ zone, losses: all }) => all.map((loss) => lossRow(zone, loss)));
   if (losses.length > 0) parts.push(table(['WORST LOSS', 'ZONE', 'HOSTS', 'REPLICAS', 'WITHOUT A HOME'], losses));
-  const head = [
-    'NETWORK',
-    'ADDRESSES',
-    'OWNED',
-    'RESTING',
-    'LEFT',
-    'OPEN HOSTS',
-    'FREE CPU, MEMORY',
-    'LARGEST THAT FITS',
-    'WITHOUT A HOME AFTER THE WORST HOST, RACK, SWITCH',
-  ];
-  parts.push(table(head, networks.map(networkRow)));
+  parts.push(table(...narrowed(NETWORK_HEAD, networks.map(networkRow), NETWORK_LEAVES, width), width));
   const asked = new Set(scale.map(({ app }) => app));
   const others = homeless.filter((replica) => !asked.has(replica.slice(0, replica.lastIndexOf('-'))));
   const [first] = others;

@@ -26,7 +26,7 @@ describe('capacity', () => {
     assert.match(out, /\nWORST LOSS .*\nhost h1 +main +1 +6 +6: api-0, api-1, web-0, …\nrack r1 .*\nswitch sw1 /);
     assert.match(
       out,
-      /\nNETWORK +ADDRESSES +OWNED +RESTING +LEFT +OPEN HOSTS +FREE CPU, MEMORY +LARGEST THAT FITS +WITHOUT A HOME AFTER THE WORST HOST, RACK, SWITCH\nback +254 +3 +0 +251 +\d+ .* 3 \(h1\), 3 \(r1\), 3 \(sw1\)\nfront +90 +3 +0 +87 +\d+ .*\n$/,
+      /\nNETWORK +ADDRESSES +OWNED +RESTING +LEFT +OPEN HOSTS +FREE CPU, MEMORY +WITHOUT A HOME AFTER WORST LOSS +LARGEST THAT FITS\nback +254 +3 +0 +251 +\d+ .* 3 \(h1\), 3 \(r1\), 3 \(sw1\) +\d.*\nfront +90 +3 +0 +87 +\d+ .*\n$/,
     );
     assert.ok(out.split('\n').length < 25);
   });
@@ -79,6 +79,21 @@ describe('capacity', () => {
     assert.match(out, /\nweb +main +2 +1000 or more +-\n/);
     assert.match(out, /\nrack r1 \(4 of 60 tried\) +main +2 +9 +1: web-1\n/);
     assert.match(out, /\n1 replica finds no home: plumb explain web-1 tells why\n$/);
+  });
+
+  it('keeps what losses cost where the terminal is narrow, and leaves out what is less needed', () => {
+    const none = { cpu: 0, memory: 0, pids: 0 };
+    const losses = (['host', 'rack', 'switch'] as const).map((level, at) => ({
+      ...{ level, name: ['h1', 'r1', 'sw1'][at] ?? '', hosts: 1, replicas: 1, homeless: [], tried: 1, of: 1 },
+    }));
+    const counts = { network: 'front', total: 254, owned: 3, resting: 0, left: 251, hosts: 3 };
+    const networks = [{ ...counts, free: none, largest: { host: 'h1', ...none }, losses }];
+    const found = { revision: 'r', fits: true, scale: [], zones: [], networks, homeless: [] };
+    const out = capacityText(found, { color: false } as Parameters<typeof capacityText>[1], 80);
+    assert.match(
+      out,
+      /\nNETWORK +ADDRESSES +LEFT +WITHOUT A HOME AFTER WORST LOSS +LARGEST THAT FITS\nfront +254 +251 +0 \(h1\), 0 \(r1\), 0 \(sw1\) +0, 0 \(h1\)\n$/,
+    );
   });
 
   it('shows the cores of all NUMA nodes in a line, and the most of one', () => {
