@@ -118,9 +118,10 @@ function textOf(table: HostTable, group: Tested, app: string, row: number, lack:
   const reached = SPREAD_LEVELS.filter((level) => isReached(table, group, level, row));
   const limits = reached.map((level) => `spread.${level}`).join(' and ');
   const [widest] = reached;
-  if (lack === 0) return widest && `${name} has the room: raise ${limits} or add hosts in another ${widest}`;
+  const more = widest === 'host' ? 'add hosts' : `add hosts in another ${String(widest)}`;
+  if (lack === 0) return widest && `${name} has the room: raise ${limits} or ${more}`;
   const lacks = `${name} comes nearest and lacks ${lackText(table, group, row)}`;
-  if (widest) return `${lacks}, and ${limits} is reached there too: add hosts in another ${widest}, or ask for less`;
+  if (widest) return `${lacks}, and ${limits} is reached there too: ${more}, or ask for less`;
   return `${lacks}: free or add as much, or ask for less`;
 }
 

@@ -80,7 +80,7 @@ describe('explain', () => {
     {
       name: 'the spread limit that stands in the way',
       sketch: { hosts: hostsOf(1), apps: { web: { replicas: 2, spread: { host: 1 } } } },
-      message: /1 spread\.host 1 reached \(h1\)\. h1 has the room: raise spread\.host or add hosts in another host/,
+      message: /1 spread\.host 1 reached \(h1\)\. h1 has the room: raise spread\.host or add hosts$/,
     },
     {
       name: 'a host that lacks more rather than one where a limit is reached besides',
