@@ -2,7 +2,7 @@ import { refOf } from '../reconciler/model/ref.ts';
 import type { Assignment } from '../reconciler/model/replica.ts';
 import type { Snapshot } from '../reconciler/model/reservations.ts';
 import { expand } from '../reconciler/plan/expand.ts';
-import { fleetStore, storeUrl } from './fleet-store.ts';
+import { askedStore, fleetStore } from './fleet-store.ts';
 import type { Io } from './io.ts';
 import { pathsOf } from './paths.ts';
 import { storedKnown } from './stored.ts';
@@ -71,7 +71,7 @@ function wordsOf(verb: string, { snapshot, assignments }: Names): readonly strin
 /** What a fleet's store or a running `up` knows, else what its state directory remembers. */
 async function namesOf(words: readonly string[], io: Io): Promise<Names> {
   const flags = stateOf(words);
-  if (storeUrl(flags, io) !== undefined) return namesOfFleet(flags, io);
+  if (askedStore(flags, io) !== undefined) return namesOfFleet(flags, io);
   try {
     return await withView(flags, io, (view) => view.known());
   } catch {

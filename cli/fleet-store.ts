@@ -37,6 +37,11 @@ export function storeUrl({ store }: StoreFlags, { env }: Pick<Io, 'env'>): strin
   return url === '' ? undefined : url;
 }
 
+/** The store that a verb asks that only looks: the one it is given; the environment's as well, unless `--socket` says who else is asked. */
+export function askedStore(flags: StoreFlags & { readonly socket?: string }, io: Pick<Io, 'env'>): string | undefined {
+  return flags.socket === undefined ? storeUrl(flags, io) : storeUrl(flags, { env: {} });
+}
+
 /** How to open the store of the fleet. Throws USAGE when none was named. */
 export function fleetStore(
   flags: StoreFlags,

@@ -3,7 +3,7 @@ import { PlumbError } from '../reconciler/model/errors.ts';
 import type { Entry, EntryFilter, EntryQuery } from '../reconciler/model/journal.ts';
 import { journalDirectories } from '../reconciler/store/embedded/embedded.ts';
 import { readJournal } from '../reconciler/store/journal/read.ts';
-import { storeUrl } from './fleet-store.ts';
+import { askedStore } from './fleet-store.ts';
 import type { Io } from './io.ts';
 import { pathsOf } from './paths.ts';
 import { openView, type Looking } from './view.ts';
@@ -21,7 +21,7 @@ export function journalOf(flags: Looking, io: Io): ReadJournal {
     try {
       yield* opened.view.journal(query, follow, signal);
     } catch (error) {
-      const away = error instanceof PlumbError && error.code === 'NOT_RUNNING' && storeUrl(flags, io) === undefined;
+      const away = error instanceof PlumbError && error.code === 'NOT_RUNNING' && askedStore(flags, io) === undefined;
       if (follow || !away) throw error;
       const { last, host: _all, ...filter } = query;
       yield* lastOf(readKept(pathsOf(flags, io).state, filter), last);

@@ -10,7 +10,7 @@ import type { UpFlags } from './flags.ts';
 import type { Io } from './io.ts';
 import { runtimeOf } from './compose.ts';
 import { pathsOf } from './paths.ts';
-import { storeUrl, type StoreFlags } from './fleet-store.ts';
+import { askedStore, type StoreFlags } from './fleet-store.ts';
 import { dockerRuntime, factsOf, type Runtime } from './runtime.ts';
 import { storedKnown } from './stored.ts';
 import { withView, type Looking } from './view.ts';
@@ -33,7 +33,7 @@ export async function lookAround(
   io: Io,
 ): Promise<Look> {
   const { state } = pathsOf(options, io);
-  if (running && storeUrl(options, io) !== undefined) return lookAtFleet(running, state);
+  if (running && askedStore(options, io) !== undefined) return lookAtFleet(running, state);
   const facts = await factsOf(options.simulated === true);
   const known = running ?? (await storedKnown(state));
   const observed = observedOf(known);

@@ -6,7 +6,7 @@ import { hostViews } from '../reconciler/place/hosts.ts';
 import type { Known } from '../reconciler/loop/view.ts';
 import { openCatalogs, type CatalogFlags, type Catalogs } from './catalogs.ts';
 import { lookOptions, type UpFlags } from './flags.ts';
-import { storeUrl, type StoreFlags } from './fleet-store.ts';
+import { askedStore, type StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
 import { knownOfRunning, lookAround, lostOf, type Look } from './look.ts';
 import { pathsOf } from './paths.ts';
@@ -29,7 +29,7 @@ export function questionOptions(cmd: Command, lookingAt: (cmd: Command) => void 
 
 /** Opens the repository that the flags name, or else the one that what is asked follows. What runs is asked once. */
 export async function openQuestion(options: UpFlags & StoreFlags & CatalogFlags, io: Io): Promise<Question> {
-  if (options.host !== undefined && storeUrl(options, io) !== undefined)
+  if (options.host !== undefined && askedStore(options, io) !== undefined)
     throw new PlumbError(
       'USAGE',
       `--host says which Host this machine is, and a store is asked, not this machine: leave one of them out`,
@@ -38,7 +38,7 @@ export async function openQuestion(options: UpFlags & StoreFlags & CatalogFlags,
   const running = (): Promise<Known | undefined> => (asking ??= knownOfRunning(options, io));
   const followed = async (): Promise<Known['source']> => {
     const { source } = (await running()) ?? {};
-    if (source === undefined && storeUrl(options, io) !== undefined)
+    if (source === undefined && askedStore(options, io) !== undefined)
       throw new PlumbError('USAGE', 'which repository? no controller has told the store yet: name it with --repo');
     return source;
   };

@@ -5,7 +5,7 @@ import { readJournals, type LocalView } from '../reconciler/loop/view.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import { parseTarget } from '../reconciler/store/redis/target.ts';
 import { createReopening } from '../reconciler/store/reopening.ts';
-import { fleetStore, storeOptions, storeUrl, type StoreFlags } from './fleet-store.ts';
+import { askedStore, fleetStore, storeOptions, type StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
 import { remoteView } from './local.ts';
 import { pathsOf, stateOptions, type StateOptions } from './paths.ts';
@@ -44,7 +44,7 @@ export interface OpenView {
 
 /** The fleet as its store has it, where one is named; else what runs on this machine, through its socket. */
 export async function openView(flags: Looking, io: Io): Promise<OpenView> {
-  const url = storeUrl(flags, io);
+  const url = askedStore(flags, io);
   if (url === undefined) return { view: remoteView(pathsOf(flags, io).socket), close: () => Promise.resolve() };
   const open = fleetStore(flags, { writer: 'reader', patience: PATIENCE }, io);
   const store = createReopening(() => announced(open(), url, io, PATIENCE), io.signal);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { askedStore } from '../../../cli/fleet-store.ts';
 import { pathsOf, type StateOptions } from '../../../cli/paths.ts';
 
 const root = process.getuid?.() === 0;
@@ -25,5 +26,18 @@ describe('where the state is', () => {
   for (const [reason, flags, env, found] of cases)
     it(reason, () => {
       assert.deepEqual(pathsOf(flags, { env: { HOME, ...env }, cwd: '/w' }), found);
+    });
+});
+
+describe('whom a verb asks that only looks', () => {
+  const env = { PLUMB_STORE: 'redis://env' };
+  for (const [reason, flags, found] of [
+    ['the store of the environment', {}, 'redis://env'],
+    ['the store that it is given', { store: 'redis://given' }, 'redis://given'],
+    ['the socket that it is given', { socket: '/run/plumb.sock' }, undefined],
+    ['the store that it is given beside a socket', { store: 'redis://given', socket: '/s' }, 'redis://given'],
+  ] as const)
+    it(reason, () => {
+      assert.equal(askedStore(flags, { env }), found);
     });
 });
