@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import type { Origin } from '../reconciler/model/change.ts';
 import { asPlumbError } from '../reconciler/model/errors.ts';
 import type { CommitInfo } from '../reconciler/source/history.ts';
@@ -6,7 +7,7 @@ import type { Known } from '../reconciler/loop/view.ts';
 import type { Io } from './io.ts';
 import { followedIn, openFollowed, rememberedSource } from './repository.ts';
 
-/** Which commit wrote a line. Without the repository the line is all there is, with the reason in `unread`. */
+/** Which commit wrote a line, with its file as the whole repository has it. Without the repository the line is all there is, with the reason in `unread`. */
 export type Blame = (origin: Origin) => Promise<Blamed>;
 
 export interface Blamed extends Pick<Origin, 'file' | 'line' | 'column'> {
@@ -41,7 +42,7 @@ export function createBlame(known: Known, state: string, io: Io): Blame {
 
   async function look(origin: Origin): Promise<Blamed> {
     const { file, line, column } = origin;
-    const place = { file, line, column };
+    const place = { file: posix.join(followed?.path ?? '', file), line, column };
     if (!followed) return { ...place, unread: 'no controller has said which repository it follows' };
     try {
       const source = await (opening ??= openFollowed(followed, state, io));

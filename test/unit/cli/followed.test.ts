@@ -95,7 +95,7 @@ describe('verbs that were told no repository', () => {
     const { out } = await ask(whyCommand, 'sysctl/net.core.somaxconn');
     assert.match(
       out,
-      /is 4096 on h1, h2\n {2}set by +all\.yaml:\d+\n {2}commit +[0-9a-f]{7} {2}First\n {2}author +Ann/,
+      /is 4096 on h1, h2\n {2}set by +prod\/all\.yaml:\d+\n {2}commit +[0-9a-f]{7} {2}First\n {2}author +Ann/,
     );
     const { answers } = JSON.parse((await ask(whyCommand, 'sysctl/net.core.somaxconn', '-o', 'json')).out) as {
       readonly answers: readonly { readonly host: string; readonly commit: string }[];
@@ -147,7 +147,7 @@ describe('verbs that were told no repository', () => {
         message: /which is followed, cannot be read from here.*--repo$/,
       });
       const { out } = await ask(whyCommand, 'container/web-0', 'image');
-      assert.match(out, /set by +all\.yaml:\d+\n {2}commit +not known here: .*repo/);
+      assert.match(out, /set by +prod\/all\.yaml:\d+\n {2}commit +not known here: .*repo/);
     } finally {
       renameSync(`${repo}.away`, repo);
     }
