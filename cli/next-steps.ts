@@ -13,7 +13,8 @@ export const NEXT_STEPS: Readonly<Record<ErrorCode, string>> = {
   SOURCE_REFUSED: 'Use an address over file, http, https, ssh or git, and a plain branch, tag or commit.',
   REVISION_NOT_FOUND:
     'Look at `git ls-remote ADDRESS`. A deleted branch keeps its last good revision until another is named.',
-  TREE_EMPTY: 'Check the path. If all of it should really go, say `--allow-empty`.',
+  TREE_EMPTY:
+    'Check the path. If all of it should really go, `plumb controller`, `up`, `apply` and `plan` take `--allow-empty`.',
   HOST_NOT_NAMED:
     'Commit the document that the message shows, with the labels of its Zone; or say which Host it is with `--host`.',
   STORE_UNAVAILABLE:

@@ -127,7 +127,7 @@ function emptyTree(revision: string, path: string): PlumbError {
   const where = path === '' ? 'The repository' : `The folder ${path}`;
   return new PlumbError(
     'TREE_EMPTY',
-    `${where} holds no manifest (*.yaml) at ${revision.slice(0, 12)}; everything would be removed. Allow it with --allow-empty`,
+    `${where} holds no manifest (*.yaml) at ${revision.slice(0, 12)}; everything would be removed. Where that is meant, plumb controller, up, apply and plan take --allow-empty`,
     { revision, path },
   );
 }

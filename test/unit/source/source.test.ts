@@ -208,7 +208,10 @@ describe('source', () => {
     const id = repository.commit('first');
     const source = await open();
     await source.fetch();
-    await assert.rejects(source.files(id), code('TREE_EMPTY'));
+    await assert.rejects(source.files(id), {
+      code: 'TREE_EMPTY',
+      message: /Where that is meant, plumb controller, up, apply and plan take --allow-empty$/,
+    });
     assert.deepEqual(await source.files(id, { allowEmpty: true }), []);
     await assert.rejects((await open({ path: 'nowhere' })).files(id), code('TREE_EMPTY'));
   });
