@@ -154,11 +154,17 @@ export function createControl(options: ControlOptions): Control {
 
   /** Hears of Reports, again after each time that this broke off. */
   async function listen(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
+    // an outage is told once: that it goes on is no news
+    for (let told = false; !signal.aborted;) {
       try {
-        for await (const { what } of store.mailbox.follow(signal)) if (what === 'report' && leads()) doorbell.ring();
+        for await (const { what } of store.mailbox.follow(signal)) {
+          told = false;
+          if (what === 'report' && leads()) doorbell.ring();
+        }
       } catch (error) {
-        log.warn({ code: asPlumbError(error).code }, `news of reports broke off: ${asPlumbError(error).message}`);
+        const { code, message } = asPlumbError(error);
+        if (!told) log.warn({ code }, `news of reports broke off: ${message}`);
+        told = true;
       }
       await pause(HEARTBEAT, signal);
       doorbell.ring();

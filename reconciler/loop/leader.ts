@@ -1,3 +1,4 @@
+import { asPlumbError } from '../model/errors.ts';
 import type { Hold, Lease, Leases } from '../model/store.ts';
 import type { Log } from './agent-state.ts';
 import { pause } from './pause.ts';
@@ -42,6 +43,8 @@ export function createLeader(options: LeaderOptions): Leader {
   let lease: Lease | undefined;
   let sureUntil = 0;
   let told = false;
+  /** An outage of the store is told once. */
+  let away = false;
 
   const leads = (): boolean => lease !== undefined && clock() < sureUntil;
 
@@ -60,8 +63,13 @@ export function createLeader(options: LeaderOptions): Leader {
       // somebody else held it meanwhile: it is won anew
       if (lease && before !== undefined && lease.fence !== before) told = false;
       if (lease) sureUntil = asked + ttl * SURE;
+      if (away) log.info({ lease: name }, 'the store answers again');
+      away = false;
     } catch (error) {
-      log.warn({ err: error, lease: name }, 'lease not renewed');
+      const { code, message } = asPlumbError(error);
+      if (!away) log.warn({ code, lease: name }, `lease not renewed, and asked for again and again: ${message}`);
+      log.debug({ err: error, lease: name }, 'lease not renewed');
+      away = true;
     }
     tell();
   }

@@ -105,6 +105,25 @@ describe('a leader', () => {
     stop.abort();
     await run;
   });
+  it('tells an outage of the store once, and its end', async () => {
+    const world = table();
+    const lines: string[] = [];
+    const say = (_about: object, text: string): void => void lines.push(text);
+    const log = { debug: () => undefined, info: say, warn: say };
+    const lease = { leases: world.leases, name: 'controller', holder: 'a', ttl: 8, onChange: () => undefined };
+    const one = createLeader({ ...lease, clock: () => world.now, log });
+    const stop = new AbortController();
+    const run = one.run(stop.signal);
+    await until(() => one.leads());
+    world.silent = true;
+    world.now += 8;
+    for (let asked = 0; asked < 5; asked += 1) assert.equal(await one.holds(one.term()), false);
+    world.silent = false;
+    await until(() => one.leads());
+    assert.deepEqual(lines, ['lease not renewed, and asked for again and again: silent', 'the store answers again']);
+    stop.abort();
+    await run;
+  });
   it('takes over soon after the lease of a dead one is over', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const world = table();
