@@ -33,7 +33,7 @@ export interface FleetAgent {
 /** The agent of one host of a fleet. Without store and controller it keeps to its last Assignment, for ever. */
 export function createFleetAgent(options: FleetAgentOptions): FleetAgent {
   const { host, holder, facts, far, near, clock, random, log } = options;
-  const membership = createMembership({ host, holder, far, near: near.mailbox, random, log });
+  const membership = createMembership({ host, holder, far, near: near.mailbox, clock, random, log });
   const { mailbox } = membership;
   // what it was told last may be lost
   far.onBack(() => {
@@ -61,7 +61,9 @@ export function createFleetAgent(options: FleetAgentOptions): FleetAgent {
         const [mine] = known.assignments;
         // least rights do not let it read the bulletin: of itself it knows by what it was told
         const notice = mine && ownNotice(mine);
-        return statusFrom({ ...known, snapshot: { ...known.snapshot, placements } }, notice);
+        const seen = statusFrom({ ...known, snapshot: { ...known.snapshot, placements } }, notice);
+        const trouble = membership.trouble();
+        return trouble === undefined ? seen : { ...seen, messages: [trouble, ...seen.messages] };
       },
       known: () => knownOf(near),
       journal: (...asked) => readJournal(near.journal, ...asked),

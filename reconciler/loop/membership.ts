@@ -15,6 +15,7 @@ export interface MembershipOptions {
   readonly far: { readonly mailbox: Mailbox; readonly leases: Leases };
   /** What this machine keeps: its last Assignment and Report. */
   readonly near: Mailbox;
+  readonly clock: () => number;
   readonly random: () => number;
   readonly log: Log;
 }
@@ -25,6 +26,8 @@ export interface Membership {
   readonly mailbox: Mailbox;
   /** Sends the last Report again: the store may have lost it. */
   resend(): void;
+  /** Since when and why the store does not take part, for people; undefined while it does. */
+  trouble(): string | undefined;
   /** Works until the signal aborts, through every outage of the store. Throws STORE_LOCKED when another agent speaks for the host. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -47,7 +50,7 @@ const TROUBLE: Partial<Record<ErrorCode, string>> = {
 type Work = (signal: AbortSignal, well: () => void) => Promise<void>;
 
 export function createMembership(options: MembershipOptions): Membership {
-  const { host, holder, far, near, random, log } = options;
+  const { host, holder, far, near, clock, random, log } = options;
   const toSend = createDoorbell();
   const toFetch = createDoorbell();
   let unsent: Report | undefined;
@@ -65,14 +68,16 @@ export function createMembership(options: MembershipOptions): Membership {
 
   /** What does not work now: each outage is told once, and once its end. */
   const away = new Set<string>();
+  let outage: { readonly since: number; readonly why: string } | undefined;
   /** Aborts when the store answers again. */
   let back = new AbortController();
 
   function tellAway(what: string, error: unknown): void {
     const { code, message } = asPlumbError(error);
-    const trouble = TROUBLE[code] ?? 'does not answer';
-    if (away.size === 0) log.warn({ code }, `the fleet's store ${trouble}, what runs goes on: ${message}`);
+    const does = TROUBLE[code] ?? 'does not answer';
+    if (away.size === 0) log.warn({ code }, `the fleet's store ${does}, what runs goes on: ${message}`);
     else log.debug({ code, what }, message);
+    outage = { since: outage?.since ?? clock(), why: `${does}: ${message}` };
     away.add(what);
   }
 
@@ -80,6 +85,7 @@ export function createMembership(options: MembershipOptions): Membership {
   function tellWell(what: string): void {
     if (!away.has(what)) return;
     away.clear();
+    outage = undefined;
     back.abort();
     back = new AbortController();
     log.info({}, "the fleet's store answers again");
@@ -192,6 +198,9 @@ export function createMembership(options: MembershipOptions): Membership {
 
   return {
     resend,
+    trouble: () =>
+      outage &&
+      `the fleet's store is away since ${new Date(outage.since).toISOString()}, and this host keeps to what it was told last: it ${outage.why}`,
     mailbox: {
       ...near,
       report: async (report) => {

@@ -40,6 +40,7 @@ function rig(t: TestContext, random = 0.5, own: Partial<Mailbox> = {}): Rig {
         for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
       }
     },
+    trouble: () => membership.trouble(),
     stop: async () => {
       stop.abort();
       await run;
@@ -91,6 +92,7 @@ function rig(t: TestContext, random = 0.5, own: Partial<Mailbox> = {}): Rig {
     holder: 'one',
     far: { mailbox, leases: leases as Leases },
     near,
+    clock: () => 0,
     random: () => random,
     log: { debug: () => undefined, info: say('info'), warn: say('warn') },
   });
@@ -109,6 +111,8 @@ interface Rig {
   follows: number;
   readonly lines: string[];
   breakOff(): void;
+  /** What its status says of the store. */
+  readonly trouble: () => string | undefined;
   pass(ms: number): Promise<void>;
   stop(): Promise<void>;
 }
@@ -131,13 +135,19 @@ describe('membership', () => {
     await one.pass(1000);
     one.silent = true;
     one.breakOff();
+    assert.equal(one.trouble(), undefined);
     await one.pass(100_000);
+    assert.equal(
+      one.trouble(),
+      "the fleet's store is away since 1970-01-01T00:00:00.000Z, and this host keeps to what it was told last: it does not answer: silent",
+    );
     one.silent = false;
     one.told = 2;
     const { beats, follows } = one;
     for (let n = 0; n < 130 && one.beats === beats; n += 1) await one.pass(100);
     await one.pass(100);
     assert.deepEqual([one.follows, one.known, one.lines], [follows + 1, 2, ['warn', 'info']]);
+    assert.equal(one.trouble(), undefined);
     await one.stop();
   });
   it('reads an Assignment that it knows only once, and hears of another without any news by looking', async (t) => {
