@@ -6,11 +6,13 @@ import { after, before, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import type { EntryDraft } from '../../reconciler/model/journal.ts';
+import { foreign } from '../../reconciler/model/protocol.ts';
 import type { Report } from '../../reconciler/model/replica.ts';
 import type { FleetStore, Store } from '../../reconciler/model/store.ts';
 import { hostCommand } from '../../cli/host.ts';
 import { agentRules } from '../../reconciler/store/redis/enroll.ts';
 import { openRedis } from '../../reconciler/store/redis/redis.ts';
+import { reportOf } from '../support/catalog.ts';
 import { withJournal } from '../support/mirrored.ts';
 import { NO_REDIS, Servers } from '../support/redis.ts';
 import { hostRecord, place } from '../support/reservations.ts';
@@ -109,6 +111,8 @@ describe('the users of examples/redis/users.acl', { skip: NO_REDIS }, () => {
     await reservations.snapshot();
     await follow(mailbox.follow(stop.signal), () => mailbox.assign({ ...assignment, keep, host: 'h1' }));
     await mailbox.assign({ ...assignment, keep, host: 'h2' });
+    await admin.xadd('plumb:{default}:mail', '18446744073709551615-18446744073709551615', 'host', 'h1');
+    await mailbox.news();
     await admin.sadd('plumb:{default}:reporting', 'h9');
     await mailbox.reports(await mailbox.reporting());
     await journalAndLease(store, 'controller');
@@ -174,6 +178,29 @@ describe('the users of examples/redis/users.acl', { skip: NO_REDIS }, () => {
       ['eval', "return redis.call('get', 'plumb:{default}:assignment:h2')", '0'],
     ])
       await assert.rejects(raw.call(...(call as [string])), /NOPERM|can't access/, call.join(' '));
+    raw.disconnect();
+  });
+
+  it('let an agent that was broken into neither speak for another host nor keep the fleet from its mail', async () => {
+    const controller = await open('controller:change-me-controller');
+    const agent = await open('agent-h1:change-me-h1', 'h1');
+    const raw = new Redis({ port, username: 'agent-h1', password: 'change-me-h1' });
+    for (const body of [JSON.stringify({ ...reportOf('h2'), generation: 9 }), 'no JSON', '{}']) {
+      await raw.set('plumb:{default}:report:h1', body);
+      const [told, ...others] = await controller.mailbox.reports(['h1', 'h2']);
+      assert.deepEqual([told?.host, told && foreign(told) !== undefined, others], ['h1', true, []], body);
+    }
+    const { mark } = await controller.mailbox.news();
+    const last = '18446744073709551615-18446744073709551615';
+    await raw.xadd('plumb:{default}:mail', last, 'host', 'h1', 'what', 'report');
+    await assert.rejects(agent.mailbox.report(reportOf('h1')), /last possible ID/);
+    assert.equal((await controller.mailbox.news(mark)).mails, undefined, 'look at every host');
+    await agent.mailbox.report(reportOf('h1'));
+    assert.ok(await controller.mailbox.assign({ ...assignment, keep, host: 'h1', generation: 3 }));
+    const { mark: fresh, mails } = await controller.mailbox.news('0-0');
+    assert.equal(mails?.length, 2);
+    await raw.xadd('plumb:{default}:mail', last, 'host', 'h1', 'what', 'report');
+    assert.equal((await controller.mailbox.news(fresh)).mails, undefined);
     raw.disconnect();
   });
 

@@ -19,10 +19,11 @@ async function hostsOf({ calls, keys }: Context): Promise<readonly string[]> {
 async function readReports(context: Context, hosts: readonly string[]): Promise<readonly Report[]> {
   const reports: Report[] = [];
   for (let at = 0; at < hosts.length; at += DOCUMENTS) {
-    const some = hosts.slice(at, at + DOCUMENTS).map((host) => context.keys.report(host));
-    const [bodies] = await context.calls.ask(['mget', ...some]);
-    for (const body of bodies as readonly (string | null)[])
-      if (body !== null) reports.push(readReport(JSON.parse(body) as Report));
+    const some = hosts.slice(at, at + DOCUMENTS);
+    const [bodies] = await context.calls.ask(['mget', ...some.map((host) => context.keys.report(host))]);
+    // whoever signs in as an agent can write to its own key, whatever that is
+    for (const [index, body] of (bodies as readonly (string | null)[]).entries())
+      if (body !== null) reports.push(readReport(some[index] ?? '', body));
   }
   return reports;
 }
@@ -34,6 +35,9 @@ async function readHints({ calls, keys }: Context, at: string): Promise<StreamRe
   if (at === '0-0') return reply as StreamReply;
   return first?.[0] === at ? rest : undefined;
 }
+
+/** The last id that a stream can have. */
+const LAST = '18446744073709551615-18446744073709551615';
 
 /** The hints' mails, each once. */
 function mailsOf(hints: StreamReply, mails: Map<string, Mail>): void {
@@ -48,7 +52,8 @@ async function newsSince(context: Context, since: string | undefined): Promise<N
   const mails = new Map<string, Mail>();
   for (let mark = since; ;) {
     const hints = await readHints(context, mark);
-    if (!hints) return { mark: await lastHint(context), mails: undefined };
+    if (!hints || mark === LAST || hints.at(-1)?.[0] === LAST)
+      return { mark: await lastHint(context), mails: undefined };
     mailsOf(hints, mails);
     mark = hints.at(-1)?.[0] ?? mark;
     if (hints.length < HINTS - 1) return { mark, mails: [...mails.values()] };
@@ -76,9 +81,13 @@ async function* followAll(context: Context, start: Promise<string>, signal: Abor
   }
 }
 
+/** Whoever signs in as an agent may add hints, also one behind which there is no room for others: then they begin anew. */
 async function lastHint({ calls, keys }: Context): Promise<string> {
   const [reply] = await calls.ask(['xrevrange', keys.mail, '+', '-', 'COUNT', 1]);
-  return (reply as StreamReply)[0]?.[0] ?? '0-0';
+  const last = (reply as StreamReply)[0]?.[0] ?? '0-0';
+  if (last !== LAST) return last;
+  await calls.write(['del', keys.mail]);
+  return '0-0';
 }
 
 /** Another with each Assignment that was written, whatever the server may have lost before. */
