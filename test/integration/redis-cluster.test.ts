@@ -110,4 +110,33 @@ for (const tls of [false, true])
       assert.equal((await quick.reservations.snapshot()).hosts.size, 21);
       await until('it is told that what was written last may be gone', () => Promise.resolve(told > 0));
     });
+
+    it('tells that what was written last may be gone when its node goes on as a replica', async (t) => {
+      const copied = await cluster({ tls, replicas: true });
+      const store = await openRedis(copied.url, { ...options, fleet: 'demoted' });
+      t.after(async () => {
+        await store.close();
+        await copied.home.close();
+      });
+      let told = 0;
+      store.onBack(() => (told += 1));
+      const { owner, copy } = await slotOf('demoted', copied);
+      assert.ok(copy);
+      const commit = (name: string) =>
+        store.reservations.commit({ id: name, now: 1, proposals: [{ op: 'host', record: hostRecord(name) }] });
+      await commit('h1');
+      await owner.admin.call('wait', 1, 10_000);
+      // what is written from now on reaches no replica, though no client notices
+      await owner.admin.call('acl', 'setuser', 'default', '>secret');
+      await copy.admin.call('client', 'kill', 'type', 'master');
+      await commit('h2');
+      await copy.admin.call('cluster', 'failover', 'takeover');
+      await owner.admin.call('acl', 'setuser', 'default', 'nopass');
+      await until('it is a replica', async () => (await owner.admin.info('replication')).includes('role:slave'));
+      assert.equal(told, 0);
+      // a read of which a part is about no key
+      const { hosts } = await store.reservations.snapshot();
+      assert.deepEqual([...hosts.keys()], ['h1']);
+      await until('it is told', () => Promise.resolve(told > 0));
+    });
   });

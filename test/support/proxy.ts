@@ -7,6 +7,8 @@ export interface Proxy {
   readonly port: number;
   /** Whether a request has been swallowed since. */
   readonly swallowed: number;
+  /** How many connections clients have reset. */
+  readonly resets: number;
   /** From the next request that contains the text on, a connection gives no more replies. The server has got the request. */
   swallowReplyTo(text: string): void;
   /** From the next request that contains the text on nothing is passed on, of no connection, although its client may end. */
@@ -23,6 +25,7 @@ export async function openProxy(to: number): Promise<Proxy> {
   const sockets = new Set<Socket>();
   let mark: string | undefined;
   let swallowed = 0;
+  let resets = 0;
   let holdMark: string | undefined;
   let held: { readonly upstream: Socket; readonly bytes: Buffer }[] = [];
   const server = createServer((client) => {
@@ -32,6 +35,9 @@ export async function openProxy(to: number): Promise<Proxy> {
       sockets.add(socket);
       socket.on('error', () => undefined);
     }
+    client.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ECONNRESET') resets++;
+    });
     upstream.on('close', () => client.destroy());
     client.on('close', () => {
       if (held.every((one) => one.upstream !== upstream)) upstream.destroy();
@@ -56,6 +62,9 @@ export async function openProxy(to: number): Promise<Proxy> {
     port: (server.address() as AddressInfo).port,
     get swallowed() {
       return swallowed;
+    },
+    get resets() {
+      return resets;
     },
     swallowReplyTo: (text) => {
       mark = text;

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PlumbError } from '../../model/errors.ts';
-import { pause } from './connect.ts';
+import { leave, lookAround, pause } from './connect.ts';
 import type { Client } from './connect.ts';
 import { emptied, meaningOf, storeError } from './failures.ts';
 import { createGate } from './gate.ts';
@@ -141,10 +141,10 @@ export function createCalls(client: Client, { shown, acks, patience, incarnation
     return replies.slice(0, commands.length);
   }
 
-  function leave(): void {
+  function giveUp(): void {
     if (leaving || client.status !== 'ready') return;
     leaving = true;
-    client.disconnect(true);
+    leave(client);
   }
 
   /** What a failed try means; a refusal by the way to the server counts for the call that found no way. */
@@ -165,7 +165,8 @@ export function createCalls(client: Client, { shown, acks, patience, incarnation
         return await attempt(commands, full, copies, end);
       } catch (thrown) {
         const { error, again, full: next } = judge(thrown);
-        if (thrown instanceof TooLate) leave();
+        if (thrown instanceof TooLate) giveUp();
+        else if (thrown instanceof Error) lookAround(client, thrown);
         const rest = next && !full ? 0 : pause(tries, 1000);
         full = next;
         if (!again || performance.now() + rest > end) throw storeError(error, shown);

@@ -1,3 +1,5 @@
+import { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { Cluster, Redis } from 'ioredis';
 import type { RedisOptions } from 'ioredis';
 import type { Target } from './target.ts';
@@ -53,13 +55,25 @@ async function historyOf(client: Redis): Promise<string> {
   return [/^run_id:(\w+)/m, /^master_replid:(\w+)/m].map((line) => line.exec(info)?.[1] ?? '').join();
 }
 
+/** Of a Cluster: a node that is gone, and other masters than before, as a node may lose its part to a replica and go on as one. */
+function onOtherNodes(client: Cluster, call: () => void): void {
+  let last = '';
+  client.on('-node', call);
+  client.on('refresh', () => {
+    const before = last;
+    const masters = client.nodes('master').map(({ options: { host = '', port = 0 } }) => `${host}:${String(port)}`);
+    last = masters.sort().join();
+    if (before !== '' && last !== before) call();
+  });
+}
+
 /**
  * Calls back when a server is another than before, or was started anew: it may have lost what was acknowledged last. That a connection
- * was cut is not enough. Of a Cluster, when one of its nodes is gone.
+ * was cut is not enough.
  */
 export function onOther(client: Client, call: () => void): void {
   if (client instanceof Cluster) {
-    client.on('-node', call);
+    onOtherNodes(client, call);
     return;
   }
   let last: string | undefined;
@@ -73,6 +87,25 @@ export function onOther(client: Client, call: () => void): void {
   };
   // where the connection is lost again meanwhile, the next one compares
   client.on('ready', () => void compare().catch(() => undefined));
+}
+
+/**
+ * Leaves connections that hang, for others. What is still on its way over a plain one is dropped: the kernel would go on to send it, and it could
+ * arrive behind what was written since over the next one.
+ */
+export function leave(client: Client): void {
+  for (const { stream } of client instanceof Cluster ? client.nodes() : [client])
+    // until it was connected there is none, whatever its type says
+    if (stream instanceof Socket && !(stream instanceof TLSSocket)) stream.resetAndDestroy();
+  client.disconnect(true);
+}
+
+/**
+ * Asks a Cluster which node has what, once one says that a key is elsewhere. ioredis does so too, but not for commands sent in one go of which
+ * some were answered, such as INFO and WAIT, which are about no key.
+ */
+export function lookAround(client: Client, { message }: Error): void {
+  if (client instanceof Cluster && message.startsWith('MOVED')) client.refreshSlotsCache();
 }
 
 /** A server that has taken a connection must answer within this, milliseconds: one that hangs takes connections, too. */
