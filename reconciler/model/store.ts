@@ -40,7 +40,10 @@ export interface Lease {
 export type Hold = Pick<Lease, 'name' | 'holder' | 'fence'>;
 
 export interface Leases {
-  /** The lease for `ttl` milliseconds, or undefined while another holds it. The holder's own call renews it and keeps the fence. */
+  /**
+   * The lease for `ttl` milliseconds, or undefined while another holds it, from now on for so long at most. The holder's own call renews it
+   * and keeps the fence.
+   */
   acquire(name: string, holder: string, ttl: number): Promise<Lease | undefined>;
   /** The same for many names, in one go: the leases in order of the names, undefined where another holder has one. */
   acquireAll(names: readonly string[], holder: string, ttl: number): Promise<readonly (Lease | undefined)[]>;

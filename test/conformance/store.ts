@@ -266,6 +266,17 @@ export function storeConforms(name: string, open: (clock: () => number) => Promi
         assert.equal(await store.leases.acquire('x', 'c', 8000), undefined);
       });
 
+      it('last no longer than they are asked for, whatever the clock that gave them said', async () => {
+        now += 3_600_000;
+        const first = (await store.leases.acquire('controller', 'gone', 8000)) ?? assert.fail('not given');
+        now -= 3_600_000;
+        assert.equal(await store.leases.acquire('controller', 'next', 8000), undefined);
+        now += 7999;
+        assert.equal(await store.leases.acquire('controller', 'next', 8000), undefined);
+        now += 1;
+        assert.equal((await store.leases.acquire('controller', 'next', 8000))?.fence, first.fence + 1);
+      });
+
       it('go to exactly one of many that ask at once', async () => {
         const given = await Promise.all(
           Array.from({ length: 8 }, (_, index) => store.leases.acquire('x', String(index), 8000)),

@@ -18,7 +18,11 @@ if ARGV[2] == 'release' then
   return false
 end
 
-if alive and holder ~= ARGV[3] then return false end
+if alive and holder ~= ARGV[3] then
+  -- for longer than anybody asks: given by a clock that went ahead, as that of a master that failed may have
+  if tonumber(expires) > now + ARGV[4] then redis.call('HSET', KEYS[1], 'expires', string.format('%.17g', now + ARGV[4])) end
+  return false
+end
 if not alive then fence = string.format('%.17g', (fence or 0) + 1) end
 expires = string.format('%.17g', now + ARGV[4])
 redis.call('HSET', KEYS[1], 'holder', ARGV[3], 'fence', fence, 'expires', expires)
