@@ -1,10 +1,10 @@
-import type { Catalog, NetworkSpec } from '../model/catalog.ts';
+import type { AppSpec, Catalog, NetworkSpec } from '../model/catalog.ts';
 import { formOf } from '../model/form.ts';
 import { UNKNOWN_FACTS } from '../model/protocol.ts';
 import { kindOf } from '../model/ref.ts';
 import type { Known, Observed } from '../model/change.ts';
 import { appOf } from '../model/replica.ts';
-import type { AssignedKnob, AssignedReplica, Assignment, Report } from '../model/replica.ts';
+import type { AssignedKnob, AssignedReplica, Assignment, ReplicaReport, Report } from '../model/replica.ts';
 import type { CgroupState } from '../model/resources.ts';
 import type { Whereabouts } from '../model/whereabouts.ts';
 import { wantedRelease } from '../plan/turns.ts';
@@ -33,21 +33,38 @@ function same(a: unknown, b: unknown): boolean {
   return more === 0;
 }
 
-/** Parts by App; `first` is known from the beginning. */
-function shelf<T extends object>(
-  first: (name: string) => T | undefined = () => undefined,
-): (name: string, value: T) => T {
-  const known = new Map<string, readonly T[]>();
-  const begin = (name: string): readonly T[] => {
-    const value = first(name);
+/** Parts by what they belong to. */
+interface Shelved<K, T> {
+  get(of: K): readonly T[] | undefined;
+  set(of: K, parts: readonly T[]): unknown;
+}
+
+/** Parts by App, or by what else is given; `first` is known from the beginning. */
+function shelf<T extends object, K = string>(
+  first: (of: K) => T | undefined = () => undefined,
+  known: Shelved<K, T> = new Map<K, readonly T[]>(),
+): (of: K, value: T) => T {
+  const begin = (of: K): readonly T[] => {
+    const value = first(of);
     return value ? [value] : [];
   };
-  return (name, value) => {
-    let list = known.get(name);
-    if (!list) known.set(name, (list = begin(name)));
+  return (of, value) => {
+    let list = known.get(of);
+    if (!list) known.set(of, (list = begin(of)));
     for (const one of list) if (same(one, value)) return one;
-    known.set(name, [value, ...list.slice(0, VARIANTS - 1)]);
+    known.set(of, [value, ...list.slice(0, VARIANTS - 1)]);
     return value;
+  };
+}
+
+/** What a replica says of what runs: texts that are others with each commit. */
+type Running = Pick<ReplicaReport, 'image' | 'fingerprint' | 'form'>;
+
+function runningOf({ image, fingerprint, form }: ReplicaReport): Running {
+  return {
+    ...(image === undefined ? {} : { image }),
+    ...(fingerprint === undefined ? {} : { fingerprint }),
+    ...(form === undefined ? {} : { form }),
   };
 }
 
@@ -107,6 +124,8 @@ export function createInterning(catalog?: Catalog): Interning {
   const conditions = shelf<Report['conditions'][number]>();
   const values = shelf<Observed>();
   const capacities = shelf<Report['facts']['capacity']>();
+  // by the spec that they were told, and kept for as long
+  const running = shelf(undefined, new WeakMap<AppSpec, readonly Running[]>());
   const texts = new Map<string, string>();
   const text = (value: string): string => {
     const known = texts.get(value) ?? value;
@@ -144,13 +163,12 @@ export function createInterning(catalog?: Catalog): Interning {
       conditions: report.conditions.map((condition) => conditions(condition.type, condition)),
       facts: factsOf(report.facts),
       replicas: report.replicas.map((replica) => {
-        const { id, image, fingerprint, form } = replica;
+        const { id } = replica;
+        const told = at.toldOf(id);
         return {
           ...replica,
           id: at.placed(appOf(id)).get(id)?.replica ?? id,
-          ...(image === undefined ? {} : { image: text(image) }),
-          ...(fingerprint === undefined ? {} : { fingerprint: text(fingerprint) }),
-          ...(form === undefined ? {} : { form: text(form) }),
+          ...(told ? running(told.spec, runningOf(replica)) : {}),
         };
       }),
     }),

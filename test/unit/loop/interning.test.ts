@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { createInterning } from '../../../reconciler/loop/interning.ts';
 import { formOf } from '../../../reconciler/model/form.ts';
 import type { Assignment, Placement, Report } from '../../../reconciler/model/replica.ts';
@@ -90,4 +92,28 @@ it('keeps what a Tuning sets while its host is not Ready, once for all hosts tha
   assert.equal(owned?.ref, 'sysctl/kernel.panic');
   assert.deepEqual(others, []);
   assert.equal(kept(false)[0], asked);
+});
+
+it('keeps no text of what replicas said that they ran once they were told something else', () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const at = createWhereabouts(placements);
+  const interning = createInterning();
+  const changeTo = (image: string): Report => {
+    const { replicas, ...rest } = told();
+    at.assign({ ...rest, replicas: replicas.map((one) => ({ ...one, spec: { ...one.spec, image } })) });
+    const report = said([image, image]);
+    const running = { ...report, replicas: report.replicas.map((one) => ({ ...one, image })) };
+    return interning.report(JSON.parse(JSON.stringify(running)) as Report, at);
+  };
+  const used = (): number => {
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  let last = changeTo('first');
+  const before = used();
+  for (let nth = 0; nth < 2000; nth += 1) last = changeTo(`${String(nth)}${'x'.repeat(10_000)}`);
+  const more = used() - before;
+  assert.match(last.replicas[1]?.image ?? '', /^1999x+$/);
+  assert.ok(more < 5_000_000, `${String(more)} bytes more are in use`);
 });
