@@ -267,7 +267,7 @@ function sameContent(a: Assignment, b: Assignment): boolean {
  */
 function numbered(next: Assignment, previous: Assignment | undefined, reported: number): Assignment {
   if (!previous || reported > previous.generation) return { ...next, generation: reported + 1 };
-  return sameContent(next, previous) ? previous : { ...next, generation: previous.generation + 1 };
+  return sameContent(previous, next) ? previous : { ...next, generation: previous.generation + 1 };
 }
 
 /** The hosts that are looked at: where something of the Apps is, was told or is to be, and those that are looked at anyway. */

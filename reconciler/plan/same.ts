@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 
-/** A rule over two values that never change, asked once for each pair. */
+/** A rule over two values that never change, asked once for each pair. The answers stay with the first: name the one first that goes, which is what was told before. */
 export function oncePerPair<T extends object>(rule: (a: T, b: T) => boolean): (a: T, b: T) => boolean {
   const known = new WeakMap<T, WeakMap<T, boolean>>();
   return (a, b) => {
