@@ -1,6 +1,6 @@
 import { addressKey } from '../model/addresses.ts';
 import type { Book } from '../model/book.ts';
-import type { NetworkSpec } from '../model/catalog.ts';
+import type { Catalog, NetworkSpec } from '../model/catalog.ts';
 import { blockHolder } from '../model/decide.ts';
 import { formatIpv4, parseIpv4 } from '../model/ipv4.ts';
 import type { AddressRecord } from '../model/reservations.ts';
@@ -291,16 +291,44 @@ function* recordsOf(name: string, network: NetworkSpec, book: Book, total: numbe
     if (key.startsWith(`${name}/`) && inPool(network, key.slice(name.length + 1))) yield record;
 }
 
-function countPool(name: string, network: NetworkSpec, book: Book, now: number, total: number): PoolCount {
-  let owned = 0;
-  let resting = 0;
-  let nextAt: number | undefined;
-  for (const record of recordsOf(name, network, book, total)) {
-    if ('replica' in record) owned += 1;
-    else if ('until' in record && record.until > now) {
-      resting += 1;
-      nextAt = Math.min(nextAt ?? Infinity, record.until);
-    }
+/** The records of a pool, counted one by one. */
+interface Counting {
+  owned: number;
+  resting: number;
+  nextAt: number;
+}
+
+function count(into: Counting, record: AddressRecord, now: number): void {
+  if ('replica' in record) into.owned += 1;
+  else if ('until' in record && record.until > now) {
+    into.resting += 1;
+    into.nextAt = Math.min(into.nextAt, record.until);
   }
-  return { total, owned, resting, ...(nextAt === undefined ? {} : { nextAt }) };
+}
+
+function counted(total: number, { owned, resting, nextAt }: Counting): PoolCount {
+  return { total, owned, resting, ...(nextAt === Infinity ? {} : { nextAt }) };
+}
+
+function countPool(name: string, network: NetworkSpec, book: Book, now: number, total: number): PoolCount {
+  const counting = { owned: 0, resting: 0, nextAt: Infinity };
+  for (const record of recordsOf(name, network, book, total)) count(counting, record, now);
+  return counted(total, counting);
+}
+
+/** How the addresses of all Networks stand, without what Zones hold: in one look at those that the book has, not one for each Network. */
+export function countPools(networks: Catalog['networks'], book: Book, now: number): ReadonlyMap<string, PoolCount> {
+  const all = new Map([...networks.keys()].map((name) => [name, { owned: 0, resting: 0, nextAt: Infinity }]));
+  for (const [key, record] of book.addresses) {
+    const cut = key.indexOf('/');
+    const name = key.slice(0, cut);
+    const [counting, network] = [all.get(name), networks.get(name)];
+    if (counting && network && inPool(network.spec, key.slice(cut + 1))) count(counting, record, now);
+  }
+  const totalOf = (name: string): number => sizeOf(networks.get(name)?.spec);
+  return new Map([...all].map(([name, counting]) => [name, counted(totalOf(name), counting)]));
+}
+
+function sizeOf(network: NetworkSpec | undefined): number {
+  return network ? rangesOf(network).reduce((sum, [first, last]) => sum + last - first + 1, 0) : 0;
 }

@@ -17,7 +17,7 @@ import type { Placement } from '../model/replica.ts';
 import type { HostRecord, Proposal } from '../model/reservations.ts';
 import { SPREAD_LEVELS } from '../model/topology.ts';
 import type { SpreadLevel } from '../model/topology.ts';
-import { addressPool } from './addresses.ts';
+import { countPools } from './addresses.ts';
 import { byReplica } from './survey.ts';
 
 /** A fleet before a change, and once all of it is done. */
@@ -94,14 +94,15 @@ function zoneOutlook(zone: string, before: Book, end: Book): ZoneOutlook {
 }
 
 function networkOutlooks({ catalog, before, now }: OutlookInput, end: Book): readonly NetworkOutlook[] {
-  return sorted(catalog.networks).map((network) => {
-    const spec = catalog.networks.get(network)?.spec;
-    if (!spec) throw new RangeError(`no Network ${network}`);
-    const count = (book: Book): { total: number; owned: number; resting: number } =>
-      addressPool({ name: network, network: spec, book, clock: { now }, zone: '' }).count();
-    const { total, owned, resting } = count(end);
-    return { network, total, owned: { before: count(before).owned, after: owned }, left: total - owned - resting };
-  });
+  const was = countPools(catalog.networks, before, now);
+  return [...countPools(catalog.networks, end, now)]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([network, { total, owned, resting }]) => ({
+      network,
+      total,
+      owned: { before: was.get(network)?.owned ?? 0, after: owned },
+      left: total - owned - resting,
+    }));
 }
 
 function sorted(items: ReadonlyMap<string, unknown>): readonly string[] {
