@@ -5,7 +5,7 @@ import { expand } from '../reconciler/plan/expand.ts';
 import { askedStore, fleetStore } from './fleet-store.ts';
 import type { Io } from './io.ts';
 import { pathsOf } from './paths.ts';
-import { storedKnown } from './stored.ts';
+import { remembered } from './stored.ts';
 import { withView, type Looking } from './view.ts';
 
 /** What names are taken from. Of a fleet one Assignment will do: replicas are in the snapshot, and hosts share their knobs. */
@@ -75,7 +75,7 @@ async function namesOf(words: readonly string[], io: Io): Promise<Names> {
   try {
     return await withView(flags, io, (view) => view.known());
   } catch {
-    return await storedKnown(pathsOf(flags, io).state);
+    return (await remembered(pathsOf(flags, io).state)).known;
   }
 }
 

@@ -10,7 +10,7 @@ import type { UpFlags } from './flags.ts';
 import type { StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
 import { command, outputOption, parse, wholeNumber } from './options.ts';
-import { openQuestion, questionOptions, viewsOf } from './question.ts';
+import { questionOptions, viewsOf, withQuestion, type Question } from './question.ts';
 
 interface Options extends UpFlags, StoreFlags {
   readonly output: 'text' | 'json';
@@ -40,10 +40,18 @@ export async function capacityCommand(argv: readonly string[], io: Io): Promise<
   const parsed = parse(cmd, argv);
   if (!parsed) return 0;
   const options = parsed.opts<Options>();
-  const { catalogs, look } = await openQuestion(options, io);
+  return withQuestion(options, io, (question) => found(question, parsed.args, options, io));
+}
+
+async function found(
+  { catalogs, look }: Question,
+  named: readonly string[],
+  options: Options,
+  io: Io,
+): Promise<number> {
   const wanted = await catalogs.at(undefined);
   const replicas = replicasOf(options.scale, wanted);
-  const apps = parsed.args.map((name) => known(name, wanted));
+  const apps = named.map((name) => known(name, wanted));
   const { known: seen } = await look(wanted);
   const now = Date.now();
   // what the deletion budget keeps keeps its room
@@ -51,10 +59,8 @@ export async function capacityCommand(argv: readonly string[], io: Io): Promise<
   const scaling = scale({ catalog, hosts: viewsOf(catalog, seen), now, ...seen }, replicas);
   const told = capacity(scaling.input, { apps });
   const fits = replicas.size > 0 ? scaling.fits : told.homeless.length === 0;
-  const found: CapacityFound = { revision: wanted.revision, fits, scale: scaling.apps, ...told };
-  io.out(
-    options.output === 'json' ? `${JSON.stringify({ version: 1, ...found }, null, 2)}\n` : capacityText(found, io),
-  );
+  const all: CapacityFound = { revision: wanted.revision, fits, scale: scaling.apps, ...told };
+  io.out(options.output === 'json' ? `${JSON.stringify({ version: 1, ...all }, null, 2)}\n` : capacityText(all, io));
   return fits ? 0 : 2;
 }
 

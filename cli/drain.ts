@@ -10,7 +10,7 @@ import type { StoreFlags } from './fleet-store.ts';
 import { writeDrain, type Written } from './host-edit.ts';
 import type { Io } from './io.ts';
 import { command, outputOption, parse } from './options.ts';
-import { openQuestion, questionOptions, viewsOf } from './question.ts';
+import { questionOptions, viewsOf, withQuestion, type Question } from './question.ts';
 import { table, tint } from './table.ts';
 import { withView } from './view.ts';
 
@@ -51,7 +51,10 @@ export async function drainCommand(argv: readonly string[], io: Io): Promise<num
   if (options.watch === true && options.write === true)
     throw new PlumbError('USAGE', '--watch shows what is committed: --write first, commit, then --watch');
   if (options.watch === true) return withView(options, io, (view) => watch(name, view, options, io));
-  const { catalogs, look } = await openQuestion(options, io);
+  return withQuestion(options, io, (question) => foreseen(question, name, options, io));
+}
+
+async function foreseen({ catalogs, look }: Question, name: string, options: Options, io: Io): Promise<number> {
   const catalog = await catalogs.at(undefined);
   const host = hostIn(catalog, name);
   const undo = options.undo === true;

@@ -2,12 +2,13 @@ import { asPlumbError, PlumbError } from '../reconciler/model/errors.ts';
 import { explain, type Explanation } from '../reconciler/place/explain.ts';
 import { nearest } from '../reconciler/compile/suggest.ts';
 import type { Catalog } from '../reconciler/model/catalog.ts';
+import type { Report } from '../reconciler/model/replica.ts';
 import type { UpFlags } from './flags.ts';
 import type { StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
 import { explainKnobs, knobsText, standingsOf, standingWords, unreadTunings } from './explain-knob.ts';
 import { command, outputOption, parse } from './options.ts';
-import { openQuestion, questionOptions, viewsOf, type Question } from './question.ts';
+import { questionOptions, viewsOf, withQuestion, type Question } from './question.ts';
 import { isThrough, linedLines, lineupIn, lineupOf, lineupText } from './explain-app.ts';
 import { conflictWords } from './status.ts';
 import { table, tint } from './table.ts';
@@ -38,9 +39,15 @@ export async function explainCommand(argv: readonly string[], io: Io): Promise<n
   if (!parsed) return 0;
   const options = parsed.opts<Options>();
   const [what = '', knob] = parsed.args;
-  if (what.startsWith('host/')) return explainHost(options, what.slice('host/'.length), knob, io);
+  if (what.startsWith('host/'))
+    return withQuestion(options, io, (question) =>
+      explainHost(question, { name: what.slice('host/'.length), knob }, options, io),
+    );
   if (knob !== undefined) throw new PlumbError('USAGE', `a knob is a host's: plumb explain host/NAME ${knob}`);
-  const { catalogs, look } = await openQuestion(options, io);
+  return withQuestion(options, io, (question) => explainPlaced(question, what, options, io));
+}
+
+async function explainPlaced({ catalogs, look }: Question, what: string, options: Options, io: Io): Promise<number> {
   const catalog = await catalogs.at(undefined);
   if (what.startsWith('app/')) return explainApp(options, what.slice('app/'.length), { catalog, look }, io);
   const replica = replicaIn(what, catalog);
@@ -85,14 +92,17 @@ function replicaIn(what: string, { hosts }: Catalog): string {
   return replica;
 }
 
-async function explainHost(options: Options, name: string, knob: string | undefined, io: Io): Promise<number> {
-  const { catalogs, running } = await openQuestion(options, io);
+async function explainHost(
+  { catalogs, reports }: Question,
+  { name, knob }: { readonly name: string; readonly knob: string | undefined },
+  options: Options,
+  io: Io,
+): Promise<number> {
   const catalog = await catalogs.at(undefined);
   const found = explainKnobs(catalog, name, knob);
   const unread = unreadTunings(catalog);
-  const { reports = [] } = (await running().catch((error: unknown) => unasked(error, io))) ?? {};
+  const own = await reports([name]).catch((error: unknown) => unasked(error, io));
   const asked = new Set<string>(found.map(({ knob: ref }) => ref));
-  const own = reports.filter(({ host }) => host === name);
   const conflicts = own.flatMap((report) => (report.conflicts ?? []).filter(({ ref }) => asked.has(ref)));
   const standing = own.flatMap((report) => standingsOf(report, found));
   if (options.output === 'json')
@@ -110,9 +120,12 @@ async function explainHost(options: Options, name: string, knob: string | undefi
   return found.every(({ value }) => value === undefined) ? 2 : 0;
 }
 
-/** What a knob is to be, Git says: only who else sets it has to be asked for. */
-function unasked(error: unknown, io: Io): undefined {
-  io.err(`whether something else sets it is not known, as what runs cannot be asked: ${asPlumbError(error).message}\n`);
+/** What a knob is to be, Git says: only who else sets it has to be asked for, where something runs. */
+function unasked(error: unknown, io: Io): readonly Report[] {
+  const { code, message } = asPlumbError(error);
+  if (code !== 'NOT_RUNNING')
+    io.err(`whether something else sets it is not known, as what runs cannot be asked: ${message}\n`);
+  return [];
 }
 
 /** What was meant instead of a replica that no App has. */

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { asPlumbError, PlumbError, ERRORS, type ErrorCode } from '../reconciler/model/errors.ts';
 import type { Entry, EntryQuery } from '../reconciler/model/journal.ts';
 import type { Status } from '../reconciler/loop/status.ts';
+import type { Report } from '../reconciler/model/replica.ts';
 import { snapshotFromJson, type Known, type LocalView, type SnapshotJson } from '../reconciler/loop/view.ts';
 
 function call(socketPath: string, method: string, path: string, signal: AbortSignal): Promise<IncomingMessage> {
@@ -67,6 +68,10 @@ export function remoteView(socketPath: string): LocalView {
     known: async (): Promise<Known> => {
       const body = (await get('/v1/known')) as Omit<Known, 'snapshot'> & { readonly snapshot: SnapshotJson };
       return { ...body, snapshot: snapshotFromJson(body.snapshot) };
+    },
+    reports: async (hosts) => {
+      const query = new URLSearchParams(hosts.map((host): [string, string] => ['host', host]));
+      return (await get(`/v1/reports?${query.toString()}`)) as readonly Report[];
     },
     async *journal(filter: EntryQuery, follow: boolean, signal: AbortSignal) {
       const query = new URLSearchParams();

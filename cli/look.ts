@@ -1,7 +1,7 @@
 import { identify } from '../reconciler/loop/identify.ts';
+import { hiddenOf } from '../reconciler/loop/mail.ts';
 import type { Known } from '../reconciler/loop/view.ts';
 import type { Catalog } from '../reconciler/model/catalog.ts';
-import type { Observed } from '../reconciler/model/change.ts';
 import { RECLAIM_KEY } from '../reconciler/model/memory.ts';
 import { asPlumbError, PlumbError } from '../reconciler/model/errors.ts';
 import type { Report } from '../reconciler/model/replica.ts';
@@ -12,13 +12,11 @@ import { runtimeOf } from './compose.ts';
 import { pathsOf } from './paths.ts';
 import { askedStore, type StoreFlags } from './fleet-store.ts';
 import { dockerRuntime, factsOf, type Runtime } from './runtime.ts';
-import { storedKnown } from './stored.ts';
-import { withView, type Looking } from './view.ts';
+import { remembered } from './stored.ts';
+import type { Asked } from './view.ts';
 
 /** The world as plan and explain need it. */
-export interface Look {
-  readonly known: Known;
-  readonly observed: ReadonlyMap<string, readonly Observed[]>;
+export interface Look extends Asked {
   readonly differs: Runtime['providers'];
 }
 
@@ -29,14 +27,14 @@ export interface Look {
 export async function lookAround(
   options: UpFlags & StoreFlags,
   catalog: Catalog,
-  running: Known | undefined,
+  running: Asked | undefined,
   io: Io,
 ): Promise<Look> {
   const { state } = pathsOf(options, io);
   if (running && askedStore(options, io) !== undefined) return lookAtFleet(running, state);
   const facts = await factsOf(options.simulated === true);
-  const known = running ?? (await storedKnown(state));
-  const observed = observedOf(known);
+  const asked = running ?? (await remembered(state));
+  const { known } = asked;
   // what a running up knows needs no machine of ours: it may be asked from elsewhere
   const reporting = running
     ? known.reports[0]
@@ -44,7 +42,7 @@ export async function lookAround(
   const host = identify(catalog, facts, options.host ?? reporting?.host);
   const runtime = runtimeOf(options, catalog, host, state);
   try {
-    if (running) return { known, observed, differs: runtime.providers };
+    if (running) return { ...running, differs: runtime.providers };
     const world = createWorld();
     const signal = AbortSignal.any([io.signal, AbortSignal.timeout(30_000)]);
     const context = { signal, fleet: catalog.fleet.name, world, wanted: wantedKnobs(catalog) };
@@ -52,7 +50,6 @@ export async function lookAround(
     await observeInto(world, providers, context, []);
     const [silent] = failed;
     if (silent) throw blindness(...silent);
-    observed.set(host.name, world.all());
     const report: Report = {
       host: host.name,
       generation: 0,
@@ -64,8 +61,20 @@ export async function lookAround(
       limitations: [],
       conditions: [],
     };
-    const reports = [...known.reports.filter((other) => other.host !== host.name), report];
-    return { known: { ...known, reports }, observed, differs: runtime.providers };
+    const others = <T extends { readonly host: string }>(all: readonly T[]): readonly T[] =>
+      all.filter((other) => other.host !== host.name);
+    return {
+      known: {
+        ...known,
+        reports: [...others(known.reports), report],
+        hidden: [...others(known.hidden), ...hiddenOf(report)],
+      },
+      reports: async (hosts) => [
+        ...(await asked.reports(hosts.filter((name) => name !== host.name))),
+        ...(hosts.includes(host.name) ? [report] : []),
+      ],
+      differs: runtime.providers,
+    };
   } finally {
     await runtime.close();
   }
@@ -107,24 +116,10 @@ function wantedKnobs({ tunings }: Catalog): readonly `${string}/${string}`[] {
 }
 
 /** The fleet as its store has it: no host is asked. */
-function lookAtFleet(known: Known, state: string): Look {
+function lookAtFleet(asked: Asked, state: string): Look {
   const runtime = dockerRuntime({}, state);
   void runtime.close(); // it has not been used
-  return { known, observed: observedOf(known), differs: runtime.providers };
-}
-
-function observedOf({ reports }: Known): Map<string, readonly Observed[]> {
-  return new Map(reports.map((report) => [report.host, report.observed]));
-}
-
-/** What the fleet's store or a running `up` knows; undefined when none runs. */
-export async function knownOfRunning(options: Looking, io: Io): Promise<Known | undefined> {
-  try {
-    return await withView(options, io, (view) => view.known());
-  } catch (error) {
-    if (error instanceof PlumbError && error.code === 'NOT_RUNNING') return undefined;
-    throw error;
-  }
+  return { ...asked, differs: runtime.providers };
 }
 
 /** Names of the hosts that are not heard of: nothing new goes there. */

@@ -15,7 +15,7 @@ import { upOptions, type UpFlags } from './flags.ts';
 import type { StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
 import { command, outputOption, parse } from './options.ts';
-import { openQuestion, questionOptions } from './question.ts';
+import { questionOptions, withQuestion, type Question } from './question.ts';
 import { tint } from './table.ts';
 
 interface Options extends UpFlags, StoreFlags {
@@ -43,8 +43,16 @@ export async function planCommand(argv: readonly string[], io: Io): Promise<numb
   const parsed = parse(cmd, argv);
   if (!parsed) return 0;
   const options = parsed.opts<Options>();
-  const [from, to] = revisionsOf(parsed.args[0]);
-  const { catalogs, look } = await openQuestion(options, io);
+  const revisions = revisionsOf(parsed.args[0]);
+  return withQuestion(options, io, (question) => planned(question, revisions, options, io));
+}
+
+async function planned(
+  { catalogs, look }: Question,
+  [from, to]: readonly [string | undefined, string | undefined],
+  options: Options,
+  io: Io,
+): Promise<number> {
   const target = await catalogs.at(to);
   for (const { file, line, column, message } of target.problems.slice(0, 5))
     io.err(`${file}:${String(line)}:${String(column)}: ${message}\n`);
@@ -53,10 +61,10 @@ export async function planCommand(argv: readonly string[], io: Io): Promise<numb
       `${counted(target.problems.length, 'problem')}; what they touch is left as it is (plumb validate shows all)\n`,
     );
   const world = await look(target);
-  const planned = (catalog: Catalog): FleetPlan =>
+  const aim = (catalog: Catalog): Promise<FleetPlan> =>
     preview({ catalog, ...world, allowDeletions: options.allowDeletions === true, now: Date.now() });
-  const after = planned(target);
-  const plan = from === undefined ? after : difference(planned(await catalogs.at(from)), after);
+  const after = await aim(target);
+  const plan = from === undefined ? after : difference(await aim(await catalogs.at(from)), after);
   io.out(show(plan, options, io));
   // what cannot be read or seen whole is nothing of which can be said that there is nothing to do
   const blind = target.problems.length > 0 || plan.unknown.some(({ unseen }) => unseen !== undefined);

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { knownOf } from '../reconciler/loop/control.ts';
 import { fleetStatus } from '../reconciler/loop/fleet-status.ts';
-import { readJournals, type LocalView } from '../reconciler/loop/view.ts';
+import { readJournals, type Known, type LocalView } from '../reconciler/loop/view.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import { parseTarget } from '../reconciler/store/redis/target.ts';
 import { createReopening } from '../reconciler/store/reopening.ts';
@@ -54,11 +54,28 @@ export async function openView(flags: Looking, io: Io): Promise<OpenView> {
     view: {
       status: () => fleetStatus(store, Date.now()),
       known: () => knownOf(store),
+      reports: (hosts) => store.mailbox.reports(hosts),
       journal: (...asked) => readJournals(store.journals, ...asked),
       settle: () => Promise.reject(elsewhere()),
     },
     close: () => store.close(),
   };
+}
+
+/** What was known when it was asked for, and what there is to ask further. */
+export interface Asked {
+  readonly known: Known;
+  readonly reports: LocalView['reports'];
+}
+
+/** What a fleet's store or a running `up` knows; undefined when none runs. */
+export async function askRunning(view: LocalView): Promise<Asked | undefined> {
+  try {
+    return { known: await view.known(), reports: (hosts) => view.reports(hosts) };
+  } catch (error) {
+    if (error instanceof PlumbError && error.code === 'NOT_RUNNING') return undefined;
+    throw error;
+  }
 }
 
 /** Asks a view, and closes it. */

@@ -13,12 +13,11 @@ import type { Known } from '../reconciler/loop/view.ts';
 import { createBlame, type Blame } from './blame.ts';
 import type { Io } from './io.ts';
 import { journalOf, type ReadJournal } from './journal.ts';
-import { knownOfRunning } from './look.ts';
 import { command, outputOption, parse } from './options.ts';
 import { pathsOf } from './paths.ts';
-import { storedKnown } from './stored.ts';
+import { remembered } from './stored.ts';
 import { tint } from './table.ts';
-import { viewOptions, type Looking } from './view.ts';
+import { askRunning, viewOptions, withView, type Asked, type Looking } from './view.ts';
 
 interface Options extends Looking {
   readonly output: 'text' | 'json';
@@ -68,22 +67,38 @@ export async function whyCommand(argv: readonly string[], io: Io): Promise<numbe
   const [ref = '', field] = parsed.args;
   if (!isRef(ref)) throw new PlumbError('USAGE', `${ref} is no ref; write kind/name, as container/web-0`);
   const { state } = pathsOf(options, io);
-  const known = (await knownOfRunning(options, io)) ?? (await storedKnown(state));
+  return withView(options, io, async (view) => {
+    const asked = (await askRunning(view)) ?? (await remembered(state));
+    const answers = await answersOf(asked, { ref, field }, options, io);
+    io.out(
+      options.output === 'json'
+        ? `${JSON.stringify({ version: 1, answers }, null, 2)}\n`
+        : grouped(answers)
+            .map((group) => text(group, io))
+            .join('\n'),
+    );
+    return 0;
+  });
+}
+
+/** What stands behind each value that is asked about. */
+async function answersOf(
+  { known, reports }: Asked,
+  { ref, field }: { readonly ref: Ref; readonly field: string | undefined },
+  options: Options,
+  io: Io,
+): Promise<readonly Answer[]> {
   const found = find(known, ref, options.host);
   const asked = found.flatMap((one) => (field === undefined ? listed(one) : [resolved(one, field.replace(/^\//, ''))]));
   const touches = await touchesOf(journalOf(options, io), asked, io);
   const told = await toldOf(journalOf(options, io), asked, io);
-  const blame = createBlame(known, state, io);
+  const blame = createBlame(known, pathsOf(options, io).state, io);
+  const hosts = [...new Set(asked.map(({ host }) => host))];
+  const said = new Map((await reports(hosts)).map((report) => [report.host, report]));
   const answers: Answer[] = [];
-  for (const one of asked) answers.push({ ...(await answer(one, known, touches, blame)), ...(told ? { told } : {}) });
-  io.out(
-    options.output === 'json'
-      ? `${JSON.stringify({ version: 1, answers }, null, 2)}\n`
-      : grouped(answers)
-          .map((group) => text(group, io))
-          .join('\n'),
-  );
-  return 0;
+  for (const one of asked)
+    answers.push({ ...(await answer(one, said.get(one.host), touches, blame)), ...(told ? { told } : {}) });
+  return answers;
 }
 
 /** A thing as it is to be on a host, among all that is to be there. */
@@ -160,11 +175,10 @@ function resolved({ want, host, all }: Found, field: string): Field {
 
 async function answer(
   { want, field, host }: Field,
-  known: Known,
+  report: Report | undefined,
   touches: ReadonlyMap<string, readonly Entry[]>,
   blame: Blame,
 ): Promise<Answer> {
-  const report = known.reports.find((one) => one.host === host);
   const observed = report?.observed.find(({ ref }) => ref === want.ref);
   const have = observed?.known === true ? liveValue(observed.state as object, field) : undefined;
   const origin = want.fields?.[`/${field}`];

@@ -38,6 +38,9 @@ const ROUTES: Readonly<Record<string, Route>> = {
     const { snapshot, ...rest } = await view.known();
     json(reply, { snapshot: snapshotToJson(snapshot), ...rest });
   },
+  'GET /v1/reports': async (view, { searchParams }, reply) => {
+    json(reply, await view.reports(searchParams.getAll('host')));
+  },
   'GET /v1/journal': async (view, { searchParams }, reply, signal) => {
     reply.writeHead(200, { 'content-type': 'application/x-ndjson' });
     reply.flushHeaders();

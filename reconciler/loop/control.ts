@@ -50,14 +50,17 @@ const LOOKING = 50;
 /** How long a state that cannot get better by itself must last before it is believed, in milliseconds. */
 const STUCK = 3_000;
 
-/** All that the store knows now. */
+/** All that the store knows now, but of what hosts observed only what is asked of all of them: see `Known`. */
 export async function knownOf(store: Pick<Store, 'reservations' | 'mailbox' | 'bulletin'>): Promise<Known> {
   const { reservations, mailbox, bulletin } = store;
-  const [snapshot, mail] = await Promise.all([reservations.snapshot(), mailOf(mailbox)]);
+  const snapshot = await reservations.snapshot();
+  const { whereabouts, hidden } = await mailOf(mailbox, snapshot);
   const { rollouts = [], lost = [], source } = (await bulletin.read()) ?? {};
   return {
     snapshot,
-    ...mail,
+    assignments: [...whereabouts.assignments.values()],
+    reports: [...whereabouts.reports.values()],
+    hidden,
     rollouts,
     lost,
     ...(source ? { source } : {}),

@@ -66,6 +66,7 @@ export function createFleetAgent(options: FleetAgentOptions): FleetAgent {
         return trouble === undefined ? seen : { ...seen, messages: [trouble, ...seen.messages] };
       },
       known: () => knownOf(near),
+      reports: (hosts) => near.mailbox.reports(hosts),
       journal: (...asked) => readJournal(near.journal, ...asked),
       settle: () =>
         Promise.reject(new PlumbError('USAGE', `a plumb agent runs here: ask plumb controller to converge the fleet`)),

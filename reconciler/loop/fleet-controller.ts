@@ -108,6 +108,7 @@ export function createFleetController(options: FleetControllerOptions): FleetCon
     view: {
       status: () => (leads() ? control.status() : fleetStatus(store, clock())),
       known: () => control.known(),
+      reports: (hosts) => store.mailbox.reports(hosts),
       journal: (...asked) => readJournals(store.journals, ...asked),
       settle: async (signal, allow) => {
         for (; !leads() && !signal.aborted; await pause(100, signal)) {

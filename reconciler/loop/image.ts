@@ -11,6 +11,8 @@ import type { Whereabouts } from '../model/whereabouts.ts';
 import { createWaiting } from '../place/waiting.ts';
 import type { Waiting } from '../place/waiting.ts';
 import { createInterning } from './interning.ts';
+import { inLots } from './lots.ts';
+import { mailInLots } from './mail.ts';
 
 /** What is new in an image. */
 export interface Fresh {
@@ -47,26 +49,8 @@ export interface Image {
 
 type Port = Pick<Store, 'reservations' | 'mailbox'>;
 
-/** Hosts that are asked about at once: what they said and were told takes much more room than what is kept of it. */
-const LOT = 25;
 /** Tries to compare while commits come in between. */
 const TRIES = 3;
-
-function* inLots<T>(items: readonly T[]): Generator<readonly T[]> {
-  for (let at = 0; at < items.length; at += LOT) yield items.slice(at, at + LOT);
-}
-
-/** Answers in order; the next is asked for before the last is looked at, so that the store makes it meanwhile. */
-async function* oneAhead<T, A>(questions: Iterable<T>, ask: (question: T) => Promise<A>): AsyncGenerator<A> {
-  let last: Promise<A> | undefined;
-  for (const question of questions) {
-    const next = ask(question);
-    next.catch(() => undefined); // whoever waits for it hears of it
-    if (last) yield await last;
-    last = next;
-  }
-  if (last) yield await last;
-}
 
 /** All reservations. The snapshot itself, which is as large, is not kept while the rest is read. */
 async function readBook(reservations: Port['reservations']): Promise<{ readonly book: Book; readonly cursor: number }> {
@@ -153,9 +137,7 @@ export async function readImage({ reservations, mailbox }: Port, catalog: Catalo
 
   const hosts = new Set([...(await mailbox.reporting()), ...catalog.hosts.keys()]);
   for (const { host } of book.placements.values()) hosts.add(host);
-  const ask = (some: readonly string[]): Promise<readonly [readonly Assignment[], readonly Report[]]> =>
-    Promise.all([mailbox.assignments(new Map(some.map((host) => [host, undefined]))), mailbox.reports(some)]);
-  for await (const [assignments, reports] of oneAhead(inLots([...hosts]), ask)) {
+  for await (const [assignments, reports] of mailInLots(mailbox, [...hosts])) {
     for (const assignment of assignments) learn(assignment);
     for (const report of reports) hear(report);
   }

@@ -7,6 +7,8 @@ import { fingerprintOf } from '../model/fingerprint.ts';
 import type { Outlook } from '../model/outlook.ts';
 import type { World } from '../model/provider.ts';
 import { kindOf, type Ref } from '../model/ref.ts';
+import { createWhereabouts } from '../model/whereabouts.ts';
+import type { Whereabouts } from '../model/whereabouts.ts';
 import type { RolloutRecord } from '../model/release.ts';
 import type { Assignment, Placement, Report } from '../model/replica.ts';
 import { expand } from '../plan/expand.ts';
@@ -21,25 +23,26 @@ import type { FleetPlan } from '../plan/render.ts';
 import { recordOf, stepsOf } from '../plan/steps.ts';
 import { planOf, summarize } from '../plan/waves.ts';
 import { decidePlacing } from './deciding.ts';
+import { inLots } from './lots.ts';
 import { preemptionsAfter, preemptionText, withTaker } from './preemptions.ts';
 import type { Known } from './view.ts';
 
 export interface PreviewInput {
   readonly catalog: Catalog;
   readonly known: Known;
-  /** What each host's things are now: a live look, or its last report. */
-  readonly observed: ReadonlyMap<string, readonly Observed[]>;
+  /** What these hosts say now, with all that they observe. Some are asked at a time, and only those that have something to do. */
+  readonly reports: (hosts: readonly string[]) => Promise<readonly Report[]>;
   readonly differs: readonly Differ[];
   readonly allowDeletions: boolean;
   readonly now: number;
 }
 
 /** What a catalog would do to the hosts as they are: placements proposed, projected, expanded and diffed; nothing is written. */
-export function preview(input: PreviewInput): FleetPlan {
-  const { catalog, held, hosts, ...rest } = sight(input, input.allowDeletions);
+export async function preview(input: PreviewInput): Promise<FleetPlan> {
+  const { catalog, held, hosts, ...rest } = await sight(input, input.allowDeletions);
   if (held === undefined) return { revision: catalog.revision, hosts, ...rest };
   // what the budget holds is what there would be without it
-  const bold = new Map(sight(input, true).hosts.map(({ host, plan }) => [host, plan]));
+  const bold = new Map((await sight(input, true)).hosts.map(({ host, plan }) => [host, plan]));
   return {
     revision: catalog.revision,
     hosts: hosts.map(({ host, plan }) => ({ host, plan: withHeld(plan, bold.get(host), held) })),
@@ -60,20 +63,21 @@ interface Sight extends Omit<FleetPlan, 'revision'> {
   readonly held: string | undefined;
 }
 
-function sight(input: PreviewInput, allowDeletions: boolean): Sight {
+async function sight(input: PreviewInput, allowDeletions: boolean): Promise<Sight> {
   const { known, now } = input;
   const records = known.rollouts ?? [];
+  const before = createBook(known.snapshot);
+  const whereabouts = createWhereabouts(before.placements, known.assignments, known.reports);
   const { placed, held, catalog } = decidePlacing(
     atOnce(input.catalog, records),
-    { ...known, preempts: 'at once' },
+    { ...known, snapshot: before, kept: { book: before, whereabouts }, preempts: 'at once' },
     now,
     allowDeletions,
     records,
   );
-  const before = createBook(known.snapshot);
   const book = draftOf(before);
   book.apply(decide(book, { id: 'preview', now, proposals: placed.proposals }).deltas);
-  const previous = new Map(known.assignments.map((assignment) => [assignment.host, assignment]));
+  const { assignments: previous } = whereabouts;
   const { budgetKeeps } = catalog;
   const { assignments } = project({
     // without turns, and else just what hosts are to be told: most were told it before
@@ -91,15 +95,11 @@ function sight(input: PreviewInput, allowDeletions: boolean): Sight {
   const current = new Map(last.map(([id, replica]) => [id, plugged(replica, told)]));
   const network = networkIn(input.catalog, previous);
   const taken = preemptionsAfter([], placed.preemptions, book.placements, input.catalog);
-  const reports = new Map(known.reports.map((report) => [report.host, report]));
-  const looked = assignments.map((assignment) => {
-    const { host } = assignment;
-    return lookAt(input, assignment, { told: previous.get(host), report: reports.get(host) });
-  });
+  const looked = await lookAtAll(input, assignments, whereabouts);
   return {
     catalog,
     held,
-    hosts: looked.flatMap(({ host, plan }) => (plan ? [{ host, plan }] : [])),
+    hosts: looked.map(({ host, plan }) => ({ host, plan })),
     knobs: knobsChanged(previous, assignments),
     lacks: gathered(looked.flatMap(({ lacks }) => lacks)),
     outlook: outlook({ catalog, before, after: book, leaving: placed.leaving, now }),
@@ -109,16 +109,21 @@ function sight(input: PreviewInput, allowDeletions: boolean): Sight {
     preemptions: placed.preemptions.map((one) => preemptionText(one, book.placements, input.catalog)),
     problems: catalog.problems.length,
     rollouts: stepsOf({ catalog: input.catalog, placements: book.placements, current, network, told, records }),
-    unknown: looked.flatMap(({ unknown }) => unknown),
+    unknown: unknownOf(known.hidden, whereabouts, assignments),
   };
 }
 
-/** What of a host nothing can be planned for. */
-function unknownOf(host: string, seen: readonly Observed[] | undefined): FleetPlan['unknown'] {
-  if (!seen) return [{ host, why: 'it has not reported yet' }];
-  const hidden = seen.filter((item) => !item.known);
-  const [first] = hidden;
-  return first ? [{ host, why: first.why, unseen: hidden.length }] : [];
+/** What of the hosts nothing can be planned for. */
+function unknownOf(
+  all: Known['hidden'],
+  { reports }: Whereabouts,
+  assignments: readonly Assignment[],
+): FleetPlan['unknown'] {
+  const hidden = new Map(all.map((one) => [one.host, one]));
+  return assignments.flatMap(({ host }) => {
+    if (!reports.has(host)) return [{ host, why: 'it has not reported yet' }];
+    return hidden.get(host) ?? [];
+  });
 }
 
 /** A plan shows where a move leads, not how long its new host waits for the old one. */
@@ -136,39 +141,66 @@ function atOnce(catalog: Catalog, records: readonly RolloutRecord[]): Catalog {
   return { ...withoutBudgets(catalog), apps: new Map(hurried) };
 }
 
-/** What is known of a host. */
+/** What is known of a host that has reported. */
 interface Host {
   readonly told: Assignment | undefined;
-  readonly report: Report | undefined;
+  readonly report: Report;
 }
 
-/** What comes of a host; no plan where it has not reported. */
+/** What comes of a host. */
 interface Looked {
   readonly host: string;
-  readonly plan?: Plan;
+  readonly plan: Plan;
   readonly lacks: readonly Lack[];
-  readonly unknown: FleetPlan['unknown'];
 }
 
-/** Looks at one host. What its things are to be is forgotten then: of a whole fleet it would be a gigabyte. */
-function lookAt(input: PreviewInput, assignment: Assignment, { told, report }: Host): Looked {
+/** Looks at all hosts that have reported. What their things are and are to be is forgotten then: of a whole fleet it would be gigabytes. */
+async function lookAtAll(
+  input: PreviewInput,
+  assignments: readonly Assignment[],
+  { assignments: previous, reports }: Whereabouts,
+): Promise<readonly Looked[]> {
+  const looked: Looked[] = [];
+  for (const some of inLots(assignments)) {
+    const hosts = some.flatMap((assignment) => {
+      const { host } = assignment;
+      const [told, report] = [previous.get(host), reports.get(host)];
+      return report ? [{ assignment, told, report, atRest: told === assignment && isDone(told, report) }] : [];
+    });
+    const asked = hosts.filter(({ atRest }) => !atRest).map(({ assignment: { host } }) => host);
+    const said = asked.length === 0 ? [] : await input.reports(asked);
+    const observed = new Map(said.map((report) => [report.host, report.observed]));
+    for (const { assignment, atRest, ...known } of hosts) {
+      const { host } = assignment;
+      looked.push(
+        atRest
+          ? { host, plan: planOf(input.catalog.revision, [], []), lacks: [] }
+          : lookAt(input, assignment, known, observed.get(host) ?? []),
+      );
+    }
+  }
+  return looked;
+}
+
+/** What a host would do. */
+function lookAt(
+  input: PreviewInput,
+  assignment: Assignment,
+  { told, report }: Host,
+  seen: readonly Observed[],
+): Looked {
   const { host } = assignment;
-  const seen = input.observed.get(host);
-  const unknown = unknownOf(host, seen);
-  if (!seen) return { host, lacks: [], unknown };
-  if (told === assignment && isDone(assignment, report))
-    return { host, plan: planOf(input.catalog.revision, [], []), lacks: [], unknown };
-  const memory = report?.facts.capacity.memory;
+  const { memory } = report.facts.capacity;
   const wishes = (one: Assignment): Wishes => new Map(expand(one, memory).map((item) => [item.ref, item]));
   const after = wishes(assignment);
   const before = told === assignment ? after : told ? wishes(told) : new Map<Ref, Desired>();
   const plan = planOne(input, assignment.keep, { before, after, seen });
-  return { host, plan, lacks: before === after ? [] : lacksOf(host, { before, after, seen }), unknown };
+  return { host, plan, lacks: before === after ? [] : lacksOf(host, { before, after, seen }) };
 }
 
 /** It says that all is as it was told. */
-function isDone({ generation }: Assignment, report: Report | undefined): boolean {
-  return report?.generation === generation && report.conditions.some(({ type, status }) => type === 'Ready' && status);
+function isDone({ generation }: Assignment, report: Report): boolean {
+  return report.generation === generation && report.conditions.some(({ type, status }) => type === 'Ready' && status);
 }
 
 /** What a host is to be, by ref. */

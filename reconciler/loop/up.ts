@@ -52,6 +52,7 @@ export function createUp(options: UpOptions): Up {
     view: {
       status: () => control.status(),
       known: () => control.known(),
+      reports: (hosts) => store.mailbox.reports(hosts),
       settle: (...asked) => control.settle(...asked),
       journal: (...asked) => readJournal(store.journal, ...asked),
     },

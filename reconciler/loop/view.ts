@@ -4,6 +4,7 @@ import type { RolloutRecord } from '../model/release.ts';
 import type { Journal, Journals } from '../model/store.ts';
 import { kindOf } from '../model/ref.ts';
 import { createDoorbell } from './doorbell.ts';
+import type { Hidden } from './mail.ts';
 import { pause } from './pause.ts';
 import type { Assignment, Report } from '../model/replica.ts';
 import type { Snapshot } from '../model/reservations.ts';
@@ -13,7 +14,10 @@ import type { Status } from './status.ts';
 export interface Known {
   readonly snapshot: Snapshot;
   readonly assignments: readonly Assignment[];
+  /** The last of each host; of what it observed only what a controller keeps. */
   readonly reports: readonly Report[];
+  /** Hosts that cannot see all of their things. */
+  readonly hidden: readonly Hidden[];
   /** What is remembered of changes under way. */
   readonly rollouts?: readonly RolloutRecord[];
   /** Hosts of a fleet that are not heard of. */
@@ -26,6 +30,8 @@ export interface Known {
 export interface LocalView {
   status(): Promise<Status>;
   known(): Promise<Known>;
+  /** What these hosts last said, with all that they observed. */
+  reports(hosts: readonly string[]): Promise<readonly Report[]>;
   journal(query: EntryQuery, follow: boolean, signal: AbortSignal): AsyncIterable<Entry>;
   /**
    * Looks at Git and at the host now; resolves when all is done that can be, or the signal aborts. `allowDeletions` lets any

@@ -72,10 +72,10 @@ describe('every example has its expected plan beside it', () => {
       const reports = emptyHosts(catalog);
       const snapshot = { cursor: 0, hosts: new Map(), placements: new Map(), addresses: new Map() };
       const runtime = dockerRuntime({}, '/nowhere');
-      const plan = preview({
+      const plan = await preview({
         catalog,
-        known: { snapshot, assignments: [], reports },
-        observed: new Map(reports.map(({ host, observed }) => [host, observed])),
+        known: { snapshot, assignments: [], reports, hidden: [] },
+        reports: () => Promise.resolve(reports),
         differs: runtime.providers,
         allowDeletions: false,
         now: 0,

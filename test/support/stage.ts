@@ -114,6 +114,7 @@ function movable(view: () => LocalView): LocalView {
   return {
     status: () => view().status(),
     known: () => view().known(),
+    reports: (hosts) => view().reports(hosts),
     journal: (...asked) => view().journal(...asked),
     settle: (...asked) => view().settle(...asked),
   };

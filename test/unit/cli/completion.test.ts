@@ -22,6 +22,7 @@ const view: Pick<LocalView, 'known'> = {
       },
       assignments: [],
       reports: [],
+      hidden: [],
     }),
 };
 

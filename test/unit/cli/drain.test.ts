@@ -34,6 +34,7 @@ const view: Partial<LocalView> = {
       snapshot: { cursor: 1, hosts: book.hosts, placements: book.placements, addresses: book.addresses },
       assignments: [],
       reports,
+      hidden: [],
     }),
   status: () => Promise.resolve({ draining: told.length > 1 ? told.shift() : told[0] } as never),
 };

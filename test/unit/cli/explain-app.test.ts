@@ -30,7 +30,8 @@ function serving({ host, generation, replicas }: Assignment): Report {
   const said = replicas.map((one) => ({ id: one.id, ...well, incarnation: incarnationOf(one) }));
   return reportOf(host, {}, { generation, replicas: said });
 }
-const known = { snapshot: { cursor: 1, hosts, placements, addresses }, assignments, reports: assignments.map(serving) };
+const snapshot = { cursor: 1, hosts, placements, addresses };
+const known = { snapshot, assignments, reports: assignments.map(serving), hidden: [] };
 
 describe('explain of an App', () => {
   const dir = answering({ known: () => Promise.resolve(known) });

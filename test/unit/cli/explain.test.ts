@@ -47,6 +47,8 @@ const REPORT: Report = {
 const NOTHING = {
   snapshot: { cursor: 0, hosts: new Map(), placements: new Map(), addresses: new Map() },
   assignments: [],
+  reports: [],
+  hidden: [],
 };
 
 const SHOP = fileURLToPath(new URL('../../../../examples/manifests/shop', import.meta.url));
@@ -82,7 +84,7 @@ describe('explain', () => {
 });
 
 describe('explain of a knob that somebody else sets', () => {
-  const dir = answering({ known: () => Promise.resolve({ ...NOTHING, reports: [REPORT] }) });
+  const dir = answering({ known: () => Promise.resolve(NOTHING), reports: () => Promise.resolve([REPORT]) });
   before(() => {
     const tuning = manifest('Tuning', 'base', 'hosts: {}\nsysctls:\n  vm.swappiness: 10\n  vm.x: 1');
     for (const [path, text] of Object.entries({ ...SOUND, 'base.yaml': tuning })) {
@@ -145,7 +147,7 @@ describe('explain of a knob that somebody else sets', () => {
 });
 
 describe('explain of a knob beside something that cannot be asked', () => {
-  const dir = answering({ known: () => Promise.reject(new PlumbError('STORE_UNAVAILABLE', 'no store')) });
+  const dir = answering({ reports: () => Promise.reject(new PlumbError('STORE_UNAVAILABLE', 'no store')) });
   before(() => {
     const tuning = manifest('Tuning', 'base', 'hosts: {}\nsysctls:\n  vm.swappiness: 10');
     for (const [path, text] of Object.entries({ ...SOUND, 'base.yaml': tuning })) {

@@ -65,13 +65,14 @@ async function knownOf(folder: string, revision: string, url: string): Promise<K
   const { assignments } = project({ catalog, author: '', placements, previous: new Map(), reports, now: 0 });
   const snapshot = { cursor: 1, hosts: book.hosts, placements, addresses: book.addresses };
   const source = { url, ref: 'main', kind: 'ref', path: 'prod', revision, fetchedAt: 0 } as const;
-  return { snapshot, assignments, reports, source };
+  return { snapshot, assignments, reports, hidden: [], source };
 }
 
 describe('verbs that were told no repository', () => {
   let known: Known;
   const view: Partial<LocalView> = {
     known: () => Promise.resolve(known),
+    reports: (hosts) => Promise.resolve(known.reports.filter(({ host }) => hosts.includes(host))),
     journal: async function* () {
       yield* await Promise.resolve([]);
     },

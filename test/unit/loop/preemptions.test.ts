@@ -66,24 +66,25 @@ describe('events of preemption', () => {
 });
 
 describe('a plan that preempts', () => {
-  it('says who gives a place to whom, and shows where that leads', () => {
+  it('says who gives a place to whom, and shows where that leads', async () => {
     const hosts = { h1: {}, h2: { schedulable: false } };
     const fleet = createFleet(['h1', 'h2']);
     const batch = { level: 3, resources: resources(3000) };
     fleet.settle(catalogOf({ hosts, apps: { batch } }));
-    const ask = (more: typeof hosts | Record<string, object>): string => {
+    const ask = async (more: typeof hosts | Record<string, object>): Promise<string> => {
       const aim = catalogOf({ hosts: more, apps: { batch, db: { level: 0, resources: resources(4000) } } });
       const { assignments, reports } = fleet.words();
       const known = {
         snapshot: { cursor: 0, ...fleet.book },
         assignments: [...assignments.values()],
         reports: [...reports.values()],
+        hidden: [],
       };
-      const observed = new Map([...reports.values()].map((report) => [report.host, report.observed]));
-      return renderText(preview({ catalog: aim, known, observed, differs: [], allowDeletions: false, now: 0 }));
+      const said = { reports: () => Promise.resolve(known.reports) };
+      return renderText(await preview({ catalog: aim, known, ...said, differs: [], allowDeletions: false, now: 0 }));
     };
     assert.match(
-      ask(hosts),
+      await ask(hosts),
       /! batch-0 \(level 3\) gives its place on h1 to db-0 \(level 0\) and waits for another\n.*! batch-0 .*Its place on h1 went to db-0 \(level 0\)\n/,
     );
     assert.equal(fleet.book.placements.get('batch-0')?.yields, undefined, 'nothing is written');

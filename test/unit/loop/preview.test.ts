@@ -15,7 +15,7 @@ const knobs = (value: string) => ({
 });
 
 /** The values that a plan for a revision sets on a host that was told 10, and says so much of itself. */
-function planned(value: string, said: Partial<Report>, seen: string): readonly unknown[] {
+async function planned(value: string, said: Partial<Report>, seen: string): Promise<readonly unknown[]> {
   const facts = reportOf('h1', {});
   const told = { author: '', placements: new Map(), previous: new Map(), reports: [facts], now: 0 };
   const { assignments } = project({ ...told, catalog: catalogOf(knobs('10')) });
@@ -23,14 +23,15 @@ function planned(value: string, said: Partial<Report>, seen: string): readonly u
     { known: true, ref: 'sysctl/vm.swappiness', owned: true, state: { value: seen } },
   ];
   const report: Report = { ...facts, generation: 1, observed, ...said };
-  const { hosts } = preview({
+  const { hosts } = await preview({
     catalog: catalogOf(knobs(value)),
     known: {
       snapshot: { cursor: 0, hosts: new Map(), placements: new Map(), addresses: new Map() },
       assignments,
       reports: [report],
+      hidden: [],
     },
-    observed: new Map([['h1', observed]]),
+    reports: () => Promise.resolve([report]),
     differs: [
       {
         name: 'sysctl',
@@ -59,13 +60,51 @@ function planned(value: string, said: Partial<Report>, seen: string): readonly u
   return hosts.flatMap(({ plan }) => plan.waves.flat().map(({ want, because }) => [want, because]));
 }
 
-it('a host that says that all is as it was told, and is told nothing else, has nothing to do', () => {
+it('a host that says that all is as it was told, and is told nothing else, has nothing to do', async () => {
   const of = { reason: '', message: '', observedGeneration: 1 };
   const well: Partial<Report> = { conditions: [{ type: 'Ready', status: true, ...of }] };
   const put = [[{ key: 'vm.swappiness', value: '10' }, 'drift']];
-  assert.deepEqual(planned('10', {}, '60'), put);
-  assert.deepEqual(planned('10', { conditions: [{ type: 'Ready', status: false, ...of }] }, '60'), put);
-  assert.deepEqual(planned('10', { ...well, generation: 0 }, '60'), put, 'it has yet to hear of it');
-  assert.deepEqual(planned('10', well, '60'), [], 'it says that it is not so');
-  assert.deepEqual(planned('20', well, '10'), [[{ key: 'vm.swappiness', value: '20' }, 'spec changed']]);
+  assert.deepEqual(await planned('10', {}, '60'), put);
+  assert.deepEqual(await planned('10', { conditions: [{ type: 'Ready', status: false, ...of }] }, '60'), put);
+  assert.deepEqual(await planned('10', { ...well, generation: 0 }, '60'), put, 'it has yet to hear of it');
+  assert.deepEqual(await planned('10', well, '60'), [], 'it says that it is not so');
+  assert.deepEqual(await planned('20', well, '10'), [[{ key: 'vm.swappiness', value: '20' }, 'spec changed']]);
+});
+
+it('asks for what is observed only of hosts that have something to do', async () => {
+  const hosts = hostsOf(3);
+  const facts = Object.keys(hosts).map((host) => reportOf(host, {}));
+  const told = { author: '', placements: new Map(), previous: new Map(), now: 0 };
+  const { assignments } = project({ ...told, reports: facts, catalog: catalogOf({ hosts }) });
+  const ready = { type: 'Ready', status: true, reason: '', message: '', observedGeneration: 1 } as const;
+  const well: Partial<Report> = { generation: 1, conditions: [ready] };
+  const known = {
+    snapshot: { cursor: 0, hosts: new Map(), placements: new Map(), addresses: new Map() },
+    assignments,
+    reports: facts.flatMap((report): readonly Report[] =>
+      report.host === 'h2' ? [report] : report.host === 'h3' ? [] : [{ ...report, ...well }],
+    ),
+    hidden: [{ host: 'h1', why: 'no answer', unseen: 2 }],
+  };
+  const asked: string[] = [];
+  const plan = await preview({
+    catalog: catalogOf({ hosts }),
+    known,
+    reports: (some) => {
+      asked.push(...some);
+      return Promise.resolve(facts.filter(({ host }) => some.includes(host)));
+    },
+    differs: [],
+    allowDeletions: false,
+    now: 0,
+  });
+  assert.deepEqual(asked, ['h2'], 'h1 is as it was told, and h3 has said nothing yet');
+  assert.deepEqual(
+    plan.hosts.map(({ host }) => host),
+    ['h1', 'h2'],
+  );
+  assert.deepEqual(plan.unknown, [
+    { host: 'h1', why: 'no answer', unseen: 2 },
+    { host: 'h3', why: 'it has not reported yet' },
+  ]);
 });
