@@ -1,3 +1,4 @@
+import { PlumbError } from '../model/errors.ts';
 import type { Entry, EntryQuery } from '../model/journal.ts';
 import type { LostHost, SourceStatus } from '../model/notice.ts';
 import type { RolloutRecord } from '../model/release.ts';
@@ -84,7 +85,7 @@ export async function* readJournal(
   for await (const entry of journal.follow(signal)) if (entry.seq >= next && asked(entry, query)) yield entry;
 }
 
-/** The same of the writers of a fleet, by time. */
+/** The same of the writers of a fleet, by time. Whose journal is broken is told last, as an event that nobody wrote. */
 export async function* readJournals(
   journals: Journals,
   query: EntryQuery,
@@ -93,12 +94,32 @@ export async function* readJournals(
 ): AsyncIterable<Entry> {
   const all: Entry[] = [];
   const lasts = new Map<string, Mark>();
+  const broken: { readonly writer: string; readonly message: string }[] = [];
   for (const writer of await writersOf(journals, query))
-    for await (const entry of journals.of(writer).read()) {
-      lasts.set(writer, entry);
-      if (asked(entry, query)) all.push(entry);
+    try {
+      for await (const entry of journals.of(writer).read()) {
+        lasts.set(writer, entry);
+        if (asked(entry, query)) all.push(entry);
+      }
+    } catch (error) {
+      // that of one writer keeps nobody from those of all others
+      if (!(error instanceof PlumbError) || error.code !== 'JOURNAL_CORRUPT') throw error;
+      broken.push({ writer, message: error.message });
     }
   all.sort((a, b) => a.at - b.at);
+  const { at } = all.at(-1) ?? NOTHING;
+  for (const { writer: host, message } of broken)
+    all.push({
+      type: 'event',
+      host,
+      level: 'error',
+      reason: 'JournalCorrupt',
+      message,
+      at,
+      seq: 0,
+      prev: '',
+      hash: '',
+    });
   yield* query.last === undefined ? all : query.last === 0 ? [] : all.slice(-query.last);
   if (follow) yield* together(journals, query, lasts, signal);
 }

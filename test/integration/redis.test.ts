@@ -3,11 +3,13 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import type { Redis } from 'ioredis';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import type { Entry, EntryDraft } from '../../reconciler/model/journal.ts';
+import { readJournals } from '../../reconciler/loop/view.ts';
 import type { FleetStore, Ports, Store } from '../../reconciler/model/store.ts';
 import { chained, GENESIS } from '../../reconciler/store/journal/chain.ts';
 import { keysOf } from '../../reconciler/store/redis/keys.ts';
 import { openRedis } from '../../reconciler/store/redis/redis.ts';
 import type { RedisOptions } from '../../reconciler/store/redis/redis.ts';
+import { reportOf } from '../support/catalog.ts';
 import { withJournal } from '../support/mirrored.ts';
 import { openProxy } from '../support/proxy.ts';
 import { NO_REDIS, NO_TLS, secured, single, until } from '../support/redis.ts';
@@ -279,6 +281,25 @@ describe('the store on a Redis server', { skip: NO_REDIS }, () => {
     assert.deepEqual(await other.journals.mirror([late]), { seq: 60, hash: last.hash });
     assert.equal((await store.journal.verify()).head, last.hash);
     assert.deepEqual(await all((await again({ writer: 'controller-b' })).journal.read()), []);
+  });
+
+  it('shows what all others wrote where the journal of one is broken, and says so', async () => {
+    const store = await open({ writer: 'controller-a' });
+    const other = await again({ writer: 'h1', host: 'h1' });
+    await store.journal.append([event('one'), event('two')]);
+    await other.mailbox.report(reportOf('h1'));
+    await other.journal.append([event('mine')]);
+    await redis.xadd(keysOf(fleet).entries('h1'), '9-0', 'hash', 'x', 'line', 'garbage');
+    const told = await all(readJournals(store.journals, {}, false, new AbortController().signal));
+    assert.deepEqual(
+      told.map((entry) => entry.type === 'event' && [entry.reason, entry.message.slice(0, 3)]),
+      [
+        ['Test', 'one'],
+        ['Test', 'two'],
+        ['Test', 'min'],
+        ['JournalCorrupt', 'The'],
+      ],
+    );
   });
 
   it('finds an entry that was changed, taken out, or cut off', async () => {

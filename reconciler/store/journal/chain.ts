@@ -39,7 +39,9 @@ export function traceOf(line: string): { readonly type: string; readonly trace: 
 export function parseLine(line: string, where: string): Entry {
   try {
     const entry = JSON.parse(line) as Entry;
-    if (typeof entry.seq === 'number' && typeof entry.hash === 'string' && typeof entry.prev === 'string') return entry;
+    const { seq, at, hash, prev } = entry;
+    const numbers = typeof seq === 'number' && typeof at === 'number';
+    if (numbers && typeof hash === 'string' && typeof prev === 'string') return entry;
   } catch {
     // said below
   }
