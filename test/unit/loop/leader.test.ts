@@ -6,12 +6,19 @@ import type { Lease } from '../../../reconciler/model/store.ts';
 const log = { debug: () => undefined, info: () => undefined, warn: () => undefined };
 
 /** One lease in memory, on a clock of its own. */
-function table(): { now: number; silent: boolean; leases: LeaderOptions['leases']; holder: () => string | undefined } {
+function table(): {
+  now: number;
+  silent: boolean;
+  slow: number;
+  leases: LeaderOptions['leases'];
+  holder: () => string | undefined;
+} {
   let held: Lease | undefined;
   let fence = 0;
   const self = {
     now: 0,
     silent: false,
+    slow: 0,
     holder: () => (held && held.expires > self.now ? held.holder : undefined),
     leases: {
       acquire: (name: string, holder: string, ttl: number) => {
@@ -20,6 +27,7 @@ function table(): { now: number; silent: boolean; leases: LeaderOptions['leases'
         if (other !== undefined && other !== holder) return Promise.resolve(undefined);
         if (other === undefined) fence += 1;
         held = { name, holder, fence, expires: self.now + ttl };
+        self.now += self.slow;
         return Promise.resolve(held);
       },
       release: (lease: Lease) => {
@@ -121,6 +129,19 @@ describe('a leader', () => {
     world.silent = false;
     await until(() => one.leads());
     assert.deepEqual(lines, ['lease not renewed, and asked for again and again: silent', 'the store answers again']);
+    stop.abort();
+    await run;
+  });
+  it('counts its time from when it asked for it, however late the answer came', async () => {
+    const world = table();
+    world.slow = 20;
+    const one = candidate(world, 'a');
+    const stop = new AbortController();
+    const run = one.run(stop.signal);
+    await until(() => one.leads());
+    world.silent = true;
+    world.now += 10;
+    assert.equal(one.leads(), false);
     stop.abort();
     await run;
   });

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { createBell } from '../../../reconciler/store/bell.ts';
-import { createMembership } from '../../../reconciler/loop/membership.ts';
-import type { Assignment } from '../../../reconciler/model/replica.ts';
+import { createMembership, type Membership } from '../../../reconciler/loop/membership.ts';
+import type { Assignment, Report } from '../../../reconciler/model/replica.ts';
 import type { Leases, Mailbox } from '../../../reconciler/model/store.ts';
+import { reportOf } from '../../support/catalog.ts';
 
 const assignment = (generation: number): Assignment => ({
   host: 'h1',
@@ -26,11 +27,16 @@ function rig(t: TestContext, random = 0.5, own: Partial<Mailbox> = {}): Rig {
   const self: Rig = {
     silent: false,
     told: 1,
+    tries: 0,
     beats: 0,
     follows: 0,
     known: 0,
     asked: [],
     lines: [],
+    reports: [],
+    get membership() {
+      return membership;
+    },
     breakOff: () => {
       bell.ring();
     },
@@ -46,8 +52,10 @@ function rig(t: TestContext, random = 0.5, own: Partial<Mailbox> = {}): Rig {
       await run;
     },
   };
-  const ask = <T>(answer: () => T): Promise<T> =>
-    self.silent ? Promise.reject(new Error('silent')) : Promise.resolve(answer());
+  const ask = <T>(answer: () => T): Promise<T> => {
+    self.tries += 1;
+    return self.silent ? Promise.reject(new Error('silent')) : Promise.resolve(answer());
+  };
   const mailbox: Mailbox = {
     assign: () => Promise.resolve(true),
     assignAll: () => Promise.resolve([]),
@@ -56,9 +64,9 @@ function rig(t: TestContext, random = 0.5, own: Partial<Mailbox> = {}): Rig {
     assignment: (_host, known) =>
       ask(() => {
         self.asked.push(known);
-        return known === self.told ? undefined : assignment(self.told);
+        return self.told === 0 || known === self.told ? undefined : assignment(self.told);
       }),
-    report: () => ask(() => undefined),
+    report: (report) => ask(() => void self.reports.push(report)),
     reports: () => Promise.resolve([]),
     news: () => Promise.resolve({ mark: '', mails: [] }),
     async *follow(signal) {
@@ -102,14 +110,17 @@ function rig(t: TestContext, random = 0.5, own: Partial<Mailbox> = {}): Rig {
 
 interface Rig {
   silent: boolean;
-  /** Generation of the Assignment in the store, and on this machine. */
+  /** Generation of the Assignment in the store, and on this machine; 0 without one. */
   told: number;
   known: number;
   /** The generations that were known when the store was asked. */
   readonly asked: (number | undefined)[];
+  tries: number;
   beats: number;
   follows: number;
   readonly lines: string[];
+  readonly reports: Report[];
+  readonly membership: Membership;
   breakOff(): void;
   /** What its status says of the store. */
   readonly trouble: () => string | undefined;
@@ -177,6 +188,37 @@ describe('membership', () => {
     await rigged.pass(10_000);
     assert.deepEqual(inHand, assignment(3));
     await rigged.stop();
+  });
+
+  it('sends what it keeps along with its last Report when the store may have lost both', async (t) => {
+    const one = rig(t);
+    await one.pass(500);
+    await one.membership.mailbox.report(reportOf('h1'));
+    await one.pass(500);
+    assert.deepEqual([one.known, one.reports], [1, [reportOf('h1')]]);
+    one.told = 0;
+    one.membership.resend();
+    await one.pass(500);
+    assert.deepEqual(one.reports.slice(1), [{ ...reportOf('h1'), kept: assignment(1) }]);
+    await one.stop();
+  });
+
+  it('falls out of step with other hosts, with its heartbeats and while the store is away', async (t) => {
+    const counts: [beats: number, tries: number][] = [];
+    for (const random of [0, 1])
+      await t.test(String(random), async (inner) => {
+        const one = rig(inner, random);
+        await one.pass(60_000);
+        const { beats } = one;
+        one.silent = true;
+        one.breakOff();
+        one.tries = 0;
+        await one.pass(60_000);
+        counts.push([beats, one.tries]);
+        await one.stop();
+      });
+    const [[often, soon], [seldom, late]] = counts as [[number, number], [number, number]];
+    assert.ok(often > seldom && soon > late, JSON.stringify(counts));
   });
 
   it('fetches what was assigned while its news were broken off', async (t) => {

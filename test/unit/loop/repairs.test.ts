@@ -150,6 +150,42 @@ describe('repairs that restart what runs', () => {
     assert.equal(hosts[2] && of(hosts[2].repairs).length, 1);
   });
 
+  it('that find no token in the Zone keep no other of the host from one', async () => {
+    const tokens = new Tokens();
+    const [first, next] = [hostOf('h1', tokens), hostOf('h2', tokens)];
+    await want(first.repairs, limits(1, 1), 'a-0');
+    await want(next.repairs, limits(1, 1), 'a-0');
+    assert.deepEqual([of(next.repairs), next.own.holders()], [[], []]);
+    first.repairs.restarted('a-0');
+    first.repairs.settle(() => true);
+    await settled();
+    await want(next.repairs, limits(1, 1), 'b-0');
+    assert.deepEqual(of(next.repairs), ['b-0']);
+  });
+
+  it('give back a token of the Zone that comes when they have gone on without', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const turns = async (): Promise<void> => {
+      for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);
+    };
+    const tokens = new Tokens();
+    let give = (): void => undefined;
+    const late: RepairOptions['tokens'] = {
+      acquire: (...asked) => new Promise((resolve) => (give = () => resolve(tokens.acquire(...asked)))),
+      release: (lease) => tokens.release(lease),
+    };
+    const { repairs } = hostOf('h1', late);
+    repairs.want(new Set(['a-0']), limits(1, 1));
+    await turns();
+    t.mock.timers.tick(2000);
+    await turns();
+    assert.deepEqual(of(repairs), ['a-0']);
+    give();
+    assert.deepEqual(tokens.holders(), ['h1/a-0']);
+    await turns();
+    assert.deepEqual(tokens.holders(), []);
+  });
+
   it('go on by the host’s own limit while the store is away or refuses', async () => {
     const tokens = new Tokens();
     tokens.away = true;

@@ -274,6 +274,16 @@ const cases: readonly Case[] = [
     answers: ['ok', 'ok', 'ok', 'ok', 'ok', 'spread', 'spread', 'ok'],
   },
   {
+    name: 'a replica that gets a new home on its own host brings its room along',
+    proposals: [
+      host('h1'),
+      place('a-0', 'h1', { demand: { cpu: 600, memory: 600, pids: 60 } }),
+      move('a-0', 'h1', { demand: { cpu: 1000, memory: 900, pids: 60 } }),
+      move('a-0', 'h1', { demand: { cpu: 1001, memory: 900, pids: 60 }, epoch: 3 }),
+    ],
+    answers: ['ok', 'ok', 'ok', 'capacity'],
+  },
+  {
     name: 'a replica has one home',
     proposals: [host('h1'), host('h2'), place('a-0', 'h1'), place('a-0', 'h2')],
     answers: ['ok', 'ok', 'ok', 'placed-elsewhere'],

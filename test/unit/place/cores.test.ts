@@ -109,6 +109,18 @@ const cases: readonly Case[] = [
     reasons: ['web-4: cpu 1 h1'],
   },
   {
+    name: 'a host whose CPU others have is passed over, although its cores are free',
+    sketch: {
+      hosts: { h1: { topology: { rack: 'r1' } }, h2: {} },
+      apps: {
+        a: { level: 0, resources: resources(3500) },
+        db: { replicas: 3, resources: pinned(1) },
+      },
+    },
+    capacity: { cpu: 4000, node0: 4 },
+    hosts: ['h1', 'h2', 'h2', 'h2'],
+  },
+  {
     name: 'the CPU that others have is not pinned, although the node has cores',
     sketch: {
       hosts: { h1: {} },

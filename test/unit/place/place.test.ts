@@ -211,6 +211,24 @@ describe('place', () => {
     assert.deepEqual([...book.placements.keys()], ['a-0']);
   });
 
+  it('lets an address rest whose Network leaves with its App', () => {
+    const book = createBook();
+    step({ hosts: hostsOf(1), apps: { web: {} } }, { book });
+    step({ hosts: hostsOf(1), networks: {} }, { book });
+    assert.deepEqual(book.address('net/10.1.0.10'), { until: NOW + 600_000 });
+  });
+
+  it('leaves a replica that gets another address on its host, although another host is emptier', () => {
+    const book = createBook();
+    const hosts = { h1: { labels: { full: 'yes' } }, h2: {} };
+    const other = { hosts: { matchLabels: { full: 'yes' } }, resources: resources(3000) };
+    const networks = { net: {}, next: { cidr: '10.2.0.0/16', pool: [['10.2.0.10', '10.2.0.20']] as const } };
+    step({ hosts, networks, apps: { web: {} } }, { book });
+    step({ hosts, networks, apps: { web: {}, other } }, { book });
+    const after = step({ hosts, networks, apps: { web: { network: 'next' }, other } }, { book });
+    assert.deepEqual(where(after), ['other-0@h1 10.1.0.11', 'web-0@h1 10.2.0.10']);
+  });
+
   it('keeps host and address of an unwanted replica while something of it runs', () => {
     const book = createBook();
     const hosts = hostsOf(1);
