@@ -54,7 +54,8 @@ export function createHearing(leases: Leases, clock: () => number): Hearing {
       since ??= now;
       answered = now;
       const before = [...lost.keys()].join();
-      for (const host of [...lost.keys()]) if (held.has(host) || !hosts.includes(host)) lost.delete(host);
+      const expected = new Set(hosts);
+      for (const host of [...lost.keys()]) if (held.has(host) || !expected.has(host)) lost.delete(host);
       for (const host of held) missing.delete(host);
       for (const host of hosts) {
         if (held.has(host) || lost.has(host)) continue;

@@ -28,14 +28,15 @@ export function createSummary(): Summary {
   let sum = NOTHING;
   let where: Whereabouts | undefined;
   /** Hosts that were lost by then. */
-  let before: readonly LostHost[] = [];
+  let before: ReadonlySet<string> = new Set();
   return {
     follow: (image, lost) => {
       const at = image.whereabouts;
       where = at;
-      const silent = [...before, ...lost].map(({ host }) => host);
-      before = lost;
-      for (const host of new Set([...image.touched(), ...silent])) {
+      const silent = new Set(lost.map(({ host }) => host));
+      const lostOrBack = [...before, ...silent].filter((host) => before.has(host) !== silent.has(host));
+      before = silent;
+      for (const host of new Set([...image.touched(), ...lostOrBack])) {
         const { assignments, reports } = at;
         const [assignment, report] = [assignments.get(host), reports.get(host)];
         const items = hostItems({ lost, assignments, reports }, at.on(host));
@@ -53,6 +54,7 @@ export function createSummary(): Summary {
     },
     forget: () => {
       known.clear();
+      before = new Set();
       sum = NOTHING;
       where = undefined;
     },
