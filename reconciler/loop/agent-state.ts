@@ -1,6 +1,6 @@
 import type { Change, Desired, Outcome, Plan } from '../model/change.ts';
 import type { EntryDraft } from '../model/journal.ts';
-import type { Journal, Mailbox } from '../model/store.ts';
+import type { Journal, Mailbox, Settled } from '../model/store.ts';
 import type { Provider } from '../model/provider.ts';
 import type { Ref } from '../model/ref.ts';
 import type { Assignment, HostFacts } from '../model/replica.ts';
@@ -11,6 +11,7 @@ import type { Health } from './health.ts';
 import { fightWatch, type FightWatch } from './fights.ts';
 import type { RepairOptions, Repairs } from './repairs.ts';
 import type { RestartState } from './restarts.ts';
+import { settling, type Settling } from './settled.ts';
 
 /** Structured operational log, as pino's. */
 export interface Log {
@@ -25,6 +26,8 @@ export interface AgentOptions {
   readonly facts: HostFacts;
   readonly mailbox: Mailbox;
   readonly journal: Journal;
+  /** Of this machine's own store. */
+  readonly settled: Settled;
   /** In this order they observe: what a provider needs of another comes from an earlier one. */
   readonly providers: readonly Provider[];
   readonly health: (onChange: (replica: string) => void) => Health;
@@ -65,7 +68,7 @@ export function planned(change: Change): Underway {
   return { end, begun: false, interrupts: interrupts(change) || change.verb === 'delete', ended };
 }
 
-/** All that an agent knows between passes. Nothing of it must survive the process. */
+/** All that an agent knows between passes. Nothing of it must survive the process; what was settled does, for the record to be true. */
 export interface AgentState {
   assignment: Assignment | undefined;
   desired: ReadonlyMap<Ref, Desired>;
@@ -85,8 +88,7 @@ export interface AgentState {
   /** How often in a row the removal of a ref was said to be done, while it was still there at the next look. */
   readonly removals: Map<Ref, number>;
   readonly restarts: Map<string, RestartState>;
-  /** Fingerprint of the spec that a ref was last converged to. */
-  readonly settled: Map<Ref, string>;
+  readonly settled: Settling;
   readonly waiting: Map<Ref, string>;
   readonly fights: FightWatch;
   /** The whole host was looked at once. */
@@ -112,7 +114,7 @@ export function emptyAgentState(): AgentState {
     failures: new Map(),
     removals: new Map(),
     restarts: new Map(),
-    settled: new Map(),
+    settled: settling(),
     waiting: new Map(),
     fights: fightWatch(),
     seen: false,

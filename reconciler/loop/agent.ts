@@ -151,6 +151,19 @@ export function createAgent(options: AgentOptions): Agent {
   }
 
   async function sendReport(): Promise<void> {
+    // beside the Report: both become durable in one write
+    await Promise.all([remember(), tell()]);
+  }
+
+  async function remember(): Promise<void> {
+    try {
+      await state.settled.save((news) => options.settled.note(news));
+    } catch (error) {
+      log.warn({ err: error }, 'not remembered what was reached');
+    }
+  }
+
+  async function tell(): Promise<void> {
     const { assignment } = state;
     // before the first full look an empty world is no news
     if (!assignment || !state.seen) return;
@@ -201,6 +214,7 @@ export function createAgent(options: AgentOptions): Agent {
       state.failures.delete(ref);
     }
     for (const ref of before.keys()) if (!specs.has(ref)) forget(state, ref);
+    state.settled.keep(specs);
     state.desired = specs;
     state.assignment = assignment;
     queue.add('*', clock());
@@ -288,6 +302,7 @@ export function createAgent(options: AgentOptions): Agent {
     // listening begins before the first look, so that nothing falls between them
     const news = mailbox.follow(signal)[Symbol.asyncIterator]();
     let next = news.next();
+    state.settled.recall(await options.settled.read());
     await load();
     for (let item = await next; item.done !== true; item = await next) {
       next = news.next();

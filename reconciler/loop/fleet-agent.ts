@@ -1,6 +1,6 @@
 import type { Notice } from '../model/notice.ts';
 import type { Assignment, HostFacts } from '../model/replica.ts';
-import type { FleetStore, Store } from '../model/store.ts';
+import type { FleetStore, HostStore } from '../model/store.ts';
 import { createAgent } from './agent.ts';
 import type { AgentOptions, Log } from './agent-state.ts';
 import { knownOf, statusFrom } from './control.ts';
@@ -17,7 +17,7 @@ export interface FleetAgentOptions {
   /** The store of the fleet. */
   readonly far: Pick<FleetStore, 'mailbox' | 'leases' | 'journals' | 'onBack'>;
   /** What this machine keeps: last Assignment, last Report, journal. */
-  readonly near: Store;
+  readonly near: HostStore;
   readonly agent: Pick<AgentOptions, 'providers' | 'health' | 'wall'>;
   readonly clock: () => number;
   readonly random: () => number;
@@ -49,6 +49,7 @@ export function createFleetAgent(options: FleetAgentOptions): FleetAgent {
     random,
     log,
     leases: near.leases,
+    settled: near.settled,
     tokens: far.leases,
   });
   return {

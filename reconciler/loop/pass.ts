@@ -68,7 +68,8 @@ export function runPass(deps: PassDeps, assignment: Assignment, specs: Specs, sc
         pauses: state.pauses,
         restarts: restartPauses(deps, assignment),
         unhealthy: unhealthyOf(deps, assignment),
-        settled: state.settled,
+        settled: state.settled.last,
+        reached: state.settled,
         repairable: deps.repairs.granted(),
       }),
     apply: async ({ plan, wakeAt, repairs }) => {

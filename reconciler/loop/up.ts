@@ -1,5 +1,5 @@
 import type { HostFacts } from '../model/replica.ts';
-import type { Store } from '../model/store.ts';
+import type { HostStore } from '../model/store.ts';
 import { createAgent, type Agent } from './agent.ts';
 import type { AgentOptions, Log } from './agent-state.ts';
 import { createControl } from './control.ts';
@@ -12,7 +12,7 @@ export interface UpOptions {
   readonly host: string;
   readonly facts: HostFacts;
   readonly repository: Repository;
-  readonly store: Store;
+  readonly store: HostStore;
   readonly agent: Pick<AgentOptions, 'providers' | 'health' | 'wall'>;
   readonly allowDeletions: boolean;
   readonly clock: () => number;
@@ -43,6 +43,7 @@ export function createUp(options: UpOptions): Up {
     mailbox: store.mailbox,
     journal: store.journal,
     leases: store.leases,
+    settled: store.settled,
     clock,
     random: options.random,
     log,

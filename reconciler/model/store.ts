@@ -2,6 +2,7 @@ import type { Assignment, Report } from './replica.ts';
 import type { CommitReply, CommitRequest, Delta, Snapshot } from './reservations.ts';
 import type { Entry, EntryDraft, EntryFilter } from './journal.ts';
 import type { Notice } from './notice.ts';
+import type { Ref } from './ref.ts';
 
 /** What one commit changed, and the cursor behind it. */
 export interface Committed {
@@ -94,6 +95,16 @@ export interface Bulletin {
   read(): Promise<Notice | undefined>;
 }
 
+/**
+ * As what each thing of this machine was last seen just as it is asked for, as the fingerprint of that spec: by it a process that has just
+ * started tells a change in Git from drift.
+ */
+export interface Settled {
+  read(): Promise<ReadonlyMap<Ref, string>>;
+  /** Remembers what is new, in one write; forgets what is undefined. */
+  note(news: ReadonlyMap<Ref, string | undefined>): Promise<void>;
+}
+
 /** The audit chain of one writer. */
 export interface Journal {
   /** Durable when it returns. Throws DISK_FULL and then nothing was kept. */
@@ -141,6 +152,11 @@ export interface Ports {
 /** The store of one machine: the one process that works with it keeps its journal there. */
 export interface Store extends Ports {
   readonly journal: Journal;
+}
+
+/** The same, of a machine on which an agent works. */
+export interface HostStore extends Store {
+  readonly settled: Settled;
 }
 
 /** The store of a fleet: many processes write it. Each keeps its journal on its own disk, and a copy of it here. */

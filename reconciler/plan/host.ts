@@ -30,6 +30,8 @@ export interface HostPlanInput {
   readonly unhealthy: ReadonlySet<string>;
   /** Fingerprint of the spec that each ref was last converged to: tells a changed spec from drift. */
   readonly settled: Pick<ReadonlyMap<Ref, string>, 'get'>;
+  /** The same as far as this process saw it, where that differs: one of another version may read the same manifest as another spec. */
+  readonly reached?: Pick<ReadonlyMap<Ref, string>, 'get'>;
   /** Replicas that a repair may restart although they run; all if absent. */
   readonly repairable?: ReadonlySet<string>;
 }
@@ -64,8 +66,8 @@ export function planHost(input: HostPlanInput): HostPlan {
     [...sick, ...explained].filter((change) => change !== undefined).map((change) => [change.ref, change]),
   );
   const cascaded = cascade([...all.values()], desired, known, providerOf).filter(({ ref }) => inScope(ref));
-  const { repairable } = input;
-  const found = repairable ? [...repairsIn(cascaded, input)] : [];
+  const { repairable, reached = input.settled } = input;
+  const found = repairable ? [...repairsIn(cascaded, { desired, world, reached })] : [];
   const repairs = new Set(found.filter((replica) => repairable?.has(replica) !== true));
   const { go, held, wakeAt } = hold({ ...input, changes: cascaded, repairs });
   return { plan: planOf(input.revision, go, held), repairs, ...(wakeAt === undefined ? {} : { wakeAt }) };

@@ -7,8 +7,8 @@ import type { ContainerState } from '../model/resources.ts';
 interface Seen {
   readonly desired: ReadonlyMap<Ref, Desired>;
   readonly world: World;
-  /** Fingerprint of the spec that each ref was last converged to. */
-  readonly settled: Pick<ReadonlyMap<Ref, string>, 'get'>;
+  /** Fingerprint of the spec that each ref was last converged to, as this process saw it. */
+  readonly reached: Pick<ReadonlyMap<Ref, string>, 'get'>;
 }
 
 const REPLICA_KINDS: ReadonlySet<string> = new Set(['sandbox', 'port', 'container']);
@@ -19,10 +19,10 @@ export function interrupts({ ref, disruption }: Change): boolean {
 }
 
 /** It repairs, rather than brings something new: nobody asked for it, an observation did. */
-function isRepair({ ref, because }: Change, { settled, desired }: Seen): boolean {
+function isRepair({ ref, because }: Change, { reached, desired }: Seen): boolean {
   if (because === 'drift' || because === 'unhealthy') return true;
   // another spec than the one that was reached is a change; the same, or one of which nothing is remembered, is another reading
-  const before = settled.get(ref);
+  const before = reached.get(ref);
   const want = desired.get(ref)?.spec;
   return because === 'spec changed' && (before === undefined || before === fingerprintOf(want as object));
 }

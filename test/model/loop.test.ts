@@ -118,8 +118,8 @@ const BROKEN: readonly {
     first: { what: 'mishaps', kind: 'container', how: ['slow', 'slow', 'slow', 'slow'], wait: 0 },
     sabotage: (options, signal) => {
       const { store, agent, ...rest } = options;
-      const { mailbox, journal, leases } = store;
-      void createAgent({ ...rest, ...agent, mailbox, journal, leases }).run(signal);
+      const { mailbox, journal, leases, settled } = store;
+      void createAgent({ ...rest, ...agent, mailbox, journal, leases, settled }).run(signal);
       return options;
     },
   },

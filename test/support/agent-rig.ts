@@ -32,8 +32,8 @@ interface Rig {
   most: number;
 }
 
-/** An agent over one knob in memory. */
-export function rig(more: Partial<Provider> = {}, append?: () => Promise<never>): Rig {
+/** An agent over one knob in memory, which is to be 1 or another value. */
+export function rig(more: Partial<Provider> = {}, append?: () => Promise<never>, wish = '1'): Rig {
   const drafts: EntryDraft[] = [];
   const knob: Provider = {
     name: 'knob',
@@ -41,14 +41,14 @@ export function rig(more: Partial<Provider> = {}, append?: () => Promise<never>)
     observe: () => Promise.resolve([{ known: true, ref: 'sysctl/a.b', state: { value: self.value }, owned: true }]),
     diff: (desired, observed) =>
       observed.flatMap((item) =>
-        item.known && self.value !== '1' && desired.length > 0
+        item.known && self.value !== wish && desired.length > 0
           ? [
               {
                 ref: item.ref,
                 provider: 'knob',
                 verb: 'update',
                 want: desired[0]?.spec,
-                fields: [{ path: '/value', have: self.value, want: '1' }],
+                fields: [{ path: '/value', have: self.value, want: wish }],
                 disruption: 'none',
                 because: 'drift',
               },
@@ -59,7 +59,7 @@ export function rig(more: Partial<Provider> = {}, append?: () => Promise<never>)
       self.running += 1;
       self.most = Math.max(self.most, self.running);
       await new Promise((resolve) => setTimeout(resolve, 20));
-      self.value = '1';
+      self.value = wish;
       self.running -= 1;
       return { did: 'set it' };
     },
@@ -110,6 +110,7 @@ export function rig(more: Partial<Provider> = {}, append?: () => Promise<never>)
         release: () => Promise.resolve(),
         held: () => Promise.resolve([]),
       },
+      settled: { read: () => Promise.resolve(new Map()), note: () => Promise.resolve() },
       providers: [knob],
       health: () => ({ set: () => undefined, get: () => undefined, stop: () => undefined }),
       clock: Date.now,

@@ -8,7 +8,7 @@ import type { createFleetAgent } from '../../reconciler/loop/fleet-agent.ts';
 import type { createFleetController, FleetController } from '../../reconciler/loop/fleet-controller.ts';
 import type { createHealth } from '../../reconciler/loop/health.ts';
 import type { HostFacts } from '../../reconciler/model/replica.ts';
-import type { FleetStore, Store } from '../../reconciler/model/store.ts';
+import type { FleetStore, HostStore, Store } from '../../reconciler/model/store.ts';
 import type { openEmbedded } from '../../reconciler/store/embedded/embedded.ts';
 import type { openRedis } from '../../reconciler/store/redis/redis.ts';
 
@@ -135,7 +135,7 @@ export function fleetRig({ dir, url, log = quiet }: FleetRigOptions): FleetRig {
     },
     agent: async (host, version) => {
       const state = join(dir, host);
-      const near: Store = await version.openEmbedded(state, { clock: Date.now });
+      const near: HostStore = await version.openEmbedded(state, { clock: Date.now });
       const far: FleetStore = await version.openRedis(url, { clock: Date.now, writer: host, host });
       const runtime = version.simulatedRuntime(state);
       const agent = version.createFleetAgent({

@@ -4,7 +4,7 @@ import { PlumbError, type ErrorCode } from '../../reconciler/model/errors.ts';
 import type { EntryDraft } from '../../reconciler/model/journal.ts';
 import type { Context, Provider } from '../../reconciler/model/provider.ts';
 import { kindOf, type Ref } from '../../reconciler/model/ref.ts';
-import type { Store } from '../../reconciler/model/store.ts';
+import type { HostStore } from '../../reconciler/model/store.ts';
 import type { Bell } from '../../reconciler/store/bell.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
@@ -30,7 +30,7 @@ export function noTrouble(): Trouble {
 
 /** What a process works on, such that it can die at any call or answer: from then on nothing of it is heard or done. */
 export interface Mortal {
-  readonly store: Store;
+  readonly store: HostStore;
   readonly provider: Provider;
   readonly repository: Repository;
   /** It dies at the call or answer of that number from now. */
@@ -103,7 +103,7 @@ const never = <T>(): Promise<T> => new Promise<T>(() => undefined);
 
 /** Puts a store, a provider and a repository into the hands of a process that may die. */
 export function mortal(
-  inner: { readonly store: Store; readonly provider: Provider; readonly repository: Repository },
+  inner: { readonly store: HostStore; readonly provider: Provider; readonly repository: Repository },
   { time, life = createLife(time), trouble, random, budget, wrong }: MortalOptions,
 ): Mortal {
   const { dead, die, dieAt, died, step } = life;
@@ -146,7 +146,7 @@ export function mortal(
   }
 
   const { provider } = inner;
-  const { reservations, leases, mailbox, bulletin, journal } = inner.store;
+  const { reservations, leases, mailbox, bulletin, settled, journal } = inner.store;
   /** Durable intents without an outcome yet: trace → ref. */
   const intended = new Map<string, Ref>();
   const untold = new Set<string>();
@@ -155,7 +155,7 @@ export function mortal(
       if (draft.type === 'intent') intended.set(draft.trace, draft.ref);
       else if (draft.type === 'outcome') intended.delete(draft.trace);
   };
-  const assign: Store['mailbox']['assign'] = (assignment, under) =>
+  const assign: HostStore['mailbox']['assign'] = (assignment, under) =>
     write('store', async () => {
       const before = (await mailbox.assignment(assignment.host))?.replicas ?? [];
       const ids = new Set(assignment.replicas.map(({ id }) => id));
@@ -164,7 +164,7 @@ export function mortal(
       if (gone > budget(placements.size)) wrong(`${String(gone)} of ${String(placements.size)} replicas go at once`);
       return mailbox.assign(assignment, under);
     });
-  const store: Store = {
+  const store: HostStore = {
     reservations: {
       commit: (...args) => write('store', () => reservations.commit(...args)),
       snapshot: () => ask(() => reservations.snapshot()),
@@ -193,6 +193,10 @@ export function mortal(
     bulletin: {
       post: (...args) => write('store', () => bulletin.post(...args)),
       read: () => ask(() => bulletin.read()),
+    },
+    settled: {
+      read: () => ask(() => settled.read()),
+      note: (news) => write('store', () => settled.note(news)),
     },
     journal: {
       ...journal,

@@ -4,7 +4,7 @@ import { createFleetAgent, type FleetAgent } from '../../reconciler/loop/fleet-a
 import { createHealth } from '../../reconciler/loop/health.ts';
 import type { Context } from '../../reconciler/model/provider.ts';
 import type { Ref } from '../../reconciler/model/ref.ts';
-import type { FleetStore, Store } from '../../reconciler/model/store.ts';
+import type { FleetStore, HostStore } from '../../reconciler/model/store.ts';
 import { reportOf } from './catalog.ts';
 import { simulatedHost, type SimulatedHost } from './simulated-host.ts';
 
@@ -25,7 +25,7 @@ export interface ToldRigOptions {
   /** State directory of the host. */
   readonly dir: string;
   readonly far: Pick<FleetStore, 'mailbox' | 'leases' | 'journals' | 'onBack'>;
-  readonly near: Store;
+  readonly near: HostStore;
   readonly clock: () => number;
   /** Takes the place of the file system's own watch where time is virtual. */
   readonly watch?: (ctx: Context) => AsyncIterable<Ref>;

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { makeDirectory } from '../../../disk/directory.ts';
 import { sweepDrafts } from '../../../disk/replace.ts';
 import { PlumbError } from '../../model/errors.ts';
-import type { Store } from '../../model/store.ts';
+import type { HostStore } from '../../model/store.ts';
 import { diskError } from '../durable.ts';
 import { openJournal } from '../journal/journal.ts';
 import { createLedger } from './ledger.ts';
 import { lockHost } from './lock.ts';
 import { openLog } from './log.ts';
-import { createBulletin, createLeases, createMailbox, createReservations } from './ports.ts';
+import { createBulletin, createLeases, createMailbox, createReservations, createSettled } from './ports.ts';
 
 export interface EmbeddedOptions {
   /** Milliseconds since 1970. */
@@ -37,7 +37,7 @@ export function journalDirectories(state: string): readonly string[] {
  * anybody sees it, and the audit chain beside it. One process at a time: throws STORE_LOCKED, STORE_UNAVAILABLE,
  * JOURNAL_CORRUPT, DISK_FULL.
  */
-export async function openEmbedded(state: string, { clock, writer }: EmbeddedOptions): Promise<Store> {
+export async function openEmbedded(state: string, { clock, writer }: EmbeddedOptions): Promise<HostStore> {
   const chain = journalDirectory(state, writer);
   await makeDirectory(state, 0o700).catch((error: unknown) => {
     throw diskError(error, state);
@@ -63,6 +63,7 @@ export async function openEmbedded(state: string, { clock, writer }: EmbeddedOpt
       leases: createLeases(ledger, clock),
       mailbox: createMailbox(ledger, memory),
       bulletin: createBulletin(ledger),
+      settled: createSettled(ledger),
       journal,
       close,
     };

@@ -1,6 +1,7 @@
 import { createBook } from '../../model/book.ts';
 import type { Book } from '../../model/book.ts';
 import type { Notice } from '../../model/notice.ts';
+import type { Ref } from '../../model/ref.ts';
 import type { Assignment, Report } from '../../model/replica.ts';
 import type { Delta } from '../../model/reservations.ts';
 import type { Lease, Mail } from '../../model/store.ts';
@@ -31,6 +32,7 @@ export interface Memory {
   readonly assignments: Map<string, Assignment>;
   readonly reports: Map<string, Report>;
   notice: Notice | undefined;
+  readonly settled: Map<Ref, string>;
   /** How many mails there were, and which was the last of each host; counted anew by each process. */
   mails: number;
   readonly lastMails: Map<string, { readonly number: number; readonly mail: Mail }>;
@@ -52,6 +54,7 @@ export function createMemory(base?: Base): Memory {
     assignments: new Map(base?.assignments.map((assignment) => [assignment.host, assignment])),
     reports: new Map(base?.reports.map((report) => [report.host, report])),
     notice: base?.notice,
+    settled: new Map(base?.settled),
     mails: 0,
     lastMails: new Map(),
   };
@@ -71,6 +74,7 @@ export function baseOf(memory: Memory): Base {
     assignments: [...memory.assignments.values()],
     reports: [...memory.reports.values()],
     ...(memory.notice ? { notice: memory.notice } : {}),
+    settled: [...memory.settled],
   };
 }
 
@@ -148,6 +152,12 @@ export function applyRecord(memory: Memory, record: Exclude<StoreRecord, Base>):
       memory.notice = record.notice;
       return () => {
         memory.notice = before;
+      };
+    }
+    case 'settled': {
+      const undo = record.news.map(([ref, fingerprint]) => setOrDelete(memory.settled, ref, fingerprint));
+      return () => {
+        for (const back of undo) back();
       };
     }
   }

@@ -2,7 +2,7 @@ import { decide } from '../../model/decide.ts';
 import { PlumbError } from '../../model/errors.ts';
 import type { Assignment, Report } from '../../model/replica.ts';
 import type { CommitReply, Snapshot } from '../../model/reservations.ts';
-import type { Bulletin, Hold, Lease, Leases, Mailbox, News, Reservations } from '../../model/store.ts';
+import type { Bulletin, Hold, Lease, Leases, Mailbox, News, Reservations, Settled } from '../../model/store.ts';
 import { isOver } from '../bell.ts';
 import { differences } from '../differences.ts';
 import { lapsed } from '../lapsed.ts';
@@ -207,5 +207,22 @@ export function createBulletin(ledger: Ledger): Bulletin {
       await answered(write, under);
     },
     read: () => ledger.read(({ notice }) => notice),
+  };
+}
+
+/** What things were last converged to, over a ledger. */
+export function createSettled(ledger: Ledger): Settled {
+  return {
+    read: () => ledger.read(({ settled }) => new Map(settled)),
+    note: (news) =>
+      ledger.write(() => ({
+        answer: undefined,
+        records: [
+          {
+            type: 'settled',
+            news: [...news].map(([ref, is]) => (is === undefined ? ([ref] as const) : ([ref, is] as const))),
+          },
+        ],
+      })),
   };
 }

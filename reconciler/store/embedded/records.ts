@@ -4,6 +4,7 @@ import type { Notice } from '../../model/notice.ts';
 import type { Assignment, Report } from '../../model/replica.ts';
 import type { AddressRecord, Delta, HostRecord, Verdict } from '../../model/reservations.ts';
 import type { Placement } from '../../model/replica.ts';
+import type { Ref } from '../../model/ref.ts';
 import type { Lease } from '../../model/store.ts';
 
 /** The answer to a request, kept so that a repeated request gets it again. */
@@ -28,6 +29,7 @@ export interface Base {
   readonly assignments: readonly Assignment[];
   readonly reports: readonly Report[];
   readonly notice?: Notice;
+  readonly settled?: readonly (readonly [Ref, string])[];
 }
 
 /** One change of the store. */
@@ -38,7 +40,9 @@ export type StoreRecord =
   | { readonly type: 'release'; readonly name: string }
   | { readonly type: 'assignment'; readonly assignment: Assignment }
   | { readonly type: 'report'; readonly report: Report }
-  | { readonly type: 'notice'; readonly notice: Notice };
+  | { readonly type: 'notice'; readonly notice: Notice }
+  /** Without a fingerprint it is forgotten. */
+  | { readonly type: 'settled'; readonly news: readonly (readonly [Ref, string?])[] };
 
 /** Version of the log's format; a log of a newer one is refused. */
 const FORMAT = 2;

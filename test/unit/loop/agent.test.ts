@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { AgentOptions } from '../../../reconciler/loop/agent-state.ts';
 import { PlumbError } from '../../../reconciler/model/errors.ts';
+import type { Ref } from '../../../reconciler/model/ref.ts';
 import type { Report } from '../../../reconciler/model/replica.ts';
-import { during, rig, until } from '../../support/agent-rig.ts';
+import { assignment, during, rig, until } from '../../support/agent-rig.ts';
 
 describe('the agent', () => {
   it('puts drift back with an intent before and an outcome after', async () => {
@@ -17,13 +19,44 @@ describe('the agent', () => {
       );
     });
   });
+  it('tells a commit from drift by what a process before it reached', async () => {
+    const [tuned] = assignment.tuning;
+    assert.ok(tuned);
+    const kept = new Map<Ref, string>();
+    const settled: AgentOptions['settled'] = {
+      read: () => Promise.resolve(new Map(kept)),
+      note: (news) => {
+        for (const [ref, is] of news) if (is !== undefined) kept.set(ref, is);
+        return Promise.resolve();
+      },
+    };
+    /** An agent that begins where the knob says 9, and is told that it is to be `value`. */
+    const because = async (value: string): Promise<readonly string[]> => {
+      const one = rig({}, undefined, value);
+      const told = { ...assignment, tuning: [{ ...tuned, value }] };
+      const mailbox = { ...one.options.mailbox, assignment: () => Promise.resolve(told) };
+      one.value = '9';
+      await during({ ...one, options: { ...one.options, mailbox, settled } }, () => Promise.resolve());
+      return one.drafts.flatMap((draft) => (draft.type === 'intent' ? [draft.because] : []));
+    };
+    assert.deepEqual(await because('1'), ['drift'], 'nothing is known of before');
+    assert.deepEqual(await because('2'), ['spec changed']);
+    assert.deepEqual(await because('2'), ['drift']);
+  });
   it('writes nothing when there is nothing to do', async () => {
-    const one = rig();
+    const noted: unknown[] = [];
+    const clean = rig();
+    const settled: AgentOptions['settled'] = {
+      read: () => Promise.resolve(new Map()),
+      note: (news) => Promise.resolve(void noted.push(news)),
+    };
+    const one = { ...clean, options: { ...clean.options, settled } };
     await during(one, async (agent) => {
       agent.kick('*');
       agent.kick('sysctl/a.b');
       await new Promise((resolve) => setTimeout(resolve, 100));
       assert.deepEqual(one.drafts, []);
+      assert.equal(noted.length, 1, 'what was seen first');
     });
   });
   it('never works on one ref twice at once, however it is asked to', async () => {

@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { PlumbError } from '../../../reconciler/model/errors.ts';
 import type { Ref } from '../../../reconciler/model/ref.ts';
 import type { Assignment, Report } from '../../../reconciler/model/replica.ts';
-import type { FleetStore, Leases, Mailbox, Store } from '../../../reconciler/model/store.ts';
+import type { FleetStore, Leases, Mailbox, HostStore } from '../../../reconciler/model/store.ts';
 import { createBell } from '../../../reconciler/store/bell.ts';
 import { GENESIS } from '../../../reconciler/store/journal/chain.ts';
 import { ACTS, told, type Act } from '../../support/told-acts.ts';
@@ -66,7 +66,7 @@ const journals: FleetStore['journals'] = {
 };
 
 /** What a host keeps, in memory. */
-function nearOf(mailbox: Mailbox): Store {
+function nearOf(mailbox: Mailbox): HostStore {
   return {
     mailbox,
     leases,
@@ -76,8 +76,9 @@ function nearOf(mailbox: Mailbox): Store {
       follow: () => (async function* () {})(),
       verify: () => Promise.resolve({ entries: 0, head: '' }),
     },
+    settled: { read: () => Promise.resolve(new Map()), note: () => Promise.resolve() },
     close: () => Promise.resolve(),
-  } as Partial<Store> as Store;
+  } as Partial<HostStore> as HostStore;
 }
 
 /** Plays an act in time that stands still while anything works; gives the milliseconds until a Report tells of it. */

@@ -7,13 +7,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createUp, type Up } from '../../../reconciler/loop/up.ts';
 import { openEmbedded } from '../../../reconciler/store/embedded/embedded.ts';
 import type { Provider } from '../../../reconciler/model/provider.ts';
-import type { Store } from '../../../reconciler/model/store.ts';
+import type { HostStore } from '../../../reconciler/model/store.ts';
 import { catalogOf, reportOf } from '../../support/catalog.ts';
 
 const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined };
 
 /** An `up` of host h1 on a store, and how often it asked Git. */
-function upOn(store: Store, providers: readonly Provider[] = []): { readonly up: Up; readonly fetches: () => number } {
+function upOn(
+  store: HostStore,
+  providers: readonly Provider[] = [],
+): { readonly up: Up; readonly fetches: () => number } {
   let fetches = 0;
   const up = createUp({
     host: 'h1',
@@ -51,7 +54,7 @@ async function running(up: Up, meanwhile: () => Promise<void>, atLast = (): void
 
 describe('up', () => {
   let state: string;
-  let store: Store;
+  let store: HostStore;
   beforeEach(async () => {
     state = mkdtempSync(join(tmpdir(), 'plumb-up-'));
     store = await openEmbedded(state, { clock: Date.now });

@@ -70,6 +70,32 @@ describe('the embedded store on disk', () => {
     return all.size;
   }
 
+  it('knows as what things were last converged to, also from a log that was written anew', async () => {
+    const many = 12_000;
+    const store = await openEmbedded(state, { clock });
+    await store.settled.note(
+      new Map([
+        ['port/a-0', 'x'],
+        ['port/b-0', 'x'],
+      ]),
+    );
+    await store.settled.note(new Map([['port/b-0', undefined]]));
+    for (let round = 0; round < 4; round += 1)
+      await store.settled.note(
+        new Map(
+          Array.from({ length: many }, (_, index) => [`port/c-${String(index)}`, `0123456789abcde${String(round)}`]),
+        ),
+      );
+    await store.close();
+    assert.notDeepEqual(logs(), ['00000001.log']);
+    const next = await openEmbedded(state, { clock });
+    const all = await next.settled.read();
+    assert.deepEqual(
+      [all.size, all.get('port/a-0'), all.get('port/b-0'), all.get('port/c-0')],
+      [many + 1, 'x', undefined, '0123456789abcde3'],
+    );
+    await next.close();
+  });
   it('sweeps what killed processes left half-written, beside it and in its journal', async () => {
     const lay = (): string[] =>
       [join(state, 'cores.json'), join(journalDirectory(state), 'start.json')].map((path) => {
