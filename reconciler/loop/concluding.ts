@@ -1,4 +1,4 @@
-import { fullZones, stillLines } from '../plan/full.ts';
+import { fullZones } from '../plan/full.ts';
 import { project, type Projection } from '../plan/project.ts';
 import type { Planned } from './deciding.ts';
 import type { Decision } from './posting.ts';
@@ -54,7 +54,7 @@ export function decisionAfter(
   const full = [...fullZones(rollouts), ...(knobs === undefined ? [] : [knobs])];
   return {
     unplaceable: homelessIn(placed.unplaceable, preemptions, catalog),
-    held: [...closed, ...(held === undefined ? [] : [held]), ...stillLines(rollouts)],
+    held: [...closed, ...(held === undefined ? [] : [held])],
     published: before.published,
     waiting: rollouts.reduce((sum, one) => sum + one.waiting.length, waitingHosts.size),
     awaited,

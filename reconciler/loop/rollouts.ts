@@ -44,8 +44,8 @@ function stageEvents(last: RolloutRecord | undefined, record: RolloutRecord): re
   return another && !last.failed ? [superseded, told] : [told];
 }
 
-function overEvent({ app, revision, failed }: RolloutRecord): EventDraft {
-  const what = failed ? 'is no longer asked for' : 'is over';
+function overEvent({ app, revision, failed, stage }: RolloutRecord): EventDraft {
+  const what = failed ? 'is no longer asked for' : stage === 'frozen' ? 'no longer stands still' : 'is over';
   const message = `${app}: the change of ${revision.slice(0, 7)} ${what}`;
   return { level: 'info', reason: 'RolloutDone', ref: `app/${app}`, revision, message };
 }

@@ -82,6 +82,23 @@ export function advance(input: AdvanceInput): Advanced | undefined {
   );
 }
 
+/**
+ * What to remember of an App without a block that stands still while its replicas wait for new containers: what they are, for one that
+ * moves meanwhile or comes new.
+ */
+export function keptStill(input: AdvanceInput): Advanced | undefined {
+  const { app, network, record, revision, turns } = input;
+  if (app.spec.rollout || app.spec.replicas === 0 || !standsStill(input)) return undefined;
+  const wanted = wantedRelease({ app, network }, app.spec.network);
+  const waits = ({ last, want, placement }: Turn): boolean =>
+    last ? !sameMake(last, want ?? wanted) : placement !== undefined;
+  const good = record?.good ?? bestOf(assigned(turns).filter(waits));
+  if (!good || !turns.some(waits)) return undefined;
+  const version = versionOf(wanted);
+  const since = record?.version === version ? record.revision : revision;
+  return { app: app.name, version, attempt: attemptOf(app.spec), revision: since, given: 0, served: 0, good };
+}
+
 /** Whether all replicas take up at once what Git says, since it is asked where that leads. */
 export function goesAtOnce({ app, record, whole = false }: Pick<AdvanceInput, 'app' | 'record' | 'whole'>): boolean {
   return whole && !(record?.failed && record.attempt === attemptOf(app.spec));
@@ -102,7 +119,8 @@ function begin(input: AdvanceInput): Advanced | undefined {
   const other = assigned(turns).filter((turn) => !isNew(turn, version));
   // one that came up nowhere yet is made as it is to be, to stand still then: there is nothing to go back to
   const nowhere = standsStill(input) && turns.every(({ last, health }) => !last || health.down);
-  return other.length === 0 || nowhere ? undefined : { ...fresh, good: bestOf(other) };
+  const good = nowhere ? undefined : bestOf(other);
+  return good && { ...fresh, good };
 }
 
 /** What seems to have begun later was noted by a controller whose clock goes ahead: it begins now, and not in an hour. */
@@ -123,7 +141,7 @@ function withoutWords({ stage: _stage, until: _until, message: _message, ...rest
 }
 
 /** What most of them serve; where none serves, what most were given. */
-function bestOf(turns: readonly Assigned[]): Release {
+function bestOf(turns: readonly Assigned[]): Release | undefined {
   const counts = new Map<string, { readonly first: Turn; count: number }>();
   for (const turn of turns) {
     const version = versionOf(turn.last);
@@ -132,8 +150,7 @@ function bestOf(turns: readonly Assigned[]): Release {
     counts.set(version, one);
   }
   const [best] = [...counts.values()].sort((a, b) => b.count - a.count);
-  if (!best) throw new RangeError('there is no replica to go back to');
-  return releaseOf(best.first);
+  return best && releaseOf(best.first);
 }
 
 /** Whether all that have a place were given it and serve it, but for those of which nothing is heard. */

@@ -15,13 +15,3 @@ export function fullZones(rollouts: readonly Progress[]): readonly string[] {
     return `${full}: ${counted(replicas, 'replica')} of ${names.join(', ')}${more} wait`;
   });
 }
-
-/** The Apps without a `rollout` block that stand still while what changes waits, each in a line: for people. */
-export function stillLines(rollouts: readonly Progress[]): readonly string[] {
-  return rollouts
-    .filter(({ still }) => still)
-    .map(({ app, waiting: { length } }) => {
-      const verb = length === 1 ? 'gets its new container' : 'get their new containers';
-      return `${counted(length, 'replica')} of ${app} ${verb} once ${app} goes on (spec.frozen)`;
-    });
-}

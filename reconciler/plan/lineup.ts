@@ -126,10 +126,9 @@ function differing({ home, last, want }: Turn): readonly string[] {
 
 /** What keeps a replica from its turn. */
 function turnText({ app, record, progress }: Seen, { id }: Turn): string {
-  const still = `${app.name} stands still (spec.frozen)`;
   switch (record?.stage) {
     case 'frozen':
-      return still;
+      return `${app.name} stands still (spec.frozen)`;
     case 'stopped':
       return 'no more get the change: it was given up';
     case 'reverted':
@@ -141,7 +140,6 @@ function turnText({ app, record, progress }: Seen, { id }: Turn): string {
     default:
       break;
   }
-  if (progress?.still) return still;
   if (!progress?.waiting.includes(id)) return 'it is its turn';
   return keptBy(progress) ?? 'others go first';
 }

@@ -3,11 +3,11 @@ import { mayLeaveWithin } from '../model/disruption.ts';
 import type { Disruption } from '../model/disruption.ts';
 import { formOf } from '../model/form.ts';
 import { goesBack } from '../model/release.ts';
-import type { RolloutRecord } from '../model/release.ts';
+import type { Release, RolloutRecord } from '../model/release.ts';
 import { incarnationOf } from '../model/rollout.ts';
 import type { Standing } from '../model/rollout.ts';
 import type { AssignedReplica } from '../model/replica.ts';
-import { advance, canariesOf, goesAtOnce, isGood, isNew, standsStill } from './advance.ts';
+import { advance, canariesOf, goesAtOnce, isGood, isNew, keptStill, standsStill } from './advance.ts';
 import type { AdvanceInput, Advanced } from './advance.ts';
 import { tellChange } from './tell.ts';
 import { givesMore } from './forms.ts';
@@ -35,8 +35,6 @@ export interface Progress {
   readonly waitingFor: readonly string[];
   /** Its Zone lets no more be away now, in words. */
   readonly full?: string;
-  /** They wait until the App goes on. */
-  readonly still?: true;
 }
 
 export interface Rollout {
@@ -110,7 +108,8 @@ export function rollout(input: RolloutInput): Rollout {
   const gate = gateOf(input, change, turns, ahead);
   const courses = turns.flatMap((turn) => courseOf(input, gate, turn));
   const going = leaving(input, turns, courses, gate);
-  const replicas = courses.map((course) => given(course, going, gate));
+  const noted = change ?? keptStill({ ...input, turns });
+  const replicas = courses.map((course) => given(course, going, gate, noted?.good));
   // one whose placement is still in the old Network waits for place to move it
   const moves = ({ turn }: Course): boolean => turn.placement?.network !== app.spec.network;
   const waiting = courses.flatMap((course, at) => {
@@ -118,8 +117,8 @@ export function rollout(input: RolloutInput): Rollout {
     const updated = now === course.want || (now !== undefined && !outdated(now, course.want));
     return updated && !moves(course) ? [] : [course.turn.id];
   });
-  const still = waiting.length > 0 && standsStill({ ...input, turns });
-  const full = waiting.length > 0 && !still ? input.disruption.why(app.spec.zone) : undefined;
+  const full =
+    waiting.length > 0 && !standsStill({ ...input, turns }) ? input.disruption.why(app.spec.zone) : undefined;
   const progress: Progress = {
     app: app.name,
     updated: replicas.length - waiting.length,
@@ -128,12 +127,11 @@ export function rollout(input: RolloutInput): Rollout {
     waitingFor:
       waiting.length === 0 ? [] : turns.filter(({ id, health }) => health.away || going.has(id)).map(({ id }) => id),
     ...(full === undefined ? {} : { full }),
-    ...(still && !change ? { still } : {}),
   };
   return {
     replicas,
     progress,
-    ...(change ? { record: tellChange(change, { ...input, turns, replicas, ahead }) } : {}),
+    ...(noted ? { record: tellChange(noted, { ...input, turns, replicas, ahead }) } : {}),
   };
 }
 
@@ -214,9 +212,14 @@ function knownUnready({ word, report, last }: Turn): boolean {
 }
 
 /** What a replica is now: its aim when its turn has come, else what it was with what needs no turn. */
-function given({ turn, aim, stale }: Course, going: ReadonlySet<string>, { change, open }: Gate): AssignedReplica {
+function given(
+  { turn, aim, stale }: Course,
+  going: ReadonlySet<string>,
+  { open }: Gate,
+  good: Release | undefined,
+): AssignedReplica {
   const { id, last, home } = turn;
   if (stale && !going.has(id)) return keeping(aim, releaseOf(turn));
-  const before = last ? releaseOf(turn) : change?.good;
+  const before = last ? releaseOf(turn) : good;
   return before && !home && !open(turn) ? backTo(aim, before, last) : aim;
 }

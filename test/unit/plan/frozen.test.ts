@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Stage } from '../../../reconciler/model/release.ts';
-import { stillLines } from '../../../reconciler/plan/full.ts';
+import type { Catalog } from '../../../reconciler/model/catalog.ts';
+import type { RolloutRecord, Stage } from '../../../reconciler/model/release.ts';
+import type { Assignment, Placement, Report } from '../../../reconciler/model/replica.ts';
+import { incarnationOf } from '../../../reconciler/model/rollout.ts';
 import { project } from '../../../reconciler/plan/project.ts';
 import { catalogOf, hostsOf, reportOf, resources } from '../../support/catalog.ts';
 import { IMAGES, run, type Scene } from '../../support/scene.ts';
@@ -111,9 +113,48 @@ const cases: readonly Case[] = [
   },
   { name: 'where it leads is seen', standing: 'o* o*', frozen: true, whole: true, gives: 'nn' },
   // without a block
-  { name: 'no container is replaced, block or none', standing: 'o* o+', how: 'none', frozen: true, gives: 'oo' },
-  { name: 'nor before those have gone on that are told to', standing: 'o* o+', how: 'none', gives: 'oo' },
-  { name: 'but those that serve nobody', standing: 'o* o-', how: 'none', frozen: true, gives: 'on' },
+  {
+    name: 'no container is replaced, block or none',
+    standing: 'o* o+',
+    how: 'none',
+    frozen: true,
+    gives: 'oo',
+    stage: 'frozen',
+  },
+  {
+    name: 'nor before those have gone on that are told to',
+    standing: 'o* o+',
+    how: 'none',
+    gives: 'oo',
+    stage: 'frozen',
+  },
+  {
+    name: 'but those that serve nobody',
+    standing: 'o* o-',
+    how: 'none',
+    frozen: true,
+    gives: 'on',
+    stage: 'frozen',
+  },
+  {
+    name: 'what moves or comes new is what the others are',
+    standing: 'n* o* --',
+    how: 'none',
+    frozen: true,
+    gives: 'noo',
+    stage: 'frozen',
+  },
+  {
+    name: 'or were, where all are on their way',
+    standing: '-- --',
+    how: 'none',
+    frozen: true,
+    record: {},
+    gives: 'oo',
+    stage: 'frozen',
+  },
+  { name: 'where nothing waits nothing is remembered', standing: 'n* --', how: 'none', frozen: true, gives: 'nn' },
+  { name: 'nor of what waits for a turn', standing: 'o+ --', how: 'none', record: {}, gives: 'on' },
   { name: 'after it they have their turns', standing: 'o+ o+', how: 'none', gives: 'no' },
 ];
 
@@ -138,13 +179,45 @@ describe('while an App stands still', () => {
       said({ standing: 'n* o*', how: DEADLINE, record: { failed: FAILED } }) ?? '',
       /go back to r0 \(old\), once web goes on \(spec\.frozen\)$/,
     );
-    const { progress } = run({ standing: 'o* o* o*', how: 'none', frozen: true, full: true });
-    assert.deepEqual([progress.still, progress.full, progress.waiting.length], [true, undefined, 3]);
-    assert.deepEqual(stillLines([progress, { ...progress, still: undefined as never }]), [
-      '3 replicas of web get their new containers once web goes on (spec.frozen)',
-    ]);
-    assert.equal(run({ standing: 'n* n*', how: 'none', frozen: true }).progress.still, undefined);
+    const { progress, record } = run({ standing: 'o* o* o*', how: 'none', frozen: true, full: true });
+    assert.deepEqual([progress.full, progress.waiting.length], [undefined, 3]);
+    assert.equal(
+      record?.message,
+      'web: 0 of 3 replicas have r1 (new); what is left of the change waits until web goes on (spec.frozen)',
+    );
   });
+
+  for (const rollout of [undefined, { minReady: 0, autoRevert: false }])
+    it(`one that moves keeps what it was, ${rollout ? 'with' : 'without'} a block, also while no host is told it`, () => {
+      const catalog = (image: string, frozen?: true): Catalog =>
+        catalogOf({
+          hosts: hostsOf(2),
+          apps: { web: { image, ...(rollout ? { rollout } : {}), ...(frozen ? { frozen } : {}) } },
+        });
+      const { cpu, memory, pids } = resources(100);
+      const home = { zone: 'main', host: 'h1', network: 'net', address: '10.1.0.10' };
+      const placed: Placement = { app: 'web', replica: 'web-0', ...home, demand: { cpu, memory, pids }, epoch: 1 };
+      let previous: ReadonlyMap<string, Assignment> = new Map();
+      let records: readonly RolloutRecord[] = [];
+      let reports: readonly Report[] = [];
+      const pass = (wish: Catalog, placement: Placement): readonly string[] => {
+        const placements = new Map([['web-0', placement]]);
+        const next = project({ author: 'Ann', placements, now: 0, catalog: wish, previous, reports, records });
+        records = next.records;
+        previous = new Map(next.assignments.map((one) => [one.host, one]));
+        return next.assignments.flatMap(({ host, replicas }) => replicas.map(({ spec }) => `${host} ${spec.image}`));
+      };
+      const stands = { phase: 'Frozen', ready: true, restarts: 0, fingerprint: 'f' } as const;
+      assert.deepEqual(pass(catalog('v1', true), placed), ['h1 v1']);
+      const incarnation = incarnationOf(previous.get('h1')?.replicas[0] ?? assert.fail());
+      reports = [reportOf('h1', {}, { generation: 1, replicas: [{ id: 'web-0', ...stands, incarnation }] })];
+      assert.deepEqual(pass(catalog('v2', true), placed), ['h1 v1']);
+      const moved = { ...placed, host: 'h2', epoch: 2, from: 'h1' };
+      assert.deepEqual(pass(catalog('v2', true), moved), [], 'its old host has yet to let it go');
+      const there = previous.get('h1')?.generation ?? 0;
+      reports = [reportOf('h1', {}, { generation: there }), reportOf('h2', {}, { generation: 1 })];
+      assert.deepEqual(pass(catalog('v2', true), moved), ['h2 v1']);
+    });
 
   it('nobody waits for it who changes with the same revision', () => {
     const rollout = { minReady: 0, autoRevert: false };
