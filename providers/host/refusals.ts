@@ -10,6 +10,8 @@ export interface Refusal {
   readonly says: string | undefined;
   /** Which device it was about, where another one may come into its place. */
   readonly owner?: string | undefined;
+  /** What else of the machine it was refused for, where that is known: what another file says. */
+  readonly under?: string | undefined;
 }
 
 /**
@@ -48,17 +50,22 @@ export function passes(why: string): boolean {
   return PASSING.has(errnoIn(why) ?? '');
 }
 
+/** Whether it is refused for as long as the machine is as it is: for good, or for what another file says. */
+export function lasts({ why, under }: Pick<Refusal, 'why' | 'under'>): boolean {
+  return under !== undefined || !passes(why);
+}
+
 /** Refusals that another value may be the reason of: of segmentation the checksums, of a range of ports its lower end. */
 const BY_OTHERS = /^(EINVAL|Could not change)\b/;
 
 /**
- * What was refused for good. It is not asked for again until Git says another value, the file says another one, another device comes into its place, or
- * what may have been its reason was set. Kept in memory: each start of the agent, and so each boot, asks once.
+ * What was refused and does not pass by itself. It is not asked for again until Git says another value, the file says another one, another device comes into its
+ * place, or what was, or may have been, its reason is otherwise. Kept in memory: each start of the agent, and so each boot, asks once.
  */
 export interface Refusals {
-  /** That of a file, by what it says now; `owner` tells which device it is about now. */
-  of(id: string, says: string | undefined, owner?: () => string | undefined): Refusal | undefined;
-  /** Keeps one, unless it passes. */
+  /** That of a file, by what it says now; `now` tells which device it is about, and what it may be refused for, by now. */
+  of(id: string, says: string | undefined, now?: () => Pick<Refusal, 'owner' | 'under'>): Refusal | undefined;
+  /** Keeps one, if it lasts. */
   note(id: string, refusal: Refusal): void;
   forget(id: string): void;
   /** Forgets those that may be taken now that others were set, of all ids that are `near` to these. */
@@ -69,13 +76,15 @@ export interface Refusals {
 export function createRefusals(): Refusals {
   const known = new Map<string, Refusal>();
   return {
-    of(id, says, owner) {
+    of(id, says, now = () => ({})) {
       const refusal = known.get(id);
-      return refusal && refusal.says === says && refusal.owner === owner?.() ? refusal : undefined;
+      if (refusal?.says !== says) return undefined;
+      const { owner, under } = now();
+      return refusal?.owner === owner && refusal?.under === under ? refusal : undefined;
     },
     note(id, refusal) {
-      if (passes(refusal.why)) known.delete(id);
-      else known.set(id, refusal);
+      if (lasts(refusal)) known.set(id, refusal);
+      else known.delete(id);
     },
     forget(id) {
       known.delete(id);

@@ -7,14 +7,14 @@ import type { CoresState, KnobPlace, KnobSpec, KnobState } from '../../../reconc
 import { ethtool, type Ethtool } from '../ethtool.ts';
 import { disk, type Files } from '../files.ts';
 import { remembered, treeAt } from '../inventory/tree.ts';
-import { createRefusals, passes, type Refusals } from '../refusals.ts';
+import { createRefusals, lasts, type Refusal, type Refusals } from '../refusals.ts';
 import type { Asked, Rivals } from '../rivals/rivals.ts';
 import { createWatches } from '../watches.ts';
 import { cardsOf, isCardSetting } from './cards.ts';
 import { commonOf, diffKnob, targetOf, wrongOf } from './diff.ts';
 import { keptIn, type KeptKnob } from './kept.ts';
 import { limitationsOf } from './limitations.ts';
-import { ofDevices, ownerOf, withOwners } from './owners.ts';
+import { ofDevices, ownerOf, underOf, withOwners } from './owners.ts';
 import { freeCpus, isOfCards, placesOf, type Place, type Roots } from './places.ts';
 import { meaningOf } from './rules.ts';
 import { askedOf, idOf, isBack, shown, valuesOf } from './values.ts';
@@ -89,12 +89,17 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
     kept.put(key, withOwners(at, knob, kept.all().get(key)));
   }
 
+  /** Which device a file is about now, and what it may be refused for. */
+  function aboutOf(id: string, at: Roots): Pick<Refusal, 'owner' | 'under'> {
+    return { owner: ownerOf(at, id), under: underOf(at, id) };
+  }
+
   function lookAt(key: string, place: Place, mine: KeptKnob | undefined, at: Roots): KnobPlace {
     const id = idOf(place);
     const said = read(id);
     const original = mine?.originals[id];
     const seen = 'text' in said ? { ...said.driver, value: shown(key, said.text) } : said;
-    const last = refusals.of(id, 'value' in seen ? seen.value : undefined, () => ownerOf(at, id));
+    const last = refusals.of(id, 'value' in seen ? seen.value : undefined, () => aboutOf(id, at));
     const refused = last && { target: last.target, want: last.want, why: last.why };
     return {
       name: place.name,
@@ -195,7 +200,7 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
         fresh[id] = askedOf(said);
     }
     keep(key, { value: want.value, originals: { ...fresh, ...mine?.originals } }, at);
-    const refused: { readonly id: string; readonly text: string; readonly why: string }[] = [];
+    const refused: { readonly id: string; readonly text: string; readonly lasts: boolean }[] = [];
     for (const { id, target, name } of todo) {
       const holder = holderOf(id, key, at);
       const why =
@@ -204,8 +209,9 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
       else {
         const said = read(id);
         const says = 'text' in said ? shown(key, said.text) : undefined;
-        refusals.note(id, { target, want: want.value, why, says, owner: ownerOf(at, id) });
-        refused.push({ id, why, text: `${name}: ${why}` });
+        const refusal = { target, want: want.value, why, says, ...aboutOf(id, asItIs()) };
+        refusals.note(id, refusal);
+        refused.push({ id, text: `${name}: ${why}`, lasts: lasts(refusal) });
       }
     }
     settle(
@@ -216,7 +222,7 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
       at,
     );
     if (refused.length < todo.length) forgetOthers(new Set(ids.values()));
-    const later = refused.find(({ why }) => passes(why));
+    const later = refused.find((one) => !one.lasts);
     const told = later ?? (refused.length === todo.length ? refused[0] : undefined);
     if (told) throw new PlumbError('KNOB_REFUSED', `${key} = ${want.value}: ${told.text}`, { key, value: want.value });
     const some = refused.length === 0 ? '' : `; ${String(refused.length)} refused, as ${refused[0]?.text ?? ''}`;

@@ -57,6 +57,16 @@ export function ownerOf({ proc, sys }: Roots, id: string): string | undefined {
   return interrupt === undefined ? undefined : interruptsOf(proc).get(interrupt);
 }
 
+/**
+ * What makes a file refuse, where another one says it: under the governor `performance` a policy takes no other energy preference, whoever asks
+ * (EBUSY; Linux admin-guide/pm/intel_pstate).
+ */
+export function underOf({ sys }: Roots, id: string): string | undefined {
+  const policy = /^sys\/(.+)\/energy_performance_preference$/.exec(id)?.[1];
+  const governor = policy === undefined ? undefined : sys.text(`${policy}/scaling_governor`);
+  return governor === 'performance' ? governor : undefined;
+}
+
 /** Where a setting of a card is that has another name by now. */
 function renamed({ sys }: Roots, id: string, owner: string | undefined): string | undefined {
   const [, head = '', , tail = ''] = OF_CARD.exec(id) ?? [];

@@ -43,13 +43,25 @@ describe('a refusal is kept', () => {
     return refusals;
   };
   const has = (refusals: ReturnType<typeof kept>, id: string, says = '1', owner = 'x'): boolean =>
-    refusals.of(id, says, () => owner) !== undefined;
+    refusals.of(id, says, () => ({ owner, under: undefined })) !== undefined;
 
   it('while the file says the same of the same device', () => {
     const refusals = kept();
     assert.deepEqual(
       [has(refusals, 'a'), has(refusals, 'a', '3'), has(refusals, 'a', '1', 'y'), has(refusals, 'c')],
       [true, false, false, false],
+    );
+  });
+  it('while what it is refused for is as it was, also where the errno passes', () => {
+    const refusals = createRefusals();
+    refusals.note('a', { target: '2', want: '2', why: 'EBUSY', says: '1', under: 'performance' });
+    assert.notEqual(
+      refusals.of('a', '1', () => ({ under: 'performance' })),
+      undefined,
+    );
+    assert.equal(
+      refusals.of('a', '1', () => ({})),
+      undefined,
     );
   });
   it('until it is taken, or passes', () => {
@@ -261,6 +273,45 @@ describe('a file of a knob', () => {
     assert.equal(tries(), 2);
     assert.equal(read('sys/block/nvme1n1/queue/nr_requests'), '512\n');
     assert.equal((await look(provider, KEY)).limitations, undefined);
+  });
+
+  it('that refuses while another one says what it does is asked again once that says something else', async () => {
+    const CPU = 'sys/devices/system/cpu/cpufreq';
+    const root = machineWith({
+      'proc/cpuinfo': '',
+      [`${CPU}/policy0/scaling_governor`]: 'performance\n',
+      [`${CPU}/policy0/energy_performance_preference`]: 'performance\n',
+    });
+    const preference = join(root, CPU, 'policy0/energy_performance_preference');
+    let tries = 0;
+    const files: Files = {
+      ...kernel,
+      write: (path, text) => {
+        tries += 1;
+        const governor = fs.readFileSync(join(root, CPU, 'policy0/scaling_governor'), 'utf8');
+        if (path === preference && governor === 'performance\n') throw errno('EBUSY');
+        kernel.write(path, text);
+      },
+    };
+    const roots = { procRoot: join(root, 'proc'), sysRoot: join(root, 'sys') };
+    const provider = knobs({ ...roots, originalsFile: join(root, 'originals'), files });
+    const key = 'cpu.energyPreference';
+    const pass = async (): Promise<readonly string[]> => {
+      const failed: string[] = [];
+      for (const change of provider.diff([want(key, 'power')], [await look(provider, key)]))
+        await provider.apply(change, context()).catch((error: unknown) => failed.push((error as Error).message));
+      return failed;
+    };
+    assert.deepEqual([await pass(), await pass(), await pass()], [[`${key} = power: policy0: EBUSY`], [], []]);
+    assert.equal(tries, 1);
+    assert.deepEqual(
+      (await look(provider, key)).limitations?.map(({ state, errno: name }) => [state, name]),
+      [['Refused', 'EBUSY']],
+    );
+    fs.writeFileSync(join(root, CPU, 'policy0/scaling_governor'), 'powersave\n');
+    assert.deepEqual(await pass(), []);
+    assert.equal(fs.readFileSync(preference, 'utf8'), 'power\n');
+    assert.equal((await look(provider, key)).limitations, undefined);
   });
 
   it('that refuses for good is asked again when it says another value', async () => {
