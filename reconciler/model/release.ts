@@ -30,6 +30,8 @@ export interface RolloutRecord {
   readonly revision: string;
   /** What ran before: kept by those that wait, and by all once the change was given up. */
   readonly good: Release;
+  /** No replica has served since the change began, nor did one when it did. */
+  readonly untried?: true;
   /** Most replicas so far that were given the version, and that served it: fewer later is no progress. */
   readonly given: number;
   readonly served: number;

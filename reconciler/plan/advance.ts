@@ -57,9 +57,10 @@ export function advance(input: AdvanceInput): Advanced | undefined {
   const { app, turns, now } = input;
   // where nothing is asked for nothing is left to change
   if (!app.spec.rollout || app.spec.replicas === 0 || goesAtOnce(input)) return undefined;
-  const begun = begin(input);
+  const begun = tried(begin(input), turns);
   if (!begun) return undefined;
-  if (standsStill(input)) return isUndone(begun, turns) ? undefined : withoutClocks(begun);
+  if (standsStill(input))
+    return isUndone(begun, turns) || (begun.untried && serveNobody(turns)) ? undefined : withoutClocks(begun);
   if (isDone(begun, turns)) return undefined;
   const { version, good } = begun;
   const given = turns.filter((turn) => isNew(turn, version));
@@ -104,6 +105,22 @@ export function goesAtOnce({ app, record, whole = false }: Pick<AdvanceInput, 'a
   return whole && !(record?.failed && record.attempt === attemptOf(app.spec));
 }
 
+/** Nobody serves, or might for all that is known. */
+function serveNobody(turns: readonly Turn[]): boolean {
+  return turns.every(({ last, health }) => !last || health.down);
+}
+
+/** One of which nobody has heard yet as what it was made. */
+const isUntried = ({ last, home, report, word }: Turn): boolean =>
+  last === undefined || (home && (report ? !report.ready : word === 'late'));
+
+/** Once a replica served, whatever it was then, there is something to lose. */
+function tried(change: Advanced | undefined, turns: readonly Turn[]): Advanced | undefined {
+  if (!change?.untried || !turns.some(({ report }) => report?.ready)) return change;
+  const { untried: _untried, ...rest } = change;
+  return rest;
+}
+
 function begin(input: AdvanceInput): Advanced | undefined {
   const { app, network, record: kept, revision, turns, now } = input;
   const version = versionOf(wantedRelease({ app, network }, app.spec.network));
@@ -115,12 +132,12 @@ function begin(input: AdvanceInput): Advanced | undefined {
     const { stuckSince: _clock, ...rest } = withoutWords(record);
     return { ...rest, attempt, given: 0, served: 0 };
   }
-  if (record) return { ...fresh, good: record.good };
+  if (record) return { ...fresh, good: record.good, ...(record.untried ? { untried: true } : {}) };
   const other = assigned(turns).filter((turn) => !isNew(turn, version));
   // one that came up nowhere yet is made as it is to be, to stand still then: there is nothing to go back to
-  const nowhere = standsStill(input) && turns.every(({ last, health }) => !last || health.down);
+  const nowhere = standsStill(input) && serveNobody(turns);
   const good = nowhere ? undefined : bestOf(other);
-  return good && { ...fresh, good };
+  return good && { ...fresh, good, ...(turns.every(isUntried) ? { untried: true } : {}) };
 }
 
 /** What seems to have begun later was noted by a controller whose clock goes ahead: it begins now, and not in an hour. */

@@ -18,6 +18,8 @@ interface Case extends Scene {
   readonly gives: string;
   /** Absent when there is nothing to remember. */
   readonly stage?: Stage;
+  /** It is remembered that none has served. */
+  readonly untried?: true;
 }
 
 /** Those with `frozen` stand still by what Git says; a star was told to, and may be told only now to go on. */
@@ -105,6 +107,31 @@ const cases: readonly Case[] = [
   },
   { name: 'what has come up nowhere is mended all the same', standing: 'o- o-', frozen: true, gives: 'nn' },
   {
+    name: 'that is seen later where one was only starting',
+    standing: 'o. o-',
+    frozen: true,
+    gives: 'oo',
+    stage: 'frozen',
+    untried: true,
+  },
+  { name: 'and mended then', standing: 'o- o-', frozen: true, record: { untried: true }, gives: 'nn' },
+  {
+    name: 'not where one came up meanwhile',
+    standing: 'o* o-',
+    frozen: true,
+    record: { untried: true },
+    gives: 'oo',
+    stage: 'frozen',
+  },
+  {
+    name: 'nor where one did before, though none serves now',
+    standing: 'o- o-',
+    frozen: true,
+    record: {},
+    gives: 'oo',
+    stage: 'frozen',
+  },
+  {
     name: 'not so where something serves',
     standing: 'o- o*',
     frozen: true,
@@ -159,11 +186,11 @@ const cases: readonly Case[] = [
 ];
 
 describe('while an App stands still', () => {
-  for (const { name, gives, stage, ...scene } of cases)
+  for (const { name, gives, stage, untried, ...scene } of cases)
     it(name, () => {
       const { replicas, record } = run(scene);
       const letters = replicas.map(({ spec }) => Object.keys(IMAGES).find((letter) => IMAGES[letter] === spec.image));
-      assert.deepEqual([letters.join(''), record?.stage], [gives, stage]);
+      assert.deepEqual([letters.join(''), record?.stage, record?.untried], [gives, stage, untried]);
       for (const { spec } of replicas) assert.equal(spec.frozen, scene.frozen, 'that itself takes no turn');
       if (stage === 'frozen')
         assert.deepEqual([record?.until, record?.canaryAt, record?.stuckSince], [undefined, undefined, undefined]);
