@@ -1,16 +1,20 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import fc from 'fast-check';
 import { CONTROLLER_LEASE } from '../../reconciler/loop/hearing.ts';
 import { createBook } from '../../reconciler/model/book.ts';
+import type { Book } from '../../reconciler/model/book.ts';
 import { decide } from '../../reconciler/model/decide.ts';
 import type { Report } from '../../reconciler/model/replica.ts';
+import type { CommitReply } from '../../reconciler/model/reservations.ts';
 import type { Committed, FleetStore, Reservations } from '../../reconciler/model/store.ts';
 import { CONTROLLERS, HOSTS } from '../support/schedule-git.ts';
 import type { Bend } from '../support/schedule-parts.ts';
-import { playSchedule } from '../support/schedule-run.ts';
+import { playSchedule, randomSchedules } from '../support/schedule-run.ts';
 import type { PartName, Setting, Step } from '../support/schedule-steps.ts';
 import { embeddedGround } from '../support/schedule-store.ts';
+import type { MakeGround } from '../support/schedule-store.ts';
 
 const CLOCKS: Setting = { seed: 7, skews: { h0: 0, h1: 0, h2: 0, h3: 0, c1: 0, c2: 0 } };
 
@@ -35,29 +39,57 @@ const SET_BACK: readonly Step[] = [
   ...[...HOSTS, ...CONTROLLERS].map((part) => ({ what: 'clock', part, by: -3_600_000, wait: 0 }) as const),
 ];
 
-/** Decides on what it reads, and writes later: as a store would that is not one atomic step. */
-function nonAtomic(inner: Reservations): Reservations {
-  const book = createBook();
-  const log: Committed[] = [];
+interface Held {
+  readonly book: Book;
+  readonly log: Committed[];
+  readonly replies: Map<string, CommitReply>;
+}
+
+/** Decides on what `held` says, and writes later, as a store would that is not one atomic step. Leases and repeated requests it heeds. */
+function tornBy(held: () => Held, inner: Reservations): Reservations {
   return {
     ...inner,
-    snapshot: () =>
-      Promise.resolve({
-        hosts: new Map(book.hosts),
-        placements: new Map(book.placements),
-        addresses: new Map(book.addresses),
+    snapshot: () => {
+      const { book, log } = held();
+      const { hosts, placements, addresses } = book;
+      return Promise.resolve({
+        hosts: new Map(hosts),
+        placements: new Map(placements),
+        addresses: new Map(addresses),
         cursor: log.length,
-      }),
-    since: (cursor) => Promise.resolve(log.slice(cursor)),
-    commit: async (request) => {
+      });
+    },
+    since: (cursor) => Promise.resolve(held().log.slice(cursor)),
+    commit: async (request, under) => {
+      const { book, log, replies } = held();
+      const { id, now } = request;
+      if (under) await inner.commit({ id: `${id}/lease`, now, proposals: [] }, under);
+      const before = replies.get(id);
+      if (before) return before;
       const { verdicts, deltas } = decide(book, request);
       await turn();
       book.apply(deltas);
       if (deltas.length > 0) log.push({ cursor: log.length + 1, deltas });
-      return { verdicts, cursor: log.length };
+      const reply = { verdicts, cursor: log.length };
+      replies.set(id, reply);
+      return reply;
     },
   };
 }
+
+/** A store whose commit is not atomic, with nothing else wrong with it. */
+const nonAtomic: MakeGround = async (dir, time) => {
+  const nothing = (): Held => ({ book: createBook(), log: [], replies: new Map() });
+  let held = nothing();
+  const ground = await embeddedGround((inner) => tornBy(() => held, inner))(dir, time);
+  const empty = (): Promise<void> => {
+    held = nothing();
+    return ground.empty();
+  };
+  return { ...ground, empty };
+};
+
+const NOT_ATOMIC = /is reserved for|is not its own|more than it has/;
 
 const controls = (part: PartName): boolean => part.startsWith('c');
 
@@ -170,11 +202,12 @@ const BROKEN: readonly {
 describe('a schedule', () => {
   it('breaks no law where nothing is broken', () => playSchedule(CLOCKS, PLAIN, embeddedGround()));
 
-  it('catches a commit that is not atomic', () =>
-    assert.rejects(
-      playSchedule(CLOCKS, PLAIN, embeddedGround(nonAtomic)),
-      /is reserved for|is not its own|more than it has/,
-    ));
+  it('catches a commit that is not atomic', () => assert.rejects(playSchedule(CLOCKS, PLAIN, nonAtomic), NOT_ATOMIC));
+
+  it('catches it in random schedules, too', () => {
+    fc.configureGlobal({ ...fc.readConfigureGlobal(), endOnFailure: true });
+    return assert.rejects(randomSchedules(nonAtomic, 40), NOT_ATOMIC);
+  });
 
   it('breaks no law where clocks are set back in its middle', () => playSchedule(CLOCKS, SET_BACK, embeddedGround()));
 

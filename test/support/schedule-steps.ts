@@ -22,7 +22,7 @@ export type Step = { readonly wait: number } & (
   | { readonly what: 'late'; readonly part: HostName }
   | { readonly what: 'store restarts' | 'store emptied'; readonly ms: number }
   | { readonly what: 'replay'; readonly pick: number }
-  | { readonly what: 'rivals'; readonly count: number }
+  | { readonly what: 'rivals'; readonly count: number; readonly wishes?: Readonly<Record<AppName, AppWish>> }
   | { readonly what: 'break'; readonly of: Break; readonly replica: string }
   | { readonly what: 'mishaps'; readonly part: HostName; readonly kind: string; readonly how: readonly Mishap[] }
   | { readonly what: 'git away'; readonly part: ControllerName; readonly ms: number }
@@ -97,7 +97,16 @@ const STEPS: readonly fc.WeightedArbitrary<Step>[] = [
   { weight: 1, arbitrary: fc.record({ what: is('store restarts'), ms: fc.constantFrom(500, 5_000, 30_000), wait }) },
   { weight: 1, arbitrary: fc.record({ what: is('store emptied'), ms: fc.constantFrom(500, 5_000, 30_000), wait }) },
   { weight: 2, arbitrary: fc.record({ what: is('replay'), pick: fc.nat(50), wait }) },
-  { weight: 2, arbitrary: fc.record({ what: is('rivals'), count: fc.integer({ min: 1, max: 3 }), wait }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      what: is('rivals'),
+      count: fc.integer({ min: 1, max: 3 }),
+      // without something that all of them are to place there is nothing to compete for
+      wishes: fc.record({ a: wish, b: wish, c: wish }),
+      wait,
+    }),
+  },
   {
     weight: 3,
     arbitrary: fc.record({

@@ -271,6 +271,7 @@ export async function beginSchedule({ seed, skews }: Setting, make: MakeGround, 
       case 'replay':
         return time.work(replay(step.pick));
       case 'rivals':
+        if (step.wishes) git.revisions.push({ ...now, apps: { ...now.apps, ...step.wishes } });
         return time.work(rivals(step.count));
       case 'break':
         return breakBy(step.of, step.replica);
