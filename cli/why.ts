@@ -114,10 +114,11 @@ function find({ assignments }: Known, ref: Ref, only: string | undefined): reado
       'NOT_RUNNING',
       'nothing is known here of what any host is to have: name the --state-dir of a plumb up, or ask a fleet with --store',
     );
-  const expanded = assignments.map((assignment) => ({ host: assignment.host, all: expand(assignment) }));
-  const everywhere = expanded.flatMap(({ host, all }): readonly Found[] => {
+  // of what one host is to have nothing is kept beside what is asked for: of a whole fleet it would be gigabytes
+  const everywhere = assignments.flatMap((assignment): readonly Found[] => {
+    const all = expand(assignment);
     const want = all.find((one) => one.ref === ref);
-    return want ? [{ want, host, all }] : [];
+    return want ? [{ want, host: assignment.host, all }] : [];
   });
   const found = everywhere.filter(({ host }) => only === undefined || host === only);
   if (found.length > 0) return found;
@@ -130,8 +131,9 @@ function find({ assignments }: Known, ref: Ref, only: string | undefined): reado
       'USAGE',
       `${ref} is several things: ask for one, as container/web-0, port/web-0 or sysctl/vm.swappiness`,
     );
-  const same = expanded.flatMap(({ all }) => all.map((want) => want.ref)).filter((one) => kindOf(one) === kindOf(ref));
-  const hint = suggestion(ref, [...new Set(same)], `of ${kindOf(ref)} there are`);
+  const refs = assignments.flatMap((assignment) => expand(assignment).map((want) => want.ref));
+  const same = new Set(refs.filter((one) => kindOf(one) === kindOf(ref)));
+  const hint = suggestion(ref, [...same], `of ${kindOf(ref)} there are`);
   throw new PlumbError('USAGE', `nothing in Git asks for ${ref}${hint === undefined ? '' : `; ${hint}`}`);
 }
 
