@@ -17,10 +17,13 @@ export interface Look {
   readonly hosts: readonly HostView[];
 }
 
+/** Of an image what is asked. */
+type Seen = Pick<Image, 'book' | 'whereabouts'>;
+
 /** Knows what may be otherwise than the last pass left it. */
 export interface Attention {
   /** For a pass: what is new since the last one, in Git, in the store and of the hosts that are heard of. */
-  look(catalog: Catalog, image: Image, fresh: Fresh, lost: ReadonlySet<string>, audit: boolean): Look;
+  look(catalog: Catalog, image: Seen, fresh: Fresh, lost: ReadonlySet<string>, audit: boolean): Look;
   /** A pass has ended well: all that it looked at is at rest, but for these Apps, and for these hosts, which wait for other knobs. */
   rest(busy: Iterable<string>, waiting: ReadonlySet<string>): void;
   /** These are looked at as well by the next pass. */
@@ -97,7 +100,7 @@ export function createAttention(): Attention {
   /** Sees these hosts again; gives those that are seen otherwise than before. */
   function see(
     now: Catalog,
-    { book, whereabouts }: Image,
+    { book, whereabouts }: Seen,
     hosts: Iterable<string>,
     lost: ReadonlySet<string>,
   ): string[] {
@@ -116,7 +119,7 @@ export function createAttention(): Attention {
     return changed;
   }
 
-  function scopeOf(now: Catalog, image: Image, fresh: Fresh, lost: ReadonlySet<string>): Scope | undefined {
+  function scopeOf(now: Catalog, image: Seen, fresh: Fresh, lost: ReadonlySet<string>): Scope | undefined {
     const changes = changedBy(catalog, now);
     if (!changes) {
       views = new Map();

@@ -53,7 +53,7 @@ export interface PlaceInput {
   readonly side?: Side;
 }
 
-/** A placement that could not be made anew as it stands. It is left alone; status shows why. */
+/** A placement that could not be made anew as it stands. It is left alone. */
 export interface Misplaced {
   readonly replica: string;
   readonly app: string;

@@ -17,7 +17,7 @@ const HELD = {
 const SAYS = { MemoryMax: '4096', MemorySwapMax: '0', MemoryHigh: 'infinity', MemoryLow: '0', TasksMax: '100' };
 
 function seen(replica: string, raw: Readonly<Record<string, string>> = HELD): Known<CgroupState> {
-  const state = { id: replica, unsupported: [], raw } as unknown as CgroupState;
+  const state: CgroupState = { id: replica, unsupported: [], raw };
   return { known: true, ref: `cgroup/${replica}`, state, owned: true };
 }
 const scopeOf = (ref: Ref): string | undefined => (nameOf(ref).startsWith('bare') ? undefined : `${nameOf(ref)}.scope`);

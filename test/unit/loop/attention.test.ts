@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { createAttention } from '../../../reconciler/loop/attention.ts';
-import type { Image } from '../../../reconciler/loop/image.ts';
 import { createBook } from '../../../reconciler/model/book.ts';
 import { createWhereabouts } from '../../../reconciler/model/whereabouts.ts';
 import { catalogOf, hostsOf, reportOf } from '../../support/catalog.ts';
@@ -11,7 +10,7 @@ it('a host that has heard of the slot of another Zone is looked at: that of the 
   const catalog = catalogOf({ hosts: hostsOf(2) });
   const whereabouts = createWhereabouts();
   const book = createBook({ hosts: new Map(), placements: new Map(), addresses: new Map() });
-  const image = { book, whereabouts } as unknown as Image;
+  const image = { book, whereabouts };
   const attention = createAttention();
   const old = { zone: 'main', index: 0, of: 4 };
   const tell = (generation: number, left: boolean): void => {
@@ -39,7 +38,7 @@ it('a host that has left Git and says a later Assignment than the store knows of
   const catalog = catalogOf({ hosts: hostsOf(1) });
   const whereabouts = createWhereabouts();
   const book = createBook({ hosts: new Map(), placements: new Map(), addresses: new Map() });
-  const image = { book, whereabouts } as unknown as Image;
+  const image = { book, whereabouts };
   const attention = createAttention();
   const looked = (...hosts: readonly string[]): readonly string[] | undefined => {
     const fresh = { apps: new Set<string>(), hosts: new Set(hosts), reported: new Set(hosts) };
