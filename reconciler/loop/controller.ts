@@ -2,15 +2,17 @@ import { converge, type Steps } from '../converge.ts';
 import type { Catalog } from '../model/catalog.ts';
 import { asPlumbError, PlumbError } from '../model/errors.ts';
 import type { Notice } from '../model/notice.ts';
-import { appOf, type Assignment } from '../model/replica.ts';
+import { appOf, type Assignment, type Report } from '../model/replica.ts';
 import type { Hold, Store } from '../model/store.ts';
 import { openPart, untold } from '../place/rebuild.ts';
 import type { Log } from './agent-state.ts';
 import { createAttention } from './attention.ts';
+import { belongs } from './belonging.ts';
 import { decisionAfter, projectionOf } from './concluding.ts';
 import { decideInTurns, OPEN, seenIn, type Decided, type FleetSeen, type Planned } from './deciding.ts';
 import { drainEvents } from './drains.ts';
 import { underLease } from './fenced.ts';
+import type { Image } from './image.ts';
 import { createKeeping } from './keeping.ts';
 import type { Leader } from './leader.ts';
 import { createListening } from './listening.ts';
@@ -62,6 +64,19 @@ export interface Controller {
   forget(): void;
 }
 
+/** The hosts that are to be heard of. */
+function expectedIn({ book, whereabouts }: Image, { hosts }: Catalog): readonly string[] {
+  const { assignments, reports } = whereabouts;
+  const extra = (host: string, report: Report | undefined): boolean => {
+    const used = whereabouts.on(host).length > 0;
+    return (
+      report !== undefined &&
+      belongs({ recorded: book.hosts.has(host), used, assignment: assignments.get(host), report })
+    );
+  };
+  return [...reports.keys()].filter((host) => hosts.has(host) || extra(host, reports.get(host)));
+}
+
 /** The controller of a fleet: brings what Git says into placements and Assignments. */
 export function createController(options: ControllerOptions): Controller {
   const { clock, fleet } = options;
@@ -89,7 +104,7 @@ export function createController(options: ControllerOptions): Controller {
       watching.begin();
       const { image, audit } = await keeping.see(catalog);
       if (audit) image.waiting.forget();
-      listening.expect(image.whereabouts.reports.keys());
+      listening.expect(expectedIn(image, catalog));
       if (fleet && listening.isDue()) await listening.listen();
       const { reopening, awaited } = fleet ? await learn(image, catalog, rebuilding) : OPEN;
       const { decided } = posting;

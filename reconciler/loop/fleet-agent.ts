@@ -63,7 +63,7 @@ export function createFleetAgent(options: FleetAgentOptions): FleetAgent {
         // least rights do not let it read the bulletin: of itself it knows by what it was told
         const notice = mine && ownNotice(mine);
         const seen = statusFrom({ ...known, snapshot: { ...known.snapshot, placements } }, notice);
-        const trouble = membership.trouble();
+        const trouble = membership.trouble() ?? (mine ? undefined : untold(host));
         return trouble === undefined ? seen : { ...seen, messages: [trouble, ...seen.messages] };
       },
       known: () => knownOf(near),
@@ -90,4 +90,8 @@ export function createFleetAgent(options: FleetAgentOptions): FleetAgent {
 function ownNotice({ revision }: Assignment): Notice {
   const source = { url: '', ref: '', revision, fetchedAt: 0 };
   return { source, published: revision, problems: 0, unplaceable: [], held: [], waiting: 0, lost: [], awaited: [] };
+}
+
+function untold(host: string): string {
+  return `nobody has told this host anything so far: Git has no Host ${host}, or no controller leads`;
 }

@@ -1,7 +1,9 @@
 import type { Ports } from '../model/store.ts';
+import { belongs } from './belonging.ts';
 import { knownOf, statusFrom } from './control.ts';
 import { CONTROLLER_LEASE, HOST_LEASE } from './hearing.ts';
 import type { Status } from './status.ts';
+import type { Known } from './view.ts';
 
 /**
  * The status of a fleet by its store alone. While no controller leads, nobody says which hosts are lost: then those without a
@@ -10,8 +12,13 @@ import type { Status } from './status.ts';
 export async function fleetStatus(store: Ports, now: number): Promise<Status> {
   const notice = await store.bulletin.read();
   const known = await knownOf(store);
-  if (!notice || (await store.leases.get(CONTROLLER_LEASE))) return statusFrom(known, notice);
-  const hosts = known.reports.map(({ host }) => host);
+  const leader = await store.leases.get(CONTROLLER_LEASE);
+  if (!notice) {
+    const status = statusFrom(known, notice);
+    return leader ? status : { ...status, messages: [NOBODY, ...status.messages] };
+  }
+  if (leader) return statusFrom(known, notice);
+  const hosts = expectedOf(known);
   const held = await store.leases.held(hosts.map((host) => HOST_LEASE + host));
   const heard = new Set(held.map(({ name }) => name.slice(HOST_LEASE.length)));
   const since = new Map(notice.lost.map((one) => [one.host, one.since]));
@@ -19,4 +26,17 @@ export async function fleetStatus(store: Ports, now: number): Promise<Status> {
   const status = statusFrom(known, { ...notice, lost });
   const message = 'no controller leads: nothing is placed, and this is what was known last; start plumb controller';
   return { ...status, sync: 'Unknown', health: 'Degraded', messages: [message, ...status.messages] };
+}
+
+const NOBODY =
+  'no controller has said anything of this fleet so far: start plumb controller, or name another --store or --fleet';
+
+function expectedOf({ snapshot, assignments, reports }: Known): readonly string[] {
+  const told = new Map(assignments.map((assignment) => [assignment.host, assignment]));
+  const used = new Set([...snapshot.placements.values()].map(({ host }) => host));
+  return reports.flatMap((report) => {
+    const { host } = report;
+    const known = { recorded: snapshot.hosts.has(host), used: used.has(host), assignment: told.get(host), report };
+    return belongs(known) ? [host] : [];
+  });
 }

@@ -250,6 +250,7 @@ export function totalsOf(
   reports: ReadonlyMap<string, Report>,
 ): Totals {
   const totals = { ...NOTHING };
+  const told = new Set<string>();
   for (const { sync, health } of items) {
     totals.items += 1;
     totals[health] += 1;
@@ -257,11 +258,14 @@ export function totalsOf(
     if (sync === 'Unknown') totals.unknown += 1;
   }
   for (const { host, generation } of assignments) {
+    told.add(host);
     const report = reports.get(host);
     // what is placed on a host that has never reported is unknown already; where nothing is, nobody waits for it
     if (report && report.generation !== generation) totals.behind += 1;
   }
-  for (const { conditions } of reports.values()) {
+  for (const { host, conditions } of reports.values()) {
+    // nobody waits for one that was told nothing: Git has no such host, or it is told at once
+    if (!told.has(host)) continue;
     if (!conditions.some(({ type, status }) => type === 'Ready' && status)) totals.unsettled += 1;
     if (conditions.some(({ type, status }) => type === 'Stalled' && status)) totals.stalled += 1;
   }

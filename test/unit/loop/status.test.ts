@@ -3,7 +3,8 @@ import { describe, it } from 'node:test';
 import { statusOf, totalsOf } from '../../../reconciler/loop/status.ts';
 import type { Draining, Notice } from '../../../reconciler/model/notice.ts';
 import type { Status } from '../../../reconciler/loop/status.ts';
-import { catalogOf, resources } from '../../support/catalog.ts';
+import { assignmentOf } from '../../support/assigned.ts';
+import { catalogOf, reportOf, resources } from '../../support/catalog.ts';
 import { createFleet } from '../../support/fleet.ts';
 
 const source = { url: 'u', ref: 'main', revision: 'rev1', fetchedAt: 0 };
@@ -132,6 +133,13 @@ describe('status of the whole', () => {
     const behind = (...all: readonly (typeof first)[]): number => totalsOf([], all, reports).behind;
     assert.equal(behind(first, { ...first, host: 'h9', replicas: [] }), 0);
     assert.equal(behind({ ...first, generation: first.generation + 1 }), 1);
+  });
+
+  it('waits for no host that reports and was told nothing, as Git has none of that name', () => {
+    const stranger = reportOf('h9');
+    assert.deepEqual(stranger.conditions, []);
+    assert.equal(totalsOf([], [], new Map([['h9', stranger]])).unsettled, 0);
+    assert.equal(totalsOf([], [assignmentOf('h9', 1, 0)], new Map([['h9', stranger]])).unsettled, 1);
   });
 });
 

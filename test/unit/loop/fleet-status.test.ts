@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { fleetStatus } from '../../../reconciler/loop/fleet-status.ts';
+import { CONTROLLER_LEASE, HOST_LEASE } from '../../../reconciler/loop/hearing.ts';
+import type { Notice } from '../../../reconciler/model/notice.ts';
+import { openEmbedded } from '../../../reconciler/store/embedded/embedded.ts';
+import { assignmentOf } from '../../support/assigned.ts';
+import { reportOf } from '../../support/catalog.ts';
+
+const source = { url: 'u', ref: 'main', revision: 'r', fetchedAt: 0 };
+const QUIET: Notice = {
+  ...{ source, published: 'r', problems: 0, unplaceable: [], held: [], waiting: 0 },
+  ...{ lost: [], awaited: [] },
+};
+
+describe('the status of a fleet by its store alone', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'plumb-fleet-status-'));
+  let store: Awaited<ReturnType<typeof openEmbedded>>;
+  before(async () => {
+    store = await openEmbedded(dir, { clock: Date.now });
+  });
+  after(async () => {
+    await store.close();
+    rmSync(dir, { recursive: true });
+  });
+  const messages = async (): Promise<readonly string[]> => (await fleetStatus(store, 0)).messages;
+
+  it('says what to do where no controller ever spoke', async () => {
+    assert.deepEqual(await messages(), [
+      'no controller has said anything of this fleet so far: start plumb controller, or name another --store or --fleet',
+    ]);
+  });
+
+  it('takes those without a lease for lost while no controller leads, but for those that are nobody’s to wait for', async () => {
+    await store.bulletin.post(QUIET);
+    await store.mailbox.assign(assignmentOf('h1', 1, 1));
+    for (const host of ['h1', 'stranger']) await store.mailbox.report(reportOf(host));
+    const [nobody, ...lost] = await messages();
+    assert.match(nobody ?? '', /^no controller leads: /);
+    assert.equal(lost.length, 1);
+    assert.match(lost[0] ?? '', /^host h1 is not heard of since /);
+    await store.leases.acquire(`${HOST_LEASE}h1`, 'agent', 60_000);
+    assert.equal((await messages()).length, 1);
+    await store.leases.acquire(CONTROLLER_LEASE, 'c1', 60_000);
+    assert.deepEqual(await messages(), []);
+  });
+});
