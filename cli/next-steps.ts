@@ -18,7 +18,7 @@ export const NEXT_STEPS: Readonly<Record<ErrorCode, string>> = {
   HOST_NOT_NAMED:
     'Commit the document that the message shows, with the labels of its Zone; or say which Host it is with `--host`.',
   STORE_UNAVAILABLE:
-    'Check that the directory in the message exists, belongs to this user, and is on a local file system; or that Redis of the message runs, is 7 or later, and takes writes (`redis-cli INFO`).',
+    'Check that the directory in the message exists, belongs to this user, and is on a local file system; or that Redis of the message runs, is 7 or later, takes writes (`redis-cli INFO`), and speaks TLS if the address is `rediss://`, and only then.',
   STORE_REFUSED:
     "The message holds Redis's words. `ACL GETUSER` shows the rights, `examples/redis/users.acl` the least ones.",
   STORE_EMPTIED:
