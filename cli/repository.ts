@@ -171,5 +171,8 @@ export async function openRepository(flags: RepositoryFlags, state: string, io: 
       const { author, email, subject } = await source.commit(revision);
       return { author: `${author} <${email}>`, subject };
     },
+    watch: (...told) => {
+      source.watch(...told);
+    },
   };
 }

@@ -9,13 +9,16 @@ import type { Log } from './agent-state.ts';
 import type { Controller } from './controller.ts';
 import { createDoorbell } from './doorbell.ts';
 import { HEARTBEAT } from './hearing.ts';
+import { createLooks } from './looks.ts';
 import { mailOf } from './mail.ts';
 import { pause } from './pause.ts';
+import type { Repository } from './repository.ts';
 import { heldIn, statusOf, type Status, type StatusInput, type Verdict } from './status.ts';
 import type { Known } from './view.ts';
 
 export interface ControlOptions {
   readonly controller: Controller;
+  readonly repository: Pick<Repository, 'watch'>;
   readonly store: Store;
   /** Name of this machine, for what is told of the whole. */
   readonly host: string;
@@ -87,7 +90,7 @@ export function statusFrom(known: Known, notice: Notice | undefined): Status {
 
 /** Runs a controller whenever Git, a host or a person asks for it. */
 export function createControl(options: ControlOptions): Control {
-  const { controller, store, host, agent, leads, clock, log } = options;
+  const { controller, repository, store, host, agent, leads, clock, log } = options;
   const doorbell = createDoorbell();
   const passed = createBell();
   /** How often Git was to be looked at, and up to which of those it was. */
@@ -96,40 +99,52 @@ export function createControl(options: ControlOptions): Control {
   /** Somebody said that what the next look at Git finds may take away any number of replicas. */
   let allowing = false;
   let convergedAt = '';
-  let lookAt = 0;
-  let lookAhead = 0;
+  const looks = createLooks(clock);
+  /** Those of one that stands by. */
+  const ahead = createLooks(clock);
 
   /** One turn; gives how long there is nothing to do after it, in milliseconds. */
   async function turn(): Promise<number> {
     const upTo = asked;
     // a Report needs a pass, but is no reason to ask Git again
-    const look = upTo > answered || clock() >= lookAt;
+    const look = upTo > answered || clock() >= looks.at();
     let wait = AFTER_FAILURE;
     try {
       const allow = look && allowing;
-      if (look) allowing = false;
+      if (look) {
+        allowing = false;
+        looks.begin();
+      }
       await controller.pass({ look, allow });
-      if (look) lookAt = clock() + (controller.view().catalog?.fleet.spec.poll ?? AFTER_FAILURE);
-      wait = Math.min(lookAt, ...dueTimes(controller.view().notice, clock())) - clock();
+      if (look) looks.end(controller.view().catalog?.fleet.spec.poll ?? AFTER_FAILURE);
+      wait = Math.min(looks.at(), ...dueTimes(controller.view().notice, clock())) - clock();
     } catch (error) {
       const { code, message } = asPlumbError(error);
       if (code !== 'CANCELLED') log.warn({ code }, `controller pass failed: ${message}`);
       log.debug({ err: error }, 'controller pass failed');
-      lookAt = 0;
+      looks.reset();
     }
     if (look) answered = upTo;
     await tellConverged();
     return wait;
   }
 
+  /** Git may say something new. */
+  function hint(): void {
+    looks.hint();
+    ahead.hint();
+    doorbell.ring();
+  }
+
   /** The turn of one that stands by, so that little is left to be done when it leads; gives the pause after it, in milliseconds. */
   async function standBy(): Promise<number> {
-    const look = clock() >= lookAhead;
+    const look = clock() >= ahead.at();
     // whoever leads looks at Git before anything else
-    lookAt = 0;
+    looks.reset();
     try {
+      if (look) ahead.begin();
       const { fleet } = await controller.standBy(look);
-      if (look) lookAhead = clock() + fleet.spec.poll;
+      if (look) ahead.end(fleet.spec.poll);
       return HEARTBEAT;
     } catch (error) {
       log.debug({ err: error }, 'not ready to take over');
@@ -240,6 +255,7 @@ export function createControl(options: ControlOptions): Control {
 
   return {
     run: async (signal) => {
+      repository.watch?.(hint, signal);
       await Promise.all([work(signal), listen(signal)]);
     },
     ring: () => {

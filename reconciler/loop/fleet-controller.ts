@@ -103,7 +103,7 @@ export function createFleetController(options: FleetControllerOptions): FleetCon
     control.ring();
   });
   const controller = createController({ repository, store, allowDeletions, clock, log, fleet: leader });
-  const control = createControl({ controller, store, host: '', leads, clock, log });
+  const control = createControl({ controller, repository, store, host: '', leads, clock, log });
   return {
     view: {
       status: () => (leads() ? control.status() : fleetStatus(store, clock())),

@@ -15,4 +15,6 @@ export interface Repository {
   /** Compiles a revision; only changed blobs are read. */
   catalog(revision: string): Promise<Catalog>;
   commit(revision: string): Promise<CommitInfo>;
+  /** Calls back, until the signal aborts, when there may be a new commit. Hints: who loses one finds it by the next look. */
+  watch?(moved: () => void, signal: AbortSignal): void;
 }

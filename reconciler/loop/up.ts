@@ -48,7 +48,7 @@ export function createUp(options: UpOptions): Up {
     random: options.random,
     log,
   });
-  const control = createControl({ controller, store, host, agent, leads: () => true, clock, log });
+  const control = createControl({ controller, repository, store, host, agent, leads: () => true, clock, log });
   return {
     view: {
       status: () => control.status(),

@@ -9,6 +9,7 @@ import { blameLine, changedBetween, readCommit } from './history.ts';
 import type { CommitInfo } from './history.ts';
 import { openMirror } from './mirror.ts';
 import { commitId, treeId } from './objects.ts';
+import { watchRefs } from './refs.ts';
 import { readTree } from './tree.ts';
 
 export interface FilesOptions {
@@ -33,6 +34,8 @@ export interface Source extends History {
   fetch(): Promise<FetchResult>;
   /** Manifests and what was refused, below the path. Throws TREE_EMPTY when there is no manifest and that was not allowed. */
   files(revision: string, options?: FilesOptions): Promise<readonly SourceFile[]>;
+  /** Calls back, until the signal aborts, when a fetch may find something new. Hints only, and none of a repository on another machine. */
+  watch(moved: () => void, signal: AbortSignal): void;
 }
 
 export interface SourceOptions {
@@ -109,6 +112,9 @@ export async function openSource(options: SourceOptions): Promise<Source> {
       const files = await filesOf(await named(revision), known);
       if (!allowEmpty && !files.some((file) => isManifestPath(file.path))) throw emptyTree(revision, path);
       return files;
+    },
+    watch: (moved, signal) => {
+      if (address.transport === 'file') watchRefs(address.url, wanted, moved, signal);
     },
     blame: async (revision, file, line) => {
       const inside = checkPath(path === '' ? file : `${path}/${file}`);

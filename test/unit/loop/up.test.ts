@@ -12,12 +12,13 @@ import { catalogOf, reportOf } from '../../support/catalog.ts';
 
 const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined };
 
-/** An `up` of host h1 on a store, and how often it asked Git. */
+/** An `up` of host h1 on a store, how often it asked Git, and a way to have it told that Git may say something new. */
 function upOn(
   store: HostStore,
   providers: readonly Provider[] = [],
-): { readonly up: Up; readonly fetches: () => number } {
+): { readonly up: Up; readonly fetches: () => number; readonly hint: () => void } {
   let fetches = 0;
+  let moved = (): void => undefined;
   const up = createUp({
     host: 'h1',
     facts: reportOf('h1').facts,
@@ -28,6 +29,9 @@ function upOn(
       },
       catalog: () => Promise.resolve(catalogOf({ hosts: { h1: {} }, revision: 'r1' })),
       commit: () => Promise.resolve({ author: 'Ann', subject: 'first' }),
+      watch: (tell) => {
+        moved = tell;
+      },
     },
     store,
     agent: { providers, health: () => ({ set: () => undefined, get: () => undefined, stop: () => undefined }) },
@@ -36,7 +40,13 @@ function upOn(
     random: () => 0.5,
     log: quiet,
   });
-  return { up, fetches: () => fetches };
+  return {
+    up,
+    fetches: () => fetches,
+    hint: () => {
+      moved();
+    },
+  };
 }
 
 /** Runs an `up` while something is done, and lets it end. */
@@ -77,6 +87,18 @@ describe('up', () => {
       assert.equal(made.fetches(), first);
       await made.up.view.settle(AbortSignal.timeout(20_000));
       assert.equal(made.fetches(), first + 1);
+    });
+  });
+
+  it('asks Git soon after it hears that something may be new there, long before the next poll', async () => {
+    const { up, fetches, hint } = upOn(store);
+    await running(up, async () => {
+      await up.view.settle(AbortSignal.timeout(20_000));
+      for (let round = 0; round < 2; round += 1) {
+        const before = fetches();
+        hint();
+        for (const end = Date.now() + 20_000; fetches() === before; await sleep(5)) assert.ok(Date.now() < end);
+      }
     });
   });
 
