@@ -1,7 +1,26 @@
+import { HOST_LEASE } from '../reconciler/loop/hearing.ts';
 import { formOf } from '../reconciler/model/form.ts';
 import type { Report } from '../reconciler/model/replica.ts';
 import { incarnationOf } from '../reconciler/model/rollout.ts';
 import type { Ports } from '../reconciler/model/store.ts';
+
+/** How Redis keeps what `idle-fleet` writes. */
+export const DURABLE: readonly string[] = ['appendonly yes', 'appendfsync always'];
+/** Leases that outlive the bench, milliseconds. */
+const LONG = 3_600_000;
+
+/** The hosts of these Reports are there, and will be. */
+export async function introduce({ mailbox, leases }: Ports, reports: readonly Report[]): Promise<void> {
+  for (let at = 0; at < reports.length; at += 200) {
+    const some = reports.slice(at, at + 200);
+    await Promise.all(some.map((report) => mailbox.report(report)));
+    await leases.acquireAll(
+      some.map(({ host }) => HOST_LEASE + host),
+      'bench',
+      LONG,
+    );
+  }
+}
 
 /** The hosts of these Reports run what they were told, and say so. */
 export async function settle({ mailbox }: Pick<Ports, 'mailbox'>, reports: readonly Report[]): Promise<void> {

@@ -3,25 +3,24 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { createController } from '../reconciler/loop/controller.ts';
-import { CONTROLLER_LEASE, HOST_LEASE } from '../reconciler/loop/hearing.ts';
+import { CONTROLLER_LEASE } from '../reconciler/loop/hearing.ts';
 import type { Catalog } from '../reconciler/model/catalog.ts';
-import type { Report } from '../reconciler/model/replica.ts';
 import type { Ports } from '../reconciler/model/store.ts';
 import { openRedis } from '../reconciler/store/redis/redis.ts';
 import { single } from '../test/support/redis.ts';
-import { measure } from './bench.ts';
+import { measure, quantile } from './bench.ts';
 import type { BenchOptions, BenchResult, Measure } from './bench.ts';
 import { fabric, HOMELESS, HOSTS, IDLE, REPLICAS } from './fabric.ts';
-import { settle } from './idle-fleet-settle.ts';
+import { fromGit, POLL, type FromGit } from './idle-fleet-git.ts';
+import { DURABLE, introduce, settle } from './idle-fleet-settle.ts';
 import { takeOver } from './idle-fleet-takeover.ts';
 import { ownJournal } from './own-journal.ts';
 
-const DURABLE = ['appendonly yes', 'appendfsync always'];
 const SCRIPT = fileURLToPath(new URL('./idle-fleet-controller.js', import.meta.url));
 /** Shares of the fleet of the other benches: 600, 6,000 and 12,000 hosts. */
-const SCALES = [0.1, 1, 2] as const;
-/** Leases that outlive the bench, milliseconds. */
-const LONG = 3_600_000;
+const SCALES: readonly number[] = [0.1, 1, 2];
+/** Of which a repository may have each App in a file of its own. */
+const LARGEST = 1.5;
 
 /** What a controller of the fleet measured, milliseconds and megabytes. */
 export interface Told {
@@ -46,18 +45,6 @@ export interface Told {
   readonly heap: number;
 }
 
-async function introduce({ mailbox, leases }: Ports, reports: readonly Report[]): Promise<void> {
-  for (let at = 0; at < reports.length; at += 200) {
-    const some = reports.slice(at, at + 200);
-    await Promise.all(some.map((report) => mailbox.report(report)));
-    await leases.acquireAll(
-      some.map(({ host }) => HOST_LEASE + host),
-      'bench',
-      LONG,
-    );
-  }
-}
-
 async function answer(child: ChildProcess): Promise<Told> {
   const stop = new AbortController();
   const ended = once(child, 'exit', { signal: stop.signal }).then(() => undefined);
@@ -70,6 +57,8 @@ async function answer(child: ChildProcess): Promise<Told> {
 
 interface Round extends Told {
   readonly scale: number;
+  /** The same of a controller that reads Git; undefined where a repository must not hold so many files. */
+  readonly git: FromGit | undefined;
   /** From the last word of a leader to the first Assignment of the controller that stood by, milliseconds. */
   readonly standby: number;
   /** From a commit to all Assignments, milliseconds. */
@@ -79,7 +68,8 @@ interface Round extends Told {
 }
 
 /** A controller that places everything, another one that begins with nothing and has nothing to do, and one that has stood by. */
-async function round(scale: number, ticks: number): Promise<Round> {
+async function round(scale: number, ticks: number, signal: AbortSignal): Promise<Round> {
+  const git = scale > LARGEST ? undefined : await fromGit(scale, ticks + 5, signal);
   const { catalog, reports } = fabric({ ...IDLE, scale });
   const { home, url } = await single(DURABLE);
   let child: ChildProcess | undefined;
@@ -93,7 +83,7 @@ async function round(scale: number, ticks: number): Promise<Round> {
     const small = [...catalog.apps.keys()].at(-100) ?? ''; // of one replica, not among those that were changed
     const standby = await takeOver(url, scale, small, store);
     await store.close();
-    return { ...told, standby, scale, ...all };
+    return { ...told, standby, scale, git, ...all };
   } finally {
     child?.kill('SIGKILL');
     await home.close();
@@ -127,6 +117,21 @@ async function placeAll(store: Ports, catalog: Catalog): Promise<Pick<Round, 'pu
   return { publish, publishCpu: (user + system) / 1000, placed: (await store.reservations.snapshot()).placements.size };
 }
 
+/** From a commit in Git to the last Assignment in Redis. */
+function ofGit(
+  { git, scale }: Round,
+  promised: (limits: { readonly limit: number }) => { readonly limit?: number },
+): readonly Measure[] {
+  if (!git) return [];
+  const hosts = String(HOSTS * scale);
+  const yardstick = { name: 'git and Redis by hand', samples: git.bare };
+  return [
+    measure(`${hosts}: commit to all published`, 'ms', [git.publish], promised({ limit: 30_000 })),
+    measure(`${hosts}: commit to one App published`, 'ms', git.change, { ...promised({ limit: 1_000 }), yardstick }),
+    measure(`${hosts}: commit to one App, p95`, 'ms', [quantile(git.change, 0.95)], promised({ limit: 1_000 })),
+  ];
+}
+
 function rows(rounds: readonly Round[]): readonly Measure[] {
   return rounds.flatMap((one) => {
     const hosts = String(HOSTS * one.scale);
@@ -135,6 +140,7 @@ function rows(rounds: readonly Round[]): readonly Measure[] {
     const ofTick = { yardstick: { name: 'two bare calls', samples: one.bare } };
     const ofAudit = { yardstick: { name: 'a snapshot', samples: one.snapshot } };
     return [
+      ...ofGit(one, promised),
       measure(`${hosts}: all published`, 'ms', [one.publish], promised({ limit: 30_000 })),
       measure(`${hosts}: all published, own CPU`, 'ms', [one.publishCpu]),
       measure(`${hosts}: takeover`, 'ms', [one.standby], promised({ limit: 10_000 })),
@@ -152,12 +158,12 @@ function rows(rounds: readonly Round[]): readonly Measure[] {
   });
 }
 
-/** A fleet with nothing to do, at three sizes. */
-export async function run({ signal, rounds: ticks = 15, log }: BenchOptions): Promise<BenchResult> {
+/** A fleet with nothing to do, at three sizes or at the one that is asked for. */
+export async function run({ signal, rounds: ticks = 15, hosts, log }: BenchOptions): Promise<BenchResult> {
   const done: Round[] = [];
-  for (const scale of SCALES) {
+  for (const scale of hosts === undefined ? SCALES : [hosts / HOSTS]) {
     if (signal.aborted) break;
-    done.push(await round(scale, ticks));
+    done.push(await round(scale, ticks, signal));
     log(`${String(HOSTS * scale)} hosts`);
   }
   const growth = (name: string, value: (one: Round) => readonly number[]): string => {
@@ -179,9 +185,10 @@ export async function run({ signal, rounds: ticks = 15, log }: BenchOptions): Pr
     name: 'idle-fleet',
     measures: rows(done),
     notes: [
-      `cost at ${String((SCALES.at(-1) ?? 1) / SCALES[0])} times the hosts: ${grown.join(', ')}`,
+      `cost at ${String((done.at(-1)?.scale ?? 1) / (done[0]?.scale ?? 1))} times the hosts: ${grown.join(', ')}`,
       `without room: ${without} replicas of ${String(HOMELESS)} Apps of unlike sizes`,
-      `replicas placed: ${placed}; one redis-server, AOF with fsync always; Git is not asked, catalogs are made by hand`,
+      `replicas placed: ${placed}; one redis-server, AOF with fsync always; but for what begins with a commit Git is not asked, catalogs are made by hand`,
+      `one App from a commit: all its replicas at once, ${done.map(({ git }) => String(git?.told ?? 0)).join(', ')} Assignments; poll of Git ${String(POLL / 1000)} s`,
     ],
   };
 }
