@@ -54,10 +54,13 @@ export function draftOf(reading: Reading, revision: string, previous: Catalog | 
   const holdOwner = (kind: TableKind, name: string): void => {
     for (const known of [tables[kind].get(name), before?.[kind].get(name)]) if (known) heldOwners.add(known.owner);
   };
+  /** A copy that is made before the first object is held: mostly none ever is. */
+  let written: Tables | undefined;
   const drop = (id: ObjectId): void => {
     heldObjects.add(id);
     const [kind, name] = split(id);
     if (kind === 'Fleet') return;
+    written ??= copyOf(tables);
     holdOwner(kind, name);
     tables[kind].delete(name);
   };
@@ -90,8 +93,8 @@ export function draftOf(reading: Reading, revision: string, previous: Catalog | 
   const wrong = new Map<ObjectId, string[]>();
   const doubles: Manifest[] = [];
   for (const manifest of reading.manifests) {
-    const id: ObjectId = `${manifest.kind}/${manifest.name}`;
     const say: Say = (pointer, code, message, hint) => {
+      const id: ObjectId = `${manifest.kind}/${manifest.name}`;
       tell(code, nearestOrigin(manifest, pointer), message, hint);
       wrong.set(id, [...(wrong.get(id) ?? []), pointer]);
     };
@@ -99,11 +102,10 @@ export function draftOf(reading: Reading, revision: string, previous: Catalog | 
     if (first === undefined) insert(tables, manifest, owners, say);
     else {
       const hint = `the other is in ${place(first.origin)}; rename one`;
-      tell('DUPLICATE_NAME', manifest.origin, `there are two objects ${id}`, hint);
+      tell('DUPLICATE_NAME', manifest.origin, `there are two objects ${manifest.kind}/${manifest.name}`, hint);
       doubles.push(manifest);
     }
   }
-  const written = copyOf(tables);
   for (const id of wrong.keys()) hold(id);
   for (const { kind, name } of doubles) hold(`${kind}/${name}`);
   for (const file of reading.broken) holdFile(file);
@@ -113,7 +115,9 @@ export function draftOf(reading: Reading, revision: string, previous: Catalog | 
     problems,
     heldObjects,
     heldOwners,
-    written,
+    get written() {
+      return written ?? tables;
+    },
     doubles,
     wrong,
     tell,

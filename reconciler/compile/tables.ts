@@ -63,9 +63,22 @@ export function place({ file, line }: Origin): string {
   return `${file}:${String(line)}`;
 }
 
-/** The hosts that a selector matches by name, in order of name; `among` the given. */
+/** A table in order of name. */
 export function byName<T>(table: ReadonlyMap<string, T>): readonly (readonly [string, T])[] {
   return [...table].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** What is found of each object by itself, in order of name. Where nothing is, as most often, thousands of names need not be put in order. */
+export function foundIn<T, Found>(
+  table: ReadonlyMap<string, T>,
+  find: (name: string, object: T) => readonly Found[],
+): readonly Found[] {
+  const found = new Map<string, readonly Found[]>();
+  for (const [name, object] of table) {
+    const own = find(name, object);
+    if (own.length > 0) found.set(name, own);
+  }
+  return byName(found).flatMap(([, own]) => own);
 }
 
 /** `h1, h2, h3 and 4 more` */

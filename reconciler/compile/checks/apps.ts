@@ -5,7 +5,7 @@ import type { Demand, Dimension } from '../../model/demand.ts';
 import { formatBytes, formatCpu } from '../../model/units.ts';
 import { poolSize } from '../specs/network.ts';
 import { suggestion } from '../suggest.ts';
-import { byName, fieldOrigin, listed, place } from '../tables.ts';
+import { byName, fieldOrigin, foundIn, listed, place } from '../tables.ts';
 import type { Clash, ObjectId, Tables } from '../tables.ts';
 
 type AppResource = Resource<AppSpec>;
@@ -22,38 +22,41 @@ export interface Dangling extends Clash {
 
 /** References of Apps to Zones, Networks and other Apps, and of Tunings to Zones, that are not there. */
 export function danglingReferences(tables: Tables): readonly Dangling[] {
-  const zones = [...tables.Zone.keys()];
-  const networks = [...tables.Network.keys()];
-  const apps = [...tables.App.keys()];
-  const tunings = byName(tables.Tuning).flatMap(([name, tuning]) => {
+  const tunings = foundIn(tables.Tuning, (name, tuning) => {
     const { zone } = tuning.spec;
-    if (zone === undefined || tables.Zone.has(zone)) return [];
-    return [dangling(`Tuning/${name}`, tuning, 'Zone', zone, '/spec/zone', zones)];
+    if (zone === undefined || tables.Zone.has(zone)) return NONE;
+    return [dangling(tables, `Tuning/${name}`, tuning, 'Zone', zone, '/spec/zone')];
   });
-  const ofApps = byName(tables.App).flatMap(([name, app]) => {
-    const id: ObjectId = `App/${name}`;
-    const { zone, network } = app.spec;
-    return [
-      ...(tables.Zone.has(zone) ? [] : [dangling(id, app, 'Zone', zone, '/spec/zone', zones)]),
-      ...(tables.Network.has(network) ? [] : [dangling(id, app, 'Network', network, '/spec/network/name', networks)]),
-      ...(['affinity', 'antiAffinity'] as const).flatMap((field) =>
-        (app.spec[field] ?? []).flatMap((one, at) =>
-          tables.App.has(one.app) ? [] : [dangling(id, app, 'App', one.app, `/spec/${field}/${String(at)}/app`, apps)],
-        ),
+  return [...foundIn(tables.App, (name, app) => danglingOf(tables, name, app)), ...tunings];
+}
+
+const NONE: readonly never[] = [];
+
+function danglingOf(tables: Tables, name: string, app: AppResource): readonly Dangling[] {
+  const { zone, network, affinity, antiAffinity } = app.spec;
+  const [hasZone, hasNetwork] = [tables.Zone.has(zone), tables.Network.has(network)];
+  if (hasZone && hasNetwork && affinity === undefined && antiAffinity === undefined) return NONE;
+  const id: ObjectId = `App/${name}`;
+  return [
+    ...(hasZone ? [] : [dangling(tables, id, app, 'Zone', zone, '/spec/zone')]),
+    ...(hasNetwork ? [] : [dangling(tables, id, app, 'Network', network, '/spec/network/name')]),
+    ...(['affinity', 'antiAffinity'] as const).flatMap((field) =>
+      (app.spec[field] ?? []).flatMap((one, at) =>
+        tables.App.has(one.app) ? [] : [dangling(tables, id, app, 'App', one.app, `/spec/${field}/${String(at)}/app`)],
       ),
-    ];
-  });
-  return [...ofApps, ...tunings];
+    ),
+  ];
 }
 
 function dangling(
+  tables: Tables,
   id: ObjectId,
   resource: Resource<unknown>,
   kind: 'Zone' | 'Network' | 'App',
   target: string,
   pointer: string,
-  known: readonly string[],
 ): Dangling {
+  const known = [...tables[kind].keys()];
   return {
     from: id,
     target: `${kind}/${target}`,
@@ -80,14 +83,14 @@ function inZones(
   tables: Tables,
   rule: (name: string, app: AppResource, zone: Resource<ZoneSpec>) => readonly Clash[],
 ): readonly Clash[] {
-  return byName(tables.App).flatMap(([name, app]) => {
+  return foundIn(tables.App, (name, app) => {
     const zone = tables.Zone.get(app.spec.zone);
-    return zone === undefined ? [] : rule(name, app, zone);
+    return zone === undefined ? NONE : rule(name, app, zone);
   });
 }
 
 function levelRule(name: string, app: AppResource, zone: Resource<ZoneSpec>): readonly Clash[] {
-  if (zone.spec.levels.includes(app.spec.level)) return [];
+  if (zone.spec.levels.includes(app.spec.level)) return NONE;
   const message = `App ${name} has level ${String(app.spec.level)}, which Zone ${app.spec.zone} does not take`;
   const hint = `it takes ${zone.spec.levels.join(', ')} (${place(fieldOrigin(zone, '/spec/levels/0'))})`;
   const written = app.fields['/spec/level'];
@@ -97,6 +100,7 @@ function levelRule(name: string, app: AppResource, zone: Resource<ZoneSpec>): re
 }
 
 function volumeRule(name: string, app: AppResource, zone: Resource<ZoneSpec>): readonly Clash[] {
+  if (app.spec.volumes.length === 0) return NONE;
   const allowed = zone.spec.allowedHostPaths;
   return app.spec.volumes.flatMap((volume, at) => {
     if (!('host' in volume) || allowed.some((root) => isBelow(volume.host, root))) return [];
@@ -139,25 +143,30 @@ interface Room {
 
 /** A replica that fits on none of the hosts that may run it, where all of them declare what they have. */
 export function tooLarge(tables: Tables): readonly Clash[] {
-  const hosts = byName(tables.Host);
   const rooms = new Map<string, Room | undefined>();
-  return byName(tables.App).flatMap(([name, app]) => {
+  return foundIn(tables.App, (name, app) => {
     const { zone, network, hosts: own, resources } = app.spec;
-    const key = JSON.stringify([zone, network, resources.pinned, Object.entries(own.matchLabels).sort()]);
-    if (!rooms.has(key)) rooms.set(key, roomOf(tables, app.spec, hosts));
+    const key = `${zone} ${network} ${String(resources.pinned)} ${labelsKey(own)}`;
+    if (!rooms.has(key)) rooms.set(key, roomOf(tables, app.spec));
     const room = rooms.get(key);
-    return room === undefined ? [] : sizeClashes(name, app, room);
+    return room === undefined ? NONE : sizeClashes(name, app, room);
   });
 }
 
+function labelsKey({ matchLabels }: AppSpec['hosts']): string {
+  for (const _any in matchLabels) return JSON.stringify(Object.entries(matchLabels).sort());
+  return '';
+}
+
 /** Looks at one host after the other until one gives enough: of thousands that are alike it is the first. */
-function roomOf(tables: Tables, app: AppSpec, hosts: ReturnType<typeof byName<HostResource>>): Room | undefined {
+function roomOf(tables: Tables, app: AppSpec): Room | undefined {
   const zone = tables.Zone.get(app.zone)?.spec;
   const network = tables.Network.get(app.network)?.spec;
   if (zone === undefined || network === undefined) return undefined;
   const selectors = [zone.hosts, app.hosts, network.hosts];
   const best = new Map<Size, Most>();
-  let at = 0;
+  const hosts = tables.Host.entries();
+  let seen = 0;
 
   function lookAt(host: string, { spec }: HostResource): void {
     for (const [what] of SIZES) {
@@ -167,14 +176,15 @@ function roomOf(tables: Tables, app: AppSpec, hosts: ReturnType<typeof byName<Ho
       const times = whole ? 1 : (zone?.overcommit[what] ?? 1);
       const left = (spec.capacity[what] ?? Infinity) - (zone?.reserve[what] ?? 0);
       const most = Math.max(0, Math.floor(left * times * speed));
-      if (most > (best.get(what)?.most ?? -Infinity)) best.set(what, { host, most });
+      const known = best.get(what);
+      if (!known || most > known.most || (most === known.most && host < known.host)) best.set(what, { host, most });
     }
   }
 
   return {
     forSo(want, what) {
-      for (; at < hosts.length && (best.get(what)?.most ?? -Infinity) < want; at += 1) {
-        const [name, host] = hosts[at] ?? [];
+      for (; seen < tables.Host.size && (best.get(what)?.most ?? -Infinity) < want; seen += 1) {
+        const [name, host] = hosts.next().value ?? [];
         if (name !== undefined && host && selectors.every((selector) => selects(selector, host.labels)))
           lookAt(name, host);
       }
@@ -184,11 +194,15 @@ function roomOf(tables: Tables, app: AppSpec, hosts: ReturnType<typeof byName<Ho
 }
 
 function sizeClashes(name: string, app: AppResource, room: Room): readonly Clash[] {
-  const wants: Demand = { ...app.spec.resources, ...app.spec.storage };
-  return SIZES.flatMap(([what, pointer, format]) => {
+  const wants: Demand = app.spec.storage ? { ...app.spec.resources, ...app.spec.storage } : app.spec.resources;
+  const tooMuch = SIZES.filter(([what]) => {
+    const want = amountOf(wants, what);
+    return want > (room.forSo(want, what)?.most ?? Infinity);
+  });
+  return tooMuch.flatMap(([what, pointer, format]) => {
     const want = amountOf(wants, what);
     const best = room.forSo(want, what);
-    if (best === undefined || want <= best.most) return [];
+    if (best === undefined) return NONE;
     return {
       code: 'APP_TOO_LARGE' as const,
       at: fieldOrigin(app, pointer),
@@ -204,12 +218,13 @@ function sizeClashes(name: string, app: AppResource, room: Room): readonly Clash
  * the least critical first, then others, until the rest has enough.
  */
 export function addressShortages(tables: Tables, previousReplicas: (app: string) => number): readonly Clash[] {
-  const apps = byName(tables.App);
-  return byName(tables.Network).flatMap(([name, network]) => {
-    const users = apps.filter(([, app]) => app.spec.network === name);
-    const wanted = users.reduce((sum, [, app]) => sum + app.spec.replicas, 0);
+  const asked = new Map<string, number>();
+  for (const { spec } of tables.App.values()) asked.set(spec.network, (asked.get(spec.network) ?? 0) + spec.replicas);
+  return foundIn(tables.Network, (name, network): readonly Clash[] => {
+    const wanted = asked.get(name) ?? 0;
     const size = poolSize(network.spec.pool);
-    if (wanted <= size) return [];
+    if (wanted <= size) return NONE;
+    const users = byName(tables.App).filter(([, app]) => app.spec.network === name);
     const grown = (app: readonly [string, AppResource]): number => app[1].spec.replicas - previousReplicas(app[0]);
     const order = users.toSorted(
       (a, b) =>
@@ -224,12 +239,13 @@ export function addressShortages(tables: Tables, previousReplicas: (app: string)
     }
     const biggest = users.toSorted((a, b) => b[1].spec.replicas - a[1].spec.replicas);
     const parts = biggest.map(([app, { spec, ...rest }]) => `${app} ${String(spec.replicas)} (${place(rest.origin)})`);
-    return {
+    const clash: Clash = {
       code: 'TOO_FEW_ADDRESSES',
       at: network.fields['/spec/ranges/0'] ?? fieldOrigin(network, '/spec/cidr'),
       message: `Network ${name} has ${String(size)} addresses for ${String(wanted)} replicas: ${listed(parts)}`,
       hint: 'widen spec.ranges or spec.cidr, or take replicas away',
       holds,
     };
+    return [clash];
   });
 }

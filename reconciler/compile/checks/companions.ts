@@ -1,6 +1,6 @@
 import type { AppSpec, Companion, Resource } from '../../model/catalog.ts';
 import { SPREAD_LEVELS } from '../../model/topology.ts';
-import { byName, fieldOrigin, place } from '../tables.ts';
+import { fieldOrigin, foundIn, place } from '../tables.ts';
 import type { Clash, Tables } from '../tables.ts';
 
 type AppResource = Resource<AppSpec>;
@@ -11,8 +11,12 @@ interface Demanded extends Companion {
   readonly pointer: string;
 }
 
+const NOTHING: readonly Demanded[] = [];
+
 function demanded(by: AppResource, field: 'affinity' | 'antiAffinity'): readonly Demanded[] {
-  return (by.spec[field] ?? []).flatMap((companion, at) =>
+  const companions = by.spec[field];
+  if (companions === undefined) return NOTHING;
+  return companions.flatMap((companion, at) =>
     companion.required ? [{ ...companion, by, pointer: `/spec/${field}/${String(at)}/app` }] : [],
   );
 }
@@ -69,7 +73,7 @@ function ring(tables: Tables, first: Demanded): readonly string[] | undefined {
 
 /** Apps that must be near to each other and cannot: no replica of them would ever be placed. */
 export function companionClashes(tables: Tables): readonly Clash[] {
-  return byName(tables.App).flatMap(([name, app]) =>
+  return foundIn(tables.App, (name, app) =>
     demanded(app, 'affinity').flatMap((near) => {
       const wrong = impossible(tables, near);
       if (wrong) return [wrong];

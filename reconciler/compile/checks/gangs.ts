@@ -9,9 +9,10 @@ const MOST = 1000;
 /** Gangs that are too large to be placed in one step. */
 export function gangClashes(tables: Tables): readonly Clash[] {
   const gangs = new Map<string, Resource<AppSpec>[]>();
-  for (const [, app] of byName(tables.App)) {
-    const { gang } = app.spec;
-    if (gang !== undefined) gangs.set(gang, [...(gangs.get(gang) ?? []), app]);
+  const members = new Map([...tables.App].filter(([, { spec }]) => spec.gang !== undefined));
+  for (const [, app] of byName(members)) {
+    const { gang = '' } = app.spec;
+    gangs.set(gang, [...(gangs.get(gang) ?? []), app]);
   }
   return [...gangs].flatMap(([gang, apps]) => {
     const replicas = apps.reduce((sum, { spec }) => sum + spec.replicas, 0);
@@ -31,7 +32,8 @@ export function gangClashes(tables: Tables): readonly Clash[] {
 /** The Apps of each gang as the files say, those too that cannot be used. */
 export function gangsAsked({ manifests, broken }: Reading): ReadonlyMap<string, ReadonlySet<string>> {
   const gangs = new Map<string, Set<string>>();
-  for (const { kind, name, gang } of [...manifests.map(claimOf), ...broken.flatMap(({ claims }) => claims)])
+  const members = manifests.filter(({ document }) => document.kind === 'App' && document.spec.gang !== undefined);
+  for (const { kind, name, gang } of [...members.map(claimOf), ...broken.flatMap(({ claims }) => claims)])
     if (kind === 'App' && name !== undefined && gang !== undefined)
       gangs.set(gang, (gangs.get(gang) ?? new Set()).add(name));
   return gangs;

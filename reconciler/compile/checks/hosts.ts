@@ -1,27 +1,32 @@
 import { selects } from '../../model/catalog.ts';
 import type { HostSpec, Resource } from '../../model/catalog.ts';
-import { byName, fieldOrigin, place } from '../tables.ts';
+import { byName, fieldOrigin, foundIn, place } from '../tables.ts';
 import type { Clash, Tables } from '../tables.ts';
 
 /** A Host is in at most one Zone. */
 export function zoneClashes(tables: Tables): readonly (Clash & { readonly host: string })[] {
   const zones = byName(tables.Zone);
-  return byName(tables.Host).flatMap(([name, host]) => {
+  if (zones.length < 2) return [];
+  return foundIn(tables.Host, (name, host): readonly (Clash & { readonly host: string })[] => {
     const [first, second] = zones.filter(([, zone]) => selects(zone.spec.hosts, host.labels));
     if (first === undefined || second === undefined) return [];
-    return {
+    const clash = {
       host: name,
-      code: 'HOST_IN_TWO_ZONES',
+      code: 'HOST_IN_TWO_ZONES' as const,
       at: host.origin,
       message: `Host ${name} is in two Zones: ${first[0]} (${place(first[1].origin)}) and ${second[0]} (${place(second[1].origin)})`,
       hint: 'change the labels of the Host, or spec.hosts of one Zone',
-      holds: [`Host/${name}`, `Zone/${first[0]}`, `Zone/${second[0]}`],
+      holds: [`Host/${name}`, `Zone/${first[0]}`, `Zone/${second[0]}`] as const,
     };
+    return [clash];
   });
 }
 
 /** Two Hosts that would recognise the same machine. */
 export function machineClashes(tables: Tables): readonly Clash[] {
+  const keys = new Set<string>();
+  for (const [name, { spec }] of tables.Host) keys.add(identity(name, spec).join(' '));
+  if (keys.size === tables.Host.size) return [];
   const seen = new Map<string, readonly [string, Resource<HostSpec>]>();
   return byName(tables.Host).flatMap(([name, host]) => {
     const [field, value] = identity(name, host.spec);

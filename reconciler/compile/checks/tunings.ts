@@ -13,6 +13,7 @@ interface Setting {
 
 /** Two Tunings of the same priority that give one knob different values on one host. Equal values are no conflict. */
 export function tuningClashes(tables: Tables): readonly Clash[] {
+  if (tables.Tuning.size < 2) return [];
   const settings = new Map(byName(tables.Tuning).map(([name, tuning]) => [name, settingsOf(tuning)]));
   const hosts = new Map<string, { one: Setting; two: Setting; knob: string; names: string[] }>();
   for (const [host, resource] of byName(tables.Host)) {

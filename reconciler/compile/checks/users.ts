@@ -10,9 +10,9 @@ const FIRST = 10_000;
 export function uidClashes(tables: Tables): readonly Clash[] {
   const users = new Map<string, Resource<AppSpec>[]>();
   const uids = new Set<number>();
-  for (const [, app] of byName(tables.App)) {
-    const uid = uidOf(app.spec.user);
-    if (uid === undefined) continue;
+  const members = new Map([...tables.App].filter(([, { spec }]) => uidOf(spec.user) !== undefined));
+  for (const [, app] of byName(members)) {
+    const uid = uidOf(app.spec.user) ?? 0;
     uids.add(uid);
     const key = `${app.spec.zone} ${String(uid)}`;
     const known = users.get(key);

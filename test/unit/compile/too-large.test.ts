@@ -51,6 +51,16 @@ describe('Apps that fit nowhere', () => {
     );
   });
 
+  it('are told alike in whichever order they and the hosts were read', () => {
+    const tables = tablesOf([4, 16, 8, 16, 2], [1, 5, 17, 16, 3, 20]);
+    const turned: Tables = {
+      ...tables,
+      App: new Map([...tables.App].reverse()),
+      Host: new Map([...tables.Host].reverse()),
+    };
+    assert.deepEqual(tooLarge(turned), tooLarge(tables));
+  });
+
   it('are found without a look at more hosts than it takes', () => {
     const looked = (apps: readonly number[]): number => {
       const tables = tablesOf([4, 16, 8, 16, 2], apps);
