@@ -55,10 +55,14 @@ function good(memory: Memory): FetchResult {
   };
 }
 
-async function isAncestor(mirror: Mirror, older: string, newer: string): Promise<boolean> {
-  if (!(await has(mirror.git, older))) return false;
+/** Throws when one of both commits is not here. */
+async function isBefore(mirror: Mirror, older: string, newer: string): Promise<boolean> {
   const text = await mirror.git.text(['rev-list', '--max-count=1', older, `^${newer}`, '--'], READ_DEADLINE);
   return text.trim() === '';
+}
+
+async function isAncestor(mirror: Mirror, older: string, newer: string): Promise<boolean> {
+  return (await has(mirror.git, older)) && (await isBefore(mirror, older, newer));
 }
 
 async function revisionOf(mirror: Mirror, wanted: WantedRef | undefined, listing: string): Promise<string> {
@@ -133,9 +137,12 @@ export async function createFetcher(
       return good(memory);
     }
     await (fetching ?? mirror.fetch());
-    const revision = await revisionOf(mirror, wanted, listing);
     const from = memory.revision;
-    const forced = from !== undefined && from !== revision && !(await isAncestor(mirror, from, revision));
+    // mostly a branch has moved on: one question tells that, and that the commit is here
+    const next = wanted && !('branch' in wanted) ? undefined : wantedIn(listing, wanted);
+    const follows = from !== undefined && next !== undefined && (await isBefore(mirror, from, next).catch(() => false));
+    const revision = follows ? next : await revisionOf(mirror, wanted, listing);
+    const forced = !follows && from !== undefined && from !== revision && !(await isAncestor(mirror, from, revision));
     await pin(mirror, wanted, revision, forced && (await has(mirror.git, from)) ? from : undefined);
     await keep({ revision, listing: digest, lastSuccess: clock() }, true);
     return forced ? { ...good(memory), forced: { from, to: revision } } : good(memory);
