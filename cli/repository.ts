@@ -157,14 +157,14 @@ export async function openRepository(flags: RepositoryFlags, state: string, io: 
     catalog: async (revision) => {
       if (previous?.revision === revision) return previous;
       const files = await source.files(revision, {
-        known: new Set(parsed.keys()),
+        known: parsed,
         allowEmpty: flags.allowEmpty === true,
       });
       const compile = await loadCompiler();
       previous = compile(files, revision, cache, previous);
       // what the revision no longer has is not kept: revisions come for as long as the process lives
       const there = new Set(files.map(({ blob }) => blob));
-      for (const blob of parsed.keys()) if (!there.has(blob)) parsed.delete(blob);
+      if (parsed.size > there.size) for (const blob of parsed.keys()) if (!there.has(blob)) parsed.delete(blob);
       return previous;
     },
     commit: async (revision) => {

@@ -14,7 +14,7 @@ import { readTree } from './tree.ts';
 
 export interface FilesOptions {
   /** Blobs that the caller holds already: listed without bytes. */
-  readonly known?: ReadonlySet<string>;
+  readonly known?: Pick<ReadonlySet<string>, 'has'>;
   readonly allowEmpty?: boolean;
 }
 
@@ -85,7 +85,7 @@ export async function openSource(options: SourceOptions): Promise<Source> {
   const named = async (revision: string): Promise<string> =>
     revision === fetcher.lastGood() ? revision : resolve(revision);
 
-  async function filesOf(revision: string, known: ReadonlySet<string>): Promise<readonly SourceFile[]> {
+  async function filesOf(revision: string, known: NonNullable<FilesOptions['known']>): Promise<readonly SourceFile[]> {
     try {
       return await readTree(git, `${revision}:${path}`, known);
     } catch (error) {

@@ -71,7 +71,11 @@ function splitBatch(output: Buffer, into: Map<string, Uint8Array>): void {
 }
 
 /** The files of a tree, named by its id or as `COMMIT:FOLDER`. Blobs in `known` are listed without their bytes. Throws when there is none. */
-export async function readTree(git: Git, tree: string, known: ReadonlySet<string>): Promise<readonly SourceFile[]> {
+export async function readTree(
+  git: Git,
+  tree: string,
+  known: Pick<ReadonlySet<string>, 'has'>,
+): Promise<readonly SourceFile[]> {
   const listed = readListing(await git.text(['ls-tree', '-r', '-z', '--long', '--full-tree', tree], READ_DEADLINE));
   const missing = new Map<string, { readonly blob: string; readonly size: number }>();
   for (const file of listed.slice(0, MAX_FILES))
