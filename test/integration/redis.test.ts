@@ -11,6 +11,7 @@ import { openRedis } from '../../reconciler/store/redis/redis.ts';
 import type { RedisOptions } from '../../reconciler/store/redis/redis.ts';
 import { reportOf } from '../support/catalog.ts';
 import { withJournal } from '../support/mirrored.ts';
+import { assignment } from '../conformance/mailbox.ts';
 import { openProxy } from '../support/proxy.ts';
 import { NO_REDIS, NO_TLS, secured, single, until } from '../support/redis.ts';
 import type { Running } from '../support/redis.ts';
@@ -157,6 +158,15 @@ describe('the store on a Redis server', { skip: NO_REDIS }, () => {
     assert.equal(await redis.zcard(keysOf(fleet).replied), 3);
   });
 
+  it('forgets replies that are too old', async () => {
+    const store = await open({ keep: { replyAge: 10 } });
+    await commit(store, 'a', addHost('h1'));
+    await until('it is old', async () => {
+      await commit(store, String(Math.random()), addHost('h2'));
+      return (await redis.hexists(keysOf(fleet).replies, 'a')) === 0;
+    });
+  });
+
   it('sends a follower that fell behind to take a snapshot', async () => {
     const store = await open({ keep: { commits: 1 } });
     await redis.config('SET', 'stream-node-max-entries', '1');
@@ -263,6 +273,11 @@ describe('the store on a Redis server', { skip: NO_REDIS }, () => {
     await assert.rejects(store.leases.acquire('x', 'a', 1), coded('STORE_EMPTIED'));
     await assert.rejects(store.mailbox.reporting(), coded('STORE_EMPTIED'));
     await assert.rejects(store.journal.append([event('one')]), coded('STORE_EMPTIED'));
+    await assert.rejects(store.mailbox.assign(assignment('h1', 1)), coded('STORE_EMPTIED'));
+    const notice = { problems: 0, unplaceable: [], held: [], waiting: 0, lost: [], awaited: [] };
+    const source = { url: '', ref: '', revision: 'r', fetchedAt: 0 };
+    await assert.rejects(store.bulletin.post({ ...notice, source, published: 'r' }), coded('STORE_EMPTIED'));
+    assert.deepEqual([await reopened.mailbox.assignment('h1'), await reopened.bulletin.read()], [undefined, undefined]);
     assert.equal((await reopened.reservations.snapshot()).hosts.size, 0);
     await commit(reopened, 'k', addHost('h4'));
     await ended;
