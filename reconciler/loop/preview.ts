@@ -102,7 +102,14 @@ async function sight(input: PreviewInput, allowDeletions: boolean): Promise<Sigh
     hosts: looked.map(({ host, plan }) => ({ host, plan })),
     knobs: knobsChanged(previous, assignments),
     lacks: gathered(looked.flatMap(({ lacks }) => lacks)),
-    outlook: outlook({ catalog, before, after: book, leaving: placed.leaving, now }),
+    outlook: outlook({
+      catalog,
+      before,
+      after: book,
+      leaving: placed.leaving,
+      givenUp: givenUpIn(catalog, records),
+      now,
+    }),
     unplaceable: placed.unplaceable.map(({ replica, message }) =>
       withTaker({ replica, message }, taken, input.catalog),
     ),
@@ -111,6 +118,10 @@ async function sight(input: PreviewInput, allowDeletions: boolean): Promise<Sigh
     rollouts: stepsOf({ catalog: input.catalog, placements: book.placements, current, network, told, records }),
     unknown: unknownOf(known.hidden, whereabouts, assignments),
   };
+}
+
+function givenUpIn({ apps }: Catalog, records: readonly RolloutRecord[]): ReadonlySet<string> {
+  return new Set([...apps.values()].filter((app) => recordOf(app, records)?.failed).map(({ name }) => name));
 }
 
 /** What of the hosts nothing can be planned for. */

@@ -2,7 +2,7 @@ import type { Book } from '../model/book.ts';
 import { draftOf } from '../model/book.ts';
 import type { Catalog } from '../model/catalog.ts';
 import { decide } from '../model/decide.ts';
-import { amountOf, demandFrom, NOTHING, plus } from '../model/demand.ts';
+import { amountOf, demandFrom, NOTHING, pinnedIn, plus, sameDemand } from '../model/demand.ts';
 import type { Demand } from '../model/demand.ts';
 import type {
   MoveChange,
@@ -18,6 +18,7 @@ import type { HostRecord, Proposal } from '../model/reservations.ts';
 import { SPREAD_LEVELS } from '../model/topology.ts';
 import type { SpreadLevel } from '../model/topology.ts';
 import { countPools } from './addresses.ts';
+import { demandOf } from './asks.ts';
 import { byReplica } from './survey.ts';
 
 /** A fleet before a change, and once all of it is done. */
@@ -28,19 +29,36 @@ export interface OutlookInput {
   readonly after: Book;
   /** Replicas that go once nothing of them runs. */
   readonly leaving: readonly string[];
+  /** Apps whose change was given up: they keep what they have. */
+  readonly givenUp?: ReadonlySet<string>;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
 
-/** The end of the change: what leaves has left, and its addresses rest. */
-function endOf({ catalog, after, leaving, now }: OutlookInput): Book {
+/** What replicas give back of their hosts once these say that they are held to less. */
+function shrinksOf({ catalog, after, givenUp }: OutlookInput): readonly Proposal[] {
+  const wants = new Map<string, Demand>();
+  for (const { name, spec } of catalog.apps.values())
+    if (!spec.resources.pinned && !givenUp?.has(name)) wants.set(name, demandOf(spec));
+  return [...after.placements.values()].flatMap(({ replica, app, demand }): readonly Proposal[] => {
+    const want = wants.get(app);
+    if (!want || pinnedIn(demand)) return [];
+    const less = demandFrom((key) => Math.min(amountOf(demand, key), amountOf(want, key)));
+    return sameDemand(less, demand) ? [] : [{ op: 'resize', replica, demand: less }];
+  });
+}
+
+/** The end of the change: what leaves has left, and its addresses rest; what is to be smaller is. */
+function endOf(input: OutlookInput): Book {
+  const { catalog, after, leaving, now } = input;
   const end = draftOf(after);
   const proposals = leaving.flatMap((replica): readonly Proposal[] => {
     const network = after.placements.get(replica)?.network;
     const quarantine = network === undefined ? undefined : catalog.networks.get(network)?.spec.quarantine;
     return network === undefined ? [] : [{ op: 'release', replica, quarantineUntil: now + (quarantine ?? 0) }];
   });
-  end.apply(decide(end, { id: 'outlook', now, proposals }).deltas);
+  const all = [...proposals, ...shrinksOf(input)];
+  end.apply(decide(end, { id: 'outlook', now, proposals: all }).deltas);
   return end;
 }
 

@@ -57,6 +57,27 @@ describe('where a change leads', () => {
     ]);
   });
 
+  it('counts what replicas give back once their hosts hold them to less, but for a change that was given up', () => {
+    const before = world(web(4));
+    const catalog = catalogOf(web(4, { resources: resources(250) }));
+    // nothing is committed before the hosts say so
+    const input = { catalog, before, after: draftOf(before), leaving: [], now: NOW };
+    const used = (found: Outlook): readonly unknown[] =>
+      found.zones.map(({ used: { after }, left }) => [after.cpu, left.cpu]);
+    assert.deepEqual(used(outlook(input)), [[1000, 15_000]]);
+    assert.deepEqual(outlookLines(outlook(input)), [
+      'placements: 0 new, 0 move, 0 go, 4 stay',
+      'zone main: CPU 2 -> 1 of 16, 15 left',
+    ]);
+    assert.deepEqual(used(outlook({ ...input, givenUp: new Set(['web']) })), [[2000, 14_000]]);
+    const more = catalogOf(web(4, { resources: resources(750) }));
+    assert.deepEqual(
+      used(outlook({ ...input, catalog: more })),
+      [[2000, 14_000]],
+      'who finds no room keeps what it has',
+    );
+  });
+
   it('tells which replicas move with their addresses off a host that is drained', () => {
     const book = world(web(4));
     const before = book.placements.get('web-0');
