@@ -102,6 +102,14 @@ module.exports = {
       to: { path: '^(providers|cli|server|web|lab)/' },
     },
     {
+      name: 'controller-and-agent-meet-in-the-store',
+      comment:
+        'What one knows of the other went through the store, so that each may be of another version, on another machine.',
+      severity: 'error',
+      from: { path: '^reconciler/loop/(controller|agent|status)/' },
+      to: { path: '^reconciler/loop/(controller|agent|up|fleet-)', pathNot: '^reconciler/loop/$1/' },
+    },
+    {
       name: 'providers-know-the-model-only',
       comment:
         'What one provider needs from another goes through the observed world. How programs are started is the same for all.',

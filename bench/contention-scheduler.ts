@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createBook } from '../reconciler/model/book.ts';
 import type { ConflictReason, Proposal } from '../reconciler/model/reservations.ts';
-import { commitTurns } from '../reconciler/loop/commits.ts';
+import { commitTurns } from '../reconciler/loop/controller/commits.ts';
 import { groundOver } from '../reconciler/place/ground.ts';
 import { hostViews } from '../reconciler/place/hosts.ts';
 import { shareOf } from '../reconciler/place/order.ts';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { createBook } from '../reconciler/model/book.ts';
 import { hostProposals, hostViews } from '../reconciler/place/hosts.ts';
-import { commitAll } from '../reconciler/loop/commits.ts';
+import { commitAll } from '../reconciler/loop/controller/commits.ts';
 import { keysOf } from '../reconciler/store/redis/keys.ts';
 import { openRedis } from '../reconciler/store/redis/redis.ts';
 import { single } from '../test/support/redis.ts';

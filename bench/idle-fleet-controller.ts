@@ -1,5 +1,5 @@
 import { keepHeapSmall } from '../cli/heap.ts';
-import { createController } from '../reconciler/loop/controller.ts';
+import { createController } from '../reconciler/loop/controller/controller.ts';
 import { CONTROLLER_LEASE } from '../reconciler/loop/hearing.ts';
 import { createBook } from '../reconciler/model/book.ts';
 import type { AppSpec, Catalog, Resource } from '../reconciler/model/catalog.ts';

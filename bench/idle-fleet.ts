@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { createController } from '../reconciler/loop/controller.ts';
+import { createController } from '../reconciler/loop/controller/controller.ts';
 import { CONTROLLER_LEASE } from '../reconciler/loop/hearing.ts';
 import type { Catalog } from '../reconciler/model/catalog.ts';
 import type { Ports } from '../reconciler/model/store.ts';

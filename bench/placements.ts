@@ -1,7 +1,7 @@
 import { createBook } from '../reconciler/model/book.ts';
 import { canonical } from '../reconciler/model/fingerprint.ts';
 import type { CommitRequest, Proposal } from '../reconciler/model/reservations.ts';
-import { commitAll } from '../reconciler/loop/commits.ts';
+import { commitAll } from '../reconciler/loop/controller/commits.ts';
 import { hostViews } from '../reconciler/place/hosts.ts';
 import { place, placing } from '../reconciler/place/place.ts';
 import type { ScriptCall } from '../reconciler/store/redis/calls.ts';

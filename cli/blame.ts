@@ -3,7 +3,7 @@ import type { Origin } from '../reconciler/model/change.ts';
 import { asPlumbError } from '../reconciler/model/errors.ts';
 import type { CommitInfo } from '../reconciler/source/history.ts';
 import type { Source } from '../reconciler/source/source.ts';
-import type { Known } from '../reconciler/loop/view.ts';
+import type { Known } from '../reconciler/loop/status/view.ts';
 import type { Io } from './io.ts';
 import { followedIn, openFollowed, rememberedSource } from './repository.ts';
 

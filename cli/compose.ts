@@ -1,9 +1,9 @@
-import type { AgentOptions } from '../reconciler/loop/agent-state.ts';
+import type { AgentOptions } from '../reconciler/loop/agent/agent-state.ts';
 import { steadyClock } from '../reconciler/loop/clock.ts';
-import type { Fetched, Repository } from '../reconciler/loop/repository.ts';
-import { createHealth, type HealthClock } from '../reconciler/loop/health.ts';
+import type { Fetched, Repository } from '../reconciler/loop/controller/repository.ts';
+import { createHealth, type HealthClock } from '../reconciler/loop/agent/health.ts';
 import { identify } from '../reconciler/loop/identify.ts';
-import type { CommitInfo } from '../reconciler/loop/telling.ts';
+import type { CommitInfo } from '../reconciler/loop/controller/telling.ts';
 import { createUp, type Up } from '../reconciler/loop/up.ts';
 import { selects, type Catalog, type HostSpec, type Resource } from '../reconciler/model/catalog.ts';
 import type { Journal } from '../reconciler/model/store.ts';

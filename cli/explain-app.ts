@@ -2,7 +2,7 @@ import { nearest } from '../reconciler/compile/suggest.ts';
 import type { Catalog } from '../reconciler/model/catalog.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import { counted } from '../reconciler/model/words.ts';
-import type { Known } from '../reconciler/loop/view.ts';
+import type { Known } from '../reconciler/loop/status/view.ts';
 import { lineup, type Lined, type Lineup } from '../reconciler/plan/lineup.ts';
 import type { Io } from './io.ts';
 import { lostOf } from './look.ts';

@@ -1,4 +1,4 @@
-import { lastOf } from '../reconciler/loop/view.ts';
+import { lastOf } from '../reconciler/loop/status/view.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import type { Entry, EntryFilter, EntryQuery } from '../reconciler/model/journal.ts';
 import { journalDirectories } from '../reconciler/store/embedded/embedded.ts';

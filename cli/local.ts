@@ -2,9 +2,9 @@ import { request, type IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
 import { asPlumbError, PlumbError, ERRORS, type ErrorCode } from '../reconciler/model/errors.ts';
 import type { Entry, EntryQuery } from '../reconciler/model/journal.ts';
-import type { Status } from '../reconciler/loop/status.ts';
+import type { Status } from '../reconciler/loop/status/status.ts';
 import type { Report } from '../reconciler/model/replica.ts';
-import { snapshotFromJson, type Known, type LocalView, type SnapshotJson } from '../reconciler/loop/view.ts';
+import { snapshotFromJson, type Known, type LocalView, type SnapshotJson } from '../reconciler/loop/status/view.ts';
 
 function call(socketPath: string, method: string, path: string, signal: AbortSignal): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {

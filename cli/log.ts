@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type * as Pino from 'pino';
-import type { Log } from '../reconciler/loop/agent-state.ts';
+import type { Log } from '../reconciler/loop/log.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import type { LogFlags } from './flags.ts';
 

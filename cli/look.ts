@@ -1,6 +1,6 @@
 import { identify } from '../reconciler/loop/identify.ts';
 import { hiddenOf } from '../reconciler/loop/mail.ts';
-import type { Known } from '../reconciler/loop/view.ts';
+import type { Known } from '../reconciler/loop/status/view.ts';
 import type { Catalog } from '../reconciler/model/catalog.ts';
 import { RECLAIM_KEY } from '../reconciler/model/memory.ts';
 import { asPlumbError, PlumbError } from '../reconciler/model/errors.ts';

@@ -34,7 +34,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     io.out(`plumb ${VERSION}\n`);
     return 0;
   }
-  if (name === 'complete') return (await import('./completion.ts')).completeCommand(VERBS, rest, io);
+  if (name === 'complete') return (await import('./verbs/completion.ts')).completeCommand(VERBS, rest, io);
   try {
     const verb = VERBS.find((candidate) => candidate.name === name) ?? (await noVerb(name));
     const run = await verb.load();

@@ -3,7 +3,7 @@ import type { Catalog } from '../reconciler/model/catalog.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import type { HostView } from '../reconciler/place/hosts.ts';
 import { hostViews } from '../reconciler/place/hosts.ts';
-import type { Known, LocalView } from '../reconciler/loop/view.ts';
+import type { Known, LocalView } from '../reconciler/loop/status/view.ts';
 import { openCatalogs, type CatalogFlags, type Catalogs } from './catalogs.ts';
 import { lookOptions, type UpFlags } from './flags.ts';
 import { askedStore, type StoreFlags } from './fleet-store.ts';

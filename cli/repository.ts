@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { replaceFileSync } from '../disk/replace.ts';
 import type { ParseCache } from '../reconciler/compile/file.ts';
-import type { Fetched, Repository } from '../reconciler/loop/repository.ts';
+import type { Fetched, Repository } from '../reconciler/loop/controller/repository.ts';
 import type { Catalog } from '../reconciler/model/catalog.ts';
 import { isDiskFull, PlumbError } from '../reconciler/model/errors.ts';
 import type { SourceStatus } from '../reconciler/model/notice.ts';

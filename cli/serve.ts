@@ -1,8 +1,8 @@
-import type { LocalView } from '../reconciler/loop/view.ts';
+import type { LocalView } from '../reconciler/loop/status/view.ts';
 import type { Entry } from '../reconciler/model/journal.ts';
 import type { Journal } from '../reconciler/model/store.ts';
 import { serveLocal } from '../server/local.ts';
-import { renderEntry } from './events.ts';
+import { renderEntry } from './verbs/events.ts';
 import type { Io } from './io.ts';
 
 export interface ServeFlags {

@@ -11,8 +11,8 @@ import type { Io } from './io.ts';
 import { processIo } from './main.ts';
 import { remoteView } from './local.ts';
 import { startShowcase, type Showcase } from './showcase.ts';
-import { renderWhole } from './status.ts';
-import { statusCode, type Status } from '../reconciler/loop/status.ts';
+import { renderWhole } from './verbs/status.ts';
+import { statusCode, type Status } from '../reconciler/loop/status/status.ts';
 import { tint } from './table.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');

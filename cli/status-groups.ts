@@ -1,4 +1,4 @@
-import { isWell, type HostStatus, type Status, type StatusItem } from '../reconciler/loop/status.ts';
+import { isWell, type HostStatus, type Status, type StatusItem } from '../reconciler/loop/status/status.ts';
 import { amountOf } from '../reconciler/model/demand.ts';
 import type { Dimension } from '../reconciler/model/demand.ts';
 import type { Io } from './io.ts';

@@ -1,7 +1,7 @@
 import { dimensionName, shortAmount } from '../reconciler/model/amounts.ts';
 import { suggestion } from '../reconciler/compile/suggest.ts';
-import { narrowed } from '../reconciler/loop/part.ts';
-import type { HostStatus, Status } from '../reconciler/loop/status.ts';
+import { narrowed } from '../reconciler/loop/status/part.ts';
+import type { HostStatus, Status } from '../reconciler/loop/status/status.ts';
 import { amountOf, NOTHING, plus, told } from '../reconciler/model/demand.ts';
 import type { Demand, Dimension } from '../reconciler/model/demand.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { knownOf } from '../reconciler/loop/control.ts';
 import { fleetStatus } from '../reconciler/loop/fleet-status.ts';
-import { readJournals, type Known, type LocalView } from '../reconciler/loop/view.ts';
+import { readJournals, type Known, type LocalView } from '../reconciler/loop/status/view.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import { parseTarget } from '../reconciler/store/redis/target.ts';
 import { createReopening } from '../reconciler/store/reopening.ts';

@@ -22,7 +22,7 @@ export interface Fleet {
        */
       resync?: string;
       /**
-       * Look for new commits.
+       * Look for new commits at least this often; where the repository is on the controller's own machine, also as soon as a ref of it moves.
        */
       poll?: string;
     };
@@ -119,7 +119,7 @@ export interface App {
      */
     replicas?: number;
     /**
-     * All its processes stand still (the cgroup freezer, as docker pause) and use no CPU; they keep place, address and memory. It is for all replicas at once, without turns; none is probed, and each counts as serving in every budget. What needs a new container waits until the App goes on, but for replicas that serve nobody; with a rollout block all that takes turns waits, since nothing that stands still proves anything. A replica that moves begins anew elsewhere.
+     * All its processes stand still (the cgroup freezer, as docker pause) and use no CPU; they keep place, address and memory. It is for all replicas at once, without turns; none is probed, and each counts as serving in every budget. What needs a new container waits until the App goes on, but for replicas that serve nobody; with a rollout block all that takes turns waits, since nothing that stands still proves anything. A replica that moves begins anew elsewhere, in the version that it had.
      */
     frozen?: boolean;
     /**

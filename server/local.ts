@@ -5,7 +5,7 @@ import { makeDirectorySync } from '../disk/directory.ts';
 import { asPlumbError, PlumbError } from '../reconciler/model/errors.ts';
 import { isRef } from '../reconciler/model/ref.ts';
 import type { EntryDraft, EntryQuery } from '../reconciler/model/journal.ts';
-import { snapshotToJson, type LocalView } from '../reconciler/loop/view.ts';
+import { snapshotToJson, type LocalView } from '../reconciler/loop/status/view.ts';
 
 type Route = (view: LocalView, url: URL, reply: ServerResponse, signal: AbortSignal) => Promise<void>;
 

@@ -4,17 +4,17 @@ import type { Assignment, Report } from '../model/replica.ts';
 import type { Store } from '../model/store.ts';
 import { counted } from '../model/words.ts';
 import { createBell } from '../store/bell.ts';
-import type { Agent } from './agent.ts';
-import type { Log } from './agent-state.ts';
-import type { Controller } from './controller.ts';
+import type { Agent } from './agent/agent.ts';
+import type { Log } from './log.ts';
+import type { Controller } from './controller/controller.ts';
 import { createDoorbell } from './doorbell.ts';
 import { HEARTBEAT } from './hearing.ts';
 import { createLooks } from './looks.ts';
 import { mailOf } from './mail.ts';
 import { pause } from './pause.ts';
-import type { Repository } from './repository.ts';
-import { heldIn, statusOf, type Status, type StatusInput, type Verdict } from './status.ts';
-import type { Known } from './view.ts';
+import type { Repository } from './controller/repository.ts';
+import { heldIn, statusOf, type Status, type StatusInput, type Verdict } from './status/status.ts';
+import type { Known } from './status/view.ts';
 
 export interface ControlOptions {
   readonly controller: Controller;

@@ -1,14 +1,15 @@
 import type { Notice } from '../model/notice.ts';
 import type { Assignment, HostFacts } from '../model/replica.ts';
 import type { FleetStore, HostStore } from '../model/store.ts';
-import { createAgent } from './agent.ts';
-import type { AgentOptions, Log } from './agent-state.ts';
+import { createAgent } from './agent/agent.ts';
+import type { AgentOptions } from './agent/agent-state.ts';
+import type { Log } from './log.ts';
 import { knownOf, statusFrom } from './control.ts';
 import { PlumbError } from '../model/errors.ts';
-import { createMembership } from './membership.ts';
-import { introduce } from './introduce.ts';
+import { createMembership } from './agent/membership.ts';
+import { introduce } from './agent/introduce.ts';
 import { shipJournal } from './shipping.ts';
-import { readJournal, type LocalView } from './view.ts';
+import { readJournal, type LocalView } from './status/view.ts';
 
 export interface FleetAgentOptions {
   readonly host: string;

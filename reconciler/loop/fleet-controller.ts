@@ -1,15 +1,15 @@
 import type { FleetStore, Journal, Leases } from '../model/store.ts';
 import { PlumbError } from '../model/errors.ts';
-import type { Log } from './agent-state.ts';
+import type { Log } from './log.ts';
 import { createControl } from './control.ts';
 import { fleetStatus } from './fleet-status.ts';
-import { createController } from './controller.ts';
-import type { Repository } from './repository.ts';
+import { createController } from './controller/controller.ts';
+import type { Repository } from './controller/repository.ts';
 import { CONTROLLER_LEASE } from './hearing.ts';
-import { createLeader } from './leader.ts';
+import { createLeader } from './controller/leader.ts';
 import { pause } from './pause.ts';
 import { shipJournal } from './shipping.ts';
-import { readJournals, type LocalView } from './view.ts';
+import { readJournals, type LocalView } from './status/view.ts';
 
 export interface FleetControllerOptions {
   /** Who this is, among the controllers of the fleet: its name, and after a slash what no other has. */

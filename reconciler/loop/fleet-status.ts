@@ -2,8 +2,8 @@ import type { Ports } from '../model/store.ts';
 import { belongs } from './belonging.ts';
 import { knownOf, statusFrom } from './control.ts';
 import { CONTROLLER_LEASE, HOST_LEASE } from './hearing.ts';
-import type { Status } from './status.ts';
-import type { Known } from './view.ts';
+import type { Status } from './status/status.ts';
+import type { Known } from './status/view.ts';
 
 /**
  * The status of a fleet by its store alone. While no controller leads, nobody says which hosts are lost: then those without a

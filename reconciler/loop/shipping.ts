@@ -1,6 +1,6 @@
 import type { Entry } from '../model/journal.ts';
 import type { Journal, Journals } from '../model/store.ts';
-import type { Log } from './agent-state.ts';
+import type { Log } from './log.ts';
 import { createDoorbell } from './doorbell.ts';
 import { pause } from './pause.ts';
 

@@ -1,12 +1,13 @@
 import type { HostFacts } from '../model/replica.ts';
 import type { HostStore } from '../model/store.ts';
-import { createAgent, type Agent } from './agent.ts';
-import type { AgentOptions, Log } from './agent-state.ts';
+import { createAgent, type Agent } from './agent/agent.ts';
+import type { AgentOptions } from './agent/agent-state.ts';
+import type { Log } from './log.ts';
 import { createControl } from './control.ts';
-import { createController, type Controller } from './controller.ts';
-import type { Repository } from './repository.ts';
-import { introduce } from './introduce.ts';
-import { readJournal, type LocalView } from './view.ts';
+import { createController, type Controller } from './controller/controller.ts';
+import type { Repository } from './controller/repository.ts';
+import { introduce } from './agent/introduce.ts';
+import { readJournal, type LocalView } from './status/view.ts';
 
 export interface UpOptions {
   readonly host: string;

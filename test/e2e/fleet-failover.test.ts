@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Status } from '../../reconciler/loop/status.ts';
+import type { Status } from '../../reconciler/loop/status/status.ts';
 import { eventually, fleetBase, HOSTS, setFleetStage, type FleetStage } from '../support/fleet-stage.ts';
 import { client, homes, web, webs, witness, type Witness } from '../support/fleet-web.ts';
 import { NO_REDIS, sentinels, type Server } from '../support/redis.ts';

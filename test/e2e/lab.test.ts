@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { labCommand } from '../../cli/lab.ts';
+import { labCommand } from '../../cli/verbs/lab.ts';
 import { killGroup, parseLayout, removeGroup } from '../../lab/cgroups.ts';
 import { labDown, labUp, openLab } from '../../lab/lab.ts';
 import type { Lab } from '../../lab/lab.ts';

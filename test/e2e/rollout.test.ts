@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
-import type { Status } from '../../reconciler/loop/status.ts';
+import type { Status } from '../../reconciler/loop/status/status.ts';
 import type { Stage as RolloutStage } from '../../reconciler/model/release.ts';
 import { app, base, NEEDS_ROOT, setStage, type Stage } from '../support/stage.ts';
 

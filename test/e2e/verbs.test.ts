@@ -8,7 +8,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { remoteView } from '../../cli/local.ts';
-import type { Status } from '../../reconciler/loop/status.ts';
+import type { Status } from '../../reconciler/loop/status/status.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const PLUMB = join(ROOT, 'bin', 'plumb');

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { dockerRuntime } from '../../cli/runtime.ts';
 import { compile } from '../../reconciler/compile/compile.ts';
-import { preview } from '../../reconciler/loop/preview.ts';
+import { preview } from '../../reconciler/loop/controller/preview.ts';
 import type { Catalog } from '../../reconciler/model/catalog.ts';
 import type { Report } from '../../reconciler/model/replica.ts';
 import { renderText } from '../../reconciler/plan/render.ts';

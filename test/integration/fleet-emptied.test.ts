@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Status } from '../../reconciler/loop/status.ts';
+import type { Status } from '../../reconciler/loop/status/status.ts';
 import { fleetProcesses, homes, type FleetProcesses } from '../support/fleet-processes.ts';
 import { NO_REDIS } from '../support/redis.ts';
 

@@ -6,7 +6,7 @@ import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
-import type { Status } from '../../reconciler/loop/status.ts';
+import type { Status } from '../../reconciler/loop/status/status.ts';
 import type { Notice } from '../../reconciler/model/notice.ts';
 import type { Assignment, Report } from '../../reconciler/model/replica.ts';
 import { PROTOCOL } from '../../reconciler/model/protocol.ts';

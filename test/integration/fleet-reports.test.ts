@@ -10,7 +10,7 @@ import { NO_REDIS, single, until, type Running } from '../support/redis.ts';
 import { ACTS, told, type Act } from '../support/told-acts.ts';
 import { toldRig } from '../support/told-rig.ts';
 
-/** How soon it is told, `test/unit/loop/told.test.ts` says, and the bench `reports`: here that nothing that goes on keeps it from being told. */
+/** How soon it is told, `test/unit/loop/agent/told.test.ts` says, and the bench `reports`: here that nothing that goes on keeps it from being told. */
 describe('an agent over Redis', { skip: NO_REDIS }, () => {
   let running: Running;
   let fleets = 0;

@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { simulatedRuntime } from '../../cli/runtime.ts';
 import { createFleetAgent } from '../../reconciler/loop/fleet-agent.ts';
 import { createFleetController } from '../../reconciler/loop/fleet-controller.ts';
-import type { Status } from '../../reconciler/loop/status.ts';
+import type { Status } from '../../reconciler/loop/status/status.ts';
 import type { Catalog } from '../../reconciler/model/catalog.ts';
 import type { Journals, Store } from '../../reconciler/model/store.ts';
 import { openEmbedded } from '../../reconciler/store/embedded/embedded.ts';

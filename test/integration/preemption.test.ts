@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import type { Status } from '../../reconciler/loop/status.ts';
+import type { Status } from '../../reconciler/loop/status/status.ts';
 import type { Placement } from '../../reconciler/model/replica.ts';
 import { fleetProcesses, type FleetProcesses } from '../support/fleet-processes.ts';
 import { NO_REDIS } from '../support/redis.ts';

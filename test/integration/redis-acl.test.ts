@@ -9,7 +9,7 @@ import type { EntryDraft } from '../../reconciler/model/journal.ts';
 import { foreign } from '../../reconciler/model/protocol.ts';
 import type { Report } from '../../reconciler/model/replica.ts';
 import type { FleetStore, Store } from '../../reconciler/model/store.ts';
-import { hostCommand } from '../../cli/host.ts';
+import { hostCommand } from '../../cli/verbs/host.ts';
 import { agentRules } from '../../reconciler/store/redis/enroll.ts';
 import { openRedis } from '../../reconciler/store/redis/redis.ts';
 import { reportOf } from '../support/catalog.ts';

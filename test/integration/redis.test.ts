@@ -3,7 +3,7 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import type { Redis } from 'ioredis';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import type { Entry, EntryDraft } from '../../reconciler/model/journal.ts';
-import { readJournals } from '../../reconciler/loop/view.ts';
+import { readJournals } from '../../reconciler/loop/status/view.ts';
 import type { FleetStore, Ports, Store } from '../../reconciler/model/store.ts';
 import { chained, GENESIS } from '../../reconciler/store/journal/chain.ts';
 import { keysOf } from '../../reconciler/store/redis/keys.ts';

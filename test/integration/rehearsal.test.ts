@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Tally } from '../../reconciler/loop/rehearsal/rehearsal.ts';
-import type { Status } from '../../reconciler/loop/status.ts';
+import type { Status } from '../../reconciler/loop/status/status.ts';
 import { fleetProcesses, homes, PLUMB, type FleetProcesses } from '../support/fleet-processes.ts';
 import { NO_REDIS } from '../support/redis.ts';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { remoteView } from '../../cli/local.ts';
-import type { Status } from '../../reconciler/loop/status.ts';
+import type { Status } from '../../reconciler/loop/status/status.ts';
 import { ensureTestImage } from '../support/image.ts';
 import { makeRepository } from '../support/repository.ts';
 import { base } from '../support/stage.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { createAgent } from '../../reconciler/loop/agent.ts';
-import type { Fetched } from '../../reconciler/loop/repository.ts';
+import { createAgent } from '../../reconciler/loop/agent/agent.ts';
+import type { Fetched } from '../../reconciler/loop/controller/repository.ts';
 import type { UpOptions } from '../../reconciler/loop/up.ts';
 import type { Observed } from '../../reconciler/model/change.ts';
 import type { Provider } from '../../reconciler/model/provider.ts';

@@ -9,12 +9,12 @@ import { decide } from '../../reconciler/model/decide.ts';
 import type { Report } from '../../reconciler/model/replica.ts';
 import type { CommitReply } from '../../reconciler/model/reservations.ts';
 import type { Committed, FleetStore, Reservations } from '../../reconciler/model/store.ts';
-import { CONTROLLERS, HOSTS } from '../support/schedule-git.ts';
-import type { Bend } from '../support/schedule-parts.ts';
-import { playSchedule, randomSchedules } from '../support/schedule-run.ts';
-import type { PartName, Setting, Step } from '../support/schedule-steps.ts';
-import { embeddedGround } from '../support/schedule-store.ts';
-import type { MakeGround } from '../support/schedule-store.ts';
+import { CONTROLLERS, HOSTS } from '../support/schedule/git.ts';
+import type { Bend } from '../support/schedule/parts.ts';
+import { playSchedule, randomSchedules } from '../support/schedule/run.ts';
+import type { PartName, Setting, Step } from '../support/schedule/steps.ts';
+import { embeddedGround } from '../support/schedule/store.ts';
+import type { MakeGround } from '../support/schedule/store.ts';
 
 const CLOCKS: Setting = { seed: 7, skews: { h0: 0, h1: 0, h2: 0, h3: 0, c1: 0, c2: 0 } };
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { createAgent } from '../../reconciler/loop/agent.ts';
-import type { AgentOptions } from '../../reconciler/loop/agent-state.ts';
+import { createAgent } from '../../reconciler/loop/agent/agent.ts';
+import type { AgentOptions } from '../../reconciler/loop/agent/agent-state.ts';
 import type { EntryDraft } from '../../reconciler/model/journal.ts';
 import type { Provider } from '../../reconciler/model/provider.ts';
 import type { Assignment } from '../../reconciler/model/replica.ts';

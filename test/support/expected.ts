@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Status } from '../../reconciler/loop/status.ts';
+import type { Status } from '../../reconciler/loop/status/status.ts';
 import type { Placement } from '../../reconciler/model/replica.ts';
 import { refOf } from '../../reconciler/model/ref.ts';
 import type { Journal } from '../../reconciler/model/store.ts';

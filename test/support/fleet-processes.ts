@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { knownOf, statusFrom } from '../../reconciler/loop/control.ts';
-import type { Status } from '../../reconciler/loop/status.ts';
+import type { Status } from '../../reconciler/loop/status/status.ts';
 import type { FleetStore } from '../../reconciler/model/store.ts';
 import { openRedis } from '../../reconciler/store/redis/redis.ts';
 import { createReopening } from '../../reconciler/store/reopening.ts';

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { remoteView } from '../../cli/local.ts';
 import { labUp, type Lab } from '../../lab/lab.ts';
 import { CORE_ADDRESS } from '../../lab/topology.ts';
-import type { Status } from '../../reconciler/loop/status.ts';
+import type { Status } from '../../reconciler/loop/status/status.ts';
 import type { Entry } from '../../reconciler/model/journal.ts';
 import { lastWords, type LastWords } from './outline.ts';
 import { endChild } from './child.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Status } from '../../reconciler/loop/status.ts';
+import type { Status } from '../../reconciler/loop/status/status.ts';
 import type { Entry } from '../../reconciler/model/journal.ts';
 import { HOSTS, type FleetStage } from './fleet-stage.ts';
 import { app } from './stage.ts';

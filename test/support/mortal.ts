@@ -1,5 +1,5 @@
 import { aborted } from '../../reconciler/loop/pause.ts';
-import type { Repository } from '../../reconciler/loop/repository.ts';
+import type { Repository } from '../../reconciler/loop/controller/repository.ts';
 import { PlumbError, type ErrorCode } from '../../reconciler/model/errors.ts';
 import type { EntryDraft } from '../../reconciler/model/journal.ts';
 import type { Context, Provider } from '../../reconciler/model/provider.ts';

@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import type { Status } from '../../reconciler/loop/status.ts';
+import type { Status } from '../../reconciler/loop/status/status.ts';
 import type { Mailbox } from '../../reconciler/model/store.ts';
 
 /** Lines of a kind that a failed wait shows, and characters of each. */

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import type { Status } from '../../reconciler/loop/status.ts';
+import type { Status } from '../../reconciler/loop/status/status.ts';
 import { inVain } from './outline.ts';
 
 /** What a fleet of some version left behind: the keys of its Redis, and the files of its hosts' state directories. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { simulatedRuntime } from '../../cli/runtime.ts';
 import { createFleetAgent, type FleetAgent } from '../../reconciler/loop/fleet-agent.ts';
-import { createHealth } from '../../reconciler/loop/health.ts';
+import { createHealth } from '../../reconciler/loop/agent/health.ts';
 import type { Context } from '../../reconciler/model/provider.ts';
 import type { Ref } from '../../reconciler/model/ref.ts';
 import type { FleetStore, HostStore } from '../../reconciler/model/store.ts';

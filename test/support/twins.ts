@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { createController } from '../../reconciler/loop/controller.ts';
-import type { Controller } from '../../reconciler/loop/controller.ts';
+import { createController } from '../../reconciler/loop/controller/controller.ts';
+import type { Controller } from '../../reconciler/loop/controller/controller.ts';
 import { CONTROLLER_LEASE, HOST_LEASE, HOST_TTL } from '../../reconciler/loop/hearing.ts';
 import type { Catalog } from '../../reconciler/model/catalog.ts';
 import { PlumbError } from '../../reconciler/model/errors.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before } from 'node:test';
 import type { Io } from '../../cli/io.ts';
-import type { LocalView } from '../../reconciler/loop/view.ts';
+import type { LocalView } from '../../reconciler/loop/status/view.ts';
 import { serveLocal } from '../../server/local.ts';
 
 /** A folder for `speak` where a running `up` answers with this view, for the suite that calls it. */

@@ -84,6 +84,8 @@ describe('arrows', () => {
     file('reconciler/source/ok.ts', '../model/ok.ts', 'node:fs');
     file('reconciler/loop/ok.ts', '../plan/ok.ts', '../model/ok.ts');
     file('reconciler/loop/concrete.ts', '../../providers/ovs/index.ts');
+    file('reconciler/loop/agent/ok.ts', '../ok.ts');
+    file('reconciler/loop/controller/shortcut.ts', '../agent/ok.ts');
     file('providers/ovs/index.ts', '../../reconciler/model/ok.ts', './diff.ts', 'node:net');
     file('providers/ovs/diff.ts', '../../reconciler/model/ok.ts');
     file('providers/host/diff.ts', 'node:child_process');
@@ -112,6 +114,7 @@ describe('arrows', () => {
       )
       .sort();
     assert.deepEqual(found, [
+      'controller-and-agent-meet-in-the-store: reconciler/loop/controller/shortcut.ts → reconciler/loop/agent/ok.ts',
       'core-is-pure: providers/host/diff.ts → child_process',
       'core-is-pure: reconciler/model/disk.ts → fs',
       'core-is-pure: reconciler/place/logger.ts → pino',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { describe, it } from 'node:test';
-import { completeCommand } from '../../../cli/completion.ts';
+import { completeCommand } from '../../../cli/verbs/completion.ts';
 import { main } from '../../../cli/main.ts';
 import { VERBS } from '../../../cli/verbs.ts';
 import { speak } from '../../support/verb.ts';

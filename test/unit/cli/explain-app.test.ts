@@ -3,7 +3,7 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { explainCommand } from '../../../cli/explain.ts';
+import { explainCommand } from '../../../cli/verbs/explain.ts';
 import { compile } from '../../../reconciler/compile/compile.ts';
 import { createBook } from '../../../reconciler/model/book.ts';
 import type { Assignment, Report } from '../../../reconciler/model/replica.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { LocalView } from '../../../reconciler/loop/view.ts';
+import type { LocalView } from '../../../reconciler/loop/status/view.ts';
 import type { Entry } from '../../../reconciler/model/journal.ts';
 import { serveLocal } from '../../../server/local.ts';
 

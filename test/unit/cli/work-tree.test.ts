@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, beforeEach, describe, it } from 'node:test';
-import { planCommand } from '../../../cli/plan.ts';
+import { planCommand } from '../../../cli/verbs/plan.ts';
 import { manifest, SOUND } from '../../support/manifests.ts';
 import { makeRepository, type Repository } from '../../support/repository.ts';
 import { speak, type Spoken } from '../../support/verb.ts';

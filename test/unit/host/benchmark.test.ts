@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { benchPatch, benchText, warningsOf } from '../../../cli/host-bench.ts';
-import { hostCommand } from '../../../cli/host.ts';
+import { hostCommand } from '../../../cli/verbs/host.ts';
 import { measurePerformance, REFERENCE, type Performance } from '../../../providers/host/benchmark/benchmark.ts';
 import type { Took } from '../../../providers/host/benchmark/work.ts';
 import { work } from '../../../providers/host/benchmark/work.ts';

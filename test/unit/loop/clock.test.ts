@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { steadyClock } from '../../../reconciler/loop/clock.ts';
-import { workQueue } from '../../../reconciler/loop/queue.ts';
+import { workQueue } from '../../../reconciler/loop/agent/queue.ts';
 
 const HOUR = 3_600_000;
 

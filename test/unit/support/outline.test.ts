@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
-import type { Status, StatusItem } from '../../../reconciler/loop/status.ts';
+import type { Status, StatusItem } from '../../../reconciler/loop/status/status.ts';
 import { inVain, lastWords, outline } from '../../support/outline.ts';
 
 const item = (n: number, health: StatusItem['health']): StatusItem => ({

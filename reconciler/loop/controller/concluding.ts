@@ -1,0 +1,67 @@
+import { fullZones } from '../../plan/full.ts';
+import { project, type Projection } from '../../plan/project.ts';
+import type { Planned } from './deciding.ts';
+import type { Decision } from './posting.ts';
+import { homelessIn, preemptionsAfter } from './preemptions.ts';
+import { heldBy } from './rebuilding.ts';
+
+/** What hosts are to be, and by what that is concluded beside what was seen. */
+export interface Conclusion {
+  /** Who wrote the revision. */
+  readonly author: string;
+  /** Hosts that are told nothing now, nor looked at. */
+  readonly silent: ReadonlySet<string>;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  readonly judgeFrom: number;
+}
+
+/** What hosts are to be, after the commits: what they or others have changed meanwhile is looked at, too. Pure. */
+export function projectionOf(
+  { catalog, placed, seen }: Planned,
+  { author, silent, now, judgeFrom }: Conclusion,
+): Projection {
+  const { image, scope, kept, lost, records, reports } = seen;
+  const { book, whereabouts, news } = image;
+  const told = new Map([...(silent.size === 0 ? [] : whereabouts.assignments)].filter(([host]) => !silent.has(host)));
+  return project({
+    catalog,
+    author,
+    placements: book.placements,
+    previous: silent.size === 0 ? whereabouts.assignments : told,
+    reports,
+    lost: new Set(lost?.map(({ host }) => host)),
+    records,
+    turned: placed.turned,
+    now,
+    judgeFrom,
+    ...(kept ? { kept: whereabouts } : {}),
+    ...(scope
+      ? { scope: { apps: new Set([...scope.apps, ...news.apps]), hosts: new Set([...scope.hosts, ...news.hosts]) } }
+      : {}),
+  });
+}
+
+/** What is decided by then; published is what it was before. Pure. */
+export function decisionAfter(
+  before: Decision,
+  { catalog, placed, seen, held }: Planned,
+  { rollouts, records, waitingHosts, knobs }: Projection,
+): Decision {
+  const { reopening, awaited } = seen;
+  const preemptions = preemptionsAfter(seen.preempted, placed.preemptions, seen.image.book.placements, catalog);
+  const closed = reopening ? [heldBy(catalog, reopening, awaited)] : [];
+  const full = [...fullZones(rollouts), ...(knobs === undefined ? [] : [knobs])];
+  return {
+    unplaceable: homelessIn(placed.unplaceable, preemptions, catalog),
+    held: [...closed, ...(held === undefined ? [] : [held])],
+    published: before.published,
+    waiting: rollouts.reduce((sum, one) => sum + one.waiting.length, waitingHosts.size),
+    awaited,
+    draining: placed.draining,
+    ...(reopening ? { reopening } : {}),
+    ...(full.length > 0 ? { full } : {}),
+    ...(preemptions.length > 0 ? { preemptions } : {}),
+    ...(records.length > 0 ? { rollouts: records } : {}),
+  };
+}

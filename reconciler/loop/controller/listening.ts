@@ -1,0 +1,50 @@
+import type { LostHost } from '../../model/notice.ts';
+import type { Store } from '../../model/store.ts';
+import { createHearing, HEARTBEAT } from '../hearing.ts';
+import type { Telling } from './telling.ts';
+
+/** Listens for the hosts of a fleet, and tells who is lost or back. */
+export interface Listening {
+  /** Gives whether another host is lost or back. */
+  listen(): Promise<boolean>;
+  /** Whether it is time to listen again. */
+  isDue(): boolean;
+  /** Another has led by now: what that one knew of lost hosts is taken over with the next look. */
+  takeOver(): void;
+  /** These hosts are to be heard of from now on. */
+  expect(hosts: Iterable<string>): void;
+  readonly lost: () => readonly LostHost[];
+}
+
+/** Has heard nobody yet: whom the last leader took for lost is lost until he is heard of. */
+export function createListening(
+  { leases, bulletin }: Pick<Store, 'leases' | 'bulletin'>,
+  clock: () => number,
+  telling: Pick<Telling, 'hosts'>,
+): Listening {
+  const hearing = createHearing(leases, clock);
+  let expected: readonly string[] = [];
+  let adopted = false;
+  let heardAt = -Infinity;
+  const names = (): readonly string[] => hearing.lost().map(({ host }) => host);
+  return {
+    listen: async () => {
+      if (!adopted) hearing.adopt((await bulletin.read())?.lost ?? []);
+      adopted = true;
+      const before = names();
+      const changed = await hearing.listen(expected);
+      heardAt = clock();
+      await telling.hosts(before, names());
+      return changed;
+    },
+    takeOver: () => {
+      adopted = false;
+      heardAt = -Infinity;
+    },
+    isDue: () => clock() - heardAt >= HEARTBEAT,
+    expect: (hosts) => {
+      expected = [...hosts];
+    },
+    lost: () => hearing.lost(),
+  };
+}
