@@ -164,7 +164,7 @@ export async function openRepository(flags: RepositoryFlags, state: string, io: 
       previous = compile(files, revision, cache, previous);
       // what the revision no longer has is not kept: revisions come for as long as the process lives
       const there = new Set(files.map(({ blob }) => blob));
-      if (parsed.size > there.size) for (const blob of parsed.keys()) if (!there.has(blob)) parsed.delete(blob);
+      for (const blob of parsed.keys()) if (!there.has(blob)) parsed.delete(blob);
       return previous;
     },
     commit: async (revision) => {
