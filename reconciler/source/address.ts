@@ -82,7 +82,7 @@ export function parseAddress(text: string): Address {
 }
 
 /** Whether git would take the text as a branch or tag name (git-check-ref-format), and it cannot be read as an option. */
-function isRefName(name: string): boolean {
+export function isRefName(name: string): boolean {
   if (name === '' || name === '@' || name.length > 255 || name.startsWith('-') || hasControl(name)) return false;
   if (/[ ~^:?*[\\]|\.\.|@\{|\/\/|\/$|^\/|\.$/.test(name)) return false;
   return name.split('/').every((part) => !part.startsWith('.') && !part.endsWith('.lock'));

@@ -1,11 +1,10 @@
-import { readdirSync, readFileSync, statSync, watch, type FSWatcher } from 'node:fs';
+import { watch, type FSWatcher } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { WantedRef } from './address.ts';
+import { isRefName, type WantedRef } from './address.ts';
 
 /** Directories are looked up again so often, milliseconds: a repository may be put in the place of another, whom nobody watches then. */
 const AGAIN = 10_000;
-/** Folders of refs that are watched at most; each takes one of the inotify watches of this user. */
-const MOST = 500;
 
 /** Where a repository keeps what moves: `own` its HEAD (of a linked work tree another than the repository's), `shared` its refs. */
 interface Layout {
@@ -13,111 +12,159 @@ interface Layout {
   readonly shared: string;
 }
 
+/** What moves; a commit does not. */
+type Moving = Exclude<WantedRef, { readonly commit: string }>;
+
+/** By directory, the names of what is looked out for in it. */
+type Names = ReadonlyMap<string, ReadonlySet<string>>;
+
 /** The first line of a file, without `prefix`; undefined where there is no such file. */
-function lineOf(file: string, prefix = ''): string | undefined {
+async function lineOf(file: string, prefix = ''): Promise<string | undefined> {
   try {
-    const [line = ''] = readFileSync(file, 'utf8').split('\n');
+    const [line = ''] = (await readFile(file, 'utf8')).split('\n');
     return line.startsWith(prefix) ? line.slice(prefix.length) : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** Whether it is a directory, and what names it for as long as it is there: in its place there may be another one day. */
-function identityOf(directory: string): string | undefined {
+/** What names a directory for as long as it is there: in its place there may be another one day. Undefined where there is none. */
+async function identityOf(directory: string): Promise<string | undefined> {
   try {
-    const { dev, ino, birthtimeMs } = statSync(directory);
-    return [dev, ino, birthtimeMs].join(' ');
+    const found = await stat(directory);
+    return found.isDirectory() ? [found.dev, found.ino, found.birthtimeMs].join(' ') : undefined;
   } catch {
     return undefined;
   }
 }
 
 /** The repository at a path, as git takes the path (gitrepository-layout(5)): a work tree, one linked to another, or a bare one. */
-function layoutOf(path: string): Layout {
+async function layoutOf(path: string): Promise<Layout> {
   const dotGit = join(path, '.git');
-  const linked = lineOf(dotGit, 'gitdir: ');
-  const bare = identityOf(join(path, 'objects')) === undefined ? `${path}.git` : path;
-  const own = linked === undefined ? (identityOf(dotGit) === undefined ? bare : dotGit) : resolve(path, linked);
-  const common = lineOf(join(own, 'commondir'));
+  const linked = await lineOf(dotGit, 'gitdir: ');
+  const bare = (await identityOf(join(path, 'objects'))) === undefined ? `${path}.git` : path;
+  const own = linked === undefined ? ((await identityOf(dotGit)) === undefined ? bare : dotGit) : resolve(path, linked);
+  const common = await lineOf(join(own, 'commondir'));
   return { own, shared: common === undefined ? own : resolve(own, common) };
 }
 
-/** A directory and those below it, which is little: branches and tags are files. */
-function below(directory: string, into: string[] = []): readonly string[] {
-  if (into.length >= MOST) return into;
-  try {
-    const entries = readdirSync(directory, { withFileTypes: true });
-    into.push(directory);
-    for (const entry of entries) if (entry.isDirectory()) below(join(directory, entry.name), into);
-  } catch {
-    // it went meanwhile
-  }
-  return into;
+/** The branch that HEAD leads to; undefined where it leads to none, or another file says to which. */
+async function branchOf(own: string): Promise<Moving | undefined> {
+  const branch = await lineOf(join(own, 'HEAD'), 'ref: refs/heads/');
+  return branch !== undefined && isRefName(branch) ? { branch } : undefined;
 }
 
-/** Whether what became of a file or folder may have moved what is wanted. Locks come before, and go with the move. */
-function concerns(path: string, { own, shared }: Layout, wanted: WantedRef | undefined): boolean {
-  if (path.endsWith('.lock')) return false;
-  if (path === join(shared, 'packed-refs') || path.startsWith(join(shared, 'reftable'))) return true;
-  if (!wanted) return path === join(own, 'HEAD') || path.startsWith(join(shared, 'refs', 'heads'));
-  if ('commit' in wanted) return false;
-  const ref = 'branch' in wanted ? ['heads', wanted.branch] : ['tags', wanted.tag];
-  const file = join(shared, 'refs', ...ref);
-  return file === path || file.startsWith(`${path}/`);
+/** All that moves what is wanted when it changes: a few files, and each directory on the way to them, outer ones first. */
+async function namesOf({ own, shared }: Layout, wanted: Moving | undefined): Promise<Names> {
+  const names = new Map<string, Set<string>>();
+  const add = (base: string, file: string): void => {
+    let directory = base;
+    for (const name of file.split('/')) {
+      names.set(directory, (names.get(directory) ?? new Set()).add(name));
+      directory = join(directory, name);
+    }
+  };
+  // the list of a reftable is replaced as the last step of each change
+  for (const file of wanted ? [] : ['HEAD', 'reftable/tables.list']) add(own, file);
+  for (const file of ['packed-refs', 'reftable/tables.list']) add(shared, file);
+  const ref = wanted ?? (await branchOf(own));
+  if (ref) add(shared, 'branch' in ref ? `refs/heads/${ref.branch}` : `refs/tags/${ref.tag}`);
+  return names;
+}
+
+/** The watches of directories, by what names these. */
+interface Watches {
+  /** Gives whether it is watched from now on, and was not before. */
+  begin(key: string, directory: string): boolean;
+  /** Ends all others. */
+  keep(keys: ReadonlySet<string>): void;
+}
+
+function createWatches(changed: (directory: string, name: string | null) => void): Watches {
+  const watchers = new Map<string, FSWatcher>();
+  const end = (key: string, watcher: FSWatcher): void => {
+    if (watchers.get(key) === watcher) watchers.delete(key);
+    watcher.close();
+  };
+  return {
+    begin: (key, directory) => {
+      if (watchers.has(key)) return false;
+      try {
+        const watcher = watch(directory, { persistent: false }, (_event, name) => {
+          changed(directory, name);
+        });
+        watcher.on('error', () => {
+          end(key, watcher);
+        });
+        watchers.set(key, watcher);
+        return true;
+      } catch {
+        // the poll finds it
+        return false;
+      }
+    },
+    keep: (keys) => {
+      for (const [key, watcher] of watchers) if (!keys.has(key)) end(key, watcher);
+    },
+  };
 }
 
 /**
- * Calls back when a ref of a repository on this machine may have moved, until the signal aborts. They are hints: some come without a move, and
- * some moves without one (a file system of the network tells nobody; the user may have no inotify watch left).
+ * Calls back when a ref of a repository on this machine may have moved, and once it is watched, until the signal aborts. They are hints: some
+ * come without a move, and some moves without one (a file system of the network tells nobody; the user may have no inotify watch left).
+ * Watches are few, whatever refs there are. Resolves when it has first looked for what to watch: never, where the file system does not answer.
  */
-export function watchRefs(path: string, wanted: WantedRef | undefined, moved: () => void, signal: AbortSignal): void {
-  const watchers = new Map<string, FSWatcher>();
+export async function watchRefs(
+  path: string,
+  wanted: WantedRef | undefined,
+  moved: () => void,
+  signal: AbortSignal,
+): Promise<void> {
+  if (signal.aborted || (wanted && 'commit' in wanted)) return;
+  const moving: Moving | undefined = wanted;
+  let names: Names = new Map();
+  let [news, due, looking] = [false, false, false];
+  const watches = createWatches((directory, name) => {
+    if (name !== null && !names.get(directory)?.has(name)) return;
+    news = true;
+    void look();
+  });
 
-  function look(): void {
-    const layout = layoutOf(path);
-    const { own, shared } = layout;
-    const directories = [...below(join(shared, 'refs')), join(shared, 'reftable'), shared, own];
-    const there = new Map<string, string>();
-    for (const directory of directories) {
-      const identity = identityOf(directory);
-      if (identity !== undefined) there.set(`${identity} ${directory}`, directory);
+  /** Watches what there is now. A file system that hangs holds one look, and nothing else. */
+  async function look(): Promise<void> {
+    due = true;
+    if (looking) return;
+    looking = true;
+    while (due) {
+      due = false;
+      await watchAll();
+      if (signal.aborted) return;
+      if (news) moved();
+      news = false;
     }
-    for (const [key, watcher] of watchers) if (!there.has(key)) end(key, watcher);
-    for (const [key, directory] of there) if (!watchers.has(key)) begin(key, directory, layout);
+    looking = false;
   }
 
-  function begin(key: string, directory: string, layout: Layout): void {
-    try {
-      const watcher = watch(directory, { persistent: false }, (_event, name) => {
-        const changed = join(directory, name ?? '');
-        // a folder that has come is watched before anybody looks, so that nothing falls between both
-        if (changed.startsWith(join(layout.shared, 'refs')) && !changed.endsWith('.lock')) look();
-        if (name === null || concerns(changed, layout, wanted)) moved();
-      });
-      watcher.on('error', () => {
-        end(key, watcher);
-      });
-      watchers.set(key, watcher);
-    } catch {
-      // the poll finds it
+  async function watchAll(): Promise<void> {
+    names = await namesOf(await layoutOf(path), moving);
+    const there = new Set<string>();
+    for (const directory of names.keys()) {
+      const identity = await identityOf(directory);
+      if (signal.aborted) return;
+      if (identity === undefined) continue;
+      const key = `${identity} ${directory}`;
+      there.add(key);
+      // what is in it may have changed just before
+      if (watches.begin(key, directory)) news = due = true;
     }
+    watches.keep(there);
   }
 
-  function end(key: string, watcher: FSWatcher): void {
-    watchers.delete(key);
-    watcher.close();
-  }
-
-  if (signal.aborted) return;
-  look();
-  const timer = setInterval(look, AGAIN).unref();
-  signal.addEventListener(
-    'abort',
-    () => {
-      clearInterval(timer);
-      for (const [key, watcher] of watchers) end(key, watcher);
-    },
-    { once: true },
-  );
+  const timer = setInterval(() => void look(), AGAIN).unref();
+  const stop = (): void => {
+    clearInterval(timer);
+    watches.keep(new Set());
+  };
+  signal.addEventListener('abort', stop, { once: true });
+  await look();
 }

@@ -114,7 +114,7 @@ export async function openSource(options: SourceOptions): Promise<Source> {
       return files;
     },
     watch: (moved, signal) => {
-      if (address.transport === 'file') watchRefs(address.url, wanted, moved, signal);
+      if (address.transport === 'file') void watchRefs(address.url, wanted, moved, signal);
     },
     blame: async (revision, file, line) => {
       const inside = checkPath(path === '' ? file : `${path}/${file}`);
