@@ -73,7 +73,7 @@ describe('completion', () => {
 
   it('works in a bash without the package bash-completion, and runs nothing of what is typed', async () => {
     const { out } = await speak(completionCommand, dir, 'bash');
-    const bin = join(import.meta.dirname, '../../../../bin');
+    const bin = join(import.meta.dirname, '../../../../../bin');
     /** What bash offers for the last word. */
     const typed = (...words: readonly string[]): readonly string[] => {
       const line = `${out}
