@@ -13,7 +13,7 @@ import type { Run } from './run.ts';
 import { hasTurn, settleApp } from './seat.ts';
 import { WAITS_FOR_TURN } from './drain.ts';
 import { asMover } from './gang.ts';
-import { keepClaim } from './marks.ts';
+import { keepsClaim } from './marks.ts';
 import { foundOf } from './misses.ts';
 import { preempt, preemptedText } from './preempt.ts';
 import { noAddress, nowhere, removalsNow, removalText } from './reasons.ts';
@@ -104,7 +104,7 @@ function explainIn(run: Run, app: Resource<AppSpec>, replica: string): Explanati
     if (!placement) return { ...base, ...preemptedText(why, preempt(run, app, { replica })) };
     if (row !== undefined) seat(table, group, row, placement.demand, 1);
     const own = wishes.find((wish) => wish.replica === replica && wish.moves);
-    const may = own && (hasTurn(run, app, own) || keepClaim(run, app, replica));
+    const may = own && (hasTurn(run, app, own) || keepsClaim(run, app, replica));
     const made = may ? preempt(run, asMover(app), own) : undefined;
     const turn = own && !may ? `, and ${WAITS_FOR_TURN}` : '';
     const text = made?.waits ?? staying(preemptedText(why, made ?? {}).message, placement.host, drained, turn);

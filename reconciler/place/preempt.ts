@@ -105,7 +105,7 @@ function* scattered(rows: Int32Array): Generator<number> {
 /** The hosts that only lack room, those first that make room for the bidder already, then all over the racks. */
 function* rowsFor(run: Run, group: Group, { replica }: Bidder): Generator<number> {
   const { table } = run;
-  const first = new Set(marksFor(run, replica).map(({ host }) => table.rows.get(host) ?? -1));
+  const first = new Set(marksFor(run, [replica]).map(({ host }) => table.rows.get(host) ?? -1));
   const rows = [...[...first].filter((row) => group.rows.includes(row)), ...scattered(group.rows)];
   for (const [at, row] of rows.entries())
     if ((at < first.size || !first.has(row)) && lacksOnlyRoom(table, group, row)) yield row;
@@ -282,7 +282,7 @@ export function preempt(run: Run, app: Resource<AppSpec>, wish: Wish): Preempted
   // a gang does so together
   if (!zone || input.preempts === 'never' || app.spec.gang !== undefined) return NOBODY;
   const { hopeless } = preempting;
-  if (hopeless && !from && marksFor(run, replica).length === 0) return { placed: false, ...hopeless };
+  if (hopeless && !from && marksFor(run, [replica]).length === 0) return { placed: false, ...hopeless };
   if (!from && !run.pool(app.spec.network, app.spec.zone)?.next()) return NOBODY;
   const bidder = { replica, app, inTurn: moves === 'in turn' && !preempting.turned.has(replica) };
   const { best, barred } = without(run, app, from, (group) => search(run, group, bidder));

@@ -99,7 +99,9 @@ export interface Survey {
   /** What of each Zone may be taken away. */
   readonly disruption: Disruption;
   /** Wanted replicas that give their places to others. */
-  readonly yielding: readonly Placement[];
+  readonly yielding: ReadonlySet<string>;
+  /** Hosts that are not heard of. */
+  readonly lost: ReadonlySet<string>;
   /** By whom all that was seen. */
   readonly witness: Witness;
   /** How a replica does that is placed there. */
@@ -308,7 +310,7 @@ export function survey(input: PlaceInput): Survey {
   const kept: Placement[] = [];
   const resizes: Resize[] = [];
   const misplaced: Misplaced[] = [];
-  const yielding: Placement[] = [];
+  const yielding = new Set<string>();
   const names = namesOf(input, seen);
   const apps = names.flatMap((name) => catalog.apps.get(name) ?? []);
   const lost = new Set(input.hosts.filter((view) => view.lost).map(({ record }) => record.host));
@@ -323,7 +325,7 @@ export function survey(input: PlaceInput): Survey {
     const fate = fateOf(placement, catalog, owners);
     if (fate === 'kept') kept.push(placement);
     else if (fate === 'unwanted') (lingers(input, seen, placement) ? leaving : releases).push(placement);
-    else if (placement.yields !== undefined) yielding.push(placement);
+    else if (placement.yields !== undefined) yielding.add(replica);
     if (fate !== 'wanted' || !spec || moving.has(replica)) return;
     const view = views.get(host);
     const resize = resized(seen, placement, spec, view ?? { record: input.snapshot.hosts.get(host) });
@@ -337,7 +339,7 @@ export function survey(input: PlaceInput): Survey {
     const spec = catalog.apps.get(name)?.spec;
     for (const placement of seen.whereabouts.placed(name).values()) look(placement, spec, moving);
   }
-  const todo = { releases, leaving, kept, resizes, wanted, yielding };
+  const todo = { releases, leaving, kept, resizes, wanted, yielding, lost };
   const health: Survey['health'] = (replica, placement) => standingOf(seen, views, replica, placement);
   const looked = apps.map(({ name }) => name);
   return { ...todo, apps: looked, misplaced, turns, stuck, disruption, witness: seen, health };

@@ -63,7 +63,7 @@ function barOf(run: Run, { app: { name } }: Bidder, placement: Placement): strin
 function footingOf({ survey }: Run, placement: Placement): Footing {
   const { replica } = placement;
   // one whose place was given back to it in this run is being stopped
-  const isStopped = survey.yielding.some((one) => one.replica === replica);
+  const isStopped = survey.yielding.has(replica);
   return isStopped || survey.health(replica, placement).down ? 'down' : 'serves';
 }
 

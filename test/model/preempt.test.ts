@@ -57,7 +57,13 @@ const event = fc.oneof(
   { weight: 1, arbitrary: fc.record({ type: fc.constant('crash' as const), host: fc.constantFrom(...HOSTS) }) },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('drain' as const), host: fc.constantFrom(...HOSTS) }) },
 );
-type Happening = typeof event extends fc.Arbitrary<infer T> ? T : never;
+/** What may never pass by itself: a host is not heard of, a replica ends again and again. */
+const trouble = fc.record({
+  type: fc.constantFrom('lose' as const, 'loop' as const),
+  host: fc.constantFrom(...HOSTS),
+});
+type Of<A> = A extends fc.Arbitrary<infer T> ? T : never;
+type Happening = Of<typeof event> | Of<typeof trouble>;
 
 /** What Git says by now. */
 interface Git {
@@ -78,7 +84,7 @@ const wantedOf = ({ apps: of }: Git): number => Object.values(of).reduce((sum, {
 const levelOf = (git: Git, replica: string): number => git.apps[replica.slice(0, 1)]?.level ?? Infinity;
 const cpuOf = (git: Git, name: string): number => git.apps[name]?.resources?.cpu ?? 0;
 
-/** Wanted replicas that are to serve where they are, and do as far as is known: one that came back unseen may be taken for away still. */
+/** Wanted replicas that are to serve where they are, and do as far as is known: one that came back unseen, or whose host is not heard of, may be taken for away still. */
 function servingIn(fleet: Fleet, git: Git): readonly Placement[] {
   const { assignments, reports } = fleet.words();
   return [...fleet.book.placements.values()].filter(({ replica, app: name, host, yields }) => {
@@ -86,7 +92,7 @@ function servingIn(fleet: Fleet, git: Git): readonly Placement[] {
     const asked = Number(replica.slice(2)) < (git.apps[name]?.replicas ?? 0);
     const said = reports.get(host)?.replicas.some(({ id, ready }) => id === replica && ready);
     const serves = fleet.machines.get(host)?.live.get(replica)?.ready === true;
-    return yields === undefined && told && asked && said && serves;
+    return yields === undefined && told && asked && said && serves && !fleet.lost.has(host);
   });
 }
 
@@ -175,6 +181,19 @@ function happen(fleet: Fleet, git: Git, one: Happening): void {
     case 'drain':
       if (!git.drained.delete(one.host)) git.drained.add(one.host);
       break;
+    case 'lose':
+      fleet.lost.add(one.host);
+      break;
+    case 'report':
+      fleet.lost.delete(one.host);
+      fleet.report(one.host);
+      break;
+    case 'loop': {
+      const [live] = fleet.machines.get(one.host)?.live.values() ?? [];
+      if (live) Object.assign(live, { ready: false, reason: 'CrashLoop' });
+      fleet.report(one.host);
+      break;
+    }
     case 'crash':
       // what is not told cannot be counted
       for (const live of fleet.machines.get(one.host)?.live.values() ?? []) live.ready = false;
@@ -195,7 +214,7 @@ function makingRoom(fleet: Fleet, git: Git, name: string, home?: Placement): rea
   const left = (git.budget ? mostAway(git.budget, wantedOf(git)) - awayOf(fleet, git) : Infinity) - own;
   if (leaves && awayOf(fleet, git, name) >= maxUnavailable) return [];
   return (grows ? [grows.host] : HOSTS).filter((host) => {
-    if (git.drained.has(host)) return false;
+    if (git.drained.has(host) || fleet.lost.has(host)) return false;
     const there = [...fleet.book.placements.values()].filter((one) => one.host === host);
     if (!grows && there.filter((one) => one.app === name).length >= (spread.host ?? Infinity)) return false;
     const free = CORES - there.reduce((sum, { demand }) => sum + demand.cpu, 0);
@@ -211,44 +230,61 @@ function makingRoom(fleet: Fleet, git: Git, name: string, home?: Placement): rea
   });
 }
 
+/** How often somebody was seen making room: for anybody, for a gang, for one that leaves a host that is drained. */
+const nothingSeen = () => ({ all: 0, gangs: 0, drains: 0 });
+
+/** All laws, whatever happens; in the end nobody makes room for others any more, and nobody waits who could get some. */
+function holds(git: Git, events: readonly Happening[], seen: ReturnType<typeof nothingSeen>): void {
+  const fleet = createFleet(HOSTS);
+  // the least critical come first, so that there is something to take
+  const least = Object.entries(git.apps).filter(([, { level }]) => level > 1);
+  fleet.settle(catalogOf(sketchOf({ ...git, apps: Object.fromEntries(least) })));
+  for (const one of events) {
+    happen(fleet, git, one);
+    safe(fleet);
+    for (const { yields } of fleet.book.placements.values()) {
+      if (yields === undefined) continue;
+      seen.all += 1;
+      if (git.apps[yields.slice(0, 1)]?.gang !== undefined) seen.gangs += 1;
+      if (git.drained.has(fleet.book.placements.get(yields)?.host ?? '')) seen.drains += 1;
+    }
+  }
+  let result = fleet.settle(catalogOf(sketchOf(git)));
+  for (let more = 0; more < 3; more += 1) result = fleet.settle(catalogOf(sketchOf(git)));
+  safe(fleet);
+  assert.deepEqual(result.proposals, [], 'at rest');
+  for (const { replica, yields } of fleet.book.placements.values()) assert.equal(yields, undefined, replica);
+  const stay = result.draining.flatMap(({ staying }) =>
+    staying.map(({ replica }) => ({ replica, app: replica.slice(0, 1) })),
+  );
+  for (const { replica, app: name } of [...result.unplaceable, ...stay]) {
+    const home = fleet.book.placements.get(replica);
+    // a gang comes as a whole; who is on a host that is not heard of is not moved
+    if ((!home && git.apps[name]?.gang !== undefined) || fleet.lost.has(home?.host ?? '')) continue;
+    assert.deepEqual(makingRoom(fleet, git, name, home), [], `${replica} could get room`);
+  }
+}
+
 describe('preemption', () => {
   it('takes from the strictly less critical only, within budgets, starts nobody too early, whoever is slow or killed; then it ends', () => {
-    const seen = { all: 0, gangs: 0, drains: 0 };
+    const seen = nothingSeen();
     fc.assert(
       fc.property(apps, budget, fc.array(event, { maxLength: 150, size: 'max' }), (of, most, events) => {
-        const fleet = createFleet(HOSTS);
-        const git: Git = { apps: { ...of }, budget: most, drained: new Set() };
-        // the least critical come first, so that there is something to take
-        const least = Object.entries(of).filter(([, { level }]) => level > 1);
-        fleet.settle(catalogOf(sketchOf({ ...git, apps: Object.fromEntries(least) })));
-        for (const one of events) {
-          happen(fleet, git, one);
-          safe(fleet);
-          for (const { yields } of fleet.book.placements.values()) {
-            if (yields === undefined) continue;
-            seen.all += 1;
-            if (git.apps[yields.slice(0, 1)]?.gang !== undefined) seen.gangs += 1;
-            if (git.drained.has(fleet.book.placements.get(yields)?.host ?? '')) seen.drains += 1;
-          }
-        }
-        let result = fleet.settle(catalogOf(sketchOf(git)));
-        for (let more = 0; more < 3; more += 1) result = fleet.settle(catalogOf(sketchOf(git)));
-        safe(fleet);
-        assert.deepEqual(result.proposals, [], 'at rest');
-        for (const { replica, yields } of fleet.book.placements.values()) assert.equal(yields, undefined, replica);
-        const stay = result.draining.flatMap(({ staying }) =>
-          staying.map(({ replica }) => ({ replica, app: replica.slice(0, 1) })),
-        );
-        for (const { replica, app: name } of [...result.unplaceable, ...stay]) {
-          const home = fleet.book.placements.get(replica);
-          // a gang comes as a whole
-          if (!home && git.apps[name]?.gang !== undefined) continue;
-          assert.deepEqual(makingRoom(fleet, git, name, home), [], `${replica} could get room`);
-        }
+        holds({ apps: { ...of }, budget: most, drained: new Set() }, events, seen);
       }),
       { numRuns: 80 },
     );
     for (const [what, times] of Object.entries(seen))
       assert.ok(times > 10, `${what}: under way ${String(times)} times only`);
+  });
+
+  it('ends also where hosts are not heard of and replicas end again and again', () => {
+    const happening = fc.oneof({ weight: 14, arbitrary: event }, { weight: 1, arbitrary: trouble });
+    fc.assert(
+      fc.property(apps, budget, fc.array(happening, { maxLength: 150, size: 'max' }), (of, most, events) => {
+        holds({ apps: { ...of }, budget: most, drained: new Set() }, events, nothingSeen());
+      }),
+      { numRuns: 40 },
+    );
   });
 });

@@ -12,10 +12,11 @@ import { reportOf } from './catalog.ts';
 import { commitAll } from './placing.ts';
 import { createRemembering, placeAlike, toldOf } from './remembering.ts';
 
-/** A container of a replica that runs, and whether it serves. */
+/** A container of a replica that runs, and whether it serves; with a reason why not, it does not come to. */
 interface Live {
   readonly as: AssignedReplica;
   ready: boolean;
+  reason?: string;
 }
 
 /** An agent that does one small thing at a time. */
@@ -30,6 +31,8 @@ interface Machine {
 export interface Fleet {
   readonly book: Book;
   readonly machines: ReadonlyMap<string, Machine>;
+  /** Hosts that are not heard of. */
+  readonly lost: Set<string>;
   /** A pass; `publish` tells which hosts get their Assignment before the controller is killed, which it is earlier after so many commits. */
   pass(catalog: Catalog, publish?: (host: string) => boolean, commits?: number): PlaceResult;
   /** The agent takes in its Assignment, does one thing, or reports. */
@@ -49,6 +52,7 @@ export function createFleet(hosts: readonly string[]): Fleet {
   const machines = new Map<string, Machine>(
     hosts.map((host) => [host, { adopted: undefined, underway: undefined, live: new Map() }]),
   );
+  const lost = new Set<string>();
   const published = new Map<string, Assignment>();
   const reports = new Map<string, Report>(hosts.map((host) => [host, reportOf(host)]));
   const machineOf = (host: string): Machine => machines.get(host) ?? assert.fail(host);
@@ -59,7 +63,7 @@ export function createFleet(hosts: readonly string[]): Fleet {
     commits = Number.MAX_SAFE_INTEGER,
   ): PlaceResult {
     const seen = { reports: [...reports.values()], assignments: [...published.values()] };
-    const views = hostViews(catalog, seen.reports, book);
+    const views = hostViews(catalog, seen.reports, book, lost);
     const result = placeAlike({ catalog, snapshot: book, hosts: views, ...seen, now: 0 }, remembering);
     commitAll(book, result.proposals.slice(0, commits), 0);
     if (commits < result.proposals.length) return result;
@@ -95,17 +99,18 @@ export function createFleet(hosts: readonly string[]): Fleet {
       if (!one) return void (machine.underway = replica);
       // another container takes the place of the old one; all else changes while it runs
       if (incarnationOf(one.as) !== incarnationOf(replica)) return void live.delete(id);
-      if (formOf(one.as) !== formOf(replica)) return void live.set(id, { as: replica, ready: one.ready });
-      if (!one.ready) return void (one.ready = true);
+      if (formOf(one.as) !== formOf(replica)) return void live.set(id, { ...one, as: replica });
+      if (!one.ready && one.reason === undefined) return void (one.ready = true);
     }
   }
 
   function report(host: string): void {
     const { adopted, underway, live } = machineOf(host);
-    const replicas = [...live].map(([id, { as, ready }]) => ({
+    const replicas = [...live].map(([id, { as, ready, reason }]) => ({
       id,
       phase: ready ? ('Ready' as const) : ('Starting' as const),
       ready,
+      ...(reason === undefined ? {} : { reason }),
       restarts: 0,
       fingerprint: 'x',
       incarnation: incarnationOf(as),
@@ -150,7 +155,7 @@ export function createFleet(hosts: readonly string[]): Fleet {
   }
 
   const words = (): ReturnType<Fleet['words']> => ({ assignments: published, reports });
-  return { book, machines, words, pass, adopt, work, report, settle };
+  return { book, machines, lost, words, pass, adopt, work, report, settle };
 }
 
 /** Where each replica has a container, made or being made. */

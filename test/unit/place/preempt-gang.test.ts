@@ -6,8 +6,10 @@ import { turnsOf } from '../../../reconciler/place/place.ts';
 import { startRun } from '../../../reconciler/place/run.ts';
 import type { Run } from '../../../reconciler/place/run.ts';
 import { hostsOf, resources } from '../../support/catalog.ts';
+import type { Sketch } from '../../support/catalog.ts';
 import { scene, told, where } from '../../support/crowded.ts';
 import type { Apps } from '../../support/crowded.ts';
+import type { Fleet } from '../../support/fleet.ts';
 
 const big = resources(3000);
 const half = resources(2000);
@@ -73,6 +75,80 @@ describe('a replica on a host that is drained', () => {
     assert.deepEqual(told(fleet.pass(more)), ['yield batch-0']);
     assert.deepEqual(fleet.settle(more).proposals, []);
     assert.deepEqual(where(fleet), ['batch-0@h2', 'db-0@h1']);
+  });
+
+  describe('whose turn to move is gone', () => {
+    const two: Apps = { ...before, db: { ...before['db'], replicas: 2, maxUnavailable: 1 } };
+    const hosts = { ...hostsOf(4), h1: { drain: true }, h4: { schedulable: false } };
+    const budget = { main: { disruption: { maxUnavailable: { count: 2 } } } };
+    /** Where a replica is. */
+    const hostOf = ({ book }: Fleet, replica: string): string => book.placements.get(replica)?.host ?? '';
+    /** db-0 leaves h1, and batch-0 makes room for it. */
+    const leaving = (apps: Apps, rest: Partial<Sketch> = {}) => {
+      const made = scene(apps, 4, { ...rest, hosts: { ...hostsOf(4), h4: { schedulable: false } } });
+      assert.deepEqual(told(made.fleet.pass(made.catalog(apps, { hosts }))), ['yield batch-0 db-0']);
+      made.work(hostOf(made.fleet, 'batch-0'));
+      return made;
+    };
+    /** A replica does not serve, for a reason or while it starts. */
+    const fails = (fleet: Fleet, replica: string, reason?: string): void => {
+      const host = hostOf(fleet, replica);
+      const live = fleet.machines.get(host)?.live.get(replica) ?? assert.fail();
+      Object.assign(live, { ready: false }, reason === undefined ? {} : { reason });
+      fleet.report(host);
+    };
+
+    it('goes on having others stopped while one more of its App starts', () => {
+      const { fleet, catalog, work } = leaving(two);
+      const more = catalog({ ...two, db: { ...two['db'], replicas: 3 } }, { hosts: { ...hosts, h4: {} } });
+      assert.deepEqual(told(fleet.pass(more)), ['place db-2 h4']);
+      assert.deepEqual(told(fleet.pass(more)), []);
+      for (const host of fleet.machines.keys()) work(host);
+      assert.deepEqual(told(fleet.pass(more)), ['release batch-0', 'move db-0 h2']);
+    });
+
+    it('goes on while one is not ready, and gives back what it does not get once that fails', () => {
+      const { fleet, catalog } = leaving(two);
+      const drained = catalog(two, { hosts });
+      for (const [reason, proposals] of [
+        [undefined, []],
+        ['ProbeFailed', []],
+        ['CrashLoop', ['yield batch-0']],
+      ] as const) {
+        fails(fleet, 'db-1', reason);
+        assert.deepEqual(told(fleet.pass(drained)), proposals, reason);
+      }
+      assert.deepEqual(fleet.settle(drained).proposals, []);
+      assert.deepEqual(where(fleet), ['batch-0@h2', 'db-0@h1', 'db-1@h3']);
+    });
+
+    it('gives it back where one is on a host that is not heard of', () => {
+      const { fleet, catalog, work } = leaving(two);
+      const other = hostOf(fleet, 'db-1');
+      fleet.lost.add(other);
+      const drained = catalog(two, { hosts });
+      assert.deepEqual(told(fleet.pass(drained)), ['yield batch-0']);
+      work('h2');
+      assert.deepEqual(told(fleet.pass(drained)), []);
+      fleet.lost.delete(other);
+      assert.deepEqual(told(fleet.pass(drained)), ['yield batch-0 db-0']);
+    });
+
+    it('gives it back where as many as its Zone lets be away fail, or are not heard of', () => {
+      const job = { level: 0, resources: big };
+      for (const spoil of [
+        (fleet: Fleet) => void fleet.lost.add(hostOf(fleet, 'job-0')),
+        (fleet: Fleet) => {
+          fails(fleet, 'job-0', 'CrashLoop');
+        },
+      ]) {
+        const { fleet, catalog } = leaving({ ...before, job }, { zones: budget });
+        const drained = catalog({ ...before, job }, { hosts });
+        spoil(fleet);
+        assert.deepEqual(told(fleet.pass(drained)), ['yield batch-0']);
+        assert.deepEqual(fleet.settle(drained).proposals, []);
+      }
+    });
   });
 
   it('keeps its turn to move from what Git changes meanwhile', () => {
