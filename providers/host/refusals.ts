@@ -10,7 +10,7 @@ export interface Refusal {
   readonly says: string | undefined;
   /** Which device it was about, where another one may come into its place. */
   readonly owner?: string | undefined;
-  /** What else of the machine it was refused for, where that is known: what another file says. */
+  /** What of the machine a file is busy with (EBUSY), where that is known: what another file says. */
   readonly under?: string | undefined;
 }
 
@@ -52,7 +52,7 @@ export function passes(why: string): boolean {
 
 /** Whether it is refused for as long as the machine is as it is: for good, or for what another file says. */
 export function lasts({ why, under }: Pick<Refusal, 'why' | 'under'>): boolean {
-  return under !== undefined || !passes(why);
+  return !passes(why) || (under !== undefined && errnoIn(why) === 'EBUSY');
 }
 
 /** Refusals that another value may be the reason of: of segmentation the checksums, of a range of ports its lower end. */

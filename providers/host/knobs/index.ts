@@ -7,7 +7,7 @@ import type { CoresState, KnobPlace, KnobSpec, KnobState } from '../../../reconc
 import { ethtool, type Ethtool } from '../ethtool.ts';
 import { disk, type Files } from '../files.ts';
 import { remembered, treeAt } from '../inventory/tree.ts';
-import { createRefusals, lasts, type Refusal, type Refusals } from '../refusals.ts';
+import { createRefusals, lasts, type Refusals } from '../refusals.ts';
 import type { Asked, Rivals } from '../rivals/rivals.ts';
 import { createWatches } from '../watches.ts';
 import { cardsOf, isCardSetting } from './cards.ts';
@@ -89,17 +89,15 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
     kept.put(key, withOwners(at, knob, kept.all().get(key)));
   }
 
-  /** Which device a file is about now, and what it may be refused for. */
-  function aboutOf(id: string, at: Roots): Pick<Refusal, 'owner' | 'under'> {
-    return { owner: ownerOf(at, id), under: underOf(at, id) };
-  }
-
   function lookAt(key: string, place: Place, mine: KeptKnob | undefined, at: Roots): KnobPlace {
     const id = idOf(place);
     const said = read(id);
     const original = mine?.originals[id];
     const seen = 'text' in said ? { ...said.driver, value: shown(key, said.text) } : said;
-    const last = refusals.of(id, 'value' in seen ? seen.value : undefined, () => aboutOf(id, at));
+    const last = refusals.of(id, 'value' in seen ? seen.value : undefined, () => ({
+      owner: ownerOf(at, id),
+      under: underOf(at, id),
+    }));
     const refused = last && { target: last.target, want: last.want, why: last.why };
     return {
       name: place.name,
@@ -209,7 +207,7 @@ export function knobs(options: KnobsOptions): Provider<KnobSpec, KnobState> {
       else {
         const said = read(id);
         const says = 'text' in said ? shown(key, said.text) : undefined;
-        const refusal = { target, want: want.value, why, says, ...aboutOf(id, asItIs()) };
+        const refusal = { target, want: want.value, why, says, owner: ownerOf(at, id), under: underOf(roots, id) };
         refusals.note(id, refusal);
         refused.push({ id, text: `${name}: ${why}`, lasts: lasts(refusal) });
       }

@@ -65,10 +65,15 @@ describe('a refusal is kept', () => {
     );
   });
   it('until it is taken, or passes', () => {
-    const refusals = kept();
-    refusals.forget('a');
-    refusals.note('b', { target: '2', want: '2', why: 'EBUSY', says: '1', owner: 'x' });
-    assert.deepEqual([has(refusals, 'a'), has(refusals, 'b')], [false, false]);
+    for (const passing of [{ why: 'EBUSY' }, { why: 'EROFS', under: 'performance' }]) {
+      const refusals = kept();
+      refusals.forget('a');
+      refusals.note('b', { target: '2', want: '2', says: '1', owner: 'x', ...passing });
+      assert.deepEqual(
+        [has(refusals, 'a'), refusals.of('b', '1', () => ({ owner: 'x', ...passing }))],
+        [false, undefined],
+      );
+    }
   });
   it('until another of its kind is set, where that may be the reason', () => {
     const refusals = kept();
