@@ -1,6 +1,6 @@
 import type { AppSpec, Catalog, NetworkSpec } from '../model/catalog.ts';
 import { formOf } from '../model/form.ts';
-import { UNKNOWN_FACTS } from '../model/protocol.ts';
+import { noReport, UNKNOWN_FACTS } from '../model/protocol.ts';
 import { kindOf } from '../model/ref.ts';
 import type { Known, Observed } from '../model/change.ts';
 import { appOf } from '../model/replica.ts';
@@ -12,6 +12,7 @@ import { wantedRelease } from '../plan/turns.ts';
 /** Makes what was read small: equal parts become one object, and what a controller never asks for is left out. */
 export interface Interning {
   assignment(assignment: Assignment, at: Whereabouts): Assignment;
+  /** One that nothing can be made of counts as none: what one host says keeps nobody from what others do. */
   report(report: Report, at: Whereabouts): Report;
 }
 
@@ -112,6 +113,23 @@ function lean(
 
 /** Interning that knows what Git says, if that is given, and no more. */
 export function createInterning(catalog?: Catalog): Interning {
+  const shared = sharing(catalog);
+  return {
+    ...shared,
+    report: (report, at) => {
+      const { host, kept } = report;
+      try {
+        const small = shared.report(report, at);
+        return kept ? { ...small, kept: shared.assignment(kept, at) } : small;
+      } catch (error) {
+        return noReport(host, report, String(error));
+      }
+    },
+  };
+}
+
+/** The same, of what is as it should be. */
+function sharing(catalog: Catalog | undefined): Interning {
   const specs = shelf<AssignedReplica['spec']>((name) => {
     const app = catalog?.apps.get(name);
     const network = (of: string): NetworkSpec | undefined => catalog?.networks.get(of)?.spec;

@@ -2,6 +2,8 @@ import { NOTHING } from './demand.ts';
 import { PlumbError } from './errors.ts';
 import type { Notice } from './notice.ts';
 import type { Assignment, HostFacts, Report } from './replica.ts';
+import { unlikeReport } from './report-shape.ts';
+import { isObject } from './shape.ts';
 
 /**
  * The version of what controllers and agents write for each other: Report, Assignment and Notice. It rises by one in a release
@@ -51,49 +53,6 @@ function parsed(text: string): unknown {
   }
 }
 
-type Members = Readonly<Record<string, unknown>>;
-
-function isObject(value: unknown): value is Members {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** Whether it is a list of objects each of which has these members, which are texts. */
-function isListOf(value: unknown, ...texts: readonly string[]): boolean {
-  return (
-    Array.isArray(value) && value.every((one) => isObject(one) && texts.every((key) => typeof one[key] === 'string'))
-  );
-}
-
-/** Whether it has the form of an Assignment of a host, as far as somebody would stumble. */
-function isKept(value: unknown, host: string): boolean {
-  if (!isObject(value) || value['host'] !== host || typeof value['generation'] !== 'number') return false;
-  const { replicas, networks, tuning } = value;
-  return (
-    isListOf(replicas, 'id', 'app') &&
-    (replicas as readonly Members[]).every(
-      ({ id, placement, spec }) =>
-        isObject(placement) && placement['host'] === host && placement['replica'] === id && isObject(spec),
-    ) &&
-    isListOf(networks, 'name') &&
-    isListOf(tuning, 'kind', 'key')
-  );
-}
-
-/** Whether it has the form of a Report of a host, as far as somebody would stumble. */
-function isReport(value: unknown, host: string): value is Report {
-  if (!isObject(value) || value['host'] !== host || typeof value['generation'] !== 'number') return false;
-  const { facts, replicas, observed, limitations, conditions, kept } = value;
-  const capacity = isObject(facts) && isObject(facts['capacity']) ? Object.values(facts['capacity']) : ['none'];
-  return (
-    capacity.every((amount) => typeof amount === 'number' && amount >= 0) &&
-    isListOf(replicas, 'id', 'phase') &&
-    isListOf(observed, 'ref') &&
-    isListOf(limitations) &&
-    isListOf(conditions, 'type') &&
-    (kept === undefined || isKept(kept, host))
-  );
-}
-
 /**
  * What a host says of itself, as this version understands it. Of what it does not, and of what is no Report of that host, only the
  * host is believed: nothing is concluded from what it says, and what that host runs stays as it is.
@@ -101,14 +60,20 @@ function isReport(value: unknown, host: string): value is Report {
 export function readReport(host: string, text: string): Report {
   const told = parsed(text);
   const written: Written & Partial<Report> = isObject(told) ? told : {};
-  const why = mismatch(`the agent of ${host}`, written);
-  if (why === undefined && isReport(told, host)) return told;
-  const other = `what is stored as the Report of ${host} is none: see who signs in as its agent`;
-  return foreignReport(host, written, why ?? other);
+  const where = unlikeReport(told, host);
+  const why = where === '/protocol' ? undefined : mismatch(`the agent of ${host}`, written);
+  if (why !== undefined) return foreignReport(host, written, why);
+  return where === undefined ? (told as Report) : noReport(host, written, where);
+}
+
+/** The same of what is no Report although it has the form of one. `why` says what is wrong with it: a place in it, or what nobody could do with it. */
+export function noReport(host: string, written: Partial<Report>, why: string): Report {
+  const what = `what is stored as the Report of ${host} is none${why === '' ? '' : ` (${why})`}`;
+  return foreignReport(host, written, `${what}: see who signs in as its agent`);
 }
 
 function foreignReport(host: string, { protocol, generation: said }: Partial<Report>, message: string): Report {
-  const generation = typeof said === 'number' && said > 0 ? said : -1;
+  const generation = said !== undefined && Number.isSafeInteger(said) && said > 0 ? said : -1;
   const told = { status: true, reason: FOREIGN, message, observedGeneration: generation };
   return {
     ...(typeof protocol === 'number' ? { protocol } : {}),

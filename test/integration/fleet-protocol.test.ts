@@ -9,7 +9,7 @@ import { gunzipSync } from 'node:zlib';
 import type { Status } from '../../reconciler/loop/status/status.ts';
 import type { Notice } from '../../reconciler/model/notice.ts';
 import type { Assignment, Report } from '../../reconciler/model/replica.ts';
-import { PROTOCOL } from '../../reconciler/model/protocol.ts';
+import { foreign, PROTOCOL, readReport } from '../../reconciler/model/protocol.ts';
 import { fleetRig, versionAt, type FleetRig } from '../support/fleet-rig.ts';
 import {
   dump,
@@ -214,6 +214,9 @@ describe('a fleet of the version before', { skip: NO_REDIS }, () => {
 
   it('whose agents and last leader are a version newer is understood by controllers', async () => {
     await renew((value) => knownSpecs(value));
+    // agents that start here write their own
+    for (const host of HOSTS)
+      assert.equal(foreign(readReport(host, JSON.stringify(await document(`report:${host}`)))), undefined);
     const [before, were] = [await placements(), things()];
     const revision = rig.commit(manifestsOf(LAST));
     const look = await start();

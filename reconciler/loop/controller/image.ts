@@ -72,9 +72,10 @@ export async function readImage({ reservations, mailbox }: Port, catalog: Catalo
   const news = { apps: new Set<string>(), hosts: new Set<string>(), reported: new Set<string>() };
   const touched = new Set<string>();
 
-  function hear(report: Report): void {
+  function hear(said: Report): void {
+    const report = interning.report(said, whereabouts);
     const { host, kept } = report;
-    whereabouts.report(interning.report(report, whereabouts));
+    whereabouts.report(report);
     news.reported.add(host);
     touched.add(host);
     // an emptied store: what the host keeps is what it was told
@@ -89,7 +90,7 @@ export async function readImage({ reservations, mailbox }: Port, catalog: Catalo
   function learn(assignment: Assignment): void {
     const { host } = assignment;
     for (const { app } of whereabouts.assignments.get(host)?.replicas ?? []) news.apps.add(app);
-    whereabouts.assign(interning.assignment(assignment, whereabouts));
+    whereabouts.assign(assignment);
     for (const { app } of assignment.replicas) news.apps.add(app);
     news.hosts.add(host);
     touched.add(host);
@@ -101,7 +102,7 @@ export async function readImage({ reservations, mailbox }: Port, catalog: Catalo
     const known = (host: string): number | undefined =>
       unstored.has(host) ? undefined : whereabouts.assignments.get(host)?.generation;
     const others = await mailbox.assignments(new Map(hosts.map((host) => [host, known(host)])));
-    for (const one of others) learn(one);
+    for (const one of others) learn(interning.assignment(one, whereabouts));
     return others.map(({ host }) => host);
   }
 
@@ -138,7 +139,7 @@ export async function readImage({ reservations, mailbox }: Port, catalog: Catalo
   const hosts = new Set([...(await mailbox.reporting()), ...catalog.hosts.keys()]);
   for (const { host } of book.placements.values()) hosts.add(host);
   for await (const [assignments, reports] of mailInLots(mailbox, [...hosts])) {
-    for (const assignment of assignments) learn(assignment);
+    for (const assignment of assignments) learn(interning.assignment(assignment, whereabouts));
     for (const report of reports) hear(report);
   }
   for (const host of hosts) touched.add(host);

@@ -4,6 +4,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { createInterning } from '../../../reconciler/loop/interning.ts';
 import { formOf } from '../../../reconciler/model/form.ts';
+import { foreign } from '../../../reconciler/model/protocol.ts';
+import type { Observed } from '../../../reconciler/model/change.ts';
 import type { Assignment, Placement, Report } from '../../../reconciler/model/replica.ts';
 import { createWhereabouts } from '../../../reconciler/model/whereabouts.ts';
 import { project } from '../../../reconciler/plan/project.ts';
@@ -116,4 +118,12 @@ it('keeps no text of what replicas said that they ran once they were told someth
   const more = used() - before;
   assert.match(last.replicas[1]?.image ?? '', /^1999x+$/);
   assert.ok(more < 5_000_000, `${String(more)} bytes more are in use`);
+});
+
+it('takes a Report of which nothing can be made for none', () => {
+  const stateless = JSON.parse('{"known":true,"ref":"cgroup/web-0","owned":true}') as Observed;
+  const at = createWhereabouts(placements);
+  const report = createInterning().report(reportOf('h1', {}, { generation: 7, observed: [stateless] }), at);
+  assert.match(foreign(report) ?? '', /^what is stored as the Report of h1 is none \(TypeError: .*see who signs in/);
+  assert.deepEqual([report.host, report.generation, report.observed], ['h1', 7, []]);
 });
