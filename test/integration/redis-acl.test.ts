@@ -12,6 +12,7 @@ import type { FleetStore, Store } from '../../reconciler/model/store.ts';
 import { hostCommand } from '../../cli/verbs/host.ts';
 import { agentRules } from '../../reconciler/store/redis/enroll.ts';
 import { openRedis } from '../../reconciler/store/redis/redis.ts';
+import { loadScripts } from '../../reconciler/store/redis/scripts.ts';
 import { reportOf } from '../support/catalog.ts';
 import { withJournal } from '../support/mirrored.ts';
 import { NO_REDIS, Servers } from '../support/redis.ts';
@@ -194,13 +195,39 @@ describe('the users of examples/redis/users.acl', { skip: NO_REDIS }, () => {
     const last = '18446744073709551615-18446744073709551615';
     await raw.xadd('plumb:{default}:mail', last, 'host', 'h1', 'what', 'report');
     await assert.rejects(agent.mailbox.report(reportOf('h1')), /last possible ID/);
-    assert.equal((await controller.mailbox.news(mark)).mails, undefined, 'look at every host');
+    const { mark: anew, mails: none } = await controller.mailbox.news(mark);
+    assert.equal(none, undefined, 'look at every host');
     await agent.mailbox.report(reportOf('h1'));
     assert.ok(await controller.mailbox.assign({ ...assignment, keep, host: 'h1', generation: 3 }));
-    const { mark: fresh, mails } = await controller.mailbox.news('0-0');
+    const { mark: fresh, mails } = await controller.mailbox.news(anew);
     assert.equal(mails?.length, 2);
+    // another who had found that hint, too
+    await admin.eval(loadScripts().begin.text, 1, 'plumb:{default}:mail', last);
+    assert.equal((await controller.mailbox.news(anew)).mails?.length, 2);
     await raw.xadd('plumb:{default}:mail', last, 'host', 'h1', 'what', 'report');
     assert.equal((await controller.mailbox.news(fresh)).mails, undefined);
+    raw.disconnect();
+  });
+
+  it('let no agent hide hints from one of two controllers, nor from who follows', async () => {
+    const [one, two] = [await open('controller:change-me-controller'), await open('controller:change-me-controller')];
+    const agent = await open('agent-h1:change-me-h1', 'h1');
+    const raw = new Redis({ port, username: 'agent-h1', password: 'change-me-h1' });
+    const spoil = () => raw.xadd('plumb:{default}:mail', '18446744073709551615-18446744073709551615', 'host', 'h1');
+    await admin.del('plumb:{default}:mail');
+    const { mark } = await one.mailbox.news();
+    await agent.mailbox.report(reportOf('h1'));
+    await spoil();
+    assert.equal((await two.mailbox.news(mark)).mails, undefined);
+    const { mark: next, mails } = await one.mailbox.news(mark);
+    assert.equal(mails, undefined, 'a hint is gone that it has not read');
+    assert.deepEqual((await one.mailbox.news(next)).mails, []);
+    const stop = new AbortController();
+    await follow(one.mailbox.follow(stop.signal), async () => {
+      await spoil();
+      await raw.publish('plumb:{default}:on:mail', 'h1');
+    });
+    await agent.mailbox.report(reportOf('h1'));
     raw.disconnect();
   });
 

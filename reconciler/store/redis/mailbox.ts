@@ -28,22 +28,28 @@ async function readReports(context: Context, hosts: readonly string[]): Promise<
   return reports;
 }
 
-/** The hints behind an id; undefined when some are no longer kept. */
-async function readHints({ calls, keys }: Context, at: string): Promise<StreamReply | undefined> {
-  const [reply] = await calls.ask(['xrange', keys.mail, at, '+', 'COUNT', HINTS]);
-  const [first, ...rest] = reply as StreamReply;
-  if (at === '0-0') return reply as StreamReply;
-  return first?.[0] === at ? rest : undefined;
-}
-
 /** The last id that a stream can have. */
 const LAST = '18446744073709551615-18446744073709551615';
 
-/** The hints' mails, each once. */
+/** The hints behind an id; undefined when some are no longer kept, or none fits behind the last. */
+async function readHints({ calls, keys }: Context, at: string): Promise<StreamReply | undefined> {
+  const [reply] = await calls.ask(['xrange', keys.mail, at, '+', 'COUNT', HINTS]);
+  const hints = reply as StreamReply;
+  if (hints.at(-1)?.[0] === LAST) return undefined;
+  const [first, ...rest] = hints;
+  if (at === '0-0') return first && hostIn(first[1]) === '' ? undefined : hints;
+  return first?.[0] === at ? rest : undefined;
+}
+
+function hostIn(list: readonly string[]): string {
+  return fieldsOf(list)['host'] ?? '';
+}
+
+/** The hints' mails, each once. Where hints began anew one is of no host. */
 function mailsOf(hints: StreamReply, mails: Map<string, Mail>): void {
   for (const [, list] of hints) {
     const { host = '', what } = fieldsOf(list);
-    mails.set(`${String(what)}/${host}`, { host, what: what === 'report' ? what : 'assignment' });
+    if (host !== '') mails.set(`${String(what)}/${host}`, { host, what: what === 'report' ? what : 'assignment' });
   }
 }
 
@@ -52,8 +58,7 @@ async function newsSince(context: Context, since: string | undefined): Promise<N
   const mails = new Map<string, Mail>();
   for (let mark = since; ;) {
     const hints = await readHints(context, mark);
-    if (!hints || mark === LAST || hints.at(-1)?.[0] === LAST)
-      return { mark: await lastHint(context), mails: undefined };
+    if (!hints) return { mark: await lastHint(context), mails: undefined };
     mailsOf(hints, mails);
     mark = hints.at(-1)?.[0] ?? mark;
     if (hints.length < HINTS - 1) return { mark, mails: [...mails.values()] };
@@ -82,12 +87,12 @@ async function* followAll(context: Context, start: Promise<string>, signal: Abor
 }
 
 /** Whoever signs in as an agent may add hints, also one behind which there is no room for others: then they begin anew. */
-async function lastHint({ calls, keys }: Context): Promise<string> {
+async function lastHint({ calls, keys, scripts }: Context): Promise<string> {
   const [reply] = await calls.ask(['xrevrange', keys.mail, '+', '-', 'COUNT', 1]);
   const last = (reply as StreamReply)[0]?.[0] ?? '0-0';
   if (last !== LAST) return last;
-  await calls.write(['del', keys.mail]);
-  return '0-0';
+  const [begun] = await calls.write({ script: scripts.begin, keys: [keys.mail], args: [LAST] });
+  return String(begun);
 }
 
 /** Another with each Assignment that was written, whatever the server may have lost before. */

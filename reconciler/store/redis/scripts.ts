@@ -16,6 +16,7 @@ export interface Scripts {
   readonly commit: Script;
   readonly lease: Script;
   readonly assign: Script;
+  readonly begin: Script;
   readonly post: Script;
   readonly append: Script;
   readonly count: Script;
@@ -28,6 +29,7 @@ export function loadScripts(): Scripts {
     commit: load('book', 'commit'),
     lease: load('lease'),
     assign: load('assign'),
+    begin: load('begin'),
     post: load('post'),
     append: load('append'),
     count: load('count'),
