@@ -1,7 +1,7 @@
 import type { Ports } from '../model/store.ts';
 import { belongs } from './belonging.ts';
 import { knownOf, statusFrom } from './control.ts';
-import { CONTROLLER_LEASE, HOST_LEASE } from './hearing.ts';
+import { CONTROLLER_LEASE, HOST_LEASE, HOST_TTL } from './hearing.ts';
 import type { Status } from './status/status.ts';
 import type { Known } from './status/view.ts';
 
@@ -19,7 +19,10 @@ export async function fleetStatus(store: Ports, now: number): Promise<Status> {
   }
   if (leader) return statusFrom(known, notice);
   const hosts = expectedOf(known);
-  const held = await store.leases.held(hosts.map((host) => HOST_LEASE + host));
+  const held = await store.leases.held(
+    hosts.map((host) => HOST_LEASE + host),
+    HOST_TTL,
+  );
   const heard = new Set(held.map(({ name }) => name.slice(HOST_LEASE.length)));
   const since = new Map(notice.lost.map((one) => [one.host, one.since]));
   const lost = hosts.filter((host) => !heard.has(host)).map((host) => ({ host, since: since.get(host) ?? now }));

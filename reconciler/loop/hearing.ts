@@ -42,7 +42,10 @@ export function createHearing(leases: Leases, clock: () => number): Hearing {
     async listen(hosts) {
       let held: ReadonlySet<string>;
       try {
-        const found = await leases.held(hosts.map((host) => HOST_LEASE + host));
+        const found = await leases.held(
+          hosts.map((host) => HOST_LEASE + host),
+          HOST_TTL,
+        );
         held = new Set(found.map(({ name }) => name.slice(HOST_LEASE.length)));
       } catch (error) {
         since = undefined;

@@ -51,8 +51,11 @@ export interface Leases {
   /** Gives it up, if it is still held with that fence. */
   release(lease: Lease): Promise<void>;
   get(name: string): Promise<Lease | undefined>;
-  /** Those of the named ones that are held now. */
-  held(names: readonly string[]): Promise<readonly Lease[]>;
+  /**
+   * Those of the named ones that are held now. Of leases that nobody asks for longer than for `ttl` milliseconds one that is to last longer is
+   * left out: a clock that went ahead gave it, and its holder has not renewed it since.
+   */
+  held(names: readonly string[], ttl?: number): Promise<readonly Lease[]>;
 }
 
 /** Of which host something is new. */

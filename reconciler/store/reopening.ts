@@ -73,7 +73,7 @@ export function createReopening(open: () => Promise<FleetStore>, stop?: AbortSig
       acquireAll: (...args) => ask(({ leases }) => leases.acquireAll(...args)),
       release: (lease) => ask(({ leases }) => leases.release(lease)),
       get: (name) => ask(({ leases }) => leases.get(name)),
-      held: (names) => ask(({ leases }) => leases.held(names)),
+      held: (...args) => ask(({ leases }) => leases.held(...args)),
     },
     mailbox: {
       assign: (...args) => ask(({ mailbox }) => mailbox.assign(...args)),

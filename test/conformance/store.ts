@@ -277,6 +277,19 @@ export function storeConforms(name: string, open: (clock: () => number) => Promi
         assert.equal((await store.leases.acquire('controller', 'next', 8000))?.fence, first.fence + 1);
       });
 
+      it('are held by nobody for longer than anybody asks, whatever the clock that gave them said', async () => {
+        const heard = async (): Promise<readonly string[]> =>
+          (await store.leases.held(['host/a'], 8000)).map(({ holder }) => holder);
+        now += 3_600_000;
+        await store.leases.acquire('host/a', 'a', 8000);
+        assert.deepEqual(await heard(), ['a']);
+        now -= 3_600_000;
+        assert.deepEqual(await heard(), []);
+        assert.equal((await store.leases.held(['host/a'])).length, 1);
+        await store.leases.acquire('host/a', 'a', 8000);
+        assert.deepEqual(await heard(), ['a'], 'it was renewed by the clock that counts');
+      });
+
       it('go to exactly one of many that ask at once', async () => {
         const given = await Promise.all(
           Array.from({ length: 8 }, (_, index) => store.leases.acquire('x', String(index), 8000)),

@@ -177,7 +177,7 @@ export function mortal(
       acquireAll: (...args) => write('store', () => leases.acquireAll(...args)),
       release: (lease) => write('store', () => leases.release(lease)),
       get: (name) => ask(() => leases.get(name)),
-      held: (names) => ask(() => leases.held(names)),
+      held: (...args) => ask(() => leases.held(...args)),
     },
     mailbox: {
       assign,

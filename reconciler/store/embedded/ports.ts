@@ -107,10 +107,12 @@ export function createLeases(ledger: Ledger, clock: () => number): Leases {
         const held = leases.get(name);
         return held !== undefined && held.expires > clock() ? held : undefined;
       }),
-    held: (names) =>
-      ledger.read(({ leases }) =>
-        names.flatMap((name) => leases.get(name) ?? []).filter(({ expires }) => expires > clock()),
-      ),
+    held: (names, ttl = Infinity) =>
+      ledger.read(({ leases }) => {
+        const now = clock();
+        const found = names.flatMap((name) => leases.get(name) ?? []);
+        return found.filter(({ expires }) => expires > now && expires <= now + ttl);
+      }),
   };
 }
 

@@ -28,14 +28,14 @@ export function createLeases({ calls, keys, scripts }: Context, now: (() => numb
       const [reply] = await calls.ask(command(name, 'get'));
       return leaseOf(name, reply);
     },
-    held: async (names) => {
+    held: async (names, ttl = Infinity) => {
       const fields = names.map((name): Command => ['hmget', keys.lease(name), 'holder', 'fence', 'expires']);
       const [time, ...replies] = await calls.ask(['time'], ...fields);
       const [seconds, micros] = (time as readonly string[]).map(Number);
       const at = now?.() ?? (seconds ?? 0) * 1000 + (micros ?? 0) / 1000;
       return replies.flatMap((reply, n) => {
         const lease = leaseOf(names[n] ?? '', reply);
-        return lease !== undefined && lease.expires > at ? [lease] : [];
+        return lease !== undefined && lease.expires > at && lease.expires <= at + ttl ? [lease] : [];
       });
     },
   };

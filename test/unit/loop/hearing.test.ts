@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createHearing, type Hearing } from '../../../reconciler/loop/hearing.ts';
+import { createHearing, GRACE, HEARTBEAT, HOST_TTL, type Hearing } from '../../../reconciler/loop/hearing.ts';
 import type { Lease, Leases } from '../../../reconciler/model/store.ts';
+import { createLedger } from '../../../reconciler/store/embedded/ledger.ts';
+import { createMemory } from '../../../reconciler/store/embedded/memory.ts';
+import { createLeases } from '../../../reconciler/store/embedded/ports.ts';
 
 interface Rig {
   now: number;
@@ -39,6 +42,26 @@ const names = ({ hearing }: Rig): string =>
     .join();
 
 describe('hearing', () => {
+  it('does not hear of a host by a lease that a clock gave that went ahead', async () => {
+    let now = 5_000_000;
+    const nowhere = {
+      ...{ append: () => Promise.resolve(), compact: () => Promise.resolve(), close: () => Promise.resolve() },
+    };
+    const clock = (): number => now;
+    const leases = createLeases(createLedger(createMemory(), nowhere, clock), clock);
+    const hearing = createHearing(leases, clock);
+    await leases.acquire('host/gone', 'gone', HOST_TTL);
+    // that clock is another's now
+    now -= 3_600_000;
+    for (const end = now + GRACE + HEARTBEAT; now < end; now += HEARTBEAT) {
+      await leases.acquire('host/here', 'here', HOST_TTL);
+      await hearing.listen(['gone', 'here']);
+    }
+    assert.deepEqual(
+      hearing.lost().map(({ host }) => host),
+      ['gone'],
+    );
+  });
   it('loses a host whose lease ran out, and has it back with the next', async () => {
     const one = rig();
     await one.listens(18_000);
