@@ -45,12 +45,13 @@ export async function playSchedule(
 const LONG = 200_000;
 
 /**
- * Random schedules of a fleet over a store, of the seed that `bin/house/seed.mjs` sets; `PLUMB_RUNS` is for more of them, or fewer.
+ * Random schedules of a fleet over a store, of the seed that `bin/house/seed.mjs` sets; `PLUMB_RUNS` is for more of them, or fewer. With a seed of
+ * its own it is the same ones each time, up to the first that fails, however long that takes.
  */
-export async function randomSchedules(make: MakeGround, runs: number): Promise<void> {
+export async function randomSchedules(make: MakeGround, runs: number, seed?: number): Promise<void> {
   const { PLUMB_RUNS: more } = process.env;
   const commands = fc.commands([step.map((one) => new Happening(one))], { maxCommands: 25, size: 'max' });
-  const end = Date.now() + LONG;
+  const end = seed === undefined ? Date.now() + LONG : Infinity;
   let begun = 0;
   const property = fc.asyncProperty(setting, commands, async (beginning, list) => {
     // the first is played to its end however slow the machine is: one that is cut off would say nothing
@@ -65,7 +66,8 @@ export async function randomSchedules(make: MakeGround, runs: number): Promise<v
     }
   });
   await fc.assert(property, {
-    numRuns: more === undefined ? runs : Number(more),
+    numRuns: more === undefined || seed !== undefined ? runs : Number(more),
+    ...(seed === undefined ? {} : { seed, endOnFailure: true }),
     includeErrorInReport: true,
   });
 }
