@@ -1,4 +1,4 @@
-import { lastOf } from '../reconciler/loop/status/view.ts';
+import { JOURNAL_CORRUPT, lastOf } from '../reconciler/loop/status/view.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import type { Entry, EntryFilter, EntryQuery } from '../reconciler/model/journal.ts';
 import { journalDirectories } from '../reconciler/store/embedded/embedded.ts';
@@ -28,6 +28,20 @@ export function journalOf(flags: Looking, io: Io): ReadJournal {
     } finally {
       await opened.close();
     }
+  };
+}
+
+/** The same for who makes something of the entries: whose journal is broken is said once, and is none of them. */
+export function soundJournalOf(flags: Looking, io: Io): ReadJournal {
+  const journal = journalOf(flags, io);
+  const said = new Set<string>();
+  return async function* (...asked) {
+    for await (const entry of journal(...asked))
+      if (entry.type !== 'event' || entry.reason !== JOURNAL_CORRUPT) yield entry;
+      else if (!said.has(entry.message)) {
+        said.add(entry.message);
+        io.err(`${entry.message}\n`);
+      }
   };
 }
 

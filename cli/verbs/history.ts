@@ -2,7 +2,7 @@ import { changesOf, createHistory, type RevisionRow } from '../../reconciler/rec
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import { isRef } from '../../reconciler/model/ref.ts';
 import type { Io } from '../io.ts';
-import { journalOf } from '../journal.ts';
+import { soundJournalOf } from '../journal.ts';
 import { command, outputOption, parse, wholeNumber } from '../options.ts';
 import { narrowed, table, tint } from '../table.ts';
 import { viewOptions, type Looking } from '../view.ts';
@@ -33,7 +33,7 @@ export async function historyCommand(argv: readonly string[], io: Io): Promise<n
     throw new PlumbError('USAGE', `${ref} is no ref; write kind/name, as container/web-0 or app/web`);
   const last = wholeNumber('--last', options.last, 1);
   const history = createHistory(ref === undefined ? undefined : changesOf(ref));
-  for await (const entry of journalOf(options, io)({}, false, io.signal)) history.add(entry);
+  for await (const entry of soundJournalOf(options, io)({}, false, io.signal)) history.add(entry);
   const revisions = history.rows().slice(-last);
   if (options.output === 'json')
     io.out(`${JSON.stringify({ version: 1, ...(ref === undefined ? {} : { ref }), revisions }, null, 2)}\n`);

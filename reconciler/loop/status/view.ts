@@ -41,6 +41,8 @@ export interface LocalView {
   settle(signal: AbortSignal, allowDeletions?: boolean): Promise<Status>;
 }
 
+/** The reason of an event that nobody wrote: a journal is broken. */
+export const JOURNAL_CORRUPT = 'JournalCorrupt';
 /** What the name of a controller's journal begins with. */
 export const CONTROLLER_WRITER = 'controller-';
 
@@ -103,25 +105,19 @@ export async function* readJournals(
       }
     } catch (error) {
       // that of one writer keeps nobody from those of all others
-      if (!(error instanceof PlumbError) || error.code !== 'JOURNAL_CORRUPT') throw error;
+      if (!isCorrupt(error)) throw error;
       broken.push({ writer, message: error.message });
     }
   all.sort((a, b) => a.at - b.at);
   const { at } = all.at(-1) ?? NOTHING;
-  for (const { writer: host, message } of broken)
-    all.push({
-      type: 'event',
-      host,
-      level: 'error',
-      reason: 'JournalCorrupt',
-      message,
-      at,
-      seq: 0,
-      prev: '',
-      hash: '',
-    });
   yield* query.last === undefined ? all : query.last === 0 ? [] : all.slice(-query.last);
+  const told = { type: 'event', level: 'error', reason: JOURNAL_CORRUPT, at, seq: 0, prev: '', hash: '' } as const;
+  for (const { writer: host, message } of broken) yield { ...told, host, message };
   if (follow) yield* together(journals, query, lasts, signal);
+}
+
+function isCorrupt(error: unknown): error is PlumbError {
+  return error instanceof PlumbError && error.code === 'JOURNAL_CORRUPT';
 }
 
 /** Kinds that controllers alone tell of: of a fleet's journals only theirs need to be read for them. */
@@ -184,7 +180,12 @@ async function tail(reader: Readable, from: Mark, hear: (entry: Entry) => void, 
       const news = reader.follow(signal)[Symbol.asyncIterator]();
       const first = news.next();
       first.catch(() => undefined);
-      for await (const entry of reader.read()) take(entry);
+      try {
+        for await (const entry of reader.read()) take(entry);
+      } catch (error) {
+        // a broken one stays so: what comes from now on is shown
+        if (!isCorrupt(error)) throw error;
+      }
       for (let item = await first; item.done !== true; item = await news.next()) take(item.value);
     } catch {
       // it is tried again

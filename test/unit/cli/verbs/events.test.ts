@@ -84,6 +84,15 @@ describe('events and history', () => {
     });
   });
 
+  it('history shows what is sound, and says whose journal is broken', async () => {
+    const told = { reason: 'JournalCorrupt', message: 'The journal of h2 is broken' };
+    ENTRIES.push(event(3, { ...told, host: 'h2' }));
+    const { out, err } = await speak(historyCommand, dir);
+    ENTRIES.pop();
+    assert.match(out, /abcdef0 +held/);
+    assert.equal(err, 'The journal of h2 is broken\n');
+  });
+
   it('history says which zone its times are in, and what is held', async () => {
     const { out } = await speak(historyCommand, dir);
     assert.match(out, /^REVISION +RESULT +SINCE \(UTC\) /);
