@@ -9,10 +9,11 @@ import type { Report } from '../../reconciler/model/replica.ts';
 import { isRef, kindOf, nameOf, refOf, type Ref } from '../../reconciler/model/ref.ts';
 import { liveValue } from '../../reconciler/record/live.ts';
 import { lastTouch } from '../../reconciler/record/touch.ts';
+import { inLots } from '../../reconciler/loop/lots.ts';
 import type { Known } from '../../reconciler/loop/status/view.ts';
 import { createBlame, type Blame } from '../blame.ts';
 import type { Io } from '../io.ts';
-import { journalOf, type ReadJournal } from '../journal.ts';
+import { soundJournalOf, type ReadJournal } from '../journal.ts';
 import { command, outputOption, parse } from '../options.ts';
 import { pathsOf } from '../paths.ts';
 import { remembered } from '../stored.ts';
@@ -90,15 +91,25 @@ async function answersOf(
 ): Promise<readonly Answer[]> {
   const found = find(known, ref, options.host);
   const asked = found.flatMap((one) => (field === undefined ? listed(one) : [resolved(one, field.replace(/^\//, ''))]));
-  const touches = await touchesOf(journalOf(options, io), asked, io);
-  const told = await toldOf(journalOf(options, io), asked, io);
+  const journal = soundJournalOf(options, io);
+  const touches = await touchesOf(journal, asked, io);
+  const told = await toldOf(journal, asked, io);
   const blame = createBlame(known, pathsOf(options, io).state, io);
-  const hosts = [...new Set(asked.map(({ host }) => host))];
-  const said = new Map((await reports(hosts)).map((report) => [report.host, report]));
+  const said = await saidOf(reports, asked);
   const answers: Answer[] = [];
   for (const one of asked)
     answers.push({ ...(await answer(one, said.get(one.host), touches, blame)), ...(told ? { told } : {}) });
   return answers;
+}
+
+/** What the hosts of what is asked about last said, some at a time. Of what they observed only that is kept: of a whole fleet it would be gigabytes. */
+async function saidOf(reports: Asked['reports'], asked: readonly Field[]): Promise<ReadonlyMap<string, Report>> {
+  const refs = new Set(asked.map(({ want }) => want.ref));
+  const said = new Map<string, Report>();
+  for (const some of inLots([...new Set(asked.map(({ host }) => host))]))
+    for (const report of await reports(some))
+      said.set(report.host, { ...report, observed: report.observed.filter(({ ref }) => refs.has(ref)) });
+  return said;
 }
 
 /** A thing as it is to be on a host, among all that is to be there. */
