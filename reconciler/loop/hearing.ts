@@ -59,7 +59,7 @@ export function createHearing(leases: Leases, clock: () => number): Hearing {
       const before = [...lost.keys()].join();
       const expected = new Set(hosts);
       for (const host of [...lost.keys()]) if (held.has(host) || !expected.has(host)) lost.delete(host);
-      for (const host of held) missing.delete(host);
+      for (const host of [...missing.keys()]) if (held.has(host) || !expected.has(host)) missing.delete(host);
       for (const host of hosts) {
         if (held.has(host) || lost.has(host)) continue;
         if (!missing.has(host)) missing.set(host, now);

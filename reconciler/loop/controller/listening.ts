@@ -31,7 +31,9 @@ export function createListening(
     listen: async () => {
       if (!adopted) hearing.adopt((await bulletin.read())?.lost ?? []);
       adopted = true;
-      const before = names();
+      // who left the fleet is not heard of again
+      const asked = new Set(expected);
+      const before = names().filter((host) => asked.has(host));
       const changed = await hearing.listen(expected);
       heardAt = clock();
       await telling.hosts(before, names());

@@ -112,6 +112,18 @@ describe('hearing', () => {
     await one.listens(9000, 9000);
     assert.equal(names(one), 'b');
   });
+  it('waits anew for one that was not waited for meanwhile', async () => {
+    const one = rig();
+    await one.listens(27_000, 9000);
+    one.held = ['a'];
+    for (const waitedFor of [['a', 'b'], ['a'], ['a'], ['a', 'b']]) {
+      one.now += 9000;
+      await one.hearing.listen(waitedFor);
+    }
+    assert.equal(names(one), '');
+    await one.listens(18_000, 9000);
+    assert.equal(names(one), 'b');
+  });
   it('goes on from what another controller knew, and forgets a host that never reported', async () => {
     const one = rig();
     one.held = ['a'];
