@@ -95,7 +95,7 @@ async function sight(input: PreviewInput, allowDeletions: boolean): Promise<Sigh
   const current = new Map(last.map(([id, replica]) => [id, plugged(replica, told)]));
   const network = networkIn(input.catalog, previous);
   const taken = preemptionsAfter([], placed.preemptions, book.placements, input.catalog);
-  const looked = await lookAtAll(input, assignments, whereabouts);
+  const { looked, unread } = await lookAtAll(input, assignments, whereabouts);
   return {
     catalog,
     held,
@@ -116,7 +116,7 @@ async function sight(input: PreviewInput, allowDeletions: boolean): Promise<Sigh
     preemptions: placed.preemptions.map((one) => preemptionText(one, book.placements, input.catalog)),
     problems: catalog.problems.length,
     rollouts: stepsOf({ catalog: input.catalog, placements: book.placements, current, network, told, records }),
-    unknown: unknownOf(known.hidden, whereabouts, assignments),
+    unknown: unknownOf([...known.hidden, ...unread], whereabouts, assignments),
   };
 }
 
@@ -126,7 +126,7 @@ function givenUpIn({ apps }: Catalog, records: readonly RolloutRecord[]): Readon
 
 /** What of the hosts nothing can be planned for. */
 function unknownOf(
-  all: Known['hidden'],
+  all: FleetPlan['unknown'],
   { reports }: Whereabouts,
   assignments: readonly Assignment[],
 ): FleetPlan['unknown'] {
@@ -165,13 +165,14 @@ interface Looked {
   readonly lacks: readonly Lack[];
 }
 
-/** Looks at all hosts that have reported. What their things are and are to be is forgotten then: of a whole fleet it would be gigabytes. */
+/** Looks at all hosts that have reported; those that then do not say what they observe cannot be planned for. What their things are and are to be is forgotten then: of a whole fleet it would be gigabytes. */
 async function lookAtAll(
   input: PreviewInput,
   assignments: readonly Assignment[],
   { assignments: previous, reports }: Whereabouts,
-): Promise<readonly Looked[]> {
+): Promise<{ readonly looked: readonly Looked[]; readonly unread: FleetPlan['unknown'] }> {
   const looked: Looked[] = [];
+  const unread: FleetPlan['unknown'][number][] = [];
   for (const some of inLots(assignments)) {
     const hosts = some.flatMap((assignment) => {
       const { host } = assignment;
@@ -183,14 +184,13 @@ async function lookAtAll(
     const observed = new Map(said.map((report) => [report.host, report.observed]));
     for (const { assignment, atRest, ...known } of hosts) {
       const { host } = assignment;
-      looked.push(
-        atRest
-          ? { host, plan: planOf(input.catalog.revision, [], []), lacks: [] }
-          : lookAt(input, assignment, known, observed.get(host) ?? []),
-      );
+      const seen = observed.get(host);
+      if (atRest) looked.push({ host, plan: planOf(input.catalog.revision, [], []), lacks: [] });
+      else if (seen) looked.push(lookAt(input, assignment, known, seen));
+      else unread.push({ host, why: 'what it observes could not be read' });
     }
   }
-  return looked;
+  return { looked, unread };
 }
 
 /** What a host would do. */

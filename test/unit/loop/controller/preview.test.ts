@@ -71,6 +71,27 @@ it('a host that says that all is as it was told, and is told nothing else, has n
   assert.deepEqual(await planned('20', well, '10'), [[{ key: 'vm.swappiness', value: '20' }, 'spec changed']]);
 });
 
+it('plans nothing for a host of which nothing comes when it is asked for what it observes', async () => {
+  const hosts = hostsOf(2);
+  const facts = Object.keys(hosts).map((host) => reportOf(host, {}));
+  const catalog = catalogOf({ hosts, tunings: { t: { sysctls: { 'vm.swappiness': '10' } } } });
+  const told = { author: '', placements: new Map(), previous: new Map(), now: 0 };
+  const { assignments } = project({ ...told, reports: facts, catalog });
+  const plan = await preview({
+    ...{ catalog, differs: [], allowDeletions: false, now: 0 },
+    known: {
+      snapshot: { cursor: 0, hosts: new Map(), placements: new Map(), addresses: new Map() },
+      ...{ assignments, reports: facts, hidden: [] },
+    },
+    reports: () => Promise.resolve(facts.slice(0, 1)),
+  });
+  assert.deepEqual(
+    plan.hosts.map(({ host }) => host),
+    ['h1'],
+  );
+  assert.deepEqual(plan.unknown, [{ host: 'h2', why: 'what it observes could not be read' }]);
+});
+
 it('asks for what is observed only of hosts that have something to do', async () => {
   const hosts = hostsOf(3);
   const facts = Object.keys(hosts).map((host) => reportOf(host, {}));
