@@ -1,6 +1,8 @@
-import { asPlumbError } from '../model/errors.ts';
+import { createBook } from '../model/book.ts';
+import { asPlumbError, PlumbError } from '../model/errors.ts';
 import type { Notice } from '../model/notice.ts';
 import type { Assignment, Report } from '../model/replica.ts';
+import type { Snapshot } from '../model/reservations.ts';
 import type { Store } from '../model/store.ts';
 import { counted } from '../model/words.ts';
 import { createBell } from '../store/bell.ts';
@@ -56,9 +58,11 @@ const STUCK = 3_000;
 /** All that the store knows now, but of what hosts observed only what is asked of all of them: see `Known`. */
 export async function knownOf(store: Pick<Store, 'reservations' | 'mailbox' | 'bulletin'>): Promise<Known> {
   const { reservations, mailbox, bulletin } = store;
-  const snapshot = await reservations.snapshot();
-  const { whereabouts, hidden } = await mailOf(mailbox, snapshot);
+  // read before the hosts' side, which is then at least as new as what it says it told them
   const { rollouts = [], lost = [], source } = (await bulletin.read()) ?? {};
+  const before = await reservations.snapshot();
+  const { whereabouts, hidden } = await mailOf(mailbox, before);
+  const snapshot = await caughtUp(reservations, before);
   return {
     snapshot,
     assignments: [...whereabouts.assignments.values()],
@@ -68,6 +72,21 @@ export async function knownOf(store: Pick<Store, 'reservations' | 'mailbox' | 'b
     lost,
     ...(source ? { source } : {}),
   };
+}
+
+/** A snapshot with what was committed since: the mail of a large fleet takes seconds, and a replica that moved meanwhile is where it was told by now. */
+async function caughtUp(reservations: Store['reservations'], before: Snapshot): Promise<Snapshot> {
+  try {
+    const commits = await reservations.since(before.cursor);
+    if (commits.length === 0) return before;
+    const book = createBook(before);
+    for (const { deltas } of commits) book.apply(deltas);
+    const { hosts, placements, addresses } = book;
+    return { cursor: commits.at(-1)?.cursor ?? before.cursor, hosts, placements, addresses };
+  } catch (error) {
+    if (!(error instanceof PlumbError) || error.code !== 'CONFLICT') throw error;
+    return reservations.snapshot();
+  }
 }
 
 /** What is known as status asks for it. */
