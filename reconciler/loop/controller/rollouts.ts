@@ -45,7 +45,8 @@ function stageEvents(last: RolloutRecord | undefined, record: RolloutRecord): re
 }
 
 function overEvent({ app, revision, failed, stage }: RolloutRecord): EventDraft {
-  const what = failed ? 'is no longer asked for' : stage === 'frozen' ? 'no longer stands still' : 'is over';
+  // the App may stand still all the same, with nothing that waits for its end
+  const what = failed ? 'is no longer asked for' : stage === 'frozen' ? 'waits no longer' : 'is over';
   const message = `${app}: the change of ${revision.slice(0, 7)} ${what}`;
   return { level: 'info', reason: 'RolloutDone', ref: `app/${app}`, revision, message };
 }

@@ -35,7 +35,7 @@ describe('events of rollouts', () => {
     assert.deepEqual(told({}, { stage: 'stopped', failed }), ['error RolloutFailed m']);
     assert.deepEqual(told({}, undefined), ['info RolloutDone web: the change of revisio is over']);
     assert.deepEqual(told({ stage: 'frozen' }, undefined), [
-      'info RolloutDone web: the change of revisio no longer stands still',
+      'info RolloutDone web: the change of revisio waits no longer',
     ]);
     assert.deepEqual(told({ failed }, undefined), [
       'info RolloutDone web: the change of revisio is no longer asked for',
