@@ -63,7 +63,9 @@ export function lineup(input: LineupInput, name: string): Lineup | undefined {
   const app = catalog.apps.get(name);
   if (!app) return undefined;
   const at = createWhereabouts(input.placements, input.previous.values(), input.reports);
-  const apps = new Set([name, ...records.map((record) => record.app)]);
+  // who else of its Zone changes takes of what that lets be away
+  const others = [...catalog.apps.values()].filter(({ spec }) => spec.zone === app.spec.zone);
+  const apps = new Set([...others.map((one) => one.name), ...records.map((record) => record.app)]);
   // whether it is to be given up is for its controller to say
   const next = project({ ...input, author: '', judgeFrom: Infinity, kept: at, scope: { apps, hosts: new Set() } });
   const known = recordOf(app, records);

@@ -132,6 +132,32 @@ describe('what a replica waits for while its App changes', () => {
     ]);
   });
 
+  it('is its Zone, where another App of it goes first', () => {
+    const apps = (image: string): Sketch => ({
+      ...{ hosts: hostsOf(4), zones: { main: { disruption: { maxUnavailable: { count: 1 } } } } },
+      apps: {
+        web: { replicas: 4, maxUnavailable: 1, image, level: 0 },
+        api: { replicas: 1, maxUnavailable: 1, image, level: 9 },
+      },
+    });
+    const both = new Map(placements);
+    const web = placements.get('web-0') ?? assert.fail();
+    both.set('api-0', { ...web, replica: 'api-0', app: 'api', address: '10.1.0.9' });
+    const seen = { placements: both, lost: new Set<string>(), records: [], now: 1000 };
+    const first = project({
+      ...{ ...seen, catalog: catalogOf(apps('old')), author: '', previous: new Map(), reports: [] },
+    });
+    const reports = first.assignments.map(({ host, generation, replicas }) => {
+      const well = { phase: 'Ready' as const, ready: true, restarts: 0, fingerprint: 'f' };
+      const said = replicas.map((one) => ({ id: one.id, ...well, incarnation: incarnationOf(one) }));
+      return reportOf(host, {}, { generation, replicas: said });
+    });
+    const previous = new Map(first.assignments.map((one) => [one.host, one]));
+    const wish = { ...seen, catalog: catalogOf(apps('new')), previous, reports };
+    assert.equal(lineup(wish, 'api')?.replicas[0]?.waits, 'it is its turn');
+    assert.match(lineup(wish, 'web')?.replicas[0]?.waits ?? '', /main/);
+  });
+
   it('is that the App goes on where it stands still', () => {
     const { pass } = fleet();
     const found = pass({ image: 'new', frozen: true, rollout });
