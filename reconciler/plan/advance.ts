@@ -59,8 +59,7 @@ export function advance(input: AdvanceInput): Advanced | undefined {
   if (!app.spec.rollout || app.spec.replicas === 0 || goesAtOnce(input)) return undefined;
   const begun = tried(begin(input), turns);
   if (!begun) return undefined;
-  if (standsStill(input))
-    return isUndone(begun, turns) || (begun.untried && serveNobody(turns)) ? undefined : withoutClocks(begun);
+  if (standsStill(input)) return isUndone(begun, turns) || losesNobody(begun, turns) ? undefined : withoutClocks(begun);
   if (isDone(begun, turns)) return undefined;
   const { version, good } = begun;
   const given = turns.filter((turn) => isNew(turn, version));
@@ -108,6 +107,11 @@ export function goesAtOnce({ app, record, whole = false }: Pick<AdvanceInput, 'a
 /** Nobody serves, or might for all that is known. */
 function serveNobody(turns: readonly Turn[]): boolean {
   return turns.every(({ last, health }) => !last || health.down);
+}
+
+/** It served nobody when its change began, nor has it since; what was given up stays so. */
+function losesNobody({ untried, failed }: Advanced, turns: readonly Turn[]): boolean {
+  return untried === true && !failed && serveNobody(turns);
 }
 
 /** One of which nobody has heard yet as what it was made. */

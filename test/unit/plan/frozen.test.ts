@@ -124,6 +124,15 @@ const cases: readonly Case[] = [
     stage: 'frozen',
   },
   {
+    name: 'nor what was given up',
+    standing: 'o- o-',
+    frozen: true,
+    record: { untried: true, failed: FAILED },
+    gives: 'oo',
+    stage: 'stopped',
+    untried: true,
+  },
+  {
     name: 'nor where one did before, though none serves now',
     standing: 'o- o-',
     frozen: true,
