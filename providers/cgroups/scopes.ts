@@ -1,7 +1,7 @@
 import type { Observed } from '../../reconciler/model/change.ts';
 import type { Ref } from '../../reconciler/model/ref.ts';
 import type { CgroupState } from '../../reconciler/model/resources.ts';
-import { FIGURES, unlike, type Systemd } from './systemd.ts';
+import { PROPERTIES, unlike, type Systemd } from './systemd.ts';
 
 /** Where systemd's knowledge of limits is not what the kernel holds: a daemon-reload would write that into the cgroup. */
 export interface Scopes {
@@ -42,7 +42,7 @@ export function createScopes(systemd: Systemd, clock: () => number): Scopes {
         resolve(undefined);
       });
     });
-    const answer = systemd.show([...unheard.keys()], FIGURES, deadline).catch(() => undefined);
+    const answer = systemd.show([...unheard.keys()], PROPERTIES, deadline).catch(() => undefined);
     const words = await Promise.race([answer, over]);
     if (words) {
       pause = PATIENCE;

@@ -2,7 +2,8 @@ import { basename } from 'node:path';
 import type { FieldDiff } from '../../reconciler/model/change.ts';
 import type { CgroupState } from '../../reconciler/model/resources.ts';
 import { PlumbError } from '../../reconciler/model/errors.ts';
-import { formulasFor, ioWeightOf, sameBytes, sameQuota, weightOf, type WeightFormula } from './conversion.ts';
+import { IDLE } from './cpu-knobs.ts';
+import { formulasFor, ioWeightOf, quotaOf, sameBytes, sameQuota, weightOf, type WeightFormula } from './conversion.ts';
 import type { Field, Wanted } from './knob.ts';
 
 /** By property. */
@@ -25,8 +26,10 @@ interface Known {
   readonly field: Field;
   /** As it is asked for. */
   readonly property: string;
-  /** Only where the kernel has this file. */
-  readonly file?: string;
+  /** Where the kernel has it; where it has no such file, nothing is said of it. */
+  readonly file: string;
+  /** Whether systemd says what the kernel has in that file. */
+  alike(said: string, held: string, raw: Readonly<Record<string, string>>): boolean;
   /** Whether systemd's words stand for what is wanted. */
   accepts(want: Wanted, words: string): boolean;
   /** The assignment that tells it. */
@@ -48,12 +51,24 @@ function weight(words: string): number {
   return words === '[not set]' || words === '18446744073709551615' ? 100 : Number(words);
 }
 
+/** Whether systemd takes it for idle: 252 and later know of that, as of a weight of 0. */
+function isIdle(words: string): boolean {
+  return words === 'idle' || words === '0';
+}
+
+/** Thousandths of a core in `cpu.max`; undefined: no limit. */
+function quotaIn(held: string): number | undefined {
+  const [quota = '', period = ''] = held.split(' ');
+  return quota === 'max' ? undefined : quotaOf(Number(quota), Number(period));
+}
+
 /** A number that the kernel has in a file of its own. */
 function figure(field: Field, property: string, file: string, wanted: (want: Wanted) => number | 'infinity'): Known {
   return {
     field,
     property,
     file,
+    alike: (said, held) => sameBytes(figureOf(said), figureOf(held)),
     accepts: (want, words) => words === String(wanted(want)),
     tell: (want) => `${property}=${String(wanted(want))}`,
   };
@@ -63,15 +78,17 @@ const KNOWN: readonly Known[] = [
   {
     field: 'shares',
     property: 'CPUWeight',
-    // 252 and later know of idle: a weight of 0
-    accepts: (want, words) =>
-      want.idle === true ? ['idle', '0'].includes(words) : formulasFor(want.shares, weight(words)).length > 0,
+    file: 'cpu.weight',
+    alike: (said, held, raw) => (raw[IDLE] === '1' ? isIdle(said) : weight(said) === Number(held)),
+    accepts: (want, words) => (want.idle === true ? isIdle(words) : formulasFor(want.shares, weight(words)).length > 0),
     tell: (want, formula) => `CPUWeight=${want.idle === true ? 'idle' : String(weightOf(want.shares, formula))}`,
   },
   {
     // thousandths of a core are milliseconds in each second
     field: 'quota',
     property: 'CPUQuotaPerSecUSec',
+    file: 'cpu.max',
+    alike: (said, held) => sameQuota(quotaIn(held), milliseconds(said)),
     accepts: (want, words) => sameQuota(want.quota, milliseconds(words)),
     tell: ({ quota }) => `CPUQuota=${quota === undefined ? '' : `${String(quota / 10)}%`}`,
   },
@@ -84,47 +101,43 @@ const KNOWN: readonly Known[] = [
     field: 'blockIoWeight',
     property: 'IOWeight',
     file: 'io.weight',
+    // that of all devices comes first
+    alike: (said, held) => weight(said) === Number(/[0-9]+/.exec(held)?.[0]),
     accepts: (want, words) => weight(words) === ioWeight(want),
     tell: (want) => `IOWeight=${String(ioWeight(want))}`,
   },
 ];
 
-/** The figures that systemd is asked for when it is first seen to hold a scope. */
-export const FIGURES: readonly string[] = KNOWN.filter(isFigure).map(({ property }) => property);
-
-function isFigure({ file }: Known): boolean {
-  return file !== undefined;
-}
+/** What systemd is asked for when it is first seen to hold a scope. */
+export const PROPERTIES: readonly string[] = KNOWN.map(({ property }) => property);
 
 /** A figure in systemd's words or the kernel's. Versions before 240 print infinity as the largest number that there is. */
 function figureOf(words: string): number {
   return ['max', 'infinity', '18446744073709551615'].includes(words) ? Infinity : Number(words);
 }
 
-/** Whether systemd says of a figure what the kernel has in its file; that of weights begins with the one of all devices. */
-function isAlike(property: string, said: string, held: string): boolean {
-  if (property === 'IOWeight') return weight(said) === Number(/[0-9]+/.exec(held)?.[0]);
-  return sameBytes(figureOf(said), figureOf(held));
-}
-
-/** The figures of which systemd says something else than the kernel holds, by property; undefined where there is none. */
+/** What systemd says otherwise than the kernel holds it, by property; undefined where there is none. */
 export function unlike({ raw = {} }: CgroupState, words: Words | undefined): CgroupState['systemd'] {
-  const others = KNOWN.filter(isFigure).flatMap(({ property, file = '' }) => {
+  const others = KNOWN.flatMap((each) => {
+    const { property, file } = each;
     const [said, held] = [words?.get(property), raw[file]];
-    if (said === undefined || held === undefined) return [];
-    return isAlike(property, said, held) ? [] : [[property, said] as const];
+    return said === undefined || held === undefined || each.alike(said, held, raw) ? [] : [[property, said] as const];
   });
   return others.length === 0 ? undefined : Object.fromEntries(others);
 }
 
-/** What systemd says otherwise, as differences from what is wanted of the same limits. */
-export function untold({ systemd = {} }: CgroupState, want: Wanted): readonly FieldDiff[] {
-  return KNOWN.flatMap(({ field, property }) => {
-    const said = systemd[property];
-    return said === undefined
-      ? []
-      : [{ path: `/${field}`, have: `${said} for systemd`, want: want[field] ?? 'unlimited' }];
-  });
+/** What systemd says otherwise, as differences from what is wanted of the same limits; a weight may stand for the same shares by another formula. */
+export function untold(have: CgroupState, want: Wanted): readonly FieldDiff[] {
+  return KNOWN.filter((each) => isUntold(each, have, want)).map(({ field, property }) => ({
+    path: `/${field}`,
+    have: `${have.systemd?.[property] ?? ''} for systemd`,
+    want: want[field] ?? 'unlimited',
+  }));
+}
+
+function isUntold(each: Known, { systemd = {} }: CgroupState, want: Wanted): boolean {
+  const said = systemd[each.property];
+  return said !== undefined && !each.accepts(want, said);
 }
 
 function ioWeight({ blockIoWeight }: Wanted): number {
@@ -154,15 +167,10 @@ export async function agree(
   formula: WeightFormula,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const kept = KNOWN.filter(
-    ({ field, file }) => !have.unsupported.includes(field) && (file === undefined || have.raw?.[file] !== undefined),
-  );
+  const kept = KNOWN.filter(({ field, file }) => !have.unsupported.includes(field) && have.raw?.[file] !== undefined);
   const properties = kept.map(({ property }) => property);
-  if (have.systemd !== undefined) {
-    const { systemd: says } = have;
-    const assignments = kept
-      .filter(({ property }) => says[property] !== undefined)
-      .map((each) => each.tell(want, formula));
+  if (untold(have, want).length > 0) {
+    const assignments = kept.filter((each) => isUntold(each, have, want)).map((each) => each.tell(want, formula));
     if (assignments.length > 0) await tell(systemd, scope, assignments, signal);
     return assignments;
   }

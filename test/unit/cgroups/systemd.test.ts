@@ -238,6 +238,28 @@ describe("systemd's knowledge", () => {
       assert.equal(await look(usual), undefined);
     });
 
+    it('is told of shares and a quota of the CPU that are others to it, and not of a weight by another formula', async () => {
+      const played = playedSystemd(RIGHT);
+      const { look, converge, read } = await right(played);
+      assert.notEqual(read('cpu.weight'), RIGHT.CPUWeight);
+      played.knows.set('CPUWeight', '333');
+      played.knows.set('CPUQuotaPerSecUSec', 'infinity');
+      assert.deepEqual((await look(usual))?.fields, [
+        { path: '/shares', have: '333 for systemd', want: usual.shares },
+        { path: '/quota', have: 'infinity for systemd', want: usual.quota },
+      ]);
+      assert.equal((await converge(usual)).did, 'told systemd CPUWeight=59 CPUQuota=75%');
+      assert.equal(await look(usual), undefined);
+    });
+
+    it('is right of what is idle', async () => {
+      const idle = limits('web-0', { idle: true });
+      const stage = lab(playedSystemd(RIGHT));
+      await stage.converge(idle);
+      await stage.restart();
+      assert.equal(await stage.look(idle), undefined);
+    });
+
     it('is asked for once, and again when the container has started again', async () => {
       const played = playedSystemd(RIGHT);
       const { look, restart } = await right(played);
