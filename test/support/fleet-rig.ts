@@ -32,7 +32,7 @@ export async function versionAt(dist: string): Promise<Version> {
       'reconciler/compile/compile.js',
       'reconciler/loop/fleet-agent.js',
       'reconciler/loop/fleet-controller.js',
-      'reconciler/loop/health.js',
+      'reconciler/loop/agent/health.js',
       'reconciler/store/embedded/embedded.js',
       'reconciler/store/redis/redis.js',
     ].map(load),
