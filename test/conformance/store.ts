@@ -3,13 +3,13 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { createBook } from '../../reconciler/model/book.ts';
 import { decide } from '../../reconciler/model/decide.ts';
 import { PlumbError } from '../../reconciler/model/errors.ts';
-import type { Entry, EntryDraft } from '../../reconciler/model/journal.ts';
 import type { Notice } from '../../reconciler/model/notice.ts';
 import type { Placement } from '../../reconciler/model/replica.ts';
 import type { PlaceProposal, Proposal } from '../../reconciler/model/reservations.ts';
 import type { Store } from '../../reconciler/model/store.ts';
 import { hostRecord, place, plain } from '../support/reservations.ts';
 import { fencingConforms } from './fencing.ts';
+import { journalConforms } from './journal.ts';
 import { mailboxConforms, take } from './mailbox.ts';
 
 /** A store under test. Its clock is the test's. */
@@ -25,21 +25,6 @@ function notice(revision: string): Notice {
   const source = { url: 'u', ref: 'main', revision, fetchedAt: 1 };
   const lost = [{ host: 'h9', since: 7 }];
   return { source, problems: 1, unplaceable: [], held: ['a'], published: revision, waiting: 0, lost, awaited: [] };
-}
-
-const event = (message: string, more: Partial<EntryDraft & { type: 'event' }> = {}): EntryDraft => ({
-  type: 'event',
-  host: 'h1',
-  level: 'info',
-  reason: 'Test',
-  message,
-  ...more,
-});
-
-async function all(entries: AsyncIterable<Entry>): Promise<Entry[]> {
-  const list: Entry[] = [];
-  for await (const entry of entries) list.push(entry);
-  return list;
 }
 
 /** The laws of a store, for every implementation. `open` gives an empty store that reads time from `clock`. */
@@ -338,71 +323,21 @@ export function storeConforms(name: string, open: (clock: () => number) => Promi
     mailboxConforms(() => store, reopen);
     fencingConforms(() => store, { now: () => now, pass: (ms) => (now += ms) }, reopen);
 
-    describe('journal', () => {
-      it('chains entries from the first one on, over a restart', async () => {
-        const written = await store.journal.append([event('one'), event('two')]);
-        assert.deepEqual([written[0]?.seq, written[0]?.prev, written[0]?.at], [1, '0'.repeat(64), now]);
-        assert.equal(written[1]?.prev, written[0]?.hash);
-        await reopen();
-        const [third] = await store.journal.append([event('three')]);
-        assert.equal(third?.prev, written[1]?.hash);
-        assert.deepEqual(await all(store.journal.read()), [...written, third]);
-        assert.deepEqual(await store.journal.verify(), { entries: 3, head: third?.hash });
-      });
+    journalConforms(
+      () => store,
+      () => now,
+      reopen,
+    );
 
-      it('keeps entries of many writers at once whole and in one order', async () => {
-        const batches = await Promise.all(
-          Array.from({ length: 50 }, (_, index) =>
-            store.journal.append([event(String(index)), event(`${String(index)}b`)]),
-          ),
-        );
-        const entries = await all(store.journal.read());
-        assert.deepEqual(
-          entries.map(({ seq }) => seq),
-          Array.from({ length: 100 }, (_, index) => index + 1),
-        );
-        for (const [first, second] of batches) assert.equal(second?.seq, (first?.seq ?? 0) + 1);
-        assert.equal((await store.journal.verify()).entries, 100);
-      });
-
-      it('filters by number, ref and type', async () => {
-        await store.journal.append([
-          event('a', { ref: 'container/web-0' }),
-          event('b'),
-          { type: 'outcome', trace: 't', host: 'h1', ref: 'container/web-0', result: 'done' },
-          event('c', { ref: 'container/web-0' }),
-        ]);
-        const seqs = async (filter: Parameters<Store['journal']['read']>[0]): Promise<number[]> =>
-          (await all(store.journal.read(filter))).map(({ seq }) => seq);
-        assert.deepEqual(await seqs({ from: 3 }), [3, 4]);
-        assert.deepEqual(await seqs({ ref: 'container/web-0' }), [1, 3, 4]);
-        assert.deepEqual(await seqs({ ref: 'container/web-0', types: ['event'], from: 2 }), [4]);
-        assert.deepEqual(await seqs({ types: ['outcome'] }), [3]);
-        assert.deepEqual(await seqs({ ref: 'container/other' }), []);
-      });
-
-      it('shows followers what is appended from now on', async () => {
-        await store.journal.append([event('before')]);
-        const stop = new AbortController();
-        const seen = take(store.journal.follow(stop.signal), 3, stop);
-        await store.journal.append([event('one'), event('two')]);
-        await store.journal.append([event('three')]);
-        assert.deepEqual(
-          (await seen).map((entry) => entry.type === 'event' && entry.message),
-          ['one', 'two', 'three'],
-        );
-      });
-
-      it('ends every follower when the signal aborts', async () => {
-        const stop = new AbortController();
-        const followers = [
-          take<unknown>(store.journal.follow(stop.signal), 1, stop),
-          take<unknown>(store.mailbox.follow(stop.signal), 1, stop),
-          take<unknown>(store.reservations.follow(0, stop.signal), 1, stop),
-        ];
-        stop.abort();
-        assert.deepEqual(await Promise.all(followers), [[], [], []]);
-      });
+    it('ends every follower when the signal aborts', async () => {
+      const stop = new AbortController();
+      const followers = [
+        take<unknown>(store.journal.follow(stop.signal), 1, stop),
+        take<unknown>(store.mailbox.follow(stop.signal), 1, stop),
+        take<unknown>(store.reservations.follow(0, stop.signal), 1, stop),
+      ];
+      stop.abort();
+      assert.deepEqual(await Promise.all(followers), [[], [], []]);
     });
   });
 }
