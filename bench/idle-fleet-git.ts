@@ -13,7 +13,7 @@ import { openRedis } from '../reconciler/store/redis/redis.ts';
 import { appPath, fabricFiles } from './fabric-files.ts';
 import { fabric, IDLE } from './fabric.ts';
 import { writeFiles } from './fleet.ts';
-import { DURABLE, introduce, settle } from './idle-fleet-settle.ts';
+import { DURABLE, introduce, settle, type Presence } from './idle-fleet-settle.ts';
 import { PLUMB } from './rig.ts';
 
 /** How often a Fleet that says nothing about it has Git looked at, milliseconds. */
@@ -161,11 +161,12 @@ export async function fromGit(scale: number, rounds: number, signal: AbortSignal
   const repo = repoIn(join(dir, 'repo'));
   const mirror = join(dir, 'mirror.git');
   let controller: Promise<void> | undefined;
+  let presence: Presence | undefined;
   try {
     writeFiles(repo.directory, new Map([...files].filter(([path]) => !path.startsWith('apps/'))));
     const hosts = repo.prepare();
     repo.show(hosts);
-    await introduce(store, reports);
+    presence = await introduce(store, reports);
     controller = controllerOn(repo, join(dir, 'state'), url, over.signal);
     await published(store, hosts);
     writeFiles(repo.directory, files);
@@ -194,6 +195,7 @@ export async function fromGit(scale: number, rounds: number, signal: AbortSignal
   } finally {
     over.abort();
     await controller;
+    await presence?.leave();
     await store.close();
     await home.close();
     rmSync(dir, { recursive: true, force: true });

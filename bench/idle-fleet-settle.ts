@@ -1,4 +1,4 @@
-import { HOST_LEASE } from '../reconciler/loop/hearing.ts';
+import { HOST_LEASE, HOST_TTL } from '../reconciler/loop/hearing.ts';
 import { formOf } from '../reconciler/model/form.ts';
 import type { Report } from '../reconciler/model/replica.ts';
 import { incarnationOf } from '../reconciler/model/rollout.ts';
@@ -6,20 +6,36 @@ import type { Ports } from '../reconciler/model/store.ts';
 
 /** How Redis keeps what `idle-fleet` writes. */
 export const DURABLE: readonly string[] = ['appendonly yes', 'appendfsync always'];
-/** Leases that outlive the bench, milliseconds. */
-const LONG = 3_600_000;
+/** Seldom, so that little of it is measured: milliseconds. */
+const HEARTBEAT = HOST_TTL / 2;
+const LOT = 200;
 
-/** The hosts of these Reports are there, and will be. */
-export async function introduce({ mailbox, leases }: Ports, reports: readonly Report[]): Promise<void> {
-  for (let at = 0; at < reports.length; at += 200) {
-    const some = reports.slice(at, at + 200);
-    await Promise.all(some.map((report) => mailbox.report(report)));
-    await leases.acquireAll(
-      some.map(({ host }) => HOST_LEASE + host),
-      'bench',
-      LONG,
-    );
-  }
+/** Until it leaves, a fleet is heard of. */
+export interface Presence {
+  leave(): Promise<void>;
+}
+
+/** The hosts of these Reports are there, and will be until they leave. */
+export async function introduce({ mailbox, leases }: Ports, reports: readonly Report[]): Promise<Presence> {
+  const lots = Array.from({ length: Math.ceil(reports.length / LOT) }, (_, at) =>
+    reports.slice(at * LOT, (at + 1) * LOT),
+  );
+  const heartbeat = async (): Promise<void> => {
+    for (const some of lots) {
+      const names = some.map(({ host }) => HOST_LEASE + host);
+      await leases.acquireAll(names, 'bench', 2 * HOST_TTL - 1_000); // as long as a host may be silent, for a bench that is busy
+    }
+  };
+  for (const some of lots) await Promise.all(some.map((report) => mailbox.report(report)));
+  await heartbeat();
+  let beating = Promise.resolve();
+  const timer = setInterval(() => (beating = beating.then(heartbeat)), HEARTBEAT);
+  return {
+    leave: () => {
+      clearInterval(timer);
+      return beating;
+    },
+  };
 }
 
 /** The hosts of these Reports run what they were told, and say so. */

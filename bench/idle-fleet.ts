@@ -75,13 +75,14 @@ async function round(scale: number, ticks: number, signal: AbortSignal): Promise
   let child: ChildProcess | undefined;
   try {
     const store = await openRedis(url, { clock: Date.now, writer: 'first' });
-    await introduce(store, reports);
+    const presence = await introduce(store, reports);
     const all = await placeAll(store, catalog);
     await settle(store, reports);
     child = fork(SCRIPT, [url, String(scale), String(ticks)], { execArgv: ['--expose-gc'] });
     const told = await answer(child);
     const small = [...catalog.apps.keys()].at(-100) ?? ''; // of one replica, not among those that were changed
     const standby = await takeOver(url, scale, small, store);
+    await presence.leave();
     await store.close();
     return { ...told, standby, scale, git, ...all };
   } finally {

@@ -1,7 +1,7 @@
 import type { Ports } from '../model/store.ts';
 import { belongs } from './belonging.ts';
 import { knownOf, statusFrom } from './control.ts';
-import { CONTROLLER_LEASE, HOST_LEASE, HOST_TTL } from './hearing.ts';
+import { CONTROLLER_LEASE, HOST_LEASE, HOST_TTL_AT_MOST } from './hearing.ts';
 import type { Status } from './status/status.ts';
 import type { Known } from './status/view.ts';
 
@@ -21,7 +21,7 @@ export async function fleetStatus(store: Ports, now: number): Promise<Status> {
   const hosts = expectedOf(known);
   const held = await store.leases.held(
     hosts.map((host) => HOST_LEASE + host),
-    HOST_TTL,
+    HOST_TTL_AT_MOST,
   );
   const heard = new Set(held.map(({ name }) => name.slice(HOST_LEASE.length)));
   const since = new Map(notice.lost.map((one) => [one.host, one.since]));

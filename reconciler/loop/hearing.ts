@@ -8,6 +8,11 @@ export const CONTROLLER_LEASE = 'controller';
 /** A host renews its lease this often, and is not heard of any more when it runs out: milliseconds. */
 export const HEARTBEAT = 2_000;
 export const HOST_TTL = 8_000;
+/**
+ * A lease of a host that is to last longer than this was given by a clock that went ahead, and says nothing. Clocks that differ by less than a lease lasts
+ * must not make all of a fleet lost at once, as when another Redis takes over.
+ */
+export const HOST_TTL_AT_MOST: number = 2 * HOST_TTL;
 /** After the store was silent every host has this long to be heard of again, milliseconds. */
 export const GRACE: number = 2 * HOST_TTL;
 /** Longer than that without an answer, milliseconds: there may have been an outage, or this process stood still. */
@@ -44,7 +49,7 @@ export function createHearing(leases: Leases, clock: () => number): Hearing {
       try {
         const found = await leases.held(
           hosts.map((host) => HOST_LEASE + host),
-          HOST_TTL,
+          HOST_TTL_AT_MOST,
         );
         held = new Set(found.map(({ name }) => name.slice(HOST_LEASE.length)));
       } catch (error) {

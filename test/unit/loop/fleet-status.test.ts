@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fleetStatus } from '../../../reconciler/loop/fleet-status.ts';
-import { CONTROLLER_LEASE, HOST_LEASE } from '../../../reconciler/loop/hearing.ts';
+import { CONTROLLER_LEASE, HOST_LEASE, HOST_TTL } from '../../../reconciler/loop/hearing.ts';
 import type { Notice } from '../../../reconciler/model/notice.ts';
 import { openEmbedded } from '../../../reconciler/store/embedded/embedded.ts';
 import { assignmentOf } from '../../support/assigned.ts';
@@ -42,7 +42,7 @@ describe('the status of a fleet by its store alone', () => {
     assert.match(nobody ?? '', /^no controller leads: /);
     assert.equal(lost.length, 1);
     assert.match(lost[0] ?? '', /^host h1 is not heard of since /);
-    await store.leases.acquire(`${HOST_LEASE}h1`, 'agent', 60_000);
+    await store.leases.acquire(`${HOST_LEASE}h1`, 'agent', HOST_TTL);
     assert.equal((await messages()).length, 1);
     await store.leases.acquire(CONTROLLER_LEASE, 'c1', 60_000);
     assert.deepEqual(await messages(), []);
