@@ -29,7 +29,9 @@ export async function introduce({ mailbox, leases }: Ports, reports: readonly Re
   for (const some of lots) await Promise.all(some.map((report) => mailbox.report(report)));
   await heartbeat();
   let beating = Promise.resolve();
-  const timer = setInterval(() => (beating = beating.then(heartbeat)), HEARTBEAT);
+  const timer = setInterval(() => {
+    beating = beating.then(heartbeat);
+  }, HEARTBEAT);
   return {
     leave: () => {
       clearInterval(timer);
