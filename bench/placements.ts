@@ -3,7 +3,7 @@ import { canonical } from '../reconciler/model/fingerprint.ts';
 import type { CommitRequest, Proposal } from '../reconciler/model/reservations.ts';
 import { commitAll } from '../reconciler/loop/controller/commits.ts';
 import { hostViews } from '../reconciler/place/hosts.ts';
-import { place, placing } from '../reconciler/place/place.ts';
+import { place, startPlacing } from '../reconciler/place/place.ts';
 import type { ScriptCall } from '../reconciler/store/redis/calls.ts';
 import { keysOf } from '../reconciler/store/redis/keys.ts';
 import { KEEP, openRedis } from '../reconciler/store/redis/redis.ts';
@@ -68,7 +68,7 @@ async function ours({ catalog, reports }: ReturnType<typeof fabric>): Promise<Ro
       return store.reservations.commit(request);
     };
     const began = performance.now();
-    const proposals = timed(placing({ ...input, catalog, snapshot }), clock);
+    const proposals = timed(startPlacing({ ...input, catalog, snapshot }).proposals(), clock);
     const verdicts = await commitAll({ commit }, { id: 'rev', now: NOW, proposals });
     const all = performance.now() - began;
     const after = await spent(server);

@@ -6,8 +6,8 @@ export interface Steps<Scope, Tree, Specs, Seen, Placed, Planned, Result> {
   compile(tree: Tree): Specs;
   /** What is there. Never writes. */
   observe(specs: Specs, scope: Scope): Promise<Seen>;
-  /** Pure: homes proposed for what has none. A large fleet's takes its time, and lets others have their turns meanwhile. */
-  place(specs: Specs, seen: Seen): Placed | Promise<Placed>;
+  /** Pure: homes proposed for what has none. A large fleet's takes its time: its homes are looked for as the first are applied. */
+  place(specs: Specs, seen: Seen): Placed;
   /** Pure: the changes that lead from seen to wanted. */
   plan(specs: Specs, seen: Seen, placed: Placed): Planned;
   apply(planned: Planned): Promise<Result>;
@@ -22,7 +22,7 @@ export async function converge<Scope, Tree, Specs, Seen, Placed, Planned, Result
   const tree = await steps.checkout(scope);
   const specs = steps.compile(tree);
   const seen = await steps.observe(specs, scope);
-  const placed = await steps.place(specs, seen);
+  const placed = steps.place(specs, seen);
   const planned = steps.plan(specs, seen, placed);
   const result = await steps.apply(planned);
   await steps.record(planned, result);

@@ -179,7 +179,7 @@ function wishAgain({ book }: Run, { op, placement }: Proposal & { readonly op: '
 }
 
 /** Comes to the end of what takes turns. */
-function ended<T>(turns: Generator<unknown, T>): T {
+export function ended<T>(turns: Generator<unknown, T>): T {
   let turn = turns.next();
   while (turn.done !== true) turn = turns.next();
   return turn.value;
@@ -215,15 +215,15 @@ export function proposeAgain(run: Run, refused: readonly Proposal[]): readonly U
   return unplaceable;
 }
 
-/**
- * Proposes a host and an address for every replica that wants one, gives up what nobody wants, and moves nothing that need
- * not move. Equal input gives equal output; once all is committed, the same input proposes nothing. The proposals come
- * as they are found, so that the first may be committed while the next are looked for; the result comes last. On a ground that is kept,
- * which must know what `input` says, the proposals stay tentative until their commits are absorbed, or they are taken back. Who `waiting` remembers is
- * not looked for again where nothing can have helped.
- */
-export function* placing(input: PlaceInput, ground?: Ground, waiting?: Waiting): Generator<Proposal, PlaceResult> {
-  const run = startRun(input, ground, waiting);
+/** What is known of a placing before anything is looked for, and the rest as it is asked for. */
+export interface Placing extends Pick<PlaceResult, 'releases' | 'leaving'> {
+  /** Each proposal as it is found, so that the first may be committed while the next are looked for; the result comes last. Once only. */
+  proposals(): Generator<Proposal, PlaceResult>;
+}
+
+const idsOf = (placements: readonly Placement[]): readonly string[] => placements.map(({ replica }) => replica);
+
+function* proposalsOf(run: Run, { hosts, catalog }: PlaceInput): Generator<Proposal, readonly Unplaceable[]> {
   let told = 0;
   let unplaceable: readonly Unplaceable[] = [];
   if (isPending(run.survey)) {
@@ -234,28 +234,44 @@ export function* placing(input: PlaceInput, ground?: Ground, waiting?: Waiting):
     unplaceable = turn.value;
   }
   withdraw(run);
-  proposeAll(run, forgetProposals(input.hosts, run.book, input.catalog));
+  proposeAll(run, forgetProposals(hosts, run.book, catalog));
   for (const more of run.proposals.slice(told)) yield more;
-  const { releases, leaving, kept, misplaced } = run.survey;
-  const moving = new Set([...run.survey.wanted.values()].flat().flatMap((wish) => (wish.moves ? [wish.replica] : [])));
-  const ids = (placements: readonly Placement[]): readonly string[] => placements.map(({ replica }) => replica);
+  return unplaceable;
+}
+
+/**
+ * Proposes a host and an address for every replica that wants one, gives up what nobody wants, and moves nothing that need
+ * not move. Equal input gives equal output; once all is committed, the same input proposes nothing. On a ground that is kept,
+ * which must know what `input` says, the proposals stay tentative until their commits are absorbed, or they are taken back. Who `waiting` remembers is
+ * not looked for again where nothing can have helped.
+ */
+export function startPlacing(input: PlaceInput, ground?: Ground, waiting?: Waiting): Placing {
+  const run = startRun(input, ground, waiting);
+  const { releases, leaving, kept, misplaced, wanted } = run.survey;
+  const known = { releases: idsOf(releases), leaving: idsOf(leaving) };
   return {
-    proposals: run.proposals,
-    placements: run.book.placements,
-    // what cannot be moved off a host that is drained has its place still
-    unplaceable: unplaceable.filter(({ replica }) => !moving.has(replica)),
-    releases: ids(releases),
-    leaving: ids(leaving),
-    kept: ids(kept),
-    misplaced,
-    preemptions: preemptionsOf(run),
-    turned: [...run.preempting.turned].filter((replica) => isWaiting(run, replica)),
-    draining: drainsOf(run, unplaceable, wordsOf(input)),
-    busy: busyIn(run.survey),
+    ...known,
+    *proposals() {
+      const unplaceable = yield* proposalsOf(run, input);
+      const moving = new Set([...wanted.values()].flat().flatMap((wish) => (wish.moves ? [wish.replica] : [])));
+      return {
+        ...known,
+        proposals: run.proposals,
+        placements: run.book.placements,
+        // what cannot be moved off a host that is drained has its place still
+        unplaceable: unplaceable.filter(({ replica }) => !moving.has(replica)),
+        kept: idsOf(kept),
+        misplaced,
+        preemptions: preemptionsOf(run),
+        turned: [...run.preempting.turned].filter((replica) => isWaiting(run, replica)),
+        draining: drainsOf(run, unplaceable, wordsOf(input)),
+        busy: busyIn(run.survey),
+      };
+    },
   };
 }
 
 /** The same at once. */
 export function place(input: PlaceInput, ground?: Ground, waiting?: Waiting): PlaceResult {
-  return ended(placing(input, ground, waiting));
+  return ended(startPlacing(input, ground, waiting).proposals());
 }

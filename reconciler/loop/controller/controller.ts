@@ -2,14 +2,23 @@ import { converge, type Steps } from '../../converge.ts';
 import type { Catalog } from '../../model/catalog.ts';
 import { asPlumbError, PlumbError } from '../../model/errors.ts';
 import type { Notice } from '../../model/notice.ts';
-import { appOf, type Assignment, type Report } from '../../model/replica.ts';
+import { appOf, type Report } from '../../model/replica.ts';
 import type { Hold, Store } from '../../model/store.ts';
 import { openPart, untold } from '../../place/rebuild.ts';
 import type { Log } from '../log.ts';
 import { createAttention } from './attention.ts';
 import { belongs } from '../belonging.ts';
 import { decisionAfter, projectionOf } from './concluding.ts';
-import { decideInTurns, OPEN, seenIn, type Decided, type FleetSeen, type Planned } from './deciding.ts';
+import {
+  deciding,
+  OPEN,
+  seenIn,
+  type Decided,
+  type Deciding,
+  type FleetSeen,
+  type Planned,
+  type ToDecide,
+} from './deciding.ts';
 import { drainEvents } from './drains.ts';
 import { underLease } from './fenced.ts';
 import type { Image } from './image.ts';
@@ -97,7 +106,7 @@ export function createController(options: ControllerOptions): Controller {
   const writing = createWriting({ store, clock, mustLead });
   const rebuilding = { reservations: store.reservations, telling, posting, clock, mustLead };
 
-  const steps: Steps<PassScope, Tracked, Catalog, FleetSeen, Decided, Planned, readonly Assignment[]> = {
+  const steps: Steps<PassScope, Tracked, Catalog, FleetSeen, Deciding, ToDecide, Decided> = {
     checkout: (how) => tracking.checkout(how),
     compile: ({ catalog }) => catalog,
     observe: async (catalog) => {
@@ -116,18 +125,20 @@ export function createController(options: ControllerOptions): Controller {
       const look = attention.look(catalog, image, fresh, new Set(lost.map(({ host }) => host)), audit);
       return seenIn(image, look, lost, decided, { reopening, awaited });
     },
-    place: async (catalog, seen) => {
+    // looked for as it is committed
+    place: (catalog, seen) => {
       const allow = options.allowDeletions || tracking.allows(catalog.revision);
       const { reopening, assignments, records } = seen;
       const open = reopening ? openPart(catalog, reopening, assignments) : catalog;
-      const made = await decideInTurns(open, seen, clock(), allow, records);
-      const { budgetKeeps } = made.catalog;
-      return { ...made, catalog: budgetKeeps ? { ...catalog, budgetKeeps } : catalog };
+      return deciding(open, seen, clock(), allow, records);
     },
-    plan: (_catalog, seen, made) => ({ ...made, seen }),
-    apply: async (planned) => {
-      const { catalog, placed, seen } = planned;
-      await writing.commit(seen.image, catalog.revision, placed.proposals);
+    plan: (catalog, seen, decisions) => ({ catalog, seen, decisions }),
+    apply: async ({ catalog: wanted, seen, decisions }) => {
+      const made = await writing.commit(seen.image, wanted.revision, decisions);
+      const { budgetKeeps } = made.catalog;
+      const catalog = budgetKeeps ? { ...wanted, budgetKeeps } : wanted;
+      const planned: Planned = { ...made, catalog, seen };
+      const { placed } = planned;
       const silent = seen.reopening ? untold(catalog, seen.reopening) : new Set<string>();
       const author = tracking.last()?.author ?? '';
       const judgeFrom = watching.judgeFrom();
@@ -151,9 +162,9 @@ export function createController(options: ControllerOptions): Controller {
       // what is remembered no more is looked at once more: room was kept by it
       attention.rest([...placed.busy, ...unsettled, ...seen.records.map(({ app }) => app)], waitingHosts);
       underway = false;
-      return assignments;
+      return made;
     },
-    record: async ({ placed, held }) => {
+    record: async (_planned, { placed, held }) => {
       await telling.homeless(homelessOf(placed));
       if (held !== undefined) await telling.tellOnce({ level: 'warn', reason: 'Held', message: held });
     },

@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import type { Catalog } from '../../model/catalog.ts';
 import type { Draining, LostHost, Preemption, Reopening } from '../../model/notice.ts';
 import type { RolloutRecord } from '../../model/release.ts';
@@ -7,7 +6,7 @@ import type { Proposal, ReservationState } from '../../model/reservations.ts';
 import type { Scope } from '../../model/whereabouts.ts';
 import { hostViews } from '../../place/hosts.ts';
 import type { HostView } from '../../place/hosts.ts';
-import { placing, type PlaceResult } from '../../place/place.ts';
+import { ended, startPlacing, type PlaceResult, type Placing } from '../../place/place.ts';
 import type { PlaceInput } from '../../place/survey.ts';
 import type { Waiting } from '../../place/waiting.ts';
 import { overBudget } from '../../plan/budget.ts';
@@ -87,6 +86,16 @@ export function seenIn(
 /** A store that knows all there is. */
 export const OPEN = { reopening: undefined, awaited: [] } as const;
 
+/** Proposals as they are found, and the decision in the end. */
+export type Deciding = Iterator<Proposal, Decided>;
+
+/** What it is about to decide by that. */
+export interface ToDecide {
+  readonly catalog: Catalog;
+  readonly seen: FleetSeen;
+  readonly decisions: Deciding;
+}
+
 /** What it decided then. */
 export interface Planned extends Decided {
   readonly seen: FleetSeen;
@@ -101,36 +110,26 @@ type Question = readonly [
   records?: readonly RolloutRecord[],
 ];
 
-function* deciding(...[catalog, seen, now, allowDeletions, records = []]: Question): Generator<Proposal, Decided> {
+/**
+ * Where everything goes, within the deletion budget. The proposals come as they are found, so that the first may be committed while the next are looked
+ * for; the decision comes last. Pure.
+ */
+export function* deciding(
+  ...[catalog, seen, now, allowDeletions, records = []]: Question
+): Generator<Proposal, Decided> {
   const lost = new Set(seen.lost?.map(({ host }) => host));
   const hosts = seen.hosts ?? hostViews(catalog, seen.reports, seen.snapshot, lost);
   const changing = new Set(records.filter(isUnderWay).map(({ app }) => app));
-  const within = (by: Catalog): Generator<Proposal, PlaceResult> =>
-    placing({ catalog: reserving(by, records), ...seen, hosts, now, changing }, undefined, seen.waiting);
-  const attempt = yield* within(catalog);
-  const over = overBudget(attempt, catalog.fleet.spec.deletions, seen.snapshot.placements.size, allowDeletions);
-  if (!over) return { placed: attempt, catalog };
+  const begin = (by: Catalog): Placing =>
+    startPlacing({ catalog: reserving(by, records), ...seen, hosts, now, changing }, undefined, seen.waiting);
+  const placing = begin(catalog);
+  const over = overBudget(placing, catalog.fleet.spec.deletions, seen.snapshot.placements.size, allowDeletions);
+  if (!over) return { placed: yield* placing.proposals(), catalog };
   const careful: Catalog = { ...catalog, budgetKeeps: over.kept };
-  return { placed: yield* within(careful), held: over.message, catalog: careful };
+  return { placed: yield* begin(careful).proposals(), held: over.message, catalog: careful };
 }
 
-/** Where everything goes, within the deletion budget. Pure. */
+/** The same at once. */
 export function decidePlacing(...question: Question): Decided {
-  const proposals = deciding(...question);
-  let next = proposals.next();
-  while (next.done !== true) next = proposals.next();
-  return next.value;
-}
-
-/** Proposals after which others have their turn. */
-const TURN = 2_000;
-
-/** The same for a process that has to keep its leases and to answer meanwhile, however much there is to place. */
-export async function decideInTurns(...question: Question): Promise<Decided> {
-  const proposals = deciding(...question);
-  for (let told = 1; ; told += 1) {
-    const next = proposals.next();
-    if (next.done === true) return next.value;
-    if (told % TURN === 0) await setImmediate();
-  }
+  return ended(deciding(...question));
 }

@@ -34,6 +34,8 @@ export interface Image {
   readonly unstored: ReadonlySet<string>;
   /** Reads what is new since the last time. Throws CONFLICT when that is not kept any more: read it anew. */
   refresh(): Promise<void>;
+  /** Takes in nothing while the work goes on, which builds on what is known: whoever refreshes it meanwhile sees what was there before. */
+  hold<T>(work: () => Promise<T>): Promise<T>;
   /** What is new since it was taken last. */
   readonly news: Fresh;
   take(): Fresh;
@@ -147,13 +149,23 @@ export async function readImage({ reservations, mailbox }: Port, catalog: Catalo
   interning = createInterning();
 
   let last = Promise.resolve();
+  let held = false;
   const image: Image = {
     book,
     whereabouts,
     waiting,
     unstored,
     // one after the other: two would take in the same commits twice
-    refresh: () => (last = last.catch(() => undefined).then(readOn)),
+    refresh: () => (last = last.catch(() => undefined).then(() => (held ? undefined : readOn()))),
+    hold: async (work) => {
+      held = true;
+      try {
+        await last.catch(() => undefined);
+        return await work();
+      } finally {
+        held = false;
+      }
+    },
     news,
     take: () => {
       const { apps, hosts: some, reported } = news;

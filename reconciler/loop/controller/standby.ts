@@ -5,7 +5,8 @@ import type { Assignment } from '../../model/replica.ts';
 import type { Proposal, Single } from '../../model/reservations.ts';
 import type { Attention } from './attention.ts';
 import { projectionOf } from './concluding.ts';
-import { decideInTurns, NOTHING_DECIDED, seenIn } from './deciding.ts';
+import { inTurns } from '../turns.ts';
+import { deciding, NOTHING_DECIDED, seenIn } from './deciding.ts';
 import type { Image } from './image.ts';
 import type { Keeping } from './keeping.ts';
 import type { Listening } from './listening.ts';
@@ -62,7 +63,7 @@ export function createStandby({ tracking, keeping, attention, summary, listening
     }
     lookAt = clock() + LOOK;
     const seen = seenIn(image, look, lost, NOTHING_DECIDED);
-    const made = await decideInTurns(catalog, seen, clock(), false);
+    const { returned: made } = await inTurns(deciding(catalog, seen, clock(), false));
     const when = { now: clock(), judgeFrom: Infinity };
     const projection = projectionOf({ ...made, seen }, { author: '', silent: NOBODY, ...when });
     const { apps, hosts } = subjectsOf(made.placed.proposals);

@@ -1,6 +1,7 @@
 import type { Assignment } from '../../model/replica.ts';
 import type { Proposal } from '../../model/reservations.ts';
 import type { Store } from '../../model/store.ts';
+import { inTurns, resumable, upTo } from '../turns.ts';
 import { commitAll, requestId } from './commits.ts';
 import type { Image } from './image.ts';
 
@@ -14,7 +15,10 @@ export interface WritingOptions {
 
 /** What a controller writes of placements and Assignments, with its image kept true. */
 export interface Writing {
-  commit(image: Image, revision: string, proposals: readonly Proposal[]): Promise<void>;
+  /**
+   * Commits what is proposed while more is looked for, and gives what that comes to. The image, by which it is looked for, stays as it is until then.
+   */
+  commit<T>(image: Image, revision: string, deciding: Iterator<Proposal, T>): Promise<T>;
   /** Stores the Assignments that are new. One that another has overtaken is read instead. */
   publish(image: Image, assignments: readonly Assignment[]): Promise<void>;
 }
@@ -22,7 +26,9 @@ export interface Writing {
 /** Assignments that are stored in one go, and such goes under way: while the store writes one, the next is made. */
 const TOGETHER = 8;
 const AT_ONCE = 2;
-/** Proposals that are committed while the deltas of those before are taken in: a store keeps those of the last commits only. */
+/** Proposals that are committed before the deltas of the first are taken in: a store keeps those of the last commits only, some 2,000 of a hundred each. */
+const AHEAD = 150_000;
+/** Proposals behind these that are committed while the deltas of those before are taken in. */
 const COMMITS = 5_000;
 
 /** Once all have ended. Throws what the first of them has thrown. */
@@ -34,16 +40,24 @@ async function all(works: readonly Promise<unknown>[]): Promise<void> {
 export function createWriting({ store, clock, mustLead }: WritingOptions): Writing {
   const { reservations, mailbox } = store;
   return {
-    commit: async (image, revision, proposals) => {
-      let heard = Promise.resolve();
-      for (let at = 0; at < proposals.length; at += COMMITS) {
+    commit: async (image, revision, deciding) => {
+      const commit = async (proposals: Iterable<Proposal>): Promise<void> => {
         await mustLead();
-        const some = proposals.slice(at, at + COMMITS);
-        await all([commitAll(reservations, { id: requestId(revision), now: clock(), proposals: some }), heard]);
-        heard = image.refresh();
+        await commitAll(reservations, { id: requestId(revision), now: clock(), proposals });
+      };
+      const { given, returned } = await image.hold(async () => {
+        const source = resumable(deciding);
+        await commit(upTo(source, AHEAD));
+        return inTurns(source);
+      });
+      let heard = image.refresh();
+      for (let at = 0; at < given.length; at += COMMITS) {
         heard.catch(() => undefined); // whoever waits for it hears of it
+        await all([commit(given.slice(at, at + COMMITS)), heard]);
+        heard = image.refresh();
       }
       await heard;
+      return returned;
     },
     publish: async (image, assignments) => {
       const { whereabouts, unstored } = image;

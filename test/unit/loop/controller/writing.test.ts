@@ -20,29 +20,65 @@ function storeInMemory() {
 
 describe('what a controller commits', () => {
   const refused: Proposal = { op: 'release', replica: 'web-0', quarantineUntil: 0 };
-  const accepted: Proposal = {
-    op: 'host',
-    record: {
-      host: 'h1',
-      zone: 'main',
-      state: 'open',
-      epoch: 1,
-      allocatable: { cpu: 1, memory: 1, pids: 1 },
-      rack: 'r',
-      switch: 's',
-    },
-  };
+  const record = {
+    zone: 'main',
+    state: 'open',
+    epoch: 1,
+    allocatable: { cpu: 1, memory: 1, pids: 1 },
+    rack: 'r',
+    switch: 's',
+  } as const;
+  const hostOf = (host: string): Proposal => ({ op: 'host', record: { host, ...record } });
+  const accepted = hostOf('h1');
 
   it('is decided anew by the next leader at the same cursor, and in the next pass, for the same revision', async () => {
     const store = storeInMemory();
     const writer = () => createWriting({ store, clock, mustLead: () => Promise.resolve() });
     const image = await readImage(store, catalog);
     const [first, second] = [writer(), writer()];
-    await first.commit(image, 'r1', [refused]);
-    await second.commit(image, 'r1', [accepted]);
+    await first.commit(image, 'r1', [refused].values());
+    await second.commit(image, 'r1', [accepted].values());
     assert.ok(image.book.hosts.has('h1'), 'the second leader got the reply that the first had got');
-    await second.commit(image, 'r1', [refused]);
-    await second.commit(image, 'r1', [{ op: 'forget-host', host: 'h1' }]);
+    await second.commit(image, 'r1', [refused].values());
+    await second.commit(image, 'r1', ([{ op: 'forget-host', host: 'h1' }] as const).values());
     assert.ok(!image.book.hosts.has('h1'), 'a pass got the reply of the one before');
+  });
+
+  it('is committed while more is looked for, by an image that stays as it is meanwhile', async () => {
+    const store = storeInMemory();
+    const image = await readImage(store, catalog);
+    const writing = createWriting({ store, clock, mustLead: () => Promise.resolve() });
+    const seen: number[] = [];
+    let refreshed = Promise.resolve();
+    function* deciding(): Generator<Proposal, string> {
+      for (let at = 0; at < 3_000; at += 1) {
+        if (at === 1_500) refreshed = image.refresh(); // somebody asks for the status
+        if (at % 1_000 === 0) seen.push(image.book.hosts.size);
+        yield hostOf(`h${String(at)}`);
+      }
+      committed = store.reservations.snapshot();
+      seen.push(image.book.hosts.size);
+      return 'decided';
+    }
+    let committed: ReturnType<typeof store.reservations.snapshot> | undefined;
+    assert.equal(await writing.commit(image, 'r1', deciding()), 'decided');
+    await refreshed;
+    assert.deepEqual(seen, [0, 0, 0, 0]);
+    const early = (await committed)?.hosts.size ?? 0;
+    assert.ok(early >= 2_000, `${String(early)} of 3000 were committed when the last was found`);
+    assert.equal(image.book.hosts.size, 3_000);
+  });
+
+  it('is taken in by the next look when it could not all be committed', async () => {
+    const store = storeInMemory();
+    const image = await readImage(store, catalog);
+    const writing = createWriting({ store, clock, mustLead: () => Promise.resolve() });
+    function* deciding(): Generator<Proposal, never> {
+      for (let at = 0; at < 900; at += 1) yield hostOf(`h${String(at)}`);
+      throw new Error('found none');
+    }
+    await assert.rejects(writing.commit(image, 'r1', deciding()), /found none/);
+    await image.refresh();
+    assert.equal(image.book.hosts.size, (await store.reservations.snapshot()).hosts.size);
   });
 });
