@@ -1,12 +1,12 @@
 import { makeDirectory } from '../../../disk/directory.ts';
 import { sweepDrafts } from '../../../disk/replace.ts';
 import { PlumbError } from '../../model/errors.ts';
-import type { Entry, EntryDraft } from '../../model/journal.ts';
+import type { Entry, EntryDraft, EntryFilter } from '../../model/journal.ts';
 import type { Journal } from '../../model/store.ts';
 import { createBell, isOver } from '../bell.ts';
 import { createGroup } from '../group.ts';
 import type { Head } from './chain.ts';
-import { keptSegments, openIntents, readSegments, verifySegments } from './read.ts';
+import { keptSegments, openIntents, readSegments, verifySegments, wanted } from './read.ts';
 import { readStart, recordStart } from './segments.ts';
 import { openWriter } from './writer.ts';
 import type { ChainWriter, Limits } from './writer.ts';
@@ -25,7 +25,7 @@ export interface OwnJournal extends Journal {
 
 const SEGMENT_BYTES: number = 4 * 1024 * 1024;
 const TOTAL_BYTES: number = 64 * 1024 * 1024;
-/** Entries kept in memory for those who follow. */
+/** Entries kept in memory for those who read on from where they were. */
 const RECENT = 1000;
 
 interface Job {
@@ -91,10 +91,11 @@ export async function openJournal(directory: string, options: JournalOptions): P
     bell.ring();
   });
 
-  async function* since(from: number): AsyncGenerator<Entry> {
+  async function* read(filter: EntryFilter = {}): AsyncGenerator<Entry> {
+    const { from = 0 } = filter;
     const first = recent[0]?.seq;
-    if (first !== undefined && first <= from) yield* recent.filter(({ seq }) => seq >= from);
-    else yield* readSegments(writer.segments, { from });
+    if (first === undefined || first > from) yield* readSegments(writer.segments, filter);
+    else for (const entry of recent.slice(from - first)) if (wanted(entry, filter)) yield entry;
   }
 
   async function* following(start: number, signal: AbortSignal): AsyncGenerator<Entry> {
@@ -103,7 +104,7 @@ export async function openJournal(directory: string, options: JournalOptions): P
         await bell.next(signal);
         continue;
       }
-      for await (const entry of since(from)) {
+      for await (const entry of read({ from })) {
         if (isOver(signal)) return;
         from = entry.seq + 1;
         yield entry;
@@ -117,7 +118,7 @@ export async function openJournal(directory: string, options: JournalOptions): P
       await group.add(job);
       return job.entries;
     },
-    read: (filter = {}) => readSegments(writer.segments, filter),
+    read,
     follow: (signal) => following(writer.head.seq + 1, signal),
     verify: () => verifyKept(writer),
     close: async () => {

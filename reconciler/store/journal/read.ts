@@ -9,11 +9,24 @@ export function wanted(entry: Entry, { from = 0, ref, types }: EntryFilter): boo
   return entry.seq >= from && (ref === undefined || entry.ref === ref) && (types?.includes(entry.type) ?? true);
 }
 
+/** Where a segment's first entry with at least this number begins: numbers rise, and few of those before it are looked at. */
+function offsetOf({ path, first = 0 }: Segment, text: Buffer, from: number): number {
+  let [low, high] = [0, from <= first ? 0 : text.length];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    const start = text.subarray(0, middle).lastIndexOf(10) + 1;
+    const end = text.indexOf(10, start);
+    if (parseLine(text.toString('utf8', start, end), path).seq < from) low = end + 1;
+    else high = start;
+  }
+  return low;
+}
+
 async function* readSegment(segment: Segment, filter: EntryFilter): AsyncGenerator<Entry> {
   const text = await segmentText(segment);
   if (!text) return;
   if (filter.ref === undefined) {
-    for (const { line } of linesOf(text)) {
+    for (const { line } of linesOf(text, offsetOf(segment, text, filter.from ?? 0))) {
       const entry = parseLine(line, segment.path);
       if (wanted(entry, filter)) yield entry;
     }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { PlumbError } from '../../../reconciler/model/errors.ts';
-import type { Entry, EntryDraft } from '../../../reconciler/model/journal.ts';
+import type { Entry, EntryDraft, EntryFilter } from '../../../reconciler/model/journal.ts';
 import { openJournal } from '../../../reconciler/store/journal/journal.ts';
 import type { JournalOptions, OwnJournal } from '../../../reconciler/store/journal/journal.ts';
 import { readJournal, verifyJournal } from '../../../reconciler/store/journal/read.ts';
@@ -213,6 +213,31 @@ describe('journal on disk', () => {
     await journal?.append([event('more', 'container/web-3')]);
     assert.equal(await read(), 41);
     assert.equal((await all(readJournal(directory, { ref: 'container/web-3', from: 195 }))).length, 2);
+  });
+
+  it('reads from a number on without parsing what lies before it, and from memory what was written last', async (t) => {
+    await open({ segmentBytes: 20_000 });
+    for (let index = 0; index < 10; index++)
+      await journal?.append(Array.from({ length: 20 }, () => event(String(index))));
+    const parse = t.mock.method(JSON, 'parse');
+    const read = async (from: number, types?: EntryFilter['types']): Promise<[seqs: number[], parsed: number]> => {
+      const before = parse.mock.callCount();
+      const entries = await all(journal?.read({ from, ...(types ? { types } : {}) }) ?? readJournal('/'));
+      return [entries.map(({ seq }) => seq), parse.mock.callCount() - before];
+    };
+    const upTo200 = (from: number): number[] => Array.from({ length: 201 - from }, (_, index) => from + index);
+    assert.deepEqual(await read(3), [upTo200(3), 0]);
+    assert.deepEqual(await read(3, ['intent']), [[], 0]);
+    await open();
+    for (let from = 1; from <= 200; from++) {
+      const [seqs, parsed] = await read(from);
+      assert.deepEqual(seqs, upTo200(from));
+      assert.ok(parsed <= seqs.length + 8, `${String(parsed)} lines were parsed for ${String(seqs.length)} entries`);
+    }
+    assert.deepEqual((await read(201))[0], []);
+    // what is met on the way is an entry
+    change(segments().length, (text) => text.replace('"seq":200', '"seq":"x"'));
+    await assert.rejects(read(200), broken('it is not an entry'));
   });
 
   it('keeps what JSON can hold of a draft, and its hash matches that', async () => {
