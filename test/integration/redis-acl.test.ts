@@ -109,7 +109,7 @@ describe('the users of examples/redis/users.acl', { skip: NO_REDIS }, () => {
       now: 1,
       proposals: [{ op: 'release', replica: 'web-0', quarantineUntil: 0 }],
     });
-    await reservations.snapshot();
+    assert.deepEqual(await reservations.differing(await reservations.snapshot()), []);
     await follow(mailbox.follow(stop.signal), () => mailbox.assign({ ...assignment, keep, host: 'h1' }));
     await mailbox.assign({ ...assignment, keep, host: 'h2' });
     await admin.xadd('plumb:{default}:mail', '18446744073709551615-18446744073709551615', 'host', 'h1');

@@ -11,7 +11,7 @@ import type { Whereabouts } from '../../model/whereabouts.ts';
 import { createWaiting } from '../../place/waiting.ts';
 import type { Waiting } from '../../place/waiting.ts';
 import { createInterning } from '../interning.ts';
-import { inLots } from '../lots.ts';
+import { inLots, oneAhead } from '../lots.ts';
 import { mailInLots } from '../mail.ts';
 
 /** What is new in an image. */
@@ -188,8 +188,8 @@ export async function readImage({ reservations, mailbox }: Port, catalog: Catalo
     },
     compare: async () => {
       const differing = [...(await compareReservations())];
-      for (const some of inLots([...whereabouts.assignments.keys()]))
-        differing.push(...(await readAssignments(some)).map((host) => `assignment/${host}`));
+      for await (const others of oneAhead(inLots([...whereabouts.assignments.keys()]), readAssignments))
+        differing.push(...others.map((host) => `assignment/${host}`));
       return differing;
     },
   };

@@ -1,39 +1,32 @@
 import { createHash } from 'node:crypto';
 import type { Snapshot } from '../../model/reservations.ts';
 import { differences } from '../differences.ts';
-import type { ScriptCall } from './calls.ts';
 import { positionOf } from './commitlog.ts';
 import type { Context } from './context.ts';
 import { readSnapshot } from './snapshot.ts';
 
-/** Fields that one digest is of, texts that are made before they are digested, fields counted in one call, and calls under way. */
+/** Fields that one digest is of, texts that are made before they are digested, and calls under way. */
 const DIGESTED = 1000;
 const TOGETHER = 50;
-const COUNTED = 5000;
 const AT_ONCE = 4;
+
+const TABLES = ['hosts', 'placements', 'addresses'] as const;
 
 /** A state whose reservations were committed up to another cursor. */
 class Moved extends Error {}
 
-/** Runs a script that says first at which cursor it looked. Throws Moved when that is another. */
-async function lookAt({ calls }: Context, cursor: number, call: ScriptCall): Promise<readonly unknown[]> {
-  const [reply] = await calls.ask(call);
-  const [at, ...rest] = reply as readonly unknown[];
-  if (positionOf(at).cursor !== cursor) throw new Moved();
-  return rest;
+/** Throws Moved unless it is the one that is asked about. */
+function expect(cursor: number, there: unknown): void {
+  if (positionOf(there).cursor !== cursor) throw new Moved();
 }
 
-/** Whether a hash has as many fields. One that is being resized may count some twice. */
-async function hasSize(context: Context, cursor: number, key: string, size: number): Promise<boolean> {
-  const { keys, scripts } = context;
-  let count = 0;
-  for (let at = '0'; ;) {
-    const args = [at, COUNTED];
-    const [next, some] = await lookAt(context, cursor, { script: scripts.count, keys: [keys.cursor, key], args });
-    count += Number(some);
-    at = String(next);
-    if (at === '0') return count === size;
-  }
+/** Whether each hash has as many fields. */
+async function haveSizes({ calls, keys }: Context, { cursor, ...tables }: Snapshot): Promise<boolean> {
+  const counts = TABLES.map((table) => ['hlen', keys[table]] as const);
+  // the cursor last: it never goes back, and what is compared was there already
+  const replies = await calls.ask(...counts, ['get', keys.cursor]);
+  expect(cursor, replies.at(-1));
+  return TABLES.every((table, at) => Number(replies[at]) === tables[table].size);
 }
 
 /** Fields of a table in lots, with their values as they are stored: what was read from the store keeps the order of its members. */
@@ -60,17 +53,17 @@ function* lotsOf(table: ReadonlyMap<string, unknown>): Generator<{ readonly name
 }
 
 async function hasValues(
-  context: Context,
+  { calls, keys, scripts }: Context,
   cursor: number,
   key: string,
   table: ReadonlyMap<string, unknown>,
 ): Promise<boolean> {
-  const { keys, scripts } = context;
   const lots = lotsOf(table);
   const lane = async (): Promise<boolean> => {
     for (const { names, digest } of lots) {
-      const call = { script: scripts.digest, keys: [keys.cursor, key], args: [names] };
-      const [there] = await lookAt(context, cursor, call);
+      const [reply] = await calls.ask({ script: scripts.digest, keys: [keys.cursor, key], args: [names] });
+      const [at, there] = reply as readonly unknown[];
+      expect(cursor, at);
       if (there !== digest) return false;
     }
     return true;
@@ -78,12 +71,10 @@ async function hasValues(
   return (await Promise.all(Array.from({ length: AT_ONCE }, lane))).every(Boolean);
 }
 
-async function agrees(context: Context, { cursor, ...tables }: Snapshot): Promise<boolean> {
-  for (const table of ['hosts', 'placements', 'addresses'] as const) {
-    const key = context.keys[table];
-    if (!(await hasSize(context, cursor, key, tables[table].size))) return false;
-    if (!(await hasValues(context, cursor, key, tables[table]))) return false;
-  }
+async function agrees(context: Context, kept: Snapshot): Promise<boolean> {
+  if (!(await haveSizes(context, kept))) return false;
+  for (const table of TABLES)
+    if (!(await hasValues(context, kept.cursor, context.keys[table], kept[table]))) return false;
   return true;
 }
 

@@ -19,7 +19,6 @@ export interface Scripts {
   readonly begin: Script;
   readonly post: Script;
   readonly append: Script;
-  readonly count: Script;
   readonly digest: Script;
 }
 
@@ -32,7 +31,6 @@ export function loadScripts(): Scripts {
     begin: load('begin'),
     post: load('post'),
     append: load('append'),
-    count: load('count'),
     digest: load('digest'),
   };
 }
