@@ -9,7 +9,7 @@ export interface Pace {
   readonly manner: Manner;
   /** Looks in a row at which the process was busy all the time. */
   readonly busy: number;
-  /** Looks since the heap was last tidied up. */
+  /** Looks since the heap was last tidied up; below zero where that takes longer. */
   readonly since: number;
 }
 
@@ -39,6 +39,11 @@ const MUCH = 3;
 /** Seconds from one time of tidying to the next, and for how long. */
 const EVERY = 60;
 const FOR = 5;
+/**
+ * For how long after much work: a process at rest makes too little that is new for a collection to come of that, but V8 begins one by itself when nothing
+ * much was made for 8 s. If it is to move things then, the pages that the work has filled go back.
+ */
+export const AFTER_WORK = 15;
 
 /** As nothing was seen yet. */
 export const START: Pace = { manner: 'rest', busy: 0, since: 0 };
@@ -50,7 +55,7 @@ export function pace({ manner, busy, since }: Pace, utilization: number): Pace {
     if (next >= MUCH) return { manner: 'work', busy: next, since: EVERY };
     return { manner: manner === 'tidy' && since >= FOR ? 'rest' : manner, busy: next, since: since + 1 };
   }
-  if (since >= EVERY) return { manner: 'tidy', busy: 0, since: 0 };
+  if (since >= EVERY) return { manner: 'tidy', busy: 0, since: manner === 'work' ? FOR - AFTER_WORK : 0 };
   return { manner: manner === 'tidy' && since < FOR ? 'tidy' : 'rest', busy: 0, since: since + 1 };
 }
 
