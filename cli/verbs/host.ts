@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { Command } from 'commander';
+import { giveUpHost } from '../../reconciler/loop/belonging.ts';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import { benchVerb, hostBenchCommand } from '../host-bench.ts';
 import { factsVerb, hostFactsCommand } from '../host-facts.ts';
-import { storeOptions, storeUrl, type StoreFlags } from '../fleet-store.ts';
+import { fleetStore, storeOptions, storeUrl, type StoreFlags } from '../fleet-store.ts';
 import type { Io } from '../io.ts';
 import { command, outputOption, parse } from '../options.ts';
 
@@ -57,7 +58,7 @@ function enrolling(io: Io): Command {
 function revoking(io: Io): Command {
   const cmd = command(
     'host revoke',
-    'Take the Redis user of a host away: its agent is cut off at once. What runs there goes on.',
+    'Take the Redis user of a host away: its agent is cut off at once, and a host that has left Git is not waited for any more. What runs there goes on.',
     'plumb host revoke h1 --store redis://admin:SECRET@10.0.0.5',
     io,
   )
@@ -96,13 +97,19 @@ async function revoke(argv: readonly string[], io: Io): Promise<number> {
   const { host, url, options } = asked;
   const { agentUser, revokeAgent } = await import('../../reconciler/store/redis/enroll.ts');
   const user = agentUser(host);
-  const { unsaved } = await revokeAgent(url, host);
+  const { changed: revoked, unsaved } = await revokeAgent(url, host);
+  const store = await fleetStore(options, { writer: 'reader' }, io)();
+  const gone = await giveUpHost(store, host, Date.now()).finally(() => store.close());
+  if (!revoked && !gone)
+    throw new PlumbError('USAGE', `${user} is not enrolled, so there is nothing to revoke`, { host });
   if (unsaved !== undefined)
     io.err(`${user} is back when Redis restarts: it did not save its users (${unsaved}). Take it out of its aclfile\n`);
   const saved = unsaved === undefined;
+  const signs = revoked ? `${user} may not sign in any more` : `${user} was not enrolled`;
+  const waits = gone ? `${host} counts as having let go of all that it was told` : `${host} is Lost in 8 s`;
   if (options.output === 'json')
-    io.out(`${JSON.stringify({ version: 1, host, user, revoked: true, saved }, null, 2)}\n`);
-  else io.out(`${user} may not sign in any more: ${host} is Lost in 8 s, and what runs there goes on\n`);
+    io.out(`${JSON.stringify({ version: 1, host, user, revoked, gone, saved }, null, 2)}\n`);
+  else io.out(`${signs}: ${waits}, and what runs there goes on\n`);
   return saved ? 0 : 2;
 }
 

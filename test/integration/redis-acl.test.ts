@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
+import { fleetStatus } from '../../reconciler/loop/fleet-status.ts';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import type { EntryDraft } from '../../reconciler/model/journal.ts';
+import type { Notice } from '../../reconciler/model/notice.ts';
 import { foreign } from '../../reconciler/model/protocol.ts';
 import type { Report } from '../../reconciler/model/replica.ts';
 import type { FleetStore, Store } from '../../reconciler/model/store.ts';
@@ -32,6 +34,10 @@ const assignment = {
   tuning: [],
 };
 const keep = { apps: [], owners: [] };
+const notice: Notice = {
+  ...{ source: { url: 'u', ref: 'main', revision: 'r', fetchedAt: 0 }, published: 'r', problems: 0 },
+  ...{ unplaceable: [], held: [], waiting: 0, lost: [], awaited: [] },
+};
 
 function refused(error: unknown): boolean {
   assert.ok(error instanceof PlumbError, String(error));
@@ -295,6 +301,23 @@ describe('the users of examples/redis/users.acl', { skip: NO_REDIS }, () => {
       code: 'USAGE',
       message: /agent-h9 is not enrolled/,
     });
+  });
+
+  it('are not needed any more by a host that died and has left Git: who revokes it ends the waiting', async () => {
+    const url = `redis://admin:change-me-admin@127.0.0.1:${String(port)}`;
+    const store = await open('admin:change-me-admin');
+    const messages = async (): Promise<string> => (await fleetStatus(store, 0)).messages.join();
+    await store.bulletin.post(notice);
+    await store.mailbox.report(reportOf('h6'));
+    await store.mailbox.assign({ ...assignment, keep, host: 'h6' });
+    assert.match(await messages(), /host h6 is not heard of since .* plumb host revoke h6/);
+    const said = await speak(hostCommand, folder, 'revoke', 'h6', '--store', url);
+    assert.deepEqual([said.code, said.err], [0, '']);
+    assert.match(said.out, /^agent-h6 was not enrolled: h6 counts as having let go/);
+    assert.doesNotMatch(await messages(), /h6/);
+    await store.reservations.commit({ id: 'h5', now: 1, proposals: [{ op: 'host', record: hostRecord('h5') }] });
+    await store.mailbox.report(reportOf('h5'));
+    await assert.rejects(speak(hostCommand, folder, 'revoke', 'h5', '--store', url), { code: 'USAGE' });
   });
 
   it('say when Redis does not keep who is enrolled, and what cannot be a host', async () => {

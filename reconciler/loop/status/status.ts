@@ -361,7 +361,7 @@ export function statusOf(input: StatusInput): Status {
     ...(conflicts.length > 0 ? { conflicts } : {}),
     held: notice ? heldIn(notice) : [],
     messages: [
-      ...lostMessages(input.notice),
+      ...lostMessages(input),
       ...drainMessages(input.notice),
       ...(notice?.full ?? []),
       ...rollouts.filter((one) => !paused.includes(one)).map(({ message }) => message),

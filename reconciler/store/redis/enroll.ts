@@ -47,14 +47,15 @@ export function agentUrl(url: string, host: string, password: string): string {
 
 /** What became of a change of Redis's users. */
 interface Saved {
+  readonly changed: boolean;
   /** Why Redis has its users as they were when it restarts; absent when it keeps them in its ACL file. */
   readonly unsaved?: string;
 }
 
 type Node = Pick<Redis, 'call'>;
 
-/** Lets an administrator work on all nodes of a Redis. Throws STORE_REFUSED, STORE_UNAVAILABLE. */
-async function onNodes(url: string, work: (nodes: readonly Node[]) => Promise<void>): Promise<Saved> {
+/** Lets an administrator change the users of all nodes of a Redis; the work gives whether it did. Throws STORE_REFUSED, STORE_UNAVAILABLE. */
+async function onNodes(url: string, work: (nodes: readonly Node[]) => Promise<boolean>): Promise<Saved> {
   const target = parseTarget(url);
   const client = connect(target);
   try {
@@ -62,12 +63,12 @@ async function onNodes(url: string, work: (nodes: readonly Node[]) => Promise<vo
       client.once('ready', resolve).once('error', reject);
     });
     const nodes = 'nodes' in client ? client.nodes('all') : [client];
-    await work(nodes);
+    const changed = await work(nodes);
     try {
-      for (const node of nodes) await node.call('ACL', 'SAVE');
-      return {};
+      if (changed) for (const node of nodes) await node.call('ACL', 'SAVE');
+      return { changed };
     } catch (error) {
-      return { unsaved: error instanceof Error ? error.message : String(error) };
+      return { changed, unsaved: error instanceof Error ? error.message : String(error) };
     }
   } catch (error) {
     throw storeError(error, target.shown);
@@ -100,15 +101,16 @@ export function enrollAgent(
         { host },
       );
     for (const node of nodes) await node.call('ACL', 'SETUSER', user, 'reset', ...agentRules(host, fleet, password));
+    return true;
   });
 }
 
-/** Takes the user away, on every node of a Cluster: Redis ends its connections at once. Throws USAGE when there is none, STORE_REFUSED, STORE_UNAVAILABLE. */
+/** Takes the user away, where there is one, on every node of a Cluster: Redis ends its connections at once. Throws STORE_REFUSED, STORE_UNAVAILABLE. */
 export function revokeAgent(url: string, host: string): Promise<Saved> {
   const user = agentUser(host);
   return onNodes(url, async (nodes) => {
-    if (!(await isKnown(nodes, user)))
-      throw new PlumbError('USAGE', `${user} is not enrolled, so there is nothing to revoke`, { host });
+    const known = await isKnown(nodes, user);
     for (const node of nodes) await node.call('ACL', 'DELUSER', user);
+    return known;
   });
 }
