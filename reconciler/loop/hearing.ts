@@ -23,6 +23,8 @@ export interface Hearing {
   /** Listens again, for hosts that have reported at some time. Gives whether another host is lost or back. */
   listen(hosts: readonly string[]): Promise<boolean>;
   lost(): readonly LostHost[];
+  /** The store may have lost the leases that it had: every host has time to be heard of again. */
+  anew(): void;
   /** Takes over what another controller knew. */
   adopt(lost: readonly LostHost[]): void;
 }
@@ -43,6 +45,11 @@ export function createHearing(leases: Leases, clock: () => number): Hearing {
     return now - Math.min(since ?? now, missing.get(host) ?? now) >= GRACE;
   }
 
+  function anew(): void {
+    since = undefined;
+    missing.clear();
+  }
+
   return {
     async listen(hosts) {
       let held: ReadonlySet<string>;
@@ -53,8 +60,7 @@ export function createHearing(leases: Leases, clock: () => number): Hearing {
         );
         held = new Set(found.map(({ name }) => name.slice(HOST_LEASE.length)));
       } catch (error) {
-        since = undefined;
-        missing.clear();
+        anew();
         throw error;
       }
       const now = clock();
@@ -73,11 +79,11 @@ export function createHearing(leases: Leases, clock: () => number): Hearing {
       return [...lost.keys()].join() !== before;
     },
     lost: () => [...lost.values()].sort((a, b) => (a.host < b.host ? -1 : 1)),
+    anew,
     adopt: (known) => {
       // what was known when this one led before is older than what the other knew
       lost.clear();
-      missing.clear();
-      since = undefined;
+      anew();
       for (const one of known) lost.set(one.host, one);
     },
   };

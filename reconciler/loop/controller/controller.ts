@@ -231,7 +231,10 @@ export function createController(options: ControllerOptions): Controller {
       const { hosts, placements } = now.book;
       return { notice: posting.notice(), hosts, placements, assignments, reports };
     },
-    forget: keeping.forget,
+    forget: () => {
+      listening.anew();
+      keeping.forget();
+    },
   };
 }
 

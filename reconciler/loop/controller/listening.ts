@@ -11,6 +11,8 @@ export interface Listening {
   isDue(): boolean;
   /** Another has led by now: what that one knew of lost hosts is taken over with the next look. */
   takeOver(): void;
+  /** The store may have lost what it had: no lease that is missing says that a host is lost, for a while. */
+  anew(): void;
   /** These hosts are to be heard of from now on. */
   expect(hosts: Iterable<string>): void;
   readonly lost: () => readonly LostHost[];
@@ -42,6 +44,9 @@ export function createListening(
     takeOver: () => {
       adopted = false;
       heardAt = -Infinity;
+    },
+    anew: () => {
+      hearing.anew();
     },
     isDue: () => clock() - heardAt >= HEARTBEAT,
     expect: (hosts) => {

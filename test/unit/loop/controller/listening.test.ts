@@ -3,6 +3,8 @@ import { it } from 'node:test';
 import { createListening } from '../../../../reconciler/loop/controller/listening.ts';
 import type { Notice } from '../../../../reconciler/model/notice.ts';
 import type { Lease, Leases } from '../../../../reconciler/model/store.ts';
+import { catalogOf } from '../../../support/catalog.ts';
+import { createTwin } from '../../../support/twins.ts';
 
 it('tells that a host is heard of again, and not of one that is waited for no longer', async () => {
   let held = ['a', 'b', 'c'];
@@ -28,4 +30,28 @@ it('tells that a host is heard of again, and not of one that is waited for no lo
   listening.expect(['a', 'c']);
   assert.equal(await listening.listen(), true);
   assert.deepEqual(told.slice(-2), [' > b,c', 'c > ']);
+});
+
+it('takes no host for lost because an emptied store holds its Report already, and not yet its lease', async () => {
+  let now = 1_000_000;
+  const catalog = catalogOf({ hosts: { h1: {}, h2: {} } });
+  const twin = createTwin({ now: () => now, catalog: () => catalog }, false);
+  for (; now < 1_030_000; now += 2000) {
+    for (const host of ['h1', 'h2']) {
+      await twin.beat(host);
+      await twin.report(host, 'serves');
+    }
+    assert.equal(await twin.pass(), '');
+  }
+  twin.empty();
+  assert.equal(await twin.pass(), 'STORE_EMPTIED');
+  // as the store tells that it was opened again
+  twin.controller.forget();
+  await twin.report('h1', 'serves');
+  assert.equal(await twin.pass(), '');
+  await twin.beat('h1');
+  now += 2000;
+  assert.equal(await twin.pass(), '');
+  const words = twin.told.filter((event) => /^Host(Lost|Back)/.test(event));
+  assert.deepEqual(words, []);
 });
