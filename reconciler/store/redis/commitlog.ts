@@ -40,14 +40,18 @@ export async function readCommits({ calls, keys }: Context, at: Position): Promi
     ['xrange', keys.log, `${String(cursor)}-0`, '+', 'COUNT', CHUNK],
   );
   const head = positionOf(replies[0]);
-  const sharing = createSharing();
-  const commits = (replies[1] as StreamReply).map(([id, list]): LoggedCommit => {
+  const logged = (replies[1] as StreamReply).map(([id, list]) => {
     const { s = '', d = '[]' } = fieldsOf(list);
-    return { cursor: Number.parseInt(id), stamp: s, deltas: (JSON.parse(d) as readonly Delta[]).map(sharing.delta) };
+    return { cursor: Number.parseInt(id), stamp: s, text: d };
   });
-  const here = commits[0]?.cursor === cursor ? commits.shift() : undefined;
+  const here = logged[0]?.cursor === cursor ? logged.shift() : undefined;
   const other = here !== undefined && stamp !== undefined && here.stamp !== stamp;
-  const gap = head.cursor > cursor && commits[0]?.cursor !== cursor + 1;
+  const gap = head.cursor > cursor && logged[0]?.cursor !== cursor + 1;
   if (head.cursor < cursor || other || gap) throw lost(cursor, head.cursor);
-  return commits;
+  // what the last one said that is known already is not looked into: each tick reads it again, and it may be large
+  const { delta } = createSharing();
+  return logged.map(({ text, ...position }) => ({
+    ...position,
+    deltas: (JSON.parse(text) as readonly Delta[]).map(delta),
+  }));
 }
