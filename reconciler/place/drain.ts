@@ -27,7 +27,8 @@ function why(
 /** How far each host is that is drained, after what the run proposes. */
 export function drainsOf(run: Run, unplaceable: readonly Unplaceable[], words: HostWords): readonly Draining[] {
   const { book, input, survey } = run;
-  const drained = [...input.catalog.hosts.values()].filter(({ spec }) => spec.drain).map(({ name }) => name);
+  const drained: string[] = [];
+  for (const { name, spec } of input.catalog.hosts.values()) if (spec.drain) drained.push(name);
   if (drained.length === 0) return [];
   const refused = new Map(unplaceable.map(({ replica, message }) => [replica, message]));
   const set = (list: readonly Placement[]): ReadonlySet<string> => new Set(list.map(({ replica }) => replica));

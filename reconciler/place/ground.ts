@@ -10,7 +10,7 @@ import { candidateFinder } from './filters.ts';
 import type { Candidates } from './filters.ts';
 import { forgetBest } from './group.ts';
 import type { Group, Weights } from './group.ts';
-import type { HostView } from './hosts.ts';
+import { viewsByName, type HostView } from './hosts.ts';
 import type { PlaceInput } from './survey.ts';
 import { hostTable, setFree, setHost, take } from './table.ts';
 import type { HostTable } from './table.ts';
@@ -74,7 +74,7 @@ export function groundOver(
 ): Ground {
   const clock = { now: given.now };
   let { catalog, hosts } = given;
-  let views = byName(hosts);
+  let views = viewsByName(hosts);
   let table: HostTable | undefined;
   let finder: Ground['candidates'] | undefined;
   let placed: Map<string, Set<string>> | undefined;
@@ -170,16 +170,13 @@ export function groundOver(
       if (next.hosts === hosts) return;
       const seen = views;
       hosts = next.hosts;
-      views = byName(hosts);
+      views = viewsByName(hosts);
       const names = new Set([...seen.keys(), ...views.keys()]);
       for (const name of names) if (sameView(seen.get(name), views.get(name))) names.delete(name);
       if (names.size > 0) rewrite(names);
     },
   };
 }
-
-const byName = (hosts: readonly HostView[]): ReadonlyMap<string, HostView> =>
-  new Map(hosts.map((view) => [view.record.host, view]));
 
 const NOBODY: ReadonlySet<string> = new Set();
 

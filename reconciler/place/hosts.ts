@@ -1,5 +1,5 @@
 import type { Labels } from '../../schemas/types.ts';
-import type { Book } from '../model/book.ts';
+import type { Ledger } from '../model/book.ts';
 import { selects } from '../model/catalog.ts';
 import type { Catalog, HostSpec, Resource, ZoneSpec } from '../model/catalog.ts';
 import { inWhole } from '../model/cores.ts';
@@ -127,12 +127,21 @@ function unreadable(catalog: Catalog, record: HostRecord): boolean {
   return heldOwners.size > 0 || heldObjects.has(`Host/${record.host}`) || heldObjects.has(`Zone/${record.zone}`);
 }
 
+const tables = new WeakMap<readonly HostView[], ReadonlyMap<string, HostView>>();
+
+/** The views by name. One table for each list: most passes see the hosts as the last one did. */
+export function viewsByName(views: readonly HostView[]): ReadonlyMap<string, HostView> {
+  const table = tables.get(views) ?? new Map(views.map((view) => [view.record.host, view]));
+  tables.set(views, table);
+  return table;
+}
+
 /** Hosts that the store knows and the catalog no longer has; nothing is concluded from documents that cannot be read. */
 function gone(views: readonly HostView[], known: ReservationState['hosts'], catalog: Catalog): readonly HostRecord[] {
-  const seen = new Set(views.map(({ record }) => record.host));
-  return [...known.values()]
-    .filter((record) => !seen.has(record.host) && !unreadable(catalog, record))
-    .sort((a, b) => (a.host < b.host ? -1 : 1));
+  const seen = viewsByName(views);
+  const found: HostRecord[] = [];
+  for (const record of known.values()) if (!seen.has(record.host) && !unreadable(catalog, record)) found.push(record);
+  return found.sort((a, b) => (a.host < b.host ? -1 : 1));
 }
 
 /** What brings the store's hosts to the views, of all or some of them: changed records, and hosts that are gone, closed. */
@@ -142,9 +151,9 @@ export function hostProposals(
   catalog: Catalog,
   some?: ReadonlySet<string>,
 ): readonly Single[] {
-  const changed = views
+  const looked = some ? [...some].sort().flatMap((host) => viewsByName(views).get(host) ?? []) : views;
+  const changed = looked
     .map(({ record }) => record)
-    .filter(({ host }) => some?.has(host) ?? true)
     .filter((record) => canonical(record) !== canonical(snapshot.hosts.get(record.host)));
   const closed = gone(views, snapshot.hosts, catalog)
     .filter(({ state }) => state === 'open')
@@ -152,9 +161,14 @@ export function hostProposals(
   return [...changed, ...closed].map((record) => ({ op: 'host', record }));
 }
 
-/** Hosts that are gone and have become empty. */
-export function forgetProposals(views: readonly HostView[], book: Book, catalog: Catalog): readonly Single[] {
-  return gone(views, book.hosts, catalog)
+/** Hosts that are gone and have become empty, as a book has it that may be ahead of the snapshot. */
+export function forgetProposals(
+  views: readonly HostView[],
+  snapshot: ReservationState,
+  catalog: Catalog,
+  book: Ledger,
+): readonly Single[] {
+  return gone(views, snapshot.hosts, catalog)
     .filter(({ host }) => book.residents(host).size === 0)
     .map(({ host }) => ({ op: 'forget-host', host }));
 }

@@ -223,7 +223,7 @@ export interface Placing extends Pick<PlaceResult, 'releases' | 'leaving'> {
 
 const idsOf = (placements: readonly Placement[]): readonly string[] => placements.map(({ replica }) => replica);
 
-function* proposalsOf(run: Run, { hosts, catalog }: PlaceInput): Generator<Proposal, readonly Unplaceable[]> {
+function* proposalsOf(run: Run, { hosts, snapshot, catalog }: PlaceInput): Generator<Proposal, readonly Unplaceable[]> {
   let told = 0;
   let unplaceable: readonly Unplaceable[] = [];
   if (isPending(run.survey)) {
@@ -234,7 +234,7 @@ function* proposalsOf(run: Run, { hosts, catalog }: PlaceInput): Generator<Propo
     unplaceable = turn.value;
   }
   withdraw(run);
-  proposeAll(run, forgetProposals(hosts, run.book, catalog));
+  proposeAll(run, forgetProposals(hosts, snapshot, catalog, run.book));
   for (const more of run.proposals.slice(told)) yield more;
   return unplaceable;
 }

@@ -23,7 +23,7 @@ import { createWhereabouts, isComplete, isLate, ownerTold, saidOf } from '../mod
 import type { Scope, Whereabouts } from '../model/whereabouts.ts';
 import { coresOf, cpuOf, onNode } from './cores.ts';
 import { demandOf } from './asks.ts';
-import type { HostView } from './hosts.ts';
+import { viewsByName, type HostView } from './hosts.ts';
 import type { Side } from './table.ts';
 
 /** All that placing looks at. Nothing else decides. */
@@ -304,7 +304,7 @@ function namesOf({ catalog, scope }: PlaceInput, { whereabouts }: Witness): read
 export function survey(input: PlaceInput): Survey {
   const { catalog } = input;
   const seen = witness(input);
-  const views = new Map(input.hosts.map((view) => [view.record.host, view]));
+  const views = viewsByName(input.hosts);
   const releases: Placement[] = [];
   const leaving: Placement[] = [];
   const kept: Placement[] = [];

@@ -76,14 +76,13 @@ export interface Controller {
 /** The hosts that are to be heard of. */
 function expectedIn({ book, whereabouts }: Image, { hosts }: Catalog): readonly string[] {
   const { assignments, reports } = whereabouts;
-  const extra = (host: string, report: Report | undefined): boolean => {
+  const extra = (host: string, report: Report): boolean => {
     const used = whereabouts.on(host).length > 0;
-    return (
-      report !== undefined &&
-      belongs({ recorded: book.hosts.has(host), used, assignment: assignments.get(host), report })
-    );
+    return belongs({ recorded: book.hosts.has(host), used, assignment: assignments.get(host), report });
   };
-  return [...reports.keys()].filter((host) => hosts.has(host) || extra(host, reports.get(host)));
+  const found: string[] = [];
+  for (const [host, report] of reports) if (hosts.has(host) || extra(host, report)) found.push(host);
+  return found;
 }
 
 /** The controller of a fleet: brings what Git says into placements and Assignments. */

@@ -14,7 +14,7 @@ export interface Listening {
   /** The store may have lost what it had: no lease that is missing says that a host is lost, for a while. */
   anew(): void;
   /** These hosts are to be heard of from now on. */
-  expect(hosts: Iterable<string>): void;
+  expect(hosts: readonly string[]): void;
   readonly lost: () => readonly LostHost[];
 }
 
@@ -50,7 +50,7 @@ export function createListening(
     },
     isDue: () => clock() - heardAt >= HEARTBEAT,
     expect: (hosts) => {
-      expected = [...hosts];
+      expected = hosts;
     },
     lost: () => hearing.lost(),
   };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createBook } from '../../../reconciler/model/book.ts';
-import { allocatable, hostViews } from '../../../reconciler/place/hosts.ts';
+import { allocatable, hostViews, viewsByName } from '../../../reconciler/place/hosts.ts';
 import { catalogOf, reportOf } from '../../support/catalog.ts';
 
 describe('hosts to place on', () => {
@@ -42,6 +42,14 @@ describe('hosts to place on', () => {
     const book = createBook();
     book.apply([{ type: 'host', host: 'h1', record: { ...view.record, epoch: 7 } }]);
     assert.equal(hostViews(catalog, [reportOf('h1')], book)[0]?.record.epoch, 7);
+  });
+
+  it('are looked up by name in one table for each list', () => {
+    const views = hostViews(catalogOf({ hosts: { h1: {}, h2: {} } }), [reportOf('h1'), reportOf('h2')], createBook());
+    const table = viewsByName(views);
+    assert.equal(table.get('h2'), views[1]);
+    assert.equal(viewsByName(views), table);
+    assert.deepEqual([...viewsByName(views.slice(1)).keys()], ['h2']);
   });
 
   it('promise (capacity − reserve) × overcommit, and never less than nothing', () => {
