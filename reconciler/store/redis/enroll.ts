@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import type { Redis } from 'ioredis';
+import { Cluster, type Redis } from 'ioredis';
 import { PlumbError } from '../../model/errors.ts';
-import { connect } from './connect.ts';
+import { connect, type Client } from './connect.ts';
 import { storeError } from './failures.ts';
 import { keysOf, nameOf } from './keys.ts';
-import { parseTarget } from './target.ts';
+import { parseTarget, type Target } from './target.ts';
 
 /** What an agent's connection needs of Redis; a test holds that it uses all of it. */
 const COMMANDS =
@@ -54,15 +54,33 @@ interface Saved {
 
 type Node = Pick<Redis, 'call'>;
 
-/** Lets an administrator change the users of all nodes of a Redis; the work gives whether it did. Throws STORE_REFUSED, STORE_UNAVAILABLE. */
+/** A client that is connected; `opened` has it before it is. */
+async function reach(target: Target, opened: Client[]): Promise<Client> {
+  const client = connect(target);
+  opened.push(client);
+  await new Promise<void>((resolve, reject) => {
+    client.once('ready', resolve).once('error', reject);
+  });
+  return client;
+}
+
+/** All servers of a Redis: each has users of its own, also a replica, which may be the master tomorrow. */
+async function nodesOf(target: Target, opened: Client[]): Promise<readonly Node[]> {
+  const client = await reach(target, opened);
+  if (client instanceof Cluster) return client.nodes('all');
+  const [role, , replicas] = (await client.call('ROLE')) as readonly [string, unknown, unknown];
+  const found = role === 'master' ? (replicas as readonly (readonly [host: string, port: string])[]) : [];
+  const one = ([host, port]: readonly [string, string]): Promise<Client> =>
+    reach({ ...target, form: 'single', nodes: [{ host, port: Number(port) }] }, opened);
+  return [client, ...(await Promise.all(found.map(one)))];
+}
+
+/** Lets an administrator change the users of all servers of a Redis; the work gives whether it did. Throws STORE_REFUSED, STORE_UNAVAILABLE. */
 async function onNodes(url: string, work: (nodes: readonly Node[]) => Promise<boolean>): Promise<Saved> {
   const target = parseTarget(url);
-  const client = connect(target);
+  const opened: Client[] = [];
   try {
-    await new Promise<void>((resolve, reject) => {
-      client.once('ready', resolve).once('error', reject);
-    });
-    const nodes = 'nodes' in client ? client.nodes('all') : [client];
+    const nodes = await nodesOf(target, opened);
     const changed = await work(nodes);
     try {
       if (changed) for (const node of nodes) await node.call('ACL', 'SAVE');
@@ -73,7 +91,7 @@ async function onNodes(url: string, work: (nodes: readonly Node[]) => Promise<bo
   } catch (error) {
     throw storeError(error, target.shown);
   } finally {
-    client.disconnect();
+    for (const client of opened) client.disconnect();
   }
 }
 
@@ -83,8 +101,8 @@ async function isKnown(nodes: readonly Node[], user: string): Promise<boolean> {
 }
 
 /**
- * Makes the user; with `rotate` gives one that is there a new password, with which its agent has to be started again. Of a Cluster every
- * node is told. Throws USAGE when the user is there already, STORE_REFUSED, STORE_UNAVAILABLE.
+ * Makes the user; with `rotate` gives one that is there a new password, with which its agent has to be started again. Every server
+ * of a Cluster is told, and every replica that follows its master now. Throws USAGE when the user is there already, STORE_REFUSED, STORE_UNAVAILABLE.
  */
 export function enrollAgent(
   url: string,
@@ -105,7 +123,7 @@ export function enrollAgent(
   });
 }
 
-/** Takes the user away, where there is one, on every node of a Cluster: Redis ends its connections at once. Throws STORE_REFUSED, STORE_UNAVAILABLE. */
+/** Takes the user away, where there is one, on every server: Redis ends its connections at once. Throws STORE_REFUSED, STORE_UNAVAILABLE. */
 export function revokeAgent(url: string, host: string): Promise<Saved> {
   const user = agentUser(host);
   return onNodes(url, async (nodes) => {
