@@ -36,7 +36,7 @@ export interface AssignedReplica {
   readonly spec: AppSpec;
   readonly placement: Placement;
   readonly origin: Origin;
-  /** Lines of the App's manifest, by JSON pointer. */
+  /** Lines of the App's manifest, by JSON pointer: those that its host can be asked for. */
   readonly fields: Readonly<Record<string, Origin>>;
   /** `plugOf` the Network as it is to be plugged in; absent in what an older controller assigned. */
   readonly plug?: string;
@@ -48,6 +48,7 @@ export interface AssignedNetwork {
   readonly name: string;
   readonly spec: NetworkSpec;
   readonly origin: Origin;
+  /** The same of its own manifest. */
   readonly fields: Readonly<Record<string, Origin>>;
 }
 

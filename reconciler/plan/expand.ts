@@ -110,7 +110,7 @@ function cores(replicas: readonly AssignedReplica[]): Desired<CoresSpec> | undef
       continue;
     }
     pinned[replica.id] = claim;
-    const line = replica.fields['/spec/resources/cpu/pinned'] ?? replica.origin;
+    const line = originsOf('cores', replica.fields, {})['/pinned'] ?? replica.origin;
     fields[`/${replica.id}`] = line;
     origin ??= line;
   }

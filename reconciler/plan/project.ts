@@ -17,6 +17,7 @@ import type {
   Report,
 } from '../model/replica.ts';
 import { knobTurns } from './knobs.ts';
+import { linesTold } from './provenance.ts';
 import { slotGiver } from './slots.ts';
 import { sameItem, sameItems } from './same.ts';
 import { isSettled } from './settled.ts';
@@ -216,8 +217,8 @@ const networks = new WeakMap<Resource<NetworkSpec>, AssignedNetwork>();
 
 /** One object for all hosts. */
 function assigned(network: Resource<NetworkSpec>): AssignedNetwork {
-  const { name, spec, origin, fields } = network;
-  const known = networks.get(network) ?? { name, spec, origin, fields };
+  const { name, spec, origin } = network;
+  const known = networks.get(network) ?? { name, spec, origin, fields: linesTold('network', network.fields) };
   networks.set(network, known);
   return known;
 }

@@ -59,8 +59,27 @@ const SOURCES: Readonly<Record<string, Readonly<Record<string, readonly string[]
     '/escape': ['app:/spec/resources/escape'],
     '/blockIoLimits': ['app:/spec/resources/blockIoLimits'],
   },
+  cores: { '/pinned': ['app:/spec/resources/cpu/pinned'] },
   memory: { '/spare': ['app:/spec/resources/memory/reclaim/above'] },
 };
+
+const ASKED: ReadonlySet<string> = new Set(Object.values(SOURCES).flatMap((paths) => Object.values(paths).flat()));
+
+const told = new WeakMap<Lines, Lines>();
+
+/**
+ * The lines of an App or a Network that a host can be asked for, as one object for all hosts: where the manifest writes what
+ * concerns none of them, such as how an App is placed, is half of an Assignment if it is told.
+ */
+export function linesTold(document: 'app' | 'network', lines: Lines): Lines {
+  const before = told.get(lines);
+  if (before) return before;
+  const isAsked = (pointer: string): boolean =>
+    ASKED.has(`${document}:${pointer}`) || (pointer !== '' && isAsked(pointer.slice(0, pointer.lastIndexOf('/'))));
+  const made = Object.fromEntries(Object.entries(lines).filter(([pointer]) => isAsked(pointer)));
+  told.set(lines, made);
+  return made;
+}
 
 /** The first line at the pointer, or at the first scalar below it (`/spec/env` has no line of its own, `/spec/env/A` has). */
 function lineOf(lines: Lines, pointer: string): Origin | undefined {

@@ -10,6 +10,7 @@ import type { AssignedNetwork, AssignedReplica, Placement, ReplicaReport } from 
 import { healthOf, RECREATE_FIELDS, recreateSpec, sameHome } from '../model/rollout.ts';
 import type { Health } from '../model/rollout.ts';
 import { sameForm } from './forms.ts';
+import { linesTold } from './provenance.ts';
 import { oncePerPair } from './same.ts';
 
 export interface TurnsInput {
@@ -188,7 +189,8 @@ export function wantedRelease(
   name: string,
   resources: AppSpec['resources'] = app.spec.resources,
 ): Release {
-  const { spec, origin, fields } = app;
+  const { spec, origin } = app;
+  const fields = linesTold('app', app.fields);
   const plugged = network(name);
   const rates = { egress: spec.egress ?? plugged?.egress, ingress: spec.ingress ?? plugged?.ingress };
   const plug = plugged && plugOf(plugged);
