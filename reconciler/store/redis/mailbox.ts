@@ -2,6 +2,7 @@ import { readAssignment, readReport } from '../../model/protocol.ts';
 import type { Assignment, Report } from '../../model/replica.ts';
 import type { Hold, Mail, Mailbox, News } from '../../model/store.ts';
 import { isOver } from '../bell.ts';
+import { createAssignmentText } from './assignment-text.ts';
 import type { ScriptCall } from './calls.ts';
 import { fieldsOf } from './context.ts';
 import type { Context, StreamReply } from './context.ts';
@@ -130,7 +131,7 @@ async function readAssignments(
   return found;
 }
 
-function assignCall(context: Context, assignment: Assignment, under: Hold | undefined): ScriptCall {
+function assignCall(context: Context, assignment: Assignment, body: string, under: Hold | undefined): ScriptCall {
   const { keys, keep, scripts, incarnation } = context;
   const { host, generation } = assignment;
   const lease = underOf(context, under);
@@ -138,7 +139,7 @@ function assignCall(context: Context, assignment: Assignment, under: Hold | unde
   return {
     script: scripts.assign,
     keys: [keys.incarnation, keys.assignment(host), keys.mail, ...lease.keys],
-    args: [incarnation, host, generation, JSON.stringify(assignment), keep.mails, ...channels, ...lease.args],
+    args: [incarnation, host, generation, body, keep.mails, ...channels, ...lease.args],
   };
 }
 
@@ -166,9 +167,10 @@ async function* followOne(
 /** The mailbox on Redis, of a fleet or, for an agent, of one host. */
 export function createMailbox(context: Context, host: string | undefined): Mailbox {
   const { calls, keys, keep, shown } = context;
+  const textOf = createAssignmentText();
   const assignAll: Mailbox['assignAll'] = async (assignments, under) => {
     if (assignments.length === 0) return [];
-    const replies = await calls.write(...assignments.map((assignment) => assignCall(context, assignment, under)));
+    const replies = await calls.write(...assignments.map((one) => assignCall(context, one, textOf(one), under)));
     return replies.map((reply) => writtenBy(reply, under, shown) === 1);
   };
   return {

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import type { AssignedReplica, Assignment } from '../../../reconciler/model/replica.ts';
+import { createAssignmentText } from '../../../reconciler/store/redis/assignment-text.ts';
+import { appSpec } from '../../support/catalog.ts';
+
+const text = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc.constantFrom('"', '\\', '\u2028\n', '\ud800', '', 'é', '__proto__'),
+);
+const origin = fc.record({ revision: text, file: text, line: fc.nat(), column: fc.nat() });
+const fields = fc.dictionary(text, origin);
+const spec = fc
+  .record({ image: text, env: fc.dictionary(text, text) })
+  .map((change) => Object.assign(appSpec(change), { absent: undefined }));
+const where = { zone: text, host: text, network: text, address: text };
+const demand = fc.record({ cpu: fc.nat(), memory: fc.nat(), pids: fc.nat() });
+
+/** What all replicas of an App share, be it there or not. */
+const shared = fc.record(
+  { app: text, owner: text, spec, origin, fields, plug: fc.option(text, { nil: undefined }) },
+  { requiredKeys: ['app', 'owner', 'spec', 'origin', 'fields'] },
+);
+const own = fc.record({
+  id: text,
+  placement: fc.record({ replica: text, app: text, ...where, demand, epoch: fc.nat() }),
+});
+
+/** Members in any order. */
+function shuffled<T extends object>(value: T): fc.Arbitrary<T> {
+  const members = Object.entries(value);
+  const all = { minLength: members.length };
+  return fc.shuffledSubarray(members, all).map((some) => Object.fromEntries(some) as T);
+}
+
+const replicas = fc.array(shared, { minLength: 1, maxLength: 3 }).chain((apps) => {
+  const one = fc.tuple(fc.constantFrom(...apps), own).chain(([of, mine]) => shuffled({ ...of, ...mine }));
+  return fc.array(one as fc.Arbitrary<AssignedReplica>, { maxLength: 8 });
+});
+const assignment = fc
+  .record(
+    {
+      ...{ protocol: fc.nat(), host: text, fleet: text, generation: fc.nat(), revision: text, author: text },
+      ...{ resync: fc.nat(), replicas, networks: fc.constant([]) },
+      tuning: fc.array(fc.record({ kind: fc.constant('sysctl' as const), key: text, value: text, origin })),
+      keep: fc.record({ apps: fc.array(text), owners: fc.array(text) }),
+    },
+    {
+      requiredKeys: [
+        'host',
+        'fleet',
+        'generation',
+        'revision',
+        'author',
+        'resync',
+        'replicas',
+        'networks',
+        'tuning',
+        'keep',
+      ],
+    },
+  )
+  .chain(shuffled) as fc.Arbitrary<Assignment>;
+
+describe('the text of an Assignment', () => {
+  it('is that of JSON.stringify', () => {
+    const textOf = createAssignmentText();
+    fc.assert(
+      fc.property(assignment, (one) => {
+        assert.equal(textOf(one), JSON.stringify(one));
+        assert.equal(textOf(one), JSON.stringify(one));
+      }),
+    );
+  });
+
+  it('is made of what is written once for all, and forgotten a while later', (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const stringify = t.mock.method(JSON, 'stringify');
+    const textOf = createAssignmentText();
+    const same = fc.sample(shared, 1)[0];
+    const write = (host: string): string => {
+      const some = fc.sample(own, 5).map((mine) => ({ ...same, ...mine }));
+      return textOf({ ...fc.sample(assignment, 1)[0], host, replicas: some } as Assignment);
+    };
+    const written = (): number => stringify.mock.calls.filter(({ arguments: [what] }) => what === same?.spec).length;
+    for (const host of ['h1', 'h2', 'h3']) write(host);
+    assert.equal(written(), 1);
+    t.mock.timers.tick(60_000);
+    write('h4');
+    assert.equal(written(), 2);
+  });
+});
