@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Ports } from '../../reconciler/model/store.ts';
 import { keysOf } from '../../reconciler/store/redis/keys.ts';
 import { openRedis } from '../../reconciler/store/redis/redis.ts';
+import { openProxy } from '../support/proxy.ts';
 import { cluster, NO_REDIS, NO_TLS, until } from '../support/redis.ts';
 import type { Running, Server } from '../support/redis.ts';
 import { hostRecord } from '../support/reservations.ts';
@@ -86,6 +87,19 @@ for (const tls of [false, true])
       await store.close();
     });
 
+    it('tells that what was written last may be gone when its node is started anew', async () => {
+      const store = await openRedis(running.url, { ...options, fleet: 'anew' });
+      let told = 0;
+      store.onBack(() => (told += 1));
+      assert.equal(await store.leases.get('x'), undefined);
+      assert.equal(told, 0);
+      const { owner } = await slotOf('anew');
+      await owner.kill();
+      await owner.start();
+      await until('it is told', () => Promise.resolve(told > 0));
+      await store.close();
+    });
+
     it('follows the replica that takes over from its node, and has all that was acknowledged', async (t) => {
       const copied = await cluster({ tls, replicas: true });
       const patient = { clock: () => 1000, patience: { attempt: 400, total: 90_000 }, fleet: 'failing' };
@@ -140,3 +154,35 @@ for (const tls of [false, true])
       await until('it is told', () => Promise.resolve(told > 0));
     });
   });
+
+describe('a way to a node of a Cluster that goes bad', { skip: NO_REDIS }, () => {
+  it('is given up and made anew as often as that happens, and each request counts once', async (t) => {
+    const { servers, home } = await cluster();
+    const [owner, other] = servers;
+    assert.ok(owner && other);
+    const proxy = await openProxy(owner.port);
+    t.after(async () => {
+      await proxy.close();
+      await home.close();
+    });
+    await owner.admin.config('SET', 'cluster-announce-bus-port', owner.port + 10_000);
+    await owner.admin.config('SET', 'cluster-announce-port', proxy.port);
+    const slots = async (): Promise<string> => JSON.stringify(await other.admin.call('cluster', 'slots'));
+    await until('clients are sent there', async () => (await slots()).includes(String(proxy.port)));
+    const names = Array.from({ length: 100 }, (_, at) => `fleet${String(at)}`);
+    const slotOf = async (fleet: string): Promise<number> =>
+      Number(await other.admin.call('cluster', 'keyslot', keysOf(fleet).incarnation));
+    let fleet = '';
+    for (const name of names) if ((await slotOf(name)) * 3 < 16_384) fleet = name;
+    const url = `redis+cluster://127.0.0.1:${String(other.port)}`;
+    const store = await openRedis(url, { clock: () => 1000, patience: { attempt: 400, total: 10_000 }, fleet });
+    for (const [at, id] of ['one', 'two', 'three'].entries()) {
+      proxy.swallowReplyTo(id);
+      const proposals = [{ op: 'host', record: hostRecord(id) } as const];
+      assert.equal((await store.reservations.commit({ id, now: 1, proposals })).cursor, at + 1);
+      assert.equal(proxy.swallowed, at + 1);
+    }
+    await until('connections that hang are reset, not closed', () => Promise.resolve(proxy.resets >= 3));
+    await store.close();
+  });
+});
