@@ -1,7 +1,7 @@
 import type { Document } from '../../schemas/types.ts';
 import type { Problem, Resource } from '../model/catalog.ts';
 import type { Origin } from '../model/change.ts';
-import { isManifestPath, MAX_FILES } from '../model/source.ts';
+import { isHidden, isManifestPath, MAX_FILES } from '../model/source.ts';
 import type { SourceFile } from '../model/source.ts';
 import type { CompileCode } from './codes.ts';
 import { withDefaults } from './defaults.ts';
@@ -46,7 +46,7 @@ export interface Reading {
 /** Whether a file is looked at: a manifest, or what may stand for some. */
 function isConsidered({ path, refused }: SourceFile): boolean {
   // a symbolic link or a submodule of any name may stand for a folder of manifests
-  return (isManifestPath(path) || refused !== undefined) && !/(^|\/)\./.test(path);
+  return isManifestPath(path) || (refused !== undefined && !isHidden(path));
 }
 
 const REFUSED = {

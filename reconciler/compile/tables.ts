@@ -74,12 +74,19 @@ export function foundIn<T, Found>(
   find: (name: string, object: T) => readonly Found[],
 ): readonly Found[] {
   const found = new Map<string, readonly Found[]>();
-  for (const [name, object] of table) {
+  table.forEach((object, name) => {
     const own = find(name, object);
     if (own.length > 0) found.set(name, own);
-  }
+  });
   return byName(found).flatMap(([, own]) => own);
 }
+
+/** The few objects that are of a kind, in order of name. */
+export function thoseByName<T>(table: ReadonlyMap<string, T>, are: (object: T) => boolean): readonly T[] {
+  return foundIn(table, (_name, object) => (are(object) ? [object] : NONE));
+}
+
+const NONE: readonly never[] = [];
 
 /** `h1, h2, h3 and 4 more` */
 export function listed(names: readonly string[], most = 3): string {

@@ -20,5 +20,10 @@ export const MAX_TREE_BYTES: number = 256 * 1024 * 1024;
 
 /** Whether a path names a manifest: `*.yaml` or `*.yml`, and no part of it starts with a dot. */
 export function isManifestPath(path: string): boolean {
-  return /\.ya?ml$/.test(path) && !/(^|\/)\./.test(path);
+  return (path.endsWith('.yaml') || path.endsWith('.yml')) && !isHidden(path);
+}
+
+/** Whether a file, or a folder that it is in, has a name that begins with a dot. */
+export function isHidden(path: string): boolean {
+  return path.startsWith('.') || path.includes('/.');
 }

@@ -143,19 +143,27 @@ interface Room {
 
 /** A replica that fits on none of the hosts that may run it, where all of them declare what they have. */
 export function tooLarge(tables: Tables): readonly Clash[] {
-  const rooms = new Map<string, Room | undefined>();
+  const rooms: Rooms = new Map();
   return foundIn(tables.App, (name, app) => {
-    const { zone, network, hosts: own, resources } = app.spec;
-    const key = `${zone} ${network} ${String(resources.pinned)} ${labelsKey(own)}`;
-    if (!rooms.has(key)) rooms.set(key, roomOf(tables, app.spec));
-    const room = rooms.get(key);
+    const { zone, network } = app.spec;
+    const inZone = rooms.get(zone) ?? new Map<string, Map<string, Room | undefined>>();
+    if (inZone.size === 0) rooms.set(zone, inZone);
+    const inNetwork = inZone.get(network) ?? new Map<string, Room | undefined>();
+    if (inNetwork.size === 0) inZone.set(network, inNetwork);
+    const asked = askedOfHosts(app.spec);
+    if (!inNetwork.has(asked)) inNetwork.set(asked, roomOf(tables, app.spec));
+    const room = inNetwork.get(asked);
     return room === undefined ? NONE : sizeClashes(name, app, room);
   });
 }
 
-function labelsKey({ matchLabels }: AppSpec['hosts']): string {
-  for (const _any in matchLabels) return JSON.stringify(Object.entries(matchLabels).sort());
-  return '';
+/** By Zone, by Network, and by what else an App asks of its hosts: no text is made of the three, as that would be for each of thousands. */
+type Rooms = Map<string, Map<string, Map<string, Room | undefined>>>;
+
+function askedOfHosts({ resources, hosts: { matchLabels } }: AppSpec): string {
+  const cores = resources.pinned === true ? 'pinned' : 'shared';
+  for (const _any in matchLabels) return cores + JSON.stringify(Object.entries(matchLabels).sort());
+  return cores;
 }
 
 /** Looks at one host after the other until one gives enough: of thousands that are alike it is the first. */
@@ -195,14 +203,15 @@ function roomOf(tables: Tables, app: AppSpec): Room | undefined {
 
 function sizeClashes(name: string, app: AppResource, room: Room): readonly Clash[] {
   const wants: Demand = app.spec.storage ? { ...app.spec.resources, ...app.spec.storage } : app.spec.resources;
-  const tooMuch = SIZES.filter(([what]) => {
+  const isTooMuch = (what: Size): boolean => {
     const want = amountOf(wants, what);
     return want > (room.forSo(want, what)?.most ?? Infinity);
-  });
-  return tooMuch.flatMap(([what, pointer, format]) => {
+  };
+  if (!SIZES.some(([what]) => isTooMuch(what))) return NONE;
+  return SIZES.flatMap(([what, pointer, format]) => {
     const want = amountOf(wants, what);
     const best = room.forSo(want, what);
-    if (best === undefined) return NONE;
+    if (best === undefined || !isTooMuch(what)) return NONE;
     return {
       code: 'APP_TOO_LARGE' as const,
       at: fieldOrigin(app, pointer),
@@ -219,7 +228,7 @@ function sizeClashes(name: string, app: AppResource, room: Room): readonly Clash
  */
 export function addressShortages(tables: Tables, previousReplicas: (app: string) => number): readonly Clash[] {
   const asked = new Map<string, number>();
-  for (const { spec } of tables.App.values()) asked.set(spec.network, (asked.get(spec.network) ?? 0) + spec.replicas);
+  tables.App.forEach(({ spec }) => asked.set(spec.network, (asked.get(spec.network) ?? 0) + spec.replicas));
   return foundIn(tables.Network, (name, network): readonly Clash[] => {
     const wanted = asked.get(name) ?? 0;
     const size = poolSize(network.spec.pool);

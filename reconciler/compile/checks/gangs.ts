@@ -1,6 +1,6 @@
 import type { AppSpec, Resource } from '../../model/catalog.ts';
 import { claimOf, type Reading } from '../documents.ts';
-import { byName, fieldOrigin, listed } from '../tables.ts';
+import { fieldOrigin, listed, thoseByName } from '../tables.ts';
 import type { Clash, ObjectId, Tables } from '../tables.ts';
 
 /** Most replicas that one step of the store places: it lets nobody else in meanwhile. */
@@ -9,8 +9,7 @@ const MOST = 1000;
 /** Gangs that are too large to be placed in one step. */
 export function gangClashes(tables: Tables): readonly Clash[] {
   const gangs = new Map<string, Resource<AppSpec>[]>();
-  const members = new Map([...tables.App].filter(([, { spec }]) => spec.gang !== undefined));
-  for (const [, app] of byName(members)) {
+  for (const app of thoseByName(tables.App, ({ spec }) => spec.gang !== undefined)) {
     const { gang = '' } = app.spec;
     gangs.set(gang, [...(gangs.get(gang) ?? []), app]);
   }

@@ -24,9 +24,7 @@ export function zoneClashes(tables: Tables): readonly (Clash & { readonly host: 
 
 /** Two Hosts that would recognise the same machine. */
 export function machineClashes(tables: Tables): readonly Clash[] {
-  const keys = new Set<string>();
-  for (const [name, { spec }] of tables.Host) keys.add(identity(name, spec).join(' '));
-  if (keys.size === tables.Host.size) return [];
+  if (areApart(tables.Host)) return [];
   const seen = new Map<string, readonly [string, Resource<HostSpec>]>();
   return byName(tables.Host).flatMap(([name, host]) => {
     const [field, value] = identity(name, host.spec);
@@ -46,6 +44,16 @@ export function machineClashes(tables: Tables): readonly Clash[] {
       holds: [`Host/${name}`, `Host/${other[0]}`],
     };
   });
+}
+
+/** Whether each is recognised by a fact of its own, as mostly. */
+function areApart(hosts: Tables['Host']): boolean {
+  const known = { machineId: new Set<string>(), hostname: new Set<string>(), address: new Set<string>() };
+  hosts.forEach(({ spec }, name) => {
+    const [field, value] = identity(name, spec);
+    known[field].add(value);
+  });
+  return known.machineId.size + known.hostname.size + known.address.size === hosts.size;
 }
 
 /** By which fact a machine is recognised: the first that is given, else the name as hostname. */

@@ -1,6 +1,6 @@
 import type { AppSpec, Resource } from '../../model/catalog.ts';
 import { limitsProcesses, uidOf } from '../specs/ulimits.ts';
-import { byName, fieldOrigin, listed } from '../tables.ts';
+import { fieldOrigin, listed, thoseByName } from '../tables.ts';
 import type { Clash, Tables } from '../tables.ts';
 
 /** The first uid that a machine gives to no account of its own. */
@@ -10,8 +10,7 @@ const FIRST = 10_000;
 export function uidClashes(tables: Tables): readonly Clash[] {
   const users = new Map<string, Resource<AppSpec>[]>();
   const uids = new Set<number>();
-  const members = new Map([...tables.App].filter(([, { spec }]) => uidOf(spec.user) !== undefined));
-  for (const [, app] of byName(members)) {
+  for (const app of thoseByName(tables.App, ({ spec }) => uidOf(spec.user) !== undefined)) {
     const uid = uidOf(app.spec.user) ?? 0;
     uids.add(uid);
     const key = `${app.spec.zone} ${String(uid)}`;
