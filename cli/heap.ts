@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { setFlagsFromString } from 'node:v8';
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 
 /** How V8 is to treat the heap. */
 export type Manner = 'rest' | 'work' | 'tidy';
@@ -15,19 +15,19 @@ export interface Pace {
 
 /**
  * At rest, and under the changes of a usual day, the heap may grow by a tenth beyond what is alive before it is collected, where V8 would let it grow up to
- * fourfold, and the space for what is new keeps its size.
+ * fourfold.
  */
-const REST = ['--heap-growing-percent=10', '--semi-space-growth-factor=1', '--no-optimize-for-size'];
+const REST = ['--heap-growing-percent=10', '--no-optimize-for-size'];
 /**
  * Much work at once (150,000 replicas that want a place) makes new things all the time: collected after each tenth, it took 70 % more CPU than as V8
  * would have it, which took three times the memory.
  */
-const WORK = ['--heap-growing-percent=40', '--semi-space-growth-factor=2', '--no-optimize-for-size'];
+const WORK = ['--heap-growing-percent=40', '--no-optimize-for-size'];
 /**
  * Pages are emptied of which a fifth is free, where V8 waits for more than half: each commit replaces a little of what is kept, here and there, and what
  * is free between the rest would grow to half of the heap. A collection stops the process for as long as it takes then, so that this is done seldom.
  */
-const TIDY = ['--heap-growing-percent=10', '--semi-space-growth-factor=1', '--optimize-for-size'];
+const TIDY = ['--heap-growing-percent=10', '--optimize-for-size'];
 /** The flags of V8 for each. */
 export const MANNERS: Readonly<Record<Manner, readonly string[]>> = { rest: REST, work: WORK, tidy: TIDY };
 
@@ -45,6 +45,23 @@ const FOR = 5;
  */
 export const AFTER_WORK = 15;
 
+/**
+ * Both halves of the space for what is new, bytes: V8 begins with 2 MiB, which is full, and looked through, many times while one revision of thousands of Apps is
+ * compiled, and lets it grow to 32 MiB.
+ */
+const YOUNG = 8 * 2 ** 20;
+
+/** By how much that space may grow at once, where it is of so many bytes. */
+export function growthOfYoung(manner: Manner, size: number): string {
+  if (manner === 'work') return '--semi-space-growth-factor=2';
+  return `--semi-space-growth-factor=${size < YOUNG ? '4' : '1'}`;
+}
+
+/** How large it is now, bytes. */
+export function young(): number {
+  return getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space')?.space_size ?? YOUNG;
+}
+
 /** As nothing was seen yet. */
 export const START: Pace = { manner: 'rest', busy: 0, since: 0 };
 
@@ -61,14 +78,16 @@ export function pace({ manner, busy, since }: Pace, utilization: number): Pace {
 
 /** Keeps the heap of this process as small as its work lets it, until the process ends. */
 export function keepHeapSmall(): void {
-  for (const flag of MANNERS[START.manner]) setFlagsFromString(flag);
+  const tell = (manner: Manner): void => {
+    for (const flag of [...MANNERS[manner], growthOfYoung(manner, young())]) setFlagsFromString(flag);
+  };
+  tell(START.manner);
   let now = START;
   let seen = performance.eventLoopUtilization();
   setInterval(() => {
     const before = seen;
     seen = performance.eventLoopUtilization();
-    const next = pace(now, performance.eventLoopUtilization(seen, before).utilization);
-    if (next.manner !== now.manner) for (const flag of MANNERS[next.manner]) setFlagsFromString(flag);
-    now = next;
+    now = pace(now, performance.eventLoopUtilization(seen, before).utilization);
+    tell(now.manner);
   }, LOOK).unref();
 }

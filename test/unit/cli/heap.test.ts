@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { MANNERS, START, pace, type Manner } from '../../../cli/heap.ts';
+import { MANNERS, START, growthOfYoung, pace, young, type Manner } from '../../../cli/heap.ts';
 
 /** The manner after each of these seconds. */
 function manners(utilizations: readonly number[]): readonly Manner[] {
@@ -48,5 +48,30 @@ describe('the heap of a controller', () => {
     const { heapTotal, heapUsed } = process.memoryUsage();
     assert.ok(kept[4] !== undefined);
     assert.ok(heapTotal < 1.35 * heapUsed, `${String(heapUsed)} of ${String(heapTotal)} bytes are in use`);
+  });
+
+  it('has 8 MiB for what is new, and no more, but for much work', () => {
+    const fill = (): void => {
+      for (let times = 0, kept: object[] = []; times < 300_000; times += 1) {
+        if (times % 20_000 === 0) kept = [];
+        kept.push({ times });
+      }
+    };
+    setFlagsFromString('--semi-space-growth-factor=1');
+    fill();
+    const least = young();
+    for (let look = 0; look < 5; look += 1) {
+      setFlagsFromString(growthOfYoung('rest', young()));
+      for (let times = 0; times < 20 && young() < 8 * 2 ** 20; times += 1) fill();
+    }
+    assert.ok(least < 8 * 2 ** 20, `${String(least)} bytes at first`);
+    const most = young();
+    setFlagsFromString(growthOfYoung('tidy', most));
+    for (let times = 0; times < 20; times += 1) fill();
+    assert.equal(most, 8 * 2 ** 20);
+    assert.equal(young(), most);
+    setFlagsFromString(growthOfYoung('work', most));
+    for (let times = 0; times < 40 && young() === most; times += 1) fill();
+    assert.ok(young() > most, 'more while there is much to do');
   });
 });
