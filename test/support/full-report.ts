@@ -1,4 +1,4 @@
-import type { Claim, Limitation } from '../../reconciler/model/change.ts';
+import type { Claim, Limitation, Origin } from '../../reconciler/model/change.ts';
 import { PROTOCOL } from '../../reconciler/model/protocol.ts';
 import type { AppSpec } from '../../reconciler/model/catalog.ts';
 import type { Assignment, Report } from '../../reconciler/model/replica.ts';
@@ -41,19 +41,39 @@ const RICH: Required<AppSpec> = {
   rollout: { minReady: 1, canary: { replicas: 1, pause: 'forever' }, progressDeadline: 1, autoRevert: true },
 };
 
+const origin: Origin = { revision: 'r', file: 'f', line: 1, column: 1 };
+
+/** What a Network need not say. */
+const WIRED = {
+  ...{ gateway: '10.1.0.1', blockSize: 4, hosts: { matchLabels: { a: 'b' } }, uplink: 'eth1' },
+  ...{
+    pool: [['10.1.0.2', '10.1.0.9']] as const,
+    egress: 1,
+    ingress: 1,
+    dns: { servers: ['10.0.0.1'], search: ['a'] },
+  },
+};
+
 /** What a host kept, with something of all that an Assignment may say. */
 function fullAssignment(host: string): Required<Assignment> {
   const base = assignmentOf(host, 1, 2, RICH);
-  const [network] = base.networks;
+  const networks = base.networks.map((network) => ({
+    ...network,
+    spec: { ...network.spec, ...WIRED },
+    fields: { '/spec/vlan': origin },
+  }));
+  const [network] = networks;
   return {
     ...base,
     protocol: PROTOCOL,
     replicas: base.replicas.map((replica) => ({
       ...replica,
+      fields: { '/spec/image': origin },
       plug: 'p',
       ...(network ? { holds: network } : {}),
-      placement: { ...replica.placement, from: 'h2' },
+      placement: { ...replica.placement, from: 'h2', yields: 'db-0' },
     })),
+    networks,
     repairs: { zone: 'main', perHost: 1, perZone: 1 },
     slot: { zone: 'main', index: 0, of: 2, left: [{ zone: 'other', index: 0, of: 2 }] },
     keep: { apps: ['a'], owners: ['*'] },
@@ -90,3 +110,8 @@ export function fullReport(host: string): Required<Report> {
     kept: fullAssignment(host),
   };
 }
+
+/** Those of its members whose own members are names that people chose. */
+export const NAMED: ReadonlySet<string> = new Set([
+  ...['env', 'matchLabels', 'fields', 'ulimits', 'sysctls', 'memory', 'blockIoLimits'],
+]);

@@ -12,7 +12,7 @@ import { hostViews } from '../../../reconciler/place/hosts.ts';
 import { rebuild } from '../../../reconciler/place/rebuild.ts';
 import { assignmentOf } from '../../support/assigned.ts';
 import { catalogOf, hostsOf, reportOf } from '../../support/catalog.ts';
-import { fullReport } from '../../support/full-report.ts';
+import { fullReport, NAMED } from '../../support/full-report.ts';
 import type { Recording } from '../../support/recording.ts';
 
 const assignment = (protocol?: number): Assignment => ({
@@ -134,8 +134,6 @@ describe('the protocol', () => {
     assert.match(none(JSON.stringify({ ...reportOf('h1'), replicas: [item] })), / \(\/replicas\/0\/settlesAt\)/);
   });
 
-  /** Whose members are names that people chose. */
-  const NAMED = new Set(['env', 'matchLabels', 'fields', 'ulimits', 'sysctls', 'memory', 'blockIoLimits']);
   const newer = (value: unknown, key = ''): unknown => {
     if (Array.isArray(value)) return value.map((one) => newer(one));
     if (typeof value !== 'object' || value === null) return value;
