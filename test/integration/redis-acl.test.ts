@@ -197,6 +197,10 @@ describe('the users of examples/redis/users.acl', { skip: NO_REDIS }, () => {
       const [told, ...others] = await controller.mailbox.reports(['h1', 'h2']);
       assert.deepEqual([told?.host, told && foreign(told) !== undefined, others], ['h1', true, []], body);
     }
+    const { mark: before } = await controller.mailbox.news();
+    await raw.xadd('plumb:{default}:mail', 'MAXLEN', 0, '*', 'host', 'h1', 'what', 'report');
+    assert.equal((await controller.mailbox.news(before)).mails, undefined, 'hints that are dropped are missed');
+    await agent.mailbox.report(reportOf('h1'));
     const { mark } = await controller.mailbox.news();
     const last = '18446744073709551615-18446744073709551615';
     await raw.xadd('plumb:{default}:mail', last, 'host', 'h1', 'what', 'report');
