@@ -20,7 +20,7 @@ export function viewOptions(cmd: Command): void {
 }
 
 /** Who only looks waits no longer for a store, milliseconds: a failover, or a store that starts, takes less. */
-const PATIENCE = 5_000;
+export const PATIENCE = 5_000;
 /** After so many milliseconds without an answer a person is told what is waited for. */
 const SILENCE = 700;
 

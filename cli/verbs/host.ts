@@ -7,6 +7,7 @@ import { factsVerb, hostFactsCommand } from '../host-facts.ts';
 import { fleetStore, storeOptions, storeUrl, type StoreFlags } from '../fleet-store.ts';
 import type { Io } from '../io.ts';
 import { command, outputOption, parse } from '../options.ts';
+import { PATIENCE } from '../view.ts';
 
 interface Options extends StoreFlags {
   readonly output: 'text' | 'json';
@@ -98,7 +99,7 @@ async function revoke(argv: readonly string[], io: Io): Promise<number> {
   const { agentUser, revokeAgent } = await import('../../reconciler/store/redis/enroll.ts');
   const user = agentUser(host);
   const { changed: revoked, unsaved } = await revokeAgent(url, host);
-  const store = await fleetStore(options, { writer: 'reader' }, io)();
+  const store = await fleetStore(options, { writer: 'reader', patience: PATIENCE }, io)();
   const gone = await giveUpHost(store, host, Date.now()).finally(() => store.close());
   if (!revoked && !gone)
     throw new PlumbError('USAGE', `${user} is not enrolled, so there is nothing to revoke`, { host });
