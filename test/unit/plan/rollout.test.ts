@@ -28,7 +28,7 @@ function placementOf(ordinal: number, change: Partial<Placement> = {}): Placemen
 
 /**
  * One letter a replica: r ready as assigned, n not ready and failing, s starting, g without a container, o ready but still
- * the incarnation before, d ready as it is to be, i the same but not yet held to it, j the same but failing, u ready in an incarnation that is not known, w ready but not held to what it was last told, q not reported, x never assigned, - unplaced.
+ * the incarnation before, d ready as it is to be, i the same but not yet held to it, j the same but failing, u ready in an incarnation that is not known, w ready but not held to what it was last told, b ready with more than the others, q not reported, x never assigned, - unplaced.
  */
 function run(
   standing: string,
@@ -53,13 +53,14 @@ function run(
     const fields = { '/spec/image': { ...origin, line: 7 }, '/spec/level': { ...origin, line: 8 } };
     const done = 'dij'.includes(letter) ? after : {};
     const refused = letter === 'w' ? { resources: resources(250) } : {};
-    const spec = appSpec({ replicas, egress: 5_000_000, ...before, ...done, ...refused });
+    const big = letter === 'b' ? { resources: resources(900, 256, 64) } : {};
+    const spec = appSpec({ replicas, egress: 5_000_000, ...before, ...done, ...refused, ...big });
     const wired = network('net') ?? assert.fail();
     const placement = placementOf(ordinal);
     const assigned = { id, app: 'web', owner: 'team', spec, placement, origin, fields, plug: plugOf(wired) };
     current.set(id, assigned);
     if (letter === 'q') return;
-    const ready = 'roudiew'.includes(letter);
+    const ready = 'roudiewb'.includes(letter);
     const incarnation = letter === 'o' ? 'another' : incarnationOf(assigned);
     reports.set(id, {
       id,
@@ -211,6 +212,7 @@ describe('rollout', () => {
     ['a higher rate is more', 'drrr', {}, { egress: 9_000_000 }, [0, 1, 2, 3]],
     ['a lower one is less', 'drrr', {}, { egress: 1_000_000 }, [0, 1]],
     ['more of one and less of another is less', 'drrr', less, { resources: { ...resources(300), shares: 1 } }, [0, 1]],
+    ['more for some and less for others, after a push in its middle, is less', 'drbb', less, most, [0, 1]],
     ['more with another image is no mere growth', 'drrr', less, { ...most, image: 'new' }, [0, 1]],
   ];
   for (const [name, standing, before, after, have] of forms)
