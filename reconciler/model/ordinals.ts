@@ -2,7 +2,10 @@
 export interface OfReplicas<V> {
   readonly size: number;
   get(replica: string): V | undefined;
+  /** In order of ordinal. */
   values(): readonly V[];
+  /** The last of them. */
+  readonly last: V | undefined;
 }
 
 /** Larger ordinals are no slots: a table must not grow with what a strange name says. */
@@ -50,6 +53,10 @@ export class ByOrdinal<V extends object> implements OfReplicas<V> {
     while (value && slots.length < slot) slots.push(undefined);
     if (value || slot < slots.length) slots[slot] = value;
     while (slots.length > 0 && slots.at(-1) === undefined) slots.pop();
+  }
+
+  get last(): V | undefined {
+    return this.#others ? this.values().at(-1) : this.#slots.at(-1);
   }
 
   values(): readonly V[] {

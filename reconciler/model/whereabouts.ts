@@ -124,7 +124,11 @@ export function createWhereabouts(
     apps: () => new Set([...placed.keys(), ...told.keys()]),
     placed: (app) => placed.get(app) ?? NOBODY,
     on: (host) => homes.get(host) ?? NOWHERE,
-    told: (app) => told.get(app)?.values().flatMap(listOf) ?? [],
+    told: (app) => {
+      const mine = told.get(app)?.values() ?? [];
+      // most often no replica moves
+      return mine.every((one): one is AssignedReplica => 'id' in one) ? mine : mine.flatMap(listOf);
+    },
     toldOf: (replica) => {
       const app = appOf(replica);
       const found = told.get(app)?.get(replica);
@@ -148,7 +152,7 @@ export function isComplete(
 ): boolean {
   if (placed.size !== replicas) return false;
   // in order of ordinal, so that the last of so many is the last only where none is missing
-  return replicas === 0 || placed.values().at(-1)?.replica === replicaId(app, replicas - 1);
+  return replicas === 0 || placed.last?.replica === replicaId(app, replicas - 1);
 }
 
 /** The owner of an App as it was last told, for one that has left the catalog. */

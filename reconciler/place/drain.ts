@@ -2,6 +2,7 @@ import type { Placement } from '../model/replica.ts';
 import { waitsFor } from '../model/handover.ts';
 import type { HostWords } from '../model/handover.ts';
 import type { Draining } from '../model/notice.ts';
+import { drainedIn } from './hosts.ts';
 import type { Run, Unplaceable } from './run.ts';
 import { byReplica } from './survey.ts';
 
@@ -27,9 +28,8 @@ function why(
 /** How far each host is that is drained, after what the run proposes. */
 export function drainsOf(run: Run, unplaceable: readonly Unplaceable[], words: HostWords): readonly Draining[] {
   const { book, input, survey } = run;
-  const drained: string[] = [];
-  for (const { name, spec } of input.catalog.hosts.values()) if (spec.drain) drained.push(name);
-  if (drained.length === 0) return [];
+  const drained = drainedIn(input.catalog);
+  if (drained.size === 0) return [];
   const refused = new Map(unplaceable.map(({ replica, message }) => [replica, message]));
   const set = (list: readonly Placement[]): ReadonlySet<string> => new Set(list.map(({ replica }) => replica));
   const fates = { kept: set(survey.kept), going: set(survey.leaving) };
@@ -38,7 +38,7 @@ export function drainsOf(run: Run, unplaceable: readonly Unplaceable[], words: H
   const wishes = [...survey.wanted.values()].flat();
   const ids = new Set([...wishes, ...placed, ...survey.kept, ...survey.leaving].map(({ replica }) => replica));
   const all = [...ids].flatMap((replica) => book.placements.get(replica) ?? []).sort(byReplica);
-  return drained.sort().map((host) => ({
+  return [...drained].sort().map((host) => ({
     host,
     staying: all
       .filter((placement) => placement.host === host)

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Labels } from '../../schemas/types.ts';
 import type { Ledger } from '../model/book.ts';
 import { selects } from '../model/catalog.ts';
@@ -5,7 +6,6 @@ import type { Catalog, HostSpec, Resource, ZoneSpec } from '../model/catalog.ts'
 import { inWhole } from '../model/cores.ts';
 import { amountOf, demandFrom, NODES, NOTHING } from '../model/demand.ts';
 import type { Demand } from '../model/demand.ts';
-import { canonical } from '../model/fingerprint.ts';
 import { UNKNOWN_FACTS } from '../model/protocol.ts';
 import type { HostFacts, Report } from '../model/replica.ts';
 import type { HostRecord, ReservationState, Single } from '../model/reservations.ts';
@@ -136,6 +136,16 @@ export function viewsByName(views: readonly HostView[]): ReadonlyMap<string, Hos
   return table;
 }
 
+const drains = new WeakMap<Catalog['hosts'], ReadonlySet<string>>();
+
+/** The hosts that Git drains, found out once for each catalog's hosts. */
+export function drainedIn({ hosts }: Pick<Catalog, 'hosts'>): ReadonlySet<string> {
+  const found =
+    drains.get(hosts) ?? new Set([...hosts.values()].filter(({ spec }) => spec.drain).map(({ name }) => name));
+  drains.set(hosts, found);
+  return found;
+}
+
 /** Hosts that the store knows and the catalog no longer has; nothing is concluded from documents that cannot be read. */
 function gone(views: readonly HostView[], known: ReservationState['hosts'], catalog: Catalog): readonly HostRecord[] {
   const seen = viewsByName(views);
@@ -154,7 +164,7 @@ export function hostProposals(
   const looked = some ? [...some].sort().flatMap((host) => viewsByName(views).get(host) ?? []) : views;
   const changed = looked
     .map(({ record }) => record)
-    .filter((record) => canonical(record) !== canonical(snapshot.hosts.get(record.host)));
+    .filter((record) => !isDeepStrictEqual(record, snapshot.hosts.get(record.host)));
   const closed = gone(views, snapshot.hosts, catalog)
     .filter(({ state }) => state === 'open')
     .map((record): HostRecord => ({ ...record, state: 'closed' }));

@@ -13,7 +13,7 @@ import { marksFor } from './marks.ts';
 import { resize } from './resize.ts';
 import { groupIn, propose, release } from './run.ts';
 import type { Run } from './run.ts';
-import { outdated } from './survey.ts';
+import { outdatedIn } from './survey.ts';
 import type { Wish } from './survey.ts';
 import { hostName } from './table.ts';
 import { choice, countedLevels, obstacleTo, victimsOn } from './victims.ts';
@@ -184,7 +184,7 @@ export function relocate(run: Run, { placement }: Victim): void {
     const row = choose(run.table, group);
     return row === run.table.rows.get(host) ? undefined : row;
   };
-  const keeps = !outdated(run.input.catalog, app.spec, placement);
+  const keeps = !outdatedIn(run.input.catalog, app.spec)(placement);
   if (keeps && settle(run, app, group, { replica, from: placement, moves: 'free' }, elsewhere)) {
     const now = run.book.placements.get(replica);
     if (now) arrive(run, now);
@@ -323,7 +323,7 @@ export function preemptGrowth(run: Run, app: Resource<AppSpec>, placement: Place
   forgoGrowth(run, replica);
   const zone = input.catalog.zones.get(app.spec.zone)?.spec;
   const row = table.rows.get(host) ?? -1;
-  const leaves = yields !== undefined || outdated(input.catalog, app.spec, placement);
+  const leaves = yields !== undefined || outdatedIn(input.catalog, app.spec)(placement);
   const stays = !leaves && table.views[row]?.record.state === 'open';
   if (!zone || input.preempts === 'never' || !stays) return NOBODY;
   const bidder = { replica, app };

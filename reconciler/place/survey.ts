@@ -23,7 +23,7 @@ import { createWhereabouts, isComplete, isLate, ownerTold, saidOf } from '../mod
 import type { Scope, Whereabouts } from '../model/whereabouts.ts';
 import { coresOf, cpuOf, onNode } from './cores.ts';
 import { demandOf } from './asks.ts';
-import { viewsByName, type HostView } from './hosts.ts';
+import { drainedIn, viewsByName, type HostView } from './hosts.ts';
 import type { Side } from './table.ts';
 
 /** All that placing looks at. Nothing else decides. */
@@ -140,12 +140,12 @@ function lingers({ catalog }: PlaceInput, { reports }: Witness, { replica, host 
   return report !== undefined && lingersIn(report, replica);
 }
 
-/** Whether a placement must be given up for a new one, because Git says so. */
-export function outdated(catalog: Catalog, app: AppSpec, placement: Placement): boolean {
-  const network = catalog.networks.get(app.network);
-  if (!network || !catalog.zones.has(app.zone)) return false;
-  if (placement.network !== app.network || placement.zone !== app.zone) return true;
-  return !inPool(network.spec, placement.address);
+/** Whether placements of an App must be given up for new ones, because Git says so. */
+export function outdatedIn(catalog: Catalog, app: AppSpec): (placement: Placement) => boolean {
+  const network = catalog.networks.get(app.network)?.spec;
+  if (!network || !catalog.zones.has(app.zone)) return () => false;
+  return (placement) =>
+    placement.network !== app.network || placement.zone !== app.zone || !inPool(network, placement.address);
 }
 
 /** Why a placement could not be made today. */
@@ -170,6 +170,21 @@ function misfit(
 }
 
 /**
+ * Whether replicas of an App reserve just what it asks for, none of it cores of their own: there is nothing to get, and nothing to give back, whatever they
+ * were told. Most of them share one object.
+ */
+function reserving(spec: AppSpec): (demand: Demand) => boolean {
+  if (coresOf(spec) > 0) return () => false;
+  const want = demandOf(spec);
+  let same = want;
+  return (demand) => {
+    if (demand !== same && !sameDemand(want, demand)) return false;
+    same = demand;
+    return true;
+  };
+}
+
+/**
  * What a replica that is to take less gives back: no more than it has been told to do without, and of memory no more than the
  * kernel holds it to. Until then the larger is reserved.
  */
@@ -181,8 +196,6 @@ function resized(
 ): Resize | undefined {
   const { replica, host, demand } = placement;
   const want = demandOf(spec);
-  // it has what it asks for, none of it cores of its own: there is nothing to get, and nothing to give back, whatever it was told
-  if (coresOf(spec) === 0 && sameDemand(want, demand)) return undefined;
   const last = whereabouts.toldOf(replica);
   const told = last?.placement.host === host ? last.spec.resources : spec.resources;
   const keep = (key: 'cpu' | 'memory' | 'pids', have: number): number =>
@@ -259,14 +272,15 @@ function askedBy(
   { name, spec }: Resource<AppSpec>,
   disruption: Disruption,
 ): Asked {
-  const mayStay = (placement: Placement): boolean =>
-    !outdated(catalog, spec, placement) && catalog.hosts.get(placement.host)?.spec.drain !== true;
+  const isOutdated = outdatedIn(catalog, spec);
+  const drainedHosts = drainedIn(catalog);
+  const mayStay = (placement: Placement): boolean => !isOutdated(placement) && !drainedHosts.has(placement.host);
   if (isComplete(seen.whereabouts.placed(name), name, spec) && seen.whereabouts.placed(name).values().every(mayStay))
     return NOTHING_ASKED;
   const ids = Array.from({ length: spec.replicas }, (_, ordinal) => replicaId(name, ordinal));
   const places = ids.map((id) => snapshot.placements.get(id));
-  const stale = places.map((placement) => placement !== undefined && outdated(catalog, spec, placement));
-  const drained = places.map((placement) => placement && catalog.hosts.get(placement.host)?.spec.drain);
+  const stale = places.map((placement) => placement !== undefined && isOutdated(placement));
+  const drained = places.map((placement) => placement && drainedHosts.has(placement.host));
   if (!stale.includes(true) && !drained.includes(true))
     return { wishes: ids.flatMap((replica, i) => (places[i] ? [] : [{ replica }])), turns: 0, stuck: [] };
   const standing = ids.map((id, i) => ({
@@ -320,7 +334,12 @@ export function survey(input: PlaceInput): Survey {
   const turns = new Map(asked.map(([app, { turns: left }]) => [app, left]));
   const stuck = new Map(asked.flatMap(([, one]) => one.stuck));
   const owners = { get: (app: string) => ownerTold(seen.whereabouts, app) };
-  const look = (placement: Placement, spec: AppSpec | undefined, moving: ReadonlySet<string>): void => {
+  const look = (
+    placement: Placement,
+    spec: AppSpec | undefined,
+    moving: ReadonlySet<string>,
+    isRight: ReturnType<typeof reserving> | undefined,
+  ): void => {
     const { replica, app, host } = placement;
     const fate = fateOf(placement, catalog, owners);
     if (fate === 'kept') kept.push(placement);
@@ -328,7 +347,8 @@ export function survey(input: PlaceInput): Survey {
     else if (placement.yields !== undefined) yielding.add(replica);
     if (fate !== 'wanted' || !spec || moving.has(replica)) return;
     const view = views.get(host);
-    const resize = resized(seen, placement, spec, view ?? { record: input.snapshot.hosts.get(host) });
+    const on = view ?? { record: input.snapshot.hosts.get(host) };
+    const resize = isRight?.(placement.demand) ? undefined : resized(seen, placement, spec, on);
     if (resize) resizes.push(resize);
     const why = misfit(input, spec, placement, view);
     if (why !== undefined) misplaced.push({ replica, app, host, why });
@@ -337,7 +357,8 @@ export function survey(input: PlaceInput): Survey {
     const wishes = wanted.get(name) ?? [];
     const moving = wishes.length === 0 ? NOBODY : new Set(wishes.map(({ replica }) => replica));
     const spec = catalog.apps.get(name)?.spec;
-    for (const placement of seen.whereabouts.placed(name).values()) look(placement, spec, moving);
+    const isRight = spec && reserving(spec);
+    for (const placement of seen.whereabouts.placed(name).values()) look(placement, spec, moving, isRight);
   }
   const todo = { releases, leaving, kept, resizes, wanted, yielding, lost };
   const health: Survey['health'] = (replica, placement) => standingOf(seen, views, replica, placement);

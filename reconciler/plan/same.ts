@@ -15,25 +15,25 @@ export function oncePerPair<T extends object>(rule: (a: T, b: T) => boolean): (a
 const sameSpec = oncePerPair<object>(isDeepStrictEqual);
 
 /** What a part of an Assignment says only of where it is written. */
-const ABOUT: ReadonlySet<string> = new Set(['origin', 'fields']);
+const isAbout = (key: string): boolean => key === 'origin' || key === 'fields';
 
 /** Whether two parts of an Assignment (replicas, Networks, knobs) ask for the same, whichever lines and revisions say so. */
 export function sameItem(a: object, b: object): boolean {
   if (a === b) return true;
   const [one, other] = [a, b] as readonly Readonly<Record<string, unknown>>[];
   if (!one || !other) return false;
-  return countOf(one) === countOf(other) && Object.keys(one).every((key) => sameMember(key, one[key], other[key]));
-}
-
-/** How many members count; one that is undefined does. */
-function countOf(item: object): number {
-  let count = 0;
-  for (const key in item) if (!ABOUT.has(key)) count += 1;
-  return count;
+  // as many members count in both; one that is undefined does
+  let more = 0;
+  for (const key in one) {
+    if (!sameMember(key, one[key], other[key])) return false;
+    if (!isAbout(key)) more += 1;
+  }
+  for (const key in other) if (!isAbout(key)) more -= 1;
+  return more === 0;
 }
 
 function sameMember(key: string, have: unknown, want: unknown): boolean {
-  if (have === want || ABOUT.has(key)) return true;
+  if (have === want || isAbout(key)) return true;
   return key === 'spec' ? sameSpec(have as object, want as object) : isDeepStrictEqual(have, want);
 }
 
