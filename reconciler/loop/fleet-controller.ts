@@ -99,7 +99,7 @@ export function createFleetController(options: FleetControllerOptions): FleetCon
 
   // what was written last may be lost: all is read again, and told where it is
   store.onBack(() => {
-    controller.forget();
+    controller.storeIsBack();
     control.ring();
   });
   const controller = createController({ repository, store, allowDeletions, clock, log, fleet: leader });

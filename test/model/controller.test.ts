@@ -346,7 +346,7 @@ describe('a controller that looks only at what changed', () => {
     for (let more = 0; more < 3; more += 1) assert.equal(await kept.pass(), '');
     const calls = kept.calls();
     assert.ok(onlyNews(calls), calls.join());
-    assert.equal(calls.length, 6);
+    assert.equal(calls.length, 6, calls.join());
     // a Report that changes nothing costs one more look, at that Report
     await kept.report('h1', 'serves');
     assert.equal(await kept.pass(), '');

@@ -69,8 +69,10 @@ export interface Controller {
   verdict(): (Verdict & { readonly items: number }) | undefined;
   /** All that status is made of, as it is now; undefined before the first pass. */
   sight(): Promise<StatusInput | undefined>;
-  /** The store may have lost something: what is known of it counts no more. */
+  /** What is known of the store counts no more. */
   forget(): void;
+  /** The store is back, and may have lost something: what is known of it counts no more, nor that hosts were not heard of meanwhile. */
+  storeIsBack(): void;
 }
 
 /** The hosts that are to be heard of. */
@@ -230,7 +232,8 @@ export function createController(options: ControllerOptions): Controller {
       const { hosts, placements } = now.book;
       return { notice: posting.notice(), hosts, placements, assignments, reports };
     },
-    forget: () => {
+    forget: keeping.forget,
+    storeIsBack: () => {
       listening.anew();
       keeping.forget();
     },

@@ -41,15 +41,17 @@ export function createWriting({ store, clock, mustLead }: WritingOptions): Writi
   const { reservations, mailbox } = store;
   return {
     commit: async (image, revision, deciding) => {
+      let proposed = 0;
       const commit = async (proposals: Iterable<Proposal>): Promise<void> => {
         await mustLead();
-        await commitAll(reservations, { id: requestId(revision), now: clock(), proposals });
+        proposed += (await commitAll(reservations, { id: requestId(revision), now: clock(), proposals })).length;
       };
       const { given, returned } = await image.hold(async () => {
         const source = resumable(deciding);
         await commit(upTo(source, AHEAD));
         return inTurns(source);
       });
+      if (proposed === 0) return returned;
       let heard = image.refresh();
       for (let at = 0; at < given.length; at += COMMITS) {
         heard.catch(() => undefined); // whoever waits for it hears of it

@@ -46,7 +46,7 @@ it('takes no host for lost because an emptied store holds its Report already, an
   twin.empty();
   assert.equal(await twin.pass(), 'STORE_EMPTIED');
   // as the store tells that it was opened again
-  twin.controller.forget();
+  twin.controller.storeIsBack();
   await twin.report('h1', 'serves');
   assert.equal(await twin.pass(), '');
   await twin.beat('h1');
