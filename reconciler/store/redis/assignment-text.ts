@@ -1,18 +1,22 @@
 import type { AssignedReplica, Assignment } from '../../model/replica.ts';
 
-/** Texts are kept for so long, milliseconds: all Assignments of a fleet are written in one go, and then for hours few. */
-const KEPT = 5_000;
-
 /** What each replica has for itself. All else of it is, as the same object, that of others of its App. */
 const OWN: ReadonlySet<string> = new Set<keyof AssignedReplica>(['id', 'placement']);
 
-/** Writes Assignments just as JSON.stringify does. What many replicas and hosts share, as one object that never changes, is written once for all. */
-export function createAssignmentText(): (assignment: Assignment) => string {
+/** The texts of Assignments, just as JSON.stringify writes them. */
+export interface AssignmentTexts {
+  /** What many replicas and hosts share, as one object that never changes, is written once for all. */
+  of(assignment: Assignment): string;
+  /** What was written is kept no longer: all Assignments of a fleet are written in one go, and then for hours few. */
+  forget(): void;
+}
+
+/** Has written nothing yet. */
+export function createAssignmentTexts(): AssignmentTexts {
   const texts = new Map<string, Map<unknown, string>>();
 
   /** The text of what others have as such a member too, made once. */
   function shared(name: string, value: unknown, textOf = member): string {
-    if (texts.size === 0) setTimeout(() => texts.clear(), KEPT).unref();
     let known = texts.get(name);
     if (!known) texts.set(name, (known = new Map<unknown, string>()));
     let text = known.get(value);
@@ -21,13 +25,18 @@ export function createAssignmentText(): (assignment: Assignment) => string {
   }
 
   const ofReplica = (name: string, value: unknown): string => (OWN.has(name) ? member : shared)(name, value);
-  return (assignment) =>
-    object(assignment, (name, value) => {
-      if (name === 'replicas') return `"replicas":${list(assignment.replicas, (one) => object(one, ofReplica))}`;
-      if (name === 'networks' || name === 'tuning')
-        return `"${name}":${list<object>(assignment[name], (one) => shared(name, one, item))}`;
-      return member(name, value);
-    });
+  return {
+    of: (assignment) =>
+      object(assignment, (name, value) => {
+        if (name === 'replicas') return `"replicas":${list(assignment.replicas, (one) => object(one, ofReplica))}`;
+        if (name === 'networks' || name === 'tuning')
+          return `"${name}":${list<object>(assignment[name], (one) => shared(name, one, item))}`;
+        return member(name, value);
+      }),
+    forget: () => {
+      texts.clear();
+    },
+  };
 }
 
 function member(name: string, value: unknown): string {

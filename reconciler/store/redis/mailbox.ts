@@ -2,7 +2,7 @@ import { readAssignment, readReport } from '../../model/protocol.ts';
 import type { Assignment, Report } from '../../model/replica.ts';
 import type { Hold, Mail, Mailbox, News } from '../../model/store.ts';
 import { isOver } from '../bell.ts';
-import { createAssignmentText } from './assignment-text.ts';
+import { createAssignmentTexts } from './assignment-text.ts';
 import type { ScriptCall } from './calls.ts';
 import { fieldsOf } from './context.ts';
 import type { Context, StreamReply } from './context.ts';
@@ -167,11 +167,19 @@ async function* followOne(
 /** The mailbox on Redis, of a fleet or, for an agent, of one host. */
 export function createMailbox(context: Context, host: string | undefined): Mailbox {
   const { calls, keys, keep, shown } = context;
-  const textOf = createAssignmentText();
+  const texts = createAssignmentTexts();
+  let underWay = 0;
   const assignAll: Mailbox['assignAll'] = async (assignments, under) => {
     if (assignments.length === 0) return [];
-    const replies = await calls.write(...assignments.map((one) => assignCall(context, one, textOf(one), under)));
-    return replies.map((reply) => writtenBy(reply, under, shown) === 1);
+    underWay += 1;
+    try {
+      const replies = await calls.write(...assignments.map((one) => assignCall(context, one, texts.of(one), under)));
+      return replies.map((reply) => writtenBy(reply, under, shown) === 1);
+    } finally {
+      underWay -= 1;
+      // who writes many has the next ones under way by now
+      if (underWay === 0) texts.forget();
+    }
   };
   return {
     assign: async (assignment, under) => (await assignAll([assignment], under))[0] === true,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { AssignedReplica, Assignment } from '../../../reconciler/model/replica.ts';
-import { createAssignmentText } from '../../../reconciler/store/redis/assignment-text.ts';
+import { createAssignmentTexts } from '../../../reconciler/store/redis/assignment-text.ts';
 import { appSpec } from '../../support/catalog.ts';
 
 const text = fc.oneof(
@@ -65,28 +65,27 @@ const assignment = fc
 
 describe('the text of an Assignment', () => {
   it('is that of JSON.stringify', () => {
-    const textOf = createAssignmentText();
+    const texts = createAssignmentTexts();
     fc.assert(
       fc.property(assignment, (one) => {
-        assert.equal(textOf(one), JSON.stringify(one));
-        assert.equal(textOf(one), JSON.stringify(one));
+        assert.equal(texts.of(one), JSON.stringify(one));
+        assert.equal(texts.of(one), JSON.stringify(one));
       }),
     );
   });
 
-  it('is made of what is written once for all, and forgotten a while later', (t) => {
-    t.mock.timers.enable({ apis: ['setTimeout'] });
+  it('is made of what is written once for all, until that is forgotten', (t) => {
     const stringify = t.mock.method(JSON, 'stringify');
-    const textOf = createAssignmentText();
+    const texts = createAssignmentTexts();
     const same = fc.sample(shared, 1)[0];
     const write = (host: string): string => {
       const some = fc.sample(own, 5).map((mine) => ({ ...same, ...mine }));
-      return textOf({ ...fc.sample(assignment, 1)[0], host, replicas: some } as Assignment);
+      return texts.of({ ...fc.sample(assignment, 1)[0], host, replicas: some } as Assignment);
     };
     const written = (): number => stringify.mock.calls.filter(({ arguments: [what] }) => what === same?.spec).length;
     for (const host of ['h1', 'h2', 'h3']) write(host);
     assert.equal(written(), 1);
-    t.mock.timers.tick(60_000);
+    texts.forget();
     write('h4');
     assert.equal(written(), 2);
   });
