@@ -11,6 +11,8 @@ export interface WritingOptions {
   readonly clock: () => number;
   /** Throws once another controller leads. Asked before each write. */
   readonly mustLead: () => Promise<void>;
+  /** Proposals that are committed before the deltas of the first are taken in; as many as a store keeps when absent. */
+  readonly ahead?: number;
 }
 
 /** What a controller writes of placements and Assignments, with its image kept true. */
@@ -26,7 +28,7 @@ export interface Writing {
 /** Assignments that are stored in one go, and such goes under way: while the store writes one, the next is made. */
 const TOGETHER = 8;
 const AT_ONCE = 2;
-/** Proposals that are committed before the deltas of the first are taken in: a store keeps those of the last commits only, some 2,000 of a hundred each. */
+/** A store keeps the deltas of the last commits only, some 2,000 of a hundred proposals each. */
 const AHEAD = 150_000;
 /** Proposals behind these that are committed while the deltas of those before are taken in. */
 const COMMITS = 5_000;
@@ -37,7 +39,7 @@ async function all(works: readonly Promise<unknown>[]): Promise<void> {
 }
 
 /** Writes to a store. */
-export function createWriting({ store, clock, mustLead }: WritingOptions): Writing {
+export function createWriting({ store, clock, mustLead, ahead = AHEAD }: WritingOptions): Writing {
   const { reservations, mailbox } = store;
   return {
     commit: async (image, revision, deciding) => {
@@ -48,7 +50,7 @@ export function createWriting({ store, clock, mustLead }: WritingOptions): Writi
       };
       const { given, returned } = await image.hold(async () => {
         const source = resumable(deciding);
-        await commit(upTo(source, AHEAD));
+        await commit(upTo(source, ahead));
         return inTurns(source);
       });
       if (proposed === 0) return returned;

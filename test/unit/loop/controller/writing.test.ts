@@ -81,4 +81,19 @@ describe('what a controller commits', () => {
     await image.refresh();
     assert.equal(image.book.hosts.size, (await store.reservations.snapshot()).hosts.size);
   });
+
+  it('is committed behind what was looked for where that is more than a store keeps, and comes to the same', async () => {
+    const store = storeInMemory();
+    const image = await readImage(store, catalog);
+    const writing = createWriting({ store, clock, mustLead: () => Promise.resolve(), ahead: 1_000 });
+    let early: ReturnType<typeof store.reservations.snapshot> | undefined;
+    function* deciding(): Generator<Proposal, string> {
+      for (let at = 0; at < 12_000; at += 1) yield hostOf(`h${String(at)}`);
+      early = store.reservations.snapshot();
+      return 'decided';
+    }
+    assert.equal(await writing.commit(image, 'r1', deciding()), 'decided');
+    assert.equal((await early)?.hosts.size, 1_000);
+    assert.equal(image.book.hosts.size, 12_000);
+  });
 });
