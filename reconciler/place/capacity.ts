@@ -10,7 +10,7 @@ import type { FilterName, Removal } from './filters.ts';
 import { demandOf } from './asks.ts';
 import { lossesOnce } from './losses.ts';
 import type { Loss, Part } from './losses.ts';
-import type { PlaceInput } from './survey.ts';
+import type { PlaceInput } from './input.ts';
 import { placedOf, refusal, suppose, trial } from './trial.ts';
 import type { Trial } from './trial.ts';
 import type { Unplaceable } from './run.ts';

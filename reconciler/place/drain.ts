@@ -4,7 +4,7 @@ import type { HostWords } from '../model/handover.ts';
 import type { Draining } from '../model/notice.ts';
 import { drainedIn } from './hosts.ts';
 import type { Run, Unplaceable } from './run.ts';
-import { byReplica } from './survey.ts';
+import { byReplica } from './order.ts';
 
 /** What is said first of a replica that will go by itself. */
 export const WAITS_FOR_TURN = 'waits for its turn';

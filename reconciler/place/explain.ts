@@ -17,7 +17,7 @@ import { keepsClaim } from './marks.ts';
 import { foundOf } from './misses.ts';
 import { preempt, preemptedText } from './preempt.ts';
 import { noAddress, nowhere, removalsNow, removalText } from './reasons.ts';
-import type { PlaceInput } from './survey.ts';
+import type { PlaceInput } from './input.ts';
 import { hostName } from './table.ts';
 
 /** A host that can take the replica. Of the scores less is better; they are compared from left to right, then by name. */

@@ -1,8 +1,8 @@
 import type { Staying } from '../model/notice.ts';
 import { drainsOf } from './drain.ts';
 import { preemptionsOf } from './place.ts';
-import type { PlaceInput } from './survey.ts';
-import { wordsOf } from './survey.ts';
+import { wordsOf } from './witness.ts';
+import type { PlaceInput } from './input.ts';
 import { trial } from './trial.ts';
 
 /** Where a drain of a host would lead. */

@@ -6,7 +6,7 @@ import type { Run, Unplaceable } from './run.ts';
 import { hadTurn, settleApp } from './seat.ts';
 import type { Settled } from './seat.ts';
 import { keepGang, stillApart } from './still.ts';
-import type { Wish } from './survey.ts';
+import type { Wish } from './wishes.ts';
 
 type Member = Resource<AppSpec>;
 

@@ -11,7 +11,7 @@ import type { Candidates } from './filters.ts';
 import { forgetBest } from './group.ts';
 import type { Group, Weights } from './group.ts';
 import { viewsByName, type HostView } from './hosts.ts';
-import type { PlaceInput } from './survey.ts';
+import type { PlaceInput } from './input.ts';
 import { hostTable, setFree, setHost, take } from './table.ts';
 import type { HostTable } from './table.ts';
 

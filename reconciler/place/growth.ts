@@ -5,7 +5,7 @@ import { forgoGrowth, hasRoom, preemptedText, preemptGrowth } from './preempt.ts
 import { noGrowth } from './reasons.ts';
 import { grown, resize } from './resize.ts';
 import type { Run, Unplaceable } from './run.ts';
-import type { Resize } from './survey.ts';
+import type { Resize } from './resizes.ts';
 
 /** Whether one that was to grow where it was has made room for others meanwhile. */
 function isElsewhere(run: Run, placement: Placement): boolean {

@@ -11,7 +11,7 @@ import type { Group } from './group.ts';
 import { isUnused } from './packing.ts';
 import { propose, release } from './run.ts';
 import type { Run } from './run.ts';
-import type { Wish } from './survey.ts';
+import type { Wish } from './wishes.ts';
 import { hostName } from './table.ts';
 
 /** Takes a replica out of its place, or puts it back, in table and counters. */

@@ -2,7 +2,7 @@ import type { Placement } from '../model/replica.ts';
 import { SPREAD_LEVELS } from '../model/topology.ts';
 import type { SpreadLevel } from '../model/topology.ts';
 import type { HostView } from './hosts.ts';
-import { byReplica } from './survey.ts';
+import { byReplica } from './order.ts';
 import { suppose } from './trial.ts';
 import type { Trial } from './trial.ts';
 

@@ -4,6 +4,8 @@ import { inOrderOfNeed } from './affinity.ts';
 import { demandOf } from './asks.ts';
 import type { HostView } from './hosts.ts';
 import type { Side } from './table.ts';
+import { ordinalOf } from '../model/replica.ts';
+import type { Placement } from '../model/replica.ts';
 
 /** What all hosts have, by which the sizes of unlike replicas are compared. */
 type Room = Pick<Demand, 'cpu' | 'memory'>;
@@ -87,3 +89,7 @@ export function shareOf(apps: Catalog['apps'], hosts: readonly HostView[], { par
   }
   return mine;
 }
+
+/** By App, then by ordinal. */
+export const byReplica = (a: Placement, b: Placement): number =>
+  a.app === b.app ? ordinalOf(a.replica) - ordinalOf(b.replica) : a.app < b.app ? -1 : 1;

@@ -19,7 +19,7 @@ import { SPREAD_LEVELS } from '../model/topology.ts';
 import type { SpreadLevel } from '../model/topology.ts';
 import { countPools } from './addresses.ts';
 import { demandOf } from './asks.ts';
-import { byReplica } from './survey.ts';
+import { byReplica } from './order.ts';
 
 /** A fleet before a change, and once all of it is done. */
 export interface OutlookInput {

@@ -14,8 +14,12 @@ import { proposeAll, startRun } from './run.ts';
 import type { Run, Unplaceable } from './run.ts';
 import { settleApp } from './seat.ts';
 import type { Settled } from './seat.ts';
-import { wordsOf } from './survey.ts';
-import type { Misplaced, PlaceInput, Resize, Survey, Wish } from './survey.ts';
+import type { Survey } from './survey.ts';
+import type { Wish } from './wishes.ts';
+import type { Resize } from './resizes.ts';
+import type { Misplaced } from './misplaced.ts';
+import { wordsOf } from './witness.ts';
+import type { PlaceInput } from './input.ts';
 import type { Waiting } from './waiting.ts';
 
 export interface PlaceResult {

@@ -4,7 +4,7 @@ import { claim, isGone, mark, relocate, search, whyNot } from './preempt.ts';
 import type { Bid, Preempted } from './preempt.ts';
 import { attempt, groupIn, propose, release, supposition } from './run.ts';
 import type { Run } from './run.ts';
-import type { Wish } from './survey.ts';
+import type { Wish } from './wishes.ts';
 import { hostName } from './table.ts';
 import type { Bidder } from './victims.ts';
 

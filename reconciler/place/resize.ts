@@ -4,7 +4,7 @@ import type { Placement } from '../model/replica.ts';
 import { nodeFor, onNode } from './cores.ts';
 import { propose } from './run.ts';
 import type { Run } from './run.ts';
-import type { Resize } from './survey.ts';
+import type { Resize } from './resizes.ts';
 
 /** What a placed replica is to take of its host: cores of its own that are more than it has are of the node where it has some, or that suits best. */
 export function grown({ book, table }: Run, { placement, demand, cores }: Resize): Demand {

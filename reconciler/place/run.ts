@@ -20,7 +20,9 @@ import { hostProposals } from './hosts.ts';
 import { mixOf, packingOf } from './packing.ts';
 import type { Mix } from './packing.ts';
 import { survey } from './survey.ts';
-import type { PlaceInput, Survey, Wish } from './survey.ts';
+import type { Survey } from './survey.ts';
+import type { Wish } from './wishes.ts';
+import type { PlaceInput } from './input.ts';
 import type { Waiting } from './waiting.ts';
 
 /** A replica that got no host, or not the room that it asks for, and why. */

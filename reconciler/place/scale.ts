@@ -3,7 +3,7 @@ import { amountOf, asked, NODES } from '../model/demand.ts';
 import type { Demand } from '../model/demand.ts';
 import { coresAt, coresOf, cpuOf } from './cores.ts';
 import { demandOf } from './asks.ts';
-import type { PlaceInput } from './survey.ts';
+import type { PlaceInput } from './input.ts';
 import { placedOf, refusal, scaled, trial } from './trial.ts';
 import type { Trial } from './trial.ts';
 

@@ -12,7 +12,7 @@ import type { Why } from './reasons.ts';
 import { groupIn } from './run.ts';
 import type { Run, Unplaceable } from './run.ts';
 import { dryUntil, stillNowhere, unaddressed } from './still.ts';
-import type { Wish } from './survey.ts';
+import type { Wish } from './wishes.ts';
 import { hostName } from './table.ts';
 import type { Waiter } from './waiting.ts';
 

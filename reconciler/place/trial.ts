@@ -7,7 +7,8 @@ import { finishRun } from './place.ts';
 import { groundOver, inverse } from './ground.ts';
 import { runOn, startRun } from './run.ts';
 import type { Run, Unplaceable } from './run.ts';
-import type { PlaceInput, Survey } from './survey.ts';
+import type { Survey } from './survey.ts';
+import type { PlaceInput } from './input.ts';
 
 /** A dry run of placing: nothing is committed. */
 export interface Trial {

@@ -10,7 +10,7 @@ import { capacity } from '../../reconciler/place/capacity.ts';
 import { hostViews } from '../../reconciler/place/hosts.ts';
 import type { HostView } from '../../reconciler/place/hosts.ts';
 import { place } from '../../reconciler/place/place.ts';
-import type { PlaceInput } from '../../reconciler/place/survey.ts';
+import type { PlaceInput } from '../../reconciler/place/input.ts';
 import { scale } from '../../reconciler/place/scale.ts';
 import { catalogOf, reportOf } from '../support/catalog.ts';
 import { commitAll } from '../support/placing.ts';

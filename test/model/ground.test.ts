@@ -14,7 +14,7 @@ import { place, proposeAgain, turnsOf } from '../../reconciler/place/place.ts';
 import { groupIn, runOn, startRun } from '../../reconciler/place/run.ts';
 import type { Run } from '../../reconciler/place/run.ts';
 import { survey } from '../../reconciler/place/survey.ts';
-import type { PlaceInput } from '../../reconciler/place/survey.ts';
+import type { PlaceInput } from '../../reconciler/place/input.ts';
 import { catalogOf, reportOf } from '../support/catalog.ts';
 import type { Sketch } from '../support/catalog.ts';
 import { machineOf, sketch } from '../support/sketches.ts';

@@ -5,7 +5,7 @@ import type { Catalog } from '../../reconciler/model/catalog.ts';
 import type { HostView } from '../../reconciler/place/hosts.ts';
 import { place } from '../../reconciler/place/place.ts';
 import type { PlaceResult } from '../../reconciler/place/place.ts';
-import type { PlaceInput } from '../../reconciler/place/survey.ts';
+import type { PlaceInput } from '../../reconciler/place/input.ts';
 import { createWaiting } from '../../reconciler/place/waiting.ts';
 import type { Limits, Waiting } from '../../reconciler/place/waiting.ts';
 

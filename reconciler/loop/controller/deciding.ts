@@ -7,7 +7,7 @@ import type { Scope } from '../../model/whereabouts.ts';
 import { hostViews } from '../../place/hosts.ts';
 import type { HostView } from '../../place/hosts.ts';
 import { ended, startPlacing, type PlaceResult, type Placing } from '../../place/place.ts';
-import type { PlaceInput } from '../../place/survey.ts';
+import type { PlaceInput } from '../../place/input.ts';
 import type { Waiting } from '../../place/waiting.ts';
 import { overBudget } from '../../plan/budget.ts';
 import { isUnderWay, reserving } from '../../plan/reserve.ts';

@@ -6,7 +6,7 @@ import { capacity } from '../../../reconciler/place/capacity.ts';
 import { hostViews } from '../../../reconciler/place/hosts.ts';
 import { lossesOnce } from '../../../reconciler/place/losses.ts';
 import { scale } from '../../../reconciler/place/scale.ts';
-import type { PlaceInput } from '../../../reconciler/place/survey.ts';
+import type { PlaceInput } from '../../../reconciler/place/input.ts';
 import { trial } from '../../../reconciler/place/trial.ts';
 import { catalogOf, hostsOf, reportOf, resources } from '../../support/catalog.ts';
 import type { Sketch } from '../../support/catalog.ts';

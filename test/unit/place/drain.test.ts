@@ -8,7 +8,7 @@ import { foreseeDrain } from '../../../reconciler/place/foresee.ts';
 import type { Report } from '../../../reconciler/model/replica.ts';
 import { hostViews } from '../../../reconciler/place/hosts.ts';
 import { place } from '../../../reconciler/place/place.ts';
-import type { PlaceInput } from '../../../reconciler/place/survey.ts';
+import type { PlaceInput } from '../../../reconciler/place/input.ts';
 import { catalogOf, hostsOf, reportOf, resources } from '../../support/catalog.ts';
 import type { Sketch } from '../../support/catalog.ts';
 import { createFleet } from '../../support/fleet.ts';

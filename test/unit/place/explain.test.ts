@@ -6,7 +6,7 @@ import { explain } from '../../../reconciler/place/explain.ts';
 import type { Explanation } from '../../../reconciler/place/explain.ts';
 import { hostViews } from '../../../reconciler/place/hosts.ts';
 import { place } from '../../../reconciler/place/place.ts';
-import type { PlaceInput } from '../../../reconciler/place/survey.ts';
+import type { PlaceInput } from '../../../reconciler/place/input.ts';
 import { catalogOf, hostsOf, reportOf, resources } from '../../support/catalog.ts';
 import type { Sketch } from '../../support/catalog.ts';
 

@@ -8,7 +8,7 @@ import { hostViews } from '../../../reconciler/place/hosts.ts';
 import { place } from '../../../reconciler/place/place.ts';
 import { startRun } from '../../../reconciler/place/run.ts';
 import { stillNowhere } from '../../../reconciler/place/still.ts';
-import type { PlaceInput } from '../../../reconciler/place/survey.ts';
+import type { PlaceInput } from '../../../reconciler/place/input.ts';
 import { catalogOf, reportOf, resources } from '../../support/catalog.ts';
 import { NOW } from '../../support/placing.ts';
 import { createRemembering, toldOf } from '../../support/remembering.ts';
