@@ -3,9 +3,10 @@ import { knownOf } from '../reconciler/loop/control.ts';
 import { fleetStatus } from '../reconciler/loop/fleet-status.ts';
 import { readJournals, type Known, type LocalView } from '../reconciler/loop/status/view.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
+import type { FleetStore } from '../reconciler/model/store.ts';
 import { parseTarget } from '../reconciler/store/redis/target.ts';
 import { createReopening } from '../reconciler/store/reopening.ts';
-import { askedStore, fleetStore, storeOptions, type StoreFlags } from './fleet-store.ts';
+import { askedStore, fleetStore, storeOptions, storeUrl, type StoreFlags } from './fleet-store.ts';
 import type { Io } from './io.ts';
 import { remoteView } from './local.ts';
 import { pathsOf, stateOptions, type StateOptions } from './paths.ts';
@@ -20,7 +21,7 @@ export function viewOptions(cmd: Command): void {
 }
 
 /** Who only looks waits no longer for a store, milliseconds: a failover, or a store that starts, takes less. */
-export const PATIENCE = 5_000;
+const PATIENCE = 5_000;
 /** After so many milliseconds without an answer a person is told what is waited for. */
 const SILENCE = 700;
 
@@ -36,6 +37,12 @@ export async function announced<T>(opening: Promise<T>, url: string, io: Io, pat
   }
 }
 
+/** How to open the fleet's store for who asks it something and ends: not for longer than people wait, and they are told what is waited for. Throws USAGE when none was named. */
+export function readingStore(flags: StoreFlags, io: Io): () => Promise<FleetStore> {
+  const open = fleetStore(flags, { writer: 'reader', patience: PATIENCE }, io);
+  return () => announced(open(), storeUrl(flags, io) ?? '', io, PATIENCE);
+}
+
 /** A view that has to be closed. */
 export interface OpenView {
   readonly view: LocalView;
@@ -44,10 +51,9 @@ export interface OpenView {
 
 /** The fleet as its store has it, where one is named; else what runs on this machine, through its socket. */
 export async function openView(flags: Looking, io: Io): Promise<OpenView> {
-  const url = askedStore(flags, io);
-  if (url === undefined) return { view: remoteView(pathsOf(flags, io).socket), close: () => Promise.resolve() };
-  const open = fleetStore(flags, { writer: 'reader', patience: PATIENCE }, io);
-  const store = createReopening(() => announced(open(), url, io, PATIENCE), io.signal);
+  if (askedStore(flags, io) === undefined)
+    return { view: remoteView(pathsOf(flags, io).socket), close: () => Promise.resolve() };
+  const store = createReopening(readingStore(flags, io), io.signal);
   const elsewhere = (): PlumbError =>
     new PlumbError('USAGE', 'the store has no answer to that: ask a plumb controller or agent by its --socket');
   return {

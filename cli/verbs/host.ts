@@ -4,10 +4,10 @@ import { giveUpHost } from '../../reconciler/loop/belonging.ts';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import { benchVerb, hostBenchCommand } from '../host-bench.ts';
 import { factsVerb, hostFactsCommand } from '../host-facts.ts';
-import { fleetStore, storeOptions, storeUrl, type StoreFlags } from '../fleet-store.ts';
+import { storeOptions, storeUrl, type StoreFlags } from '../fleet-store.ts';
 import type { Io } from '../io.ts';
 import { command, outputOption, parse } from '../options.ts';
-import { PATIENCE } from '../view.ts';
+import { readingStore } from '../view.ts';
 
 interface Options extends StoreFlags {
   readonly output: 'text' | 'json';
@@ -99,7 +99,7 @@ async function revoke(argv: readonly string[], io: Io): Promise<number> {
   const { agentUser, revokeAgent } = await import('../../reconciler/store/redis/enroll.ts');
   const user = agentUser(host);
   const { changed: revoked, unsaved } = await revokeAgent(url, host);
-  const store = await fleetStore(options, { writer: 'reader', patience: PATIENCE }, io)();
+  const store = await readingStore(options, io)();
   const gone = await giveUpHost(store, host, Date.now()).finally(() => store.close());
   if (!revoked && !gone)
     throw new PlumbError('USAGE', `${user} is not enrolled, so there is nothing to revoke`, { host });
