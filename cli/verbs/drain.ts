@@ -2,6 +2,7 @@ import { nearest } from '../../reconciler/compile/suggest.ts';
 import type { Catalog, HostSpec, Resource } from '../../reconciler/model/catalog.ts';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import type { Draining } from '../../reconciler/model/notice.ts';
+import { NOBODY } from '../../reconciler/loop/fleet-status.ts';
 import type { LocalView } from '../../reconciler/loop/status/view.ts';
 import { counted } from '../../reconciler/model/words.ts';
 import { foreseeDrain, type Foreseen } from '../../reconciler/place/foresee.ts';
@@ -156,7 +157,9 @@ async function watch(name: string, view: LocalView, options: Options, io: Io): P
   let last = '';
   const until = Date.now() + UNHEARD;
   for (let begun = false; ; await new Promise((resolve) => setTimeout(resolve, 500))) {
-    const draining = (await view.status()).draining.find(({ host }) => host === name);
+    const status = await view.status();
+    if (status.messages.includes(NOBODY)) throw new PlumbError('USAGE', NOBODY);
+    const draining = status.draining.find(({ host }) => host === name);
     const json = { version: 1, host: name, drained: draining !== undefined, staying: [], leaving: [], ...draining };
     const next = options.output === 'json' ? `${JSON.stringify(json)}\n` : drainText(name, draining, io);
     if (next !== last) io.out(io.isTTY && options.output === 'text' ? `\u001b[H\u001b[2J${next}` : next);

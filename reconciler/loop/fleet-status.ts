@@ -31,7 +31,13 @@ export async function fleetStatus(store: Ports, now: number): Promise<Status> {
   return { ...status, sync: 'Unknown', health: 'Degraded', messages: [message, ...status.messages] };
 }
 
-const NOBODY =
+/** Whether no controller leads a fleet, nor ever said anything of it. */
+export async function isUnheard({ bulletin, leases }: Pick<Ports, 'bulletin' | 'leases'>): Promise<boolean> {
+  return !(await bulletin.read()) && !(await leases.get(CONTROLLER_LEASE));
+}
+
+/** What to do then. */
+export const NOBODY =
   'no controller has said anything of this fleet so far: start plumb controller, or name another --store or --fleet';
 
 function expectedOf({ snapshot, assignments, reports }: Known): readonly string[] {

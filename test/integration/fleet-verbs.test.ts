@@ -2,21 +2,67 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { capacityCommand } from '../../cli/verbs/capacity.ts';
+import { drainCommand } from '../../cli/verbs/drain.ts';
+import { eventsCommand } from '../../cli/verbs/events.ts';
+import { explainCommand } from '../../cli/verbs/explain.ts';
+import { historyCommand } from '../../cli/verbs/history.ts';
 import { hostCommand } from '../../cli/verbs/host.ts';
+import { planCommand } from '../../cli/verbs/plan.ts';
+import { statusCommand } from '../../cli/verbs/status.ts';
+import { whyCommand } from '../../cli/verbs/why.ts';
+import { NOBODY } from '../../reconciler/loop/fleet-status.ts';
+import { openRedis } from '../../reconciler/store/redis/redis.ts';
 import { openProxy } from '../support/proxy.ts';
 import { NO_REDIS, Servers, single } from '../support/redis.ts';
 import { speak } from '../support/verb.ts';
 
+const SPREAD = fileURLToPath(new URL('../../../examples/manifests/spread', import.meta.url));
+const IN_GIT = ['--repo', SPREAD] as const;
+
 describe('verbs that ask the store of a fleet', { skip: NO_REDIS }, () => {
   const home = NO_REDIS === false ? new Servers() : undefined;
   let port = 0;
+  let store: readonly string[] = [];
   const cwd = join(home?.directory ?? '', 'cwd');
   before(async () => {
     mkdirSync(cwd);
-    const { servers } = await single([], home);
+    const { url, servers } = await single([], home);
     port = servers[0]?.port ?? 0;
+    store = ['--store', url];
   });
   after(() => home?.close());
+
+  for (const { verb, argv } of [
+    { verb: planCommand, argv: IN_GIT },
+    { verb: capacityCommand, argv: IN_GIT },
+    { verb: drainCommand, argv: ['h1', ...IN_GIT] },
+    { verb: explainCommand, argv: ['quorum-0', ...IN_GIT] },
+    { verb: explainCommand, argv: ['host/h1', ...IN_GIT] },
+    { verb: eventsCommand, argv: [] },
+    { verb: historyCommand, argv: [] },
+  ])
+    it(`${verb.name} ${argv.join(' ')} says once where no controller ever spoke, beside what it finds`, async () => {
+      const { err } = await speak(verb, cwd, ...argv, ...store);
+      assert.equal(err, `${NOBODY}\n`);
+    });
+
+  it('status says it in its text alone, and drain --watch waits for nothing', async () => {
+    const { out, err } = await speak(statusCommand, cwd, ...store);
+    assert.deepEqual([out.split('\n').includes(NOBODY), err], [true, '']);
+    await assert.rejects(speak(drainCommand, cwd, 'h1', '--watch', ...store), { code: 'USAGE', message: NOBODY });
+    await assert.rejects(speak(whyCommand, cwd, 'container/quorum-0', ...store), { code: 'NOT_RUNNING' });
+  });
+
+  it('say nothing of it once a controller leads', async () => {
+    const [, url = ''] = store;
+    const leading = await openRedis(url, { clock: Date.now, writer: 'c1' });
+    await leading.leases.acquire('controller', 'c1', 60_000);
+    await leading.close();
+    const { err } = await speak(capacityCommand, cwd, ...IN_GIT, ...store);
+    assert.equal(err, '');
+  });
 
   it('host revoke gives up a store that does not answer as soon as those that only look', async () => {
     const proxy = await openProxy(port);

@@ -36,7 +36,7 @@ const view: Partial<LocalView> = {
       reports,
       hidden: [],
     }),
-  status: () => Promise.resolve({ draining: told.length > 1 ? told.shift() : told[0] } as never),
+  status: () => Promise.resolve({ messages: [], draining: told.length > 1 ? told.shift() : told[0] } as never),
 };
 
 describe('drain', () => {
