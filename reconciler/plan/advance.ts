@@ -61,7 +61,7 @@ export function advance(input: AdvanceInput): Advanced | undefined {
   if (!begun) return undefined;
   if (standsStill(input)) return isUndone(begun, turns) || losesNobody(begun, turns) ? undefined : withoutClocks(begun);
   if (isDone(begun, turns)) return undefined;
-  const { version, good } = begun;
+  const { version } = begun;
   const given = turns.filter((turn) => isNew(turn, version));
   const served = given.filter(({ word }) => word === 'serves');
   const further = given.length > begun.given || served.length > begun.served;
@@ -74,9 +74,7 @@ export function advance(input: AdvanceInput): Advanced | undefined {
       served: Math.max(begun.served, served.length),
       ...(stuck ? { stuckSince: further ? now : stuckSince } : {}),
       ...canaryState(begun, canariesOf(app.spec, begun, turns), app.spec, now),
-      ...(begun.failed
-        ? { failed: { ...begun.failed, back: begun.failed.back || allRun((turn) => isGood(turn, good), turns) } }
-        : {}),
+      ...(begun.failed ? { failed: { ...begun.failed, back: begun.failed.back || isBack(begun, turns) } } : {}),
     },
     input,
   );
@@ -177,8 +175,13 @@ function bestOf(turns: readonly Assigned[]): Release | undefined {
 /** Whether all that have a place were given it and serve it, but for those of which nothing is heard. */
 function allRun(given: (turn: Turn) => boolean, turns: readonly Turn[]): boolean {
   const placed = turns.filter(({ placement }) => placement !== undefined);
-  const there = placed.every((turn) => given(turn) && (turn.word === 'serves' || turn.word === 'silent'));
-  return there && placed.some(({ word }) => word === 'serves');
+  const runs = (turn: Turn): boolean => turn.word === 'serves' || turn.word === 'silent' || turn.lost;
+  return placed.every((turn) => given(turn) && runs(turn)) && placed.some(({ word }) => word === 'serves');
+}
+
+/** Whether all run what ran before. Lost hosts are told that when they are back, which may be never. */
+function isBack({ good }: Advanced, turns: readonly Turn[]): boolean {
+  return allRun((turn) => turn.lost || isGood(turn, good), turns);
 }
 
 function isDone({ version }: Advanced, turns: readonly Turn[]): boolean {

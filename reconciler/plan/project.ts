@@ -126,7 +126,7 @@ function rolloutsOf(
       const kept = known.get(app.name);
       const record = kept && pluggedBefore(kept, before.current);
       const mayPlug = whole ? () => true : plugging.mayBy(app);
-      const seen = { ...before, network, mayPlug, disruption, whole };
+      const seen = { ...before, ...(lost ? { lost } : {}), network, mayPlug, disruption, whole };
       const one = rollout({ app, ...seen, record, revision: catalog.revision, now, judgeFrom, ahead });
       plugging.note(one.replicas);
       // for one that stands still nobody waits

@@ -67,7 +67,7 @@ function words(stage: Stage, change: Advanced, seen: Seen): string {
     case 'reverting':
       return `${gaveUp}; its replicas go back to ${before}${standsStill(seen) ? `, once ${app.name} goes on (spec.frozen)` : ''}`;
     case 'reverted':
-      return `${gaveUp}; all replicas run ${before} until Git says something else`;
+      return `${gaveUp}; all replicas${turns.some(({ lost }) => lost) ? ' on hosts that are heard of' : ''} run ${before} until Git says something else`;
     default:
       return stage satisfies never;
   }

@@ -23,6 +23,8 @@ export interface TurnsInput {
   readonly reports: ReadonlyMap<string, ReplicaReport>;
   /** Replicas whose hosts have yet to say something since they were last told something. */
   readonly late: ReadonlySet<string>;
+  /** Hosts that are not heard of. */
+  readonly lost?: ReadonlySet<string>;
   /** A Network as Git says; one that cannot be read as it was. */
   readonly network: (name: string) => NetworkSpec | undefined;
   /** A replica's Network as its host was last told of it. */
@@ -41,6 +43,8 @@ export interface Turn {
   /** `late`: its host has yet to speak of what it was told; `silent`: its host says nothing of it. */
   readonly word: 'serves' | 'fails' | 'late' | 'silent';
   readonly report: ReplicaReport | undefined;
+  /** It is placed on a host that is not heard of, which is told what it is to be once it is back. */
+  readonly lost: boolean;
   /** As Git says, where it is placed. */
   readonly want: AssignedReplica | undefined;
   /** Its Network as its host was last told of it. */
@@ -221,7 +225,7 @@ export function outdated(have: Release, want: Release): boolean {
 
 /** Every replica that the App is to have, by ordinal. */
 export function turnsOf(input: TurnsInput): readonly Turn[] {
-  const { app, placements, current, reports, late } = input;
+  const { app, placements, current, reports, late, lost } = input;
   const ids = Array.from({ length: app.spec.replicas }, (_, ordinal) => replicaId(app.name, ordinal));
   return ids.map((id): Turn => {
     const placement = placements.get(id);
@@ -238,6 +242,7 @@ export function turnsOf(input: TurnsInput): readonly Turn[] {
       last,
       home,
       report,
+      lost: placement !== undefined && lost?.has(placement.host) === true,
       want: placement && wantedReplica(input, placement),
       told: () => last && input.told(last),
       // of an App with nothing to do nobody asks

@@ -34,7 +34,7 @@ function assignedOf(ordinal: number, image: string, sign = '+'): AssignedReplica
   };
 }
 
-/** How a host speaks of a replica: + serves, ~ ready but not yet for long enough, - fails, . is not ready and says no more, b has yet to be probed, * stands still as it was told, ? knows not of its last Assignment, ! not at all. */
+/** How a host speaks of a replica: + serves, ~ ready but not yet for long enough, - fails, . is not ready and says no more, b has yet to be probed, * stands still as it was told, ? knows not of its last Assignment, l neither and is lost, ! not at all. */
 function reportOf(assigned: AssignedReplica, sign: string): ReplicaReport {
   const ready = '+~?*'.includes(sign);
   return {
@@ -105,9 +105,12 @@ export function run(scene: Scene): Rollout {
     placements: new Map(cells.map(({ ordinal }) => [replicaId('web', ordinal), placementOf(ordinal)])),
     current: new Map(given.map(({ assigned }) => [assigned.id, assigned])),
     reports: new Map(
-      given.flatMap(({ assigned, sign }) => (sign === '!' ? [] : [[assigned.id, reportOf(assigned, sign)] as const])),
+      given.flatMap(({ assigned, sign }) =>
+        '!l'.includes(sign) ? [] : [[assigned.id, reportOf(assigned, sign)] as const],
+      ),
     ),
-    late: new Set(given.flatMap(({ assigned, sign }) => (sign === '?' ? [assigned.id] : []))),
+    late: new Set(given.flatMap(({ assigned, sign }) => ('?l'.includes(sign) ? [assigned.id] : []))),
+    lost: new Set(cells.flatMap(({ sign, ordinal }) => (sign === 'l' ? [placementOf(ordinal).host] : []))),
     network: () => undefined,
     told: () => undefined,
     mayPlug: () => true,

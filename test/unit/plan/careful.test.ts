@@ -32,6 +32,8 @@ const cases: readonly Case[] = [
   },
   { name: 'all serve it: nothing to remember any more', standing: 'n+ n+', record: {}, gives: 'nn' },
   { name: 'one that nothing is heard of holds up nobody for ever', standing: 'n+ n!', record: {}, gives: 'nn' },
+  { name: 'nor one that was told of it on a host that is lost', standing: 'n+ nl', record: {}, gives: 'nn' },
+  { name: 'nor does one that was not told of it end it', standing: 'n+ ol', record: {}, gives: 'no', stage: 'rolling' },
   { name: 'none are asked for any more: the change is over', standing: '', record: {}, gives: '' },
   { name: 'not over before the last one serves', standing: 'n+ n~', record: {}, gives: 'nn', stage: 'rolling' },
   // canaries
@@ -264,6 +266,22 @@ const cases: readonly Case[] = [
     stage: 'reverted',
   },
   {
+    name: 'all are back but those on lost hosts, whether these could be told or not',
+    standing: 'o+ ol nl nl',
+    how: DEADLINE,
+    record: { failed: { at: 1, why: 'w', back: false } },
+    gives: 'oonn',
+    stage: 'reverted',
+  },
+  {
+    name: 'and it goes back once its host is heard of',
+    standing: 'o+ o+ n- n?',
+    how: DEADLINE,
+    record: { failed: { at: 1, why: 'w', back: true } },
+    gives: 'ooon',
+    stage: 'reverted',
+  },
+  {
     name: 'back is back, whatever happens to one of them',
     standing: 'o- o+',
     how: DEADLINE,
@@ -349,7 +367,9 @@ describe('rollout of an App with a rollout block', () => {
       'web: r1 (new) was given up, no progress for 600ms: web-0 ProbeFailed: readiness probe: 500; its replicas go back to r0 (old)',
     );
     const { record: after } = run({ ...scene, standing: 'o+ o+', record: record });
-    assert.match(after?.message ?? '', /all replicas run r0 \(old\) until Git says something else$/);
+    const { record: lost } = run({ ...scene, standing: 'nl o+', record: record });
+    assert.match(lost?.message ?? '', /; all replicas on hosts that are heard of run r0 \(old\) until/);
+    assert.match(after?.message ?? '', /; all replicas run r0 \(old\) until Git says something else$/);
   });
 
   it('goes back to what most of them serve', () => {

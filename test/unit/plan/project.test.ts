@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { attemptOf, versionOf } from '../../../reconciler/model/release.ts';
 import type { RolloutRecord } from '../../../reconciler/model/release.ts';
 import type { Assignment, Placement, Report } from '../../../reconciler/model/replica.ts';
 import { incarnationOf } from '../../../reconciler/model/rollout.ts';
@@ -255,6 +256,29 @@ describe('project', () => {
       const before = reports.map((one) => (one.host === 'h2' ? { ...one, generation: one.generation - 1 } : one));
       assert.deepEqual([given([]), given(['h2']), given([], before)], [1, 0, 0]);
     });
+
+  it('takes a change for over although a lost host has not taken it up', () => {
+    const placements = placementsOf('api-0@h1', 'api-1@h2');
+    const sketch = { hosts, apps: { api: { replicas: 2, rollout: { minReady: 0, autoRevert: false } } } };
+    const previous = step(sketch, placements);
+    const said = [...previous.values()].map(ready);
+    const reports = said.map((one) => (one.host === 'h2' ? { ...one, generation: 0 } : one));
+    const [good] = previous.get('h1')?.replicas ?? [];
+    assert.ok(good);
+    const common = { app: 'api', version: versionOf(good), attempt: attemptOf(good.spec), revision: 'r', good };
+    const record: RolloutRecord = { ...common, given: 2, served: 1, stage: 'rolling', message: '' };
+    const seen = {
+      catalog: catalogOf(sketch),
+      author: 'Ann',
+      placements,
+      previous,
+      reports,
+      records: [record],
+      now: 0,
+    };
+    const left = (...lost: string[]): number => project({ ...seen, lost: new Set(lost) }).records.length;
+    assert.deepEqual([left(), left('h2')], [1, 0]);
+  });
 
   it('sends a moved replica to its new host with the spec that it had', () => {
     const first = step({ hosts, apps: { web: { replicas: 2 } } }, placementsOf('web-0@h1', 'web-1@h2'));
