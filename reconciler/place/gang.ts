@@ -1,5 +1,5 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
-import { preemptedText } from './preempt.ts';
+import { preemptedText } from './make-room.ts';
 import { preemptGang } from './preempt-gang.ts';
 import { attempt } from './run.ts';
 import type { Run, Unplaceable } from './run.ts';

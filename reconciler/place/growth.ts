@@ -1,7 +1,8 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
 import { amountOf, DIMENSIONS, sameDemand } from '../model/demand.ts';
 import type { Placement } from '../model/replica.ts';
-import { forgoGrowth, hasRoom, preemptedText, preemptGrowth } from './preempt.ts';
+import { preemptedText } from './make-room.ts';
+import { forgoGrowth, hasRoom, preemptGrowth } from './preempt-growth.ts';
 import { noGrowth } from './reasons.ts';
 import { grown, resize } from './resize.ts';
 import type { Run, Unplaceable } from './run.ts';

@@ -1,7 +1,9 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
 import { settle } from './home.ts';
-import { claim, isGone, mark, relocate, search, whyNot } from './preempt.ts';
-import type { Bid, Preempted } from './preempt.ts';
+import { claim, isGone, mark, relocate, whyNot } from './make-room.ts';
+import type { Preempted } from './make-room.ts';
+import { search } from './bids.ts';
+import type { Bid } from './bids.ts';
 import { attempt, groupIn, propose, release, supposition } from './run.ts';
 import type { Run } from './run.ts';
 import type { Wish } from './wishes.ts';

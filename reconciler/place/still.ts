@@ -6,7 +6,7 @@ import { lacksOnlyRoom, obstacle, testedOf } from './fit.ts';
 import type { Tested } from './fit.ts';
 import { nearlyFrom, noteMiss } from './misses.ts';
 import type { Found } from './misses.ts';
-import { roomBelowAt } from './preempt.ts';
+import { roomBelowAt } from './room-below.ts';
 import { noAddress, nowhere } from './reasons.ts';
 import type { Why } from './reasons.ts';
 import type { Run, Unplaceable } from './run.ts';
