@@ -4,6 +4,7 @@ import type { Dimension } from '../reconciler/model/demand.ts';
 import type { Io } from './io.ts';
 import { sumOf, type Level } from './status-scope.ts';
 import { narrowed, table, tint } from './table.ts';
+import { compareNames } from '../reconciler/model/words.ts';
 
 /** What a narrow terminal does without, the first of them first. */
 const LEAVES = ['CPU', 'MEMORY', 'CLOSED', 'HOSTS', 'REPLICAS', 'LOST'];
@@ -64,7 +65,7 @@ export function groupLines(
     if (groups.length < 2) continue;
     const ranked = groups
       .map((group) => ({ group, ill: trouble(group) }))
-      .sort((a, b) => b.ill - a.ill || collator.compare(a.group.name, b.group.name));
+      .sort((a, b) => b.ill - a.ill || compareNames(a.group.name, b.group.name));
     const shown = all ? ranked : ranked.slice(0, MOST);
     const rest = ranked.slice(shown.length);
     const head = [level.toUpperCase(), 'HOSTS', 'LOST', 'CLOSED', 'REPLICAS', 'NOT WELL', 'CPU', 'MEMORY'];
@@ -77,5 +78,3 @@ export function groupLines(
   }
   return undefined;
 }
-
-const collator = new Intl.Collator('en', { numeric: true });

@@ -1,5 +1,6 @@
 import type { Change, Desired, HeldChange, Known, Plan, Summary } from '../model/change.ts';
 import { kindOf, type Ref } from '../model/ref.ts';
+import { compareNames } from '../model/words.ts';
 
 /** What goes first when something is taken away, and what comes first when it is built. Unlisted kinds go with the first. */
 const TAKEN: Readonly<Record<string, number>> = { container: 0, port: 1, sandbox: 2 };
@@ -24,10 +25,8 @@ export function inWaves(changes: readonly Change[]): readonly (readonly Change[]
   return [...waves.entries()].sort(([a], [b]) => a - b).map(([, wave]) => wave.sort(byRef));
 }
 
-const collator = new Intl.Collator('en', { numeric: true });
-
 function byRef(a: Change, b: Change): number {
-  return collator.compare(a.ref, b.ref);
+  return compareNames(a.ref, b.ref);
 }
 
 /** Counts a plan as its footer shows it. */

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import { basename, join } from 'node:path';
+import { compareNames } from '../../../reconciler/model/words.ts';
 
 /** Files below a root, as they are read by kernel and distribution: what is not there, or cannot be read, is undefined. */
 export interface Tree {
@@ -13,8 +14,6 @@ export interface Tree {
   target(path: string): string | undefined;
   has(path: string): boolean;
 }
-
-const collator = new Intl.Collator('en', { numeric: true });
 
 function quietly<T>(read: () => T): T | undefined {
   try {
@@ -75,7 +74,7 @@ export function treeAt(root: string): Tree {
       const said = text(path) ?? '';
       return /^-?\d+$/.test(said) ? Number(said) : undefined;
     },
-    names: (path) => (quietly(() => fs.readdirSync(join(root, path))) ?? []).sort(collator.compare),
+    names: (path) => (quietly(() => fs.readdirSync(join(root, path))) ?? []).sort(compareNames),
     target: (path) => quietly(() => basename(fs.realpathSync.native(join(root, path)))),
     has: (path) => fs.existsSync(join(root, path)),
   };
