@@ -15,7 +15,10 @@ import { createLooks } from './looks.ts';
 import { mailOf } from './mail.ts';
 import { pause } from './pause.ts';
 import type { Repository } from './controller/repository.ts';
-import { heldIn, statusOf, type Status, type StatusInput, type Verdict } from './status/status.ts';
+import type { Status } from './status/status.ts';
+import { statusOf } from './status/whole.ts';
+import type { StatusInput } from './status/input.ts';
+import { heldIn, type Verdict } from './status/verdict.ts';
 import type { Known } from './status/view.ts';
 
 export interface ControlOptions {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { statusOf } from '../../reconciler/loop/status/status.ts';
+import { statusOf } from '../../reconciler/loop/status/whole.ts';
 import type { AppSpec, HostSpec } from '../../reconciler/model/catalog.ts';
 import type { Assignment } from '../../reconciler/model/replica.ts';
 import { catalogOf, resources } from '../support/catalog.ts';

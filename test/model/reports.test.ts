@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import fc from 'fast-check';
-import { statusOf } from '../../reconciler/loop/status/status.ts';
+import { statusOf } from '../../reconciler/loop/status/whole.ts';
 import { foreign, readReport } from '../../reconciler/model/protocol.ts';
 import { catalogOf, hostsOf } from '../support/catalog.ts';
 import { fullReport } from '../support/full-report.ts';

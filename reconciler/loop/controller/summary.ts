@@ -2,16 +2,8 @@ import type { LostHost, Notice } from '../../model/notice.ts';
 import { appOf } from '../../model/replica.ts';
 import type { Whereabouts } from '../../model/whereabouts.ts';
 import type { Image } from './image.ts';
-import {
-  hostItems,
-  NOTHING,
-  sumOf,
-  totalsOf,
-  unplaceableItems,
-  verdictOf,
-  type Totals,
-  type Verdict,
-} from '../status/status.ts';
+import { NOTHING, sumOf, totalsOf, verdictOf, type Totals, type Verdict } from '../status/verdict.ts';
+import { hostItems, unplaceableItems } from '../status/items.ts';
 
 /** How the whole is, kept host by host: the cost grows with the hosts of which something is new. */
 export interface Summary {

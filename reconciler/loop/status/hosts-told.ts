@@ -1,23 +1,25 @@
 import type { Notice } from '../../model/notice.ts';
-import type { Assignment, Report } from '../../model/replica.ts';
-import type { HostRecord } from '../../model/reservations.ts';
+import type { Report } from '../../model/replica.ts';
 import { partingOf } from '../belonging.ts';
+import type { KnobState } from '../../model/change.ts';
+import { NOTHING as NO_DEMAND, plus } from '../../model/demand.ts';
+import type { Demand } from '../../model/demand.ts';
+import type { HostStatus } from './status.ts';
+import type { StatusInput } from './input.ts';
+import { compareNames } from '../../model/words.ts';
 
 /** A time as people and programs read it, given milliseconds since 1970. */
 export function timeOf(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-/** What is known of hosts, by name, and what their controller says. */
-interface Told {
-  readonly notice: Notice | undefined;
-  readonly hosts: ReadonlyMap<string, HostRecord>;
-  readonly assignments: ReadonlyMap<string, Assignment>;
-  readonly reports: ReadonlyMap<string, Report>;
-}
-
 /** What is said of hosts that are not heard of. */
-export function lostMessages({ notice, hosts, assignments, reports }: Told): readonly string[] {
+export function lostMessages({
+  notice,
+  hosts,
+  assignments,
+  reports,
+}: Omit<StatusInput, 'placements'>): readonly string[] {
   const lost = notice?.lost ?? [];
   return lost.map(({ host, since }) => {
     // where anything is placed there is a record
@@ -39,4 +41,42 @@ export function drainMessages(notice: Notice | undefined): readonly string[] {
     const first = staying[0] ? ` (${staying[0].replica}: ${staying[0].why})` : '';
     return [`host ${host} is being drained: ${parts.join(', ')}${first}; plumb drain ${host} --watch shows all`];
   });
+}
+
+/** All that is not told otherwise is as it should be. */
+function knobsOf({ knobs = 0, limitations }: Report): Readonly<Record<KnobState, number>> {
+  const count = (state: KnobState): number => limitations.filter((one) => one.state === state).length;
+  const others = {
+    Drifted: count('Drifted'),
+    Unsupported: count('Unsupported'),
+    Refused: count('Refused'),
+    NeedsRestart: count('NeedsRestart'),
+  };
+  const rest = Object.values(others).reduce((sum, some) => sum + some, 0);
+  return { InSync: Math.max(0, knobs - rest), ...others };
+}
+
+/** Whether something fails on the host of a Report. */
+export function isStalled({ conditions }: Report): boolean {
+  return conditions.some(({ type, status }) => type === 'Stalled' && status);
+}
+
+/** Hosts with what is promised of them and what they said, by name. */
+export function hostStatuses({ hosts, placements, reports, notice }: StatusInput): readonly HostStatus[] {
+  const used = new Map<string, Demand>();
+  for (const { host, demand } of placements.values()) used.set(host, plus(used.get(host) ?? NO_DEMAND, demand));
+  const lost = new Set(notice?.lost.map(({ host }) => host));
+  return [...hosts.values()]
+    .sort((a, b) => compareNames(a.host, b.host))
+    .map((record) => {
+      const report = reports.get(record.host);
+      return {
+        ...record,
+        used: used.get(record.host) ?? NO_DEMAND,
+        ...(lost.has(record.host) ? { lost: true } : {}),
+        ...(report && isStalled(report) ? { stalled: true } : {}),
+        ...(report?.knobs === undefined ? {} : { knobs: knobsOf(report) }),
+        ...(report?.memory?.['host'] === undefined ? {} : { memory: report.memory['host'] }),
+      };
+    });
 }

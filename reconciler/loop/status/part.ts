@@ -1,7 +1,8 @@
 import { nameOf } from '../../model/ref.ts';
 import type { Stage } from '../../model/release.ts';
 import { appOf } from '../../model/replica.ts';
-import { worst, type HostStatus, type Status, type StatusItem } from './status.ts';
+import type { HostStatus, Status, StatusItem } from './status.ts';
+import { worst } from './verdict.ts';
 
 /** What a part of a status is about: an App, or hosts, which may be all of a Zone. */
 type Part = { readonly app: string } | { readonly hosts: readonly HostStatus[]; readonly zone?: string };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { belongs, partingOf } from '../../../reconciler/loop/belonging.ts';
-import { NOTHING, totalsOf } from '../../../reconciler/loop/status/status.ts';
+import { NOTHING, totalsOf } from '../../../reconciler/loop/status/verdict.ts';
 import { assignmentOf } from '../../support/assigned.ts';
 import { reportOf } from '../../support/catalog.ts';
 

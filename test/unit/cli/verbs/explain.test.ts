@@ -8,7 +8,7 @@ import { explainCommand } from '../../../../cli/verbs/explain.ts';
 import type { Io } from '../../../../cli/io.ts';
 import { renderWhole } from '../../../../cli/verbs/status.ts';
 import { narrowed } from '../../../../reconciler/loop/status/part.ts';
-import { statusOf } from '../../../../reconciler/loop/status/status.ts';
+import { statusOf } from '../../../../reconciler/loop/status/whole.ts';
 import { PlumbError } from '../../../../reconciler/model/errors.ts';
 import { UNKNOWN_FACTS } from '../../../../reconciler/model/protocol.ts';
 import type { Report } from '../../../../reconciler/model/replica.ts';

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { rolloutEvents } from '../../../../reconciler/loop/controller/rollouts.ts';
-import { statusCode, statusOf } from '../../../../reconciler/loop/status/status.ts';
+import { statusCode } from '../../../../reconciler/loop/status/status.ts';
+import { statusOf } from '../../../../reconciler/loop/status/whole.ts';
 import type { Notice } from '../../../../reconciler/model/notice.ts';
 import type { RolloutRecord } from '../../../../reconciler/model/release.ts';
 import { appSpec } from '../../../support/catalog.ts';

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { statusOf, totalsOf } from '../../../../reconciler/loop/status/status.ts';
-import type { Draining, Notice } from '../../../../reconciler/model/notice.ts';
 import type { Status } from '../../../../reconciler/loop/status/status.ts';
+import { statusOf } from '../../../../reconciler/loop/status/whole.ts';
+import { totalsOf } from '../../../../reconciler/loop/status/verdict.ts';
+import type { Draining, Notice } from '../../../../reconciler/model/notice.ts';
 import { assignmentOf } from '../../../support/assigned.ts';
 import { catalogOf, reportOf, resources } from '../../../support/catalog.ts';
 import { createFleet } from '../../../support/fleet.ts';
