@@ -41,8 +41,8 @@ function brief(text: string): string {
   return cut(text.replace(/\s+/g, ' '), SAID);
 }
 
-/** How far a change is, as a person reads it: those that wait first. */
-export function lineupText(found: Lineup, io: Io): string {
+/** How far a change is, as a person reads it, with what else there is to say of the App: those that wait first. */
+export function lineupText(found: Lineup, about: readonly string[], io: Io): string {
   const { replicas, steps } = found;
   const waiting = replicas.filter(({ waits }) => waits !== undefined);
   const all = [...waiting, ...replicas.filter(({ waits }) => waits === undefined)];
@@ -57,7 +57,7 @@ export function lineupText(found: Lineup, io: Io): string {
       brief(one.waits ?? '-'),
     ]);
   const head = ['REPLICA', 'HOST', 'IMAGE', 'NOT AS GIT SAYS', 'STEP', 'WAITS BECAUSE'];
-  const lines = [tint(io, 'bold', found.message), ...dueLines(found)];
+  const lines = [tint(io, 'bold', found.message), ...about, ...dueLines(found)];
   if (rows.length > 0) lines.push('', table(...narrowed(head, rows, ['IMAGE', 'STEP', 'HOST'])));
   if (all.length > SCREEN) lines.push(`… and ${String(all.length - SCREEN)} more: -o json has all`);
   return `${lines.join('\n')}\n`;

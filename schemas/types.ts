@@ -127,9 +127,16 @@ export interface App {
      */
     level?: number;
     /**
-     * The Zone that runs it.
+     * The Zone that runs it: its name, or what it must be like.
      */
-    zone: string;
+    zone:
+      | string
+      | {
+          /**
+           * All must be among spec.traits of the Zone. Empty asks for no more than the level.
+           */
+          traits: Labels;
+        };
     /**
      * Which hosts of the zone may run it.
      */
@@ -178,20 +185,35 @@ export interface App {
     /**
      * How its replicas are plugged in.
      */
-    network: {
-      /**
-       * The Network.
-       */
-      name: string;
-      /**
-       * Most that a replica may send (default: the Network's).
-       */
-      egress?: number | string;
-      /**
-       * Most that a replica may receive (default: the Network's).
-       */
-      ingress?: number | string;
-    };
+    network:
+      | {
+          /**
+           * The Network.
+           */
+          name: string;
+          /**
+           * Most that a replica may send (default: the Network's).
+           */
+          egress?: number | string;
+          /**
+           * Most that a replica may receive (default: the Network's).
+           */
+          ingress?: number | string;
+        }
+      | {
+          /**
+           * What spec.isolation of the Network says.
+           */
+          isolation: string;
+          /**
+           * Most that a replica may send (default: the Network's).
+           */
+          egress?: number | string;
+          /**
+           * Most that a replica may receive (default: the Network's).
+           */
+          ingress?: number | string;
+        };
     /**
      * Limits; they change in place, without a restart, in turns as spec.update says.
      */
@@ -817,6 +839,10 @@ export interface Zone {
      */
     levels?: [number, ...number[]];
     /**
+     * What its hosts are good for, as gpu: a100 or disk: ssd. Apps may ask for traits in place of a name (spec.zone.traits).
+     */
+    traits?: Labels;
+    /**
      * What runs the replicas.
      */
     runtime?: 'docker' | 'simulated';
@@ -939,6 +965,10 @@ export interface Network {
      * Hosts that have this VLAN; all if absent.
      */
     hosts?: Selector;
+    /**
+     * How isolated it is, in words of your own, as dmz or pci. Apps may ask for that in place of a name (spec.network.isolation).
+     */
+    isolation?: string;
     /**
      * The OVS bridge on each host.
      */

@@ -9,6 +9,7 @@ import type { Io } from '../io.ts';
 import { explainKnobs, knobsText, standingsOf, standingWords, unreadTunings } from '../explain-knob.ts';
 import { command, outputOption, parse } from '../options.ts';
 import { questionOptions, viewsOf, withQuestion, type Question } from '../question.ts';
+import { chosenFor, chosenLines } from '../explain-choice.ts';
 import { isThrough, linedLines, lineupIn, lineupOf, lineupText } from '../explain-app.ts';
 import { conflictWords } from './status.ts';
 import { table, tint } from '../table.ts';
@@ -55,6 +56,7 @@ async function explainPlaced({ catalogs, look }: Question, what: string, options
   const now = Date.now();
   const found = explain({ catalog, hosts: viewsOf(catalog, known), now, ...known }, replica);
   if (!found) throw new PlumbError('USAGE', `no App in Git has a replica ${replica}${otherwise(catalog, replica)}`);
+  const app = catalog.apps.get(found.app);
   const line = lineupOf(catalog, known, found.app, now);
   const lines = line ? linedLines(line, replica) : [];
   const change =
@@ -63,8 +65,8 @@ async function explainPlaced({ catalogs, look }: Question, what: string, options
       : {};
   io.out(
     options.output === 'json'
-      ? `${JSON.stringify({ version: 1, ...found, ...change }, null, 2)}\n`
-      : text(found, lines, io),
+      ? `${JSON.stringify({ version: 1, ...found, ...chosenFor(app), ...change }, null, 2)}\n`
+      : text(found, [...chosenLines(app), ...lines], io),
   );
   return found.best === undefined && found.host === undefined ? 2 : 0;
 }
@@ -77,7 +79,12 @@ async function explainApp(
 ): Promise<number> {
   const { known } = await look(catalog);
   const found = lineupIn(catalog, known, name, Date.now());
-  io.out(options.output === 'json' ? `${JSON.stringify({ version: 1, ...found }, null, 2)}\n` : lineupText(found, io));
+  const app = catalog.apps.get(name);
+  io.out(
+    options.output === 'json'
+      ? `${JSON.stringify({ version: 1, ...found, ...chosenFor(app) }, null, 2)}\n`
+      : lineupText(found, chosenLines(app), io),
+  );
   return isThrough(found) ? 0 : 2;
 }
 

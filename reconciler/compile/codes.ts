@@ -32,6 +32,8 @@ export const COMPILE_CODES = {
   DUPLICATE_NAME: { title: 'Two objects of one kind have the same name' },
   DUPLICATE_MACHINE: { title: 'Two Hosts describe the same machine' },
   DANGLING_REFERENCE: { title: 'A reference names nothing that exists' },
+  NONE_FITS: { title: 'No Zone or Network is what an App asks for' },
+  MANY_FIT: { title: 'More than one Zone or Network is what an App asks for' },
   HOST_IN_TWO_ZONES: { title: 'A Host is selected by two Zones' },
   VLAN_CLASH: { title: 'Two Networks have the same VLAN on one bridge' },
   CIDR_CLASH: { title: 'The addresses of two Networks overlap on one host' },

@@ -1,6 +1,7 @@
 import type { Catalog } from '../model/catalog.ts';
 import type { SourceFile } from '../model/source.ts';
 import { danglingReferences } from './checks/apps.ts';
+import { choose } from './choices.ts';
 import { gangsAsked, incompleteGangs } from './checks/gangs.ts';
 import { zoneClashes } from './checks/hosts.ts';
 import { APP_RULES, HOST_RULES, SHARING_RULES, type Rule } from './checks/rules.ts';
@@ -52,6 +53,7 @@ function check(draft: Draft, reading: Reading, replicasBefore: (app: string) => 
   judge(HOST_RULES);
   // zones and hosts as they were may still disagree with what is new
   for (const { host } of zoneClashes(tables)) draft.drop(`Host/${host}`);
+  chooseIn(draft);
   judge(SHARING_RULES);
   for (const each of danglingReferences(tables)) {
     // the reference is right, what it names is held: that was told already
@@ -61,6 +63,17 @@ function check(draft: Draft, reading: Reading, replicasBefore: (app: string) => 
   judge(APP_RULES);
   for (const { from } of danglingReferences(tables)) draft.drop(from);
   holdGangs(draft, gangsAsked(reading));
+}
+
+/** Gives Apps the Zone and Network that they ask for. Where a Zone or Network is held, what is missing may be no fault of theirs: these stay as they were, and nothing is told. */
+function chooseIn(draft: Draft): void {
+  const { found, clashes } = choose(draft.tables);
+  const doubtful = [...draft.heldObjects].some((id) => id.startsWith('Zone/') || id.startsWith('Network/'));
+  for (const clash of clashes) {
+    if (!doubtful) draft.clash(clash);
+    else for (const id of clash.holds) draft.hold(id);
+  }
+  for (const [name, app] of found) draft.tables.App.set(name, app);
 }
 
 /** Gangs of which a member cannot be used stay as they were, or out: what was wrong was told already. What refers to them goes with them. */

@@ -9,6 +9,7 @@ import { parseFile } from './file.ts';
 import type { Claim, ParseCache, ParsedDocument } from './file.ts';
 import { printable } from './finding.ts';
 import type { Kind } from './schemas.ts';
+import { asksOf } from './specs/app.ts';
 import type { Say } from './specs/say.ts';
 
 /** A document with defaults filled in, and where it was written. */
@@ -150,7 +151,9 @@ export function resourceOf<D extends Document, Spec>(
     say(...words);
   };
   const { name, origin, fields } = manifest;
-  const made = { name, owner, labels: document.metadata.labels ?? {}, spec: spec(document, told), origin, fields };
+  const asks = document.kind === 'App' ? asksOf(document) : undefined;
+  const labels = document.metadata.labels ?? {};
+  const made = { name, owner, labels, spec: spec(document, told), origin, fields, ...(asks ? { asks } : {}) };
   if (wrong === 0) resources.set(manifest, made);
   return made;
 }

@@ -12,7 +12,7 @@ import { networkSpec } from './specs/network.ts';
 import type { Say } from './specs/say.ts';
 import { tuningSpec } from './specs/tuning.ts';
 import { zoneSpec } from './specs/zone.ts';
-import { copyOf, emptyTables, place, tablesOf } from './tables.ts';
+import { copyOf, emptyTables, nearestOrigin, place, tablesOf } from './tables.ts';
 import type { Clash, ObjectId, TableKind, Tables } from './tables.ts';
 
 /** A catalog in the making: what is sound, and what is held. */
@@ -161,17 +161,6 @@ function sayAt(
     tell(code, nearestOrigin(manifest, pointer), message, hint);
     then();
   };
-}
-
-/** Where a pointer was written, else the nearest that was and contains it or stands below it. */
-export function nearestOrigin({ fields, origin }: Manifest, pointer: string): Origin {
-  for (let at = pointer; at !== ''; at = at.slice(0, at.lastIndexOf('/'))) {
-    const exact = fields[at];
-    if (exact !== undefined) return exact;
-    const below = Object.keys(fields).find((key) => key.startsWith(`${at}/`));
-    if (below !== undefined) return fields[below] ?? origin;
-  }
-  return origin;
 }
 
 /** The owner: the document's own word, else the Fleet's by path, else `unowned`. */

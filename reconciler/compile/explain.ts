@@ -47,18 +47,21 @@ function withoutEchoes(errors: readonly ErrorObject[]): readonly ErrorObject[] {
     if (union === undefined) return true;
     const branch = branchOf(union);
     if (error === union) return branch === undefined;
-    return branch !== undefined && error.keyword !== union.keyword && within(branch, error.parentSchema);
+    if (branch === undefined || error.keyword === union.keyword) return false;
+    const { parentSchema: part } = error;
+    return error.instancePath === union.instancePath ? part === branch : within(branch, part);
   });
 }
 
-/** The branch whose distinguishing key the value has. */
+/** The branch whose distinguishing key the value has, and no other's. */
 function branchOf(union: ErrorObject): Schema | undefined {
   const branches = union.schema as readonly Schema[];
   const value: unknown = union.data;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   const objects = branches.filter(({ type }) => type === 'object');
   if (objects.length === 1) return objects[0];
-  return objects.find((branch) => marks(branch, objects).some((key) => Object.hasOwn(value, key)));
+  const meant = objects.filter((branch) => marks(branch, objects).some((key) => Object.hasOwn(value, key)));
+  return meant.length === 1 ? meant[0] : undefined;
 }
 
 /** Required keys that no other branch has. */
@@ -224,7 +227,9 @@ function noBranch(path: readonly string[], value: unknown, schema: Schema): Said
         hint: `did you mean "${near[1]}"?`,
       };
     }
-    const message = `${where} needs one of: ${choices.join(', ')}`;
+    const message =
+      both.length > 1 ? `${where} has both ${both.join(' and ')}` : `${where} needs one of: ${choices.join(', ')}`;
+    if (both.length > 1) return { code: 'BAD_VALUE', path, at: 'key', message, hint: 'leave all but one out' };
     return { code: 'MISSING_FIELD', path, at: 'key', message };
   }
   const hint = schema.description ?? [...new Set(branches.map(branchName))].join(', or ');

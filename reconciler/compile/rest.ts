@@ -1,10 +1,20 @@
 import type { Resource } from '../model/catalog.ts';
 import { danglingReferences } from './checks/apps.ts';
-import { APP_RULES, HOST_RULES, SHARING_RULES, type Rule } from './checks/rules.ts';
-import { insert, nearestOrigin, type Draft } from './draft.ts';
+import { APP_RULES, CHOICES, HOST_RULES, SHARING_RULES, type Rule } from './checks/rules.ts';
+import { choose, isOpen } from './choices.ts';
+import { insert, type Draft } from './draft.ts';
 import type { DoubtfulManifest, Manifest, Reading } from './documents.ts';
 import type { Say } from './specs/say.ts';
-import { copyOf, emptyTables, place, type Clash, type ObjectId, type TableKind, type Tables } from './tables.ts';
+import {
+  copyOf,
+  emptyTables,
+  nearestOrigin,
+  place,
+  type Clash,
+  type ObjectId,
+  type TableKind,
+  type Tables,
+} from './tables.ts';
 
 /** Objects as they are written, and the fields of them that are not to be trusted. */
 interface Written {
@@ -31,10 +41,13 @@ export function tellRest(draft: Draft, reading: Reading, replicasBefore: (app: s
   };
   const { written, doubles } = withDoubtful(draft, reading, tell);
   const known = namesOf(draft, reading);
+  const sees = (each: Written, rule: Rule): boolean =>
+    rule.all?.every((kind) => known.complete && allTrusted(each, rule, kind)) ?? true;
   const all = (each: Written): void => {
-    for (const rule of [...HOST_RULES, ...SHARING_RULES, ...APP_RULES]) {
-      const sees = rule.all?.every((kind) => known.complete && allTrusted(each, rule, kind)) ?? true;
-      if (sees) for (const clash of rule.find(trusted(each, rule), replicasBefore)) tell(clash);
+    const settled = withChoices(each, sees(each, CHOICES));
+    for (const rule of [CHOICES, ...HOST_RULES, ...SHARING_RULES, ...APP_RULES]) {
+      const whole = rule === CHOICES ? each : settled;
+      if (sees(whole, rule)) for (const clash of rule.find(trusted(whole, rule), replicasBefore)) tell(clash);
     }
     if (!known.complete) return;
     for (const clash of danglingReferences(each.tables))
@@ -120,6 +133,18 @@ function isWrong({ wrong }: Written, id: string, pointers: readonly string[]): b
 
 function allTrusted(written: Written, { by }: Rule, kind: TableKind): boolean {
   return [...written.tables[kind].keys()].every((name) => !isWrong(written, `${kind}/${name}`, by[kind] ?? []));
+}
+
+/** With the Zones and Networks that Apps ask for, where it can be told which these are; without the Apps of which it cannot. */
+function withChoices(written: Written, tell: boolean): Written {
+  const tables = copyOf(written.tables);
+  const found = tell ? choose(trusted(written, CHOICES)).found : new Map<string, never>();
+  for (const [name, app] of tables.App) {
+    const chosen = found.get(name);
+    if (chosen) tables.App.set(name, chosen);
+    else if (isOpen(app)) tables.App.delete(name);
+  }
+  return { ...written, tables };
 }
 
 /** The objects of which a rule may believe what it judges by. */

@@ -58,6 +58,20 @@ export function fieldOrigin(resource: Resource<unknown>, pointer: string): Origi
   return resource.fields[pointer] ?? resource.origin;
 }
 
+/** Where a pointer was written, else the nearest that was and contains it or stands below it. */
+export function nearestOrigin(
+  { fields, origin }: Pick<Resource<unknown>, 'fields' | 'origin'>,
+  pointer: string,
+): Origin {
+  for (let at = pointer; at !== ''; at = at.slice(0, at.lastIndexOf('/'))) {
+    const exact = fields[at];
+    if (exact !== undefined) return exact;
+    const below = Object.keys(fields).find((key) => key.startsWith(`${at}/`));
+    if (below !== undefined) return fields[below] ?? origin;
+  }
+  return origin;
+}
+
 /** `file:line` of an origin, for messages that name a second place. */
 export function place({ file, line }: Origin): string {
   return `${file}:${String(line)}`;

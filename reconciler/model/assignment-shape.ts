@@ -2,7 +2,6 @@ import type {
   AppSpec,
   BlockIoLimit,
   Companion,
-  NetworkSpec,
   Probes,
   ProbeSpec,
   Resources,
@@ -77,11 +76,11 @@ const appSpec = object<AppSpec>({
   ...{ maxUnavailable: number, rollout: maybe(rollout) },
 });
 
-const networkSpec = object<NetworkSpec>({
+const networkSpec = object<AssignedNetwork['spec']>({
   ...{ vlan: number, cidr: text, gateway: maybe(text), pool: listOf(listOf(text)), quarantine: number },
   ...{ blockSize: maybe(number), hosts: selector, bridge: text, datapath: text, uplink: maybe(text), mtu: number },
   ...{ antiSpoofing: flag, egress: maybe(number), ingress: maybe(number) },
-  dns: object<NetworkSpec['dns']>({ servers: listOf(text), search: listOf(text) }),
+  dns: object<AssignedNetwork['spec']['dns']>({ servers: listOf(text), search: listOf(text) }),
 });
 
 const placement = object<Placement>({

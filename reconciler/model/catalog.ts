@@ -164,6 +164,8 @@ export interface AppSpec {
 export interface ZoneSpec {
   readonly hosts: Selector;
   readonly levels: readonly number[];
+  /** What Apps may ask for in place of its name. */
+  readonly traits: Labels;
   readonly runtime: 'docker' | 'simulated';
   /** What is not named is promised once. */
   readonly overcommit: Partial<Demand>;
@@ -190,6 +192,8 @@ export interface NetworkSpec {
   /** Prefix length of the blocks that are leased to zones; absent when all zones share the addresses one by one. */
   readonly blockSize?: number;
   readonly hosts: Selector;
+  /** The same of a Network: how isolated it is. */
+  readonly isolation?: string;
   readonly bridge: string;
   readonly datapath: 'system' | 'netdev';
   readonly uplink?: string;
@@ -283,6 +287,14 @@ export interface Resource<Spec> {
   readonly origin: Origin;
   /** JSON pointer of each value written in the manifest (`/spec/resources/memory/limit`) → its line. */
   readonly fields: Readonly<Record<string, Origin>>;
+  /** Of an App that does not name its Zone or Network: by what these were chosen. */
+  readonly asks?: Asks;
+}
+
+/** What an App asks for in place of a name: the traits of its Zone, and how isolated its Network is. */
+export interface Asks {
+  readonly traits?: Labels;
+  readonly isolation?: string;
 }
 
 /** One error or warning of the repository. */

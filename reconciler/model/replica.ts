@@ -46,7 +46,7 @@ export interface AssignedReplica {
 
 export interface AssignedNetwork {
   readonly name: string;
-  readonly spec: NetworkSpec;
+  readonly spec: Omit<NetworkSpec, 'isolation'>;
   readonly origin: Origin;
   /** The same of its own manifest. */
   readonly fields: Readonly<Record<string, Origin>>;

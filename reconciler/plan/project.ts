@@ -217,7 +217,8 @@ const networks = new WeakMap<Resource<NetworkSpec>, AssignedNetwork>();
 
 /** One object for all hosts. */
 function assigned(network: Resource<NetworkSpec>): AssignedNetwork {
-  const { name, spec, origin } = network;
+  const { name, origin } = network;
+  const { isolation: _, ...spec } = network.spec;
   const known = networks.get(network) ?? { name, spec, origin, fields: linesTold('network', network.fields) };
   networks.set(network, known);
   return known;

@@ -3,7 +3,23 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { compile } from '../../reconciler/compile/compile.ts';
 import type { Catalog } from '../../reconciler/model/catalog.ts';
-import { SOUND, sourceFiles } from '../support/manifests.ts';
+import { manifest, SOUND, sourceFiles } from '../support/manifests.ts';
+
+/** With an App that asks for its Zone and Network in place of naming them. */
+const REPOSITORY: Readonly<Record<string, string>> = {
+  ...SOUND,
+  'zones/batch.yaml': manifest(
+    'Zone',
+    'batch',
+    'hosts: { matchLabels: { pool: b } }\ntraits: { disk: ssd }\nlevels: [3]',
+  ),
+  'networks/cards.yaml': manifest('Network', 'cards', 'vlan: 7\ncidr: 10.7.0.0/24\nisolation: pci'),
+  'apps/asking.yaml': manifest(
+    'App',
+    'asking',
+    'image: a:1\nlevel: 3\nzone:\n  traits:\n    disk: ssd\nnetwork:\n  isolation: pci',
+  ),
+};
 
 /** What must hold of every catalog, whatever the files are. */
 function lawful(catalog: Catalog, files: Readonly<Record<string, string | Uint8Array>>): void {
@@ -27,7 +43,7 @@ function lawful(catalog: Catalog, files: Readonly<Record<string, string | Uint8A
     assert.ok(catalog.heldOwners.size > 0 || catalog.heldObjects.size > 0, 'a problem holds something');
 }
 
-const sound = compile(sourceFiles(SOUND), 'r0');
+const sound = compile(sourceFiles(REPOSITORY), 'r0');
 
 function check(files: Readonly<Record<string, string | Uint8Array>>): void {
   lawful(compile(sourceFiles(files), 'r1'), files);
@@ -39,7 +55,7 @@ function check(files: Readonly<Record<string, string | Uint8Array>>): void {
       assert.equal(next.apps.get(name), sound.apps.get(name));
 }
 
-const path = fc.constantFrom(...Object.keys(SOUND), 'apps/new.yaml');
+const path = fc.constantFrom(...Object.keys(REPOSITORY), 'apps/new.yaml');
 const token = fc.constantFrom(
   ...[
     '- ',
@@ -87,7 +103,7 @@ const token = fc.constantFrom(
 /** A sound text with pieces cut out, put in or doubled. */
 const mutated = fc
   .tuple(
-    fc.constantFrom(...Object.values(SOUND)),
+    fc.constantFrom(...Object.values(REPOSITORY)),
     fc.array(fc.tuple(fc.nat(400), fc.nat(12), fc.oneof(token, fc.string({ maxLength: 5 }))), {
       minLength: 1,
       maxLength: 6,
@@ -104,7 +120,7 @@ describe('compile, whatever it is given', () => {
   it('random bytes', () => {
     fc.assert(
       fc.property(path, fc.uint8Array({ maxLength: 300 }), (file, bytes) => {
-        check({ ...SOUND, [file]: bytes });
+        check({ ...REPOSITORY, [file]: bytes });
       }),
       { numRuns: 300 },
     );
@@ -112,7 +128,7 @@ describe('compile, whatever it is given', () => {
   it('soups of YAML', () => {
     fc.assert(
       fc.property(path, fc.array(fc.oneof(token, fc.string({ maxLength: 4 })), { maxLength: 60 }), (file, parts) => {
-        check({ ...SOUND, [file]: parts.join('') });
+        check({ ...REPOSITORY, [file]: parts.join('') });
       }),
       { numRuns: 500 },
     );
@@ -120,7 +136,7 @@ describe('compile, whatever it is given', () => {
   it('sound manifests with small mistakes', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(path, mutated), { minLength: 1, maxLength: 3 }), (changes) => {
-        check({ ...SOUND, ...Object.fromEntries(changes) });
+        check({ ...REPOSITORY, ...Object.fromEntries(changes) });
       }),
       { numRuns: 700 },
     );
@@ -129,10 +145,10 @@ describe('compile, whatever it is given', () => {
     const value = fc.json({ maxDepth: 2 });
     fc.assert(
       fc.property(path, fc.nat(200), value, (file, at, json) => {
-        const lines = (SOUND[file] ?? '').split('\n');
+        const lines = (REPOSITORY[file] ?? '').split('\n');
         const line = at % lines.length;
         lines[line] = (lines[line] ?? '').replace(/(:).*$/, `$1 ${json.replaceAll('$', '$$$$')}`);
-        check({ ...SOUND, [file]: lines.join('\n') });
+        check({ ...REPOSITORY, [file]: lines.join('\n') });
       }),
       { numRuns: 500 },
     );
@@ -166,7 +182,7 @@ describe('compile, given bombs of a megabyte', () => {
   };
   for (const [name, text] of Object.entries(bombs))
     it(name, { timeout: 60_000 }, () => {
-      const files = { ...SOUND, 'x.yaml': text };
+      const files = { ...REPOSITORY, 'x.yaml': text };
       const catalog = compile(sourceFiles(files), 'r1');
       lawful(catalog, files);
       assert.notEqual(catalog.problems.length, 0);

@@ -58,6 +58,7 @@ function zoneSpec(change: Partial<ZoneSpec>): ZoneSpec {
   return {
     hosts: { matchLabels: {} },
     levels: [0, 1, 2, 3],
+    traits: {},
     runtime: 'docker',
     overcommit: { cpu: 1, memory: 1 },
     reserve: { cpu: 0, memory: 0 },

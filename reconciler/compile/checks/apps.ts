@@ -3,6 +3,7 @@ import type { AppSpec, HostSpec, Resource, ZoneSpec } from '../../model/catalog.
 import { amountOf } from '../../model/demand.ts';
 import type { Demand, Dimension } from '../../model/demand.ts';
 import { formatBytes, formatCpu } from '../../model/units.ts';
+import { UNCHOSEN } from '../specs/app.ts';
 import { poolSize } from '../specs/network.ts';
 import { suggestion } from '../suggest.ts';
 import { byName, fieldOrigin, foundIn, listed, place } from '../tables.ts';
@@ -34,7 +35,11 @@ const NONE: readonly never[] = [];
 
 function danglingOf(tables: Tables, name: string, app: AppResource): readonly Dangling[] {
   const { zone, network, affinity, antiAffinity } = app.spec;
-  const [hasZone, hasNetwork] = [tables.Zone.has(zone), tables.Network.has(network)];
+  // what was not named was chosen from what there is, or nothing was, as is told elsewhere
+  const [hasZone, hasNetwork] = [
+    zone === UNCHOSEN || tables.Zone.has(zone),
+    network === UNCHOSEN || tables.Network.has(network),
+  ];
   if (hasZone && hasNetwork && affinity === undefined && antiAffinity === undefined) return NONE;
   const id: ObjectId = `App/${name}`;
   return [

@@ -1,3 +1,4 @@
+import { choose } from '../choices.ts';
 import type { Clash, TableKind, Tables } from '../tables.ts';
 import { addressShortages, levelClashes, tooLarge, volumeClashes } from './apps.ts';
 import { companionClashes } from './companions.ts';
@@ -19,6 +20,18 @@ export interface Rule {
 
 const LABELS = ['/metadata/labels'];
 const NETWORK = ['/spec/bridge', '/spec/hosts'];
+
+/** Of Apps that ask for a Zone or Network in place of naming one: by all there are. */
+export const CHOICES: Rule = {
+  find: (tables) => choose(tables).clashes,
+  by: {
+    App: ['/spec/zone', '/spec/network', '/spec/level'],
+    Zone: ['/spec/traits', '/spec/levels', '/spec/hosts'],
+    Network: ['/spec/isolation', '/spec/hosts'],
+    Host: LABELS,
+  },
+  all: ['Zone', 'Network', 'Host'],
+};
 
 /** Of hosts: in one Zone, and each its own machine. What is left of the objects must be looked at again. */
 export const HOST_RULES: readonly Rule[] = [

@@ -1,5 +1,5 @@
 import type { App } from '../../../schemas/types.ts';
-import type { AppSpec, Companion, ProbeSpec, Probes, RolloutSpec, Volume } from '../../model/catalog.ts';
+import type { AppSpec, Asks, Companion, ProbeSpec, Probes, RolloutSpec, Volume } from '../../model/catalog.ts';
 import { parseBytes, parseDuration } from '../../model/units.ts';
 import { rateOf } from './network.ts';
 import { pathProblem } from './paths.ts';
@@ -9,6 +9,9 @@ import { defined, filled } from './say.ts';
 import type { Say } from './say.ts';
 import { selectorOf } from './selector.ts';
 import { ulimitsOf } from './ulimits.ts';
+
+/** What stands for a Zone or Network that has yet to be chosen: no object has such a name. */
+export const UNCHOSEN = '';
 
 type Manifest = App['spec'];
 
@@ -48,10 +51,10 @@ export function appSpec({ metadata, spec }: App, say: Say): AppSpec {
     env: spec.env ?? {},
     replicas: filled(spec.replicas),
     level: filled(spec.level),
-    zone: spec.zone,
+    zone: typeof spec.zone === 'string' ? spec.zone : UNCHOSEN,
     hosts: selectorOf(spec.hosts),
     spread: defined<AppSpec['spread']>(spec.spread ?? {}),
-    network: spec.network.name,
+    network: 'name' in spec.network ? spec.network.name : UNCHOSEN,
     resources: resourcesOf(spec, say),
     ulimits: ulimitsOf(spec, say),
     sysctls: sysctlsOf(spec.sysctls ?? {}, say),
@@ -79,6 +82,14 @@ export function appSpec({ metadata, spec }: App, say: Say): AppSpec {
       rollout: rolloutOf(spec, say),
     }),
   };
+}
+
+/** What an App asks for in place of a name; undefined where it names both. */
+export function asksOf({ spec: { zone, network } }: App): Asks | undefined {
+  const traits = typeof zone === 'string' ? undefined : zone.traits;
+  const isolation = 'name' in network ? undefined : network.isolation;
+  if (traits === undefined && isolation === undefined) return undefined;
+  return defined<Asks>({ traits, isolation });
 }
 
 function companionsOf(

@@ -38,9 +38,10 @@ export function networkSpec({ spec }: Network, say: Say): NetworkSpec {
     mtu: filled(spec.mtu),
     antiSpoofing: filled(spec.antiSpoofing),
     dns: { servers, search: spec.dns?.search ?? [] },
-    ...defined<Pick<NetworkSpec, 'gateway' | 'blockSize' | 'uplink' | 'egress' | 'ingress'>>({
+    ...defined<Pick<NetworkSpec, 'gateway' | 'blockSize' | 'isolation' | 'uplink' | 'egress' | 'ingress'>>({
       gateway: spec.gateway,
       blockSize: blockSizeOf(spec, cidr, say),
+      isolation: spec.isolation,
       uplink: spec.uplink,
       egress: rateOf(spec.egress, '/spec/egress', say),
       ingress: rateOf(spec.ingress, '/spec/ingress', say),

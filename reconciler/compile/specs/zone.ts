@@ -17,6 +17,7 @@ export function zoneSpec({ spec }: Zone, say: Say): ZoneSpec {
   return {
     hosts: selectorOf(spec.hosts),
     levels: filled(spec.levels),
+    traits: spec.traits ?? {},
     runtime: filled(spec.runtime),
     overcommit: {
       cpu: filled(overcommit.cpu),
