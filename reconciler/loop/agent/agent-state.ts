@@ -2,7 +2,7 @@ import type { Change, Desired, Outcome, Plan } from '../../model/change.ts';
 import type { EntryDraft } from '../../model/journal.ts';
 import type { Journal, Mailbox, Settled } from '../../model/store.ts';
 import type { Provider } from '../../model/provider.ts';
-import type { Ref } from '../../model/ref.ts';
+import { kindOf, nameOf, type Ref } from '../../model/ref.ts';
 import type { Assignment, HostFacts } from '../../model/replica.ts';
 import { createWorld, type Blind, type LiveWorld } from '../../observe/observe.ts';
 import type { Pause } from '../../plan/hold.ts';
@@ -115,6 +115,20 @@ export function emptyAgentState(): AgentState {
     lastFull: 0,
     fullGeneration: -1,
   };
+}
+
+/** Drops what was known of a ref that is asked for no more. */
+export function forget(state: AgentState, ref: Ref): void {
+  for (const map of [state.pauses, state.failures, state.waiting, state.removals]) map.delete(ref);
+  if (kindOf(ref) === 'container') state.restarts.delete(nameOf(ref));
+}
+
+/** While more changes than this are under way, what comes of them is gathered for longer. */
+const FEW = 10;
+
+/** Whether much is under way. */
+export function isAtWork({ busy }: AgentState): boolean {
+  return busy.size > FEW;
 }
 
 /** What a pass planned and did. */
