@@ -157,6 +157,8 @@ describe('a Zone asked for by level and traits, and a Network by isolation', () 
       ),
       'y.yaml': manifest('App', 'y', `image: a:1\nlevel: 9\nzone: { traits: { gpu: x } }\n${NET}`),
       'z.yaml': manifest('App', 'z', `image: a:1\nzone: { traits: { gpu: x } }\n${NET}\nimagee: b`),
+      // of which Zone z will be in nothing can be said
+      'w.yaml': manifest('App', 'w', `image: a:1\nzone: main\n${NET}\naffinity: [{ app: z, within: host }]`),
     };
     assert.deepEqual(
       compiled(files).problems.map(({ code, file }) => `${code} ${file}`),
