@@ -1,8 +1,10 @@
 import { nearest } from '../../reconciler/compile/suggest.ts';
 import type { Catalog, HostSpec, Resource } from '../../reconciler/model/catalog.ts';
 import { PlumbError } from '../../reconciler/model/errors.ts';
+import { isEmptied } from '../../reconciler/model/notice.ts';
 import type { Draining } from '../../reconciler/model/notice.ts';
 import { NOBODY } from '../../reconciler/loop/fleet-status.ts';
+import { unheardText } from '../../reconciler/loop/status/hosts-told.ts';
 import type { LocalView } from '../../reconciler/loop/status/view.ts';
 import { counted } from '../../reconciler/model/words.ts';
 import { foreseeDrain, type Foreseen } from '../../reconciler/place/foresee.ts';
@@ -73,7 +75,7 @@ async function foreseen({ catalogs, look }: Question, name: string, options: Opt
   const { known } = await look(catalog);
   const seen = foreseeDrain({ catalog, hosts: viewsOf(catalog, known), now: Date.now(), ...known }, name);
   io.out(options.output === 'json' ? json(seen) : foreseenText(name, next, seen, io));
-  return seen.staying.length === 0 ? 0 : 2;
+  return seen.staying.length === 0 && !seen.unheard ? 0 : 2;
 }
 
 function hostIn({ hosts }: Catalog, name: string): Resource<HostSpec> {
@@ -105,11 +107,15 @@ function nextText(name: string, edit: Edit | undefined, written: Written | undef
   return `${changed ? `wrote ${said} into ${path}` : `${path} says ${said} already`}: commit it, and push; ${end}`;
 }
 
-function foreseenText(name: string, next: string, { moves, staying, displaced }: Foreseen, io: Io): string {
+function foreseenText(name: string, next: string, seen: Foreseen, io: Io): string {
+  const { moves, staying, leaving, displaced, unheard } = seen;
   const lines = [tint(io, 'bold', next), ''];
-  if (moves.length + staying.length === 0) lines.push(`Nothing is on ${name}.`);
+  if (leaving.length > 0) lines.push(`leaving already: ${leaving.join(', ')}`);
+  else if (moves.length + staying.length === 0)
+    lines.push(unheard ? `What is on ${name} is not known: it has not reported.` : `Nothing is on ${name}.`);
   if (moves.length > 0)
     lines.push(
+      ...(leaving.length > 0 ? [''] : []),
       table(
         ['MOVES WITH ITS ADDRESS', 'TO'],
         moves.map(({ replica, to }) => [replica, to]),
@@ -123,7 +129,7 @@ function foreseenText(name: string, next: string, { moves, staying, displaced }:
         displaced.map(({ replica, by, to }) => [replica, by, to ?? 'no place']),
       ),
     );
-  if (staying.length > 0) lines.push(...(moves.length > 0 ? [''] : []), stayingTable(staying));
+  if (staying.length > 0) lines.push(...(moves.length + leaving.length > 0 ? [''] : []), stayingTable(staying));
   return `${lines.join('\n')}\n`;
 }
 
@@ -138,15 +144,12 @@ function stayingTable(staying: Draining['staying']): string {
 export function drainText(name: string, draining: Draining | undefined, io: Pick<Io, 'color'>): string {
   if (!draining) return `${name} is not drained, as far as the controller knows Git\n`;
   const { staying, leaving } = draining;
-  if (isEmpty(draining)) return `${tint(io, 'green', `${name} is drained: nothing is left on it`)}\n`;
+  if (isEmptied(draining)) return `${tint(io, 'green', `${name} is drained: nothing is left on it`)}\n`;
+  if (staying.length + leaving.length === 0) return `${unheardText(name)}\n`;
   const lines = [`${name}: ${counted(leaving.length, 'replica')} leaving, ${String(staying.length)} to go`];
   if (leaving.length > 0) lines.push(`leaving: ${leaving.join(', ')}`);
   if (staying.length > 0) lines.push('', stayingTable(staying));
   return `${lines.join('\n')}\n`;
-}
-
-function isEmpty({ staying, leaving }: Draining): boolean {
-  return staying.length + leaving.length === 0;
 }
 
 /** How long a commit that drains may take to be heard of, milliseconds. */
@@ -164,7 +167,7 @@ async function watch(name: string, view: LocalView, options: Options, io: Io): P
     const next = options.output === 'json' ? `${JSON.stringify(json)}\n` : drainText(name, draining, io);
     if (next !== last) io.out(io.isTTY && options.output === 'text' ? `\u001b[H\u001b[2J${next}` : next);
     last = next;
-    if (draining && isEmpty(draining)) return 0;
+    if (draining && isEmptied(draining)) return 0;
     if (!begun && !draining && Date.now() > until)
       throw new PlumbError(
         'USAGE',

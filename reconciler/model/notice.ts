@@ -28,12 +28,19 @@ export interface Staying {
   readonly why: string;
 }
 
-/** A host that is drained. It is empty once nothing stays and nothing leaves. */
+/** A host that is drained. */
 export interface Draining {
   readonly host: string;
   readonly staying: readonly Staying[];
-  /** Replicas that have another home and that this host has not yet let go. */
+  /** Replicas that this host has not yet let go, though their home is elsewhere, or not known. */
   readonly leaving: readonly string[];
+  /** It has never reported to this store: nobody knows what it runs. */
+  readonly unheard?: true;
+}
+
+/** Whether a host that is drained is known to run nothing any more. */
+export function isEmptied({ staying, leaving, unheard }: Draining): boolean {
+  return staying.length + leaving.length === 0 && unheard === undefined;
 }
 
 /** A replica that gives, or gave, its place to one of a more critical level. */

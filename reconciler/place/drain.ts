@@ -43,8 +43,22 @@ export function drainsOf(run: Run, unplaceable: readonly Unplaceable[], words: H
     staying: all
       .filter((placement) => placement.host === host)
       .map((placement) => ({ replica: placement.replica, why: why(run, placement, refused, fates) })),
-    leaving: all
-      .filter((placement) => placement.from === host && waitsFor(placement, words) === host)
-      .map(({ replica }) => replica),
+    leaving: leavingFrom(host, all, book.placements, words),
+    ...(words.reports.has(host) ? {} : { unheard: true }),
   }));
+}
+
+/** Who waits for a host to let go, and what it says it runs though nobody placed it there: a store that was emptied does not know all at first. */
+function leavingFrom(
+  host: string,
+  looked: readonly Placement[],
+  placements: ReadonlyMap<string, Placement>,
+  words: HostWords,
+): readonly string[] {
+  const waiting = looked.filter((placement) => placement.from === host && waitsFor(placement, words) === host);
+  const running = (words.reports.get(host)?.replicas ?? []).filter(
+    ({ phase }) => phase !== 'Placed' && phase !== 'Gone',
+  );
+  const strange = running.filter(({ id }) => placements.get(id)?.host !== host);
+  return [...new Set([...waiting.map(({ replica }) => replica), ...strange.map(({ id }) => id)])];
 }

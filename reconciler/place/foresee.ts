@@ -1,4 +1,4 @@
-import type { Staying } from '../model/notice.ts';
+import type { Draining } from '../model/notice.ts';
 import { drainsOf } from './drain.ts';
 import { preemptionsOf } from './place.ts';
 import { wordsOf } from './witness.ts';
@@ -6,9 +6,8 @@ import type { PlaceInput } from './input.ts';
 import { trial } from './trial.ts';
 
 /** Where a drain of a host would lead. */
-export interface Foreseen {
+export interface Foreseen extends Pick<Draining, 'staying' | 'leaving' | 'unheard'> {
   readonly moves: readonly { readonly replica: string; readonly to: string }[];
-  readonly staying: readonly Staying[];
   /** Less critical ones that make room for those that move: where they go themselves, if they find a place. */
   readonly displaced: readonly { readonly replica: string; readonly by: string; readonly to?: string }[];
 }
@@ -17,7 +16,7 @@ export interface Foreseen {
 export function foreseeDrain(input: PlaceInput, host: string): Foreseen {
   const { catalog, snapshot } = input;
   const before = catalog.hosts.get(host);
-  if (!before) return { moves: [], staying: [], displaced: [] };
+  if (!before) return { moves: [], staying: [], leaving: [], displaced: [] };
   const drained = { ...before, spec: { ...before.spec, drain: true } };
   const { run, unplaceable } = trial(
     {
@@ -34,10 +33,12 @@ export function foreseeDrain(input: PlaceInput, host: string): Foreseen {
     return from === host && to !== undefined && to !== host ? [{ replica, to }] : [];
   });
   const mine = drainsOf(run, unplaceable, wordsOf(input)).find((one) => one.host === host);
-  const leaving = new Set(moves.map(({ replica }) => replica));
+  const moved = new Set(moves.map(({ replica }) => replica));
   const displaced = preemptionsOf(run).flatMap(({ replica, by }) => {
     const to = run.book.placements.get(replica)?.host;
-    return leaving.has(by) ? [{ replica, by, ...(to === undefined ? {} : { to }) }] : [];
+    return moved.has(by) ? [{ replica, by, ...(to === undefined ? {} : { to }) }] : [];
   });
-  return { moves, staying: mine?.staying ?? [], displaced };
+  const { staying = [], leaving = [], unheard } = mine ?? {};
+  const gone = leaving.filter((replica) => !moved.has(replica));
+  return { moves, staying, leaving: gone, displaced, ...(unheard ? { unheard } : {}) };
 }

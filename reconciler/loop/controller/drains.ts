@@ -1,3 +1,4 @@
+import { isEmptied } from '../../model/notice.ts';
 import type { Draining } from '../../model/notice.ts';
 import { refOf } from '../../model/ref.ts';
 import type { Placement } from '../../model/replica.ts';
@@ -35,7 +36,7 @@ function hostEvents(
   const begun = `${host} is drained: ${counted(left.length, 'replica')} to go`;
   const started: Told = { level: 'info', reason: 'DrainStarted', ref, message: begun };
   const done: Told = { level: 'info', reason: 'DrainDone', ref, message: `${host} is drained: nothing is left on it` };
-  const emptied = left.length === 0 && (last === undefined || leftOn(last).length > 0);
+  const emptied = isEmptied(drain) && (last === undefined || !isEmptied(last));
   return [
     ...(last || left.length === 0 ? [] : [started]),
     ...(last ? leftOn(last) : []).filter((id) => !left.includes(id)).flatMap((id) => movedEvent(id, host, placements)),

@@ -1,3 +1,4 @@
+import { isEmptied } from '../../model/notice.ts';
 import type { Notice } from '../../model/notice.ts';
 import type { Report } from '../../model/replica.ts';
 import { partingOf } from '../belonging.ts';
@@ -33,10 +34,17 @@ export function lostMessages({
   });
 }
 
+/** What is said of a host that is drained and has never reported. */
+export function unheardText(host: string): string {
+  return `${host} is to be drained, and what is left on it is not known: it has not reported; look after its plumb agent`;
+}
+
 /** What is said of hosts that are drained. */
 export function drainMessages(notice: Notice | undefined): readonly string[] {
-  return (notice?.draining ?? []).flatMap(({ host, staying, leaving }) => {
-    if (staying.length + leaving.length === 0) return [`host ${host} is drained: nothing is left on it`];
+  return (notice?.draining ?? []).flatMap((drain) => {
+    const { host, staying, leaving } = drain;
+    if (isEmptied(drain)) return [`host ${host} is drained: nothing is left on it`];
+    if (staying.length + leaving.length === 0) return [unheardText(`host ${host}`)];
     const parts = [`${String(leaving.length)} leaving`, `${String(staying.length)} staying`];
     const first = staying[0] ? ` (${staying[0].replica}: ${staying[0].why})` : '';
     return [`host ${host} is being drained: ${parts.join(', ')}${first}; plumb drain ${host} --watch shows all`];

@@ -56,6 +56,23 @@ describe('a host that is drained', () => {
     ]);
   });
 
+  it('is not empty while it says that it runs what the store does not know, as one that was emptied, or has placed anew', () => {
+    const running = reportOf('h1', {}, { replicas: [{ id: 'web-0', phase: 'Ready', ready: true, restarts: 0 }] });
+    const reports = [running, reportOf('h2')];
+    const closed = { hosts: drained(2, 'h1'), apps: {} };
+    const left = [{ host: 'h1', staying: [], leaving: ['web-0'] }];
+    assert.deepEqual(step(closed, { book: createBook(), reports }).draining, left);
+    const anew = { hosts: drained(2, 'h1'), apps: { web: {} } };
+    assert.deepEqual(step(anew, { book: createBook(), reports }).draining, left);
+    assert.deepEqual(foreseeDrain({ ...inputOf(anew, createBook()), reports }, 'h1').leaving, ['web-0']);
+  });
+
+  it('is not called empty before it has reported', () => {
+    const unheard = [{ host: 'h1', staying: [], leaving: [], unheard: true }];
+    const world = { book: createBook(), reports: [reportOf('h2')] };
+    assert.deepEqual(step({ hosts: drained(2, 'h1'), apps: {} }, world).draining, unheard);
+  });
+
   it('takes them back only when Git changes otherwise', () => {
     const book = createBook();
     step({ hosts: hostsOf(2), apps: { web: {} } }, { book });

@@ -69,6 +69,7 @@ describe('drain', () => {
       edit: { file: hostsFile, line: lineOf(git, hostsFile, 'name: h1'), text: 'give Host h1 spec.drain: true' },
       moves: [{ replica: 'quorum-0', to: 'h2' }],
       staying: [],
+      leaving: [],
       displaced: [],
     });
   });
@@ -171,6 +172,7 @@ describe('drain', () => {
       [],
       [{ host: 'h1', staying, leaving: ['quorum-0'] }],
       [{ host: 'h1', staying, leaving: ['quorum-0'] }],
+      [{ host: 'h1', staying: [], leaving: [], unheard: true }],
       [{ host: 'h1', staying: [], leaving: [] }],
     );
     const { code, out } = await ask('h1', '--watch');
@@ -179,6 +181,7 @@ describe('drain', () => {
       out,
       'h1 is not drained, as far as the controller knows Git\n' +
         'h1: 1 replica leaving, 1 to go\nleaving: quorum-0\n\nSTAYS     BECAUSE\nquorum-1  waits for its turn\n' +
+        'h1 is to be drained, and what is left on it is not known: it has not reported; look after its plumb agent\n' +
         'h1 is drained: nothing is left on it\n',
     );
     told.splice(0, told.length, [{ host: 'h1', staying, leaving: [] }], []);

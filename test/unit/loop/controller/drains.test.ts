@@ -45,6 +45,8 @@ describe('events of drains', () => {
     assert.deepEqual(told([drain({ leaving: ['old-3'] })], [drain()]), [done]);
     assert.deepEqual(told([drain()], [drain()]), []);
     assert.deepEqual(told([], [drain()]), [done]);
+    assert.deepEqual(told([], [drain({ unheard: true })]), [], 'nobody knows yet what is left');
+    assert.deepEqual(told([drain({ unheard: true })], [drain()]), [done]);
     assert.deepEqual(told([drain({ staying: [full] })], []), [
       'info DrainUndone host/h1 Git no longer drains h1; 1 replica had not gone',
     ]);

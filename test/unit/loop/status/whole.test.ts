@@ -32,6 +32,13 @@ describe('status of a drain', () => {
     assert.deepEqual(told([]).messages, []);
   });
 
+  it('does not say so of a host that has never reported, and does not wait for it', () => {
+    const { sync, messages } = told([{ host: 'h1', staying: [], leaving: [], unheard: true }]);
+    const unknown =
+      'host h1 is to be drained, and what is left on it is not known: it has not reported; look after its plumb agent';
+    assert.deepEqual([sync, messages], ['Synced', [unknown]]);
+  });
+
   it('tells of a replica on its way that it waits for its old host', () => {
     const fleet = createFleet(['h1', 'h2']);
     const sketch = (drain: boolean): Parameters<typeof catalogOf>[0] => ({
