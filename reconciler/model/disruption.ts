@@ -54,20 +54,33 @@ export function mostAway(budget: { readonly count: number } | { readonly percent
   return 'count' in budget ? budget.count : Math.max(1, Math.floor((wanted * budget.percent) / 100));
 }
 
+function wantedIn({ apps }: Catalog, zone: string): number {
+  let wanted = 0;
+  for (const { spec } of apps.values()) if (spec.zone === zone) wanted += spec.replicas;
+  return wanted;
+}
+
+const mosts = new WeakMap<Catalog, Map<string, number>>();
+
+/** The most replicas of a Zone that its budget lets be away; Infinity where it has none. */
+export function mostIn(catalog: Catalog, zone: string): number {
+  const known = mosts.get(catalog) ?? new Map<string, number>();
+  mosts.set(catalog, known);
+  const before = known.get(zone);
+  if (before !== undefined) return before;
+  const budget = catalog.zones.get(zone)?.spec.disruption?.maxUnavailable;
+  const most = budget ? mostAway(budget, wantedIn(catalog, zone)) : Infinity;
+  known.set(zone, most);
+  return most;
+}
+
 interface Account {
   readonly most: number;
   away: number;
 }
 
-/** The replicas that Git asks for in a Zone, and how many of them serve where they are placed. */
-function countIn(
-  zone: string,
-  { apps }: Catalog,
-  at: Whereabouts,
-  lost: ReadonlySet<string>,
-): readonly [number, number] {
-  let wanted = 0;
-  for (const { spec } of apps.values()) if (spec.zone === zone) wanted += spec.replicas;
+/** How many of the replicas that Git asks for in a Zone serve where they are placed. */
+function servingIn(zone: string, { apps }: Catalog, at: Whereabouts, lost: ReadonlySet<string>): number {
   let serve = 0;
   for (const [host, assignment] of at.assignments) {
     const report = at.reports.get(host);
@@ -80,7 +93,7 @@ function countIn(
       if (home?.host === host && home.yields === undefined) serve += 1;
     }
   }
-  return [wanted, serve];
+  return serve;
 }
 
 /**
@@ -91,9 +104,9 @@ export function disruptionOf(catalog: Catalog, at: Whereabouts, lost: ReadonlySe
   const make = (accounts: Map<string, Account | undefined>): Disruption => {
     const of = (zone: string): Account | undefined => {
       if (accounts.has(zone)) return accounts.get(zone);
-      const budget = catalog.zones.get(zone)?.spec.disruption?.maxUnavailable;
-      const [wanted, serve] = budget ? countIn(zone, catalog, at, lost) : [0, 0];
-      const made = budget && { most: mostAway(budget, wanted), away: wanted - serve };
+      const most = mostIn(catalog, zone);
+      const made =
+        most === Infinity ? undefined : { most, away: wantedIn(catalog, zone) - servingIn(zone, catalog, at, lost) };
       accounts.set(zone, made);
       return made;
     };

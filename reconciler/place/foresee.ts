@@ -26,7 +26,7 @@ export function foreseeDrain(input: PlaceInput, host: string): Foreseen {
         view.record.host === host ? { ...view, record: { ...view.record, state: 'closed' } } : view,
       ),
     },
-    'at once',
+    { within: catalog },
   );
   const moves = [...snapshot.placements.values()].flatMap(({ replica, host: from }) => {
     const to = run.book.placements.get(replica)?.host;

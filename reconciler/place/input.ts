@@ -23,10 +23,10 @@ export interface PlaceInput {
   /** The snapshot as a book, and all of the above by App and host, where somebody keeps them; else they are made for this. */
   readonly kept?: { readonly book: Book; readonly whereabouts: Whereabouts };
   /**
-   * `never`: nobody makes room for others, since what is free is asked for. `at once`: whoever makes room has left at once, since
-   * where it leads is asked for. Absent, step by step.
+   * `never`: nobody makes room for others, since what is free is asked for. `within`: whoever makes room has left at once, since where it leads
+   * is asked for, but for those whom the budgets of that catalog could never let go together. Absent, step by step.
    */
-  readonly preempts?: 'never' | 'at once';
+  readonly preempts?: 'never' | { readonly within: Catalog };
   /** Apps in the middle of a change, which counts on its replicas. */
   readonly changing?: ReadonlySet<string>;
   /** Which of several schedulers this is that work side by side, from 0; absent when it is the only one. */

@@ -37,7 +37,7 @@ function namesOf(run: Run, victims: readonly Victim[]): string {
 export function isGone({ input, survey }: Run, { placement: { replica, host }, footing }: Victim): boolean {
   if (footing === 'leaves') return false;
   const { assignments, reports } = survey.witness;
-  return input.preempts === 'at once' || hasLetGo(replica, assignments.get(host), reports.get(host));
+  return typeof input.preempts === 'object' || hasLetGo(replica, assignments.get(host), reports.get(host));
 }
 
 /** Moves a victim elsewhere with its address, or has it give up its place. */

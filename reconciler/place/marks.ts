@@ -1,5 +1,5 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
-import { mostAway } from '../model/disruption.ts';
+import { mostIn } from '../model/disruption.ts';
 import { fateOf } from '../model/fate.ts';
 import { waitsFor } from '../model/handover.ts';
 import { appOf, replicaId } from '../model/replica.ts';
@@ -47,11 +47,9 @@ function comingTurns(run: Run): (app: Resource<AppSpec>) => boolean {
   };
   const known = new Map<string, boolean>();
   const mayInZone = (zone: string): boolean => {
-    const budget = input.catalog.zones.get(zone)?.spec.disruption?.maxUnavailable;
-    if (!budget || disruption.left(zone) > 0) return true;
+    if (disruption.left(zone) > 0) return true;
     const apps = [...input.catalog.apps.values()].filter(({ spec }) => spec.zone === zone);
-    const wanted = apps.reduce((sum, { spec }) => sum + spec.replicas, 0);
-    const may = known.get(zone) ?? mayBe(mostAway(budget, wanted), apps);
+    const may = known.get(zone) ?? mayBe(mostIn(input.catalog, zone), apps);
     known.set(zone, may);
     return may;
   };

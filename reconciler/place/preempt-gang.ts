@@ -55,7 +55,8 @@ function seating(run: Run, bidders: readonly Bidder[]): Seating {
   const seats: Seat[] = [];
   try {
     for (const bidder of bidders) {
-      const found = seatOne(supposed.run, bidder);
+      const leaving = seats.flatMap(({ bid }) => bid.victims);
+      const found = seatOne(supposed.run, { ...bidder, gang: { homeless: bidders.length, leaving } });
       if (!('bid' in found)) return { replica: bidder.replica, ...found };
       seats.push(found);
     }

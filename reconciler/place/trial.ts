@@ -35,7 +35,7 @@ export function scaled(catalog: Catalog, replicas: ReadonlyMap<string, number>):
  * Places as `place` does and foresees the end of it: no turn is waited for, and what nobody wants is gone. Nobody makes room for others, since
  * what is free is free, unless it is asked where that leads as well. Hosts are not asked, since what still runs on them says when, not whether.
  */
-export function trial(asked: PlaceInput, preempts: 'never' | 'at once' = 'never'): Trial {
+export function trial(asked: PlaceInput, preempts: NonNullable<PlaceInput['preempts']> = 'never'): Trial {
   const input: PlaceInput = { ...asked, preempts };
   const hurried = withApps(withoutBudgets(input.catalog), () => ({ maxUnavailable: Number.MAX_SAFE_INTEGER }));
   const run = startRun({ ...input, catalog: hurried, reports: [] });

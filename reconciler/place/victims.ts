@@ -1,6 +1,7 @@
-import type { AppSpec, Resource } from '../model/catalog.ts';
+import type { AppSpec, Catalog, Resource } from '../model/catalog.ts';
 import { amountOf } from '../model/demand.ts';
 import type { Dimension } from '../model/demand.ts';
+import { mostIn } from '../model/disruption.ts';
 import { fateOf } from '../model/fate.ts';
 import { waitsFor } from '../model/handover.ts';
 import { replicaId } from '../model/replica.ts';
@@ -16,6 +17,8 @@ export interface Bidder {
   readonly app: Resource<AppSpec>;
   /** It serves where it is, and will be away itself while it moves. */
   readonly inTurn?: boolean;
+  /** Of a gang: how many have no place, itself among them, and who leaves for those of it that come before. */
+  readonly gang?: { readonly homeless: number; readonly leaving: readonly Victim[] };
 }
 
 /**
@@ -113,7 +116,29 @@ interface Purse {
   take(victim: Victim): void;
 }
 
-function purseOf(run: Run, { inTurn }: Bidder): Purse {
+const isFull = (app: string, most: number): string => `App ${app} lets ${counted(most, 'replica')} be away at a time`;
+
+/** What budgets let go together where all else serves. */
+function purseOfMost({ book }: Run, { replica, inTurn, gang }: Bidder, within: Catalog): Purse {
+  const gone = (gang?.leaving ?? []).filter(({ footing }) => footing === 'serves').map(({ placement }) => placement);
+  const homeless = gang?.homeless ?? (inTurn === true || !book.placements.has(replica) ? 1 : 0);
+  return {
+    why: ({ placement: { app, zone }, footing, bar }) => {
+      if (footing !== 'serves' || bar !== undefined) return bar;
+      const most = within.apps.get(app)?.spec.maxUnavailable ?? 0;
+      if (gone.filter((one) => one.app === app).length >= most) return isFull(app, most);
+      const inZone = mostIn(within, zone);
+      if (homeless + gone.filter((one) => one.zone === zone).length < inZone) return undefined;
+      return `Zone ${zone} lets ${counted(inZone, 'replica')} be away at a time, with those that wait for a place`;
+    },
+    take: ({ placement, footing }) => {
+      if (footing === 'serves') gone.push(placement);
+    },
+  };
+}
+
+/** What budgets let go now. */
+function purseOfNow(run: Run, { inTurn }: Bidder): Purse {
   const spent = new Map<string, number>();
   const { disruption, input } = run;
   let away = inTurn === true ? 1 : 0;
@@ -122,8 +147,7 @@ function purseOf(run: Run, { inTurn }: Bidder): Purse {
       if (footing === 'leaves' || footing === 'yields') return undefined;
       if (bar !== undefined || footing === 'down') return bar;
       if (slackOf(run, app) <= (spent.get(app) ?? 0)) {
-        const most = input.catalog.apps.get(app)?.spec.maxUnavailable ?? 0;
-        return `App ${app} lets ${counted(most, 'replica')} be away at a time`;
+        return isFull(app, input.catalog.apps.get(app)?.spec.maxUnavailable ?? 0);
       }
       if (away < disruption.left(zone)) return undefined;
       return disruption.why(zone) ?? `Zone ${zone} lets no more be away at once`;
@@ -134,6 +158,11 @@ function purseOf(run: Run, { inTurn }: Bidder): Purse {
       away += 1;
     },
   };
+}
+
+function purseOf(run: Run, bidder: Bidder): Purse {
+  const { preempts } = run.input;
+  return typeof preempts === 'object' ? purseOfMost(run, bidder, preempts.within) : purseOfNow(run, bidder);
 }
 
 /** What a host lacks, by dimension. */

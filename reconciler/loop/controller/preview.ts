@@ -70,7 +70,7 @@ async function sight(input: PreviewInput, allowDeletions: boolean): Promise<Sigh
   const whereabouts = createWhereabouts(before.placements, known.assignments, known.reports);
   const { placed, held, catalog } = decidePlacing(
     atOnce(input.catalog, records),
-    { ...known, snapshot: before, kept: { book: before, whereabouts }, preempts: 'at once' },
+    { ...known, snapshot: before, kept: { book: before, whereabouts }, preempts: { within: input.catalog } },
     now,
     allowDeletions,
     records,

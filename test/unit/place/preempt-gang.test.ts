@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Catalog } from '../../../reconciler/model/catalog.ts';
 import { foreseeDrain } from '../../../reconciler/place/foresee.ts';
+import type { Foreseen } from '../../../reconciler/place/foresee.ts';
 import { hostViews } from '../../../reconciler/place/hosts.ts';
 import { turnsOf } from '../../../reconciler/place/place.ts';
 import { startRun } from '../../../reconciler/place/run.ts';
@@ -13,6 +15,14 @@ import type { Fleet } from '../../support/fleet.ts';
 
 const big = resources(3000);
 const half = resources(2000);
+
+/** Where a drain of h1 leads. */
+function foreseen(fleet: Fleet, catalog: Catalog): Foreseen {
+  const { reports, assignments } = fleet.words();
+  const seen = { reports: [...reports.values()], assignments: [...assignments.values()] };
+  const hosts = hostViews(catalog, seen.reports, fleet.book);
+  return foreseeDrain({ catalog, snapshot: fleet.book, hosts, ...seen, now: 0 }, 'h1');
+}
 
 describe('a replica on a host that is drained', () => {
   const before: Apps = { db: { level: 0, resources: big }, batch: { level: 3, resources: big } };
@@ -214,6 +224,10 @@ describe('a replica on a host that is drained', () => {
     const why = /batch-0 \(level 3\) could make room on h2, but Zone main lets no more be away at once$/;
     assert.match(result.draining[0]?.staying[0]?.why ?? '', why);
     assert.match(ask(before, 'batch-0'), /^batch-0 is on h2/);
+    const { displaced, staying } = foreseen(fleet, catalog(before));
+    assert.deepEqual(displaced, []);
+    const never = /but Zone main lets 1 replica be away at a time, with those that wait for a place$/;
+    assert.match(staying[0]?.why ?? '', never);
   });
 
   it('has nobody stopped while its App is changed', () => {
@@ -232,14 +246,11 @@ describe('a replica on a host that is drained', () => {
 
   it('is foreseen with those who make room', () => {
     const { fleet, catalog } = scene({ ...before, log: { level: 2, resources: resources(1000) } });
-    const { reports, assignments } = fleet.words();
     const at = catalog({ ...before, log: { level: 2, resources: resources(1000) } });
-    const seen = { reports: [...reports.values()], assignments: [...assignments.values()] };
-    const hosts = hostViews(at, seen.reports, fleet.book);
-    const foreseen = foreseeDrain({ catalog: at, snapshot: fleet.book, hosts, ...seen, now: 0 }, 'h1');
-    assert.deepEqual(foreseen.displaced, [{ replica: 'batch-0', by: 'db-0' }]);
-    assert.ok(foreseen.moves.some(({ replica, to }) => replica === 'db-0' && to === 'h2'));
-    assert.deepEqual(foreseen.staying, []);
+    const { displaced, moves, staying } = foreseen(fleet, at);
+    assert.deepEqual(displaced, [{ replica: 'batch-0', by: 'db-0' }]);
+    assert.ok(moves.some(({ replica, to }) => replica === 'db-0' && to === 'h2'));
+    assert.deepEqual(staying, []);
   });
 });
 
@@ -322,7 +333,7 @@ describe('who does not come to the place that others have left', () => {
     const { assignments, reports } = fleet.words();
     const seen = { reports: [...reports.values()], assignments: [...assignments.values()] };
     const hosts = hostViews(at, seen.reports, fleet.book);
-    const run = startRun({ catalog: at, snapshot: fleet.book, hosts, ...seen, now: 0, preempts: 'at once' });
+    const run = startRun({ catalog: at, snapshot: fleet.book, hosts, ...seen, now: 0, preempts: { within: at } });
     // what a pool takes for free and the store does not is refused
     const next = (): { address: string } => ({ address: from(wrong) ? '10.2.0.10' : '10.2.0.11' });
     const wrong: Run = {

@@ -6,7 +6,9 @@ import type { Preemption } from '../../../../reconciler/model/notice.ts';
 import type { Placement } from '../../../../reconciler/model/replica.ts';
 import { renderText } from '../../../../reconciler/plan/render.ts';
 import { catalogOf, resources } from '../../../support/catalog.ts';
+import type { Sketch } from '../../../support/catalog.ts';
 import { createFleet } from '../../../support/fleet.ts';
+import type { Fleet } from '../../../support/fleet.ts';
 
 const catalog = catalogOf({ apps: { batch: { level: 3, replicas: 2 }, db: { level: 0 } } });
 const at = (replica: string, host: string, more: Partial<Placement> = {}): [string, Placement] => [
@@ -66,27 +68,64 @@ describe('events of preemption', () => {
 });
 
 describe('a plan that preempts', () => {
+  /** What it says of a fleet that is as the first says. */
+  const ask = async (before: Sketch, after: Sketch): Promise<{ readonly fleet: Fleet; readonly text: string }> => {
+    const fleet = createFleet(Object.keys(before.hosts ?? {}));
+    fleet.settle(catalogOf(before));
+    const { assignments, reports } = fleet.words();
+    const known = {
+      snapshot: { cursor: 0, ...fleet.book },
+      assignments: [...assignments.values()],
+      reports: [...reports.values()],
+      hidden: [],
+    };
+    const seen = { known, reports: () => Promise.resolve(known.reports), differs: [], allowDeletions: false, now: 0 };
+    return { fleet, text: renderText(await preview({ catalog: catalogOf(after), ...seen })) };
+  };
+
   it('says who gives a place to whom, and shows where that leads', async () => {
     const hosts = { h1: {}, h2: { schedulable: false } };
-    const fleet = createFleet(['h1', 'h2']);
     const batch = { level: 3, resources: resources(3000) };
-    fleet.settle(catalogOf({ hosts, apps: { batch } }));
-    const ask = async (more: typeof hosts | Record<string, object>): Promise<string> => {
-      const aim = catalogOf({ hosts: more, apps: { batch, db: { level: 0, resources: resources(4000) } } });
-      const { assignments, reports } = fleet.words();
-      const known = {
-        snapshot: { cursor: 0, ...fleet.book },
-        assignments: [...assignments.values()],
-        reports: [...reports.values()],
-        hidden: [],
-      };
-      const said = { reports: () => Promise.resolve(known.reports) };
-      return renderText(await preview({ catalog: aim, known, ...said, differs: [], allowDeletions: false, now: 0 }));
-    };
+    const apps = { batch, db: { level: 0, resources: resources(4000) } };
+    const { fleet, text } = await ask({ hosts, apps: { batch } }, { hosts, apps });
     assert.match(
-      await ask(hosts),
+      text,
       /! batch-0 \(level 3\) gives its place on h1 to db-0 \(level 0\) and waits for another\n.*! batch-0 .*Its place on h1 went to db-0 \(level 0\)\n/,
     );
     assert.equal(fleet.book.placements.get('batch-0')?.yields, undefined, 'nothing is written');
+  });
+
+  describe('says where budgets never let so many go together', () => {
+    const half = resources(2000);
+    const batch = { level: 3, replicas: 2, maxUnavailable: 2, resources: half };
+    const gang = { level: 0, replicas: 2, gang: 'job', resources: half };
+    const most = (count: number): Sketch['zones'] => ({ main: { disruption: { maxUnavailable: { count } } } });
+    const app = 'App batch lets 1 replica be away at a time';
+    const zone = (count: number): string =>
+      `Zone main lets ${String(count)} replicas be away at a time, with those that wait for a place`;
+    for (const { name, apps, zones, why } of [
+      { name: 'of an App, for a gang', apps: { batch: { ...batch, maxUnavailable: 1 }, job: gang }, why: app },
+      {
+        name: 'of an App, for one',
+        apps: { batch: { ...batch, maxUnavailable: 1 }, job: { level: 0, resources: resources(4000) } },
+        why: app,
+      },
+      { name: 'of a Zone, for a gang', apps: { batch, job: gang }, zones: most(3), why: zone(3) },
+      {
+        name: 'of a Zone, for one',
+        apps: { batch, job: { resources: resources(4000) } },
+        zones: most(2),
+        why: zone(2),
+      },
+      { name: 'but not where they do', apps: { batch, job: gang }, zones: most(4) },
+    ] as readonly { name: string; apps: NonNullable<Sketch['apps']>; zones?: Sketch['zones']; why?: string }[])
+      it(name, async () => {
+        const hosts = { h1: {} };
+        const base = { hosts, ...(zones ? { zones } : {}) };
+        const { text } = await ask({ ...base, apps: { batch: apps['batch'] ?? {} } }, { ...base, apps });
+        const gives = text.split('\n').filter((line) => / gives its place on h1 to job-/.test(line));
+        assert.equal(gives.length, why === undefined ? 2 : 0, text);
+        if (why !== undefined) assert.ok(text.includes(`could make room on h1, but ${why}`), text);
+      });
   });
 });
