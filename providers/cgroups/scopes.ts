@@ -1,7 +1,9 @@
 import type { Observed } from '../../reconciler/model/change.ts';
 import type { Ref } from '../../reconciler/model/ref.ts';
 import type { CgroupState } from '../../reconciler/model/resources.ts';
-import { PROPERTIES, unlike, type Systemd } from './systemd.ts';
+import type { Held } from './held.ts';
+import type { Hierarchy } from './hierarchy.ts';
+import { PROPERTIES, scopeOf, unlike, type Systemd } from './systemd.ts';
 
 /** Where systemd's knowledge of limits is not what the kernel holds: a daemon-reload would write that into the cgroup. */
 export interface Scopes {
@@ -18,6 +20,11 @@ export interface Scopes {
   settle(scope: string): void;
   /** Its container has ended: the next one in it is another. */
   forget(scope: string): void;
+}
+
+/** The scope that a cgroup is to systemd; undefined where it holds none. */
+export function scopeIn({ version }: Hierarchy, held: Held | undefined): string | undefined {
+  return held && version === 'v2' ? scopeOf(held.directoryOf('memory')) : undefined;
 }
 
 /** A systemd that is silent keeps nobody's limits waiting for longer, milliseconds. */
