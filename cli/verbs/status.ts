@@ -198,6 +198,18 @@ function conflictLines({ conflicts = [] }: Status): readonly string[] {
   return [...found].map(([line, hosts]) => `conflict: ${line}, on ${firstOf(hosts, 'other host')}`);
 }
 
+/** Apps whose replicas wait for their turn, where nothing else is said of them. */
+function behindLines({ behind = [], messages, held }: Status): readonly string[] {
+  const told = new Set([...messages, ...held].flatMap((text) => text.match(/[a-z0-9-]+/g) ?? []));
+  const rest = behind.filter(({ app }) => !told.has(app));
+  const [first] = rest;
+  if (!first) return [];
+  const replicas = rest.reduce((sum, one) => sum + one.replicas, 0);
+  const apps = firstOf(new Set(rest.map(({ app }) => app)), 'other App');
+  const wait = replicas === 1 ? 'waits for its turn' : 'wait for their turn';
+  return [`${counted(replicas, 'replica')} of ${apps} ${wait}: plumb explain app/${first.app} says for what`];
+}
+
 /** How many values stand how, where not all are as they should be. */
 function knobLines({ hosts }: Status): readonly string[] {
   const sums = new Map<string, number>();
@@ -243,6 +255,7 @@ export function renderStatus(
       status.messages.filter((text) => !inTable(replicas.shown, text) && !inLimitations(status, text)),
       all,
     ),
+    ...behindLines(status),
   );
   return `${lines.join('\n')}\n`;
 }

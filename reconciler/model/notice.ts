@@ -62,6 +62,12 @@ export interface Reopening {
   readonly open: readonly string[];
 }
 
+/** An App of which so many replicas were not told yet what Git says of them: their turn has not come. */
+export interface Behind {
+  readonly app: string;
+  readonly replicas: number;
+}
+
 /** What the controller says of the whole fleet, for who looks at the store and not at the controller. */
 export interface Notice {
   /** Version of what the controller writes; absent, the first. */
@@ -77,6 +83,8 @@ export interface Notice {
   readonly published: string;
   /** Replicas whose turn in a rollout has not come, and hosts that wait for other knobs. */
   readonly waiting: number;
+  /** Of which Apps those replicas are; absent when there are none, or an older controller says it. */
+  readonly behind?: readonly Behind[];
   /** What keeps changes from going on now, with what waits for that: budgets of Zones, trials of knobs. Absent when nothing does. */
   readonly full?: readonly string[];
   readonly lost: readonly LostHost[];

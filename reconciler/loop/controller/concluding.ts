@@ -51,12 +51,16 @@ export function decisionAfter(
   const { reopening, awaited } = seen;
   const preemptions = preemptionsAfter(seen.preempted, placed.preemptions, seen.image.book.placements, catalog);
   const closed = reopening ? [heldBy(catalog, reopening, awaited)] : [];
+  const behind = rollouts
+    .filter(({ waiting }) => waiting.length > 0)
+    .map(({ app, waiting }) => ({ app, replicas: waiting.length }));
   const full = [...fullZones(rollouts), ...(knobs === undefined ? [] : [knobs])];
   return {
     unplaceable: homelessIn(placed.unplaceable, preemptions, catalog),
     held: [...closed, ...(held === undefined ? [] : [held])],
     published: before.published,
     waiting: rollouts.reduce((sum, one) => sum + one.waiting.length, waitingHosts.size),
+    ...(behind.length > 0 ? { behind } : {}),
     awaited,
     draining: placed.draining,
     ...(reopening ? { reopening } : {}),

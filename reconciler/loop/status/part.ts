@@ -23,7 +23,8 @@ export function narrowed(status: Status, items: readonly StatusItem[], part: Par
   const conflicts = status.conflicts?.filter(({ host, ref }) =>
     'app' in part ? apps.has(appOf(nameOf(ref))) : on.has(host),
   );
-  const { rollouts: _all, conflicts: _others, ...rest } = status;
+  const behind = status.behind?.filter(({ app }) => apps.has(app)) ?? [];
+  const { rollouts: _all, conflicts: _others, behind: _more, ...rest } = status;
   const own = {
     held: status.held.filter(about),
     draining: 'app' in part ? [] : status.draining.filter(({ host }) => on.has(host)),
@@ -35,7 +36,7 @@ export function narrowed(status: Status, items: readonly StatusItem[], part: Par
   const ill = 'app' in part ? [] : part.hosts.filter(({ lost, stalled }) => lost ?? stalled);
   const leaving = own.draining.some((one) => one.staying.length + one.leaving.length > 0);
   // what fails on a host is not as Git says
-  const pending = rollouts.length > 0 || own.held.length > 0 || leaving || ill.length > 0;
+  const pending = rollouts.length + behind.length > 0 || own.held.length > 0 || leaving || ill.length > 0;
   const unsynced = items.some(({ sync }) => sync !== 'Synced') || pending;
   const unknown = items.some(({ sync }) => sync === 'Unknown') || ill.some(({ lost }) => lost);
   const failed = ill.length > 0 || rollouts.some(({ stage }) => GIVEN_UP.has(stage));
@@ -48,6 +49,7 @@ export function narrowed(status: Status, items: readonly StatusItem[], part: Par
     hosts,
     messages: status.messages.filter(about),
     ...(rollouts.length > 0 ? { rollouts } : {}),
+    ...(behind.length > 0 ? { behind } : {}),
     ...(conflicts === undefined || conflicts.length === 0 ? {} : { conflicts }),
   };
 }

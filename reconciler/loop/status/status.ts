@@ -1,5 +1,5 @@
 import type { Claim, KnobState, Limitation } from '../../model/change.ts';
-import type { Draining, SourceStatus } from '../../model/notice.ts';
+import type { Behind, Draining, SourceStatus } from '../../model/notice.ts';
 import type { Stage } from '../../model/release.ts';
 import type { Demand } from '../../model/demand.ts';
 import type { MemoryUse } from '../../model/memory.ts';
@@ -73,6 +73,8 @@ export interface Status {
   readonly draining: readonly Draining[];
   /** Absent when there are none. */
   readonly rollouts?: readonly RolloutStatus[];
+  /** Apps with replicas that were not told yet what Git says; absent when there are none, or nobody knows. */
+  readonly behind?: readonly Behind[];
 }
 
 /** Exit status of `plumb status`: 0 all Synced and Healthy, 2 otherwise. */

@@ -42,6 +42,7 @@ export function statusOf(input: StatusInput): Status {
       ...stalled,
     ],
     ...(rollouts.length === 0 ? {} : { rollouts: rollouts.map(rolloutStatus) }),
+    ...(notice?.behind ? { behind: notice.behind } : {}),
     draining: notice?.draining ?? [],
   };
 }

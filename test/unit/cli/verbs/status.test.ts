@@ -236,6 +236,33 @@ describe('a status of 6,000 hosts', () => {
   });
 });
 
+describe('replicas that wait for their turn', () => {
+  const behind = [
+    { app: 'web', replicas: 23 },
+    { app: 'api', replicas: 1 },
+  ];
+  it('are told, with what says for what, and keep their App from being Synced', () => {
+    assert.match(
+      text(status([item(0)], { behind })),
+      /\n24 replicas of web and 1 other App wait for their turn: plumb explain app\/web says for what\n$/,
+    );
+    assert.match(
+      text(status([item(0)], { behind }), 'app/web'),
+      / OutOfSync, Healthy\n[^]*\n23 replicas of web wait for their turn: /,
+    );
+    const other = status([item(0, { ref: 'replica/db-0' })], { behind });
+    assert.match(text(other, 'app/db'), / Synced, Healthy\n/);
+    assert.doesNotMatch(text(other, 'app/db'), /turn/);
+  });
+  it('are told once, where a rollout or a Zone tells of them', () => {
+    const messages = [
+      'web: 1 of 24 replicas have abc',
+      'Zone main lets 1 replica be away, 1 are: 1 replica of api wait',
+    ];
+    assert.doesNotMatch(text(status([item(0)], { behind, messages })), /turn/);
+  });
+});
+
 describe('how memory is used', () => {
   const GIBI = 2 ** 30;
   const memory = { counted: 0.38 * GIBI, used: 0.814 * GIBI, total: GIBI };
