@@ -234,6 +234,8 @@ export function renderStatus(
   lines.push(...about);
   const stale = source && staleText(source);
   if (stale !== undefined) lines.push(stale);
+  if (status.failing !== undefined)
+    lines.push(`the last pass of the controller failed, and all stays as it was before: ${status.failing}`);
   const many = Math.max(status.items.length, status.hosts.length) > SCREEN;
   const groups = many ? groupLines(status, levels, io, { all, width }) : undefined;
   if (groups) lines.push('', ...groups);

@@ -8,6 +8,7 @@ import { counted } from '../model/words.ts';
 import { createBell } from '../store/bell.ts';
 import type { Agent } from './agent/agent.ts';
 import type { Log } from './log.ts';
+import { isTrouble } from './controller/controller.ts';
 import type { Controller } from './controller/controller.ts';
 import { createDoorbell } from './doorbell.ts';
 import { HEARTBEAT } from './hearing.ts';
@@ -124,6 +125,8 @@ export function createControl(options: ControlOptions): Control {
   const looks = createLooks(clock);
   /** Those of one that stands by. */
   const ahead = createLooks(clock);
+  /** What last kept one that stands by from being ready. */
+  let unready = '';
 
   /** One turn; gives how long there is nothing to do after it, in milliseconds. */
   async function turn(): Promise<number> {
@@ -167,8 +170,12 @@ export function createControl(options: ControlOptions): Control {
       if (look) ahead.begin();
       const { fleet } = await controller.standBy(look);
       if (look) ahead.end(fleet.spec.poll);
+      unready = '';
       return HEARTBEAT;
     } catch (error) {
+      const { code, message } = asPlumbError(error);
+      if (message !== unready && isTrouble(code)) log.warn({ code }, `not ready to take over: ${message}`);
+      unready = message;
       log.debug({ err: error }, 'not ready to take over');
       return AFTER_FAILURE;
     }
@@ -216,7 +223,8 @@ export function createControl(options: ControlOptions): Control {
     const { notice } = controller.view();
     const revision = notice?.source.revision ?? '';
     // what was told to be held or failing since is told to be over
-    if (notice && (heldIn(notice).length > 0 || now?.health === 'Degraded')) convergedAt = '';
+    if (notice && (notice.failing !== undefined || heldIn(notice).length > 0 || now?.health === 'Degraded'))
+      convergedAt = '';
     if (!now || !isGood(now) || revision === '' || convergedAt === revision) return;
     convergedAt = revision;
     const message = `${revision.slice(0, 7)}: ${counted(now.items, 'replica')} Synced and Healthy`;

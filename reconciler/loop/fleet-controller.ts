@@ -5,7 +5,7 @@ import { createControl } from './control.ts';
 import { fleetStatus } from './fleet-status.ts';
 import { createController } from './controller/controller.ts';
 import type { Repository } from './controller/repository.ts';
-import { CONTROLLER_LEASE } from './hearing.ts';
+import { CONTROLLER_LEASE, controllerIn } from './hearing.ts';
 import { createLeader } from './controller/leader.ts';
 import { pause } from './pause.ts';
 import { shipJournal } from './shipping.ts';
@@ -32,12 +32,8 @@ export interface FleetController {
 /** How long a controller's leases last without being renewed, milliseconds. */
 const CONTROLLER_TTL = 8_000;
 
-function nameIn(holder: string): string {
-  return holder.split('/')[0] ?? holder;
-}
-
 function titleOf(holder: string): string {
-  return `${CONTROLLER_LEASE}/${nameIn(holder)}`;
+  return `${CONTROLLER_LEASE}/${controllerIn(holder)}`;
 }
 
 /** Takes the name of a controller, before its journal is touched; `run` keeps it. Throws STORE_LOCKED when another has it. */
@@ -46,7 +42,7 @@ export async function claimName(leases: Leases, holder: string): Promise<void> {
   const other = (await leases.get(titleOf(holder)))?.holder ?? 'another';
   throw new PlumbError(
     'STORE_LOCKED',
-    `a controller ${nameIn(holder)} (${other}) runs already: it names a journal; stop it, or give this one another --name`,
+    `a controller ${controllerIn(holder)} (${other}) runs already: it names a journal; stop it, or give this one another --name`,
   );
 }
 
@@ -67,7 +63,7 @@ export function createFleetController(options: FleetControllerOptions): FleetCon
       controller.takeOver();
       void mayLead();
       control.ring();
-      const message = `${nameIn(holder)} leads`;
+      const message = `${controllerIn(holder)} leads`;
       journal
         .append([{ type: 'event', host: '', level: 'info', reason: 'Leading', message }])
         .catch((error: unknown) => log.warn({ err: error }, 'event not journaled'));
@@ -106,7 +102,7 @@ export function createFleetController(options: FleetControllerOptions): FleetCon
   const control = createControl({ controller, repository, store, host: '', leads, clock, log });
   return {
     view: {
-      status: () => (leads() ? control.status() : fleetStatus(store, clock())),
+      status: () => (leads() && controller.view().notice ? control.status() : fleetStatus(store, clock())),
       known: () => control.known(),
       reports: (hosts) => store.mailbox.reports(hosts),
       journal: (...asked) => readJournals(store.journals, ...asked),

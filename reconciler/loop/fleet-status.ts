@@ -1,7 +1,7 @@
 import type { Ports } from '../model/store.ts';
 import { belongs } from './belonging.ts';
 import { knownOf, statusFrom } from './control.ts';
-import { CONTROLLER_LEASE, HOST_LEASE, HOST_TTL_AT_MOST } from './hearing.ts';
+import { CONTROLLER_LEASE, controllerIn, HOST_LEASE, HOST_TTL_AT_MOST } from './hearing.ts';
 import type { Status } from './status/status.ts';
 import type { Known } from './status/view.ts';
 
@@ -15,7 +15,7 @@ export async function fleetStatus(store: Ports, now: number): Promise<Status> {
   const leader = await store.leases.get(CONTROLLER_LEASE);
   if (!notice) {
     const status = statusFrom(known, notice);
-    return leader ? status : { ...status, messages: [NOBODY, ...status.messages] };
+    return { ...status, messages: [leader ? unreadText(leader.holder) : NOBODY, ...status.messages] };
   }
   if (leader) return statusFrom(known, notice);
   const hosts = expectedOf(known);
@@ -34,6 +34,10 @@ export async function fleetStatus(store: Ports, now: number): Promise<Status> {
 /** Whether no controller leads a fleet, nor ever said anything of it. */
 export async function isUnheard({ bulletin, leases }: Pick<Ports, 'bulletin' | 'leases'>): Promise<boolean> {
   return !(await bulletin.read()) && !(await leases.get(CONTROLLER_LEASE));
+}
+
+function unreadText(holder: string): string {
+  return `controller ${controllerIn(holder)} leads, and has read no revision so far: plumb events -n 3 says what keeps it from that`;
 }
 
 /** What to do then. */

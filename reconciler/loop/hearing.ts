@@ -5,6 +5,12 @@ import type { Leases } from '../model/store.ts';
 export const HOST_LEASE = 'host/';
 /** The lease of the controller that leads. */
 export const CONTROLLER_LEASE = 'controller';
+
+/** The name of a controller, of what holds its leases. */
+export function controllerIn(holder: string): string {
+  return holder.split('/')[0] ?? holder;
+}
+
 /** A host renews its lease this often, and is not heard of any more when it runs out: milliseconds. */
 export const HEARTBEAT = 2_000;
 export const HOST_TTL = 8_000;

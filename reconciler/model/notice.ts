@@ -79,6 +79,8 @@ export interface Notice {
   readonly unplaceable: readonly { readonly replica: string; readonly message: string; readonly zone?: string }[];
   /** What waits for a person, and how to let it go on. */
   readonly held: readonly string[];
+  /** Why the last pass failed, with its code: all else is as it was before. Absent when it did not. */
+  readonly failing?: string;
   /** The revision of which the hosts were last told. */
   readonly published: string;
   /** Replicas whose turn in a rollout has not come, and hosts that wait for other knobs. */

@@ -76,6 +76,11 @@ export interface Controller {
   storeIsBack(): void;
 }
 
+/** Whether it is no end, no other controller and no store that was away which kept a controller from its work. */
+export function isTrouble(code: string): boolean {
+  return !/^(?:CANCELLED|CONFLICT|STORE_.*)$/.test(code);
+}
+
 /** The hosts that are to be heard of. */
 function expectedIn({ book, whereabouts }: Image, { hosts }: Catalog): readonly string[] {
   const { assignments, reports } = whereabouts;
@@ -203,8 +208,9 @@ export function createController(options: ControllerOptions): Controller {
       // what was taken in and not brought to an end is lost
       if (underway || code === 'STORE_EMPTIED') keeping.forget();
       underway = false;
-      if (code !== 'CANCELLED')
-        await telling.tellOnce({ level: 'error', reason: 'PassFailed', message: `${message} [${code}]` });
+      const why = `${message} [${code}]`;
+      if (code !== 'CANCELLED') await telling.tellOnce({ level: 'error', reason: 'PassFailed', message: why });
+      if (isTrouble(code)) await posting.fail(why).catch(() => undefined);
       throw error;
     }
   }

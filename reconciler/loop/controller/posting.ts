@@ -15,6 +15,8 @@ export interface Posting {
   notice(): Notice | undefined;
   /** Posts what is new. */
   post(): Promise<void>;
+  /** Posts why nothing new is decided, beside what was posted last, which goes on to count. */
+  fail(why: string): Promise<void>;
   /** Reads what was posted last: what whoever led then had to remember counts from now on. */
   readonly resume: () => Promise<void>;
 }
@@ -57,6 +59,14 @@ export function createPosting(
       if (content === posted) return;
       await bulletin.post(next);
       posted = content;
+    },
+    fail: async (failing) => {
+      decided = { ...decided, failing };
+      const last = (await bulletin.read()) ?? notice();
+      if (!last || last.failing === failing) return;
+      const next = { ...last, failing };
+      await bulletin.post(next);
+      posted = contentOf(next);
     },
     resume: async () => {
       const last = await bulletin.read();

@@ -35,8 +35,9 @@ export function narrowed(status: Status, items: readonly StatusItem[], part: Par
   // an App's own replicas say how it does; of a part of the fleet its hosts count as well
   const ill = 'app' in part ? [] : part.hosts.filter(({ lost, stalled }) => lost ?? stalled);
   const leaving = own.draining.some((one) => one.staying.length + one.leaving.length > 0);
-  // what fails on a host is not as Git says
-  const pending = rollouts.length + behind.length > 0 || own.held.length > 0 || leaving || ill.length > 0;
+  // what fails on a host is not as Git says, nor is anything known to be that while Git cannot be followed
+  const waits = rollouts.length + behind.length + own.held.length + ill.length > 0;
+  const pending = waits || leaving || status.failing !== undefined;
   const unsynced = items.some(({ sync }) => sync !== 'Synced') || pending;
   const unknown = items.some(({ sync }) => sync === 'Unknown') || ill.some(({ lost }) => lost);
   const failed = ill.length > 0 || rollouts.some(({ stage }) => GIVEN_UP.has(stage));

@@ -73,12 +73,13 @@ export function heldIn(notice: Pick<Notice, 'held' | 'rollouts'>): readonly stri
 /** How the whole is, by its totals and by what the controller says. */
 export function verdictOf(notice: Notice | undefined, totals: Totals): Verdict {
   if (!notice) return { sync: 'Unknown', health: worstOf(totals, totals.stalled > 0) };
-  const { rollouts = [], held, published, source, waiting, problems, lost, awaited, draining = [] } = notice;
+  const { rollouts = [], held, failing, published, source, waiting, problems, lost, awaited, draining = [] } = notice;
   // hosts have yet to be told of a revision just seen, or of replicas whose turn in a rollout has not come
   const told = published === source.revision && waiting === 0;
   // what cannot be read is kept as it runs: that is not what Git says; nor is a change over before its controller says so
   const drained = draining.every(({ staying, leaving }) => staying.length + leaving.length === 0);
-  const asAsked = held.length === 0 && problems === 0 && told && drained && rollouts.length === 0;
+  const asAsked =
+    held.length === 0 && failing === undefined && problems === 0 && told && drained && rollouts.length === 0;
   const synced = totals.unsynced + totals.behind + totals.unsettled === 0 && asAsked;
   const gaveUp = rollouts.some(({ failed }) => failed !== undefined);
   const degraded = totals.stalled > 0 || gaveUp || lost.length > 0;

@@ -34,6 +34,7 @@ export function statusOf(input: StatusInput): Status {
     limitations: reports.flatMap(({ host, limitations }) => limitations.map((one) => ({ ...one, host }))),
     ...(conflicts.length > 0 ? { conflicts } : {}),
     held: notice ? heldIn(notice) : [],
+    ...(notice?.failing === undefined ? {} : { failing: notice.failing }),
     messages: [
       ...lostMessages(input),
       ...drainMessages(input.notice),

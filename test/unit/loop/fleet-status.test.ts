@@ -34,6 +34,14 @@ describe('the status of a fleet by its store alone', () => {
     ]);
   });
 
+  it('says whom to ask where one leads that has not read Git', async () => {
+    const hold = await store.leases.acquire(CONTROLLER_LEASE, 'c1/8f3a', 60_000);
+    assert.deepEqual(await messages(), [
+      'controller c1 leads, and has read no revision so far: plumb events -n 3 says what keeps it from that',
+    ]);
+    if (hold) await store.leases.release(hold);
+  });
+
   it('takes those without a lease for lost while no controller leads, but for those that are nobody’s to wait for', async () => {
     await store.bulletin.post(QUIET);
     await store.mailbox.assign(assignmentOf('h1', 1, 1));

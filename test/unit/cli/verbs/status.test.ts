@@ -57,6 +57,13 @@ describe('a reason that is long', () => {
   });
 });
 
+it('says why the controller cannot go on, of a part too', () => {
+  const of = status([item(0)], { failing: 'no manifest [TREE_EMPTY]' });
+  const line = 'the last pass of the controller failed, and all stays as it was before: no manifest [TREE_EMPTY]';
+  for (const part of [undefined, 'app/web']) assert.equal(text(of, part).split('\n')[1], line);
+  assert.equal(scoped(of, 'app/web').status.sync, 'OutOfSync');
+});
+
 describe('a status on a narrow terminal', () => {
   const of = status([
     item(0, {

@@ -63,6 +63,17 @@ describe('status of a drain', () => {
   });
 });
 
+describe('status of a fleet whose controller cannot go on', () => {
+  it('is not Synced: nobody knows what Git asks for', () => {
+    const notice: Notice = { source, ...quiet, failing: 'no manifest [TREE_EMPTY]' };
+    const { sync, failing } = statusOf({
+      notice,
+      ...{ hosts: new Map(), placements: new Map(), assignments: new Map(), reports: new Map() },
+    });
+    assert.deepEqual([sync, failing], ['OutOfSync', 'no manifest [TREE_EMPTY]']);
+  });
+});
+
 describe('status of a replica that leaves', () => {
   it('is not Missing where what is left of it cannot be seen', () => {
     const fleet = createFleet(['h1']);

@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createControl } from '../../../../reconciler/loop/control.ts';
+import type { Controller } from '../../../../reconciler/loop/controller/controller.ts';
+import { PlumbError } from '../../../../reconciler/model/errors.ts';
+import type { Notice } from '../../../../reconciler/model/notice.ts';
+import type { Store } from '../../../../reconciler/model/store.ts';
+import { catalogOf } from '../../../support/catalog.ts';
+import { createTwin, type Twin } from '../../../support/twins.ts';
+
+const noticeOf = async (twin: Twin): Promise<Notice | undefined> =>
+  ((await twin.state([])) as { notice: Notice | undefined }).notice;
+
+/** A fleet whose Git can be made to say nothing that can be used. */
+function failing(): { readonly twin: Twin; readonly fails: (code: 'TREE_EMPTY' | 'CONFLICT' | undefined) => void } {
+  let code: 'TREE_EMPTY' | 'CONFLICT' | undefined;
+  const catalog = (): ReturnType<typeof catalogOf> => {
+    if (code) throw new PlumbError(code, 'no manifest');
+    return catalogOf({ hosts: { h1: {} }, apps: { web: {} } });
+  };
+  return { twin: createTwin({ now: () => 1_000_000, catalog }, false), fails: (next) => (code = next) };
+}
+
+describe('a pass that fails', () => {
+  it('is told to who looks at the store, beside what was told last, until one succeeds', async () => {
+    const { twin, fails } = failing();
+    await twin.report('h1', 'idles');
+    await twin.pass();
+    const before = await noticeOf(twin);
+    fails('TREE_EMPTY');
+    assert.equal(await twin.pass(), 'TREE_EMPTY');
+    assert.deepEqual(await noticeOf(twin), { ...before, failing: 'no manifest [TREE_EMPTY]' });
+    assert.equal(twin.controller.view().notice?.failing, 'no manifest [TREE_EMPTY]');
+    fails(undefined);
+    assert.equal(await twin.pass(), '');
+    assert.deepEqual(await noticeOf(twin), before);
+  });
+
+  it('is told also by one that has never seen Git, in the words of who led before', async () => {
+    const { twin, fails } = failing();
+    await twin.report('h1', 'idles');
+    await twin.pass();
+    const before = await noticeOf(twin);
+    fails('TREE_EMPTY');
+    twin.takeOver();
+    await twin.pass();
+    assert.deepEqual(await noticeOf(twin), { ...before, failing: 'no manifest [TREE_EMPTY]' });
+  });
+
+  it('is not told where another controller leads by now', async () => {
+    const { twin, fails } = failing();
+    await twin.pass();
+    fails('CONFLICT');
+    await twin.pass();
+    assert.equal((await noticeOf(twin))?.failing, undefined);
+  });
+});
+
+it('who stands by and cannot read Git logs that once', async () => {
+  const logged: string[] = [];
+  const stop = new AbortController();
+  let turns = 0;
+  const silent = (): void => undefined;
+  const control = createControl({
+    controller: {
+      standBy: () => {
+        turns += 1;
+        if (turns === 3) stop.abort();
+        control.ring();
+        return Promise.reject(new PlumbError('SOURCE_UNREACHABLE', 'no such branch'));
+      },
+    } as unknown as Controller,
+    repository: {},
+    store: { mailbox: { follow: () => [] } } as unknown as Store,
+    ...{ host: '', leads: () => false, clock: () => 0 },
+    log: { debug: silent, info: silent, warn: (_what: object, text: string) => logged.push(text) },
+  });
+  await control.run(stop.signal);
+  assert.deepEqual(logged, ['not ready to take over: no such branch']);
+});
