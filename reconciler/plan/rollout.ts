@@ -183,10 +183,9 @@ function leaving(
   return mayLeaveWithin(standing, { zone, maxUnavailable: most }, disruption);
 }
 
-/** It serves, and is not held to what it was last told (a kernel refuses that, perhaps), which is not wanted any more: what is to be instead needs nothing new. */
-function isMended({ turn: { report, last }, aim }: Course): boolean {
-  if (report?.ready !== true || !last || !report.form) return false;
-  return report.form !== formOf(last) && sameMake(last, aim);
+/** It serves, and is not held to what it was last told (a kernel refuses that, perhaps), which is not wanted any more: that is not waited for. */
+function isMended({ turn: { report, last } }: Course): boolean {
+  return report?.ready === true && last !== undefined && Boolean(report.form) && report.form !== formOf(last);
 }
 
 /** A change that only gives more has been tried on as many as may be away, or on all others: nothing is gained by going on slowly. */

@@ -28,7 +28,7 @@ function placementOf(ordinal: number, change: Partial<Placement> = {}): Placemen
 
 /**
  * One letter a replica: r ready as assigned, n not ready and failing, s starting, g without a container, o ready but still
- * the incarnation before, d ready as it is to be, i the same but not yet held to it, j the same but failing, u ready in an incarnation that is not known, w ready but not held to what it was last told, b ready with more than the others, q not reported, x never assigned, - unplaced.
+ * the incarnation before, d ready as it is to be, i the same but not yet held to it, j the same but failing, u ready in an incarnation that is not known, w ready but not held to what it was last told, l held to it but ready for too short, b ready with more than the others, q not reported, x never assigned, - unplaced.
  */
 function run(
   standing: string,
@@ -60,7 +60,7 @@ function run(
     const assigned = { id, app: 'web', owner: 'team', spec, placement, origin, fields, plug: plugOf(wired) };
     current.set(id, assigned);
     if (letter === 'q') return;
-    const ready = 'roudiewb'.includes(letter);
+    const ready = 'roudiewlb'.includes(letter);
     const incarnation = letter === 'o' ? 'another' : incarnationOf(assigned);
     reports.set(id, {
       id,
@@ -70,6 +70,7 @@ function run(
       ...(letter === 'u' ? {} : { incarnation }),
       ...(letter === 'g' ? {} : { fingerprint: 'f' }),
       ...('dij'.includes(letter) ? { form: letter === 'i' ? 'another' : formOf(assigned) } : {}),
+      ...(letter === 'l' ? { form: formOf(assigned), settlesAt: 9 } : {}),
       ...(letter === 'e' ? { form: '' } : letter === 'w' ? { form: 'another' } : {}),
       ...('nj'.includes(letter) ? { reason: 'ProbeFailed' } : {}),
     });
@@ -202,6 +203,8 @@ describe('rollout', () => {
     ['nor while it is not known what one is held to', 'errr', more, less, []],
     ['what is not held to anything wanted is told that first', 'wrrr', more, less, [0]],
     ['and so is what is to have more', 'rwrr', less, more, [1]],
+    ['also with another image', 'wrrr', more, { ...less, image: 'new' }, [0]],
+    ['but not what has yet to prove itself', 'lrrr', more, less, []],
     ['no more of them than may be away', 'wwrr', more, less, []],
     ['less goes on one at a time', 'drrr', more, less, [0, 1]],
     ['more goes to one first', 'rrrr', more, most, [0]],
