@@ -214,14 +214,12 @@ export function canariesOf(
 }
 
 function canaryState(
-  { version, canaryAt, canaryDone }: Advanced,
+  { version, canaryAt }: Advanced,
   canaries: readonly Turn[] | undefined,
   { rollout }: AppSpec,
   now: number,
 ): Pick<RolloutRecord, 'canaryAt' | 'canaryDone'> {
-  if (!canaries) return { ...(canaryAt === undefined ? {} : { canaryAt }), ...(canaryDone ? { canaryDone } : {}) };
-  const all = canaries.length > 0 && canaries.every((turn) => isNew(turn, version) && turn.word === 'serves');
-  if (!all) return {};
+  if (!canaries?.length || !canaries.every((turn) => isNew(turn, version) && turn.word === 'serves')) return {};
   const since = canaryAt ?? now;
   const pause = rollout?.canary?.pause ?? 'forever';
   return { canaryAt: since, ...(pause !== 'forever' && now >= since + pause ? { canaryDone: true } : {}) };

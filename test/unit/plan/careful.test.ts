@@ -202,6 +202,34 @@ const cases: readonly Case[] = [
     stage: 'reverting',
   },
   {
+    name: 'from the moment on when they can have',
+    standing: 'n- o+',
+    how: DEADLINE,
+    record: { given: 1, stuckSince: 100 },
+    judgeFrom: 1000,
+    gives: 'oo',
+    stage: 'reverting',
+  },
+  {
+    name: 'and not a moment before',
+    standing: 'n- o+',
+    how: DEADLINE,
+    record: { given: 1, stuckSince: 100 },
+    judgeFrom: 1001,
+    gives: 'no',
+    stage: 'rolling',
+    until: 1001,
+  },
+  {
+    name: 'what served before is no progress',
+    standing: 'n+ n- o+',
+    how: DEADLINE,
+    record: { given: 2, served: 1, stuckSince: 500 },
+    gives: 'nno',
+    stage: 'rolling',
+    until: 1100,
+  },
+  {
     name: 'progress renews it',
     standing: 'n+ n- o+',
     how: DEADLINE,
@@ -372,9 +400,28 @@ describe('rollout of an App with a rollout block', () => {
     assert.match(after?.message ?? '', /; all replicas run r0 \(old\) until Git says something else$/);
   });
 
+  it('remembers that the pause of the canaries is over, and not since when they served', () => {
+    const { record } = run({ standing: 'n+ n+ o+', how: CANARY, record: { canaryAt: 500 } });
+    const { record: later } = run({ standing: 'n+ n- o+', how: CANARY, record: record ?? assert.fail() });
+    assert.deepEqual([later?.stage, later?.canaryDone, later?.canaryAt], ['rolling', true, undefined]);
+    const { record: dropped } = run({ standing: 'n+ n+ o+', record: { canaryAt: 500 } });
+    assert.equal(dropped?.canaryAt, undefined, 'one that Git asks for again is watched anew');
+  });
+
+  it('names one that has the new version and does not serve it', () => {
+    const { record } = run({ standing: 'o- n+ n- o+', how: DEADLINE, record: { given: 2, served: 1, stuckSince: 0 } });
+    assert.match(record?.failed?.why ?? '', /: web-2 ProbeFailed/);
+  });
+
+  it('remembers the most that ever had it and served it, so that who comes back is no progress', () => {
+    const { record } = run({ standing: 'n+ n- o+', record: { given: 3, served: 2 } });
+    assert.deepEqual([record?.given, record?.served], [3, 2]);
+  });
+
   it('goes back to what most of them serve', () => {
     assert.equal(run({ standing: 'x- o+ o+' }).record?.good.spec.image, 'old');
-    assert.equal(run({ standing: 'x+ o- o-' }).record?.good.spec.image, 'other');
+    assert.equal(run({ standing: 'x+ o- o- o-' }).record?.good.spec.image, 'other');
+    assert.equal(run({ standing: 'x+ o+ o+' }).record?.good.spec.image, 'old');
     assert.equal(run({ standing: 'x! o! o!' }).record?.good.spec.image, 'old');
   });
 
