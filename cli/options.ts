@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import { PlumbError } from '../reconciler/model/errors.ts';
+import { isRef, type Ref } from '../reconciler/model/ref.ts';
 import { EXITS } from './exits.ts';
 import type { Io } from './io.ts';
 
@@ -37,6 +38,12 @@ export function parse(cmd: Command, argv: readonly string[]): Command | undefine
     const text = error.message.replace(/^error: /, '').replace(/\n\(Did you mean (.*)\?\)$/, '; did you mean $1?');
     throw new PlumbError('USAGE', `${text} (${cmd.name()} --help explains)`, {}, error);
   }
+}
+
+/** The ref that an argument is, which may also be `like` those. Throws USAGE. */
+export function refFrom(text: string, like = 'container/web-0'): Ref {
+  if (isRef(text)) return text;
+  throw new PlumbError('USAGE', `${text} is no ref; write kind/name, as ${like}`);
 }
 
 /** The whole number, at least `least`, that an option was given. Throws USAGE naming the option. */

@@ -1,13 +1,20 @@
+import type { Command } from 'commander';
 import type { LocalView } from '../reconciler/loop/status/view.ts';
 import type { Entry } from '../reconciler/model/journal.ts';
 import type { Journal } from '../reconciler/model/store.ts';
 import { serveLocal } from '../server/local.ts';
 import { renderEntry } from './verbs/events.ts';
 import type { Io } from './io.ts';
+import { outputOption } from './options.ts';
 
 export interface ServeFlags {
   readonly output: 'text' | 'json';
   readonly quiet?: boolean;
+}
+
+/** Adds the options of what works until it is stopped, and shows what happens. */
+export function serveOptions(cmd: Command): void {
+  cmd.addOption(outputOption('text', 'json')).option('-q, --quiet', 'do not show what happens');
 }
 
 /** What works until it is stopped, and can be asked meanwhile. */

@@ -10,11 +10,11 @@ import { operationalLog } from '../log.ts';
 import { fleetStore, storeOptions, type StoreFlags } from '../fleet-store.ts';
 import { identityOf } from '../identity.ts';
 import type { Io } from '../io.ts';
-import { command, outputOption, parse } from '../options.ts';
+import { command, parse } from '../options.ts';
 import { refuseRehearsal, rehearsalOptions, type RehearsalFlags } from '../rehearsal-options.ts';
 import { pathsOf, stateOptions, type StateOptions } from '../paths.ts';
 import type { RuntimeFlags } from '../runtime.ts';
-import { serveView, type ServeFlags } from '../serve.ts';
+import { serveOptions, serveView, type ServeFlags } from '../serve.ts';
 
 interface Options extends StateOptions, StoreFlags, RuntimeFlags, RehearsalFlags, LogFlags, ServeFlags {
   readonly host?: string;
@@ -29,10 +29,9 @@ export async function agentCommand(argv: readonly string[], io: Io): Promise<num
     'Keep this machine as its fleet tells it. While store and controllers are away, it keeps to its last Assignment.',
     'plumb agent --store redis://10.0.0.5 --host h1\nplumb agent --store redis://10.0.0.5 --simulated 6000 --latency 200ms..2s --failures 1% --silent 0.5%',
     io,
-  )
-    .addOption(outputOption('text', 'json'))
-    .option('-q, --quiet', 'do not show what happens')
-    .option('--host <name>', 'which Host of Git this machine is (default: its hostname)');
+  );
+  serveOptions(cmd);
+  cmd.option('--host <name>', 'which Host of Git this machine is (default: its hostname)');
   storeOptions(cmd);
   daemonOptions(cmd);
   stateOptions(cmd);

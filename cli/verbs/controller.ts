@@ -13,10 +13,10 @@ import { identityOf } from '../identity.ts';
 import { keepHeapSmall } from '../heap.ts';
 import type { Io } from '../io.ts';
 import { operationalLog } from '../log.ts';
-import { command, outputOption, parse } from '../options.ts';
+import { command, parse } from '../options.ts';
 import { pathsOf, stateOptions, type StateOptions } from '../paths.ts';
 import { openRepository, rememberSource, type RepositoryFlags } from '../repository.ts';
-import { serveView, type ServeFlags } from '../serve.ts';
+import { serveOptions, serveView, type ServeFlags } from '../serve.ts';
 import { announced } from '../view.ts';
 
 interface Options extends StateOptions, StoreFlags, RepositoryFlags, LogFlags, ServeFlags {
@@ -31,10 +31,9 @@ export async function controllerCommand(argv: readonly string[], io: Io): Promis
     'Place what Git asks for on the hosts of a fleet and tell their agents. Any number may run: one leads, the others take over.',
     'plumb controller --store redis://10.0.0.5 --repo https://git.example.com/fleet.git --ref main',
     io,
-  )
-    .addOption(outputOption('text', 'json'))
-    .option('-q, --quiet', 'do not show what happens')
-    .option('--name <name>', 'who this is among the controllers (default: the hostname)');
+  );
+  serveOptions(cmd);
+  cmd.option('--name <name>', 'who this is among the controllers (default: the hostname)');
   allowOptions(cmd);
   logOption(cmd);
   storeOptions(cmd);

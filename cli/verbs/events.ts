@@ -1,10 +1,8 @@
 import type { Entry, EntryQuery } from '../../reconciler/model/journal.ts';
-import { isRef } from '../../reconciler/model/ref.ts';
-import { PlumbError } from '../../reconciler/model/errors.ts';
 import { formatValue, symbolOf } from '../../reconciler/plan/render.ts';
 import type { Io } from '../io.ts';
 import { journalOf } from '../journal.ts';
-import { command, outputOption, parse, wholeNumber } from '../options.ts';
+import { command, outputOption, parse, refFrom, wholeNumber } from '../options.ts';
 import { tint } from '../table.ts';
 import { viewOptions, type Looking } from '../view.ts';
 
@@ -32,9 +30,8 @@ export async function eventsCommand(argv: readonly string[], io: Io): Promise<nu
   const parsed = parse(cmd, argv);
   if (!parsed) return 0;
   const options = parsed.opts<Options>();
-  const [ref] = parsed.args;
-  if (ref !== undefined && !isRef(ref))
-    throw new PlumbError('USAGE', `${ref} is no ref; write kind/name, as container/web-0`);
+  const [text] = parsed.args;
+  const ref = text === undefined ? undefined : refFrom(text);
   const last = wholeNumber('--last', options.last, 0);
   const { host } = options;
   const query: EntryQuery = { last, ...(ref === undefined ? {} : { ref }), ...(host === undefined ? {} : { host }) };

@@ -1,9 +1,7 @@
 import { changesOf, createHistory, type RevisionRow } from '../../reconciler/record/history.ts';
-import { PlumbError } from '../../reconciler/model/errors.ts';
-import { isRef } from '../../reconciler/model/ref.ts';
 import type { Io } from '../io.ts';
 import { soundJournalOf } from '../journal.ts';
-import { command, outputOption, parse, wholeNumber } from '../options.ts';
+import { command, outputOption, parse, refFrom, wholeNumber } from '../options.ts';
 import { narrowed, table, tint } from '../table.ts';
 import { viewOptions, type Looking } from '../view.ts';
 
@@ -28,9 +26,8 @@ export async function historyCommand(argv: readonly string[], io: Io): Promise<n
   const parsed = parse(cmd, argv);
   if (!parsed) return 0;
   const options = parsed.opts<Options>();
-  const [ref] = parsed.args;
-  if (ref !== undefined && !isRef(ref))
-    throw new PlumbError('USAGE', `${ref} is no ref; write kind/name, as container/web-0 or app/web`);
+  const [text] = parsed.args;
+  const ref = text === undefined ? undefined : refFrom(text, 'container/web-0 or app/web');
   const last = wholeNumber('--last', options.last, 1);
   const history = createHistory(ref === undefined ? undefined : changesOf(ref));
   for await (const entry of soundJournalOf(options, io)({}, false, io.signal)) history.add(entry);

@@ -1,9 +1,9 @@
 import { upOptions, type UpFlags } from '../flags.ts';
 import { openUp } from '../open-up.ts';
 import type { Io } from '../io.ts';
-import { command, outputOption, parse } from '../options.ts';
+import { command, parse } from '../options.ts';
 import { pathsOf, stateOptions } from '../paths.ts';
-import { serveView, type ServeFlags } from '../serve.ts';
+import { serveOptions, serveView, type ServeFlags } from '../serve.ts';
 
 type Options = UpFlags & ServeFlags;
 
@@ -14,9 +14,8 @@ export async function upCommand(argv: readonly string[], io: Io): Promise<number
     'Converge and keep it so, in the foreground, until interrupted.',
     'plumb up --repo /srv/fleet.git --ref main',
     io,
-  )
-    .addOption(outputOption('text', 'json'))
-    .option('-q, --quiet', 'do not show what happens');
+  );
+  serveOptions(cmd);
   upOptions(cmd);
   stateOptions(cmd);
   const options = parse(cmd, argv)?.opts<Options>();

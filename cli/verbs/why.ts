@@ -6,7 +6,7 @@ import type { Desired } from '../../reconciler/model/change.ts';
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import type { Entry, EntryQuery } from '../../reconciler/model/journal.ts';
 import type { Report } from '../../reconciler/model/replica.ts';
-import { isRef, kindOf, nameOf, refOf, type Ref } from '../../reconciler/model/ref.ts';
+import { kindOf, nameOf, refOf, type Ref } from '../../reconciler/model/ref.ts';
 import { liveValue } from '../../reconciler/record/live.ts';
 import { lastTouch } from '../../reconciler/record/touch.ts';
 import { inLots } from '../../reconciler/loop/lots.ts';
@@ -14,7 +14,7 @@ import type { Known } from '../../reconciler/loop/status/view.ts';
 import { createBlame, type Blame } from '../blame.ts';
 import type { Io } from '../io.ts';
 import { soundJournalOf, type ReadJournal } from '../journal.ts';
-import { command, outputOption, parse } from '../options.ts';
+import { command, outputOption, parse, refFrom } from '../options.ts';
 import { pathsOf } from '../paths.ts';
 import { remembered } from '../stored.ts';
 import { tint } from '../table.ts';
@@ -65,8 +65,8 @@ export async function whyCommand(argv: readonly string[], io: Io): Promise<numbe
   const parsed = parse(cmd, argv);
   if (!parsed) return 0;
   const options = parsed.opts<Options>();
-  const [ref = '', field] = parsed.args;
-  if (!isRef(ref)) throw new PlumbError('USAGE', `${ref} is no ref; write kind/name, as container/web-0`);
+  const [what = '', field] = parsed.args;
+  const ref = refFrom(what);
   const { state } = pathsOf(options, io);
   return withView(options, io, async (view) => {
     const asked = (await askRunning(view)) ?? (await remembered(state));
