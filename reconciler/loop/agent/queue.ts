@@ -1,4 +1,5 @@
 import type { Ref } from '../../model/ref.ts';
+import { createDoorbell } from '../doorbell.ts';
 
 /** What to look at: one ref, or all. */
 export type Item = Ref | '*';
@@ -18,7 +19,7 @@ export interface WorkQueue {
 /** An empty queue on the given clock. */
 export function workQueue(clock: () => number): WorkQueue {
   const items = new Map<Item, number>();
-  let wake: (() => void) | undefined;
+  const bell = createDoorbell();
   const next = (): number => {
     let at = Infinity;
     for (const time of items.values()) at = Math.min(at, time);
@@ -29,7 +30,7 @@ export function workQueue(clock: () => number): WorkQueue {
       const known = items.get(item);
       if (known !== undefined && known <= at) return;
       items.set(item, at);
-      wake?.();
+      bell.ring();
     },
     take(now) {
       const taken = [...items.entries()].filter(([, at]) => at <= now).map(([item]) => item);
@@ -40,17 +41,7 @@ export function workQueue(clock: () => number): WorkQueue {
       while (!signal.aborted) {
         const wait = next() - clock();
         if (wait <= 0) return;
-        await new Promise<void>((resolve) => {
-          const done = (): void => {
-            clearTimeout(timer);
-            signal.removeEventListener('abort', done);
-            wake = undefined;
-            resolve();
-          };
-          const timer = setTimeout(done, Math.min(wait, 2 ** 30));
-          signal.addEventListener('abort', done, { once: true });
-          wake = done;
-        });
+        await bell.wait(Math.min(wait, 2 ** 30), signal);
       }
     },
     next,
