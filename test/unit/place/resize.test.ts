@@ -1,12 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createBook } from '../../../reconciler/model/book.ts';
+import { createBook, type Book } from '../../../reconciler/model/book.ts';
 import { formOf } from '../../../reconciler/model/form.ts';
-import type { ReplicaReport, Report } from '../../../reconciler/model/replica.ts';
+import type { Assignment, ReplicaReport, Report } from '../../../reconciler/model/replica.ts';
 import { project } from '../../../reconciler/plan/project.ts';
 import { catalogOf, hostsOf, reportOf, resources } from '../../support/catalog.ts';
 import type { Sketch } from '../../support/catalog.ts';
 import { NOW, step } from '../../support/placing.ts';
+
+/** What hosts are told of a sketch whose replicas have their places. */
+function told(sketch: Sketch, { placements }: Book): readonly Assignment[] {
+  return project({ catalog: catalogOf(sketch), author: '', placements, previous: new Map(), reports: [], now: NOW })
+    .assignments;
+}
 
 describe('a replica that is to take less', () => {
   it('gives memory back only when the kernel holds the replica to less', () => {
@@ -36,21 +42,12 @@ describe('a replica that is to take less', () => {
     const large = { hosts, apps: { web: { resources: resources(100, 512) } } };
     const small = { hosts, apps: { web: { resources: resources(100, 128) } } };
     step(large, { book });
-    const told = (sketch: Sketch): ReturnType<typeof project>['assignments'] =>
-      project({
-        catalog: catalogOf(sketch),
-        author: '',
-        placements: book.placements,
-        previous: new Map(),
-        reports: [],
-        now: NOW,
-      }).assignments;
-    const formIn = (assignments: ReturnType<typeof project>['assignments']): string =>
+    const formIn = (assignments: readonly Assignment[]): string =>
       formOf(assignments[0]?.replicas[0] ?? assert.fail('not told'));
     const says = (more: Partial<ReplicaReport>): readonly Report[] => [
       reportOf('h1', {}, { replicas: [{ id: 'web-0', phase: 'Ready', ready: true, restarts: 0, ...more }] }),
     ];
-    const [before, after] = [told(large), told(small)];
+    const [before, after] = [told(large, book), told(small, book)];
     step(small, { book, assignments: after, reports: says({ fingerprint: 'f', form: formIn(before) }) });
     assert.equal(book.used('h1').memory, 512 * MI);
     step(small, { book, assignments: after, reports: says({ fingerprint: 'f', form: formIn(after) }) });
@@ -63,18 +60,9 @@ describe('a replica that is to take less', () => {
     const large = { hosts, apps: { web: { resources: resources(500, 64, 50) } } };
     step(large, { book });
     const small = { hosts, apps: { web: { resources: resources(100, 64, 16) } } };
-    const told = (sketch: Sketch): { readonly assignments: ReturnType<typeof project>['assignments'] } =>
-      project({
-        catalog: catalogOf(sketch),
-        author: '',
-        placements: book.placements,
-        previous: new Map(),
-        reports: [],
-        now: NOW,
-      });
-    step(small, { book, ...told(large) });
+    step(small, { book, assignments: told(large, book) });
     assert.deepEqual([book.used('h1').cpu, book.used('h1').pids], [500, 50]);
-    step(small, { book, ...told(small) });
+    step(small, { book, assignments: told(small, book) });
     assert.deepEqual([book.used('h1').cpu, book.used('h1').pids], [100, 16]);
   });
 });
@@ -85,19 +73,9 @@ it('a replica that waits for another address is looked at again, whoever it wait
   step({ hosts, apps: { web: {}, api: { replicas: 1 } } }, { book });
   const zones = { main: { disruption: { maxUnavailable: { count: 1 } } } };
   const networks = { net: { pool: [['10.1.9.1', '10.1.9.99']] as const } };
-  const told = project({
-    catalog: catalogOf({ hosts, apps: { web: {}, api: {} } }),
-    author: '',
-    placements: book.placements,
-    previous: new Map(),
-    reports: [],
-    now: NOW,
-  });
+  const assignments = told({ hosts, apps: { web: {}, api: {} } }, book);
   const before = new Map(book.placements);
-  const { busy } = step(
-    { hosts, zones, networks, apps: { web: {}, api: {} } },
-    { book, assignments: told.assignments },
-  );
+  const { busy } = step({ hosts, zones, networks, apps: { web: {}, api: {} } }, { book, assignments });
   assert.deepEqual(book.placements, before, 'nobody has heard of either: the Zone lets none go');
   assert.deepEqual([...busy].sort(), ['api', 'web']);
 });

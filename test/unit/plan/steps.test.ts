@@ -10,6 +10,17 @@ import { stepLines, stepsOf, type RolloutPlan } from '../../../reconciler/plan/s
 import { appSpec, catalogOf, resources, type Sketch } from '../../support/catalog.ts';
 
 const NOWHERE: Outlook = { placed: [], moved: [], released: [], staying: 0, zones: [], networks: [], spread: [] };
+/** A plan of a fleet in which nothing is to be done. */
+const NOTHING = {
+  hosts: [],
+  unplaceable: [],
+  unknown: [],
+  problems: 0,
+  preemptions: [],
+  knobs: 0,
+  lacks: [],
+  outlook: NOWHERE,
+};
 const ORIGIN = { revision: 'r0', file: 'web.yaml', line: 1, column: 1 };
 
 function placementOf(app: string, ordinal: number): Placement {
@@ -153,17 +164,7 @@ describe('steps of a rollout', () => {
     };
     const [plan] = plans({ web: spec }, [], [record]);
     assert.deepEqual([plan?.steps, plan?.givenUp], [[], 'web: r1 was given up']);
-    const nothing = {
-      hosts: [],
-      unplaceable: [],
-      unknown: [],
-      problems: 0,
-      preemptions: [],
-      knobs: 0,
-      lacks: [],
-      outlook: NOWHERE,
-    };
-    const told = { ...nothing, revision: 'r', rollouts: plan ? [plan] : [] };
+    const told = { ...NOTHING, revision: 'r', rollouts: plan ? [plan] : [] };
     assert.equal(isEmpty(told), true);
     assert.match(renderText(told), /web: r1 was given up\nNothing to do: what was given up stays/);
     const { failed: _failed, ...going } = { ...record, stage: 'paused' as const, message: 'web: waits' };
@@ -176,17 +177,7 @@ describe('steps of a rollout', () => {
   });
   it('stand in the plan for people', () => {
     const rollouts = plans({ web: { replicas: 3, rollout, image: 'new' } });
-    const nothing = {
-      hosts: [],
-      unplaceable: [],
-      unknown: [],
-      problems: 0,
-      preemptions: [],
-      knobs: 0,
-      lacks: [],
-      outlook: NOWHERE,
-    };
-    const fleet = { ...nothing, revision: 'r', rollouts };
+    const fleet = { ...NOTHING, revision: 'r', rollouts };
     assert.match(renderText(fleet), /^plan r\nrollout web .*\n {6}1\. web-0 \(canary\)\n/);
     assert.doesNotMatch(renderText(fleet), /Nothing to do/);
     assert.match(
