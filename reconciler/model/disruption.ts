@@ -11,8 +11,11 @@ import { counted } from './words.ts';
  * in place or by a new container, a move, a preemption. One that is away already costs nothing.
  */
 export interface Disruption {
-  /** Infinity where the Zone has no budget. */
-  left(zone: string): number;
+  /**
+   * Infinity where the Zone has no budget. For one of a level that has no place itself, others as critical that have none either are no reason: it is
+   * for such that room is made.
+   */
+  left(zone: string, homeless?: Pick<AppSpec, 'level'>): number;
   spend(zone: string, replicas?: number): void;
   /** What keeps the next one, in words, where nothing is left. */
   why(zone: string): string | undefined;
@@ -77,6 +80,22 @@ export function mostIn(catalog: Catalog, zone: string): number {
 interface Account {
   readonly most: number;
   away: number;
+  /** By level, those of them that have no place. */
+  readonly homeless: readonly number[];
+}
+
+const sumOf = (numbers: readonly number[]): number => numbers.reduce((sum, one) => sum + one, 0);
+
+/** How many replicas of a Zone have no place, by level. Of an App, those beyond what Git asks for hide as many at most. */
+function homelessIn({ apps }: Catalog, zone: string, at: Whereabouts): readonly number[] {
+  const homeless = [0, 0, 0, 0];
+  for (const { name, spec } of apps.values()) {
+    const placed = at.placed(name);
+    if (spec.zone !== zone || placed.size >= spec.replicas) continue;
+    const there = placed.values().filter(({ replica }) => ordinalOf(replica) < spec.replicas).length;
+    homeless[spec.level] = (homeless[spec.level] ?? 0) + spec.replicas - there;
+  }
+  return homeless;
 }
 
 /** How many of the replicas that Git asks for in a Zone serve where they are placed. */
@@ -105,15 +124,17 @@ export function disruptionOf(catalog: Catalog, at: Whereabouts, lost: ReadonlySe
     const of = (zone: string): Account | undefined => {
       if (accounts.has(zone)) return accounts.get(zone);
       const most = mostIn(catalog, zone);
-      const made =
-        most === Infinity ? undefined : { most, away: wantedIn(catalog, zone) - servingIn(zone, catalog, at, lost) };
+      const away = (): number => wantedIn(catalog, zone) - servingIn(zone, catalog, at, lost);
+      const made = most === Infinity ? undefined : { most, away: away(), homeless: homelessIn(catalog, zone, at) };
       accounts.set(zone, made);
       return made;
     };
     return {
-      left: (zone) => {
+      left: (zone, bidder) => {
         const account = of(zone);
-        return account ? Math.max(0, account.most - account.away) : Infinity;
+        if (!account) return Infinity;
+        const besides = bidder ? sumOf(account.homeless.slice(0, bidder.level + 1)) : 0;
+        return Math.max(0, account.most - account.away + besides);
       },
       spend: (zone, replicas = 1) => {
         const account = of(zone);
@@ -122,7 +143,9 @@ export function disruptionOf(catalog: Catalog, at: Whereabouts, lost: ReadonlySe
       why: (zone) => {
         const account = of(zone);
         if (!account || account.away < account.most) return undefined;
-        return `Zone ${zone} lets ${counted(account.most, 'replica')} be away, ${String(account.away)} are`;
+        const homeless = sumOf(account.homeless);
+        const more = homeless === 0 ? '' : `, ${String(homeless)} of them without a place`;
+        return `Zone ${zone} lets ${counted(account.most, 'replica')} be away, ${String(account.away)} are${more}`;
       },
       copy: () => make(new Map([...accounts].map(([zone, account]) => [zone, account && { ...account }]))),
     };

@@ -6,7 +6,7 @@ import { groupIn, propose, release } from './run.ts';
 import type { Run } from './run.ts';
 import { outdatedIn } from './misplaced.ts';
 import { hostName } from './table.ts';
-import { obstacleTo } from './victims.ts';
+import { joined, obstacleTo } from './victims.ts';
 import type { Bidder, Victim } from './victims.ts';
 import { arrive } from './room-below.ts';
 import type { Bid } from './bids.ts';
@@ -29,8 +29,7 @@ function namesOf(run: Run, victims: readonly Victim[]): string {
     const level = run.input.catalog.apps.get(app)?.spec.level;
     return level === undefined ? replica : `${replica} (level ${String(level)})`;
   });
-  if (names.length > 3) return `${names.slice(0, 2).join(', ')} and ${String(names.length - 2)} more`;
-  return names.length === 1 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1) ?? ''}`;
+  return joined(names);
 }
 
 /** Whether nothing of a victim is on its host any more. */

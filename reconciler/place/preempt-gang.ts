@@ -56,7 +56,7 @@ function seating(run: Run, bidders: readonly Bidder[]): Seating {
   try {
     for (const bidder of bidders) {
       const leaving = seats.flatMap(({ bid }) => bid.victims);
-      const found = seatOne(supposed.run, { ...bidder, gang: { homeless: bidders.length, leaving } });
+      const found = seatOne(supposed.run, { ...bidder, leaving });
       if (!('bid' in found)) return { replica: bidder.replica, ...found };
       seats.push(found);
     }

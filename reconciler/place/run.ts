@@ -35,6 +35,12 @@ export interface Unplaceable {
 }
 
 /** What is known of replicas that make room for more critical ones. */
+/** How many more replicas of an App may be away, and which are. */
+export interface Slack {
+  readonly left: number;
+  readonly away: readonly string[];
+}
+
 export interface Preempting {
   /** Bidder → the host where it gets room, and those who make it. */
   readonly claims: Map<string, { readonly host: string; readonly victims: readonly string[] }>;
@@ -57,7 +63,7 @@ export interface Preempting {
   /** Level → by row, what all that is less critical takes there; made when it is first asked for. */
   readonly below: Map<number, Demand[]>;
   /** App → how many more of its replicas may be away; made when it is first asked for. */
-  readonly slack: Map<string, number>;
+  readonly slack: Map<string, Slack>;
 }
 
 function nothingPreempted(): Preempting {

@@ -9,7 +9,7 @@ import type { Placement } from '../model/replica.ts';
 import { ownerTold } from '../model/whereabouts.ts';
 import { counted } from '../model/words.ts';
 import { levelsOf } from './affinity.ts';
-import type { Run } from './run.ts';
+import type { Run, Slack } from './run.ts';
 
 /** A replica that finds no room. */
 export interface Bidder {
@@ -17,8 +17,8 @@ export interface Bidder {
   readonly app: Resource<AppSpec>;
   /** It serves where it is, and will be away itself while it moves. */
   readonly inTurn?: boolean;
-  /** Of a gang: how many have no place, itself among them, and who leaves for those of it that come before. */
-  readonly gang?: { readonly homeless: number; readonly leaving: readonly Victim[] };
+  /** Of a gang: who leaves for those of it that come before. */
+  readonly leaving?: readonly Victim[];
 }
 
 /**
@@ -94,19 +94,20 @@ export function victimsOn(run: Run, bidder: Bidder, host: string): readonly Vict
   });
 }
 
-/** How many more replicas of an App may be away. */
-function slackOf(run: Run, app: string): number {
+/** As things stand in the run. */
+function slackOf(run: Run, app: string): Slack {
   const { slack } = run.preempting;
   const known = slack.get(app);
-  if (known !== undefined) return known;
+  if (known) return known;
   const spec = run.input.catalog.apps.get(app)?.spec;
-  let left = spec?.maxUnavailable ?? 0;
+  const away: string[] = [];
   for (let ordinal = 0; ordinal < (spec?.replicas ?? 0); ordinal += 1) {
     const id = replicaId(app, ordinal);
-    if (run.survey.health(id, run.book.placements.get(id)).away) left -= 1;
+    if (run.survey.health(id, run.book.placements.get(id)).away) away.push(id);
   }
-  slack.set(app, left);
-  return left;
+  const made = { left: (spec?.maxUnavailable ?? 0) - away.length, away };
+  slack.set(app, made);
+  return made;
 }
 
 /** What is left of the budgets while victims are chosen. */
@@ -116,20 +117,30 @@ interface Purse {
   take(victim: Victim): void;
 }
 
-const isFull = (app: string, most: number): string => `App ${app} lets ${counted(most, 'replica')} be away at a time`;
+/** `a`, `a and b`, `a, b and 3 more`: as many as a person wants to read. */
+export function joined(names: readonly string[]): string {
+  if (names.length > 3) return `${names.slice(0, 2).join(', ')} and ${String(names.length - 2)} more`;
+  return names.length === 1 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1) ?? ''}`;
+}
+
+/** What an App lets be away, and what is. */
+function isFull(app: string, most: number, away: readonly string[] = []): string {
+  const are = away.length === 0 ? '' : `, ${joined(away)} ${away.length === 1 ? 'is' : 'are'}`;
+  return `App ${app} lets ${counted(most, 'replica')} be away at a time${are}`;
+}
 
 /** What budgets let go together where all else serves. */
-function purseOfMost({ book }: Run, { replica, inTurn, gang }: Bidder, within: Catalog): Purse {
-  const gone = (gang?.leaving ?? []).filter(({ footing }) => footing === 'serves').map(({ placement }) => placement);
-  const homeless = gang?.homeless ?? (inTurn === true || !book.placements.has(replica) ? 1 : 0);
+function purseOfMost({ inTurn, leaving = [] }: Bidder, within: Catalog): Purse {
+  const gone = leaving.filter(({ footing }) => footing === 'serves').map(({ placement }) => placement);
+  const moving = inTurn === true ? 1 : 0;
   return {
     why: ({ placement: { app, zone }, footing, bar }) => {
       if (footing !== 'serves' || bar !== undefined) return bar;
       const most = within.apps.get(app)?.spec.maxUnavailable ?? 0;
       if (gone.filter((one) => one.app === app).length >= most) return isFull(app, most);
       const inZone = mostIn(within, zone);
-      if (homeless + gone.filter((one) => one.zone === zone).length < inZone) return undefined;
-      return `Zone ${zone} lets ${counted(inZone, 'replica')} be away at a time, with those that wait for a place`;
+      if (moving + gone.filter((one) => one.zone === zone).length < inZone) return undefined;
+      return `Zone ${zone} lets ${counted(inZone, 'replica')} be away at a time`;
     },
     take: ({ placement, footing }) => {
       if (footing === 'serves') gone.push(placement);
@@ -138,18 +149,19 @@ function purseOfMost({ book }: Run, { replica, inTurn, gang }: Bidder, within: C
 }
 
 /** What budgets let go now. */
-function purseOfNow(run: Run, { inTurn }: Bidder): Purse {
+function purseOfNow(run: Run, { replica, app: { spec }, inTurn }: Bidder): Purse {
   const spent = new Map<string, number>();
   const { disruption, input } = run;
+  const homeless = run.book.placements.has(replica) ? undefined : spec;
   let away = inTurn === true ? 1 : 0;
   return {
     why: ({ placement: { app, zone }, footing, bar }) => {
       if (footing === 'leaves' || footing === 'yields') return undefined;
       if (bar !== undefined || footing === 'down') return bar;
-      if (slackOf(run, app) <= (spent.get(app) ?? 0)) {
-        return isFull(app, input.catalog.apps.get(app)?.spec.maxUnavailable ?? 0);
-      }
-      if (away < disruption.left(zone)) return undefined;
+      const slack = slackOf(run, app);
+      if (slack.left <= (spent.get(app) ?? 0))
+        return isFull(app, input.catalog.apps.get(app)?.spec.maxUnavailable ?? 0, slack.away);
+      if (away < disruption.left(zone, homeless)) return undefined;
       return disruption.why(zone) ?? `Zone ${zone} lets no more be away at once`;
     },
     take: ({ placement: { app }, footing }) => {
@@ -162,7 +174,7 @@ function purseOfNow(run: Run, { inTurn }: Bidder): Purse {
 
 function purseOf(run: Run, bidder: Bidder): Purse {
   const { preempts } = run.input;
-  return typeof preempts === 'object' ? purseOfMost(run, bidder, preempts.within) : purseOfNow(run, bidder);
+  return typeof preempts === 'object' ? purseOfMost(bidder, preempts.within) : purseOfNow(run, bidder);
 }
 
 /** What a host lacks, by dimension. */

@@ -101,6 +101,23 @@ function awayOf(fleet: Fleet, git: Git, name?: string): number {
   return (name === undefined ? wantedOf(git) : (git.apps[name]?.replicas ?? 0)) - serve;
 }
 
+/** Replicas at least so critical that have no place: room is made for such, whatever else of them waits. */
+function homelessIn(fleet: Fleet, git: Git, least: number): number {
+  const names = Object.keys(git.apps).filter((name) => (git.apps[name]?.level ?? Infinity) <= least);
+  return names.reduce((sum, name) => {
+    const replicas = Array.from({ length: git.apps[name]?.replicas ?? 0 }, (_, at) => `${name}-${String(at)}`);
+    return sum + replicas.filter((replica) => !fleet.book.placements.has(replica)).length;
+  }, 0);
+}
+
+/** How critical they are for whom room is being made and who have no place; -1 when there are none. */
+function leastAsking(fleet: Fleet, git: Git): number {
+  const asking = [...fleet.book.placements.values()].flatMap(({ yields }) =>
+    yields === undefined || fleet.book.placements.has(yields) ? [] : [levelOf(git, yields)],
+  );
+  return Math.max(-1, ...asking);
+}
+
 /** What must be so at every instant: nothing lives twice, and no host runs more than it has. */
 function safe(fleet: Fleet): void {
   for (const [replica, hosts] of homesOf(fleet))
@@ -129,6 +146,7 @@ function passes(fleet: Fleet, git: Git, act: () => void): void {
   const served = new Set(servingIn(fleet, git).map(({ replica }) => replica));
   const away = new Map(NAMES.map((name) => [name, awayOf(fleet, git, name)]));
   const inAll = awayOf(fleet, git);
+  const homeless = [0, 1, 2, 3].map((least) => homelessIn(fleet, git, least));
   const together = homelessGang(fleet, git);
   act();
   const rest = together.filter((replica) => !fleet.book.placements.has(replica));
@@ -147,7 +165,8 @@ function passes(fleet: Fleet, git: Git, act: () => void): void {
     assert.ok(awayOf(fleet, git, name) <= most, `${String(awayOf(fleet, git, name))} of ${name} are away`);
   }
   if (git.budget) {
-    const most = Math.max(inAll, mostAway(git.budget, wantedOf(git)));
+    const besides = homeless[leastAsking(fleet, git)] ?? 0;
+    const most = Math.max(inAll, mostAway(git.budget, wantedOf(git)) + besides);
     assert.ok(awayOf(fleet, git) <= most, `${String(awayOf(fleet, git))} are away, ${String(most)} may`);
   }
 }
@@ -211,7 +230,8 @@ function makingRoom(fleet: Fleet, git: Git, name: string, home?: Placement): rea
   const grows = leaves ? undefined : home;
   const asks = cpuOf(git, name) - (grows?.demand.cpu ?? 0);
   const own = leaves ? 1 : 0;
-  const left = (git.budget ? mostAway(git.budget, wantedOf(git)) - awayOf(fleet, git) : Infinity) - own;
+  const besides = home ? 0 : homelessIn(fleet, git, level);
+  const left = (git.budget ? mostAway(git.budget, wantedOf(git)) + besides - awayOf(fleet, git) : Infinity) - own;
   if (leaves && awayOf(fleet, git, name) >= maxUnavailable) return [];
   return (grows ? [grows.host] : HOSTS).filter((host) => {
     if (git.drained.has(host) || fleet.lost.has(host)) return false;

@@ -108,7 +108,13 @@ describe('a replica that finds no room', () => {
     {
       name: 'the Zone lets no more be away',
       change: { zones: { main: { disruption: { maxUnavailable: { count: 1 } } } } },
-      why: /could make room on h1, but Zone main lets 1 replica be away, 1 are$/,
+      low: { batch: { replicas: 3, level: 3, maxUnavailable: 3, resources: big } },
+      why: /could make room on h1, but Zone main lets 1 replica be away, 2 are, 2 of them without a place$/m,
+    },
+    {
+      name: 'one of the App that finds no place is as many as may be away',
+      low: { batch: { replicas: 3, level: 3, maxUnavailable: 1, resources: big } },
+      why: /could make room on h1, but App batch lets 1 replica be away at a time, batch-2 is$/m,
     },
     {
       name: 'the App lets none more be away',
@@ -144,6 +150,18 @@ describe('a replica that finds no room', () => {
         assert.match(ask(wanted, 'db-0'), why);
       }
     });
+
+  it('is not kept from the room by others as critical that have none, and the budget of the Zone holds for those who make it', () => {
+    const spare: Apps = { batch: { replicas: 2, level: 3, maxUnavailable: 2, resources: big } };
+    const { fleet, catalog, messages } = scene(spare, 2, {
+      zones: { main: { disruption: { maxUnavailable: { count: 1 } } } },
+    });
+    const more: Apps = { ...spare, db: { level: 0, replicas: 2, resources: big } };
+    assert.deepEqual(told(fleet.pass(catalog(more))), ['yield batch-0 db-0']);
+    const last = fleet.settle(catalog(more));
+    assert.deepEqual(where(fleet), ['batch-1@h2', 'db-0@h1']);
+    assert.match(messages(last), /but Zone main lets 1 replica be away, 2 are, 2 of them without a place\n/);
+  });
 
   it('is given back what it was to give, when the other one is wanted no more, and starts again', () => {
     const { fleet, catalog, work } = scene(low);

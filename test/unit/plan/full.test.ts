@@ -21,10 +21,12 @@ it('what nobody has heard of is away, and one account is shared by all who ask',
   const catalog = catalogOf({ ...sketch, zones: { ...sketch.zones, main: budget } });
   const account = disruptionOf(catalog, createWhereabouts());
   assert.equal(account.left('main'), 2, 'of four two are away');
+  assert.equal(account.left('main', { level: 1 }), 2);
+  assert.equal(account.left('main', { level: 2 }), 4, 'for one that has no place those of its level are no reason');
   assert.equal(account.left('other'), Infinity);
   const trial = account.copy();
   trial.spend('main', 2);
-  assert.equal(trial.why('main'), 'Zone main lets 4 replicas be away, 4 are');
+  assert.equal(trial.why('main'), 'Zone main lets 4 replicas be away, 4 are, 2 of them without a place');
   assert.equal(account.left('main'), 2, 'a trial has its own');
   assert.equal(account.why('main'), undefined);
   assert.equal(disruptionOf(withoutBudgets(catalog), createWhereabouts()).left('main'), Infinity);
