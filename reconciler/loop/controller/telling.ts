@@ -37,7 +37,7 @@ export interface Telling {
   revision(catalog: Catalog, commit: CommitInfo): Promise<void>;
   /** A source that went silent, and one that is back. */
   source(url: string, error: string | undefined, before: string | undefined): Promise<void>;
-  /** Hosts that were lost, and are heard of again. */
+  /** Hosts that were lost, and are heard of again, in one write. */
   hosts(before: readonly string[], now: readonly string[]): Promise<void>;
   /** What an audit found otherwise than it was taken to be. */
   differs(things: readonly string[], why: string): Promise<void>;
@@ -55,7 +55,9 @@ export function createTelling(journal: Pick<Journal, 'append'>, log: Log): Telli
   /** Replica → what kept it from a place when that was told. */
   let homeless: ReadonlyMap<string, string> = new Map();
 
-  async function tell(...events: readonly Told[]): Promise<void> {
+  // a list: so many arguments as replicas may find no place at once overflow the stack
+  async function tell(events: readonly Told[]): Promise<void> {
+    if (events.length === 0) return;
     try {
       await journal.append(events.map((event) => ({ type: 'event', host: '', ...event })));
     } catch (error) {
@@ -67,11 +69,11 @@ export function createTelling(journal: Pick<Journal, 'append'>, log: Log): Telli
     const key = `${event.reason} ${event.message}`;
     if (told.has(key)) return;
     told.add(key);
-    await tell(event);
+    await tell([event]);
   }
 
   return {
-    tell: (event) => tell(event),
+    tell: (event) => tell([event]),
     tellOnce,
     homeless: async (found) => {
       const before = homeless;
@@ -83,43 +85,48 @@ export function createTelling(journal: Pick<Journal, 'append'>, log: Log): Telli
         message: `${replica}: ${message}`,
         ref: refOf('replica', replica),
       });
-      if (news.length > 0) await tell(...news.map(eventOf));
+      await tell(news.map(eventOf));
     },
     revision: async ({ revision, problems }, { author, subject }) => {
       told.clear();
       const short = revision.slice(0, 7);
       const base = { revision, author };
-      await tell({ level: 'info', reason: 'RevisionSynced', ...base, message: `${short} by ${author}: ${subject}` });
+      await tell([{ level: 'info', reason: 'RevisionSynced', ...base, message: `${short} by ${author}: ${subject}` }]);
       if (problems.length === 0) return;
       const first = problems[0];
       const where = first ? ` (${first.file}:${String(first.line)}: ${first.message})` : '';
       const message = `${counted(problems.length, 'problem')} in ${short}${where}; what they touch is kept as it runs`;
-      await tell({ level: 'error', reason: 'ManifestErrors', ...base, message });
+      await tell([{ level: 'error', reason: 'ManifestErrors', ...base, message }]);
     },
     source: async (url, error, before) => {
       if (error !== undefined && before === undefined)
-        await tell({
-          level: 'error',
-          reason: 'SourceStale',
-          message: `${url}: ${error}; the last good revision stays`,
-        });
+        await tell([
+          { level: 'error', reason: 'SourceStale', message: `${url}: ${error}; the last good revision stays` },
+        ]);
       if (error === undefined && before !== undefined)
-        await tell({ level: 'info', reason: 'SourceRecovered', message: url });
+        await tell([{ level: 'info', reason: 'SourceRecovered', message: url }]);
     },
     differs: async (things, why) => {
       const some = things.slice(0, 3).join(', ') + (things.length > 3 ? ', …' : '');
       const message = `an audit of everything found ${counted(things.length, 'thing')} otherwise (${some}): ${why}; it is put right`;
-      await tell({ level: 'warn', reason: 'AuditDiffers', message });
+      await tell([{ level: 'warn', reason: 'AuditDiffers', message }]);
     },
     hosts: async (before, now) => {
-      for (const host of now.filter((name) => !before.includes(name)))
-        await tell({
-          level: 'error',
-          reason: 'HostLost',
-          message: `${host} is not heard of any more; what it ran may run on`,
-        });
-      for (const host of before.filter((name) => !now.includes(name)))
-        await tell({ level: 'info', reason: 'HostBack', message: `${host} is heard of again` });
+      const [known, lost] = [new Set(before), new Set(now)];
+      const lostEvent = (host: string): Told => ({
+        level: 'error',
+        reason: 'HostLost',
+        message: `${host} is not heard of any more; what it ran may run on`,
+      });
+      const backEvent = (host: string): Told => ({
+        level: 'info',
+        reason: 'HostBack',
+        message: `${host} is heard of again`,
+      });
+      await tell([
+        ...now.filter((host) => !known.has(host)).map(lostEvent),
+        ...before.filter((host) => !lost.has(host)).map(backEvent),
+      ]);
     },
   };
 }

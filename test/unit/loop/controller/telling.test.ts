@@ -36,9 +36,27 @@ describe('what finds no place', () => {
     assert.deepEqual(writes.slice(1), [['replica/b-0 b-0: too little memory']]);
   });
 
+  it('is told where all of a large fleet finds none', async () => {
+    const { writes, telling } = journal();
+    await telling.homeless(Array.from({ length: 200_000 }, (_, at) => lacking(`a-${String(at)}`)));
+    assert.equal(writes[0]?.length, 200_000);
+  });
+
   it('is told again when it has had a place in between', async () => {
     const { writes, telling } = journal();
     for (const found of [[lacking('a-0')], [], [lacking('a-0')]]) await telling.homeless(found);
     assert.deepEqual(writes, [['replica/a-0 a-0: too little cpu'], ['replica/a-0 a-0: too little cpu']]);
+  });
+});
+
+describe('hosts', () => {
+  it('that are lost, and those that are back, are told in one write', async () => {
+    const { writes, telling } = journal();
+    await telling.hosts(['h1', 'h2', 'h3'], ['h2', 'h4', 'h5']);
+    const lost = ['h4', 'h5'].map((host) => ` ${host} is not heard of any more; what it ran may run on`);
+    const back = ['h1', 'h3'].map((host) => ` ${host} is heard of again`);
+    assert.deepEqual(writes, [[...lost, ...back]]);
+    await telling.hosts(['h2'], ['h2']);
+    assert.equal(writes.length, 1, 'and nothing where nothing is new');
   });
 });
