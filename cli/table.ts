@@ -62,6 +62,12 @@ function middleCut(text: string, width: number): string {
   return widthOf(text) <= width ? text : `${cut(text, Math.max(2, width - TAIL))}${text.slice(-TAIL)}`;
 }
 
+/** What each column takes. */
+function widthsOf(head: readonly string[], rows: readonly (readonly string[])[]): readonly number[] {
+  const widest = (most: number, row: readonly string[], at: number): number => Math.max(most, widthOf(row[at] ?? ''));
+  return head.map((name, at) => rows.reduce((most, row) => widest(most, row, at), widthOf(name)));
+}
+
 /**
  * The columns of a table that a terminal (`width`) has room for: those with a heading of `leaves` are left out, the first of them first, until the last
  * column has what it needs or 20 columns. Names in the first column (without colours) are cut in the middle where that is not enough.
@@ -73,7 +79,7 @@ export function narrowed(
   width: number | undefined = terminalWidth(),
 ): readonly [head: readonly string[], rows: readonly (readonly string[])[]] {
   if (width === undefined) return [head, rows];
-  const widths = head.map((name, at) => Math.max(...[name, ...rows.map((row) => row[at] ?? '')].map(widthOf)));
+  const widths = widthsOf(head, rows);
   let kept = head.map((_, at) => at);
   const needs = (): number =>
     kept.reduce(
@@ -94,7 +100,7 @@ export function table(
   width: number | undefined = terminalWidth(),
 ): string {
   const all = [head, ...rows];
-  const widths = head.map((_, column) => Math.max(...all.map((row) => widthOf(row[column] ?? ''))));
+  const widths = widthsOf(head, rows);
   const pad = (text: string, width: number): string => text + ' '.repeat(Math.max(0, width - widthOf(text)));
   return all
     .map((row) =>

@@ -160,6 +160,12 @@ describe('what the verbs take, and refuse', () => {
     assert.equal(table(['NAME', 'STATE'], rows, undefined), 'NAME   STATE\nweb-0  a long story about an image');
   });
 
+  it('a table takes as many lines as a large fleet has replicas', () => {
+    const rows = Array.from({ length: 200_000 }, (_, at) => [`web-${String(at)}`, 'h1']);
+    const shown = table(...narrowed(['REPLICA', 'HOST'], rows, ['HOST'], 80), 80);
+    assert.ok(shown.endsWith('\nweb-199999  h1'));
+  });
+
   it('a table leaves out columns where the terminal is narrow, the least important first', () => {
     const head = ['NAME', 'HOST', 'IMAGE', 'STATE'];
     const rows = [['a-very-long-name-of-an-app-12', 'h1', 'shop/web:1', 'CrashLoop: it ended with status 1']];
