@@ -86,7 +86,7 @@ export async function openJournal(directory: string, options: JournalOptions): P
     const entries = await writer.write(drafts, clock());
     let at = 0;
     for (const job of jobs) job.entries = entries.slice(at, (at += job.drafts.length));
-    recent.push(...entries);
+    for (const entry of entries) recent.push(entry);
     if (recent.length > 2 * RECENT) recent.splice(0, recent.length - RECENT);
     bell.ring();
   });

@@ -246,6 +246,14 @@ describe('journal on disk', () => {
     assert.equal((await verifyJournal(directory)).entries, 1);
   });
 
+  it('takes as many entries at once as a large fleet has replicas', async () => {
+    const own = await open();
+    const said = await own.append(Array.from({ length: 150_000 }, () => event('x')));
+    assert.equal(said.length, 150_000);
+    await own.append([event('last')]);
+    assert.equal((await all(own.read({ from: 150_001 }))).length, 1);
+  });
+
   it('shows a slow follower everything, from disk where memory no longer has it', async () => {
     await open({ segmentBytes: 20_000 });
     const stop = new AbortController();
