@@ -4,7 +4,7 @@ import type { Dimension } from '../model/demand.ts';
 import { mostIn } from '../model/disruption.ts';
 import { fateOf } from '../model/fate.ts';
 import { waitsFor } from '../model/handover.ts';
-import { replicaId } from '../model/replica.ts';
+import { appOf, replicaId } from '../model/replica.ts';
 import type { Placement } from '../model/replica.ts';
 import { ownerTold } from '../model/whereabouts.ts';
 import { counted } from '../model/words.ts';
@@ -129,15 +129,30 @@ function isFull(app: string, most: number, away: readonly string[] = []): string
   return `App ${app} lets ${counted(most, 'replica')} be away at a time${are}`;
 }
 
-/** What budgets let go together where all else serves. */
-function purseOfMost({ inTurn, leaving = [] }: Bidder, within: Catalog): Purse {
-  const gone = leaving.filter(({ footing }) => footing === 'serves').map(({ placement }) => placement);
+/** One that is away, or is to be. */
+type Gone = Pick<Placement, 'replica' | 'app' | 'zone'>;
+
+/** Those who made room in a run and have found no other place. */
+function homelessAfter({ book, preempting }: Run, { apps }: Catalog): readonly Gone[] {
+  const victims = [...preempting.claims.values()].flatMap((claim) => claim.victims);
+  return victims
+    .filter((replica) => !book.placements.has(replica))
+    .map((replica) => ({ replica, app: appOf(replica), zone: apps.get(appOf(replica))?.spec.zone ?? '' }));
+}
+
+const namesOf = (all: readonly Gone[], app: string): readonly string[] =>
+  all.filter((one) => one.app === app).map(({ replica }) => replica);
+
+/** What budgets let go together where all else serves; who finds no other place stays away. */
+function purseOfMost(run: Run, { inTurn, leaving = [] }: Bidder, within: Catalog): Purse {
+  const lost = homelessAfter(run, within);
+  const gone = [...lost, ...leaving.filter(({ footing }) => footing === 'serves').map(({ placement }) => placement)];
   const moving = inTurn === true ? 1 : 0;
   return {
     why: ({ placement: { app, zone }, footing, bar }) => {
       if (footing !== 'serves' || bar !== undefined) return bar;
       const most = within.apps.get(app)?.spec.maxUnavailable ?? 0;
-      if (gone.filter((one) => one.app === app).length >= most) return isFull(app, most);
+      if (gone.filter((one) => one.app === app).length >= most) return isFull(app, most, namesOf(lost, app));
       const inZone = mostIn(within, zone);
       if (moving + gone.filter((one) => one.zone === zone).length < inZone) return undefined;
       return `Zone ${zone} lets ${counted(inZone, 'replica')} be away at a time`;
@@ -174,7 +189,7 @@ function purseOfNow(run: Run, { replica, app: { spec }, inTurn }: Bidder): Purse
 
 function purseOf(run: Run, bidder: Bidder): Purse {
   const { preempts } = run.input;
-  return typeof preempts === 'object' ? purseOfMost(bidder, preempts.within) : purseOfNow(run, bidder);
+  return typeof preempts === 'object' ? purseOfMost(run, bidder, preempts.within) : purseOfNow(run, bidder);
 }
 
 /** What a host lacks, by dimension. */

@@ -95,6 +95,18 @@ describe('a plan that preempts', () => {
     assert.equal(fleet.book.placements.get('batch-0')?.yields, undefined, 'nothing is written');
   });
 
+  it('shows no more of an App without a place than it lets be away', async () => {
+    const hosts = { h1: {}, h2: {}, h3: {} };
+    const batch = { level: 3, replicas: 3, maxUnavailable: 2, resources: resources(3000) };
+    const apps = { batch, db: { level: 0, replicas: 3, resources: resources(3000) } };
+    const { text } = await ask({ hosts, apps: { batch } }, { hosts, apps });
+    assert.deepEqual(text.match(/batch-. \(level 3\) gives its place on h. to db-./g)?.length, 2, text);
+    const why =
+      'batch-2 (level 3) could make room on h3, but App batch lets 2 replicas be away at a time, batch-0 and batch-1 are';
+    assert.ok(text.includes(why), text);
+    assert.match(text, /\nplacements: 2 new, 0 move, 2 go, 1 stay\n/);
+  });
+
   describe('says where budgets never let so many go together', () => {
     const half = resources(2000);
     const batch = { level: 3, replicas: 2, maxUnavailable: 2, resources: half };
