@@ -1,3 +1,4 @@
+import type { Labels } from '../../schemas/types.ts';
 import { selects } from '../model/catalog.ts';
 import type { AppSpec, Asks, NetworkSpec, Resource, ZoneSpec } from '../model/catalog.ts';
 import type { Origin } from '../model/change.ts';
@@ -35,7 +36,10 @@ export function choose(tables: Tables): Choices {
     range ??= rangeOf(tables);
     const zone = app.spec.zone === UNCHOSEN ? zoneFor(range, name, app) : app.spec.zone;
     const network = app.spec.network === UNCHOSEN ? networkFor(range, name, app, zone) : app.spec.network;
-    if (typeof zone === 'string' && typeof network === 'string') found.set(name, withChoice(app, zone, network));
+    if (typeof zone === 'string' && typeof network === 'string') {
+      found.set(name, withChoice(app, zone, network));
+      return NONE;
+    }
     return [zone, network].filter((one): one is Clash => typeof one !== 'string' && one !== undefined);
   });
   return { found, clashes };
@@ -50,11 +54,25 @@ interface Range {
   /** By isolation, in order of name. */
   readonly networks: ReadonlyMap<string, readonly Named<NetworkSpec>[]>;
   readonly hasZone: (zone: string) => boolean;
-  /** Whether any host of a Zone has the Network. */
-  readonly reaches: (zone: string, network: Named<NetworkSpec>) => boolean;
+  /** Those of an isolation that any host of a Zone has. */
+  readonly near: (zone: string, isolation: string) => readonly Named<NetworkSpec>[];
 }
 
-function rangeOf({ Zone, Network, Host }: Tables): Range {
+/** What is known of a Zone: the labels of its hosts, and the Networks of each isolation that any of these has. */
+interface InZone {
+  readonly labels: readonly Labels[];
+  readonly near: Map<string, readonly Named<NetworkSpec>[]>;
+}
+
+function labelsIn({ Zone, Host }: Tables, zone: string): readonly Labels[] {
+  const own = Zone.get(zone)?.spec.hosts;
+  const found: Labels[] = [];
+  if (own) for (const { labels } of Host.values()) if (selects(own, labels)) found.push(labels);
+  return found;
+}
+
+function rangeOf(tables: Tables): Range {
+  const { Zone, Network } = tables;
   const networks = new Map<string, Named<NetworkSpec>[]>();
   for (const each of byName(Network)) {
     const { isolation } = each[1].spec;
@@ -63,22 +81,18 @@ function rangeOf({ Zone, Network, Host }: Tables): Range {
     if (alike) alike.push(each);
     else networks.set(isolation, [each]);
   }
-  const look = (zone: string, network: Resource<NetworkSpec>): boolean => {
-    const own = Zone.get(zone)?.spec.hosts;
-    if (own === undefined) return false;
-    for (const { labels } of Host.values())
-      if (selects(own, labels) && selects(network.spec.hosts, labels)) return true;
-    return false;
-  };
   // of thousands of Apps that ask for the same, the hosts are looked at once
-  const known = new Map<string, boolean>();
-  const reaches: Range['reaches'] = (zone, [name, network]) => {
-    const key = `${zone} ${name}`;
-    const found = known.get(key) ?? look(zone, network);
-    known.set(key, found);
+  const known = new Map<string, InZone>();
+  const near: Range['near'] = (zone, isolation) => {
+    const inZone: InZone = known.get(zone) ?? { labels: labelsIn(tables, zone), near: new Map() };
+    known.set(zone, inZone);
+    const reaches = ([, { spec }]: Named<NetworkSpec>): boolean =>
+      inZone.labels.some((each) => selects(spec.hosts, each));
+    const found = inZone.near.get(isolation) ?? (networks.get(isolation) ?? NONE).filter(reaches);
+    inZone.near.set(isolation, found);
     return found;
   };
-  return { zones: byName(Zone), networks, hasZone: (zone) => Zone.has(zone), reaches };
+  return { zones: byName(Zone), networks, hasZone: (zone) => Zone.has(zone), near };
 }
 
 function withChoice(app: AppResource, zone: string, network: string): AppResource {
@@ -99,12 +113,11 @@ function zoneFor({ zones }: Range, name: string, app: AppResource): string | Cla
   const { asks } = app;
   const { level } = app.spec;
   const traits = Object.entries(asks?.traits ?? {});
-  const lacks = ({ spec }: Resource<ZoneSpec>): readonly string[] =>
-    traits.flatMap(([key, value]) => (spec.traits[key] === value ? [] : [`${key}=${value}`]));
-  const alike = zones.filter(([, zone]) => lacks(zone).length === 0);
-  const fits = alike.filter(([, { spec }]) => spec.levels.includes(level));
-  const [only, ...more] = fits;
-  if (only && more.length === 0) return only[0];
+  const isAlike = ([, { spec }]: Named<ZoneSpec>): boolean =>
+    traits.every(([key, value]) => spec.traits[key] === value);
+  const fits = zones.filter((zone) => zone[1].spec.levels.includes(level) && isAlike(zone));
+  const [only] = fits;
+  if (only && fits.length === 1) return only[0];
   const wanted = `${traits.length === 0 ? '' : `${asksText(asks)} and `}level ${String(level)}`;
   const tell = clashAt(name, zoneOrigin(app));
   if (only)
@@ -113,7 +126,9 @@ function zoneFor({ zones }: Range, name: string, app: AppResource): string | Cla
       `App ${name} asks for a Zone with ${wanted}, and ${placed(fits)} are such Zones`,
       'ask for a trait that one of them has, or name it in spec.zone',
     );
-  const near = alike[0] ?? zones.toSorted(([, a], [, b]) => lacks(a).length - lacks(b).length)[0];
+  const lacks = ({ spec }: Resource<ZoneSpec>): readonly string[] =>
+    traits.flatMap(([key, value]) => (spec.traits[key] === value ? [] : [`${key}=${value}`]));
+  const near = zones.toSorted(([, a], [, b]) => lacks(a).length - lacks(b).length)[0];
   const message = `App ${name} asks for a Zone with ${wanted}, and there is none`;
   return tell('NONE_FITS', message, near ? but(near, lacks(near[1])) : 'add a Zone document');
 }
@@ -126,15 +141,15 @@ function but([name, { spec, origin }]: Named<ZoneSpec>, lacks: readonly string[]
 
 /** The one Network that an App asks for, or why there is none. Undefined: which of several depends on its Zone, which is not known. */
 function networkFor(
-  { networks, hasZone, reaches }: Range,
+  { networks, hasZone, near }: Range,
   name: string,
   app: AppResource,
   zone: string | Clash,
 ): string | Clash | undefined {
   const isolation = app.asks?.isolation ?? '';
   const alike = networks.get(isolation) ?? NONE;
-  const [only, ...more] = alike;
-  if (only && more.length === 0) return only[0];
+  const [only] = alike;
+  if (only && alike.length === 1) return only[0];
   const tell = clashAt(name, networkOrigin(app));
   if (only === undefined) {
     const hint =
@@ -142,14 +157,14 @@ function networkFor(
     return tell('NONE_FITS', `App ${name} asks for a Network with isolation ${isolation}, and there is none`, hint);
   }
   if (typeof zone !== 'string' || !hasZone(zone)) return undefined;
-  const near = alike.filter((network) => reaches(zone, network));
-  const [nearest, ...others] = near;
-  if (nearest && others.length === 0) return nearest[0];
+  const fits = near(zone, isolation);
+  const [first] = fits;
+  if (first && fits.length === 1) return first[0];
   const asked = `App ${name} asks for a Network with isolation ${isolation} in Zone ${zone}`;
-  if (nearest)
+  if (first)
     return tell(
       'MANY_FIT',
-      `${asked}, and ${placed(near)} are such Networks`,
+      `${asked}, and ${placed(fits)} are such Networks`,
       'give them different words in spec.isolation, or name one in spec.network.name',
     );
   const hint = `spec.hosts of ${placed(alike)} select no host of it`;
