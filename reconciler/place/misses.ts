@@ -1,5 +1,5 @@
 import type { AppSpec, Catalog, Resource } from '../model/catalog.ts';
-import { nodeIn } from '../model/demand.ts';
+import { amountOf, nodeIn, NOTHING } from '../model/demand.ts';
 import type { Dimension } from '../model/demand.ts';
 import type { SpreadLevel } from '../model/topology.ts';
 import { SPREAD_LEVELS } from '../model/topology.ts';
@@ -110,6 +110,12 @@ function lackText(table: HostTable, group: Tested, row: number): string {
     .join(' and ');
 }
 
+/** Whether a replica would not fit there if nothing else were. */
+function isTooSmall(table: HostTable, group: Tested, row: number): boolean {
+  const has = table.views[row]?.record.allocatable ?? NOTHING;
+  return asksAt(table, group, row).some(({ key, amount }) => amount > amountOf(has, key));
+}
+
 /** What would have to be otherwise for the nearest candidate to take a replica. */
 function textOf(table: HostTable, group: Tested, app: string, row: number, lack: number): string | undefined {
   const name = hostName(table, row);
@@ -122,6 +128,7 @@ function textOf(table: HostTable, group: Tested, app: string, row: number, lack:
   if (lack === 0) return widest && `${name} has the room: raise ${limits} or ${more}`;
   const lacks = `${name} comes nearest and lacks ${lackText(table, group, row)}`;
   if (widest) return `${lacks}, and ${limits} is reached there too: ${more}, or ask for less`;
+  if (isTooSmall(table, group, row)) return `${lacks}, which is more than it has: add a larger host, or ask for less`;
   return `${lacks}: free or add as much, or ask for less`;
 }
 

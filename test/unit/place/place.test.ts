@@ -199,7 +199,7 @@ describe('place', () => {
     );
     assert.equal(
       unplaceable[0]?.message,
-      'App web finds no host among 2: 2 too little CPU left (h1). h1 comes nearest and lacks 500m CPU (wants 4500m CPU): free or add as much, or ask for less',
+      'App web finds no host among 2: 2 too little CPU left (h1). h1 comes nearest and lacks 500m CPU (wants 4500m CPU), which is more than it has: add a larger host, or ask for less',
     );
   });
 
