@@ -16,15 +16,18 @@ export function lineupOf(catalog: Catalog, known: Known, app: string, now: numbe
   return lineup({ catalog, placements, previous, reports, lost: lostOf(known), records: rollouts, now }, app);
 }
 
+/** Of an App that Git has, and that cannot be understood: what to do. */
+export function heldWords({ heldObjects }: Catalog, app: string): string | undefined {
+  return heldObjects.has(`App/${app}`) ? `App ${app} has errors in Git: plumb validate shows them` : undefined;
+}
+
 /** The same of one that has to be there. Throws USAGE. */
 export function lineupIn(catalog: Catalog, known: Known, app: string, now: number): Lineup {
   const found = lineupOf(catalog, known, app, now);
   if (found) return found;
   const near = nearest(app, [...catalog.apps.keys()]);
   const hint = near === undefined ? '' : `; did you mean app/${near}?`;
-  const broken = catalog.heldObjects.has(`App/${app}`);
-  const why = broken ? `App ${app} has errors in Git: plumb validate shows them` : `no App ${app} in Git${hint}`;
-  throw new PlumbError('USAGE', why);
+  throw new PlumbError('USAGE', heldWords(catalog, app) ?? `no App ${app} in Git${hint}`);
 }
 
 /** Whether all of an App is as Git says, and serves. */

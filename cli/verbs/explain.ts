@@ -2,6 +2,7 @@ import { asPlumbError, PlumbError } from '../../reconciler/model/errors.ts';
 import { explain, type Explanation } from '../../reconciler/place/explain.ts';
 import { nearest } from '../../reconciler/compile/suggest.ts';
 import type { Catalog } from '../../reconciler/model/catalog.ts';
+import { appOf } from '../../reconciler/model/replica.ts';
 import type { Report } from '../../reconciler/model/replica.ts';
 import type { UpFlags } from '../flags.ts';
 import type { StoreFlags } from '../fleet-store.ts';
@@ -10,7 +11,7 @@ import { explainKnobs, knobsText, standingsOf, standingWords, unreadTunings } fr
 import { command, outputOption, parse } from '../options.ts';
 import { questionOptions, viewsOf, withQuestion, type Question } from '../question.ts';
 import { chosenFor, chosenLines } from '../explain-choice.ts';
-import { isThrough, linedLines, lineupIn, lineupOf, lineupText } from '../explain-app.ts';
+import { heldWords, isThrough, linedLines, lineupIn, lineupOf, lineupText } from '../explain-app.ts';
 import { conflictWords } from './status.ts';
 import { table, tint } from '../table.ts';
 
@@ -55,7 +56,10 @@ async function explainPlaced({ catalogs, look }: Question, what: string, options
   const { known } = await look(catalog);
   const now = Date.now();
   const found = explain({ catalog, hosts: viewsOf(catalog, known), now, ...known }, replica);
-  if (!found) throw new PlumbError('USAGE', `no App in Git has a replica ${replica}${otherwise(catalog, replica)}`);
+  if (!found) {
+    const none = `no App in Git has a replica ${replica}${otherwise(catalog, replica)}`;
+    throw new PlumbError('USAGE', heldWords(catalog, appOf(replica)) ?? none);
+  }
   const app = catalog.apps.get(found.app);
   const line = lineupOf(catalog, known, found.app, now);
   const lines = line ? linedLines(line, replica) : [];

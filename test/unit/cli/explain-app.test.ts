@@ -70,4 +70,13 @@ describe('explain of an App', () => {
     assert.deepEqual((app?.['replicas'] as readonly unknown[])[2], line);
     assert.deepEqual((one?.['change'] as { readonly replicas: unknown }).replicas, [line]);
   });
+
+  it('says of an App with errors, and of a replica of it, that it has them', async () => {
+    const file = join(git, 'app.yaml');
+    const sound = readFileSync(file, 'utf8');
+    writeFileSync(file, sound.replace('spec:\n', 'spec:\n  level: 9\n'));
+    const says = { code: 'USAGE', message: 'App quorum has errors in Git: plumb validate shows them' };
+    for (const what of ['app/quorum', 'quorum-1', 'container/quorum-1']) await assert.rejects(ask(what), says);
+    writeFileSync(file, sound);
+  });
 });
