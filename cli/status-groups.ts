@@ -28,7 +28,10 @@ function groupsBy(level: Level, { hosts, items }: Status): readonly Group[] {
     group.hosts.push(host);
     of.set(host.host, group);
   }
-  for (const item of items) of.get(item.host)?.items.push(item);
+  // what has no host has its Zone, which it is missing in
+  const homeOf = ({ host, zone }: StatusItem): Group | undefined =>
+    of.get(host) ?? (level === 'zone' && zone !== undefined ? groups.get(zone) : undefined);
+  for (const item of items) homeOf(item)?.items.push(item);
   return [...groups.values()];
 }
 

@@ -243,6 +243,17 @@ describe('a status of 6,000 hosts', () => {
   });
 });
 
+it('a table of Zones counts what finds no place in its own', () => {
+  const hosts = Array.from({ length: 2000 }, (_, n) => host(n));
+  const homeless = item(9, { host: '', zone: 'z1', sync: 'OutOfSync', health: 'Missing', reason: 'Unplaceable: x' });
+  const shown = text(status([item(0), homeless], { hosts, sync: 'OutOfSync', health: 'Missing' }));
+  const rows = shown.split('\n').filter((line) => /^z\d /.test(line));
+  assert.deepEqual(
+    rows.map((line) => line.split(/ +/).join(' ')),
+    ['z1 1000 0 0 1 1 25% 50%', 'z0 1000 0 0 1 0 25% 50%'],
+  );
+});
+
 describe('replicas that wait for their turn', () => {
   const behind = [
     { app: 'web', replicas: 23 },
