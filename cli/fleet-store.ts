@@ -25,7 +25,7 @@ export function storeOptions(cmd: Command): void {
     cmd
       .option(
         '--store <url>',
-        'its store: redis://HOST:PORT, rediss://…, redis+sentinel://HOST,HOST/GROUP or redis+cluster://HOST,HOST (PLUMB_STORE)',
+        'its store: redis://HOST:PORT, rediss://HOST:PORT?ca=FILE, redis+sentinel://HOST,HOST/GROUP or redis+cluster://HOST,HOST (PLUMB_STORE)',
       )
       .option('--fleet <name>', 'its name, where several fleets share a store (PLUMB_FLEET; default: default)'),
   );

@@ -20,7 +20,7 @@ export const NEXT_STEPS: Readonly<Record<ErrorCode, string>> = {
   STORE_UNAVAILABLE:
     'Check that the directory in the message exists, belongs to this user, and is on a local file system; or that Redis of the message runs, is 7 or later, takes writes (`redis-cli INFO`), and speaks TLS if the address is `rediss://`, and only then.',
   STORE_REFUSED:
-    "The message holds Redis's words. `ACL GETUSER` shows the rights, `examples/redis/users.acl` the least ones.",
+    "The message holds Redis's words. `ACL GETUSER` shows the rights, `examples/redis/users.acl` the least ones. A CA that the system does not know is named in the address: `rediss://HOST?ca=FILE`.",
   STORE_EMPTIED:
     'Open the store again (restart the process). Git says what is wanted, hosts report what is true. If nobody meant it, look for `appendonly no`, `FLUSHALL`, or a `maxmemory-policy` other than `noeviction`.',
   PROTOCOL_MISMATCH:

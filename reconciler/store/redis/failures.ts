@@ -46,7 +46,7 @@ export function storeError(error: unknown, shown: string): PlumbError {
     case 'refused':
       return new PlumbError(
         'STORE_REFUSED',
-        `${shown} refuses this process: ${message}. Check user, password, certificate and the user's rights (ACL GETUSER)`,
+        `${shown} refuses this process: ${message.replace(/\.+$/, '')}. Check user, password, certificate and the user's rights (ACL GETUSER)`,
         details,
         error,
       );
