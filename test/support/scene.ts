@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { it } from 'node:test';
 import type { AppSpec, RolloutSpec } from '../../reconciler/model/catalog.ts';
 import { attemptOf, versionOf } from '../../reconciler/model/release.ts';
-import type { RolloutRecord } from '../../reconciler/model/release.ts';
+import type { RolloutRecord, Stage } from '../../reconciler/model/release.ts';
 import { replicaId } from '../../reconciler/model/replica.ts';
 import type { AssignedReplica, Placement, ReplicaReport } from '../../reconciler/model/replica.ts';
 import { incarnationOf } from '../../reconciler/model/rollout.ts';
@@ -122,4 +123,28 @@ export function run(scene: Scene): Rollout {
     ahead: () => scene.ahead,
     ...(scene.whole ? { whole: true } : {}),
   });
+}
+
+/** Canaries, and a deadline for progress. */
+export const CANARY: Partial<RolloutSpec> = { canary: { replicas: 2, pause: 500 } };
+export const DEADLINE: Partial<RolloutSpec> = { progressDeadline: 600 };
+
+/** A scene, and what becomes of it. */
+export interface Case extends Scene {
+  readonly name: string;
+  /** A letter a replica: the image that each is given. */
+  readonly gives: string;
+  /** Absent when there is nothing to remember. */
+  readonly stage?: Stage;
+  readonly until?: number;
+}
+
+/** A test for each case. */
+export function plays(cases: readonly Case[]): void {
+  for (const { name, gives, stage, until, ...scene } of cases)
+    it(name, () => {
+      const { replicas, record } = run(scene);
+      const letters = replicas.map(({ spec }) => Object.keys(IMAGES).find((letter) => IMAGES[letter] === spec.image));
+      assert.deepEqual([letters.join(''), record?.stage, record?.until], [gives, stage, until]);
+    });
 }
