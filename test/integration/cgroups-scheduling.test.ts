@@ -8,13 +8,10 @@ import { promisify } from 'node:util';
 import { cgroups } from '../../providers/cgroups/index.ts';
 import type { PlumbError } from '../../reconciler/model/errors.ts';
 import type { CgroupSpec } from '../../reconciler/model/resources.ts';
-import { container, contextOf, limits } from '../support/cgroup-tree.ts';
+import { NO_V1, container, contextOf, limits } from '../support/cgroup-tree.ts';
 import { ensureTestImage } from '../support/image.ts';
 
 const run = promisify(execFile);
-const V2 = fs.existsSync('/sys/fs/cgroup/cgroup.controllers');
-const skip =
-  process.getuid?.() !== 0 ? 'needs root' : V2 ? 'the files named here are cgroup v1; v2: cgroup-v2.test' : false;
 const origin = { revision: 'r', file: 'f', line: 1, column: 1 };
 const made: string[] = [];
 
@@ -50,7 +47,7 @@ after(async () => {
   for (const id of made) await docker('rm', '-f', id);
 });
 
-describe('scheduling classes of real containers', { skip }, () => {
+describe('scheduling classes of real containers', { skip: NO_V1 }, () => {
   it('are those of all threads, those to come as well, over a restart; rr has a budget, and loses it', async (test) => {
     const script = ['sh', '-c', 'while :; do sleep 1; done'];
     const id = await docker('run', '-d', '--network', 'none', await ensureTestImage(), ...script);

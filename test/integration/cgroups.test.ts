@@ -1,72 +1,28 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import fs from 'node:fs';
-import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
-import { cgroups } from '../../providers/cgroups/index.ts';
-import { dockerClient, type DockerClient } from '../../providers/containers/client.ts';
-import { updateLimits } from '../../providers/containers/limits.ts';
 import { limitsOf } from '../../providers/containers/spec.ts';
 import type { Change, Desired, Known, Observed } from '../../reconciler/model/change.ts';
 import type { PlumbError } from '../../reconciler/model/errors.ts';
 import type { Context, Provider } from '../../reconciler/model/provider.ts';
 import type { Ref } from '../../reconciler/model/ref.ts';
 import type { CgroupSpec, CgroupState } from '../../reconciler/model/resources.ts';
-import { conforms } from '../conformance/provider.ts';
-import { container, contextOf, limits } from '../support/cgroup-tree.ts';
-import { ensureTestImage } from '../support/image.ts';
+import { NO_V1, container, contextOf, limits } from '../support/cgroup-tree.ts';
+import {
+  image,
+  client,
+  made,
+  docker,
+  start,
+  want,
+  provider,
+  context,
+  MORE,
+  fileOf,
+} from '../support/container-cgroups.ts';
 
-const run = promisify(execFile);
-const V2 = fs.existsSync('/sys/fs/cgroup/cgroup.controllers');
-const skip =
-  process.getuid?.() !== 0 ? 'needs root' : V2 ? 'the files named here are cgroup v1; v2: cgroup-v2.test' : false;
 const MEBI = 2 ** 20;
-const origin = { revision: 'r', file: 'f', line: 1, column: 1 };
-
-let image: string;
-let client: DockerClient;
-const made: string[] = [];
-
-async function docker(...args: readonly string[]): Promise<string> {
-  return (await run('docker', [...args], { timeout: 60_000 })).stdout.trim();
-}
-
-/** A running container with a name of its own. */
-async function start(...command: readonly string[]): Promise<string> {
-  const runs = command.length > 0 ? command : ['sleep', '1000'];
-  const id = await docker('run', '-d', '--network', 'none', image, ...runs);
-  made.push(id);
-  return id;
-}
-
-function want(some: Partial<CgroupSpec> = {}): Desired<CgroupSpec> {
-  return { ref: 'cgroup/web-0', spec: limits('web-0', some), dependsOn: [], origin };
-}
-
-function provider(): Provider<CgroupSpec, CgroupState> {
-  let now = 0;
-  return cgroups({
-    updateLimits: (id, resources, signal) => updateLimits(client, id, resources, signal),
-    clock: () => (now += 60_000), // a minute after the look before: it asks all
-  });
-}
-
-function context(id: string, signal = AbortSignal.timeout(60_000)): Context {
-  return { ...contextOf([container('web-0', id)], ['cgroup/web-0']), signal };
-}
-
-/** Limits that no engine knows, of a disk or what there is. */
-const MORE: Partial<CgroupSpec> = {
-  burst: 250,
-  swappiness: 7,
-  blockIoLimits: Object.fromEntries(
-    (fs.existsSync('/sys/block') ? fs.readdirSync('/sys/block') : [])
-      .slice(0, 1)
-      .map((name) => [name, { readBytes: MEBI, writeOps: 50 }]),
-  ),
-};
 
 /** What the kernel's files say of limits that no engine knows. */
 async function told(id: string): Promise<Readonly<Record<string, string>>> {
@@ -77,14 +33,6 @@ async function told(id: string): Promise<Readonly<Record<string, string>>> {
     return [name, fs.readFileSync(file, 'utf8').trim()] as const;
   });
   return Object.fromEntries(await Promise.all(texts));
-}
-
-/** The kernel's file of the container, found as anybody would. */
-async function fileOf(id: string, controller: string, name: string): Promise<string> {
-  // find ends with an error where a neighbour's cgroup goes while it looks
-  const found = run('find', [`/sys/fs/cgroup/${controller}`, '-type', 'd', '-name', id]);
-  const { stdout } = await found.catch((error: unknown) => error as { readonly stdout: string });
-  return join(stdout.trim(), name);
 }
 
 async function seen(kernel: Provider<CgroupSpec, CgroupState>, ctx: Context): Promise<Known<CgroupState>> {
@@ -111,17 +59,7 @@ async function converge(
   assert.equal(await pending(kernel, ctx, spec), undefined, 'converged');
 }
 
-before(async () => {
-  if (skip !== false) return;
-  image = await ensureTestImage();
-  client = dockerClient();
-});
-after(async () => {
-  if (made.length > 0) await docker('rm', '-f', ...made);
-  if (skip === false) client.close();
-});
-
-describe('cgroups of real containers', { skip }, () => {
+describe('cgroups of real containers', { skip: NO_V1 }, () => {
   it('every knob, moved by hand, is put back, and holds over a restart of the container', async () => {
     const id = await start();
     const [kernel, ctx] = [provider(), context(id)];
@@ -356,40 +294,3 @@ describe('cgroups of real containers', { skip }, () => {
     assert.equal(open(), before);
   });
 });
-
-conforms(
-  'cgroups',
-  async () => {
-    const id = await start();
-    const names = ['cpu.shares', 'cpu.cfs_quota_us', 'cpu.cfs_period_us', 'cpu.cfs_burst_us', 'cpu.idle'];
-    const files = await Promise.all([
-      ...names.map((name) => fileOf(id, 'cpu', name)),
-      fileOf(id, 'memory', 'memory.limit_in_bytes'),
-      fileOf(id, 'memory', 'memory.memsw.limit_in_bytes'),
-      fileOf(id, 'memory', 'memory.soft_limit_in_bytes'),
-      fileOf(id, 'memory', 'memory.swappiness'),
-      fileOf(id, 'blkio', 'blkio.throttle.read_bps_device'),
-      fileOf(id, 'blkio', 'blkio.throttle.write_iops_device'),
-      fileOf(id, 'pids', 'pids.max'),
-    ]);
-    const { quota: _q, reservation: _r, ...bare } = limits('web-0');
-    return {
-      provider: provider(),
-      ctx: context(id),
-      states: [
-        [want()],
-        [want({ memory: 128 * MEBI, swap: 32 * MEBI, pids: 7, shares: 2048, quota: 1500 })],
-        [{ ...want(), spec: bare }],
-        [want(MORE)],
-        [want({ idle: true })],
-        [want({ memory: 10_000_001, reservation: 7_000_001, quota: 15 })],
-      ],
-      snapshot: () => Promise.resolve(files.map((file) => fs.readFileSync(file, 'utf8'))),
-      close: async () => {
-        await docker('rm', '-f', id);
-        made.splice(made.indexOf(id), 1);
-      },
-    };
-  },
-  { skip },
-);

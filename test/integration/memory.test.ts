@@ -11,13 +11,10 @@ import type { Desired, Known } from '../../reconciler/model/change.ts';
 import type { MemorySpec, MemoryState } from '../../reconciler/model/memory.ts';
 import type { Context } from '../../reconciler/model/provider.ts';
 import type { Ref } from '../../reconciler/model/ref.ts';
-import { container, contextOf } from '../support/cgroup-tree.ts';
+import { NO_V1, container, contextOf } from '../support/cgroup-tree.ts';
 import { ensureTestImage } from '../support/image.ts';
 
 const run = promisify(execFile);
-const V2 = fs.existsSync('/sys/fs/cgroup/cgroup.controllers');
-const skip =
-  process.getuid?.() !== 0 ? 'needs root' : V2 ? 'the files named here are cgroup v1; v2: cgroup-v2.test' : false;
 const MEBI = 2 ** 20;
 const origin = { revision: 'r', file: 'f', line: 1, column: 1 };
 const made: string[] = [];
@@ -55,16 +52,16 @@ async function start(): Promise<string> {
 }
 
 before(async () => {
-  if (skip !== false) return;
+  if (NO_V1 !== false) return;
   image = await ensureTestImage();
   folder = fs.mkdtempSync(join(tmpdir(), 'memory-'));
 });
 after(async () => {
   for (const id of made) await docker('rm', '-f', id);
-  if (skip === false) fs.rmSync(folder, { recursive: true });
+  if (NO_V1 === false) fs.rmSync(folder, { recursive: true });
 });
 
-describe('memory of a real kernel, cgroup v1', { skip }, () => {
+describe('memory of a real kernel, cgroup v1', { skip: NO_V1 }, () => {
   it('page cache of a container is given back, and what is its own is not', async () => {
     const id = await start();
     const ctx = contextOf([container('web-0', id)], ['cgroup/web-0']);

@@ -7,6 +7,14 @@ import type { Observed } from '../../reconciler/model/change.ts';
 import type { Ref } from '../../reconciler/model/ref.ts';
 import type { CgroupSpec } from '../../reconciler/model/resources.ts';
 
+/** Why tests of the files of cgroup v1 are skipped here; false where they run. */
+export const NO_V1: string | false =
+  process.getuid?.() !== 0
+    ? 'needs root'
+    : fs.existsSync('/sys/fs/cgroup/cgroup.controllers')
+      ? 'the files named here are cgroup v1; v2: cgroup-v2.test'
+      : false;
+
 const V1: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   cpu: {
     'cpu.shares': '1024',
