@@ -5,24 +5,24 @@ import type { Draining } from '../model/notice.ts';
 import { drainedIn } from './hosts.ts';
 import type { Run, Unplaceable } from './run.ts';
 import { byReplica } from './order.ts';
+import { turnText } from './turn-text.ts';
 
 /** What is said first of a replica that will go by itself. */
 export const WAITS_FOR_TURN = 'waits for its turn';
 
 /** What of a run keeps a replica on a host that is drained. */
 function why(
-  { survey, input, disruption }: Run,
+  { survey }: Run,
   { replica, app }: Placement,
   refused: ReadonlyMap<string, string>,
   ids: Readonly<Record<'kept' | 'going', ReadonlySet<string>>>,
+  turnOf: (app: string) => string,
 ): string {
   if (ids.kept.has(replica)) return 'errors in the repository forbid to touch it';
   if (ids.going.has(replica)) return 'Git no longer asks for it; it goes when nothing of it runs';
   const reason = survey.stuck.get(replica) ?? refused.get(replica);
   if (reason !== undefined) return reason;
-  const { maxUnavailable: most = 1, zone = '' } = input.catalog.apps.get(app)?.spec ?? {};
-  const full = disruption.why(zone) ?? `App ${app} lets ${String(most)} be away at a time`;
-  return `${WAITS_FOR_TURN}: ${full}`;
+  return `${WAITS_FOR_TURN}: ${turnOf(app)}`;
 }
 
 /** How far each host is that is drained, after what the run proposes. */
@@ -37,12 +37,19 @@ export function drainsOf(run: Run, unplaceable: readonly Unplaceable[], words: H
   const placed = survey.apps.flatMap((app) => survey.witness.whereabouts.placed(app).values());
   const wishes = [...survey.wanted.values()].flat();
   const ids = new Set([...wishes, ...placed, ...survey.kept, ...survey.leaving].map(({ replica }) => replica));
+  const turns = new Map<string, string>();
+  const turnOf = (name: string): string => {
+    const app = input.catalog.apps.get(name);
+    const text = turns.get(name) ?? (app ? turnText(run, app) : `App ${name} cannot be read`);
+    turns.set(name, text);
+    return text;
+  };
   const all = [...ids].flatMap((replica) => book.placements.get(replica) ?? []).sort(byReplica);
   return [...drained].sort().map((host) => ({
     host,
     staying: all
       .filter((placement) => placement.host === host)
-      .map((placement) => ({ replica: placement.replica, why: why(run, placement, refused, fates) })),
+      .map((placement) => ({ replica: placement.replica, why: why(run, placement, refused, fates, turnOf) })),
     leaving: leavingFrom(host, all, book.placements, words),
     ...(words.reports.has(host) ? {} : { unheard: true }),
   }));

@@ -20,6 +20,7 @@ import { preemptedText } from './make-room.ts';
 import { noAddress, nowhere, removalsNow, removalText } from './reasons.ts';
 import type { PlaceInput } from './input.ts';
 import { hostName } from './table.ts';
+import { turnText } from './turn-text.ts';
 
 /** A host that can take the replica. Of the scores less is better; they are compared from left to right, then by name. */
 export interface Candidate {
@@ -93,6 +94,7 @@ function explainIn(run: Run, app: Resource<AppSpec>, replica: string): Explanati
     placement?.yields === undefined ? '' : `${replica} gives its place to ${placement.yields}, which finds no other. `;
   const shares = placement && sharingText(placement, book.hosts.get(placement.host)?.threadsPerCore);
   const note = shares === undefined ? '' : `. It ${shares}`;
+  const own = wishes.find((wish) => wish.replica === replica && wish.moves);
   const base = {
     replica,
     app: app.name,
@@ -104,18 +106,18 @@ function explainIn(run: Run, app: Resource<AppSpec>, replica: string): Explanati
     const why = nowhere(input.catalog, table, group, app, fixed, found);
     if (!placement) return { ...base, ...preemptedText(why, preempt(run, app, { replica })) };
     if (row !== undefined) seat(table, group, row, placement.demand, 1);
-    const own = wishes.find((wish) => wish.replica === replica && wish.moves);
     const may = own && (hasTurn(run, app, own) || keepsClaim(run, app, replica));
     const made = may ? preempt(run, asMover(app), own) : undefined;
-    const turn = own && !may ? `, and ${WAITS_FOR_TURN}` : '';
+    const turn = own && !may ? `, and ${WAITS_FOR_TURN}: ${turnText(run, app)}` : '';
     const text = made?.waits ?? staying(preemptedText(why, made ?? {}).message, placement.host, drained, turn);
     return { ...base, message: `${gives}${text}${note}` };
   }
   if (dry) return { ...base, message: noAddress(input.catalog, app.spec.network, pool.count(), table).message };
+  const turn = own && !hasTurn(run, app, own) ? `. It ${WAITS_FOR_TURN}: ${turnText(run, app)}` : '';
   return {
     ...base,
     best,
-    message: `${gives}${summary(replica, app.spec, group, placement?.host, best, removals, list.length, drained)}${note}`,
+    message: `${gives}${summary(replica, app.spec, group, placement?.host, best, removals, list.length, drained)}${turn}${note}`,
   };
 }
 

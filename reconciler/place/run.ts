@@ -34,13 +34,13 @@ export interface Unplaceable {
   readonly message: string;
 }
 
-/** What is known of replicas that make room for more critical ones. */
 /** How many more replicas of an App may be away, and which are. */
 export interface Slack {
   readonly left: number;
   readonly away: readonly string[];
 }
 
+/** What is known of replicas that make room for more critical ones. */
 export interface Preempting {
   /** Bidder → the host where it gets room, and those who make it. */
   readonly claims: Map<string, { readonly host: string; readonly victims: readonly string[] }>;

@@ -124,7 +124,7 @@ export function joined(names: readonly string[]): string {
 }
 
 /** What an App lets be away, and what is. */
-function isFull(app: string, most: number, away: readonly string[] = []): string {
+export function fullText(app: string, most: number, away: readonly string[] = []): string {
   const are = away.length === 0 ? '' : `, ${joined(away)} ${away.length === 1 ? 'is' : 'are'}`;
   return `App ${app} lets ${counted(most, 'replica')} be away at a time${are}`;
 }
@@ -152,7 +152,7 @@ function purseOfMost(run: Run, { inTurn, leaving = [] }: Bidder, within: Catalog
     why: ({ placement: { app, zone }, footing, bar }) => {
       if (footing !== 'serves' || bar !== undefined) return bar;
       const most = within.apps.get(app)?.spec.maxUnavailable ?? 0;
-      if (gone.filter((one) => one.app === app).length >= most) return isFull(app, most, namesOf(lost, app));
+      if (gone.filter((one) => one.app === app).length >= most) return fullText(app, most, namesOf(lost, app));
       const inZone = mostIn(within, zone);
       if (moving + gone.filter((one) => one.zone === zone).length < inZone) return undefined;
       return `Zone ${zone} lets ${counted(inZone, 'replica')} be away at a time`;
@@ -175,7 +175,7 @@ function purseOfNow(run: Run, { replica, app: { spec }, inTurn }: Bidder): Purse
       if (bar !== undefined || footing === 'down') return bar;
       const slack = slackOf(run, app);
       if (slack.left <= (spent.get(app) ?? 0))
-        return isFull(app, input.catalog.apps.get(app)?.spec.maxUnavailable ?? 0, slack.away);
+        return fullText(app, input.catalog.apps.get(app)?.spec.maxUnavailable ?? 0, slack.away);
       if (away < disruption.left(zone, homeless)) return undefined;
       return disruption.why(zone) ?? `Zone ${zone} lets no more be away at once`;
     },

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createBook } from '../../../reconciler/model/book.ts';
 import type { Book } from '../../../reconciler/model/book.ts';
-import type { AppSpec } from '../../../reconciler/model/catalog.ts';
+import type { AppSpec, Catalog } from '../../../reconciler/model/catalog.ts';
 import { explain } from '../../../reconciler/place/explain.ts';
 import { foreseeDrain } from '../../../reconciler/place/foresee.ts';
 import type { Report } from '../../../reconciler/model/replica.ts';
@@ -12,6 +12,7 @@ import type { PlaceInput } from '../../../reconciler/place/input.ts';
 import { catalogOf, hostsOf, reportOf, resources } from '../../support/catalog.ts';
 import type { Sketch } from '../../support/catalog.ts';
 import { createFleet } from '../../support/fleet.ts';
+import type { Fleet } from '../../support/fleet.ts';
 import { NOW, step, where } from '../../support/placing.ts';
 
 /** h1 … with some of them drained. */
@@ -87,12 +88,60 @@ describe('a host that is drained', () => {
     fleet.settle(catalogOf({ hosts: drained(2, 'h2'), apps }));
     const [told] = fleet.pass(catalogOf({ hosts: drained(2, 'h1'), apps })).draining;
     assert.deepEqual(told?.leaving, ['web-0', 'web-1']);
-    const why = 'waits for its turn: App web lets 2 be away at a time';
+    const moving = ['web-0', 'web-1'].map((id) => `${id} (on its way from h1)`).join(' and ');
+    const why = `waits for its turn: App web lets 2 replicas be away at a time, ${moving} are`;
     assert.deepEqual(told.staying, [
       { replica: 'web-2', why },
       { replica: 'web-3', why },
     ]);
     assert.deepEqual(fleet.pass(catalogOf({ hosts: drained(2, 'h1'), apps })).proposals, [], 'they are away still');
+  });
+
+  describe('whose turn does not come says for what it waits, and what to do', () => {
+    const apps = { web: { replicas: 2, spread: { host: 1 } } };
+    const mend = ': mend that, or let more be away (spec.maxUnavailable)';
+    const begun = (zones: Sketch['zones'] = {}): { readonly fleet: Fleet; readonly aim: Catalog } => {
+      const fleet = createFleet(['h1', 'h2', 'h3']);
+      fleet.settle(catalogOf({ hosts: hostsOf(3), apps, zones: { main: {}, ...zones } }));
+      return { fleet, aim: catalogOf({ hosts: drained(3, 'h1'), apps, zones: { main: {}, ...zones } }) };
+    };
+    const fails = (fleet: Fleet, replica: string, reason: string): string => {
+      const { host = '' } = fleet.book.placements.get(replica) ?? {};
+      Object.assign(fleet.machines.get(host)?.live.get(replica) ?? assert.fail(), { ready: false, reason });
+      fleet.report(host);
+      return host;
+    };
+    const asked = (fleet: Fleet, catalog: Catalog, lost: readonly string[] = []): PlaceInput => {
+      const { assignments, reports } = fleet.words();
+      const seen = { reports: [...reports.values()], assignments: [...assignments.values()] };
+      const hosts = hostViews(catalog, seen.reports, fleet.book, new Set(lost));
+      return { catalog, snapshot: fleet.book, hosts, ...seen, now: 0 };
+    };
+    const whys = (fleet: Fleet, catalog: Catalog, lost: readonly string[] = []): string | undefined =>
+      place(asked(fleet, catalog, lost)).draining[0]?.staying[0]?.why;
+
+    it('where one of its App fails, in explain as well', () => {
+      const { fleet, aim } = begun();
+      const host = fails(fleet, 'web-1', 'ProbeFailed');
+      const why = `waits for its turn: App web lets 1 replica be away at a time, web-1 (ProbeFailed on ${host}) is${mend}`;
+      assert.equal(whys(fleet, aim), why);
+      const { message = '' } = explain(asked(fleet, aim), 'web-0') ?? {};
+      assert.ok(message.endsWith(`. It ${why}`), message);
+    });
+
+    it('where one is on a lost host', () => {
+      const { fleet, aim } = begun();
+      const { host = '' } = fleet.book.placements.get('web-1') ?? {};
+      const why = `waits for its turn: App web lets 1 replica be away at a time, web-1 (${host} is lost) is${mend}`;
+      assert.equal(whys(fleet, aim, [host]), why);
+    });
+
+    it('where its Zone lets no more be away', () => {
+      const { fleet, aim } = begun({ main: { disruption: { maxUnavailable: { count: 1 } } } });
+      fails(fleet, 'web-1', 'ProbeFailed');
+      const why = 'waits for its turn: Zone main lets 1 replica be away, 1 are: plumb status zone/main shows which';
+      assert.equal(whys(fleet, aim), why);
+    });
   });
 
   it('takes nothing away while a host has yet to speak of what it was last told, or is lost', () => {

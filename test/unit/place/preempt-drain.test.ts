@@ -63,7 +63,9 @@ describe('a replica on a host that is drained', () => {
     const { fleet, catalog, work, ask } = scene(all);
     assert.deepEqual(told(fleet.pass(catalog(all, { hosts: drain }))), ['yield batch-0 db-0']);
     const more: Apps = { ...all, db: { ...all['db'], replicas: 2, maxUnavailable: 1 } };
-    assert.match(ask(more, 'db-0', { hosts: drain }), /^It stays on h1, which is drained, and waits for its turn\. /);
+    const waits =
+      /^It stays on h1, which is drained, and waits for its turn: App db lets 1 replica be away at a time, db-1 \(no place\) is: mend that/;
+    assert.match(ask(more, 'db-0', { hosts: drain }), waits);
     const drained = catalog(more, { hosts: drain });
     assert.deepEqual(told(fleet.pass(drained)), ['yield batch-0', 'yield batch-0 db-1']);
     work('h2');
@@ -199,7 +201,7 @@ describe('a replica on a host that is drained', () => {
     assert.match(ask(after, 'db-0', { hosts }), /^db-0 moves to its new place on h2 once batch-0 .* has left it$/);
     assert.match(
       ask(after, 'db-1', { hosts }),
-      /^It stays on h1, which is drained, and waits for its turn\. Placed now: /,
+      /^It stays on h1, which is drained, and waits for its turn: App db lets 1 replica be away at a time, db-0 \(it moves first\) is\. Placed now: /,
     );
     assert.deepEqual(told(fleet.pass(catalog(after, { hosts }))), ['yield batch-0 db-0']);
   });
