@@ -51,6 +51,15 @@ describe('what an agent hears of Assignments on Redis', { skip: NO_REDIS }, () =
     assert.deepEqual(seen, [{ host: 'h2', what: 'assignment' }]);
   });
 
+  it('ends when the store is closed, as one that was emptied is: who listens asks the one that is opened then', async () => {
+    const agent = await open({ host: 'h1', writer: 'h1' });
+    const news = agent.mailbox.follow(AbortSignal.timeout(120_000))[Symbol.asyncIterator]();
+    const heard = news.next();
+    await agent.mailbox.assignment('h1');
+    await agent.close();
+    await assert.rejects(heard, { code: 'STORE_UNAVAILABLE' });
+  });
+
   it('is told of another Assignment under a number that was lost, and of one that only counts', async () => {
     const store = await open();
     const agent = await open({ host: 'h1', writer: 'h1' });

@@ -1,3 +1,4 @@
+import { PlumbError } from '../../model/errors.ts';
 import { createBell } from '../bell.ts';
 import type { Bell } from '../bell.ts';
 import type { Client } from './connect.ts';
@@ -7,7 +8,7 @@ import { meaningOf, storeError } from './failures.ts';
 export interface Ear {
   /** Resolves when there may be something new, or the signal aborts. */
   next(signal: AbortSignal): Promise<void>;
-  /** Throws STORE_REFUSED when this user may not listen. */
+  /** Throws STORE_REFUSED when this user may not listen, and STORE_UNAVAILABLE when the store was closed: nothing is heard any more. */
   check(): void;
 }
 
@@ -34,6 +35,7 @@ export function createEars(open: () => Client, shown: string): Ears {
   const channels = new Map<string, Heard>();
   let client: Client | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let closed = false;
 
   function subscribe(channel: string, heard: Heard): void {
     if (heard.subscribed || client?.status !== 'ready') return;
@@ -83,13 +85,17 @@ export function createEars(open: () => Client, shown: string): Ears {
             rung = undefined;
           })),
         check: () => {
+          if (closed) throw new PlumbError('STORE_UNAVAILABLE', `Redis at ${shown} was closed`, { store: shown });
           if (heard.refused !== undefined) throw storeError(heard.refused, shown);
         },
       };
     },
     close: () => {
+      closed = true;
       clearInterval(timer);
       client?.disconnect();
+      // who waits would wait for ever
+      for (const { bell } of channels.values()) bell.ring();
     },
   };
 }
