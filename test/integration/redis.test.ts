@@ -1,32 +1,18 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import type { Redis } from 'ioredis';
-import { PlumbError } from '../../reconciler/model/errors.ts';
 import type { Entry, EntryDraft } from '../../reconciler/model/journal.ts';
 import { readJournals } from '../../reconciler/loop/status/view.ts';
 import type { FleetStore, Ports, Store } from '../../reconciler/model/store.ts';
 import { chained, GENESIS } from '../../reconciler/store/journal/chain.ts';
 import { keysOf } from '../../reconciler/store/redis/keys.ts';
-import { openRedis } from '../../reconciler/store/redis/redis.ts';
-import type { RedisOptions } from '../../reconciler/store/redis/redis.ts';
+import { openRedis, type RedisOptions } from '../../reconciler/store/redis/redis.ts';
 import { reportOf } from '../support/catalog.ts';
 import { withJournal } from '../support/mirrored.ts';
 import { assignment } from '../conformance/mailbox.ts';
 import { openProxy } from '../support/proxy.ts';
-import { NO_REDIS, NO_TLS, secured, single, until } from '../support/redis.ts';
-import type { Running } from '../support/redis.ts';
+import { NO_REDIS, single, until, HASTY, coded, type Running } from '../support/redis.ts';
 import { hostRecord, place } from '../support/reservations.ts';
-
-const HASTY = { attempt: 300, total: 8000 };
-
-function coded(code: string, text = ''): (error: unknown) => boolean {
-  return (error) => {
-    assert.ok(error instanceof PlumbError, String(error));
-    assert.equal(error.code, code, error.message);
-    assert.ok(error.message.includes(text), error.message);
-    return true;
-  };
-}
 
 async function all(entries: AsyncIterable<Entry>): Promise<Entry[]> {
   const list: Entry[] = [];
@@ -354,38 +340,5 @@ describe('the store on a Redis server', { skip: NO_REDIS }, () => {
     await assert.rejects(open({ url: 'redis+cluster://127.0.0.1:1', patience }), coded('STORE_UNAVAILABLE'));
     await assert.rejects(open({ url: 'redis+sentinel://127.0.0.1:1/fleet', patience }), coded('STORE_UNAVAILABLE'));
     await assert.rejects(open({ fleet: 'a b' }), coded('USAGE', 'fleet'));
-  });
-});
-
-describe('the store on Redis over TLS', { skip: NO_TLS }, () => {
-  it('is used with a certificate of its own where the server wants one, and refused without', async () => {
-    const { url, ca, cert, key, home } = await secured('yes');
-    try {
-      const options = { clock: () => 1000, patience: HASTY };
-      const store = await openRedis(`${url}?ca=${ca}&cert=${cert}&key=${key}`, options);
-      assert.equal((await store.reservations.snapshot()).cursor, 0);
-      await store.close();
-      await assert.rejects(openRedis(`${url}?ca=${ca}`, options), coded('STORE_REFUSED', 'certificate'));
-    } finally {
-      await home.close();
-    }
-  });
-
-  it('is used with the CA that the URL names, and refused without', async () => {
-    const running = await secured();
-    try {
-      const options = { clock: () => 1000, patience: HASTY };
-      const store = await openRedis(`${running.url}?ca=${running.ca}`, options);
-      assert.equal((await store.reservations.snapshot()).cursor, 0);
-      await store.close();
-      await assert.rejects(openRedis(running.url, options), coded('STORE_REFUSED', 'certificate'));
-      const plain = running.url.replace('rediss', 'redis');
-      await assert.rejects(
-        openRedis(plain, { ...options, patience: { attempt: 200, total: 500 } }),
-        coded('STORE_UNAVAILABLE'),
-      );
-    } finally {
-      await running.home.close();
-    }
   });
 });

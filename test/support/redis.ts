@@ -1,5 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -7,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import assert from 'node:assert/strict';
+import { PlumbError } from '../../reconciler/model/errors.ts';
 
 /** The program of Debian's redis-server; undefined where it is not installed. */
 const REDIS: string | undefined = ['/usr/bin/redis-server', '/usr/local/bin/redis-server'].find((path) =>
@@ -297,4 +298,17 @@ export async function cluster({
   }
   const list = nodes.map(({ port }) => `127.0.0.1:${String(port)}`).join(',');
   return { url: `${scheme}+cluster://${list}${search(query)}`, servers, home };
+}
+
+/** Milliseconds that tests wait for a server. */
+export const HASTY = { attempt: 300, total: 8000 };
+
+/** Whether it is an error with this code, whose message has the text. */
+export function coded(code: string, text = ''): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(error instanceof PlumbError, String(error));
+    assert.equal(error.code, code, error.message);
+    assert.ok(error.message.includes(text), error.message);
+    return true;
+  };
 }
