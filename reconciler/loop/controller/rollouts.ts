@@ -44,9 +44,13 @@ function stageEvents(last: RolloutRecord | undefined, record: RolloutRecord): re
   return another && !last.failed ? [superseded, told] : [told];
 }
 
+/** From these no change comes to its end: whatever is over then was taken back, or is asked for in another way. */
+const BEFORE: ReadonlySet<Stage> = new Set<Stage>(['queued', 'canary', 'paused']);
+
 function overEvent({ app, revision, failed, stage }: RolloutRecord): EventDraft {
   // the App may stand still all the same, with nothing that waits for its end
-  const what = failed ? 'is no longer asked for' : stage === 'frozen' ? 'waits no longer' : 'is over';
+  const what =
+    failed || BEFORE.has(stage) ? 'is no longer asked for' : stage === 'frozen' ? 'waits no longer' : 'is over';
   const message = `${app}: the change of ${revision.slice(0, 7)} ${what}`;
   return { level: 'info', reason: 'RolloutDone', ref: `app/${app}`, revision, message };
 }

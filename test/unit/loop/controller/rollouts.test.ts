@@ -38,9 +38,8 @@ describe('events of rollouts', () => {
     assert.deepEqual(told({ stage: 'frozen' }, undefined), [
       'info RolloutDone web: the change of revisio waits no longer',
     ]);
-    assert.deepEqual(told({ failed }, undefined), [
-      'info RolloutDone web: the change of revisio is no longer asked for',
-    ]);
+    for (const left of [{ failed }, ...(['queued', 'canary', 'paused'] as const).map((stage) => ({ stage }))])
+      assert.deepEqual(told(left, undefined), ['info RolloutDone web: the change of revisio is no longer asked for']);
   });
   it('tell of a push in the middle', () => {
     assert.deepEqual(told({}, { version: 'w', revision: 'newer' }), [
