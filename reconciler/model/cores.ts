@@ -254,7 +254,7 @@ function isInTheWay(one: Mover, others: readonly Mover[]): boolean {
 /**
  * The writes that lead from what replicas are held to (empty: to all) to what they are to have, so that on the way nobody gets what
  * another has for itself: first each gives up what is not its own any more, then each takes what nobody else has by then. Of those that
- * wait for each other one that shares begins: who is to have cores for itself still shares until it has them.
+ * wait for each other one that shares begins, with what nobody has for itself by then: who is to have cores for itself still shares until it has them.
  */
 export function writesBetween(
   held: CoresState['held'],
@@ -271,17 +271,27 @@ export function writesBetween(
     one.now = new Set(cpus);
     writes.push({ replica: one.replica, cpus: formatCpus(cpus) });
   };
+  const owned = new Set(Object.values(given).flatMap(parseCpus));
   for (const one of movers) {
-    const keep = one.now.size === 0 ? [...one.target] : common(one.now, one.target);
+    const stays = one.now.size === 0 ? [...one.target] : common(one.now, one.target);
+    // one that is to have nothing of what it has steps aside first: whoever waits for that may have what it is to have
+    const keep = stays.length > 0 ? stays : less(one.now, owned);
     if (keep.length > 0 && keep.length !== one.now.size) write(one, keep);
   }
   let waiting = movers.filter(({ now, target }) => now.size !== target.size || less(target, now).length > 0);
+  const aside = new Set<Mover>();
   while (waiting.length > 0) {
     const free = waiting.find((one) => !isInTheWay(one, movers));
     const next = free ?? waiting.find(({ replica }) => given[replica] === undefined) ?? waiting[0];
     if (!next) break;
-    write(next, [...next.target]);
-    waiting = waiting.filter((one) => one !== next);
+    // of what others have for themselves by now it takes nothing before they have moved
+    const taken = new Set(
+      movers.flatMap((one) => (one === next || given[one.replica] === undefined ? [] : [...one.now])),
+    );
+    const part = free || aside.has(next) ? [] : less(next.target, taken);
+    aside.add(next);
+    write(next, part.length > 0 ? part : [...next.target]);
+    if (part.length === 0 || part.length === next.target.size) waiting = waiting.filter((one) => one !== next);
   }
   return writes;
 }

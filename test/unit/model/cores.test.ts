@@ -321,6 +321,33 @@ describe('cores over a history of wishes', () => {
     );
   });
 
+  it('are written so that of two that change places the one that shared steps aside first', () => {
+    const held = {
+      'a-0': { cpus: '4', mems: '0' },
+      'b-0': { cpus: '0-3', mems: '0' },
+      'web-0': { cpus: '0-3', mems: '0' },
+    };
+    const given = { 'a-0': '2-3', 'b-0': '4' };
+    const targets = {
+      'a-0': { cpus: '2-3', mems: '0' },
+      'b-0': { cpus: '4', mems: '0' },
+      'web-0': { cpus: '0-1', mems: '0' },
+    };
+    assert.deepEqual(
+      writesBetween(held, targets, given).map(({ replica, cpus }) => `${replica} ${cpus}`),
+      ['b-0 0-1', 'web-0 0-1', 'a-0 2-3', 'b-0 4'],
+    );
+  });
+
+  it('are written so that one that shares from now on takes nothing that another has until then', () => {
+    const held = { 'a-0': { cpus: '4', mems: '0' }, 'b-0': { cpus: '2-3', mems: '0' } };
+    const targets = { 'a-0': { cpus: '2-3', mems: '0' }, 'b-0': { cpus: '0-1,4', mems: '0' } };
+    assert.deepEqual(
+      writesBetween(held, targets, { 'a-0': '2-3' }).map(({ replica, cpus }) => `${replica} ${cpus}`),
+      ['b-0 0-1', 'a-0 2-3', 'b-0 0-1,4'],
+    );
+  });
+
   it('are written so that nobody gets what another has for itself by then', () => {
     const homely = wish.map((asked) =>
       asked.map(([replica, , cores]) => [replica, replica < 'c' ? 0 : 1, cores] as const),
