@@ -90,9 +90,10 @@ export function createLeader(options: LeaderOptions): Leader {
       lease = undefined;
       tell();
       if (!held) return;
-      const released = leases
-        .release(held)
-        .catch((error: unknown) => log.warn({ err: error }, 'lease not released; it runs out'));
+      const released = leases.release(held).catch((error: unknown) => {
+        const { code, message } = asPlumbError(error);
+        log.warn({ code }, `lease not released, it runs out: ${message}`);
+      });
       await Promise.race([released, pause(GOODBYE, new AbortController().signal)]);
     },
   };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createLeader, type Leader, type LeaderOptions } from '../../../../reconciler/loop/controller/leader.ts';
+import { PlumbError } from '../../../../reconciler/model/errors.ts';
 import type { Lease } from '../../../../reconciler/model/store.ts';
 
 const log = { debug: () => undefined, info: () => undefined, warn: () => undefined };
@@ -131,6 +132,20 @@ describe('a leader', () => {
     assert.deepEqual(lines, ['lease not renewed, and asked for again and again: silent', 'the store answers again']);
     stop.abort();
     await run;
+  });
+  it('says in one line, without a stack, that it could not let go', async () => {
+    const lines: [object, string][] = [];
+    const world = table();
+    const leases = { ...world.leases, release: () => Promise.reject(new PlumbError('STORE_UNAVAILABLE', 'gone')) };
+    const warn = (about: object, text: string): void => void lines.push([about, text]);
+    const lease = { leases, name: 'controller', holder: 'a', ttl: 8, onChange: () => undefined };
+    const one = createLeader({ ...lease, clock: () => world.now, log: { ...log, warn } });
+    const stop = new AbortController();
+    const run = one.run(stop.signal);
+    await until(() => one.leads());
+    stop.abort();
+    await run;
+    assert.deepEqual(lines, [[{ code: 'STORE_UNAVAILABLE' }, 'lease not released, it runs out: gone']]);
   });
   it('counts its time from when it asked for it, however late the answer came', async () => {
     const world = table();
