@@ -7,7 +7,7 @@ import { PlumbError } from '../../reconciler/model/errors.ts';
 import type { Entry, EntryQuery } from '../../reconciler/model/journal.ts';
 import type { Report } from '../../reconciler/model/replica.ts';
 import { kindOf, nameOf, refOf, type Ref } from '../../reconciler/model/ref.ts';
-import { liveValue } from '../../reconciler/record/live.ts';
+import { liveValue } from '../live.ts';
 import { lastTouch } from '../../reconciler/record/touch.ts';
 import { inLots } from '../../reconciler/loop/lots.ts';
 import type { Known } from '../../reconciler/loop/status/view.ts';

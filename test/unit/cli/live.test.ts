@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { liveValue } from '../../../reconciler/record/live.ts';
+import { liveValue } from '../../../cli/live.ts';
 
 const container = {
   id: 'c1',

@@ -1,4 +1,4 @@
-import type { ContainerState } from '../model/resources.ts';
+import type { ContainerState } from '../reconciler/model/resources.ts';
 
 /** How a container is stopped, from its label (`SIGTERM 10000`) in the form of a spec. */
 function stopOf(label: string): { readonly signal: string; readonly grace: number } {
