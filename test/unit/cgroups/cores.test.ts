@@ -299,7 +299,7 @@ describe('cores', () => {
     await machine.converge(provider, want(two));
     assert.deepEqual(
       machine.log,
-      ['web-1 cpuset.cpus 0-1', 'db-0 cpuset.cpus 2-3'],
+      ['web-1 cpuset.cpus 1', 'db-0 cpuset.cpus 2-3', 'web-1 cpuset.cpus 0-1'],
       'in whichever order nobody overlaps',
     );
   });
