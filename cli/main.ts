@@ -4,7 +4,7 @@ import type { Io } from './io.ts';
 import { VERBS } from './verbs.ts';
 
 /** Version of this build. */
-export const VERSION = '0.1.0';
+const VERSION = '0.1.0';
 
 function overview(): string {
   const width = Math.max(...VERBS.map(({ name }) => name.length));

@@ -87,7 +87,7 @@ function show(plan: FleetPlan, { output, all }: Options, io: Io): string {
 }
 
 /** Colours of a plan where the terminal takes them. */
-export function paintOf(io: Pick<Io, 'color'>): Paint {
+function paintOf(io: Pick<Io, 'color'>): Paint {
   if (!io.color) return PLAIN;
   return {
     add: (text) => tint(io, 'green', text),
