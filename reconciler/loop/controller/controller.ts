@@ -179,7 +179,8 @@ export function createController(options: ControllerOptions): Controller {
 
   /** A pass that another leader has overtaken ends here, with nothing half done: what it decided is decided again. */
   async function mustLead(): Promise<void> {
-    if (fleet && !(await fleet.holds(term))) throw new PlumbError('CONFLICT', 'another controller leads by now');
+    if (fleet && !(await fleet.holds(term)))
+      throw new PlumbError('CONFLICT', 'it leads no longer, and another controller may');
   }
 
   /** What whoever led before had to remember counts from now on, and is looked at. */

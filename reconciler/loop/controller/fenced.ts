@@ -6,7 +6,7 @@ export function underLease(store: Store, term: () => Hold | undefined): Store {
   const { reservations, mailbox, bulletin } = store;
   const held = (): Hold => {
     const hold = term();
-    if (!hold) throw new PlumbError('CONFLICT', 'another controller leads by now');
+    if (!hold) throw new PlumbError('CONFLICT', 'it leads no longer, and another controller may');
     return hold;
   };
   return {

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createControl } from '../../../../reconciler/loop/control.ts';
 import type { Controller } from '../../../../reconciler/loop/controller/controller.ts';
+import { underLease } from '../../../../reconciler/loop/controller/fenced.ts';
 import { PlumbError } from '../../../../reconciler/model/errors.ts';
 import type { Notice } from '../../../../reconciler/model/notice.ts';
 import type { Store } from '../../../../reconciler/model/store.ts';
+import { lapsed } from '../../../../reconciler/store/lapsed.ts';
 import { catalogOf } from '../../../support/catalog.ts';
 import { createTwin, type Twin } from '../../../support/twins.ts';
 
@@ -54,6 +56,16 @@ describe('a pass that fails', () => {
     await twin.pass();
     assert.equal((await noticeOf(twin))?.failing, undefined);
   });
+});
+
+it('whose lease ran out does not say that another leads: nobody may', async () => {
+  const none = underLease({ reservations: {}, mailbox: {}, bulletin: {} } as unknown as Store, () => undefined);
+  const message = 'it leads no longer, and another controller may';
+  await assert.rejects(none.bulletin.post({} as unknown as Notice), { code: 'CONFLICT', message });
+  assert.match(
+    lapsed({ name: 'controller', holder: 'c1', fence: 1 }).message,
+    /^the lease controller ran out or was lost, /,
+  );
 });
 
 it('who stands by and cannot read Git logs that once', async () => {
