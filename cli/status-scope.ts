@@ -40,7 +40,8 @@ function isScope(kind: string): kind is Scope {
 export function scoped(status: Status, what: string | undefined): Scoped {
   if (what === undefined) {
     const lines = status.hosts.length > 1 ? hostLines(status.hosts) : [];
-    return { status, lines, levels: LEVELS };
+    const leads = status.leader === undefined ? [] : [`controller ${status.leader} leads`];
+    return { status, lines: [...lines, ...leads], levels: LEVELS };
   }
   const kind = what.includes('/') ? kindOf(what as `${string}/${string}`) : '';
   const name = what.slice(kind.length + 1);

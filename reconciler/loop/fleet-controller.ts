@@ -102,7 +102,10 @@ export function createFleetController(options: FleetControllerOptions): FleetCon
   const control = createControl({ controller, repository, store, host: '', leads, clock, log });
   return {
     view: {
-      status: () => (leads() && controller.view().notice ? control.status() : fleetStatus(store, clock())),
+      status: async () =>
+        leads() && controller.view().notice
+          ? { ...(await control.status()), leader: controllerIn(holder) }
+          : fleetStatus(store, clock()),
       known: () => control.known(),
       reports: (hosts) => store.mailbox.reports(hosts),
       journal: (...asked) => readJournals(store.journals, ...asked),

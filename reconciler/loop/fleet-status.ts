@@ -17,7 +17,7 @@ export async function fleetStatus(store: Ports, now: number): Promise<Status> {
     const status = statusFrom(known, notice);
     return { ...status, messages: [leader ? unreadText(leader.holder) : NOBODY, ...status.messages] };
   }
-  if (leader) return statusFrom(known, notice);
+  if (leader) return { ...statusFrom(known, notice), leader: controllerIn(leader.holder) };
   const hosts = expectedOf(known);
   const held = await store.leases.held(
     hosts.map((host) => HOST_LEASE + host),

@@ -68,6 +68,8 @@ export interface Status {
   readonly conflicts?: readonly (Claim & { readonly host: string })[];
   /** What waits for a person, and how to let it go on. */
   readonly held: readonly string[];
+  /** The controller that leads a fleet; absent where nobody does, and on a machine of its own. */
+  readonly leader?: string;
   /** Why the controller's last pass failed: what is told is as of before. Absent when it did not. */
   readonly failing?: string;
   readonly messages: readonly string[];

@@ -52,7 +52,9 @@ describe('the status of a fleet by its store alone', () => {
     assert.match(lost[0] ?? '', /^host h1 is not heard of since /);
     await store.leases.acquire(`${HOST_LEASE}h1`, 'agent', HOST_TTL);
     assert.equal((await messages()).length, 1);
-    await store.leases.acquire(CONTROLLER_LEASE, 'c1', 60_000);
+    assert.equal((await fleetStatus(store, 0)).leader, undefined);
+    await store.leases.acquire(CONTROLLER_LEASE, 'c1/8f3a', 60_000);
     assert.deepEqual(await messages(), []);
+    assert.equal((await fleetStatus(store, 0)).leader, 'c1');
   });
 });

@@ -254,6 +254,12 @@ it('a table of Zones counts what finds no place in its own', () => {
   );
 });
 
+it('the whole of a fleet names who leads it, and a part does not', () => {
+  assert.match(text(status([item(0)], { leader: 'c1' })), /\ncontroller c1 leads\n/);
+  assert.doesNotMatch(text(status([item(0)], { leader: 'c1' }), 'app/web'), /leads/);
+  assert.doesNotMatch(text(status([item(0)])), /leads/);
+});
+
 describe('replicas that wait for their turn', () => {
   const behind = [
     { app: 'web', replicas: 23 },
