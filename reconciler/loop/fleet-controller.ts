@@ -3,6 +3,7 @@ import { PlumbError } from '../model/errors.ts';
 import type { Log } from './log.ts';
 import { createControl } from './control.ts';
 import { fleetStatus } from './fleet-status.ts';
+import type { Status } from './status/status.ts';
 import { createController } from './controller/controller.ts';
 import type { Repository } from './controller/repository.ts';
 import { CONTROLLER_LEASE, controllerIn } from './hearing.ts';
@@ -100,12 +101,11 @@ export function createFleetController(options: FleetControllerOptions): FleetCon
   });
   const controller = createController({ repository, store, allowDeletions, clock, log, fleet: leader });
   const control = createControl({ controller, repository, store, host: '', leads, clock, log });
+  const led = (status: Status): Status => ({ ...status, leader: controllerIn(holder) });
   return {
     view: {
       status: async () =>
-        leads() && controller.view().notice
-          ? { ...(await control.status()), leader: controllerIn(holder) }
-          : fleetStatus(store, clock()),
+        leads() && controller.view().notice ? led(await control.status()) : fleetStatus(store, clock()),
       known: () => control.known(),
       reports: (hosts) => store.mailbox.reports(hosts),
       journal: (...asked) => readJournals(store.journals, ...asked),
@@ -115,7 +115,7 @@ export function createFleetController(options: FleetControllerOptions): FleetCon
           if (other !== holder)
             throw new PlumbError('CONFLICT', `controller ${other} leads the fleet now, not ${holder}; ask there`);
         }
-        return control.settle(signal, allow);
+        return led(await control.settle(signal, allow));
       },
     },
     run: async (signal) => {
