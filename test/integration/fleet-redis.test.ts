@@ -33,7 +33,7 @@ describe('a fleet over Redis, its controllers and agents as processes', { skip: 
     fleet.controller('c1');
     for (const name of ['h1', 'h2', 'h3']) fleet.agent(name);
     const now = await fleet.converged(fleet.git('rev-parse', 'HEAD'));
-    assert.match(plumb('status'), /Synced, Healthy/);
+    assert.match(plumb('status'), /Synced, Healthy\n[^]*\ncontroller \S+ leads\n/);
     const tellers = (): readonly string[] => {
       const entries = plumb('events', '-n', '1000', '-o', 'json').trim().split('\n');
       return [...new Set(entries.map((line) => (JSON.parse(line) as Entry).host))].sort();
