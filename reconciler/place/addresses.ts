@@ -3,28 +3,8 @@ import type { Book } from '../model/book.ts';
 import type { Catalog, NetworkSpec } from '../model/catalog.ts';
 import { blockHolder } from '../model/decide.ts';
 import { formatIpv4, parseIpv4 } from '../model/ipv4.ts';
+import { inPool, rangesOf } from '../model/pool.ts';
 import type { AddressRecord } from '../model/reservations.ts';
-
-type Ranges = readonly (readonly [number, number])[];
-
-const ranges = new WeakMap<NetworkSpec, Ranges>();
-
-/** The pool's ranges as numbers, lowest first, reckoned once. Compile has made sure that they are addresses. */
-function rangesOf(network: NetworkSpec): Ranges {
-  const made =
-    ranges.get(network) ??
-    network.pool
-      .map(([first, last]) => [parseIpv4(first) ?? 0, parseIpv4(last) ?? -1] as const)
-      .sort((a, b) => a[0] - b[0]);
-  ranges.set(network, made);
-  return made;
-}
-
-/** Whether the Network gives out this address. */
-export function inPool(network: NetworkSpec, address: string): boolean {
-  const number = parseIpv4(address) ?? -1;
-  return rangesOf(network).some(([first, last]) => first <= number && number <= last);
-}
 
 /** The block of addresses that one is in, as 10.1.0.16/28; none where the Network does not lease blocks. */
 export function blockOf(network: NetworkSpec | undefined, address: string): string | undefined {

@@ -1,6 +1,8 @@
-import type { AppSpec, Resource } from '../model/catalog.ts';
+import type { AppSpec, Catalog, Resource } from '../model/catalog.ts';
 import { sharingText } from '../model/cores.ts';
+import { outdatedIn } from '../model/pool.ts';
 import { ordinalOf } from '../model/replica.ts';
+import type { Placement } from '../model/replica.ts';
 import type { Removal } from './filters.ts';
 import { compareScores, scoreOf } from './choose.ts';
 import type { Score } from './choose.ts';
@@ -61,15 +63,35 @@ function summary(
   best: string,
   removals: readonly Removal[],
   left: number,
-  drained: boolean,
+  leaves: Leaves | undefined,
 ): string {
   const removed = removals.map((removal) => removalText(app, removal, group)).join(', ');
   const choice = `${String(left)} ${left === 1 ? 'host is' : 'hosts are'} left${removed === '' ? '' : ` (${removed})`}`;
   if (host === undefined) return `${replica} goes to ${best}: ${choice}, and it scores best`;
-  if (drained)
-    return `${replica} is on ${host}, which is drained: when its turn comes it moves to ${best} with its address: ${choice}`;
+  if (leaves?.keepsAddress)
+    return `${replica} is on ${host}, ${leaves.why}: when its turn comes it moves to ${best} with its address: ${choice}`;
+  if (leaves) {
+    const goes = host === best ? 'it gets another address there' : `it goes to ${best} and gets another address`;
+    return `${replica} is on ${host}, ${leaves.why}: when its turn comes ${goes}: ${choice}`;
+  }
   if (host === best) return `${replica} is on ${host}: ${choice}, and it still scores best`;
   return `${replica} is on ${host} and stays there: placements are sticky. Placed now it would go to ${best}: ${choice}`;
+}
+
+/** Why a replica is to leave its place, and whether it takes its address along. */
+interface Leaves {
+  readonly why: string;
+  readonly keepsAddress: boolean;
+}
+
+function leavesIn(catalog: Catalog, { spec }: Resource<AppSpec>, placement: Placement): Leaves | undefined {
+  const { host, zone, network, address } = placement;
+  if (!outdatedIn(catalog, spec)(placement))
+    return catalog.hosts.get(host)?.spec.drain === true ? { why: 'which is drained', keepsAddress: true } : undefined;
+  const because = (why: string): Leaves => ({ why, keepsAddress: false });
+  if (zone !== spec.zone) return because(`in zone ${zone}, and Git asks for zone ${spec.zone}`);
+  if (network !== spec.network) return because(`in Network ${network}, and Git asks for Network ${spec.network}`);
+  return because(`and Network ${network} no longer gives out ${address}`);
 }
 
 /** Explains within a run that has seated all that comes before. */
@@ -80,7 +102,7 @@ function explainIn(run: Run, app: Resource<AppSpec>, replica: string): Explanati
   for (const turns = settleApp(run, app, before); turns.next().done !== true;);
   const group = groupIn(run, app);
   const placement = book.placements.get(replica);
-  const drained = placement !== undefined && input.catalog.hosts.get(placement.host)?.spec.drain === true;
+  const leaves = placement && leavesIn(input.catalog, app, placement);
   const row = placement && table.rows.get(placement.host);
   if (placement && row !== undefined) seat(table, group, row, placement.demand, -1);
   const fixed = run.candidates(app.spec);
@@ -89,12 +111,14 @@ function explainIn(run: Run, app: Resource<AppSpec>, replica: string): Explanati
   const list = candidates(run, group);
   const best = list[0]?.host;
   const pool = run.pool(app.spec.network, app.spec.zone);
-  const dry = !placement && best !== undefined && pool !== undefined && pool.next() === undefined;
+  const isReaddressed = leaves?.keepsAddress === false;
+  const dry = (!placement || isReaddressed) && best !== undefined && pool !== undefined && pool.next() === undefined;
   const gives =
     placement?.yields === undefined ? '' : `${replica} gives its place to ${placement.yields}, which finds no other. `;
   const shares = placement && sharingText(placement, book.hosts.get(placement.host)?.threadsPerCore);
   const note = shares === undefined ? '' : `. It ${shares}`;
-  const own = wishes.find((wish) => wish.replica === replica && wish.moves);
+  const wish = wishes.find((one) => one.replica === replica);
+  const own = wish?.moves ? wish : undefined;
   const base = {
     replica,
     app: app.name,
@@ -102,27 +126,31 @@ function explainIn(run: Run, app: Resource<AppSpec>, replica: string): Explanati
     removals,
     candidates: list,
   };
+  const waits = own ? !hasTurn(run, app, own) : !wish && isReaddressed;
+  const turn = waits ? `${WAITS_FOR_TURN}: ${turnText(run, app)}` : undefined;
   if (best === undefined) {
     const why = nowhere(input.catalog, table, group, app, fixed, found);
     if (!placement) return { ...base, ...preemptedText(why, preempt(run, app, { replica })) };
     if (row !== undefined) seat(table, group, row, placement.demand, 1);
-    const may = own && (hasTurn(run, app, own) || keepsClaim(run, app, replica));
+    const may = own && (!waits || keepsClaim(run, app, replica));
     const made = may ? preempt(run, asMover(app), own) : undefined;
-    const turn = own && !may ? `, and ${WAITS_FOR_TURN}: ${turnText(run, app)}` : '';
-    const text = made?.waits ?? staying(preemptedText(why, made ?? {}).message, placement.host, drained, turn);
+    const next = may ? undefined : turn;
+    const text = made?.waits ?? staying(preemptedText(why, made ?? {}).message, placement.host, leaves, next);
     return { ...base, message: `${gives}${text}${note}` };
   }
-  if (dry) return { ...base, message: noAddress(input.catalog, app.spec.network, pool.count(), table).message };
-  const turn = own && !hasTurn(run, app, own) ? `. It ${WAITS_FOR_TURN}: ${turnText(run, app)}` : '';
-  return {
-    ...base,
-    best,
-    message: `${gives}${summary(replica, app.spec, group, placement?.host, best, removals, list.length, drained)}${turn}${note}`,
-  };
+  if (dry) {
+    const why = noAddress(input.catalog, app.spec.network, pool.count(), table).message;
+    return { ...base, message: placement ? `${gives}${staying(why, placement.host, leaves, turn)}${note}` : why };
+  }
+  // one that gets another address stays on its host if it can
+  const there = isReaddressed ? list.find(({ host }) => host === placement?.host)?.host : undefined;
+  const to = summary(replica, app.spec, group, placement?.host, there ?? best, removals, list.length, leaves);
+  return { ...base, best, message: `${gives}${to}${turn === undefined ? '' : `. It ${turn}`}${note}` };
 }
 
-function staying(text: string, host: string, drained: boolean, turn: string): string {
-  return `It stays on ${host}${drained ? ', which is drained' : ''}${turn}. Placed now: ${text}`;
+function staying(text: string, host: string, leaves: Leaves | undefined, turn: string | undefined): string {
+  const why = leaves ? `, ${leaves.why}` : '';
+  return `It stays on ${host}${why}${turn === undefined ? '' : `, and ${turn}`}. Placed now: ${text}`;
 }
 
 /** What becomes of a replica whose gang finds no place; nothing where it finds one. */

@@ -4,7 +4,7 @@ import { choose } from './choose.ts';
 import { settle } from './home.ts';
 import { groupIn, propose, release } from './run.ts';
 import type { Run } from './run.ts';
-import { outdatedIn } from './misplaced.ts';
+import { outdatedIn } from '../model/pool.ts';
 import { hostName } from './table.ts';
 import { joined, obstacleTo } from './victims.ts';
 import type { Bidder, Victim } from './victims.ts';

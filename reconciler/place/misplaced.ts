@@ -1,7 +1,6 @@
 import { selects } from '../model/catalog.ts';
-import type { AppSpec, Catalog } from '../model/catalog.ts';
+import type { AppSpec } from '../model/catalog.ts';
 import type { Placement } from '../model/replica.ts';
-import { inPool } from './addresses.ts';
 import type { HostView } from './hosts.ts';
 import type { PlaceInput } from './input.ts';
 
@@ -11,14 +10,6 @@ export interface Misplaced {
   readonly app: string;
   readonly host: string;
   readonly why: string;
-}
-
-/** Whether placements of an App must be given up for new ones, because Git says so. */
-export function outdatedIn(catalog: Catalog, app: AppSpec): (placement: Placement) => boolean {
-  const network = catalog.networks.get(app.network)?.spec;
-  if (!network || !catalog.zones.has(app.zone)) return () => false;
-  return (placement) =>
-    placement.network !== app.network || placement.zone !== app.zone || !inPool(network, placement.address);
 }
 
 /** Why a placement could not be made today. */

@@ -1,5 +1,6 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
 import type { Draining, Preemption } from '../model/notice.ts';
+import { outdatedIn } from '../model/pool.ts';
 import { appOf } from '../model/replica.ts';
 import type { Placement } from '../model/replica.ts';
 import type { PlaceProposal, Proposal } from '../model/reservations.ts';
@@ -40,6 +41,8 @@ export interface PlaceResult {
   readonly preemptions: readonly Preemption[];
   /** Replicas whose turn to leave a host that is drained has come, and that stay until others have made room for them elsewhere. */
   readonly turned: readonly string[];
+  /** Replicas whose place or address is no longer what Git says, and whose turn to give it up has not come. */
+  readonly outdated: readonly string[];
   /** Apps of which something is to be done, or is waited for: they are looked at again. */
   readonly busy: ReadonlySet<string>;
 }
@@ -168,6 +171,14 @@ function isWaiting({ book, input, preempting }: Run, replica: string): boolean {
   return preempting.claims.has(replica) && book.placements.get(replica) === input.snapshot.placements.get(replica);
 }
 
+/** Those whose place or address is still not what Git says, and that were not looked for in vain. */
+function stillOutdated({ book, input: { catalog }, survey }: Run, without: ReadonlySet<string>): readonly string[] {
+  return survey.outdated.filter((replica) => {
+    const [placement, app] = [book.placements.get(replica), catalog.apps.get(appOf(replica))];
+    return placement && app && !without.has(replica) && outdatedIn(catalog, app.spec)(placement);
+  });
+}
+
 function busyIn({ releases, leaving, kept, resizes, wanted, stuck }: Survey): ReadonlySet<string> {
   const placements = [...releases, ...leaving, ...kept, ...resizes.map(({ placement }) => placement)];
   const wishing = [...wanted].flatMap(([app, wishes]) => (wishes.length > 0 ? [app] : []));
@@ -268,6 +279,7 @@ export function startPlacing(input: PlaceInput, ground?: Ground, waiting?: Waiti
         misplaced,
         preemptions: preemptionsOf(run),
         turned: [...run.preempting.turned].filter((replica) => isWaiting(run, replica)),
+        outdated: stillOutdated(run, new Set(unplaceable.map(({ replica }) => replica))),
         draining: drainsOf(run, unplaceable, wordsOf(input)),
         busy: busyIn(run.survey),
       };

@@ -4,7 +4,7 @@ import type { Demand } from '../model/demand.ts';
 import type { Placement } from '../model/replica.ts';
 import { resize } from './resize.ts';
 import type { Run } from './run.ts';
-import { outdatedIn } from './misplaced.ts';
+import { outdatedIn } from '../model/pool.ts';
 import { choice, victimsOn } from './victims.ts';
 import { lacking } from './bids.ts';
 import { NOBODY, act, whyNot, type Preempted } from './make-room.ts';

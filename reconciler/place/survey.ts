@@ -30,6 +30,8 @@ export interface Survey {
   readonly turns: ReadonlyMap<string, number>;
   /** Replicas on hosts that are drained and that cannot be moved now wherever there is room, and why. */
   readonly stuck: ReadonlyMap<string, string>;
+  /** Replicas whose place or address is no longer what Git says. */
+  readonly outdated: readonly string[];
   /** What of each Zone may be taken away. */
   readonly disruption: Disruption;
   /** Wanted replicas that give their places to others. */
@@ -68,6 +70,7 @@ export function survey(input: PlaceInput): Survey {
   const wanted = new Map(asked.map(([app, { wishes }]) => [app, wishes]));
   const turns = new Map(asked.map(([app, { turns: left }]) => [app, left]));
   const stuck = new Map(asked.flatMap(([, one]) => one.stuck));
+  const outdated = asked.flatMap(([, one]) => one.outdated);
   const owners = { get: (app: string) => ownerTold(seen.whereabouts, app) };
   const look = (
     placement: Placement,
@@ -98,5 +101,5 @@ export function survey(input: PlaceInput): Survey {
   const todo = { releases, leaving, kept, resizes, wanted, yielding, lost };
   const health: Survey['health'] = (replica, placement) => standingOf(seen, views, replica, placement);
   const looked = apps.map(({ name }) => name);
-  return { ...todo, apps: looked, misplaced, turns, stuck, disruption, witness: seen, health };
+  return { ...todo, apps: looked, misplaced, turns, stuck, outdated, disruption, witness: seen, health };
 }

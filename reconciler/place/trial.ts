@@ -84,6 +84,7 @@ function surveyOf({ run }: Trial, wanted: Supposition['wanted']): Survey {
     kept: [],
     resizes: [],
     misplaced: [],
+    outdated: [],
     wanted: new Map([...wanted].map(([app, wishes]) => [app, wishes.map((replica) => ({ replica }))])),
     apps: [...wanted.keys()],
     turns: new Map(),

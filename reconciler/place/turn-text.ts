@@ -18,8 +18,10 @@ function awayIn({ survey, book, preempting }: Run, replica: string): Away | unde
   const home = book.placements.get(replica);
   const away = (why: string, lasts: boolean): Away => ({ text: `${replica} (${why})`, lasts });
   if (!home) return away('no place', true);
-  if (!survey.health(replica, home).away)
-    return preempting.turned.has(replica) ? away('it moves first', false) : undefined;
+  if (!survey.health(replica, home).away) {
+    const goes = survey.wanted.get(home.app)?.some((wish) => wish.replica === replica && wish.from && !wish.moves);
+    return goes === true || preempting.turned.has(replica) ? away('it moves first', false) : undefined;
+  }
   const from = waitsFor(home, survey.witness);
   const lost = [home.host, from].find((host) => host !== undefined && survey.lost.has(host));
   if (lost !== undefined) return away(`${lost} is lost`, true);

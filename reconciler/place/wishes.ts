@@ -8,7 +8,7 @@ import { isComplete } from '../model/whereabouts.ts';
 import { drainedIn, type HostView } from './hosts.ts';
 import type { PlaceInput } from './input.ts';
 import { standingOf, type Witness } from './witness.ts';
-import { outdatedIn } from './misplaced.ts';
+import { outdatedIn } from '../model/pool.ts';
 
 /** A replica that wants a host: without a placement, or with one to be given up for a new one. */
 export interface Wish {
@@ -23,9 +23,11 @@ interface Asked {
   readonly wishes: readonly Wish[];
   readonly turns: number;
   readonly stuck: readonly (readonly [string, string])[];
+  /** Those whose place or address is no longer what Git says. */
+  readonly outdated: readonly string[];
 }
 
-const NOTHING_ASKED: Asked = { wishes: [], turns: 0, stuck: [] };
+const NOTHING_ASKED: Asked = { wishes: [], turns: 0, stuck: [], outdated: [] };
 
 /** Why a replica stays on a host that is drained, wherever there is room. */
 function stuckOn(seen: Witness, view: HostView | undefined, placement: Placement): string | undefined {
@@ -55,7 +57,7 @@ export function askedBy(
   const stale = places.map((placement) => placement !== undefined && isOutdated(placement));
   const drained = places.map((placement) => placement && drainedHosts.has(placement.host));
   if (!stale.includes(true) && !drained.includes(true))
-    return { wishes: ids.flatMap((replica, i) => (places[i] ? [] : [{ replica }])), turns: 0, stuck: [] };
+    return { wishes: ids.flatMap((replica, i) => (places[i] ? [] : [{ replica }])), turns: 0, stuck: [], outdated: [] };
   const standing = ids.map((id, i) => ({
     id,
     stale: stale[i] === true,
@@ -75,5 +77,6 @@ export function askedBy(
     stuck.push([replica, why]);
     return [];
   });
-  return { wishes, turns: Math.max(0, spec.maxUnavailable - away), stuck };
+  const outdated = ids.filter((_id, i) => stale[i] === true);
+  return { wishes, turns: Math.max(0, spec.maxUnavailable - away), stuck, outdated };
 }

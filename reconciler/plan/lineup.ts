@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AppSpec, Catalog, Resource } from '../model/catalog.ts';
+import { outdatedIn } from '../model/pool.ts';
 import type { RolloutRecord, Stage } from '../model/release.ts';
 import { sayingOf } from '../model/replica.ts';
 import type { Placement } from '../model/replica.ts';
@@ -55,6 +56,8 @@ interface Seen {
   readonly record: RolloutRecord | undefined;
   readonly steps: readonly (readonly string[])[];
   readonly lost: ReadonlySet<string>;
+  /** Whether Git asks for another place or address. */
+  readonly isOutdated: (placement: Placement) => boolean;
 }
 
 /** Tells how far a change of an App is, and what each replica that is not yet as Git says waits for; undefined where Git has no such App. */
@@ -75,6 +78,7 @@ export function lineup(input: LineupInput, name: string): Lineup | undefined {
     progress: next.rollouts.find((one) => one.app === name),
     record: known ?? next.records.find((one) => one.app === name),
     lost,
+    isOutdated: outdatedIn(catalog, app.spec),
   };
   const replicas = seen.turns.map((turn) => lined(seen, turn));
   const { stage, revision, until } = seen.record ?? {};
@@ -102,10 +106,12 @@ function turnsIn(input: LineupInput, at: Whereabouts, app: Resource<AppSpec>): P
 
 function lined(seen: Seen, turn: Turn): Lined {
   const { id, placement, last, health } = turn;
-  const differs = differing(turn);
+  const elsewhere = misplaced(seen, turn);
+  const differs = [...new Set([...differing(turn), ...elsewhere])].sort();
   const step = seen.steps.findIndex((replicas) => replicas.includes(id)) + 1;
   const away = health.away ? absence(seen, turn) : undefined;
-  const waits = differs.length > 0 ? (seen.record?.stage === 'reverting' ? away : turnText(seen, turn)) : away;
+  const own = differs.length > 0 ? (seen.record?.stage === 'reverting' ? away : turnText(seen, turn)) : away;
+  const waits = elsewhere.length > 0 ? `it has yet to get another place: plumb explain ${id} says why` : own;
   return {
     replica: id,
     ...(placement ? { host: placement.host } : {}),
@@ -124,6 +130,12 @@ function differing({ home, last, want }: Turn): readonly string[] {
   const keys = [...new Set([...Object.keys(have), ...Object.keys(wish)])] as (keyof AppSpec)[];
   const fields = keys.filter((key) => !isDeepStrictEqual(have[key], wish[key])).sort();
   return last.plug === want.plug || fields.includes('network') ? fields : [...fields, 'network'];
+}
+
+/** The field of spec in which where it is placed is not what Git says. */
+function misplaced({ app: { spec }, isOutdated }: Seen, { placement }: Turn): readonly string[] {
+  if (!placement || !isOutdated(placement)) return [];
+  return [placement.zone === spec.zone ? 'network' : 'zone'];
 }
 
 /** What keeps a replica from its turn. */
@@ -167,15 +179,17 @@ function absence({ lost }: Seen, { placement, last, home, word, report, id }: Tu
   return report ? sayingOf(report) : `${host} has not said anything of it`;
 }
 
-function messageOf({ app, record, progress, steps }: Seen, replicas: readonly Lined[]): string {
+function messageOf(seen: Seen, replicas: readonly Lined[]): string {
+  const { app, record, progress, steps } = seen;
   const next = progress && progress.waiting.length > 0 ? keptBy(progress) : undefined;
   // who goes first is in the words of a canary
   if (record) return next !== undefined && record.stage === 'rolling' ? `${record.message}; ${next}` : record.message;
   const all = counted(app.spec.replicas, 'replica');
+  const isMoving = seen.turns.some((turn) => misplaced(seen, turn).length > 0);
   const stale = replicas.filter(({ differs }) => differs.length > 0).length;
   if (stale > 0) {
     const left = steps.length > 1 ? `, ${String(steps.length)} steps to go` : '';
-    return `${app.name}: ${String(stale)} of ${all} are not yet told what Git says${left}${next === undefined ? '' : `; ${next}`}`;
+    return `${app.name}: ${String(stale)} of ${all} are not yet ${isMoving ? 'placed as' : 'told what'} Git says${left}${next === undefined ? '' : `; ${next}`}`;
   }
   const serve = replicas.filter(({ serves }) => serves).length;
   return `${app.name}: ${String(serve)} of ${all} serve as Git says`;

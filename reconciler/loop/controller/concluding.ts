@@ -1,3 +1,5 @@
+import type { Behind } from '../../model/notice.ts';
+import { appOf } from '../../model/replica.ts';
 import { fullZones } from '../../plan/full.ts';
 import { project, type Projection } from '../../plan/project.ts';
 import type { Planned } from './deciding.ts';
@@ -42,6 +44,14 @@ export function projectionOf(
   });
 }
 
+/** The Apps of which replicas wait for their turn: to be told what Git says, or to get the place that it says. */
+function behindIn(rollouts: Projection['rollouts'], outdated: readonly string[]): readonly Behind[] {
+  const counts = new Map<string, number>();
+  for (const replica of new Set([...rollouts.flatMap(({ waiting }) => waiting), ...outdated]))
+    counts.set(appOf(replica), (counts.get(appOf(replica)) ?? 0) + 1);
+  return [...counts].map(([app, replicas]) => ({ app, replicas }));
+}
+
 /** What is decided by then; published is what it was before. Pure. */
 export function decisionAfter(
   before: Decision,
@@ -51,15 +61,13 @@ export function decisionAfter(
   const { reopening, awaited } = seen;
   const preemptions = preemptionsAfter(seen.preempted, placed.preemptions, seen.image.book.placements, catalog);
   const closed = reopening ? [heldBy(catalog, reopening, awaited)] : [];
-  const behind = rollouts
-    .filter(({ waiting }) => waiting.length > 0)
-    .map(({ app, waiting }) => ({ app, replicas: waiting.length }));
+  const behind = behindIn(rollouts, placed.outdated);
   const full = [...fullZones(rollouts), ...(knobs === undefined ? [] : [knobs])];
   return {
     unplaceable: homelessIn(placed.unplaceable, preemptions, catalog),
     held: [...closed, ...(held === undefined ? [] : [held])],
     published: before.published,
-    waiting: rollouts.reduce((sum, one) => sum + one.waiting.length, waitingHosts.size),
+    waiting: behind.reduce((sum, { replicas }) => sum + replicas, waitingHosts.size),
     ...(behind.length > 0 ? { behind } : {}),
     awaited,
     draining: placed.draining,

@@ -13,7 +13,7 @@ const { cpu, memory, pids } = resources(100);
 const placements = new Map(
   [0, 1, 2, 3].map((n): [string, Placement] => {
     const replica = `web-${String(n)}`;
-    const where = { zone: 'main', host: `h${String(n + 1)}`, network: 'net', address: `10.1.0.${String(n)}` };
+    const where = { zone: 'main', host: `h${String(n + 1)}`, network: 'net', address: `10.1.0.${String(n + 10)}` };
     return [replica, { replica, app: 'web', ...where, demand: { cpu, memory, pids }, epoch: 1 }];
   }),
 );
@@ -142,7 +142,7 @@ describe('what a replica waits for while its App changes', () => {
     });
     const both = new Map(placements);
     const web = placements.get('web-0') ?? assert.fail();
-    both.set('api-0', { ...web, replica: 'api-0', app: 'api', address: '10.1.0.9' });
+    both.set('api-0', { ...web, replica: 'api-0', app: 'api', address: '10.1.0.19' });
     const seen = { placements: both, lost: new Set<string>(), records: [], now: 1000 };
     const first = project({
       ...{ ...seen, catalog: catalogOf(apps('old')), author: '', previous: new Map(), reports: [] },
