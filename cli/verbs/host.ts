@@ -122,7 +122,7 @@ async function enroll(argv: readonly string[], io: Io): Promise<number> {
   const { agentRules, agentUrl, agentUser, enrollAgent } = await import('../../reconciler/store/redis/enroll.ts');
   const password = randomBytes(24).toString('hex');
   const user = agentUser(host);
-  const acl = `user ${user} ${agentRules(host, fleet, password).join(' ')}`;
+  const acl = `user ${user} ${agentRules(url, host, fleet, password).join(' ')}`;
   const store = agentUrl(url, host, password);
   const written = options.print !== true;
   const rotate = options.rotate === true;

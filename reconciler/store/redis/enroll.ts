@@ -10,16 +10,19 @@ import { parseTarget, type Target } from './target.ts';
 const COMMANDS =
   '+eval +evalsha +exists +get +hdel +hget +hmget +hset +info +publish +set +subscribe +time +wait +xadd +xinfo|stream +xlen +xrange +xrevrange +xtrim';
 
+/** What a connection to a Cluster needs besides, to learn which server has what. */
+const CLUSTER_COMMANDS = '+cluster|info +cluster|slots';
+
 /** The user that an agent of a host signs in as. */
 export function agentUser(host: string): string {
   return `agent-${nameOf('host', host)}`;
 }
 
 /**
- * The least rights of a host's agent, as rules of an ACL: it reads its own Assignment and nothing of other hosts, and writes its
+ * The least rights of a host's agent at such a Redis, as rules of an ACL: it reads its own Assignment and nothing of other hosts, and writes its
  * own Report, lease and journal, a hint that there is mail, and its name. It may hold tokens for repairs: all share these.
  */
-export function agentRules(host: string, fleet: string, password: string): readonly string[] {
+export function agentRules(url: string, host: string, fleet: string, password: string): readonly string[] {
   const keys = keysOf(nameOf('fleet', fleet));
   const journal = keys.entries(host).replace(/entries$/, '*');
   return [
@@ -34,6 +37,7 @@ export function agentRules(host: string, fleet: string, password: string): reado
     `~${journal}`,
     '-@all',
     ...COMMANDS.split(' '),
+    ...(parseTarget(url).form === 'cluster' ? CLUSTER_COMMANDS.split(' ') : []),
     `(%W~${keys.reporting} +sadd)`,
     `(%W~${keys.mail} +xadd)`,
   ];
@@ -118,7 +122,8 @@ export function enrollAgent(
         `${user} is enrolled already, and a new password locks its agent out until it is started with it: say --rotate if that is meant`,
         { host },
       );
-    for (const node of nodes) await node.call('ACL', 'SETUSER', user, 'reset', ...agentRules(host, fleet, password));
+    const rules = agentRules(url, host, fleet, password);
+    for (const node of nodes) await node.call('ACL', 'SETUSER', user, 'reset', ...rules);
     return true;
   });
 }
