@@ -18,7 +18,9 @@ const SOON =
 const REFUSED = /^(WRONGPASS|NOAUTH|NOPERM|ERR Client sent AUTH)\b/;
 /** Words of ioredis and of node for a connection that is not there, or no longer. */
 const GONE =
-  /Connection is closed|Stream isn't writeable|max retries per request|Command aborted|All sentinels are unreachable|Failed to refresh slots|startup nodes|ended|timed out/;
+  /Connection is closed|isn't (writeable|ready)|max retries per request|Command aborted|All sentinels are unreachable|Failed to refresh slots|startup nodes|No master node|Too many Cluster redirections|Node is disconnected|ended|timed out/;
+/** What ioredis says of itself, and nobody can use. */
+const ASIDE = / and enableOfflineQueue options is false| Retrying from scratch after [\d.]+ms\./;
 
 /** The text of an error, of its code, and of the error below it. */
 function wordsOf(error: unknown): { readonly message: string; readonly code: string } {
@@ -40,7 +42,7 @@ export function meaningOf(error: unknown): Meaning {
 /** The error as one of ours, with the place and the next step. Redis never repeats a password in its errors. */
 export function storeError(error: unknown, shown: string): PlumbError {
   if (error instanceof PlumbError) return error;
-  const { message } = wordsOf(error);
+  const message = wordsOf(error).message.replace(ASIDE, '');
   const details = { store: shown };
   switch (meaningOf(error)) {
     case 'refused':

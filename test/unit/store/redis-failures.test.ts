@@ -10,6 +10,9 @@ const cases: readonly (readonly [text: string, code: string | undefined, meaning
   ['CLUSTERDOWN The cluster is down', undefined, 'again', 'STORE_UNAVAILABLE'],
   ['NOREPLICAS Not enough good replicas to write.', undefined, 'again', 'STORE_UNAVAILABLE'],
   ['Connection is closed.', undefined, 'again', 'STORE_UNAVAILABLE'],
+  ["Cluster isn't ready", undefined, 'again', 'STORE_UNAVAILABLE'],
+  ['No master node is available for the pipeline', undefined, 'again', 'STORE_UNAVAILABLE'],
+  ['Too many Cluster redirections. Last error: ReplyError: MOVED 1 h:1', undefined, 'again', 'STORE_UNAVAILABLE'],
   ['connect ECONNREFUSED 127.0.0.1:1', 'ECONNREFUSED', 'again', 'STORE_UNAVAILABLE'],
   ['WRONGPASS invalid username-password pair', undefined, 'refused', 'STORE_REFUSED'],
   ["NOPERM this user has no permissions to run the 'get' command", undefined, 'refused', 'STORE_REFUSED'],
@@ -28,4 +31,15 @@ describe('an error of Redis', () => {
       assert.equal(told.code, as);
       assert.ok(told.message.includes('redis://h') && told.message.includes(text));
     });
+
+  it('is told without what a library says of its own', () => {
+    const offline = "Stream isn't writeable and enableOfflineQueue options is false";
+    assert.match(storeError(new Error(offline), 'redis://h').message, /: Stream isn't writeable$/);
+    const unreachable =
+      'All sentinels are unreachable. Retrying from scratch after 1331.57ms. Last error: connect ECONNREFUSED';
+    assert.match(
+      storeError(new Error(unreachable), 'redis://h').message,
+      /: All sentinels are unreachable\. Last error: connect/,
+    );
+  });
 });
