@@ -98,16 +98,21 @@ function had({ given, held }: CoresState, replica: string, cores: number, node: 
 }
 
 /**
- * What a replica keeps: of the cores that nobody else has a part of those first of which it had most, with all their threads as far as
- * so many are asked for.
+ * Gives replicas what they keep: of the cores that nobody else has a part of those first of which one had most, and then all their threads as far as
+ * so many are asked for and one CPU is left for all others. Nobody gets more of a core before all have what they had.
  */
-function kept({ cores, node, before }: Pick<Claim, 'cores' | 'node' | 'before'>, free: Cpus): readonly number[] {
-  const own = node
-    .filter((core) => isWhole(core, free) && core.some((cpu) => before.has(cpu)))
-    .toSorted((a, b) => common(b, before).length - common(a, before).length);
-  const cpus: number[] = [];
-  for (const core of own) cpus.push(...firstOf(core, before).slice(0, cores - cpus.length));
-  return cpus;
+function keep(claims: readonly Claim[], free: Set<number>): void {
+  for (const some of [common, firstOf])
+    for (const { cores, node, before, cpus } of claims) {
+      for (const cpu of cpus) free.add(cpu);
+      const own = node
+        .filter((core) => isWhole(core, free) && core.some((cpu) => before.has(cpu)))
+        .toSorted((a, b) => common(b, before).length - common(a, before).length);
+      const most = Math.min(cores, free.size - 1);
+      cpus.length = 0;
+      for (const core of own) cpus.push(...some(core, before).slice(0, most - cpus.length));
+      for (const cpu of cpus) free.delete(cpu);
+    }
 }
 
 /**
@@ -186,17 +191,15 @@ export function allot(spec: CoresSpec, state: CoresState): Allotment {
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([replica, { node: number, cores, reserved = cores }]): Claim => {
       const node = (state.nodes[String(number)] ?? []).map(parseCpus);
-      const claim = { replica, cores, reserved, node, before: had(state, replica, cores, node) };
-      const cpus = [...kept(claim, free)];
-      for (const cpu of cpus) free.delete(cpu);
-      return { ...claim, cpus };
+      return { replica, cores, reserved, node, before: had(state, replica, cores, node), cpus: [] };
     });
+  keep(claims, free);
   const lacking: string[] = [];
   for (const claim of claims) {
     const more = pick(claim, free);
     const isEnough = claim.cpus.length + more.length === claim.cores && free.size > more.length;
     if (!isEnough) lacking.push(claim.replica);
-    const all = [...claim.cpus, ...(isEnough ? more : common(more, claim.before))];
+    const all = [...claim.cpus, ...(isEnough ? more : common(more, claim.before).slice(0, free.size - 1))];
     for (const cpu of claim.cpus) free.add(cpu);
     claim.cpus.splice(0, Infinity, ...trimmed(claim, all, free));
     for (const cpu of claim.cpus) free.delete(cpu);

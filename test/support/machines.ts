@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { formatCpus, parseCpus } from '../../reconciler/model/cores.ts';
-import type { CoresState } from '../../reconciler/model/resources.ts';
+import type { CoresSpec, CoresState } from '../../reconciler/model/resources.ts';
 
 /** What /sys said on a machine, as far as cores go. */
 export interface Recorded {
@@ -79,4 +79,15 @@ export function idle({ online, nodes, memory, siblings }: Recorded): CoresState 
     given: {},
     held: {},
   };
+}
+
+/** Replicas with cores of their own; without `reserved`, as many as are asked for are. */
+export type Pins = Readonly<Record<string, readonly [node: number, cores: number, reserved?: number]>>;
+
+/** What a host is to give to whom: cores of their own, or what is left. */
+export function coresSpec(pins: Pins, shared: readonly string[] = []): CoresSpec {
+  const pinned = Object.entries(pins).map(
+    ([replica, [node, cores, reserved = cores]]) => [replica, { node, cores, reserved }] as const,
+  );
+  return { pinned: Object.fromEntries(pinned), shared };
 }
