@@ -80,4 +80,14 @@ describe('what an agent hears of Assignments on Redis', { skip: NO_REDIS }, () =
     await redis.publish(keysOf(fleet).onAssignment('h1'), 'h1');
     assert.deepEqual(await news.next(), isNew);
   });
+
+  it('is written for many hosts by one script, which a disk that is waited for sees as one write', async () => {
+    const store = await open();
+    const many = ['h1', 'h2', 'h3'].map((host) => assignment(host, 1));
+    await store.mailbox.assignAll(many); // the server learns the script
+    await redis.config('RESETSTAT');
+    await store.mailbox.assignAll(many.map((one) => ({ ...one, generation: 2 })));
+    assert.match(await redis.info('commandstats'), /cmdstat_evalsha:calls=1,/);
+    assert.equal((await store.mailbox.assignment('h3'))?.generation, 2);
+  });
 });

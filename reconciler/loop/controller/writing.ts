@@ -25,8 +25,8 @@ export interface Writing {
   publish(image: Image, assignments: readonly Assignment[]): Promise<void>;
 }
 
-/** Assignments that are stored in one go, and such goes under way: while the store writes one, the next is made. */
-const TOGETHER = 8;
+/** Assignments that are stored in one go, which a store writes to its disk at once, and such goes under way: while the store writes one, the next is made. */
+const TOGETHER = 16;
 const AT_ONCE = 2;
 /** A store keeps the deltas of the last commits only, some 2,000 of a hundred proposals each. */
 const AHEAD = 150_000;

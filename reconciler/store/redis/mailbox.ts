@@ -3,6 +3,7 @@ import type { Assignment, Report } from '../../model/replica.ts';
 import type { Hold, Mail, Mailbox, News } from '../../model/store.ts';
 import { isOver } from '../bell.ts';
 import { createAssignmentTexts } from './assignment-text.ts';
+import type { AssignmentTexts } from './assignment-text.ts';
 import type { ScriptCall } from './calls.ts';
 import { fieldsOf } from './context.ts';
 import type { Context, StreamReply } from './context.ts';
@@ -131,15 +132,19 @@ async function readAssignments(
   return found;
 }
 
-function assignCall(context: Context, assignment: Assignment, body: string, under: Hold | undefined): ScriptCall {
+function assignCall(
+  context: Context,
+  assignments: readonly Assignment[],
+  texts: AssignmentTexts,
+  under: Hold | undefined,
+): ScriptCall {
   const { keys, keep, scripts, incarnation } = context;
-  const { host, generation } = assignment;
   const lease = underOf(context, under);
-  const channels = [keys.onMail, keys.onAssignment(host)];
+  const words = assignments.flatMap((one) => [one.host, one.generation, texts.of(one), keys.onAssignment(one.host)]);
   return {
     script: scripts.assign,
-    keys: [keys.incarnation, keys.assignment(host), keys.mail, ...lease.keys],
-    args: [incarnation, host, generation, body, keep.mails, ...channels, ...lease.args],
+    keys: [keys.incarnation, keys.mail, ...assignments.map(({ host }) => keys.assignment(host)), ...lease.keys],
+    args: [incarnation, keep.mails, keys.onMail, ...lease.args, ...words],
   };
 }
 
@@ -173,8 +178,8 @@ export function createMailbox(context: Context, host: string | undefined): Mailb
     if (assignments.length === 0) return [];
     underWay += 1;
     try {
-      const replies = await calls.write(...assignments.map((one) => assignCall(context, one, texts.of(one), under)));
-      return replies.map((reply) => writtenBy(reply, under, shown) === 1);
+      const [reply] = await calls.write(assignCall(context, assignments, texts, under));
+      return (writtenBy(reply, under, shown) as readonly number[]).map((stored) => stored === 1);
     } finally {
       underWay -= 1;
       // who writes many has the next ones under way by now
