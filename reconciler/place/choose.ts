@@ -1,5 +1,6 @@
+import { bestFor } from './alike.ts';
 import { cpuAt } from './asks.ts';
-import { hasRoom } from './fit.ts';
+import { fits, hasRoom } from './fit.ts';
 import { NONE, UNKNOWN } from './group.ts';
 import type { Group } from './group.ts';
 import { packedFill } from './packing.ts';
@@ -51,7 +52,48 @@ export function compareScores(a: Score, b: Score): number {
 }
 
 /** The row of a cell with the least score, all of one switch and rack, that no filter removes; the first by name among equals. */
-function bestIn(table: HostTable, group: Group, { rows }: Cell): number {
+function bestIn(table: HostTable, group: Group, cell: Cell): number {
+  const { alike, inRack } = group;
+  if (alike && inRack[cell.rack] === 0) return bestFor(alike, table, cell.index, () => leastIn(table, group, cell));
+  return leastIn(table, group, cell);
+}
+
+function leastIn(table: HostTable, group: Group, { rows }: Cell): number {
+  const { around, pack, cores } = group;
+  return around === undefined && pack === undefined && cores === 0
+    ? emptiestIn(table, group, rows)
+    : scored(table, group, rows);
+}
+
+/** The same where replicas are spread, and neither other Apps nor cores of their own matter: most of what is placed, column by column. */
+function emptiestIn(
+  { all, free, part, aside }: HostTable,
+  { demand, hostLoad, onHost, limits, asks }: Group,
+  rows: Int32Array,
+): number {
+  const { cpu, memory } = demand;
+  const [allCpu, freeCpu, cpuPart] = [all.cpu, free.cpu, part.cpu];
+  const [allMemory, freeMemory, memoryPart] = [all.memory, free.memory, part.memory];
+  let load = Infinity;
+  let least = Infinity;
+  let best = NONE;
+  for (let index = 0; index < rows.length; index += 1) {
+    const row = rows[index] ?? 0;
+    const own = hostLoad[row] ?? 0;
+    if (own > load) continue;
+    const byCpu = ((allCpu[row] ?? 0) - (freeCpu[row] ?? 0) + cpu) * (cpuPart[row] ?? 0);
+    const byMemory = ((allMemory[row] ?? 0) - (freeMemory[row] ?? 0) + memory) * (memoryPart[row] ?? 0);
+    const fill = (byCpu > byMemory ? byCpu : byMemory) + (aside[row] ?? 0);
+    if (own === load && fill >= least) continue;
+    if ((onHost[row] ?? 0) >= limits.host || !fits(asks, row)) continue;
+    load = own;
+    least = fill;
+    best = row;
+  }
+  return best;
+}
+
+function scored(table: HostTable, group: Group, rows: Int32Array): number {
   const { hostLoad, around } = group;
   let unmet = Infinity;
   let onHost = Infinity;
@@ -109,20 +151,22 @@ function choosePleased(table: HostTable, group: Group): number | undefined {
 }
 
 function chooseSpread(table: HostTable, group: Group): number | undefined {
-  const { cells, bests, limits, switchLoad, rackLoad } = group;
-  let onSwitch = Infinity;
-  let inRack = Infinity;
+  const { cells, bests, limits, switchLoad, rackLoad, onSwitch, inRack } = group;
+  let leastSwitch = Infinity;
+  let leastRack = Infinity;
   let chosen = NONE;
   for (const cell of cells) {
-    const a = at(switchLoad, cell.switch);
-    const b = at(rackLoad, cell.rack);
-    if (a > onSwitch || (a === onSwitch && b > inRack)) continue;
-    if (at(group.onSwitch, cell.switch) >= limits.switch || at(group.inRack, cell.rack) >= limits.rack) continue;
-    if (at(bests, cell.index) === UNKNOWN) bests[cell.index] = bestIn(table, group, cell);
-    const row = at(bests, cell.index);
-    if (row === NONE || (a === onSwitch && b === inRack && !wins(table, group, row, chosen))) continue;
-    onSwitch = a;
-    inRack = b;
+    const bySwitch = switchLoad[cell.switch] ?? 0;
+    if (bySwitch > leastSwitch) continue;
+    const byRack = rackLoad[cell.rack] ?? 0;
+    const ties = bySwitch === leastSwitch;
+    if (ties && byRack > leastRack) continue;
+    if ((onSwitch[cell.switch] ?? 0) >= limits.switch || (inRack[cell.rack] ?? 0) >= limits.rack) continue;
+    let row = bests[cell.index] ?? UNKNOWN;
+    if (row === UNKNOWN) bests[cell.index] = row = bestIn(table, group, cell);
+    if (row === NONE || (ties && byRack === leastRack && !wins(table, group, row, chosen))) continue;
+    leastSwitch = bySwitch;
+    leastRack = byRack;
     chosen = row;
   }
   return chosen === NONE ? undefined : chosen;

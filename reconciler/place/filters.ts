@@ -132,9 +132,24 @@ function staticObstacles(catalog: Catalog, table: HostTable, app: AppSpec, row: 
   return found;
 }
 
+/** Rows and their cells, the same objects where they are the same rows: by them Apps know what they have in common. */
+function shared(
+  sets: Pick<Candidates, 'rows' | 'cells'>[],
+  table: HostTable,
+  rows: readonly number[],
+): Pick<Candidates, 'rows' | 'cells'> {
+  const before = sets.find((set) => set.rows.length === rows.length && set.rows.every((row, at) => row === rows[at]));
+  if (before) return before;
+  const passed = Int32Array.from(rows);
+  const made = { rows: passed, cells: cellsOf(table, passed) };
+  sets.push(made);
+  return made;
+}
+
 /** Finds candidates; Apps that ask for the same zone, level, labels and network share the answer. */
 export function candidateFinder(catalog: Catalog, table: HostTable): (app: AppSpec) => Candidates {
   const known = new Map<string, Candidates>();
+  const sets: Pick<Candidates, 'rows' | 'cells'>[] = [];
   return (app) => {
     const key = canonical([app.zone, app.level, app.hosts, app.network, app.platform]);
     const before = known.get(key);
@@ -149,8 +164,7 @@ export function candidateFinder(catalog: Catalog, table: HostTable): (app: AppSp
       else removed.add(filter, hostName(table, row));
       if (filters.length === 1 && isNearly(filter)) nearly.push({ row, filter });
     }
-    const passed = Int32Array.from(rows);
-    const found = { key, rows: passed, cells: cellsOf(table, passed), removals: removed.list(), nearly };
+    const found = { key, ...shared(sets, table, rows), removals: removed.list(), nearly };
     known.set(key, found);
     return found;
   };

@@ -4,7 +4,7 @@ import type { Placement } from '../model/replica.ts';
 import { ruleAgainst } from './affinity.ts';
 import type { Neighbourhood } from './affinity.ts';
 import { asksAt, askingOf, cpuAt } from './asks.ts';
-import type { Asking } from './asks.ts';
+import type { Ask, Asking } from './asks.ts';
 import { coresAt } from './cores.ts';
 import { filterOf } from './filters.ts';
 import type { FilterName } from './filters.ts';
@@ -87,11 +87,16 @@ function hasCores(table: HostTable, asking: Asking, row: number): boolean {
   return at(free.cpu, row) >= cpuAt(table, asking, row) && NODES.some((node) => at(free[node], row) >= cores);
 }
 
+/** Whether there is enough of all that is asked for. */
+export function fits(asks: readonly Ask[], row: number): boolean {
+  for (const { free, amount } of asks) if (at(free, row) < amount) return false;
+  return true;
+}
+
 /** The part of it that the host alone decides. */
 export function hasRoom(table: HostTable, tested: Tested, row: number): boolean {
   const { asks, limits, onHost, around } = tested;
   if (around !== undefined && around.barredBy[row] !== 0) return false;
   if (tested.cores > 0 && !hasCores(table, tested, row)) return false;
-  for (const { free, amount } of asks) if (at(free, row) < amount) return false;
-  return at(onHost, row) < limits.host;
+  return at(onHost, row) < limits.host && fits(asks, row);
 }

@@ -4,12 +4,13 @@ import { canonical } from '../model/fingerprint.ts';
 import type { Demand } from '../model/demand.ts';
 import type { Placement } from '../model/replica.ts';
 import type { AddressRecord, Delta } from '../model/reservations.ts';
+import type { Likes } from './alike.ts';
 import { addressPool } from './addresses.ts';
 import type { AddressPool } from './addresses.ts';
 import { candidateFinder } from './filters.ts';
 import type { Candidates } from './filters.ts';
 import { forgetBest } from './group.ts';
-import type { Group, Weights } from './group.ts';
+import type { Group } from './group.ts';
 import { viewsByName, type HostView } from './hosts.ts';
 import type { PlaceInput } from './input.ts';
 import { hostTable, setFree, setHost, take } from './table.ts';
@@ -34,8 +35,8 @@ export interface Ground {
   readonly table: HostTable;
   /** The replicas of an App that are placed. */
   readonly placed: (app: string) => ReadonlySet<string>;
-  /** By candidates and demand: Apps of one size share them. */
-  readonly weights: Map<Candidates, Map<string, Weights>>;
+  /** What Apps of one size have in common. */
+  readonly likes: Likes;
   /** By the record that it changes: what takes back a change that was proposed here and that nobody has committed as far as is known. Undefined where what is proposed stays. */
   readonly tentative: Map<string, Delta> | undefined;
   /** The App whose replicas are being placed. */
@@ -78,7 +79,7 @@ export function groundOver(
   let table: HostTable | undefined;
   let finder: Ground['candidates'] | undefined;
   let placed: Map<string, Set<string>> | undefined;
-  const weights: Ground['weights'] = new Map();
+  const likes: Likes = new Map();
   const turn: Ground['turn'] = { app: '', group: undefined };
   const pools: Pools = new Map();
   const promised = new Map<string, Promised>();
@@ -87,7 +88,7 @@ export function groundOver(
   /** What is reckoned from host records is reckoned anew when it is asked for. */
   function forgetHosts(): void {
     finder = undefined;
-    weights.clear();
+    likes.clear();
     turn.group = undefined;
   }
 
@@ -123,7 +124,7 @@ export function groundOver(
       return made();
     },
     placed: (app) => (placed ??= byApp(book)).get(app) ?? NOBODY,
-    weights,
+    likes,
     promised,
     promise: (replica, room) => {
       const before = promised.get(replica);

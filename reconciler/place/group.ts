@@ -2,6 +2,7 @@ import type { AppSpec } from '../model/catalog.ts';
 import { amountOf, asked, NODES } from '../model/demand.ts';
 import type { Demand } from '../model/demand.ts';
 import type { Placement } from '../model/replica.ts';
+import type { Alike } from './alike.ts';
 import { cpuAt } from './asks.ts';
 import type { Asked } from './asks.ts';
 import { coresAt } from './cores.ts';
@@ -18,6 +19,8 @@ export interface Weights {
   readonly rack: Float64Array;
   readonly host: Float64Array;
   readonly all: number;
+  /** How many on the largest host. */
+  readonly most: number;
 }
 
 /** One App while its replicas are being placed: the hosts that may take them, and how many each already has. */
@@ -30,6 +33,8 @@ export interface Group extends Tested {
   /** Undefined where replicas are spread. */
   readonly pack: Packing | undefined;
   readonly weights: Weights;
+  /** What it has in common with others while it has nothing in a cell; undefined where what is best for them need not be best for it. */
+  readonly alike: Alike | undefined;
   /** How much of its share each domain has by what is there; 0 when packing. */
   readonly switchLoad: Float64Array;
   readonly rackLoad: Float64Array;
@@ -67,6 +72,7 @@ function slots(table: HostTable, row: number, ask: Asked): number {
 /** The weights of these rows for what a replica asks for. */
 export function weightsOf(table: HostTable, rows: Int32Array, ask: Asked): Weights {
   let all = 0;
+  let most = 0;
   const weights = {
     switch: new Float64Array(table.switches),
     rack: new Float64Array(table.racks),
@@ -78,24 +84,31 @@ export function weightsOf(table: HostTable, rows: Int32Array, ask: Asked): Weigh
     add(weights.rack, at(table.rackOf, row), weight);
     add(weights.switch, at(table.switchOf, row), weight);
     all += weight;
+    if (weight > most) most = weight;
   }
-  return { ...weights, all };
+  return { ...weights, all, most };
 }
 
 /** What the group of an App stands on. */
-export type Footing = Pick<Group, 'rows' | 'cells' | 'weights' | 'pack' | 'around'>;
+export type Footing = Pick<Group, 'rows' | 'cells' | 'weights' | 'alike' | 'pack' | 'around'>;
 
 /** The group of an App with the placements that it has. */
 export function groupOf(table: HostTable, app: AppSpec, footing: Footing, placed: readonly Placement[]): Group {
-  const { weights, pack } = footing;
+  const { weights, pack, around, alike } = footing;
+  const tested = testedOf(table, app, footing, placed);
+  const isPlain = pack === undefined && around === undefined && tested.cores === 0;
+  const even = pack === undefined && isEven(app, weights);
   const group: Group = {
-    ...testedOf(table, app, footing, placed),
+    ...tested,
     ...footing,
     replicas: app.replicas,
+    alike: isPlain && even ? alike : undefined,
     bests: new Int32Array(table.cells).fill(UNKNOWN),
     switchLoad: emptyLoads(app, weights.switch, weights.all, pack !== undefined),
     rackLoad: emptyLoads(app, weights.rack, weights.all, pack !== undefined),
-    hostLoad: emptyLoads(app, weights.host, weights.all, pack !== undefined),
+    hostLoad: even
+      ? new Float64Array(weights.host.length).fill(app.replicas / weights.all)
+      : emptyLoads(app, weights.host, weights.all, pack !== undefined),
   };
   for (const { host } of placed) {
     const row = table.rows.get(host);
@@ -119,6 +132,9 @@ function loadOf(there: number, weight: number, replicas: number, all: number): n
   const load = (there + 0.5) / weight;
   return there === 0 ? Math.min(load, replicas / all) : load;
 }
+
+/** Whether no host comes before another by its share before anything is placed: a small App's share of each is less than a half. */
+const isEven = ({ replicas }: AppSpec, { most, all }: Weights): boolean => 0.5 / most >= replicas / all;
 
 /** The loads before anything is placed; all equal when packing, where the fullest host comes before any spread. */
 function emptyLoads({ replicas }: AppSpec, weights: Float64Array, all: number, packs: boolean): Float64Array {

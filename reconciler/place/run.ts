@@ -1,7 +1,6 @@
 import { createBook, draftOf } from '../model/book.ts';
 import type { Book } from '../model/book.ts';
 import type { AppSpec, Resource } from '../model/catalog.ts';
-import { amountOf, DIMENSIONS } from '../model/demand.ts';
 import type { Demand } from '../model/demand.ts';
 import { decideOne } from '../model/decide.ts';
 import type { Disruption } from '../model/disruption.ts';
@@ -9,13 +8,14 @@ import type { Placement } from '../model/replica.ts';
 import type { Delta, Proposal, Single } from '../model/reservations.ts';
 import { neighbourhood, rulesOf } from './affinity.ts';
 import type { Rule } from './affinity.ts';
-import type { Candidates, Removal } from './filters.ts';
+import { alikeIn } from './alike.ts';
+import type { Removal } from './filters.ts';
 import { groundOver, inverse, tentatively } from './ground.ts';
 import type { Ground } from './ground.ts';
 import { demandOf } from './asks.ts';
 import { coresOf } from './cores.ts';
 import { groupOf, weightsOf } from './group.ts';
-import type { Group, Weights } from './group.ts';
+import type { Group } from './group.ts';
 import { hostProposals } from './hosts.ts';
 import { mixOf, packingOf } from './packing.ts';
 import type { Mix } from './packing.ts';
@@ -209,9 +209,9 @@ export function runOn(ground: Ground, input: PlaceInput, found: Survey, known?: 
   for (const replica of [...ground.promised.keys()]) ground.promise(replica);
   let rules = known?.rules;
   const mixes = new Map<string, Mix>();
-  const { book, tentative, weights, turn, placed, promised, promise, candidates, pool, apply, renew } = ground;
+  const { book, tentative, likes, turn, placed, promised, promise, candidates, pool, apply, renew } = ground;
   return {
-    ...{ book, tentative, weights, turn, placed, promised, promise, candidates, pool, apply, renew },
+    ...{ book, tentative, likes, turn, placed, promised, promise, candidates, pool, apply, renew },
     get table() {
       return ground.table; // made when somebody asks for it
     },
@@ -245,36 +245,22 @@ export function startRun(input: PlaceInput, kept?: Ground, waiting?: Waiting): R
   return run;
 }
 
-function weightsIn({ table, weights }: Run, candidates: Candidates, ask: Pick<Group, 'demand' | 'cores'>): Weights {
-  const sizes = weights.get(candidates) ?? new Map<string, Weights>();
-  weights.set(candidates, sizes);
-  const key = [ask.cores, ...DIMENSIONS.map((dimension) => amountOf(ask.demand, dimension))].join(' ');
-  const known = sizes.get(key) ?? weightsOf(table, candidates.rows, ask);
-  sizes.set(key, known);
-  return known;
-}
-
 /** The group of an App as the run stands. */
 export function groupIn(run: Run, app: Resource<AppSpec>): Group {
   const { table, input, book, turn } = run;
   if (turn.app === app.name && turn.group) return turn.group;
-  const candidates = run.candidates(app.spec);
-  const { rows, cells } = candidates;
+  const { rows, cells } = run.candidates(app.spec);
   const around = neighbourhood(table, book, rows, run.rules(app.name));
   const ask = { demand: demandOf(app.spec), cores: coresOf(app.spec) };
-  const weights = around
-    ? weightsOf(
-        table,
-        rows.filter((row) => around.barredBy[row] === 0),
-        ask,
-      )
-    : weightsIn(run, candidates, ask);
+  const alike = around ? undefined : alikeIn(run.likes, table, rows, ask);
+  const free = around ? rows.filter((row) => around.barredBy[row] === 0) : rows;
+  const weights = alike?.weights ?? weightsOf(table, free, ask);
   const { zone } = app.spec;
   const packs = input.catalog.zones.get(zone)?.spec.strategy === 'pack';
   const wanted = run.wanted.get(zone) ?? { cpu: 0, memory: 0 };
   const pack = packs ? packingOf(table, rows, run.mix(zone), wanted) : undefined;
   const placed = [...run.placed(app.name)].flatMap((replica) => book.placements.get(replica) ?? []);
-  const group = groupOf(table, app.spec, { rows, cells, weights, pack, around }, placed);
+  const group = groupOf(table, app.spec, { rows, cells, weights, alike, pack, around }, placed);
   Object.assign(turn, { app: app.name, group });
   return group;
 }

@@ -48,6 +48,8 @@ export interface HostTable {
   /** Row → number of its pair of switch and rack. */
   readonly cellOf: Int32Array;
   readonly cells: number;
+  /** Cell → how often what is left of a host in it has changed. */
+  readonly changes: Float64Array;
 }
 
 function numbered(names: readonly string[]): { readonly of: Int32Array; readonly count: number } {
@@ -102,6 +104,7 @@ export function hostTable(book: Book, views: ReadonlyMap<string, HostView>, side
     racks: racks.count,
     cellOf: cells.of,
     cells: cells.count,
+    changes: new Float64Array(cells.count),
   };
   for (const { record } of list) setHost(table, book, views, record);
   return table;
@@ -133,6 +136,12 @@ export function setHost(
 export function setFree(table: HostTable, book: Book, row: number): void {
   const used = book.used(hostName(table, row));
   for (const { key, all, free } of table.columns) free[row] = (all[row] ?? 0) - amountOf(used, key);
+  changed(table, row);
+}
+
+function changed({ cellOf, changes }: HostTable, row: number): void {
+  const cell = cellOf[row] ?? 0;
+  changes[cell] = (changes[cell] ?? 0) + 1;
 }
 
 /** Some rows by switch and rack. */
@@ -159,4 +168,5 @@ export function hostName(table: HostTable, row: number): string {
 /** Takes what a replica wants from a host, or with sign −1 gives it back. */
 export function take(table: HostTable, row: number, demand: Demand, sign: 1 | -1): void {
   for (const { key, free } of table.columns) free[row] = (free[row] ?? 0) - sign * amountOf(demand, key);
+  changed(table, row);
 }

@@ -42,7 +42,7 @@ function factsOf(ground: Ground, input: PlaceInput): unknown {
   const turn = { ...ground.turn };
   const run = runOn(ground, input, survey(input));
   const facts = {
-    table: { ...table },
+    table: { ...table, changes: undefined }, // how often something has changed is of no meaning by itself
     hosts: sorted(book.hosts),
     placements: sorted(book.placements),
     addresses: sorted(book.addresses),
@@ -54,7 +54,9 @@ function factsOf(ground: Ground, input: PlaceInput): unknown {
     ]),
     apps: [...input.catalog.apps.values()].map((app) => {
       const group = groupIn(run, app);
-      return { candidates: run.candidates(app.spec), choice: choose(table, group), group };
+      // nor does it matter what others of its size have looked for before
+      const own = { ...group, alike: group.alike !== undefined };
+      return { candidates: run.candidates(app.spec), choice: choose(table, group), group: own };
     }),
   };
   Object.assign(ground.turn, turn);
