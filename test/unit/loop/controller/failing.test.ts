@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
 import { createControl } from '../../../../reconciler/loop/control.ts';
-import type { Controller } from '../../../../reconciler/loop/controller/controller.ts';
 import { underLease } from '../../../../reconciler/loop/controller/fenced.ts';
 import { PlumbError } from '../../../../reconciler/model/errors.ts';
 import type { Notice } from '../../../../reconciler/model/notice.ts';
 import type { Store } from '../../../../reconciler/model/store.ts';
+import { openEmbedded } from '../../../../reconciler/store/embedded/embedded.ts';
 import { lapsed } from '../../../../reconciler/store/lapsed.ts';
 import { catalogOf } from '../../../support/catalog.ts';
 import { createTwin, type Twin } from '../../../support/twins.ts';
@@ -58,35 +61,59 @@ describe('a pass that fails', () => {
   });
 });
 
-it('whose lease ran out does not say that another leads: nobody may', async () => {
-  const none = underLease({ reservations: {}, mailbox: {}, bulletin: {} } as unknown as Store, () => undefined);
-  const message = 'it leads no longer, and another controller may';
-  await assert.rejects(none.bulletin.post({} as unknown as Notice), { code: 'CONFLICT', message });
-  assert.match(
-    lapsed({ name: 'controller', holder: 'c1', fence: 1 }).message,
-    /^the lease controller ran out or was lost, /,
-  );
-});
-
-it('who stands by and cannot read Git logs that once', async () => {
-  const logged: string[] = [];
-  const stop = new AbortController();
-  let turns = 0;
-  const silent = (): void => undefined;
-  const control = createControl({
-    controller: {
-      standBy: () => {
-        turns += 1;
-        if (turns === 3) stop.abort();
-        control.ring();
-        return Promise.reject(new PlumbError('SOURCE_UNREACHABLE', 'no such branch'));
-      },
-    } as unknown as Controller,
-    repository: {},
-    store: { mailbox: { follow: () => [] } } as unknown as Store,
-    ...{ host: '', leads: () => false, clock: () => 0 },
-    log: { debug: silent, info: silent, warn: (_what: object, text: string) => logged.push(text) },
+describe('a controller', () => {
+  let dir: string;
+  let store: Store;
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'plumb-failing-'));
+    store = await openEmbedded(dir, { clock: () => 0 });
   });
-  await control.run(stop.signal);
-  assert.deepEqual(logged, ['not ready to take over: no such branch']);
+  after(async () => {
+    await store.close();
+    await rm(dir, { recursive: true });
+  });
+
+  it('whose lease ran out does not say that another leads: nobody may', async () => {
+    const none = underLease(store, () => undefined);
+    const source = { url: 'u', ref: 'main', revision: 'one', fetchedAt: 0 };
+    const notice = {
+      source,
+      published: 'one',
+      problems: 0,
+      unplaceable: [],
+      held: [],
+      waiting: 0,
+      lost: [],
+      awaited: [],
+    };
+    const message = 'it leads no longer, and another controller may';
+    await assert.rejects(none.bulletin.post(notice), { code: 'CONFLICT', message });
+    assert.match(
+      lapsed({ name: 'controller', holder: 'c1', fence: 1 }).message,
+      /^the lease controller ran out or was lost, /,
+    );
+  });
+
+  it('that stands by and cannot read Git logs that once', async () => {
+    const logged: string[] = [];
+    const stop = new AbortController();
+    let turns = 0;
+    const silent = (): void => undefined;
+    const control = createControl({
+      controller: {
+        ...failing().twin.controller,
+        standBy: () => {
+          turns += 1;
+          if (turns === 3) stop.abort();
+          control.ring();
+          return Promise.reject(new PlumbError('SOURCE_UNREACHABLE', 'no such branch'));
+        },
+      },
+      repository: {},
+      ...{ store, host: '', leads: () => false, clock: () => 0 },
+      log: { debug: silent, info: silent, warn: (_what: object, text: string) => logged.push(text) },
+    });
+    await control.run(stop.signal);
+    assert.deepEqual(logged, ['not ready to take over: no such branch']);
+  });
 });
