@@ -1,3 +1,4 @@
+import { isEmptied } from '../../model/notice.ts';
 import { nameOf } from '../../model/ref.ts';
 import type { Stage } from '../../model/release.ts';
 import { appOf } from '../../model/replica.ts';
@@ -34,10 +35,10 @@ export function narrowed(status: Status, items: readonly StatusItem[], part: Par
   };
   // an App's own replicas say how it does; of a part of the fleet its hosts count as well
   const ill = 'app' in part ? [] : part.hosts.filter(({ lost, stalled }) => lost ?? stalled);
-  const leaving = own.draining.some((one) => one.staying.length + one.leaving.length > 0);
+  const drained = own.draining.every(isEmptied);
   // what fails on a host is not as Git says, nor is anything known to be that while Git cannot be followed
   const waits = rollouts.length + behind.length + own.held.length + ill.length > 0;
-  const pending = waits || leaving || status.failing !== undefined;
+  const pending = waits || !drained || status.failing !== undefined;
   const unsynced = items.some(({ sync }) => sync !== 'Synced') || pending;
   const unknown = items.some(({ sync }) => sync === 'Unknown') || ill.some(({ lost }) => lost);
   const failed = ill.length > 0 || rollouts.some(({ stage }) => GIVEN_UP.has(stage));

@@ -1,3 +1,4 @@
+import { isEmptied } from '../../model/notice.ts';
 import type { Notice } from '../../model/notice.ts';
 import type { RolloutRecord } from '../../model/release.ts';
 import type { Assignment, Report } from '../../model/replica.ts';
@@ -77,7 +78,7 @@ export function verdictOf(notice: Notice | undefined, totals: Totals): Verdict {
   // hosts have yet to be told of a revision just seen, or of replicas whose turn in a rollout has not come
   const told = published === source.revision && waiting === 0;
   // what cannot be read is kept as it runs: that is not what Git says; nor is a change over before its controller says so
-  const drained = draining.every(({ staying, leaving }) => staying.length + leaving.length === 0);
+  const drained = draining.every(isEmptied);
   const asAsked =
     held.length === 0 && failing === undefined && problems === 0 && told && drained && rollouts.length === 0;
   const synced = totals.unsynced + totals.behind + totals.unsettled === 0 && asAsked;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Status } from '../../../../reconciler/loop/status/status.ts';
+import { narrowed } from '../../../../reconciler/loop/status/part.ts';
 import { statusOf } from '../../../../reconciler/loop/status/whole.ts';
 import { totalsOf } from '../../../../reconciler/loop/status/verdict.ts';
 import type { Draining, Notice } from '../../../../reconciler/model/notice.ts';
@@ -13,7 +14,15 @@ const quiet = { problems: 0, unplaceable: [], held: [], published: 'rev1', waiti
 
 function told(draining: readonly Draining[]): Status {
   const notice: Notice = { source, ...quiet, draining };
-  return statusOf({ notice, hosts: new Map(), placements: new Map(), assignments: new Map(), reports: new Map() });
+  const fleet = createFleet(['h1']);
+  fleet.settle(catalogOf({ hosts: { h1: {} } }));
+  return statusOf({
+    notice,
+    hosts: fleet.book.hosts,
+    placements: new Map(),
+    assignments: new Map(),
+    reports: new Map(),
+  });
 }
 
 describe('status of a drain', () => {
@@ -32,11 +41,13 @@ describe('status of a drain', () => {
     assert.deepEqual(told([]).messages, []);
   });
 
-  it('does not say so of a host that has never reported, and does not wait for it', () => {
-    const { sync, messages } = told([{ host: 'h1', staying: [], leaving: [], unheard: true }]);
+  it('does not say so of a host that has never reported, and is not Synced, nor is that part of the fleet', () => {
+    const status = told([{ host: 'h1', staying: [], leaving: [], unheard: true }]);
     const unknown =
       'host h1 is to be drained, and what is left on it is not known: it has not reported; look after its plumb agent';
-    assert.deepEqual([sync, messages], ['Synced', [unknown]]);
+    assert.deepEqual([status.sync, status.messages], ['OutOfSync', [unknown]]);
+    assert.equal(status.hosts.length, 1);
+    assert.equal(narrowed(status, [], { hosts: status.hosts }).sync, 'OutOfSync');
   });
 
   it('tells of a replica on its way that it waits for its old host', () => {
