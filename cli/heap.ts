@@ -1,4 +1,4 @@
-import { performance } from 'node:perf_hooks';
+import { performance, PerformanceObserver } from 'node:perf_hooks';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 
 /** How V8 is to treat the heap. */
@@ -7,7 +7,7 @@ export type Manner = 'rest' | 'work' | 'tidy';
 /** What was seen so far, a look each second. */
 export interface Pace {
   readonly manner: Manner;
-  /** Looks in a row at which the process was busy all the time. */
+  /** CPU time of the looks in a row at which the process was busy all the time, milliseconds. */
   readonly busy: number;
   /** Looks since the heap was last tidied up; below zero where that takes longer. */
   readonly since: number;
@@ -34,8 +34,11 @@ export const MANNERS: Readonly<Record<Manner, readonly string[]>> = { rest: REST
 const LOOK = 1_000;
 /** Part of a second from which it was busy all the time. */
 const BUSY = 0.9;
-/** So many busy seconds in a row are much work, and one that is not ends it. */
-const MUCH = 3;
+/**
+ * So much CPU time of busy seconds in a row is much work, milliseconds, and one that is not ends it. An audit takes half of it; by the clock it
+ * takes as long as others on the machine let it.
+ */
+const MUCH = 4_000;
 /** Seconds from one time of tidying to the next, and for how long. */
 const EVERY = 60;
 const FOR = 5;
@@ -51,10 +54,9 @@ export const AFTER_WORK = 15;
  */
 const YOUNG = 8 * 2 ** 20;
 
-/** By how much that space may grow at once, where it is of so many bytes. */
+/** By how much that space may grow with the next collection, where it is of so many bytes. */
 export function growthOfYoung(manner: Manner, size: number): string {
-  if (manner === 'work') return '--semi-space-growth-factor=2';
-  return `--semi-space-growth-factor=${size < YOUNG ? '4' : '1'}`;
+  return `--semi-space-growth-factor=${manner === 'work' || size < YOUNG ? '2' : '1'}`;
 }
 
 /** How large it is now, bytes. */
@@ -65,10 +67,10 @@ export function young(): number {
 /** As nothing was seen yet. */
 export const START: Pace = { manner: 'rest', busy: 0, since: 0 };
 
-/** What follows from a look: for which part of the last second the process was busy. */
-export function pace({ manner, busy, since }: Pace, utilization: number): Pace {
+/** What follows from a look: for which part of the last second the process was busy, and the CPU time that it had, milliseconds. */
+export function pace({ manner, busy, since }: Pace, utilization: number, cpu: number): Pace {
   if (utilization >= BUSY) {
-    const next = busy + 1;
+    const next = busy + cpu;
     if (next >= MUCH) return { manner: 'work', busy: next, since: EVERY };
     return { manner: manner === 'tidy' && since >= FOR ? 'rest' : manner, busy: next, since: since + 1 };
   }
@@ -78,16 +80,24 @@ export function pace({ manner, busy, since }: Pace, utilization: number): Pace {
 
 /** Keeps the heap of this process as small as its work lets it, until the process ends. */
 export function keepHeapSmall(): void {
-  const tell = (manner: Manner): void => {
-    for (const flag of [...MANNERS[manner], growthOfYoung(manner, young())]) setFlagsFromString(flag);
-  };
-  tell(START.manner);
   let now = START;
+  const grow = (): void => setFlagsFromString(growthOfYoung(now.manner, young()));
+  const tell = (): void => {
+    for (const flag of MANNERS[now.manner]) setFlagsFromString(flag);
+    grow();
+  };
+  tell();
+  // from one second to the next it would grow several times
+  new PerformanceObserver(grow).observe({ entryTypes: ['gc'] });
   let seen = performance.eventLoopUtilization();
+  let used = process.cpuUsage();
   setInterval(() => {
     const before = seen;
     seen = performance.eventLoopUtilization();
-    now = pace(now, performance.eventLoopUtilization(seen, before).utilization);
-    tell(now.manner);
+    const { utilization } = performance.eventLoopUtilization(seen, before);
+    const { user, system } = process.cpuUsage(used);
+    used = process.cpuUsage();
+    now = pace(now, utilization, (user + system) / 1_000);
+    tell();
   }, LOOK).unref();
 }
