@@ -23,9 +23,9 @@ export function amountText(key: Dimension, value: number): string {
     case 'cpu':
       return `${formatCpu(value)} CPU`;
     case 'spindles':
-      return `${formatCpu(value)} spindles`;
+      return `${formatCpu(value)} ${value === 1000 ? 'spindle' : 'spindles'}`;
     case 'pids':
-      return `${String(value)} processes`;
+      return `${String(value)} ${value === 1 ? 'process' : 'processes'}`;
     default:
       return `${counted(value, 'core')} of NUMA node ${String(nodeIn(key))}`;
   }
