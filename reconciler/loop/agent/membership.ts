@@ -26,7 +26,7 @@ export interface Membership {
   readonly mailbox: Mailbox;
   /** Sends the last Report again: the store may have lost it. */
   resend(): void;
-  /** Since when and why the store does not take part, for people; undefined while it does. */
+  /** Since when and why the store does not take part, or that it has yet to answer, for people; undefined while it takes part. */
   trouble(): string | undefined;
   /** Works until the signal aborts, through every outage of the store. Throws STORE_LOCKED when another agent speaks for the host. */
   run(signal: AbortSignal): Promise<void>;
@@ -69,6 +69,8 @@ export function createMembership(options: MembershipOptions): Membership {
   /** What does not work now: each outage is told once, and once its end. */
   const away = new Set<string>();
   let outage: { readonly since: number; readonly why: string } | undefined;
+  /** The store has answered since this process began. */
+  let answered = false;
   /** Aborts when the store answers again. */
   let back = new AbortController();
 
@@ -101,6 +103,7 @@ export function createMembership(options: MembershipOptions): Membership {
     const over = aborted(signal);
     let wait = first;
     const well = (): void => {
+      answered = true;
       tellWell(what);
       wait = first;
     };
@@ -198,9 +201,11 @@ export function createMembership(options: MembershipOptions): Membership {
 
   return {
     resend,
-    trouble: () =>
-      outage &&
-      `the fleet's store is away since ${new Date(outage.since).toISOString()}, and this host keeps to what it was told last: it ${outage.why}`,
+    trouble: () => {
+      const meanwhile = 'and this host keeps to what it was told last';
+      if (!outage) return answered ? undefined : `the fleet's store has not answered yet, ${meanwhile}`;
+      return `the fleet's store is away since ${new Date(outage.since).toISOString()}, ${meanwhile}: it ${outage.why}`;
+    },
     mailbox: {
       ...near,
       report: async (report) => {

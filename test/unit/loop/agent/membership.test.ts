@@ -143,6 +143,11 @@ describe('membership', () => {
   });
   it('listens and fetches again as soon as anything is answered, and tells an outage once', async (t) => {
     const one = rig(t);
+    assert.equal(
+      one.trouble(),
+      "the fleet's store has not answered yet, and this host keeps to what it was told last",
+      'a call that nobody answers takes a while to fail',
+    );
     await one.pass(1000);
     one.silent = true;
     one.breakOff();
