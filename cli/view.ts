@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { knownOf } from '../reconciler/loop/control.ts';
-import { fleetStatus, isUnheard, NOBODY } from '../reconciler/loop/fleet-status.ts';
+import { fleetStatus, silenceOf } from '../reconciler/loop/fleet-status.ts';
 import { readJournals, type Known, type LocalView } from '../reconciler/loop/status/view.ts';
 import { PlumbError } from '../reconciler/model/errors.ts';
 import type { FleetStore } from '../reconciler/model/store.ts';
@@ -56,28 +56,27 @@ export async function openView(flags: Looking, io: Io): Promise<OpenView> {
   const store = createReopening(readingStore(flags, io), io.signal);
   const elsewhere = (): PlumbError =>
     new PlumbError('USAGE', 'the store has no answer to that: ask a plumb controller or agent by its --socket');
-  // what little such a store holds looks like the answer; the status has words of its own
+  // what little such a store holds, or what was true once, looks like the answer; the status has words of its own
   let told = false;
-  const tellUnheard = async (): Promise<void> => {
+  const tellSilence = async (): Promise<void> => {
     if (told) return;
     told = true;
-    if (await isUnheard(store)) io.err(`${NOBODY}\n`);
+    const silence = await silenceOf(store);
+    if (silence !== undefined) io.err(`${silence}\n`);
   };
   return {
     view: {
       status: () => fleetStatus(store, Date.now()),
       known: async () => {
-        const known = await knownOf(store);
-        if (known.source === undefined) await tellUnheard();
-        return known;
+        await tellSilence();
+        return knownOf(store);
       },
       reports: async (hosts) => {
-        const reports = await store.mailbox.reports(hosts);
-        if (reports.length === 0) await tellUnheard();
-        return reports;
+        await tellSilence();
+        return store.mailbox.reports(hosts);
       },
       journal: async function* (...asked) {
-        await tellUnheard();
+        await tellSilence();
         yield* readJournals(store.journals, ...asked);
       },
       settle: () => Promise.reject(elsewhere()),

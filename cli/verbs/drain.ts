@@ -3,7 +3,7 @@ import type { Catalog, HostSpec, Resource } from '../../reconciler/model/catalog
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import { isEmptied } from '../../reconciler/model/notice.ts';
 import type { Draining } from '../../reconciler/model/notice.ts';
-import { NOBODY } from '../../reconciler/loop/fleet-status.ts';
+import { LEADERLESS, NOBODY } from '../../reconciler/loop/fleet-status.ts';
 import { unheardText } from '../../reconciler/loop/status/hosts-told.ts';
 import type { LocalView } from '../../reconciler/loop/status/view.ts';
 import { counted } from '../../reconciler/model/words.ts';
@@ -158,10 +158,14 @@ const UNHEARD = 60_000;
 /** Until nothing is left (0), the drain is undone or somebody interrupts (2). What Git says may take a while to be heard. */
 async function watch(name: string, view: LocalView, options: Options, io: Io): Promise<number> {
   let last = '';
+  let led = true;
   const until = Date.now() + UNHEARD;
   for (let begun = false; ; await new Promise((resolve) => setTimeout(resolve, 500))) {
     const status = await view.status();
     if (status.messages.includes(NOBODY)) throw new PlumbError('USAGE', NOBODY);
+    const isLed = !status.messages.includes(LEADERLESS);
+    if (led && !isLed) io.err(`${LEADERLESS}\n`);
+    led = isLed;
     const draining = status.draining.find(({ host }) => host === name);
     const json = { version: 1, host: name, drained: draining !== undefined, staying: [], leaving: [], ...draining };
     const next = options.output === 'json' ? `${JSON.stringify(json)}\n` : drainText(name, draining, io);

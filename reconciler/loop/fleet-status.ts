@@ -1,3 +1,4 @@
+import type { Notice } from '../model/notice.ts';
 import type { Ports } from '../model/store.ts';
 import { belongs } from './belonging.ts';
 import { knownOf, statusFrom } from './control.ts';
@@ -15,7 +16,7 @@ export async function fleetStatus(store: Ports, now: number): Promise<Status> {
   const leader = await store.leases.get(CONTROLLER_LEASE);
   if (!notice) {
     const status = statusFrom(known, notice);
-    return { ...status, messages: [leader ? unreadText(leader.holder) : NOBODY, ...status.messages] };
+    return { ...status, messages: [leader ? unreadText(leader.holder) : silenceAfter(notice), ...status.messages] };
   }
   if (leader) return { ...statusFrom(known, notice), leader: controllerIn(leader.holder) };
   const hosts = expectedOf(known);
@@ -27,20 +28,27 @@ export async function fleetStatus(store: Ports, now: number): Promise<Status> {
   const since = new Map(notice.lost.map((one) => [one.host, one.since]));
   const lost = hosts.filter((host) => !heard.has(host)).map((host) => ({ host, since: since.get(host) ?? now }));
   const status = statusFrom(known, { ...notice, lost });
-  const message = 'no controller leads: nothing is placed, and this is what was known last; start plumb controller';
-  return { ...status, sync: 'Unknown', health: 'Degraded', messages: [message, ...status.messages] };
+  return { ...status, sync: 'Unknown', health: 'Degraded', messages: [silenceAfter(notice), ...status.messages] };
 }
 
-/** Whether no controller leads a fleet, nor ever said anything of it. */
-export async function isUnheard({ bulletin, leases }: Pick<Ports, 'bulletin' | 'leases'>): Promise<boolean> {
-  return !(await bulletin.read()) && !(await leases.get(CONTROLLER_LEASE));
+/** What is said to who asks the store of a fleet something: that no controller leads, or that none ever spoke; undefined while one leads. */
+export async function silenceOf({ bulletin, leases }: Pick<Ports, 'bulletin' | 'leases'>): Promise<string | undefined> {
+  return (await leases.get(CONTROLLER_LEASE)) ? undefined : silenceAfter(await bulletin.read());
+}
+
+function silenceAfter(notice: Notice | undefined): string {
+  return notice ? LEADERLESS : NOBODY;
 }
 
 function unreadText(holder: string): string {
   return `controller ${controllerIn(holder)} leads, and has read no revision so far: plumb events -n 3 says what keeps it from that`;
 }
 
-/** What to do then. */
+/** Where no controller leads now. */
+export const LEADERLESS =
+  'no controller leads: nothing is placed, and this is what was known last; start plumb controller';
+
+/** Where none ever said anything. */
 export const NOBODY =
   'no controller has said anything of this fleet so far: start plumb controller, or name another --store or --fleet';
 

@@ -12,7 +12,7 @@ import { hostCommand } from '../../cli/verbs/host.ts';
 import { planCommand } from '../../cli/verbs/plan.ts';
 import { statusCommand } from '../../cli/verbs/status.ts';
 import { whyCommand } from '../../cli/verbs/why.ts';
-import { NOBODY } from '../../reconciler/loop/fleet-status.ts';
+import { LEADERLESS, NOBODY } from '../../reconciler/loop/fleet-status.ts';
 import { openRedis } from '../../reconciler/store/redis/redis.ts';
 import { openProxy } from '../support/proxy.ts';
 import { NO_REDIS, Servers, single } from '../support/redis.ts';
@@ -20,6 +20,16 @@ import { speak } from '../support/verb.ts';
 
 const SPREAD = fileURLToPath(new URL('../../../examples/manifests/spread', import.meta.url));
 const IN_GIT = ['--repo', SPREAD] as const;
+
+const ASKING = [
+  { verb: planCommand, argv: IN_GIT },
+  { verb: capacityCommand, argv: IN_GIT },
+  { verb: drainCommand, argv: ['h1', ...IN_GIT] },
+  { verb: explainCommand, argv: ['quorum-0', ...IN_GIT] },
+  { verb: explainCommand, argv: ['host/h1', ...IN_GIT] },
+  { verb: eventsCommand, argv: [] },
+  { verb: historyCommand, argv: [] },
+];
 
 describe('verbs that ask the store of a fleet', { skip: NO_REDIS }, () => {
   const home = NO_REDIS === false ? new Servers() : undefined;
@@ -34,15 +44,7 @@ describe('verbs that ask the store of a fleet', { skip: NO_REDIS }, () => {
   });
   after(() => home?.close());
 
-  for (const { verb, argv } of [
-    { verb: planCommand, argv: IN_GIT },
-    { verb: capacityCommand, argv: IN_GIT },
-    { verb: drainCommand, argv: ['h1', ...IN_GIT] },
-    { verb: explainCommand, argv: ['quorum-0', ...IN_GIT] },
-    { verb: explainCommand, argv: ['host/h1', ...IN_GIT] },
-    { verb: eventsCommand, argv: [] },
-    { verb: historyCommand, argv: [] },
-  ])
+  for (const { verb, argv } of ASKING)
     it(`${verb.name} ${argv.join(' ')} says once where no controller ever spoke, beside what it finds`, async () => {
       const { err } = await speak(verb, cwd, ...argv, ...store);
       assert.equal(err, `${NOBODY}\n`);
@@ -55,13 +57,19 @@ describe('verbs that ask the store of a fleet', { skip: NO_REDIS }, () => {
     await assert.rejects(speak(whyCommand, cwd, 'container/quorum-0', ...store), { code: 'NOT_RUNNING' });
   });
 
-  it('say nothing of it once a controller leads', async () => {
+  it('say nothing of it while a controller leads, and each that none does once it has gone', async () => {
     const [, url = ''] = store;
     const leading = await openRedis(url, { clock: Date.now, writer: 'c1' });
-    await leading.leases.acquire('controller', 'c1', 60_000);
+    const hold = await leading.leases.acquire('controller', 'c1', 60_000);
+    assert.ok(hold);
+    assert.equal((await speak(capacityCommand, cwd, ...IN_GIT, ...store)).err, '');
+    const source = { url: SPREAD, ref: 'main', revision: 'one', fetchedAt: 0 };
+    const quiet = { published: 'one', problems: 0, unplaceable: [], held: [], waiting: 0, lost: [], awaited: [] };
+    await leading.bulletin.post({ ...quiet, source, draining: [{ host: 'h1', staying: [], leaving: [] }] }, hold);
+    await leading.leases.release(hold);
     await leading.close();
-    const { err } = await speak(capacityCommand, cwd, ...IN_GIT, ...store);
-    assert.equal(err, '');
+    for (const { verb, argv } of [...ASKING, { verb: drainCommand, argv: ['h1', '--watch'] }])
+      assert.equal((await speak(verb, cwd, ...argv, ...store)).err, `${LEADERLESS}\n`, verb.name);
   });
 
   it('host revoke gives up a store that does not answer as soon as those that only look', async () => {
