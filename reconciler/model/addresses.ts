@@ -6,10 +6,43 @@ export function addressKey(network: string, address: string): string {
   return `${network}/${address}`;
 }
 
+/** So many addresses lie together: as a power of two. */
+const TOGETHER = 6;
+
+/** The replicas of one Network's addresses, by number. In lists of those that lie together, as nearly all do: in one Map they take five times as much. */
+class Owners {
+  readonly #lists = new Map<number, (string | undefined)[]>();
+
+  get(address: number): string | undefined {
+    return this.#lists.get(address >>> TOGETHER)?.[address % 2 ** TOGETHER];
+  }
+
+  set(address: number, replica: string): void {
+    const number = address >>> TOGETHER;
+    let list = this.#lists.get(number);
+    if (!list) this.#lists.set(number, (list = Array.from<undefined>({ length: 2 ** TOGETHER })));
+    list[address % 2 ** TOGETHER] = replica;
+  }
+
+  delete(address: number): boolean {
+    const list = this.#lists.get(address >>> TOGETHER);
+    if (list?.[address % 2 ** TOGETHER] === undefined) return false;
+    list[address % 2 ** TOGETHER] = undefined;
+    if (list.every((one) => one === undefined)) this.#lists.delete(address >>> TOGETHER);
+    return true;
+  }
+
+  /** Those that lie together, with the first address of the list. */
+  *lists(): Generator<readonly [number, readonly (string | undefined)[]], undefined> {
+    for (const [number, list] of this.#lists) yield [number * 2 ** TOGETHER, list];
+    return undefined;
+  }
+}
+
 /** The records of addresses by key. Of those that replicas have, nearly all, only number and replica are kept: a fleet has as many as replicas. */
 export class AddressTable implements ReadonlyMap<string, AddressRecord> {
-  /** Network → address as a small integer → replica. */
-  readonly #owners = new Map<string, Map<number, string>>();
+  /** By Network. */
+  readonly #owners = new Map<string, Owners>();
   /** Addresses that rest, and blocks that Zones have. */
   readonly #others = new Map<string, AddressRecord>();
   #size = 0;
@@ -20,8 +53,9 @@ export class AddressTable implements ReadonlyMap<string, AddressRecord> {
     if (records instanceof AddressTable) {
       for (const [key, record] of records.#others) table.#others.set(key, record);
       for (const [network, owners] of records.#owners) {
-        const mine = new Map<number, string>();
-        for (const [address, replica] of owners) mine.set(address, named(replica));
+        const mine = new Owners();
+        for (const [first, list] of owners.lists())
+          for (const [at, replica] of list.entries()) if (replica !== undefined) mine.set(first + at, named(replica));
         table.#owners.set(network, mine);
       }
       table.#size = records.#size;
@@ -38,7 +72,7 @@ export class AddressTable implements ReadonlyMap<string, AddressRecord> {
   #owner(key: string): string | undefined {
     const cut = key.indexOf('/');
     const address = parseIpv4(key, cut + 1);
-    return address === undefined ? undefined : this.#owners.get(key.slice(0, cut))?.get(address | 0);
+    return address === undefined ? undefined : this.#owners.get(key.slice(0, cut))?.get(address);
   }
 
   get(key: string): AddressRecord | undefined {
@@ -60,22 +94,26 @@ export class AddressTable implements ReadonlyMap<string, AddressRecord> {
       return;
     }
     const network = key.slice(0, cut);
-    const owners = this.#owners.get(network) ?? new Map<number, string>();
-    this.#owners.set(network, owners.set(address | 0, record.replica));
+    let owners = this.#owners.get(network);
+    if (!owners) this.#owners.set(network, (owners = new Owners()));
+    owners.set(address, record.replica);
   }
 
   delete(key: string): boolean {
     const cut = key.indexOf('/');
     const address = parseIpv4(key, cut + 1);
-    const owners = address === undefined ? undefined : this.#owners.get(key.slice(0, cut));
-    const gone = this.#others.delete(key) || (owners?.delete((address ?? 0) | 0) ?? false);
+    const gone =
+      this.#others.delete(key) ||
+      (address !== undefined && this.#owners.get(key.slice(0, cut))?.delete(address) === true);
     if (gone) this.#size -= 1;
     return gone;
   }
 
   *entries(): Generator<[string, AddressRecord], undefined> {
     for (const [network, owners] of this.#owners)
-      for (const [address, replica] of owners) yield [addressKey(network, formatIpv4(address)), { replica }];
+      for (const [first, list] of owners.lists())
+        for (const [at, replica] of list.entries())
+          if (replica !== undefined) yield [addressKey(network, formatIpv4(first + at)), { replica }];
     yield* this.#others;
     return undefined;
   }
