@@ -68,10 +68,12 @@ export function scoped(status: Status, what: string | undefined): Scoped {
   };
 }
 
-function unknown(kind: Scope, name: string, { items, hosts }: Status): PlumbError {
+function unknown(kind: Scope, name: string, { items, hosts, held }: Status): PlumbError {
   const all = kind === 'app' ? items.map(({ ref }) => appOf(nameOf(ref))) : hosts.map((host) => host[kind]);
   const hint = suggestion(name, [...new Set(all)].sort(), 'there are');
-  return new PlumbError('USAGE', `there is no ${kind} ${name}${hint === undefined ? '' : `; ${hint}`}`);
+  // of what an emptied store does not know yet that is said
+  const why = held.length === 0 ? '' : `. Held: ${held.join('; ')}`;
+  return new PlumbError('USAGE', `there is no ${kind} ${name}${hint === undefined ? '' : `; ${hint}`}${why}`);
 }
 
 /** What hosts have promised, and what they have in all. */

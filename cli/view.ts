@@ -51,8 +51,15 @@ export interface OpenView {
 
 /** The fleet as its store has it, where one is named; else what runs on this machine, through its socket. */
 export async function openView(flags: Looking, io: Io): Promise<OpenView> {
-  if (askedStore(flags, io) === undefined)
-    return { view: remoteView(pathsOf(flags, io).socket), close: () => Promise.resolve() };
+  const tellClosed = (known: Known): Known => {
+    if (known.closed !== undefined) io.err(`${known.closed}. Until then what runs there is left out here\n`);
+    return known;
+  };
+  if (askedStore(flags, io) === undefined) {
+    const view = remoteView(pathsOf(flags, io).socket);
+    const known = async (): Promise<Known> => tellClosed(await view.known());
+    return { view: { ...view, known }, close: () => Promise.resolve() };
+  }
   const store = createReopening(readingStore(flags, io), io.signal);
   const elsewhere = (): PlumbError =>
     new PlumbError('USAGE', 'the store has no answer to that: ask a plumb controller or agent by its --socket');
@@ -69,7 +76,7 @@ export async function openView(flags: Looking, io: Io): Promise<OpenView> {
       status: () => fleetStatus(store, Date.now()),
       known: async () => {
         await tellSilence();
-        return knownOf(store);
+        return tellClosed(await knownOf(store));
       },
       reports: async (hosts) => {
         await tellSilence();

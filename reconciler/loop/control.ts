@@ -63,7 +63,7 @@ const STUCK = 3_000;
 export async function knownOf(store: Pick<Store, 'reservations' | 'mailbox' | 'bulletin'>): Promise<Known> {
   const { reservations, mailbox, bulletin } = store;
   // read before the hosts' side, which is then at least as new as what it says it told them
-  const { rollouts = [], lost = [], source } = (await bulletin.read()) ?? {};
+  const { rollouts = [], lost = [], source, reopening, held = [] } = (await bulletin.read()) ?? {};
   const before = await reservations.snapshot();
   const { whereabouts, hidden } = await mailOf(mailbox, before);
   const snapshot = await caughtUp(reservations, before);
@@ -74,6 +74,8 @@ export async function knownOf(store: Pick<Store, 'reservations' | 'mailbox' | 'b
     hidden,
     rollouts,
     lost,
+    // what a reopening holds is said first
+    ...(reopening ? { closed: held[0] ?? 'the store was emptied' } : {}),
     ...(source ? { source } : {}),
   };
 }

@@ -72,6 +72,34 @@ describe('verbs that ask the store of a fleet', { skip: NO_REDIS }, () => {
       assert.equal((await speak(verb, cwd, ...argv, ...store)).err, `${LEADERLESS}\n`, verb.name);
   });
 
+  it('say of an emptied store for which hosts it waits, and that what runs there is left out', async () => {
+    const [, url = ''] = store;
+    const leading = await openRedis(url, { clock: Date.now, writer: 'c1' });
+    const hold = await leading.leases.acquire('controller', 'c1', 60_000);
+    assert.ok(hold);
+    const closed = 'the store knew no host: nothing is placed in 1 Zone (main) before 1 host (h1) reported';
+    await leading.bulletin.post({
+      ...{ source: { url: SPREAD, ref: 'main', revision: 'r', fetchedAt: 0 }, published: 'r', problems: 0 },
+      ...{ unplaceable: [], held: [closed, 'more'], waiting: 0, lost: [], awaited: ['h1'] },
+      reopening: { since: 0, open: [] },
+    });
+    for (const { verb, argv } of [
+      { verb: planCommand, argv: IN_GIT },
+      { verb: capacityCommand, argv: IN_GIT },
+      { verb: drainCommand, argv: ['h1', ...IN_GIT] },
+      { verb: explainCommand, argv: ['quorum-0', ...IN_GIT] },
+      { verb: explainCommand, argv: ['app/quorum', ...IN_GIT] },
+    ]) {
+      const { err } = await speak(verb, cwd, ...argv, ...store);
+      assert.equal(err, `${closed}. Until then what runs there is left out here\n`);
+    }
+    await assert.rejects(speak(statusCommand, cwd, 'app/quorum', ...store), {
+      message: /there is no app quorum.*Held: the store knew/,
+    });
+    await leading.leases.release(hold);
+    await leading.close();
+  });
+
   it('host revoke gives up a store that does not answer as soon as those that only look', async () => {
     const proxy = await openProxy(port);
     proxy.holdFrom('incarnation');

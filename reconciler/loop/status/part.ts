@@ -11,6 +11,10 @@ type Part = { readonly app: string } | { readonly hosts: readonly HostStatus[]; 
 /** A rollout that was given up. */
 const GIVEN_UP: ReadonlySet<Stage> = new Set<Stage>(['stopped', 'reverting', 'reverted']);
 
+const WORDS = /[a-z0-9-]+/g;
+
+const zonesIn = (hosts: readonly HostStatus[]): readonly string[] => hosts.map(({ zone }) => zone);
+
 /** A status of some items only, with what it says of their hosts and Apps. */
 export function narrowed(status: Status, items: readonly StatusItem[], part: Part): Status {
   const apps = new Set(items.map(({ ref }) => appOf(nameOf(ref))));
@@ -18,7 +22,7 @@ export function narrowed(status: Status, items: readonly StatusItem[], part: Par
     'hosts' in part ? part.hosts : status.hosts.filter(({ host }) => items.some((item) => item.host === host));
   const names = new Set([...hosts.map(({ host }) => host), ...apps, ...('zone' in part ? [part.zone] : [])]);
   const about = (text: string): boolean =>
-    (text.match(/[a-z0-9-]+/g) ?? []).some((word) => names.has(word) || apps.has(appOf(word)));
+    (text.match(WORDS) ?? []).some((word) => names.has(word) || apps.has(appOf(word)));
   const on = new Set(hosts.map(({ host }) => host));
   const rollouts = status.rollouts?.filter(({ app }) => apps.has(app)) ?? [];
   const conflicts = status.conflicts?.filter(({ host, ref }) =>
@@ -27,7 +31,7 @@ export function narrowed(status: Status, items: readonly StatusItem[], part: Par
   const behind = status.behind?.filter(({ app }) => apps.has(app)) ?? [];
   const { rollouts: _all, conflicts: _others, behind: _more, ...rest } = status;
   const own = {
-    held: status.held.filter(about),
+    held: status.held.filter((text) => about(text) || zonesIn(hosts).some((zone) => text.match(WORDS)?.includes(zone))),
     draining: 'app' in part ? [] : status.draining.filter(({ host }) => on.has(host)),
     limitations: status.limitations.filter(({ host, ref }) =>
       'app' in part ? apps.has(appOf(nameOf(ref))) : on.has(host),

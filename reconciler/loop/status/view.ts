@@ -23,6 +23,8 @@ export interface Known {
   readonly rollouts?: readonly RolloutRecord[];
   /** Hosts of a fleet that are not heard of. */
   readonly lost?: readonly LostHost[];
+  /** Where nothing is placed until hosts have told a store that was emptied what they run, in words; absent when it knows all there is. */
+  readonly closed?: string;
   /** Where its manifests come from, once a controller has said so. */
   readonly source?: SourceStatus;
 }

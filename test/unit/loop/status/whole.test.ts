@@ -195,3 +195,14 @@ describe('status of a replica with cores of its own', () => {
     });
   });
 });
+
+it('holds a host, too, of a Zone in which an emptied store lets nothing be placed', () => {
+  const fleet = createFleet(['h1']);
+  fleet.settle(catalogOf({ hosts: { h1: {} }, apps: { web: {} } }));
+  const { assignments, reports } = fleet.words();
+  const held = ['the store knew no host: nothing is placed in 1 Zone (main) before 1 host (h2) reported'];
+  const { hosts, placements } = fleet.book;
+  const status = statusOf({ notice: { source, ...quiet, held }, hosts, placements, assignments, reports });
+  const part = narrowed(status, [], { hosts: status.hosts });
+  assert.deepEqual([part.held, part.sync], [held, 'OutOfSync']);
+});
