@@ -43,6 +43,14 @@ export function isEmptied({ staying, leaving, unheard }: Draining): boolean {
   return staying.length + leaving.length === 0 && unheard === undefined;
 }
 
+/** A host that has left Git, or all its Zones, and the number of replicas that it has still: they are not moved for that. */
+export interface Departed {
+  readonly host: string;
+  readonly replicas: number;
+  /** Git has it, in no Zone. */
+  readonly zoneless?: true;
+}
+
 /** A replica that gives, or gave, its place to one of a more critical level. */
 export interface Preemption {
   readonly replica: string;
@@ -96,6 +104,8 @@ export interface Notice {
   readonly reopening?: Reopening;
   /** Hosts that are drained; absent when an older controller says it. */
   readonly draining?: readonly Draining[];
+  /** Hosts that have left Git, or all its Zones, and have replicas still; absent when there are none. */
+  readonly departed?: readonly Departed[];
   /** Replicas that make room for others, or did and wait for a place; absent when there are none. */
   readonly preemptions?: readonly Preemption[];
   /** Changes of Apps with a `rollout` block that are under way or were given up; absent when there are none. */

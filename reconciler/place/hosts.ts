@@ -6,6 +6,7 @@ import type { Catalog, HostSpec, Resource, ZoneSpec } from '../model/catalog.ts'
 import { inWhole } from '../model/cores.ts';
 import { amountOf, demandFrom, NODES, NOTHING } from '../model/demand.ts';
 import type { Demand } from '../model/demand.ts';
+import type { Departed } from '../model/notice.ts';
 import { UNKNOWN_FACTS } from '../model/protocol.ts';
 import type { HostFacts, Report } from '../model/replica.ts';
 import type { HostRecord, ReservationState, Single } from '../model/reservations.ts';
@@ -171,14 +172,16 @@ export function hostProposals(
   return [...changed, ...closed].map((record) => ({ op: 'host', record }));
 }
 
-/** Hosts that are gone and have become empty, as a book has it that may be ahead of the snapshot. */
-export function forgetProposals(
+/** Hosts that are gone, with how many replicas each still has, as a book has it that may be ahead of the snapshot. */
+export function departures(
   views: readonly HostView[],
   snapshot: ReservationState,
   catalog: Catalog,
   book: Ledger,
-): readonly Single[] {
-  return gone(views, snapshot.hosts, catalog)
-    .filter(({ host }) => book.residents(host).size === 0)
-    .map(({ host }) => ({ op: 'forget-host', host }));
+): readonly Departed[] {
+  return gone(views, snapshot.hosts, catalog).map(({ host }) => ({
+    host,
+    replicas: [...book.residents(host).values()].reduce((sum, count) => sum + count, 0),
+    ...(catalog.hosts.has(host) ? { zoneless: true } : {}),
+  }));
 }

@@ -1,12 +1,12 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
-import type { Draining, Preemption } from '../model/notice.ts';
+import type { Departed, Draining, Preemption } from '../model/notice.ts';
 import { outdatedIn } from '../model/pool.ts';
 import { appOf } from '../model/replica.ts';
 import type { Placement } from '../model/replica.ts';
 import type { PlaceProposal, Proposal } from '../model/reservations.ts';
 import { gangOf, settleGang } from './gang.ts';
 import { growApp, growing, makeWhole, resizeAll } from './growth.ts';
-import { forgetProposals } from './hosts.ts';
+import { departures } from './hosts.ts';
 import type { Ground } from './ground.ts';
 import { inOrder } from './order.ts';
 import { withdraw } from './marks.ts';
@@ -37,6 +37,8 @@ export interface PlaceResult {
   readonly kept: readonly string[];
   readonly misplaced: readonly Misplaced[];
   readonly draining: readonly Draining[];
+  /** Hosts that have left Git, or all its Zones, with replicas that stay there. */
+  readonly departed: readonly Departed[];
   /** Replicas that make room for others, or do so with this. */
   readonly preemptions: readonly Preemption[];
   /** Replicas whose turn to leave a host that is drained has come, and that stay until others have made room for them elsewhere. */
@@ -238,7 +240,10 @@ export interface Placing extends Pick<PlaceResult, 'releases' | 'leaving'> {
 
 const idsOf = (placements: readonly Placement[]): readonly string[] => placements.map(({ replica }) => replica);
 
-function* proposalsOf(run: Run, { hosts, snapshot, catalog }: PlaceInput): Generator<Proposal, readonly Unplaceable[]> {
+function* proposalsOf(
+  run: Run,
+  { hosts, snapshot, catalog }: PlaceInput,
+): Generator<Proposal, Pick<PlaceResult, 'unplaceable' | 'departed'>> {
   let told = 0;
   let unplaceable: readonly Unplaceable[] = [];
   if (isPending(run.survey)) {
@@ -249,9 +254,14 @@ function* proposalsOf(run: Run, { hosts, snapshot, catalog }: PlaceInput): Gener
     unplaceable = turn.value;
   }
   withdraw(run);
-  proposeAll(run, forgetProposals(hosts, snapshot, catalog, run.book));
+  const departed = departures(hosts, snapshot, catalog, run.book);
+  const empty = departed.filter(({ replicas }) => replicas === 0);
+  proposeAll(
+    run,
+    empty.map(({ host }) => ({ op: 'forget-host', host })),
+  );
   for (const more of run.proposals.slice(told)) yield more;
-  return unplaceable;
+  return { unplaceable, departed: departed.filter(({ replicas }) => replicas > 0) };
 }
 
 /**
@@ -267,7 +277,7 @@ export function startPlacing(input: PlaceInput, ground?: Ground, waiting?: Waiti
   return {
     ...known,
     *proposals() {
-      const unplaceable = yield* proposalsOf(run, input);
+      const { unplaceable, departed } = yield* proposalsOf(run, input);
       const moving = new Set([...wanted.values()].flat().flatMap((wish) => (wish.moves ? [wish.replica] : [])));
       return {
         ...known,
@@ -280,6 +290,7 @@ export function startPlacing(input: PlaceInput, ground?: Ground, waiting?: Waiti
         preemptions: preemptionsOf(run),
         turned: [...run.preempting.turned].filter((replica) => isWaiting(run, replica)),
         outdated: stillOutdated(run, new Set(unplaceable.map(({ replica }) => replica))),
+        departed,
         draining: drainsOf(run, unplaceable, wordsOf(input)),
         busy: busyIn(run.survey),
       };

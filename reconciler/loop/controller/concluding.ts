@@ -71,6 +71,7 @@ export function decisionAfter(
     ...(behind.length > 0 ? { behind } : {}),
     awaited,
     draining: placed.draining,
+    ...(placed.departed.length > 0 ? { departed: placed.departed } : {}),
     ...(reopening ? { reopening } : {}),
     ...(full.length > 0 ? { full } : {}),
     ...(preemptions.length > 0 ? { preemptions } : {}),

@@ -7,7 +7,7 @@ import { NOTHING as NO_DEMAND, plus } from '../../model/demand.ts';
 import type { Demand } from '../../model/demand.ts';
 import type { HostStatus } from './status.ts';
 import type { StatusInput } from './input.ts';
-import { compareNames } from '../../model/words.ts';
+import { compareNames, counted } from '../../model/words.ts';
 
 /** A time as people and programs read it, given milliseconds since 1970. */
 export function timeOf(ms: number): string {
@@ -48,6 +48,17 @@ export function drainMessages(notice: Notice | undefined): readonly string[] {
     const parts = [`${String(leaving.length)} leaving`, `${String(staying.length)} staying`];
     const first = staying[0] ? ` (${staying[0].replica}: ${staying[0].why})` : '';
     return [`host ${host} is being drained: ${parts.join(', ')}${first}; plumb drain ${host} --watch shows all`];
+  });
+}
+
+/** What is said of hosts that have left Git, or all its Zones, with replicas on them. */
+export function departedMessages({ departed = [] }: Partial<Notice>): readonly string[] {
+  return departed.map(({ host, replicas, zoneless }) => {
+    const moves = `drain: true so that ${replicas === 1 ? 'it moves' : 'they move'}`;
+    const [where, back] = zoneless
+      ? ['in no Zone', `give it the labels of one again, or ${moves}`]
+      : ['not in Git', `put it back, with ${moves}`];
+    return `host ${host} is ${where} any more and keeps ${counted(replicas, 'replica')}: ${back}`;
   });
 }
 

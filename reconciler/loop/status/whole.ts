@@ -1,5 +1,5 @@
 import type { RolloutRecord } from '../../model/release.ts';
-import { drainMessages, lostMessages, hostStatuses } from './hosts-told.ts';
+import { departedMessages, drainMessages, lostMessages, hostStatuses } from './hosts-told.ts';
 import { hostItems, unplaceableItems, withoutRoom } from './items.ts';
 import { totalsOf, pausedIn, heldIn, verdictOf } from './verdict.ts';
 import type { RolloutStatus, Status } from './status.ts';
@@ -38,6 +38,7 @@ export function statusOf(input: StatusInput): Status {
     messages: [
       ...lostMessages(input),
       ...drainMessages(input.notice),
+      ...departedMessages(notice ?? {}),
       ...(notice?.full ?? []),
       ...rollouts.filter((one) => !paused.includes(one)).map(({ message }) => message),
       ...stalled,
