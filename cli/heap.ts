@@ -7,7 +7,7 @@ export type Manner = 'rest' | 'work' | 'tidy';
 /** What was seen so far, a look each second. */
 export interface Pace {
   readonly manner: Manner;
-  /** CPU time of the looks in a row at which the process was busy all the time, milliseconds. */
+  /** CPU time of the looks in a row at which the process was busy all the time, milliseconds; of much work, less what it waited since. */
   readonly busy: number;
   /** Looks since the heap was last tidied up; below zero where that takes longer. */
   readonly since: number;
@@ -34,11 +34,15 @@ export const MANNERS: Readonly<Record<Manner, readonly string[]>> = { rest: REST
 const LOOK = 1_000;
 /** Part of a second from which it was busy all the time. */
 const BUSY = 0.9;
+/** Part of a second from which much work goes on, although it waits for the store now and then. */
+const HALF = 0.5;
 /**
- * So much CPU time of busy seconds in a row is much work, milliseconds, and one that is not ends it. An audit takes half of it; by the clock it
+ * So much CPU time of busy seconds in a row is much work, milliseconds. One that is less than half busy ends it, and each that is less than busy takes one
+ * back, of a few: what comes behind it for a long time is no longer it. An audit takes half of it; by the clock it
  * takes as long as others on the machine let it.
  */
 const MUCH = 4_000;
+const MOST = 20_000;
 /** Seconds from one time of tidying to the next, and for how long. */
 const EVERY = 60;
 const FOR = 5;
@@ -69,11 +73,11 @@ export const START: Pace = { manner: 'rest', busy: 0, since: 0 };
 
 /** What follows from a look: for which part of the last second the process was busy, and the CPU time that it had, milliseconds. */
 export function pace({ manner, busy, since }: Pace, utilization: number, cpu: number): Pace {
-  if (utilization >= BUSY) {
-    const next = busy + cpu;
-    if (next >= MUCH) return { manner: 'work', busy: next, since: EVERY };
-    return { manner: manner === 'tidy' && since >= FOR ? 'rest' : manner, busy: next, since: since + 1 };
-  }
+  const isBusy = utilization >= BUSY;
+  const goesOn = manner === 'work' && utilization >= HALF;
+  const next = isBusy ? Math.min(busy + cpu, MOST) : goesOn ? busy - LOOK : 0;
+  if (next >= MUCH) return { manner: 'work', busy: next, since: EVERY };
+  if (isBusy) return { manner: manner === 'tidy' && since >= FOR ? 'rest' : manner, busy: next, since: since + 1 };
   if (since >= EVERY) return { manner: 'tidy', busy: 0, since: manner === 'work' ? FOR - AFTER_WORK : 0 };
   return { manner: manner === 'tidy' && since < FOR ? 'tidy' : 'rest', busy: 0, since: since + 1 };
 }

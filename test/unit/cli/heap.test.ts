@@ -19,6 +19,14 @@ describe('the heap of a controller', () => {
     assert.deepEqual(manners([1, 1, 1, 1, 0.95, 0.2]), ['rest', 'rest', 'rest', 'work', 'work', 'tidy']);
   });
 
+  it('keeps that room while it waits for the store now and then, and not under changes that go on for long', () => {
+    const found = manners([...seconds(12, 1), ...seconds(60, 0.6)]);
+    assert.deepEqual(new Set(found.slice(3, 20)), new Set(['work']));
+    assert.ok(!found.slice(30).includes('work'));
+    assert.ok(found.slice(30).includes('rest'));
+    assert.equal(manners([...seconds(12, 1), 0.4]).at(-1), 'tidy');
+  });
+
   it('does not take an audit for much work because others leave it little of the CPU', () => {
     assert.ok(!manners([...seconds(7, 1), 0.2, ...seconds(7, 1), 0.2], 0.5).includes('work'));
     assert.ok(manners(seconds(8, 1), 0.5).includes('work'));
@@ -67,7 +75,7 @@ describe('the heap of a controller', () => {
     keepHeapSmall();
     const kept: object[][] = [];
     const sizes: number[] = [];
-    for (let at = 0; at < 400; at += 1) {
+    for (let at = 0; at < 100; at += 1) {
       // a megabyte or so that lives on for a while
       kept[at % 8] = Array.from({ length: 20_000 }, (_, index) => ({ at, index }));
       await turn();
