@@ -120,8 +120,7 @@ export function createController(options: ControllerOptions): Controller {
       watching.begin();
       const { image, audit } = await keeping.see(catalog);
       if (audit) image.waiting.forget();
-      listening.expect(expectedIn(image, catalog));
-      if (fleet && listening.isDue()) await listening.listen();
+      if (fleet && listening.isDue()) await hear();
       const { reopening, awaited } = fleet ? await learn(image, catalog, rebuilding) : OPEN;
       const { decided } = posting;
       // what is closed, or was, concerns all
@@ -183,6 +182,12 @@ export function createController(options: ControllerOptions): Controller {
       throw new PlumbError('CONFLICT', 'it leads no longer, and another controller may');
   }
 
+  /** Listens for the hosts that are to be heard of by now; those of before while nothing is known of the store. */
+  function hear(): Promise<boolean> {
+    const catalog = tracking.last()?.catalog;
+    return listening.listen(keeping.image && catalog && expectedIn(keeping.image, catalog));
+  }
+
   /** What whoever led before had to remember counts from now on, and is looked at. */
   async function anew(): Promise<void> {
     await posting.resume();
@@ -224,7 +229,7 @@ export function createController(options: ControllerOptions): Controller {
       keeping.takeOver();
     },
     listen: async () => {
-      const changed = fleet ? (await listening.listen()) || posting.decided.reopening !== undefined : false;
+      const changed = fleet ? (await hear()) || posting.decided.reopening !== undefined : false;
       return watching.looked(changed);
     },
     view: () => ({ catalog: tracking.last()?.catalog, notice: posting.notice() }),

@@ -5,16 +5,14 @@ import type { Telling } from './telling.ts';
 
 /** Listens for the hosts of a fleet, and tells who is lost or back. */
 export interface Listening {
-  /** Gives whether another host is lost or back. */
-  listen(): Promise<boolean>;
+  /** Listens for these hosts, or again for those of before; gives whether another host is lost or back. */
+  listen(hosts?: readonly string[]): Promise<boolean>;
   /** Whether it is time to listen again. */
   isDue(): boolean;
   /** Another has led by now: what that one knew of lost hosts is taken over with the next look. */
   takeOver(): void;
   /** The store may have lost what it had: no lease that is missing says that a host is lost, for a while. */
   anew(): void;
-  /** These hosts are to be heard of from now on. */
-  expect(hosts: readonly string[]): void;
   readonly lost: () => readonly LostHost[];
 }
 
@@ -30,7 +28,8 @@ export function createListening(
   let heardAt = -Infinity;
   const names = (): readonly string[] => hearing.lost().map(({ host }) => host);
   return {
-    listen: async () => {
+    listen: async (hosts = expected) => {
+      expected = hosts;
       if (!adopted) hearing.adopt((await bulletin.read())?.lost ?? []);
       adopted = true;
       // who left the fleet is not heard of again
@@ -49,9 +48,6 @@ export function createListening(
       hearing.anew();
     },
     isDue: () => clock() - heardAt >= HEARTBEAT,
-    expect: (hosts) => {
-      expected = hosts;
-    },
     lost: () => hearing.lost(),
   };
 }

@@ -21,14 +21,13 @@ it('tells that a host is heard of again, and not of one that is waited for no lo
   };
   const bulletin = { post: () => Promise.resolve(), read: () => Promise.resolve(notice as Notice) };
   const listening = createListening({ leases: leases as Leases, bulletin }, () => now, { hosts });
-  listening.expect(['a', 'b', 'c']);
+  await listening.listen(['a', 'b', 'c']);
   for (; now < 1_020_000; now += 2000) await listening.listen();
   assert.deepEqual([told[0], told.at(-1)], [' > ', ' > '], 'whom the last leader took for lost has left the fleet');
   held = ['a'];
   await listening.listen();
   held = ['a', 'c'];
-  listening.expect(['a', 'c']);
-  assert.equal(await listening.listen(), true);
+  assert.equal(await listening.listen(['a', 'c']), true);
   assert.deepEqual(told.slice(-2), [' > b,c', 'c > ']);
 });
 
