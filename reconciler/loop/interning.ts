@@ -3,6 +3,7 @@ import { formOf } from '../model/form.ts';
 import { noReport, UNKNOWN_FACTS } from '../model/protocol.ts';
 import { kindOf } from '../model/ref.ts';
 import type { Known, Observed } from '../model/change.ts';
+import type { Release } from '../model/release.ts';
 import { appOf } from '../model/replica.ts';
 import type { AssignedKnob, AssignedReplica, Assignment, ReplicaReport, Report } from '../model/replica.ts';
 import type { CgroupState } from '../model/resources.ts';
@@ -130,13 +131,14 @@ export function createInterning(catalog?: Catalog): Interning {
 
 /** The same, of what is as it should be. */
 function sharing(catalog: Catalog | undefined): Interning {
-  const specs = shelf<AssignedReplica['spec']>((name) => {
+  const wanted = (name: string): Release | undefined => {
     const app = catalog?.apps.get(name);
     const network = (of: string): NetworkSpec | undefined => catalog?.networks.get(of)?.spec;
-    return app && wantedRelease({ app, network }, app.spec.network).spec;
-  });
-  const origins = shelf<AssignedReplica['origin']>();
-  const fields = shelf<AssignedReplica['fields']>();
+    return app && wantedRelease({ app, network }, app.spec.network);
+  };
+  const specs = shelf<AssignedReplica['spec']>((name) => wanted(name)?.spec);
+  const origins = shelf<AssignedReplica['origin']>((name) => wanted(name)?.origin);
+  const fields = shelf<AssignedReplica['fields']>((name) => wanted(name)?.fields);
   const networks = shelf<Assignment['networks'][number]>();
   const knobs = shelf<Assignment['tuning'][number]>();
   const conditions = shelf<Report['conditions'][number]>();

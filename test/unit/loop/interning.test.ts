@@ -54,11 +54,9 @@ it('makes one object of what Git says of an App and what hosts were told of it',
   assert.equal(first?.spec, second?.spec);
   assert.deepEqual(first?.spec, web?.spec);
   assert.equal(first?.placement, placements.get('web-0'));
-  assert.equal(
-    createInterning(catalog).assignment(told(), at).replicas[0]?.spec,
-    first?.spec,
-    'another interning finds the same in the catalog',
-  );
+  const another = createInterning(catalog).assignment(told(), at).replicas[0];
+  for (const part of ['spec', 'origin', 'fields'] as const)
+    assert.equal(another?.[part], first?.[part], `another interning finds the same ${part} in the catalog`);
 });
 
 it('keeps what cgroups hold replicas to where that does not follow from their form', () => {
