@@ -108,7 +108,7 @@ function nextText(name: string, edit: Edit | undefined, written: Written | undef
 }
 
 function foreseenText(name: string, next: string, seen: Foreseen, io: Io): string {
-  const { moves, staying, leaving, displaced, unheard } = seen;
+  const { moves, waits, staying, leaving, displaced, unheard } = seen;
   const lines = [tint(io, 'bold', next), ''];
   if (leaving.length > 0) lines.push(`leaving already: ${leaving.join(', ')}`);
   else if (moves.length + staying.length === 0)
@@ -119,6 +119,14 @@ function foreseenText(name: string, next: string, seen: Foreseen, io: Io): strin
       table(
         ['MOVES WITH ITS ADDRESS', 'TO'],
         moves.map(({ replica, to }) => [replica, to]),
+      ),
+    );
+  if (waits.length > 0)
+    lines.push(
+      '',
+      table(
+        ['APP', 'WAITS FOR ITS TURN NOW BECAUSE'],
+        waits.map(({ app, why }) => [app, why]),
       ),
     );
   if (displaced.length > 0)

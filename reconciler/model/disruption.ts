@@ -145,7 +145,7 @@ export function disruptionOf(catalog: Catalog, at: Whereabouts, lost: ReadonlySe
         if (!account || account.away < account.most) return undefined;
         const homeless = sumOf(account.homeless);
         const more = homeless === 0 ? '' : `, ${String(homeless)} of them without a place`;
-        return `Zone ${zone} lets ${counted(account.most, 'replica')} be away, ${String(account.away)} are${more}`;
+        return `Zone ${zone} lets ${counted(account.most, 'replica')} be away, ${String(account.away)} ${account.away === 1 ? 'is' : 'are'}${more}`;
       },
       copy: () => make(new Map([...accounts].map(([zone, account]) => [zone, account && { ...account }]))),
     };

@@ -63,7 +63,7 @@ export interface Settled {
 }
 
 /** How many more replicas of an App may be moved. */
-function turnsLeft({ turns, disruption }: Run, { name, spec }: Resource<AppSpec>): number {
+export function turnsLeft({ turns, disruption }: Run, { name, spec }: Resource<AppSpec>): number {
   return Math.min(turns.get(name) ?? 0, disruption.left(spec.zone));
 }
 

@@ -120,11 +120,22 @@ describe('a host that is drained', () => {
     const whys = (fleet: Fleet, catalog: Catalog, lost: readonly string[] = []): string | undefined =>
       place(asked(fleet, catalog, lost)).draining[0]?.staying[0]?.why;
 
-    it('where one of its App fails, in explain as well', () => {
+    const foreseen = (fleet: Fleet, zones: Sketch['zones'] = {}): readonly string[] => {
+      const before = catalogOf({ hosts: hostsOf(3), apps, zones: { main: {}, ...zones } });
+      const { moves, waits } = foreseeDrain(asked(fleet, before), 'h1');
+      assert.deepEqual(
+        moves.map(({ replica }) => replica),
+        ['web-0'],
+      );
+      return waits.map(({ app, why }) => `${app} waits for its turn: ${why}`);
+    };
+
+    it('where one of its App fails, in explain as well, and before Git drains it', () => {
       const { fleet, aim } = begun();
       const host = fails(fleet, 'web-1', 'ProbeFailed');
       const why = `waits for its turn: App web lets 1 replica be away at a time, web-1 (ProbeFailed on ${host}) is${mend}`;
       assert.equal(whys(fleet, aim), why);
+      assert.deepEqual(foreseen(fleet), [`web ${why}`]);
       const { message = '' } = explain(asked(fleet, aim), 'web-0') ?? {};
       assert.ok(message.endsWith(`. It ${why}`), message);
     });
@@ -137,10 +148,13 @@ describe('a host that is drained', () => {
     });
 
     it('where its Zone lets no more be away', () => {
-      const { fleet, aim } = begun({ main: { disruption: { maxUnavailable: { count: 1 } } } });
+      const zones: Sketch['zones'] = { main: { disruption: { maxUnavailable: { count: 1 } } } };
+      const { fleet, aim } = begun(zones);
+      assert.deepEqual(foreseen(fleet, zones), []);
       fails(fleet, 'web-1', 'ProbeFailed');
-      const why = 'waits for its turn: Zone main lets 1 replica be away, 1 are: plumb status zone/main shows which';
+      const why = 'waits for its turn: Zone main lets 1 replica be away, 1 is: plumb status zone/main shows which';
       assert.equal(whys(fleet, aim), why);
+      assert.deepEqual(foreseen(fleet, zones), [`web ${why}`]);
     });
   });
 

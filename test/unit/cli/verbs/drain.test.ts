@@ -68,6 +68,7 @@ describe('drain', () => {
       drained: false,
       edit: { file: hostsFile, line: lineOf(git, hostsFile, 'name: h1'), text: 'give Host h1 spec.drain: true' },
       moves: [{ replica: 'quorum-0', to: 'h2' }],
+      waits: [],
       staying: [],
       leaving: [],
       displaced: [],

@@ -281,7 +281,7 @@ describe('replicas that wait for their turn', () => {
   it('are told once, where a rollout or a Zone tells of them', () => {
     const messages = [
       'web: 1 of 24 replicas have abc',
-      'Zone main lets 1 replica be away, 1 are: 1 replica of api wait',
+      'Zone main lets 1 replica be away, 1 is: 1 replica of api wait',
     ];
     assert.doesNotMatch(text(status([item(0)], { behind, messages })), /turn/);
   });
