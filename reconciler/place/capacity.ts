@@ -1,13 +1,14 @@
 import { selects } from '../model/catalog.ts';
 import type { AppSpec, Resource } from '../model/catalog.ts';
-import { amountOf, demandFrom, NOTHING, plus } from '../model/demand.ts';
-import type { Demand } from '../model/demand.ts';
+import { amountOf, demandFrom, NODES, NOTHING, plus } from '../model/demand.ts';
+import type { Demand, Dimension } from '../model/demand.ts';
 import { replicaId } from '../model/replica.ts';
 import type { HostRecord } from '../model/reservations.ts';
 import { addressPool } from './addresses.ts';
 import type { PoolCount } from './addresses.ts';
 import type { FilterName, Removal } from './filters.ts';
 import { demandOf } from './asks.ts';
+import { cpuOf } from './cores.ts';
 import { lossesOnce } from './losses.ts';
 import type { Loss, Part } from './losses.ts';
 import type { PlaceInput } from './input.ts';
@@ -89,10 +90,21 @@ function sum(demands: readonly Demand[]): Demand {
   return demands.reduce((total, demand) => plus(total, demand), NOTHING);
 }
 
-/** What a host has left; it may have shrunk below what is placed on it. */
-function leftOf({ run }: Trial, { host, allocatable }: HostRecord): Demand {
-  const used = run.book.used(host);
-  return demandFrom((key) => Math.max(0, amountOf(allocatable, key) - amountOf(used, key)));
+/**
+ * What a host has left; it may have shrunk below what is placed on it. Of cores to pin no more than its CPU is left for, which they take as well,
+ * most on the node that has most.
+ */
+function leftOf({ run: { book, table } }: Trial, { host, allocatable }: HostRecord): Demand {
+  const used = book.used(host);
+  const left = demandFrom((key) => Math.max(0, amountOf(allocatable, key) - amountOf(used, key)));
+  const each = cpuOf(1, table.worth[table.rows.get(host) ?? -1] ?? 1);
+  let cores = Math.floor(left.cpu / Math.max(1, each));
+  const nodes = new Map<Dimension, number>();
+  for (const key of [...NODES].sort((a, b) => amountOf(left, b) - amountOf(left, a))) {
+    nodes.set(key, Math.min(cores, amountOf(left, key)));
+    cores -= nodes.get(key) ?? 0;
+  }
+  return demandFrom((key) => nodes.get(key) ?? amountOf(left, key));
 }
 
 /** Of CPU and memory together, as parts of what the zone has. */

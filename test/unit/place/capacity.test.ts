@@ -36,6 +36,24 @@ describe('capacity', () => {
     assert.deepEqual(zone.largest, { host: 'h1', ...demand(3000, 3.5 * GI, 4000) });
   });
 
+  it('counts no more cores to pin than CPU is left for', () => {
+    const left = (cpu: number, zones: Sketch['zones'] = { main: {} }): readonly (number | undefined)[] => {
+      const sketch = { hosts: hostsOf(1), zones, apps: { web: { resources: resources(cpu) } } };
+      const catalog = catalogOf(sketch);
+      const reports = [reportOf('h1', { cpu: 8000, node0: 3, node1: 4 })];
+      const book = createBook();
+      const hosts = hostViews(catalog, reports, book);
+      const input = { catalog, snapshot: book, hosts, reports, assignments: [], now: NOW };
+      const { node0, node1 } = capacity(input, { apps: [] }).zones[0]?.largest ?? {};
+      return [node0, node1];
+    };
+    assert.deepEqual(left(1000), [2, 4]);
+    assert.deepEqual(left(2500), [1, 4]);
+    // all that could be promised of a core goes with it
+    assert.deepEqual(left(2500, { main: { overcommit: { cpu: 2 } } }), [2, 4]);
+    assert.deepEqual(left(6500), [undefined, 1]);
+  });
+
   const growths: readonly { readonly name: string; readonly sketch: Sketch; readonly told: string }[] = [
     { name: 'CPU', sketch: { apps: { web: { replicas: 2, resources: resources(1500) } } }, told: '2 cpu' },
     { name: 'memory', sketch: { apps: { web: { resources: resources(1, 1000) } } }, told: '7 memory' },
