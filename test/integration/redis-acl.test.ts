@@ -17,7 +17,7 @@ import { openRedis } from '../../reconciler/store/redis/redis.ts';
 import { loadScripts } from '../../reconciler/store/redis/scripts.ts';
 import { reportOf } from '../support/catalog.ts';
 import { withJournal } from '../support/mirrored.ts';
-import { cluster, NO_REDIS, sentinels, Servers, until } from '../support/redis.ts';
+import { NO_REDIS, Servers } from '../support/redis.ts';
 import { hostRecord, place } from '../support/reservations.ts';
 import { speak } from '../support/verb.ts';
 
@@ -340,49 +340,5 @@ describe('the users of examples/redis/users.acl', { skip: NO_REDIS }, () => {
         code: 'USAGE',
         message: /is no name of a Host/,
       });
-  });
-});
-
-describe('a host that is enrolled under Sentinel', { skip: NO_REDIS }, () => {
-  it('goes on as itself with the replica that takes over, until it is revoked there as well', async (t) => {
-    const folder = mkdtempSync(join(tmpdir(), 'plumb-enroll-'));
-    const { url, servers, home } = await sentinels();
-    t.after(async () => {
-      await home.close();
-      rmSync(folder, { recursive: true });
-    });
-    await (await openRedis(url, { clock: () => 1000, writer: 'c1' })).close();
-    const { out } = await speak(hostCommand, folder, 'enroll', 'h1', '--store', url, '-o', 'json');
-    const { store: own } = JSON.parse(out) as { readonly store: string };
-    const agent = await openRedis(own, { clock: () => 1000, host: 'h1', writer: 'h1' });
-    t.after(() => agent.close());
-    assert.ok(await agent.leases.acquire('host/h1', 'me', 60_000));
-    const [master, replica] = servers;
-    assert.ok(master && replica);
-    await master.kill();
-    await until('the replica has taken over', async () =>
-      (await replica.admin.info('replication')).includes('role:master'),
-    );
-    assert.ok(await agent.leases.acquire('host/h1', 'me', 60_000));
-    await speak(hostCommand, folder, 'revoke', 'h1', '--store', url);
-    assert.equal(await replica.admin.call('ACL', 'GETUSER', 'agent-h1'), null);
-  });
-});
-
-describe('a host that is enrolled at a Cluster', { skip: NO_REDIS }, () => {
-  it('signs in as itself and does its work, whichever server has its fleet', async (t) => {
-    const folder = mkdtempSync(join(tmpdir(), 'plumb-enroll-'));
-    const { url, home } = await cluster();
-    t.after(async () => {
-      await home.close();
-      rmSync(folder, { recursive: true });
-    });
-    await (await openRedis(url, { clock: () => 1000, writer: 'c1' })).close();
-    const { out } = await speak(hostCommand, folder, 'enroll', 'h1', '--store', url, '-o', 'json');
-    const { store: own } = JSON.parse(out) as { readonly store: string };
-    const agent = await openRedis(own, { clock: () => 1000, host: 'h1', writer: 'h1' });
-    t.after(() => agent.close());
-    assert.ok(await agent.leases.acquire('host/h1', 'me', 60_000));
-    await assert.rejects(agent.leases.acquire('host/h2', 'me', 60_000), refused);
   });
 });
