@@ -147,12 +147,27 @@ export function drainedIn({ hosts }: Pick<Catalog, 'hosts'>): ReadonlySet<string
   return found;
 }
 
-/** Hosts that the store knows and the catalog no longer has; nothing is concluded from documents that cannot be read. */
-function gone(views: readonly HostView[], known: ReservationState['hosts'], catalog: Catalog): readonly HostRecord[] {
+/** The hosts of a book, once all of them were among these views. */
+const covered = new WeakMap<ReservationState['hosts'], readonly HostView[]>();
+
+/**
+ * Hosts that the store knows and the catalog no longer has; nothing is concluded from documents that cannot be read. Where all were there when it was last
+ * asked, and the views are the same, only these `some` are looked at, of which anything may be new.
+ */
+function gone(
+  views: readonly HostView[],
+  known: ReservationState['hosts'],
+  catalog: Catalog,
+  some?: ReadonlySet<string>,
+): readonly HostRecord[] {
   const seen = viewsByName(views);
-  const found: HostRecord[] = [];
-  for (const record of known.values()) if (!seen.has(record.host) && !unreadable(catalog, record)) found.push(record);
-  return found.sort((a, b) => (a.host < b.host ? -1 : 1));
+  const isGone = (host: string): boolean => known.has(host) && !seen.has(host);
+  if (some && covered.get(known) === views && ![...some].some(isGone)) return [];
+  const missing: HostRecord[] = [];
+  for (const record of known.values()) if (!seen.has(record.host)) missing.push(record);
+  if (missing.length === 0) covered.set(known, views);
+  else covered.delete(known);
+  return missing.filter((record) => !unreadable(catalog, record)).sort((a, b) => (a.host < b.host ? -1 : 1));
 }
 
 /** What brings the store's hosts to the views, of all or some of them: changed records, and hosts that are gone, closed. */
@@ -166,20 +181,21 @@ export function hostProposals(
   const changed = looked
     .map(({ record }) => record)
     .filter((record) => !isDeepStrictEqual(record, snapshot.hosts.get(record.host)));
-  const closed = gone(views, snapshot.hosts, catalog)
+  const closed = gone(views, snapshot.hosts, catalog, some)
     .filter(({ state }) => state === 'open')
     .map((record): HostRecord => ({ ...record, state: 'closed' }));
   return [...changed, ...closed].map((record) => ({ op: 'host', record }));
 }
 
-/** Hosts that are gone, with how many replicas each still has, as a book has it that may be ahead of the snapshot. */
+/** Hosts that are gone, with how many replicas each still has, as a book has it that may be ahead of the snapshot. `some` are all of which anything may be new. */
 export function departures(
   views: readonly HostView[],
   snapshot: ReservationState,
   catalog: Catalog,
   book: Ledger,
+  some?: ReadonlySet<string>,
 ): readonly Departed[] {
-  return gone(views, snapshot.hosts, catalog).map(({ host }) => ({
+  return gone(views, snapshot.hosts, catalog, some).map(({ host }) => ({
     host,
     replicas: [...book.residents(host).values()].reduce((sum, count) => sum + count, 0),
     ...(catalog.hosts.has(host) ? { zoneless: true } : {}),

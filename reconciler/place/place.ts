@@ -242,7 +242,7 @@ const idsOf = (placements: readonly Placement[]): readonly string[] => placement
 
 function* proposalsOf(
   run: Run,
-  { hosts, snapshot, catalog }: PlaceInput,
+  { hosts, snapshot, catalog, scope }: PlaceInput,
 ): Generator<Proposal, Pick<PlaceResult, 'unplaceable' | 'departed'>> {
   let told = 0;
   let unplaceable: readonly Unplaceable[] = [];
@@ -254,7 +254,7 @@ function* proposalsOf(
     unplaceable = turn.value;
   }
   withdraw(run);
-  const departed = departures(hosts, snapshot, catalog, run.book);
+  const departed = departures(hosts, snapshot, catalog, run.book, scope?.hosts);
   const empty = departed.filter(({ replicas }) => replicas === 0);
   proposeAll(
     run,

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createBook } from '../../../reconciler/model/book.ts';
-import { allocatable, hostViews, viewsByName } from '../../../reconciler/place/hosts.ts';
+import type { HostRecord } from '../../../reconciler/model/reservations.ts';
+import { allocatable, departures, hostProposals, hostViews, viewsByName } from '../../../reconciler/place/hosts.ts';
 import { catalogOf, reportOf } from '../../support/catalog.ts';
+import { hostRecord } from '../../support/reservations.ts';
 
 describe('hosts to place on', () => {
   it('are those of the catalog that are in a Zone and have reported', () => {
@@ -58,5 +60,30 @@ describe('hosts to place on', () => {
     }).zones.get('main');
     assert.ok(zone);
     assert.deepEqual(allocatable({ cpu: 1001, memory: 1000, pids: 7 }, zone.spec), { cpu: 1252, memory: 0, pids: 7 });
+  });
+
+  it('are compared with all that the store knows once, and then only where something is new', (t) => {
+    const catalog = catalogOf({ hosts: { h1: {}, h2: {} } });
+    const book = createBook();
+    const views = hostViews(catalog, [reportOf('h1'), reportOf('h2')], book);
+    const store = (record: HostRecord): void => {
+      book.apply([{ type: 'host', host: record.host, record }]);
+    };
+    for (const { record } of views) store(record);
+    const proposed = (...some: readonly string[]): readonly string[] => {
+      const scope = new Set(some);
+      const closed = hostProposals(views, book, catalog, scope).map(({ op }) => op);
+      return [...closed, ...departures(views, book, catalog, book, scope).map(({ host }) => host)];
+    };
+    assert.deepEqual(proposed(), []);
+    const looks = t.mock.method(book.hosts as Map<string, HostRecord>, 'values');
+    assert.deepEqual(proposed('h1'), []);
+    assert.equal(looks.mock.callCount(), 0);
+    store({ ...hostRecord('h3'), state: 'open' });
+    assert.deepEqual(proposed('h3'), ['host', 'h3']);
+    store({ ...hostRecord('h3'), state: 'closed' });
+    assert.deepEqual(proposed(), ['h3'], 'until it is forgotten');
+    book.apply([{ type: 'host', host: 'h3', record: undefined }]);
+    assert.deepEqual(proposed(), []);
   });
 });
