@@ -1,8 +1,8 @@
 import { amountOf, DIMENSIONS } from '../model/demand.ts';
 import type { Asked } from './asks.ts';
-import { weightsOf } from './group.ts';
-import type { Weights } from './group.ts';
 import type { HostTable } from './table.ts';
+import { weightsOf } from './weights.ts';
+import type { Weights } from './weights.ts';
 
 /** What Apps have in common whose replicas ask for the same of the same hosts. Most Apps have one of few sizes, and those of one size have their turns one after the other. */
 export interface Alike {

@@ -14,7 +14,7 @@ import { groundOver, inverse, tentatively } from './ground.ts';
 import type { Ground } from './ground.ts';
 import { demandOf } from './asks.ts';
 import { coresOf } from './cores.ts';
-import { groupOf, weightsOf } from './group.ts';
+import { groupOf } from './group.ts';
 import type { Group } from './group.ts';
 import { hostProposals } from './hosts.ts';
 import { mixOf, packingOf } from './packing.ts';
@@ -24,6 +24,7 @@ import type { Survey } from './survey.ts';
 import type { Wish } from './wishes.ts';
 import type { PlaceInput } from './input.ts';
 import type { Waiting } from './waiting.ts';
+import { weightsOf } from './weights.ts';
 
 /** A replica that got no host, or not the room that it asks for, and why. */
 export interface Unplaceable {
