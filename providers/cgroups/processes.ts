@@ -72,13 +72,33 @@ export function adjust(files: Files, procRoot: string, directory: string, value:
   }
 }
 
-/** Pages of memory that a process has; 0 where it has ended, though nobody may have asked how yet. */
-export function pagesOf(files: Files, procRoot: string, pid: number): number {
+/** Pages of memory that a process has; 0 where it ends, though the kernel may not have got all of them back yet. */
+function pagesOf(files: Files, procRoot: string, pid: number): number {
   try {
     return Number(readText(files, join(procRoot, String(pid)), 'statm').split(' ')[1]);
   } catch {
     return 0;
   }
+}
+
+/** States of a thread that has given back all that it had: a zombie, and one that is just forgotten (proc(5), stat). */
+const OVER: ReadonlySet<string | undefined> = new Set(['Z', 'X']);
+
+/**
+ * Whether a process has ended with all its threads, and its memory is the kernel's again, though nobody may have asked yet how it ended.
+ * It lets go of its pages first (statm says 0 then), and the kernel gets them back afterwards, one by one.
+ */
+export function hasEnded(files: Files, procRoot: string, pid: number): boolean {
+  const threads = join(procRoot, String(pid), 'task');
+  return files.folders(threads).every((thread) => {
+    try {
+      // the name before it, in parentheses, may hold anything
+      const stat = readText(files, join(threads, thread), 'stat');
+      return OVER.has(stat.slice(stat.lastIndexOf(')') + 2)[0]);
+    } catch {
+      return true; // it has just gone
+    }
+  });
 }
 
 /** The process of a cgroup that has the most memory; undefined where none has any. */

@@ -10,7 +10,7 @@ import { OOM, SCHED, type Wanted, type Write } from './knob.ts';
 import { writesFor } from './knobs.ts';
 import { MOMENT } from './moments.ts';
 import { lowerQuotas, lowerRealtime, raiseRealtime } from './nested.ts';
-import { adjust, largest, pagesOf } from './processes.ts';
+import { adjust, hasEnded, largest } from './processes.ts';
 import { isRealtime, setClassIn, USUAL_CLASS } from './scheduling.ts';
 
 /** A write that the kernel did not take. */
@@ -217,13 +217,13 @@ async function settleByForce(machine: Machine, held: Held, path: string, value: 
   }
 }
 
-/** Whether there was one to kill, and it is gone. */
+/** Whether there was one to kill, and it is gone; sooner, what it still had would cost the next one its life. */
 async function killLargest({ files, procRoot }: Machine, held: Held): Promise<boolean> {
   const pid = largest(files, procRoot, held.directoryOf('memory'));
   if (pid === undefined) return false;
   files.kill(pid);
   for (let waited = 0; waited < DEATH; waited += 10) {
-    if (pagesOf(files, procRoot, pid) === 0) return true;
+    if (hasEnded(files, procRoot, pid)) return true;
     await sleep(10);
   }
   return false;

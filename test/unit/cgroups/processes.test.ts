@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Files } from '../../../providers/cgroups/files.ts';
 import { cgroups } from '../../../providers/cgroups/index.ts';
 import type { PlumbError } from '../../../reconciler/model/errors.ts';
@@ -20,11 +21,12 @@ afterEach(() => {
   for (const root of roots.splice(0)) fs.rmSync(root, { recursive: true });
 });
 
-/** A fake kernel whose container has processes: pid → oom_score_adj, and MiB of memory. */
+/** A fake kernel whose container has processes: pid → oom_score_adj, and MiB of memory. `dying`: those that are killed take a while, and are never asked how they ended. */
 function lab(
   version: 'v1' | 'v2',
   processes: Readonly<Record<string, readonly [string, number]>>,
   rules?: Partial<Files>,
+  dying = false,
 ) {
   const root = fakeTree(version, PATH);
   roots.push(root);
@@ -46,13 +48,25 @@ function lab(
   }
   list(Object.keys(processes));
   const killed: number[] = [];
+  const gone = (pid: number): void => {
+    fs.rmSync(join(root, 'proc', String(pid)), { recursive: true });
+    list(Object.keys(processes).filter((each) => !killed.includes(Number(each))));
+  };
   const kernel = kernelRules();
   const files: Files = {
     ...kernel,
     kill: (pid) => {
       killed.push(pid);
-      fs.rmSync(join(root, 'proc', String(pid)), { recursive: true });
-      list(Object.keys(processes).filter((each) => !killed.includes(Number(each))));
+      if (!dying) return gone(pid);
+      // its pages are no longer its own, but not yet the kernel's again
+      fs.writeFileSync(proc(String(pid), 'statm'), '0 0 0 0 0 0 0\n');
+      const states = join(root, 'proc', String(pid), 'task', String(pid), 'stat');
+      fs.mkdirSync(dirname(states), { recursive: true });
+      fs.writeFileSync(states, `${String(pid)} (a) Z b) R 1 1 1 0\n`);
+      void sleep(50).then(() => {
+        list(Object.keys(processes).filter((each) => !killed.includes(Number(each))));
+        fs.writeFileSync(states, `${String(pid)} (a) Z b) Z 1 1 1 0\n`);
+      });
     },
     ...rules,
   };
@@ -200,6 +214,13 @@ describe('a memory limit below what is in use', () => {
     assert.equal(limit(), String(32 * MEBI));
     await converge(limits('web-0', { memory: 16 * MEBI, force: true }));
     assert.deepEqual(killed, [12, 13]);
+  });
+
+  it('by force kills nobody for pages of one that is dying', async () => {
+    const { converge, killed, limit } = lab('v1', processes, {}, true);
+    await converge(limits('web-0', { memory: 100 * MEBI }));
+    await converge(limits('web-0', { memory: 32 * MEBI, force: true }));
+    assert.deepEqual([killed, limit()], [[12], String(32 * MEBI)]);
   });
 
   it('by force kills nobody that stands still on v1, and says so', async () => {
