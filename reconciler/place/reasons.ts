@@ -140,6 +140,6 @@ export function noGrowth(
     replica,
     app,
     reasons,
-    message: `${replica} keeps its old limits: ${host} has no room for the new ones${asks}`,
+    message: `it keeps its old limits: ${host} has no room for the new ones${asks}`,
   };
 }

@@ -1,4 +1,5 @@
 import type { Change, FieldDiff, HeldChange, Plan, Summary } from '../model/change.ts';
+import type { Staying } from '../model/notice.ts';
 import type { Outlook } from '../model/outlook.ts';
 import { kindOf } from '../model/ref.ts';
 import { counted } from '../model/words.ts';
@@ -15,11 +16,13 @@ export interface UnknownHost {
   readonly unseen?: number;
 }
 
-/** What will happen to a fleet: a plan for each host, and what cannot be placed. */
+/** What will happen to a fleet: a plan for each host, and what cannot be placed or stays where it is. */
 export interface FleetPlan {
   readonly revision: string;
   readonly hosts: readonly { readonly host: string; readonly plan: Plan }[];
   readonly unplaceable: readonly { readonly replica: string; readonly message: string }[];
+  /** Replicas that keep the place or the limits that they have, though Git asks for others. */
+  readonly staying: readonly (Staying & { readonly host: string })[];
   /** Who gives a place to whom, in words. */
   readonly preemptions: readonly string[];
   /** Hosts of which nothing, or not all, is known now, with the reason. */
@@ -138,7 +141,7 @@ function totalOf({ hosts }: FleetPlan): Summary {
 /** Whether there is nothing to do and nothing held. */
 export function isEmpty(fleet: FleetPlan): boolean {
   return (
-    fleet.unplaceable.length + fleet.preemptions.length === 0 &&
+    fleet.unplaceable.length + fleet.staying.length + fleet.preemptions.length === 0 &&
     fleet.rollouts.every(({ givenUp }) => givenUp !== undefined) &&
     fleet.hosts.every(({ plan }) => plan.waves.length === 0 && plan.held.length === 0)
   );
@@ -198,19 +201,26 @@ function hostLines(plan: Plan, paint: Paint): readonly string[] {
   ];
 }
 
-/** What finds no place, the first of them by name. */
-function homeless({ unplaceable }: FleetPlan, all: boolean): FleetPlan['unplaceable'] {
-  return all ? unplaceable : unplaceable.slice(0, NAMED);
+/** What is to be known of replicas: who gives a place to whom, who stays where it is, and who finds none; the first of each by name. */
+function warnings(
+  { preemptions, staying, unplaceable }: FleetPlan,
+  all: boolean,
+  name: (replica: string) => string,
+): readonly string[] {
+  const some = (lines: readonly string[], what: string): readonly string[] => {
+    const more = all ? 0 : lines.length - NAMED;
+    return more <= 0 ? lines : [...lines.slice(0, NAMED), `… and ${counted(more, 'more replica')} ${what}`];
+  };
+  const stays = staying.map(({ replica, host, why }) => `${name(replica)} stays on ${host}: ${why}`);
+  const homeless = unplaceable.map(({ replica, message }) => `${name(replica)} ${message}`);
+  return [
+    ...some(preemptions, 'that give their places to others'),
+    ...some(stays, 'that stay where they are'),
+    ...some(homeless, 'without a place'),
+  ];
 }
 
-/** Who gives a place to whom, the first of them. */
-function preempted({ preemptions }: FleetPlan, all: boolean): readonly string[] {
-  const named = all ? preemptions : preemptions.slice(0, NAMED);
-  const more = preemptions.length - named.length;
-  return more === 0 ? named : [...named, `… and ${counted(more, 'more replica')} that give their places to others`];
-}
-
-/** Replicas without a place, or that give theirs away, that are named. */
+/** Replicas of a kind that are named. */
 const NAMED = 20;
 
 /** A plan as a person reads it, ending in its footer. Of a large one the first hosts are shown, or with `all` every one. */
@@ -235,11 +245,7 @@ export function renderText(fleet: FleetPlan, paint: Paint = PLAIN, all = false):
   lines.push(...knobLines(fleet.knobs));
   for (const line of lackLines(fleet.lacks)) lines.push(paint.destroy(`  ! ${line}`));
   for (const one of fleet.unknown) lines.push(`host ${one.host} ${unknownText(one)}`);
-  for (const one of preempted(fleet, all)) lines.push(paint.destroy(`  ! ${one}`));
-  const named = homeless(fleet, all);
-  for (const { replica, message } of named) lines.push(paint.destroy(`  ! ${replica}  ${message}`));
-  if (named.length < fleet.unplaceable.length)
-    lines.push(`  … and ${counted(fleet.unplaceable.length - named.length, 'more replica')} without a place`);
+  for (const one of warnings(fleet, all, (replica) => `${replica} `)) lines.push(paint.destroy(`  ! ${one}`));
   lines.push(...outlookLines(fleet.outlook, all ? Infinity : undefined));
   if (isEmpty(fleet) && fleet.unknown.length === 0) lines.push(nothing(fleet));
   lines.push(footer(totalOf(fleet)));
@@ -249,12 +255,8 @@ export function renderText(fleet: FleetPlan, paint: Paint = PLAIN, all = false):
 /** A plan as a comment on a pull request: the footer first, the changes folded away, as many as a comment takes. */
 export function renderMarkdown(fleet: FleetPlan): string {
   const lines = [`### Plumbline plan \`${short(fleet.revision)}\``, '', `**${footer(totalOf(fleet))}**`, ''];
-  for (const one of preempted(fleet, false)) lines.push(`- :warning: ${one}`);
   for (const line of lackLines(fleet.lacks)) lines.push(`- :warning: ${line}`);
-  const named = homeless(fleet, false);
-  for (const { replica, message } of named) lines.push(`- :warning: \`${replica}\` ${message}`);
-  if (named.length < fleet.unplaceable.length)
-    lines.push(`- :warning: ${counted(fleet.unplaceable.length - named.length, 'more replica')} without a place`);
+  for (const one of warnings(fleet, false, (replica) => `\`${replica}\``)) lines.push(`- :warning: ${one}`);
   for (const one of fleet.unknown) lines.push(`- :grey_question: host \`${one.host}\` ${unknownText(one)}`);
   const [counts, ...ahead] = outlookLines(fleet.outlook);
   if (counts !== undefined) lines.push(`**${counts}**`, '', '```', ...ahead, '```', '');
@@ -326,6 +328,7 @@ export function planJson(fleet: FleetPlan): object {
       plan.held.map(({ change, reason }) => ({ ref: change.ref, host, reason })),
     ),
     unplaceable: fleet.unplaceable,
+    staying: fleet.staying,
     preemptions: fleet.preemptions,
     unknown: fleet.unknown,
     problems: fleet.problems,

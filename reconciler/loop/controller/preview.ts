@@ -22,6 +22,7 @@ import { ruleChanges } from '../../plan/reclaims.ts';
 import type { FleetPlan } from '../../plan/render.ts';
 import { recordOf, stepsOf } from '../../plan/steps.ts';
 import { planOf, summarize } from '../../plan/waves.ts';
+import type { PlaceResult } from '../../place/place.ts';
 import { decidePlacing } from './deciding.ts';
 import { inLots } from '../lots.ts';
 import { preemptionsAfter, preemptionText, withTaker } from './preemptions.ts';
@@ -110,14 +111,33 @@ async function sight(input: PreviewInput, allowDeletions: boolean): Promise<Sigh
       givenUp: givenUpIn(catalog, records),
       now,
     }),
-    unplaceable: placed.unplaceable.map(({ replica, message }) =>
-      withTaker({ replica, message }, taken, input.catalog),
-    ),
+    unplaceable: placed.unplaceable
+      .filter(({ replica }) => !book.placements.has(replica))
+      .map(({ replica, message }) => withTaker({ replica, message }, taken, input.catalog)),
+    staying: stayingIn(placed, book.placements),
     preemptions: placed.preemptions.map((one) => preemptionText(one, book.placements, input.catalog)),
     problems: catalog.problems.length,
     rollouts: stepsOf({ catalog: input.catalog, placements: book.placements, current, network, told, records }),
     unknown: unknownOf([...known.hidden, ...unread], whereabouts, assignments),
   };
+}
+
+/** Those that have a place and keep it, though Git asks for another, or for more room there. Who only waits until others have made room goes. */
+function stayingIn(
+  { unplaceable, draining, leaving, preemptions }: PlaceResult,
+  placements: ReadonlyMap<string, Placement>,
+): FleetPlan['staying'] {
+  const going = new Set([...leaving, ...preemptions.map(({ by }) => by)]);
+  const all = [
+    ...unplaceable.map(({ replica, message }) => ({ replica, why: message })),
+    ...draining.flatMap(({ staying }) => staying),
+  ];
+  const found = new Map<string, FleetPlan['staying'][number]>();
+  for (const one of all) {
+    const host = placements.get(one.replica)?.host;
+    if (host !== undefined && !going.has(one.replica)) found.set(one.replica, { ...one, host });
+  }
+  return [...found.values()];
 }
 
 function givenUpIn({ apps }: Catalog, records: readonly RolloutRecord[]): ReadonlySet<string> {
@@ -262,14 +282,20 @@ export function difference(before: FleetPlan, after: FleetPlan): FleetPlan {
     const held = plan.held.filter(({ change }) => !heldThere.has(key(host, change)));
     return { host, plan: { ...plan, waves, held, summary: summarize(waves.flat()) } };
   });
-  const known = new Set(before.unplaceable.map(({ replica }) => replica));
-  const unplaceable = after.unplaceable.filter(({ replica }) => !known.has(replica));
+  const unplaceable = beyond(before.unplaceable, after.unplaceable);
+  const staying = beyond(before.staying, after.staying);
   const begun = new Set(before.rollouts.map((rollout) => JSON.stringify(rollout)));
   const rollouts = after.rollouts.filter((rollout) => !begun.has(JSON.stringify(rollout)));
   const preemptions = others(after.preemptions, before.preemptions);
   const lacking = others(after.lacks, before.lacks);
   const outlook = outlookFrom(before.outlook, after.outlook);
-  return { ...after, hosts, unplaceable, preemptions, rollouts, lacks: lacking, outlook };
+  return { ...after, hosts, unplaceable, staying, preemptions, rollouts, lacks: lacking, outlook };
+}
+
+/** Those that are not told of already. */
+function beyond<T extends { readonly replica: string }>(before: readonly T[], after: readonly T[]): readonly T[] {
+  const known = new Set(before.map(({ replica }) => replica));
+  return after.filter(({ replica }) => !known.has(replica));
 }
 
 /** Those of `all` that are not among others. */

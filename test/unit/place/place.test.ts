@@ -244,7 +244,7 @@ describe('place', () => {
     assert.equal(full.unplaceable.length, 2);
     assert.match(
       full.unplaceable[0]?.message ?? '',
-      /web-0 keeps its old limits: h1 has no room .*2001m CPU wanted, 2 CPU there/,
+      /^it keeps its old limits: h1 has no room .*2001m CPU wanted, 2 CPU there/,
     );
   });
 

@@ -257,7 +257,7 @@ describe('a replica that is to take more of its host than that has left', () => 
     const one = scene(equal, 1);
     const result = one.fleet.pass(one.catalog({ ...equal, db: { level: 0, resources: big } }));
     assert.deepEqual(told(result), []);
-    assert.match(one.messages(result), /^db-0 keeps its old limits: h1 has no room for the new ones/);
+    assert.match(one.messages(result), /^it keeps its old limits: h1 has no room for the new ones/);
     const other = scene(before, 1, { zones: { main: { preemption: false } } });
     const refused = other.fleet.pass(other.catalog(after));
     assert.deepEqual(told(refused), []);

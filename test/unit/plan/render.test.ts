@@ -27,6 +27,7 @@ function fleet(hosts: number, unplaceable: number): FleetPlan {
     })),
     unplaceable: Array.from({ length: unplaceable }, (_, n) => ({ replica: `api-${String(n)}`, message: 'no room' })),
     unknown: [],
+    staying: [],
     preemptions: [],
     problems: 0,
     rollouts: [],
@@ -41,11 +42,23 @@ describe('the plan of a large change', () => {
     const text = renderText(fleet(6000, 100));
     assert.ok(text.split('\n').length < 400);
     assert.match(text, /\n… and 59720 changes on 5972 more hosts: --all shows them\n/);
-    assert.match(text, /\n {2}! api-19 {2}no room\n {2}… and 80 more replicas without a place\n/);
+    assert.match(text, /\n {2}! api-19 {2}no room\n {2}! … and 80 more replicas without a place\n/);
     assert.match(text, /Plan: 60000 to add/);
     const all = renderText(fleet(6000, 100), undefined, true);
     assert.equal(all.match(/^host h/gm)?.length, 6000);
     assert.doesNotMatch(all, /…/);
+  });
+
+  it('counts those that stay where they are apart from those without a place, and says why they do', () => {
+    const staying = Array.from({ length: 25 }, (_, n) => ({ replica: `web-${String(n)}`, host: 'h1', why: 'no room' }));
+    const text = renderText({ ...fleet(0, 100), staying });
+    assert.match(
+      text,
+      /\n {2}! web-19 {2}stays on h1: no room\n {2}! … and 5 more replicas that stay where they are\n/,
+    );
+    assert.match(text, /80 more replicas without a place\n/);
+    assert.doesNotMatch(renderText({ ...fleet(0, 0), staying }), /Nothing to do/);
+    assert.match(renderMarkdown({ ...fleet(0, 0), staying }), /\n- :warning: `web-0` stays on h1: no room\n/);
   });
 
   it('says how knobs go to many hosts', () => {

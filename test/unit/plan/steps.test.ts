@@ -16,6 +16,7 @@ const NOTHING = {
   unplaceable: [],
   unknown: [],
   problems: 0,
+  staying: [],
   preemptions: [],
   knobs: 0,
   lacks: [],

@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { preemptionEvents, preemptionsAfter, withTaker } from '../../../../reconciler/loop/controller/preemptions.ts';
-import { preview } from '../../../../reconciler/loop/controller/preview.ts';
 import type { Preemption } from '../../../../reconciler/model/notice.ts';
 import type { Placement } from '../../../../reconciler/model/replica.ts';
-import { renderText } from '../../../../reconciler/plan/render.ts';
 import { catalogOf, resources } from '../../../support/catalog.ts';
 import type { Sketch } from '../../../support/catalog.ts';
-import { createFleet } from '../../../support/fleet.ts';
-import type { Fleet } from '../../../support/fleet.ts';
+import { plannedFrom } from '../../../support/planned.ts';
 
 const catalog = catalogOf({ apps: { batch: { level: 3, replicas: 2 }, db: { level: 0 } } });
 const at = (replica: string, host: string, more: Partial<Placement> = {}): [string, Placement] => [
@@ -68,26 +65,11 @@ describe('events of preemption', () => {
 });
 
 describe('a plan that preempts', () => {
-  /** What it says of a fleet that is as the first says. */
-  const ask = async (before: Sketch, after: Sketch): Promise<{ readonly fleet: Fleet; readonly text: string }> => {
-    const fleet = createFleet(Object.keys(before.hosts ?? {}));
-    fleet.settle(catalogOf(before));
-    const { assignments, reports } = fleet.words();
-    const known = {
-      snapshot: { cursor: 0, ...fleet.book },
-      assignments: [...assignments.values()],
-      reports: [...reports.values()],
-      hidden: [],
-    };
-    const seen = { known, reports: () => Promise.resolve(known.reports), differs: [], allowDeletions: false, now: 0 };
-    return { fleet, text: renderText(await preview({ catalog: catalogOf(after), ...seen })) };
-  };
-
   it('says who gives a place to whom, and shows where that leads', async () => {
     const hosts = { h1: {}, h2: { schedulable: false } };
     const batch = { level: 3, resources: resources(3000) };
     const apps = { batch, db: { level: 0, resources: resources(4000) } };
-    const { fleet, text } = await ask({ hosts, apps: { batch } }, { hosts, apps });
+    const { fleet, text } = await plannedFrom({ hosts, apps: { batch } }, { hosts, apps });
     assert.match(
       text,
       /! batch-0 \(level 3\) gives its place on h1 to db-0 \(level 0\) and waits for another\n.*! batch-0 .*Its place on h1 went to db-0 \(level 0\)\n/,
@@ -99,7 +81,7 @@ describe('a plan that preempts', () => {
     const hosts = { h1: {}, h2: {}, h3: {} };
     const batch = { level: 3, replicas: 3, maxUnavailable: 2, resources: resources(3000) };
     const apps = { batch, db: { level: 0, replicas: 3, resources: resources(3000) } };
-    const { text } = await ask({ hosts, apps: { batch } }, { hosts, apps });
+    const { text } = await plannedFrom({ hosts, apps: { batch } }, { hosts, apps });
     assert.deepEqual(text.match(/batch-. \(level 3\) gives its place on h. to db-./g)?.length, 2, text);
     const why =
       'batch-2 (level 3) could make room on h3, but App batch lets 2 replicas be away at a time, batch-0 and batch-1 are';
@@ -133,7 +115,7 @@ describe('a plan that preempts', () => {
       it(name, async () => {
         const hosts = { h1: {} };
         const base = { hosts, ...(zones ? { zones } : {}) };
-        const { text } = await ask({ ...base, apps: { batch: apps['batch'] ?? {} } }, { ...base, apps });
+        const { text } = await plannedFrom({ ...base, apps: { batch: apps['batch'] ?? {} } }, { ...base, apps });
         const gives = text.split('\n').filter((line) => / gives its place on h1 to job-/.test(line));
         assert.equal(gives.length, why === undefined ? 2 : 0, text);
         if (why !== undefined) assert.ok(text.includes(`could make room on h1, but ${why}`), text);

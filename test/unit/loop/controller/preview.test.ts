@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { it } from 'node:test';
+import { describe, it } from 'node:test';
 import { preview } from '../../../../reconciler/loop/controller/preview.ts';
 import type { Observed } from '../../../../reconciler/model/change.ts';
 import type { Report } from '../../../../reconciler/model/replica.ts';
 import { project } from '../../../../reconciler/plan/project.ts';
-import { catalogOf, hostsOf, reportOf } from '../../../support/catalog.ts';
+import { catalogOf, hostsOf, reportOf, resources } from '../../../support/catalog.ts';
+import type { Sketch } from '../../../support/catalog.ts';
+import { plannedFrom } from '../../../support/planned.ts';
 
 const disruption = { maxUnavailable: { count: 1 }, repairs: { perHost: 1, perZone: 1 } };
 
@@ -128,4 +130,51 @@ it('asks for what is observed only of hosts that have something to do', async ()
     { host: 'h1', why: 'no answer', unseen: 2 },
     { host: 'h3', why: 'it has not reported yet' },
   ]);
+});
+
+describe('a replica that keeps its place, as what Git asks for cannot be', () => {
+  const web = (cpu: number, more = {}): NonNullable<Sketch['apps']> => ({
+    web: { resources: resources(cpu), ...more },
+  });
+  const before: Sketch = { hosts: hostsOf(2), apps: web(3000) };
+  const zones = { main: {}, other: { hosts: { matchLabels: { in: 'other' } } } };
+  const drained = { h1: { drain: true }, h2: { schedulable: false } };
+  const cases: readonly { readonly name: string; readonly after: Sketch; readonly why: RegExp }[] = [
+    {
+      name: 'with its old limits where there is no room for others',
+      after: { ...before, apps: web(5000) },
+      why: /^it keeps its old limits: h1 has no room for the new ones \(5 CPU wanted, 4 CPU there for it\)$/,
+    },
+    {
+      name: 'in its old Zone',
+      after: { ...before, zones, apps: web(3000, { zone: 'other' }) },
+      why: /^App web finds no host among 2: 2 not in zone other/,
+    },
+    {
+      name: 'on a host that is drained',
+      after: { ...before, hosts: drained },
+      why: /^App web finds no host among 2: 2 not schedulable/,
+    },
+  ];
+  for (const { name, after, why } of cases)
+    it(`is told as that, and not as one without a place: ${name}`, async () => {
+      const { plan, text } = await plannedFrom(before, after);
+      assert.deepEqual(plan.unplaceable, []);
+      assert.deepEqual(
+        plan.staying.map(({ replica, host }) => [replica, host]),
+        [['web-0', 'h1']],
+      );
+      assert.match(plan.staying[0]?.why ?? '', why);
+      assert.match(text, /\n {2}! web-0 {2}stays on h1: /);
+    });
+
+  it('is not told so where others make room for it, nor where it leaves', async () => {
+    const batch = { level: 3, resources: resources(3000) };
+    const apps = { web: { level: 0, resources: resources(3000) }, batch };
+    const full = { hosts: hostsOf(2), apps };
+    const { plan } = await plannedFrom(full, { ...full, hosts: { h1: { drain: true }, h2: {} } });
+    assert.deepEqual([plan.staying, plan.preemptions.length], [[], 1]);
+    const { plan: end } = await plannedFrom(before, { hosts: drained, apps: {} });
+    assert.deepEqual([end.staying, end.outlook.released.length], [[], 1]);
+  });
 });

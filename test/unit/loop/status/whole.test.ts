@@ -133,7 +133,7 @@ describe('status of the whole', () => {
     fleet.settle(catalogOf({ hosts: { h1: {} }, apps: { web: { replicas: 2 } } }));
     const { assignments, reports } = fleet.words();
     const unplaceable = [
-      { replica: 'web-0', message: 'web-0 keeps its old limits' },
+      { replica: 'web-0', message: 'it keeps its old limits' },
       { replica: 'web-2', message: 'App web finds no host', zone: 'main' },
     ];
     const notice: Notice = { source, ...quiet, unplaceable };
@@ -147,7 +147,7 @@ describe('status of the whole', () => {
     assert.deepEqual(
       items.map(({ ref, host, sync, health, reason }) => [ref, host, sync, health, reason]),
       [
-        ['replica/web-0', 'h1', 'OutOfSync', 'Healthy', 'NoRoom: web-0 keeps its old limits'],
+        ['replica/web-0', 'h1', 'OutOfSync', 'Healthy', 'NoRoom: it keeps its old limits'],
         ['replica/web-1', 'h1', 'Synced', 'Healthy', 'Ready'],
         ['replica/web-2', '', 'OutOfSync', 'Missing', 'Unplaceable: App web finds no host'],
       ],
