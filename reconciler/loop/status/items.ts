@@ -6,7 +6,7 @@ import { foreign } from '../../model/protocol.ts';
 import { refOf } from '../../model/ref.ts';
 import { incarnationOf } from '../../model/rollout.ts';
 import { sayingOf } from '../../model/replica.ts';
-import type { AssignedReplica, Placement, ReplicaReport } from '../../model/replica.ts';
+import type { AssignedReplica, Placement, ReplicaReport, Report } from '../../model/replica.ts';
 import { timeOf } from './hosts-told.ts';
 import type { HealthWord, StatusItem } from './status.ts';
 import type { StatusInput } from './input.ts';
@@ -49,7 +49,7 @@ function replicaItem(input: ItemInput, placement: Placement): StatusItem {
     return { ...base, sync: 'Unknown', health: 'Progressing', reason };
   }
   if (seen?.reason === 'Unknown')
-    return { ...base, sync: 'Unknown', health: healthOf(seen), reason: `Unknown: ${seen.message ?? ''}` };
+    return { ...base, sync: 'Unknown', health: healthOf(seen, false), reason: `Unknown: ${seen.message ?? ''}` };
   const current = report.generation === assignment.generation && assigned !== undefined;
   // member by member: a spread that more is added to gets a hidden class of its own, for each of 150,000
   return {
@@ -60,7 +60,7 @@ function replicaItem(input: ItemInput, placement: Placement): StatusItem {
       current && seen?.incarnation === incarnationOf(assigned) && isFormed(seen, assigned) && !waits(seen)
         ? 'Synced'
         : 'OutOfSync',
-    health: healthOf(seen),
+    health: healthOf(seen, current && isReady(report)),
     reason: reasonOf(seen, sharingText(placement, report.facts.threadsPerCore)),
     restarts: seen?.restarts ?? 0,
     ...(assigned ? { image: assigned.spec.image } : {}),
@@ -83,8 +83,14 @@ function waits(seen: ReplicaReport): boolean {
   return seen.reason !== undefined && !DEGRADED.has(seen.reason);
 }
 
-function healthOf(seen: ReplicaReport | undefined): HealthWord {
-  if (!seen || seen.phase === 'Placed') return seen?.reason === undefined ? 'Missing' : 'Degraded';
+/** The host says that all is as it was told. */
+function isReady({ conditions }: Report): boolean {
+  return conditions.some(({ type, status }) => type === 'Ready' && status);
+}
+
+/** What is not there is on its way until its host says that it is done. */
+function healthOf(seen: ReplicaReport | undefined, done: boolean): HealthWord {
+  if (!seen || (seen.phase === 'Placed' && seen.reason === undefined)) return done ? 'Missing' : 'Progressing';
   if (seen.ready) return seen.settlesAt === undefined ? 'Healthy' : 'Progressing';
   if (seen.reason !== undefined && seen.reason !== 'Waiting')
     return seen.reason === 'ProbeFailed' ? 'Progressing' : 'Degraded';

@@ -18,6 +18,7 @@ const well: ReplicaReport = {
 const says = (replica: Partial<ReplicaReport>, more: Partial<Report> = {}): Report =>
   reportOf('h1', {}, { generation: 3, replicas: [{ ...well, ...replica }], ...more });
 const nothing = { ...told, replicas: [] };
+const ready = { type: 'Ready', status: true, reason: 'Converged', message: '', observedGeneration: 3 } as const;
 
 interface Case {
   readonly name: string;
@@ -54,8 +55,24 @@ const cases: readonly Case[] = [
   },
   { name: 'or has other limits', report: says({ form: 'old' }), is: ['OutOfSync', 'Healthy', 'Ready'] },
   {
-    name: 'what nobody has begun with is Missing',
-    report: reportOf('h1', {}, { generation: 3 }),
+    name: 'what its host has yet to hear of is on its way',
+    report: reportOf('h1', {}, { generation: 2, conditions: [ready] }),
+    is: ['OutOfSync', 'Progressing', 'Pending'],
+  },
+  {
+    name: 'so is what its host has yet to begin with',
+    report: says({ ready: false, phase: 'Placed', incarnation: 'old' }),
+    is: ['OutOfSync', 'Progressing', 'Placed'],
+  },
+  {
+    name: 'and what its host is to be told of',
+    assignment: nothing,
+    report: reportOf('h1', {}, { generation: 3, conditions: [ready] }),
+    is: ['OutOfSync', 'Progressing', 'Pending'],
+  },
+  {
+    name: 'what is not there although its host says that it is done is Missing',
+    report: reportOf('h1', {}, { generation: 3, conditions: [ready] }),
     is: ['OutOfSync', 'Missing', 'Pending'],
   },
   {
