@@ -69,7 +69,8 @@ function zoneSpec(change: Partial<ZoneSpec>): ZoneSpec {
   };
 }
 
-function networkSpec(change: Partial<NetworkSpec>): NetworkSpec {
+/** The spec of a Network, sound but for what is said. */
+export function networkSpec(change: Partial<NetworkSpec>): NetworkSpec {
   return {
     vlan: 10,
     cidr: '10.1.0.0/16',

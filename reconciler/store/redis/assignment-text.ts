@@ -1,9 +1,11 @@
+import { readAssignment } from '../../model/protocol.ts';
 import type { AssignedReplica, Assignment } from '../../model/replica.ts';
+import { fold, unfold } from './assignment-lines.ts';
 
 /** What each replica has for itself. All else of it is, as the same object, that of others of its App. */
 const OWN: ReadonlySet<string> = new Set<keyof AssignedReplica>(['id', 'placement']);
 
-/** The texts of Assignments, just as JSON.stringify writes them. */
+/** The texts of Assignments: JSON, with the lines of each manifest folded. */
 export interface AssignmentTexts {
   /** What many replicas and hosts share, as one object that never changes, is written once for all. */
   of(assignment: Assignment): string;
@@ -39,20 +41,37 @@ export function createAssignmentTexts(): AssignmentTexts {
   };
 }
 
+/** The Assignment that such a text is of, also one that a controller of a neighbouring version wrote. Throws PROTOCOL_MISMATCH. */
+export function assignmentIn(text: string): Assignment {
+  return unfold(readAssignment(JSON.parse(text) as Assignment));
+}
+
 function member(name: string, value: unknown): string {
+  if (name === 'fields') return members(fold(value as AssignedReplica['fields']), plain);
+  if (name === 'holds') return `"holds":${item(name, value)}`;
+  return plain(name, value);
+}
+
+function plain(name: string, value: unknown): string {
   return `${JSON.stringify(name)}:${JSON.stringify(value)}`;
 }
 
 function item(_name: string, value: unknown): string {
-  return JSON.stringify(value);
+  return object(value as object, member);
 }
 
-function object(value: object, text: (name: string, value: unknown) => string): string {
-  const members = value as Readonly<Record<string, unknown>>;
-  let all = '{';
-  for (const name in members)
-    if (members[name] !== undefined) all += all === '{' ? text(name, members[name]) : `,${text(name, members[name])}`;
-  return `${all}}`;
+type TextOf = (name: string, value: unknown) => string;
+
+function object(value: object, text: TextOf): string {
+  return `{${members(value, text)}}`;
+}
+
+function members(value: object, text: TextOf): string {
+  const of = value as Readonly<Record<string, unknown>>;
+  let all = '';
+  for (const name in of)
+    if (of[name] !== undefined) all += all === '' ? text(name, of[name]) : `,${text(name, of[name])}`;
+  return all;
 }
 
 function list<T>(values: readonly T[], text: (value: T) => string): string {

@@ -1,8 +1,8 @@
-import { readAssignment, readReport } from '../../model/protocol.ts';
+import { readReport } from '../../model/protocol.ts';
 import type { Assignment, Report } from '../../model/replica.ts';
 import type { Hold, Mail, Mailbox, News } from '../../model/store.ts';
 import { isOver } from '../bell.ts';
-import { createAssignmentTexts } from './assignment-text.ts';
+import { assignmentIn, createAssignmentTexts } from './assignment-text.ts';
 import type { AssignmentTexts } from './assignment-text.ts';
 import type { ScriptCall } from './calls.ts';
 import { fieldsOf } from './context.ts';
@@ -128,7 +128,7 @@ async function readAssignments(
   const hosts = await stale(context, known);
   for (let at = 0; at < hosts.length; at += DOCUMENTS)
     for (const body of await membersOf(context, hosts.slice(at, at + DOCUMENTS), 'body'))
-      if (typeof body === 'string') found.push(readAssignment(JSON.parse(body) as Assignment));
+      if (typeof body === 'string') found.push(assignmentIn(body));
   return found;
 }
 

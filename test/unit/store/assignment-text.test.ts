@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import type { AssignedReplica, Assignment } from '../../../reconciler/model/replica.ts';
-import { createAssignmentTexts } from '../../../reconciler/store/redis/assignment-text.ts';
-import { appSpec } from '../../support/catalog.ts';
+import { PROTOCOL } from '../../../reconciler/model/protocol.ts';
+import type { AssignedNetwork, AssignedReplica, Assignment } from '../../../reconciler/model/replica.ts';
+import { assignmentIn, createAssignmentTexts } from '../../../reconciler/store/redis/assignment-text.ts';
+import { appSpec, networkSpec } from '../../support/catalog.ts';
 
 const text = fc.oneof(
   fc.string({ unit: 'binary' }),
@@ -17,9 +18,25 @@ const spec = fc
 const where = { zone: text, host: text, network: text, address: text };
 const demand = fc.record({ cpu: fc.nat(), memory: fc.nat(), pids: fc.nat() });
 
+const network: AssignedNetwork = {
+  name: 'net',
+  spec: networkSpec({}),
+  origin: { revision: 'r1', file: 'net.yaml', line: 1, column: 1 },
+  fields: {},
+};
+const networks = fc.array(fc.record({ name: text, fields }).map((change) => ({ ...network, ...change })));
+
 /** What all replicas of an App share, be it there or not. */
 const shared = fc.record(
-  { app: text, owner: text, spec, origin, fields, plug: fc.option(text, { nil: undefined }) },
+  {
+    app: text,
+    owner: text,
+    spec,
+    origin,
+    fields,
+    plug: fc.option(text, { nil: undefined }),
+    holds: networks.map(([one]) => one),
+  },
   { requiredKeys: ['app', 'owner', 'spec', 'origin', 'fields'] },
 );
 const own = fc.record({
@@ -41,13 +58,21 @@ const replicas = fc.array(shared, { minLength: 1, maxLength: 3 }).chain((apps) =
 const assignment = fc
   .record(
     {
-      ...{ protocol: fc.nat(), host: text, fleet: text, generation: fc.nat(), revision: text, author: text },
-      ...{ resync: fc.nat(), replicas, networks: fc.constant([]) },
+      ...{
+        protocol: fc.constantFrom(PROTOCOL - 1, PROTOCOL, PROTOCOL + 1),
+        host: text,
+        fleet: text,
+        generation: fc.nat(),
+        revision: text,
+        author: text,
+      },
+      ...{ resync: fc.nat(), replicas, networks },
       tuning: fc.array(fc.record({ kind: fc.constant('sysctl' as const), key: text, value: text, origin })),
       keep: fc.record({ apps: fc.array(text), owners: fc.array(text) }),
     },
     {
       requiredKeys: [
+        'protocol',
         'host',
         'fleet',
         'generation',
@@ -64,14 +89,42 @@ const assignment = fc
   .chain(shuffled) as fc.Arbitrary<Assignment>;
 
 describe('the text of an Assignment', () => {
-  it('is that of JSON.stringify', () => {
+  it('is read as what was written', () => {
     const texts = createAssignmentTexts();
     fc.assert(
       fc.property(assignment, (one) => {
-        assert.equal(texts.of(one), JSON.stringify(one));
-        assert.equal(texts.of(one), JSON.stringify(one));
+        const written = JSON.parse(JSON.stringify(one)) as unknown;
+        assert.deepEqual(assignmentIn(texts.of(one)), written);
+        assert.deepEqual(assignmentIn(texts.of(one)), written, 'also by what is kept of it');
+        assert.deepEqual(assignmentIn(JSON.stringify(one)), written, 'also as the version before wrote it');
       }),
     );
+  });
+
+  it('says once of which file and revision lines are', () => {
+    const at = (revision: string, file: string, line: number) => ({ revision, file, line, column: 7 });
+    const lines = {
+      '/spec/image': at('r2', 'web.yaml', 3),
+      '/spec/zone': at('r2', 'base.yaml', 9),
+      '/spec/stop/grace': at('r1', 'web.yaml', 4),
+      '/spec/level': at('r2', 'web.yaml', 5),
+    };
+    const holds = { ...network, fields: { '/spec/vlan': at('r3', 'net.yaml', 2) } };
+    const replica = { ...fc.sample(shared, 1)[0], ...fc.sample(own, 1)[0], fields: lines, holds };
+    const whole = { ...fc.sample(assignment, 1)[0], protocol: PROTOCOL, replicas: [replica], networks: [network] };
+    const { replicas, networks } = JSON.parse(createAssignmentTexts().of(whole as Assignment)) as Assignment;
+    const [{ fields, lines: folded, holds: before } = assert.fail()] = replicas as readonly (AssignedReplica & {
+      readonly lines?: unknown;
+    })[];
+    assert.deepEqual(fields, {}, 'for an agent of the version before');
+    assert.deepEqual(folded, [
+      { revision: 'r2', file: 'web.yaml', at: { '/spec/image': [3, 7], '/spec/level': [5, 7] } },
+      { revision: 'r2', file: 'base.yaml', at: { '/spec/zone': [9, 7] } },
+      { revision: 'r1', file: 'web.yaml', at: { '/spec/stop/grace': [4, 7] } },
+    ]);
+    const lineOfVlan = { revision: 'r3', file: 'net.yaml', at: { '/spec/vlan': [2, 7] } };
+    assert.deepEqual(before, { ...network, lines: [lineOfVlan] });
+    assert.deepEqual(networks, [network], 'nothing of what has none');
   });
 
   it('is made of what is written once for all, until that is forgotten', (t) => {
