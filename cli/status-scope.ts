@@ -90,8 +90,8 @@ function hostLines(hosts: readonly HostStatus[]): readonly string[] {
   };
   const [only] = hosts.length === 1 ? hosts : [];
   const who = only
-    ? `host ${only.host} in zone ${only.zone}, rack ${only.rack}, switch ${only.switch}, ${only.lost ? 'lost' : only.state}`
-    : `${counted(hosts.length, 'host')}${count(({ lost }) => lost === true, 'lost')}${count(({ state, lost }) => state === 'closed' && lost !== true, 'closed')}`;
+    ? `host ${only.host} in zone ${only.zone}, rack ${only.rack}, switch ${only.switch}, ${only.lost ? 'lost' : `${only.state}${only.busy ? ', at work' : ''}`}`
+    : `${counted(hosts.length, 'host')}${count(({ lost }) => lost === true, 'lost')}${count(({ state, lost }) => state === 'closed' && lost !== true, 'closed')}${count(({ busy, lost }) => busy === true && lost !== true, 'at work')}`;
   const share = (key: Dimension): string => {
     const of = (demand: Demand): string => shortAmount(key, amountOf(demand, key));
     return `${dimensionName(key)} ${of(used)} of ${of(all)}`;

@@ -115,7 +115,7 @@ export interface ReplicaReport {
   readonly settlesAt?: number;
   /** It runs, and its readiness probe was not answered yet: `ready: false` tells nothing about it. */
   readonly unprobed?: true;
-  /** CamelCase word where it is not well: CrashLoop, ImageUnavailable, AddressInUse, ProbeFailed … */
+  /** CamelCase word where it is not well: CrashLoop, Restarting, ImageUnavailable, AddressInUse, ProbeFailed … */
   readonly reason?: string;
   readonly message?: string;
   /** Fingerprint of the container spec that runs; absent when none does. */
@@ -135,6 +135,20 @@ export interface ReplicaReport {
 export function sayingOf({ reason, message, settlesAt, phase }: ReplicaReport): string {
   if (reason !== undefined) return `${reason}: ${message ?? ''}`;
   return settlesAt === undefined ? phase : `Ready, counts from ${new Date(settlesAt).toISOString()}`;
+}
+
+/**
+ * Reason of a replica that has ended by itself and waits for its next start, and of a host that is not Ready only because of such ones: all is what Git
+ * wants, and how it does is told of the replicas.
+ */
+export const RESTARTING = 'Restarting';
+
+/** Reasons of a report that say nothing of the replica itself, or nothing that lasts. */
+export const NO_TROUBLE: ReadonlySet<string | undefined> = new Set([undefined, 'Unknown', 'Waiting', RESTARTING]);
+
+/** Whether a host says that it is as it was told, however what runs there does. */
+export function isAsTold({ conditions }: Report): boolean {
+  return conditions.some(({ type, status, reason }) => type === 'Ready' && (status || reason === RESTARTING));
 }
 
 export interface Condition {

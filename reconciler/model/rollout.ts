@@ -2,6 +2,7 @@ import type { AppSpec } from './catalog.ts';
 import { canonical, fingerprintOfText } from './fingerprint.ts';
 import { formOf } from './form.ts';
 import { ownText } from './own-text.ts';
+import { NO_TROUBLE } from './replica.ts';
 import type { AssignedReplica, Placement, ReplicaReport } from './replica.ts';
 
 /** Members of an AppSpec that only a new sandbox, port or container can change; all others reach a replica in place. */
@@ -64,9 +65,6 @@ export interface Health {
   readonly down: boolean;
 }
 
-/** Reasons of a report that say nothing about the replica itself. */
-const NO_TROUBLE: ReadonlySet<string> = new Set(['Unknown', 'Waiting']);
-
 /**
  * Judges a replica. One that is merely not known to serve (its agent has just started, its limits are being changed) is
  * away and not down: else a moment without news would let a rollout take all of an App at once.
@@ -86,7 +84,7 @@ export function healthOf(
   const formed = report.form === undefined || report.form === formOf(assigned);
   if (ready && asAssigned) return { away: report.settlesAt !== undefined || !formed, down: false };
   const replaced = incarnation !== undefined && !asAssigned;
-  const failed = !ready && (made === undefined || (reason !== undefined && !NO_TROUBLE.has(reason)));
+  const failed = !ready && (made === undefined || !NO_TROUBLE.has(reason));
   return { away: true, down: replaced || failed };
 }
 

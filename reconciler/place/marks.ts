@@ -2,7 +2,7 @@ import type { AppSpec, Resource } from '../model/catalog.ts';
 import { mostIn } from '../model/disruption.ts';
 import { fateOf } from '../model/fate.ts';
 import { waitsFor } from '../model/handover.ts';
-import { appOf, replicaId } from '../model/replica.ts';
+import { appOf, NO_TROUBLE, replicaId } from '../model/replica.ts';
 import type { Placement } from '../model/replica.ts';
 import { ownerTold, saidOf } from '../model/whereabouts.ts';
 import { propose } from './run.ts';
@@ -17,9 +17,6 @@ export function marksFor({ survey, preempting, book }: Run, replicas: Iterable<s
     .filter(({ yields }) => yields !== undefined && asked.has(yields));
 }
 
-/** Reasons of a report that may pass by themselves: the probes of one that starts fail, too. */
-const PASSING: ReadonlySet<string | undefined> = new Set([undefined, 'Unknown', 'Waiting', 'ProbeFailed']);
-
 /** Whether a replica is away and does not come back by itself, as far as is known: it has no place and gets none, waits for a host that is not heard of, or fails. */
 function staysAway({ survey, book, preempting }: Run, replica: string): boolean {
   const { lost, witness } = survey;
@@ -29,7 +26,8 @@ function staysAway({ survey, book, preempting }: Run, replica: string): boolean 
   if (home.yields !== undefined) return preempting.waiting.has(home.yields);
   if (lost.has(home.host) || lost.has(waitsFor(home, witness) ?? '')) return true;
   const { reason } = saidOf(witness.whereabouts, home.host, replica) ?? {};
-  return !PASSING.has(reason) && survey.health(replica, home).away;
+  // the probes of one that starts fail, too
+  return !NO_TROUBLE.has(reason) && reason !== 'ProbeFailed' && survey.health(replica, home).away;
 }
 
 /**

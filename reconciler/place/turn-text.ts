@@ -1,12 +1,9 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
 import { waitsFor } from '../model/handover.ts';
-import { replicaId } from '../model/replica.ts';
+import { NO_TROUBLE, replicaId } from '../model/replica.ts';
 import { saidOf } from '../model/whereabouts.ts';
 import type { Run } from './run.ts';
 import { fullText } from './victims.ts';
-
-/** Reasons of a report that say nothing of the replica itself. */
-const NO_TROUBLE: ReadonlySet<string | undefined> = new Set([undefined, 'Unknown', 'Waiting']);
 
 /** One that is away, what is told of it, and whether that may last. */
 interface Away {

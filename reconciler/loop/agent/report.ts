@@ -5,6 +5,7 @@ import { formOf } from '../../model/form.ts';
 import { PROTOCOL } from '../../model/protocol.ts';
 import { incarnationOf } from '../../model/rollout.ts';
 import { kindOf, nameOf, refOf, type Ref } from '../../model/ref.ts';
+import { RESTARTING } from '../../model/replica.ts';
 import type {
   AssignedReplica,
   Assignment,
@@ -207,7 +208,9 @@ function troubleOf(
   if (runs(container) && health && (!health.ready || health.unhealthy) && health.message !== '')
     return { reason: 'ProbeFailed', message: health.message };
   const waits = refs.find((ref) => state.waiting.has(ref));
-  return waits === undefined ? undefined : { reason: 'Waiting', message: state.waiting.get(waits) ?? '' };
+  if (waits === undefined) return undefined;
+  const again = kindOf(waits) === 'container' && state.restarts.get(id)?.exitedAt !== undefined;
+  return { reason: again ? RESTARTING : 'Waiting', message: state.waiting.get(waits) ?? '' };
 }
 
 /** Replicas of ours that run here and are no longer assigned. */
@@ -223,25 +226,35 @@ function leftovers({ state, assignment }: ReportInput): ReplicaReport[] {
   return [...there].sort().map((id) => ({ id, phase: 'Stopping', ready: false, restarts: 0 }));
 }
 
-/** A replica that runs, of which nobody has looked yet whether the kernel holds it to its limits. */
-function isUnseen({ world, desired }: AgentState): boolean {
-  return [...desired.keys()].some((ref) => {
+/** What runs, and of which nobody has looked yet whether the kernel holds it to its limits. */
+function unseenIn({ world, desired }: AgentState): readonly Ref[] {
+  return [...desired.keys()].filter((ref) => {
     if (kindOf(ref) !== 'cgroup' || world.get(ref)) return false;
     const container = world.get(refOf('container', nameOf(ref)));
     return container?.known === true && runs(container.state as ContainerState);
   });
 }
 
-function conditionsOf({ state, assignment, busy }: ReportInput): readonly Condition[] {
+/** It has ended or become unfit by itself, and is started again. */
+function comesAgain({ state, health }: ReportInput, id: string): boolean {
+  const { count, exitedAt } = state.restarts.get(id) ?? NEVER_RESTARTED;
+  return count > 0 || exitedAt !== undefined || health(id)?.unhealthy === true;
+}
+
+function conditionsOf(input: ReportInput): readonly Condition[] {
+  const { state, assignment, busy } = input;
   const failed: Ref[] = [...state.failures.keys()];
   const blind = [...state.blind.entries()];
   const observedGeneration = assignment.generation;
   const first = failed[0];
   const stalled = blind[0] ?? (first === undefined ? undefined : [first, state.failures.get(first)?.error ?? '']);
-  const quiet = !busy && stalled === undefined && state.waiting.size === 0 && !isUnseen(state);
-  const settled = quiet && state.fullGeneration === observedGeneration;
+  const looked = stalled === undefined && state.fullGeneration === observedGeneration;
+  const left = [...state.busy.keys(), ...state.waiting.keys(), ...unseenIn(state)];
+  const settled = looked && !busy && left.length === 0;
+  const again = looked && left.every((ref) => comesAgain(input, nameOf(ref)));
+  const reason = settled ? 'Converged' : again ? RESTARTING : 'NotConverged';
   return [
-    { type: 'Ready', status: settled, reason: settled ? 'Converged' : 'NotConverged', message: '', observedGeneration },
+    { type: 'Ready', status: settled, reason, message: '', observedGeneration },
     { type: 'Reconciling', status: busy, reason: busy ? 'Applying' : 'Idle', message: '', observedGeneration },
     {
       type: 'Stalled',

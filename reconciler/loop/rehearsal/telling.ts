@@ -1,6 +1,7 @@
 import type { Observed } from '../../model/change.ts';
 import { PROTOCOL } from '../../model/protocol.ts';
 import { kindOf, nameOf } from '../../model/ref.ts';
+import { RESTARTING } from '../../model/replica.ts';
 import type { Assignment, Condition, HostFacts, ReplicaReport, Report } from '../../model/replica.ts';
 import type { ContainerState } from '../../model/resources.ts';
 import { LOOP } from './stage.ts';
@@ -57,7 +58,7 @@ function conditionsOf(replicas: readonly Acted[], observedGeneration: number): r
     observedGeneration,
   });
   return [
-    of('Ready', !waits, waits ? 'NotConverged' : 'Converged'),
+    of('Ready', !waits, busy ? 'NotConverged' : waits ? RESTARTING : 'Converged'),
     of('Reconciling', busy, busy ? 'Applying' : 'Idle'),
     of('Stalled', false, 'Fine'),
   ];

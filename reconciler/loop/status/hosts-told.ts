@@ -1,5 +1,6 @@
 import { isEmptied } from '../../model/notice.ts';
 import type { Notice } from '../../model/notice.ts';
+import { isAsTold } from '../../model/replica.ts';
 import type { Report } from '../../model/replica.ts';
 import { partingOf } from '../belonging.ts';
 import type { KnobState } from '../../model/change.ts';
@@ -81,19 +82,21 @@ export function isStalled({ conditions }: Report): boolean {
 }
 
 /** Hosts with what is promised of them and what they said, by name. */
-export function hostStatuses({ hosts, placements, reports, notice }: StatusInput): readonly HostStatus[] {
+export function hostStatuses({ hosts, placements, assignments, reports, notice }: StatusInput): readonly HostStatus[] {
   const used = new Map<string, Demand>();
   for (const { host, demand } of placements.values()) used.set(host, plus(used.get(host) ?? NO_DEMAND, demand));
   const lost = new Set(notice?.lost.map(({ host }) => host));
   return [...hosts.values()]
     .sort((a, b) => compareNames(a.host, b.host))
     .map((record) => {
-      const report = reports.get(record.host);
+      const [told, report] = [assignments.get(record.host), reports.get(record.host)];
+      const busy = told && report && (report.generation !== told.generation || !isAsTold(report));
       return {
         ...record,
         used: used.get(record.host) ?? NO_DEMAND,
         ...(lost.has(record.host) ? { lost: true } : {}),
         ...(report && isStalled(report) ? { stalled: true } : {}),
+        ...(busy ? { busy } : {}),
         ...(report?.knobs === undefined ? {} : { knobs: knobsOf(report) }),
         ...(report?.memory?.['host'] === undefined ? {} : { memory: report.memory['host'] }),
       };

@@ -5,13 +5,16 @@ import { hiddenIn } from '../../model/handover.ts';
 import { foreign } from '../../model/protocol.ts';
 import { refOf } from '../../model/ref.ts';
 import { incarnationOf } from '../../model/rollout.ts';
-import { sayingOf } from '../../model/replica.ts';
-import type { AssignedReplica, Placement, ReplicaReport, Report } from '../../model/replica.ts';
+import { isAsTold, RESTARTING, sayingOf } from '../../model/replica.ts';
+import type { AssignedReplica, Placement, ReplicaReport } from '../../model/replica.ts';
 import { timeOf } from './hosts-told.ts';
 import type { HealthWord, StatusItem } from './status.ts';
 import type { StatusInput } from './input.ts';
 
-const DEGRADED = new Set(['CrashLoop', 'ProbeFailed']);
+/** How it does, of one that is as Git says. */
+const RUNS = new Set(['CrashLoop', 'ProbeFailed', RESTARTING]);
+/** What may pass by itself. */
+const PASSING = new Set(['Waiting', 'ProbeFailed', RESTARTING]);
 
 /** What is said of a replica by the host where it is placed. */
 interface ItemInput extends Pick<StatusInput, 'assignments' | 'reports'> {
@@ -60,7 +63,7 @@ function replicaItem(input: ItemInput, placement: Placement): StatusItem {
       current && seen?.incarnation === incarnationOf(assigned) && isFormed(seen, assigned) && !waits(seen)
         ? 'Synced'
         : 'OutOfSync',
-    health: healthOf(seen, current && isReady(report)),
+    health: healthOf(seen, current && isAsTold(report)),
     reason: reasonOf(seen, sharingText(placement, report.facts.threadsPerCore)),
     restarts: seen?.restarts ?? 0,
     ...(assigned ? { image: assigned.spec.image } : {}),
@@ -80,21 +83,14 @@ function isFormed({ form }: ReplicaReport, assigned: AssignedReplica): boolean {
 }
 
 function waits(seen: ReplicaReport): boolean {
-  return seen.reason !== undefined && !DEGRADED.has(seen.reason);
-}
-
-/** The host says that all is as it was told. */
-function isReady({ conditions }: Report): boolean {
-  return conditions.some(({ type, status }) => type === 'Ready' && status);
+  return seen.reason !== undefined && !RUNS.has(seen.reason);
 }
 
 /** What is not there is on its way until its host says that it is done. */
 function healthOf(seen: ReplicaReport | undefined, done: boolean): HealthWord {
   if (!seen || (seen.phase === 'Placed' && seen.reason === undefined)) return done ? 'Missing' : 'Progressing';
   if (seen.ready) return seen.settlesAt === undefined ? 'Healthy' : 'Progressing';
-  if (seen.reason !== undefined && seen.reason !== 'Waiting')
-    return seen.reason === 'ProbeFailed' ? 'Progressing' : 'Degraded';
-  return 'Progressing';
+  return seen.reason === undefined || PASSING.has(seen.reason) ? 'Progressing' : 'Degraded';
 }
 
 /** The replicas that are placed on a host. */

@@ -42,7 +42,8 @@ export function narrowed(status: Status, items: readonly StatusItem[], part: Par
   const drained = own.draining.every(isEmptied);
   // what fails on a host is not as Git says, nor is anything known to be that while Git cannot be followed
   const waits = rollouts.length + behind.length + own.held.length + ill.length > 0;
-  const pending = waits || !drained || status.failing !== undefined;
+  const busy = 'hosts' in part && part.hosts.some((host) => host.busy);
+  const pending = waits || busy || !drained || status.failing !== undefined;
   const unsynced = items.some(({ sync }) => sync !== 'Synced') || pending;
   const unknown = items.some(({ sync }) => sync === 'Unknown') || ill.some(({ lost }) => lost);
   const failed = ill.length > 0 || rollouts.some(({ stage }) => GIVEN_UP.has(stage));

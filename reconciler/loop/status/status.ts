@@ -36,6 +36,8 @@ export interface HostStatus extends HostRecord {
   readonly lost?: true;
   /** Something fails there. */
   readonly stalled?: true;
+  /** It has yet to say that it is as it was told. */
+  readonly busy?: true;
   /** How many values that its kernel and daemons are asked to hold stand how; absent where it has not said. */
   readonly knobs?: Readonly<Record<KnobState, number>>;
   /** How its memory is used; absent where it has not said. */

@@ -1,6 +1,7 @@
 import { isEmptied } from '../../model/notice.ts';
 import type { Notice } from '../../model/notice.ts';
 import type { RolloutRecord } from '../../model/release.ts';
+import { isAsTold } from '../../model/replica.ts';
 import type { Assignment, Report } from '../../model/replica.ts';
 import { isStalled } from './hosts-told.ts';
 import type { HealthWord, Status, StatusItem } from './status.ts';
@@ -53,7 +54,7 @@ export function totalsOf(
   for (const report of reports.values()) {
     // nobody waits for one that was told nothing: Git has no such host, or it is told at once
     if (!told.has(report.host)) continue;
-    if (!report.conditions.some(({ type, status }) => type === 'Ready' && status)) totals.unsettled += 1;
+    if (!isAsTold(report)) totals.unsettled += 1;
     if (isStalled(report)) totals.stalled += 1;
   }
   return totals;

@@ -10,6 +10,7 @@ import { fingerprint } from '../../../../reconciler/model/fingerprint.ts';
 import { formOf } from '../../../../reconciler/model/form.ts';
 import type { HealthState } from '../../../../reconciler/model/health.ts';
 import type { Ref } from '../../../../reconciler/model/ref.ts';
+import { isAsTold } from '../../../../reconciler/model/replica.ts';
 import type {
   AssignedReplica,
   Assignment,
@@ -215,6 +216,31 @@ describe('a replica that ends again and again', () => {
       [seen?.phase, seen?.ready, seen?.reason, seen?.message],
       ['Running', false, 'CrashLoop', 'ended with status 3, 2 times in a row'],
     );
+  });
+  it('waits for its next start, and is not what keeps its host from being as it was told', () => {
+    const tell = (restart: RestartState, waiting: readonly Ref[], more?: Partial<Assignment>): Report => {
+      const state = emptyAgentState();
+      state.fullGeneration = 1;
+      state.restarts.set('a-0', restart);
+      for (const ref of waiting) state.waiting.set(ref, 'next start waits');
+      state.world.set({ known: true, ref: 'container/a-0', owned: true, state: { id: 'c', status: 'exited' } });
+      const options = { host: 'h1', facts: FACTS, clock: () => 1500, providers: [] };
+      const asked = { ...assignment, ...more };
+      return reportOf({ options, state, assignment: asked, busy: false, health: () => undefined, before: undefined });
+    };
+    const ended: RestartState = { count: 1, total: 1, startedAt: 1000, exitedAt: 1200 };
+    const cases = [
+      [tell(ended, ['container/a-0']), true, 'Restarting'],
+      [tell({ ...ended, count: 2 }, ['container/a-0']), true, 'CrashLoop'],
+      [tell(ended, ['container/a-0', 'sysctl/vm.swappiness']), false, 'Restarting'],
+      [tell(ended, ['container/a-0'], { generation: 2 }), false, 'Restarting'],
+      [tell({ count: 0, total: 0 }, ['container/a-0']), false, 'Waiting'],
+    ] as const;
+    for (const [report, asTold, reason] of cases)
+      assert.deepEqual(
+        [isAsTold(report), report.conditions[0]?.status, report.replicas[0]?.reason],
+        [asTold, false, reason],
+      );
   });
   it('is ready again once it has', () => {
     const seen = look(loop, { status: 'running' }, 3000);

@@ -81,6 +81,11 @@ const cases: readonly Case[] = [
     is: ['Synced', 'Degraded', 'CrashLoop: exit status 1'],
   },
   {
+    name: 'so is what has ended and waits for its next start, which may be well then',
+    report: says({ ready: false, phase: 'Starting', reason: 'Restarting', message: 'next start waits' }),
+    is: ['Synced', 'Progressing', 'Restarting: next start waits'],
+  },
+  {
     name: 'what cannot be made is not',
     report: says({ ready: false, phase: 'Placed', reason: 'ImageUnavailable', message: 'no such image' }),
     is: ['OutOfSync', 'Degraded', 'ImageUnavailable: no such image'],

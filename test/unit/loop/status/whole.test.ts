@@ -85,6 +85,32 @@ describe('status of a fleet whose controller cannot go on', () => {
   });
 });
 
+describe('status of a host that is not Ready', () => {
+  const fleet = createFleet(['h1']);
+  fleet.settle(catalogOf({ hosts: { h1: {} }, apps: { web: {} } }));
+  const { assignments, reports } = fleet.words();
+  const { hosts, placements } = fleet.book;
+  const told = (replica: string, reason: string): readonly unknown[] => {
+    const ready = { type: 'Ready', status: false, reason, message: '', observedGeneration: 1 } as const;
+    const said = [...reports].map(([host, report]) => {
+      const replicas = report.replicas.map((one) => ({ ...one, ready: false, reason: replica }));
+      return [host, { ...report, replicas, conditions: [ready] }] as const;
+    });
+    const status = statusOf({ notice: { source, ...quiet }, hosts, placements, assignments, reports: new Map(said) });
+    const part = narrowed(status, status.items, { hosts: status.hosts });
+    return [status.items[0]?.sync, part.sync, status.sync, part.health, status.health];
+  };
+
+  it('is as Git says where that is because what runs there ends again and again', () => {
+    assert.deepEqual(told('CrashLoop', 'Restarting'), ['Synced', 'Synced', 'Synced', 'Degraded', 'Degraded']);
+    assert.deepEqual(told('Restarting', 'Restarting'), ['Synced', 'Synced', 'Synced', 'Progressing', 'Progressing']);
+  });
+
+  it('is not where there is something else to do, whatever part is looked at', () => {
+    assert.deepEqual(told('CrashLoop', 'NotConverged'), ['Synced', 'OutOfSync', 'OutOfSync', 'Degraded', 'Degraded']);
+  });
+});
+
 describe('status of a replica that leaves', () => {
   it('is not Missing where what is left of it cannot be seen', () => {
     const fleet = createFleet(['h1']);
