@@ -119,14 +119,14 @@ describe('the store on a Redis server', { skip: NO_REDIS }, () => {
   });
 
   it('waits out a server that is read-only, and gives up with the reason when that lasts', async () => {
-    const store = await open({ patience: { attempt: 300, total: 3000 } });
+    const store = await open({ patience: { attempt: 300, total: 60_000 } });
     await commit(store, 'h', addHost('h1'));
     await redis.replicaof('127.0.0.1', '1');
     const waiting = commit(store, 'later', place('web-0', 'h1', '10.0.0.1'));
     setTimeout(() => void redis.replicaof('NO', 'ONE'), 400);
     assert.deepEqual((await waiting).verdicts, [{ accepted: true }]);
     await redis.replicaof('127.0.0.1', '1');
-    const hasty = await again({ patience: { attempt: 100, total: 200 } });
+    const hasty = await again({ patience: { attempt: 1000, total: 1000 } });
     await assert.rejects(commit(hasty, 'never', addHost('h2')), coded('STORE_UNAVAILABLE', 'READONLY'));
     await redis.replicaof('NO', 'ONE');
   });
@@ -335,7 +335,7 @@ describe('the store on a Redis server', { skip: NO_REDIS }, () => {
   });
 
   it('says why a server that is not there cannot be used', async () => {
-    const patience = { attempt: 100, total: 300 };
+    const patience = { attempt: 1000, total: 1000 };
     await assert.rejects(open({ url: 'redis://127.0.0.1:1', patience }), coded('STORE_UNAVAILABLE', 'ECONNREFUSED'));
     await assert.rejects(open({ url: 'redis+cluster://127.0.0.1:1', patience }), coded('STORE_UNAVAILABLE'));
     await assert.rejects(open({ url: 'redis+sentinel://127.0.0.1:1/fleet', patience }), coded('STORE_UNAVAILABLE'));

@@ -61,6 +61,8 @@ function wordsOf(command: Command, full: boolean): Word[] {
 
 class TooLate extends Error {}
 class TooFew extends Error {}
+/** There was no time left for a try. */
+class NoTry extends Error {}
 
 /** Rejects with TooLate after some milliseconds, whatever becomes of the promise then. */
 async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
@@ -132,7 +134,7 @@ export function createCalls(client: Client, { shown, acks, patience, incarnation
     if (copies > 0) words.push(['wait', copies, Math.ceil(patience.attempt / 2)]);
     if (client.status !== 'ready') await within(patience.attempt, connected());
     const replies = await gate(() => {
-      if (performance.now() > end) throw new Error('too many calls were before it: timed out');
+      if (performance.now() > end) throw new NoTry('too many calls were before it: timed out');
       return within(patience.attempt, exchange(client, words));
     });
     if (incarnation && replies[commands.length] !== incarnation[1]) throw emptied(shown);
@@ -159,12 +161,15 @@ export function createCalls(client: Client, { shown, acks, patience, incarnation
   async function call(commands: readonly Command[], copies: number): Promise<readonly unknown[]> {
     const end = performance.now() + patience.total;
     let full = false;
+    let before: unknown;
     for (let tries = 0; ; tries++) {
       if (stop.signal.aborted) throw new PlumbError('STORE_UNAVAILABLE', 'The store is closed');
       try {
         return await attempt(commands, full, copies, end);
       } catch (thrown) {
-        const { error, again, full: next } = judge(thrown);
+        // a pause may take longer than it was to: then what the last try said is why
+        const { error, again, full: next } = judge(thrown instanceof NoTry ? (before ?? thrown) : thrown);
+        before = error;
         if (thrown instanceof TooLate) giveUp();
         else if (thrown instanceof Error) lookAround(client, thrown);
         const rest = next && !full ? 0 : pause(tries, 1000);
