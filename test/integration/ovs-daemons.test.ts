@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Desired } from '../../reconciler/model/change.ts';
 import { ovs, type OvsSpec } from '../../providers/ovs/index.ts';
-import { ok, rig, sh, until, wantBridge, wantPort, type Rig } from '../support/ovs-rig.ts';
+import { listens, ok, rig, sh, until, wantBridge, wantPort, type Rig } from '../support/ovs-rig.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'needs root';
 const RUN = '/run/openvswitch';
@@ -58,7 +58,7 @@ async function rate(r: Rig, from: string, to: string, address: string): Promise<
     last = performance.now();
     if (last - first > 500) bytes += chunk.length;
   });
-  await sleep(200);
+  await listens(sink.pid, 5001);
   const source = spawn('nsenter', [at(from), 'timeout', '4', 'busybox', 'nc', address, '5001'], {
     stdio: ['pipe', 'ignore', 'ignore'],
   });
@@ -163,7 +163,7 @@ describe('anti-spoofing and restarts', { skip }, () => {
     await assert.rejects(r.converge(wantPort('a-4', '10.9.0.1')), { code: 'ADDRESS_IN_USE' }, 'of its own it is');
     r.inside('a-0', 'ip', 'addr', 'del', '10.9.0.66/24', 'dev', 'eth0');
     r.inside('a-0', 'ip', 'link', 'set', 'eth0', 'address', '02:00:00:00:00:66');
-    assert.ok(!r.pings('a-0', '10.9.0.2'));
+    assert.ok(!r.pings('a-0', '10.9.0.2', 1));
     r.inside('a-0', 'ip', 'link', 'set', 'eth0', 'address', '02:64:0a:09:00:01');
     assert.ok(r.pings('a-0', '10.9.0.2'));
   });
@@ -190,7 +190,7 @@ describe('anti-spoofing and restarts', { skip }, () => {
     assert.deepEqual(await r.changes(...wanted), []);
     start(vswitchd);
     await until(() => /0x504c/.test(flows()));
-    await until(() => r.pings('a-0', '10.9.0.2'));
+    await until(() => r.pings('a-0', '10.9.0.2', 1));
     stopping.abort();
     await kept;
     assert.deepEqual(await r.changes(...wanted), []);
@@ -237,7 +237,7 @@ describe('anti-spoofing and restarts', { skip }, () => {
     await until(() => hints.includes('port/*') && hints.includes('bridge/*'));
     assert.equal((await r.port('a-0')).state.device, device);
     assert.deepEqual(await r.changes(...wanted), []);
-    await until(() => r.pings('a-0', '10.9.0.2'));
+    await until(() => r.pings('a-0', '10.9.0.2', 1));
     stopping.abort();
     await watching;
   });

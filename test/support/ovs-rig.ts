@@ -1,5 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { readlinkSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Change, Desired, Known, Observed } from '../../reconciler/model/change.ts';
 import type { Context, Provider } from '../../reconciler/model/provider.ts';
@@ -33,6 +33,17 @@ export async function until(check: () => boolean | Promise<boolean>, limit = 60_
   }
 }
 
+/** Until somebody listens on a TCP port of the network namespace that a process is in. */
+export async function listens(pid: number | undefined, port: number): Promise<void> {
+  const row = new RegExp(`^ *\\d+: \\S+:${port.toString(16).toUpperCase().padStart(4, '0')} \\S+ 0A `, 'm');
+  const home = readlinkSync('/proc/self/ns/net');
+  await until(
+    () =>
+      readlinkSync(`/proc/${String(pid)}/ns/net`) !== home &&
+      ['tcp', 'tcp6'].some((table) => row.test(readFileSync(`/proc/${String(pid)}/net/${table}`, 'latin1'))),
+  );
+}
+
 export const FLEET = 'ovs-test';
 
 export interface Rig {
@@ -42,7 +53,8 @@ export interface Rig {
   sandbox(replica: string): Promise<number>;
   /** Runs a program in the replica's network namespace. */
   inside(replica: string, ...command: string[]): string;
-  pings(from: string, to: string): boolean;
+  /** Whether an answer comes within so many seconds, ten unless told: a busy machine may take long to switch the first frame. */
+  pings(from: string, to: string, seconds?: number): boolean;
   pid(replica: string): number;
   /** Observes, diffs and applies what is wanted, once; gives the changes that were made. */
   converge(...wanted: readonly Desired<OvsSpec>[]): Promise<readonly Change<OvsSpec>[]>;
@@ -101,15 +113,17 @@ export function rig(provider: Provider<OvsSpec, OvsState>): Rig {
       const child = spawn('unshare', ['-n', 'sleep', '600'], { stdio: 'ignore' });
       children.set(replica, child);
       const home = readlinkSync('/proc/self/ns/net');
-      for (let i = 0; i < 200 && readlinkSync(`/proc/${String(child.pid)}/ns/net`) === home; i++) await sleep(5);
+      await until(() => readlinkSync(`/proc/${String(child.pid)}/ns/net`) !== home);
       const ref = refOf('sandbox', replica);
       const state = { id: `sandbox-${String((serial += 1))}`, running: true, pid: child.pid, fingerprint: '' };
       world.set(ref, { known: true, ref, owned: true, state });
       return child.pid ?? -1;
     },
     inside: (replica, ...command) => sh('nsenter', `--net=/proc/${String(pid(replica))}/ns/net`, ...command),
-    pings: (from, to) =>
-      ok('nsenter', `--net=/proc/${String(pid(from))}/ns/net`, 'ping', '-q', '-c', '2', '-i', '0.1', '-W', '1', to),
+    pings: (from, to, seconds = 10) => {
+      const ping = ['ping', '-q', '-c', '1', '-i', '0.2', '-w', String(seconds), to];
+      return ok('nsenter', `--net=/proc/${String(pid(from))}/ns/net`, ...ping);
+    },
     async converge(...wanted) {
       const made = await changes(...wanted);
       await Promise.all(made.map((change) => provider.apply(change, ctx)));
