@@ -36,14 +36,14 @@ export interface Lease {
 
 /**
  * A lease as it was given. What is written under one is refused, in the step that would write it, once the lease was given up or
- * given anew: CONFLICT then, and nothing was written.
+ * given to another: CONFLICT then, and nothing was written.
  */
 export type Hold = Pick<Lease, 'name' | 'holder' | 'fence'>;
 
 export interface Leases {
   /**
    * The lease for `ttl` milliseconds, or undefined while another holds it, from now on for so long at most. The holder's own call renews it
-   * and keeps the fence.
+   * and keeps the fence, also when it ran out and nobody else had it since.
    */
   acquire(name: string, holder: string, ttl: number): Promise<Lease | undefined>;
   /** The same for many names, in one go: the leases in order of the names, undefined where another holder has one. */

@@ -233,6 +233,13 @@ export function storeConforms(name: string, open: (clock: () => number) => Promi
         assert.deepEqual(renewed, { name: 'controller', holder: 'a', fence: 1, expires: now + 8000 });
         now += 8000;
         assert.equal(await store.leases.get('controller'), undefined);
+        const again = await store.leases.acquire('controller', 'a', 8000);
+        assert.deepEqual(
+          again,
+          { name: 'controller', holder: 'a', fence: 1, expires: now + 8000 },
+          'nobody else had it',
+        );
+        now += 8000;
         const second = await store.leases.acquire('controller', 'b', 8000);
         assert.equal(second?.fence, 2);
         assert.equal(await store.leases.acquire('controller', 'a', 8000), undefined);

@@ -83,13 +83,13 @@ export function createLeases(ledger: Ledger, clock: () => number): Leases {
     ledger.write<Lease | undefined>(({ leases, fences }) => {
       const now = clock();
       const held = leases.get(name);
-      const alive = held !== undefined && held.expires > now;
-      if (alive && held.holder !== holder) {
+      const ours = held?.holder === holder;
+      if (held && !ours && held.expires > now) {
         // for longer than anybody asks: given by a clock that went ahead
         const shorter = held.expires > now + ttl ? { ...held, expires: now + ttl } : undefined;
         return { answer: undefined, records: shorter ? [{ type: 'lease', lease: shorter }] : [] };
       }
-      const fence = alive ? held.fence : (fences.get(name) ?? 0) + 1;
+      const fence = ours ? held.fence : (fences.get(name) ?? 0) + 1;
       const lease = { name, holder, fence, expires: now + ttl };
       return { answer: lease, records: [{ type: 'lease', lease }] };
     });

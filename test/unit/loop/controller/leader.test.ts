@@ -26,7 +26,7 @@ function table(): {
         if (self.silent) return Promise.reject(new Error('silent'));
         const other = self.holder();
         if (other !== undefined && other !== holder) return Promise.resolve(undefined);
-        if (other === undefined) fence += 1;
+        if (held?.holder !== holder) fence += 1;
         held = { name, holder, fence, expires: self.now + ttl };
         self.now += self.slow;
         return Promise.resolve(held);
