@@ -9,32 +9,10 @@ import { incarnationOf } from '../../reconciler/model/rollout.ts';
 import type { Assignment, Report } from '../../reconciler/model/replica.ts';
 import type { Proposal } from '../../reconciler/model/reservations.ts';
 import type { Committed, Hold, Store } from '../../reconciler/model/store.ts';
-import { createLedger } from '../../reconciler/store/embedded/ledger.ts';
-import { createMemory } from '../../reconciler/store/embedded/memory.ts';
-import {
-  createBulletin,
-  createLeases,
-  createMailbox,
-  createReservations,
-} from '../../reconciler/store/embedded/ports.ts';
 import { reportOf } from './catalog.ts';
+import { portsInMemory, type Ports } from './ports-in-memory.ts';
 
 const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined };
-
-type Ports = Omit<Store, 'journal' | 'close'>;
-
-/** The ports of the embedded store without a disk. */
-function portsInMemory(clock: () => number): Ports {
-  const memory = createMemory();
-  const nowhere = { append: () => Promise.resolve(), compact: () => Promise.resolve(), close: () => Promise.resolve() };
-  const ledger = createLedger(memory, nowhere, clock);
-  return {
-    reservations: createReservations(ledger, clock),
-    leases: createLeases(ledger, clock),
-    mailbox: createMailbox(ledger, memory),
-    bulletin: createBulletin(ledger),
-  };
-}
 
 /** How a host does what it was told: all of it, all but that nothing serves, nothing at all, or not even let go of what was. */
 export type Deed = 'serves' | 'fails' | 'idles' | 'lingers';

@@ -2,9 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createHearing, GRACE, HEARTBEAT, HOST_TTL, type Hearing } from '../../../reconciler/loop/hearing.ts';
 import type { Lease, Leases } from '../../../reconciler/model/store.ts';
-import { createLedger } from '../../../reconciler/store/embedded/ledger.ts';
-import { createMemory } from '../../../reconciler/store/embedded/memory.ts';
-import { createLeases } from '../../../reconciler/store/embedded/ports.ts';
+import { portsInMemory } from '../../support/ports-in-memory.ts';
 
 interface Rig {
   now: number;
@@ -43,8 +41,7 @@ const names = ({ hearing }: Rig): string =>
 
 /** What listens to leases that a clock gives. */
 function clocked(clock: () => number): { readonly leases: Leases; readonly hearing: Hearing } {
-  const nowhere = { append: () => Promise.resolve(), compact: () => Promise.resolve(), close: () => Promise.resolve() };
-  const leases = createLeases(createLedger(createMemory(), nowhere, clock), clock);
+  const { leases } = portsInMemory(clock);
   return { leases, hearing: createHearing(leases, clock) };
 }
 

@@ -3,20 +3,11 @@ import { describe, it } from 'node:test';
 import { readImage } from '../../../../reconciler/loop/controller/image.ts';
 import { createWriting } from '../../../../reconciler/loop/controller/writing.ts';
 import type { Proposal } from '../../../../reconciler/model/reservations.ts';
-import { createLedger } from '../../../../reconciler/store/embedded/ledger.ts';
-import { createMemory } from '../../../../reconciler/store/embedded/memory.ts';
-import { createMailbox, createReservations } from '../../../../reconciler/store/embedded/ports.ts';
 import { catalogOf } from '../../../support/catalog.ts';
+import { portsInMemory } from '../../../support/ports-in-memory.ts';
 
 const clock = (): number => 0;
 const catalog = catalogOf({});
-
-function storeInMemory() {
-  const memory = createMemory();
-  const nowhere = { append: () => Promise.resolve(), compact: () => Promise.resolve(), close: () => Promise.resolve() };
-  const ledger = createLedger(memory, nowhere, clock);
-  return { reservations: createReservations(ledger, clock), mailbox: createMailbox(ledger, memory) };
-}
 
 describe('what a controller commits', () => {
   const refused: Proposal = { op: 'release', replica: 'web-0', quarantineUntil: 0 };
@@ -32,7 +23,7 @@ describe('what a controller commits', () => {
   const accepted = hostOf('h1');
 
   it('is decided anew by the next leader at the same cursor, and in the next pass, for the same revision', async () => {
-    const store = storeInMemory();
+    const store = portsInMemory(clock);
     const writer = () => createWriting({ store, clock, mustLead: () => Promise.resolve() });
     const image = await readImage(store, catalog);
     const [first, second] = [writer(), writer()];
@@ -45,7 +36,7 @@ describe('what a controller commits', () => {
   });
 
   it('is committed while more is looked for, by an image that stays as it is meanwhile', async () => {
-    const store = storeInMemory();
+    const store = portsInMemory(clock);
     const image = await readImage(store, catalog);
     const writing = createWriting({ store, clock, mustLead: () => Promise.resolve() });
     const seen: number[] = [];
@@ -70,7 +61,7 @@ describe('what a controller commits', () => {
   });
 
   it('is taken in by the next look when it could not all be committed', async () => {
-    const store = storeInMemory();
+    const store = portsInMemory(clock);
     const image = await readImage(store, catalog);
     const writing = createWriting({ store, clock, mustLead: () => Promise.resolve() });
     function* deciding(): Generator<Proposal, never> {
@@ -83,7 +74,7 @@ describe('what a controller commits', () => {
   });
 
   it('is committed behind what was looked for where that is more than a store keeps, and comes to the same', async () => {
-    const store = storeInMemory();
+    const store = portsInMemory(clock);
     const image = await readImage(store, catalog);
     const writing = createWriting({ store, clock, mustLead: () => Promise.resolve(), ahead: 1_000 });
     let early: ReturnType<typeof store.reservations.snapshot> | undefined;
