@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { replaceFileSync } from '../disk/replace.ts';
 import type { ParseCache } from '../reconciler/compile/file.ts';
 import type { Fetched, Repository } from '../reconciler/loop/controller/repository.ts';
+import { inTurns } from '../reconciler/loop/turns.ts';
 import type { Catalog } from '../reconciler/model/catalog.ts';
 import { isDiskFull, PlumbError } from '../reconciler/model/errors.ts';
 import type { SourceStatus } from '../reconciler/model/notice.ts';
@@ -57,8 +58,8 @@ function notesOf({ forced, vanished }: FetchResult, what: string): Fetched['note
 
 /** What parses and checks: half of what a start loads. */
 async function loadCompiler() {
-  const { compile } = await import('../reconciler/compile/compile.ts');
-  return compile;
+  const { compiling } = await import('../reconciler/compile/compile.ts');
+  return compiling;
 }
 
 async function sourceOf(flags: RepositoryFlags & { readonly repo: string }, state: string, io: Io): Promise<Source> {
@@ -133,6 +134,23 @@ export async function openRepository(flags: RepositoryFlags, state: string, io: 
   const parsed = new Map<string, ReturnType<ParseCache['get']> & object>();
   const cache: ParseCache = { get: (blob) => parsed.get(blob), set: (blob, file) => void parsed.set(blob, file) };
   let previous: Catalog | undefined;
+  /** One after the other: each leaves nothing in the cache but what its revision has. */
+  let last: Promise<unknown> = Promise.resolve();
+
+  async function catalogOf(revision: string): Promise<Catalog> {
+    if (previous?.revision === revision) return previous;
+    const files = await source.files(revision, {
+      known: parsed,
+      allowEmpty: flags.allowEmpty === true,
+    });
+    const compiling = await loadCompiler();
+    previous = await inTurns(compiling(files, revision, cache, previous));
+    // what the revision no longer has is not kept: revisions come for as long as the process lives
+    const there = new Set(files.map(({ blob }) => blob));
+    for (const blob of parsed.keys()) if (!there.has(blob)) parsed.delete(blob);
+    return previous;
+  }
+
   return {
     source,
     url,
@@ -154,18 +172,10 @@ export async function openRepository(flags: RepositoryFlags, state: string, io: 
         notes: notesOf(result, `${url} ${name}`),
       };
     },
-    catalog: async (revision) => {
-      if (previous?.revision === revision) return previous;
-      const files = await source.files(revision, {
-        known: parsed,
-        allowEmpty: flags.allowEmpty === true,
-      });
-      const compile = await loadCompiler();
-      previous = compile(files, revision, cache, previous);
-      // what the revision no longer has is not kept: revisions come for as long as the process lives
-      const there = new Set(files.map(({ blob }) => blob));
-      for (const blob of parsed.keys()) if (!there.has(blob)) parsed.delete(blob);
-      return previous;
+    catalog: (revision) => {
+      const found = last.then(() => catalogOf(revision));
+      last = found.catch(() => undefined);
+      return found;
     },
     commit: async (revision) => {
       const { author, email, subject } = await source.commit(revision);

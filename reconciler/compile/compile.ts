@@ -1,11 +1,12 @@
 import type { Catalog } from '../model/catalog.ts';
+import { ended } from '../model/ended.ts';
 import type { SourceFile } from '../model/source.ts';
 import { danglingReferences } from './checks/apps.ts';
 import { choose } from './choices.ts';
 import { gangsAsked, incompleteGangs } from './checks/gangs.ts';
 import { zoneClashes } from './checks/hosts.ts';
 import { APP_RULES, HOST_RULES, SHARING_RULES, type Rule } from './checks/rules.ts';
-import { readFiles } from './documents.ts';
+import { reading } from './documents.ts';
 import type { Reading } from './documents.ts';
 import type { ParseCache } from './file.ts';
 import { draftOf } from './draft.ts';
@@ -16,19 +17,19 @@ import type { ObjectId } from './tables.ts';
 
 /**
  * What the files of a revision say. All problems are in the catalog, and what is concerned by one is held as
- * the previous catalog knew it, or left out. In the result every App's Zone and Network exist.
+ * the previous catalog knew it, or left out. In the result every App's Zone and Network exist. Others may have their turn after each file.
  */
-export function compile(
+export function* compiling(
   files: readonly SourceFile[],
   revision: string,
   cache?: ParseCache,
   previous?: Catalog,
-): Catalog {
-  const reading = readFiles(files, revision, cache);
-  const draft = draftOf(reading, revision, previous);
+): Generator<undefined, Catalog> {
+  const read = yield* reading(files, revision, cache);
+  const draft = draftOf(read, revision, previous);
   const replicasBefore = (app: string): number => previous?.apps.get(app)?.spec.replicas ?? 0;
-  check(draft, reading, replicasBefore);
-  if (draft.problems.length > 0) tellRest(draft, reading, replicasBefore);
+  check(draft, read, replicasBefore);
+  if (draft.problems.length > 0) tellRest(draft, read, replicasBefore);
   const { tables } = draft;
   return {
     revision,
@@ -42,6 +43,11 @@ export function compile(
     heldObjects: draft.heldObjects,
     heldOwners: draft.heldOwners,
   };
+}
+
+/** The same at once. */
+export function compile(...files: Parameters<typeof compiling>): Catalog {
+  return ended(compiling(...files));
 }
 
 /** The checks between documents, each on what the ones before have left. */

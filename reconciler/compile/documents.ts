@@ -1,6 +1,7 @@
 import type { Document } from '../../schemas/types.ts';
 import type { Problem, Resource } from '../model/catalog.ts';
 import type { Origin } from '../model/change.ts';
+import { ended } from '../model/ended.ts';
 import { isHidden, isManifestPath, MAX_FILES } from '../model/source.ts';
 import type { SourceFile } from '../model/source.ts';
 import type { CompileCode } from './codes.ts';
@@ -58,8 +59,15 @@ const REFUSED = {
   name: ['NOT_UTF8', 'has a name that is not UTF-8', 'rename the file'],
 } as const;
 
-/** Reads all manifests of a revision. A file without content must be in the cache, else RangeError. Sound documents of a broken file are claims, not manifests. */
-export function readFiles(files: readonly SourceFile[], revision: string, cache?: ParseCache): Reading {
+/**
+ * Reads all manifests of a revision. A file without content must be in the cache, else RangeError. Sound documents of a broken file are claims, not manifests.
+ * Others may have their turn after each file.
+ */
+export function* reading(
+  files: readonly SourceFile[],
+  revision: string,
+  cache?: ParseCache,
+): Generator<undefined, Reading> {
   const considered = files.filter(isConsidered).sort((a, b) => (a.path < b.path ? -1 : 1));
   const excess = considered[MAX_FILES];
   if (excess !== undefined) return tooMany(excess.path);
@@ -89,8 +97,14 @@ export function readFiles(files: readonly SourceFile[], revision: string, cache?
       for (const each of parsed.doubtful) doubtful.push({ ...manifestOf(each, revision, path), wrong: each.wrong });
     }
     problems.push(...parsed.findings.map((finding) => ({ ...finding, file: path })));
+    yield;
   }
   return { manifests, problems, broken, doubtful, complete: true };
+}
+
+/** The same at once. */
+export function readFiles(...files: Parameters<typeof reading>): Reading {
+  return ended(reading(...files));
 }
 
 /** Half of a repository would be misjudged, so none of it is read. */

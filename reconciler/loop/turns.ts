@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 
-/** What is given after which others have their turn. */
-const TURN = 500;
+/** After so much work others have their turn, milliseconds. */
+const TURN = 20;
 
 /** The same iterator, which says again what it came to when it is asked behind its end. */
 export function resumable<T, R>(source: Iterator<T, R>): Iterator<T, R> {
@@ -18,15 +18,17 @@ export function* upTo<T>(source: Iterator<T>, count: number): Generator<T, void>
   }
 }
 
-/** All that a generator gives, and what it returns, for a process that has to keep its leases and to answer meanwhile, however much that is. */
-export async function inTurns<T, R>(
-  source: Iterator<T, R>,
-): Promise<{ readonly given: readonly T[]; readonly returned: R }> {
-  const given: T[] = [];
-  for (;;) {
+/**
+ * What an iterator returns, for a process that has to keep its leases and to answer meanwhile, however long it takes: others have their turn between its
+ * steps. What it gives on the way goes to `take`.
+ */
+export async function inTurns<T, R>(source: Iterator<T, R>, take: (given: T) => void = () => undefined): Promise<R> {
+  for (let began = performance.now(); ;) {
     const next = source.next();
-    if (next.done === true) return { given, returned: next.value };
-    given.push(next.value);
-    if (given.length % TURN === 0) await setImmediate();
+    if (next.done === true) return next.value;
+    take(next.value);
+    if (performance.now() - began < TURN) continue;
+    await setImmediate();
+    began = performance.now();
   }
 }

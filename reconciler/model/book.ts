@@ -1,5 +1,6 @@
 import { AddressTable } from './addresses.ts';
 import { NOTHING, plus } from './demand.ts';
+import { ended } from './ended.ts';
 import type { Demand } from './demand.ts';
 import type { Placement } from './replica.ts';
 import type { AddressRecord, Delta, HostRecord, ReservationState } from './reservations.ts';
@@ -163,8 +164,8 @@ function addressesOf(state: ReservationState | undefined): AddressTable {
   return AddressTable.of(state.addresses, (replica) => state.placements.get(replica)?.replica ?? replica);
 }
 
-/** A book of its own, holding what the given state holds. Its maps are live: they show later deltas. */
-export function createBook(initial?: ReservationState): Book {
+/** A book of its own, holding what the given state holds. Its maps are live: they show later deltas. Others may have their turn after each placement. */
+export function* booking(initial?: ReservationState): Generator<undefined, Book> {
   const hosts = new Map<string, HostRecord>();
   const placements = new Map<string, Placement>();
   const residents = new Map<string, string[]>();
@@ -176,9 +177,16 @@ export function createBook(initial?: ReservationState): Book {
   const addresses = addressesOf(initial);
   const tables = { hosts, placements, addresses, used: new Map(), residents, residentsIn, counts: countsOver() };
   for (const [host, record] of initial?.hosts ?? []) applyDelta(tables, { type: 'host', host, record });
-  for (const [replica, placement] of initial?.placements ?? [])
+  for (const [replica, placement] of initial?.placements ?? []) {
     applyDelta(tables, { type: 'placement', replica, placement });
+    yield;
+  }
   return { hosts, placements, addresses, ...ledger(tables) };
+}
+
+/** The same at once. */
+export function createBook(initial?: ReservationState): Book {
+  return ended(booking(initial));
 }
 
 function layer<V>(read: (key: string) => V | undefined): Table<V> {

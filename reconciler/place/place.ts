@@ -1,4 +1,5 @@
 import type { AppSpec, Resource } from '../model/catalog.ts';
+import { ended } from '../model/ended.ts';
 import type { Departed, Draining, Preemption } from '../model/notice.ts';
 import { outdatedIn } from '../model/pool.ts';
 import { appOf } from '../model/replica.ts';
@@ -193,13 +194,6 @@ function wishAgain({ book }: Run, { op, placement }: Proposal & { readonly op: '
   const from = book.placements.get(replica);
   if (op === 'place') return from ? undefined : { replica };
   return from && { replica, from, moves: 'free' }; // its turn was taken before
-}
-
-/** Comes to the end of what takes turns. */
-export function ended<T>(turns: Generator<unknown, T>): T {
-  let turn = turns.next();
-  while (turn.done !== true) turn = turns.next();
-  return turn.value;
 }
 
 /** A gang whose places were refused looks for others: all of it that has none, or nothing. */

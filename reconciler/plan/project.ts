@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { selects } from '../model/catalog.ts';
 import type { Catalog, NetworkSpec, Resource } from '../model/catalog.ts';
 import { disruptionOf, withoutBudgets } from '../model/disruption.ts';
+import { ended } from '../model/ended.ts';
 import { fateOf } from '../model/fate.ts';
 import { waitsFor } from '../model/handover.ts';
 import type { HostWords } from '../model/handover.ts';
@@ -69,6 +70,9 @@ export interface Projection {
   readonly knobs?: string;
 }
 
+/** Something that may be interrupted where it yields. */
+type Turns<T> = Generator<undefined, T>;
+
 /** What is known of the replicas of one App, by replica; a report counts only from the host where the replica is placed. */
 type Before = Pick<RolloutInput, 'placements' | 'current' | 'reports' | 'late' | 'told'>;
 
@@ -99,11 +103,11 @@ export function lookBack(
  * The rollout of each App, by name. Those of one Zone go in order of level, the least critical first, as far as they change
  * with one revision: what breaks them all shows where it hurts least, and a change of its own waits for nobody.
  */
-function rolloutsOf(
+function* rolloutsOf(
   input: ProjectInput,
   at: Whereabouts,
   placed: ReadonlyMap<string, ReadonlyMap<string, Placement>>,
-): ReadonlyMap<string, Rollout> {
+): Turns<ReadonlyMap<string, Rollout>> {
   const { catalog, records = [], now, judgeFrom = 0, lost, turned = [], whole = false } = input;
   const known = new Map(records.map((record) => [record.app, record]));
   const network = networkIn(catalog, at.assignments);
@@ -112,29 +116,28 @@ function rolloutsOf(
   // others were stopped for them on the strength of that turn: nobody else takes it
   for (const replica of turned) disruption.spend(catalog.apps.get(appOf(replica))?.spec.zone ?? '');
   const unfinished = new Map<string, { readonly app: string; readonly level: number }>();
-  const made = [...placed.keys()]
-    .sort()
-    .flatMap((name) => catalog.apps.get(name) ?? [])
-    .toSorted((a, b) => b.spec.level - a.spec.level)
-    .map((app) => {
-      const { zone, level } = app.spec;
-      const ahead = (revision: string): string | undefined => {
-        const first = unfinished.get(`${zone} ${revision}`);
-        return first && first.level > level ? first.app : undefined;
-      };
-      const before = lookBack(input, at, app.name, placed.get(app.name) ?? new Map<string, Placement>());
-      const kept = known.get(app.name);
-      const record = kept && pluggedBefore(kept, before.current);
-      const mayPlug = whole ? () => true : plugging.mayBy(app);
-      const seen = { ...before, ...(lost ? { lost } : {}), network, mayPlug, disruption, whole };
-      const one = rollout({ app, ...seen, record, revision: catalog.revision, now, judgeFrom, ahead });
-      plugging.note(one.replicas);
-      // for one that stands still nobody waits
-      const key = one.record && one.record.stage !== 'frozen' ? `${zone} ${one.record.revision}` : undefined;
-      if (key !== undefined && !unfinished.has(key)) unfinished.set(key, { app: app.name, level });
-      return [app.name, one] as const;
-    });
-  return new Map(made);
+  const made = new Map<string, Rollout>();
+  const apps = [...placed.keys()].sort().flatMap((name) => catalog.apps.get(name) ?? []);
+  for (const app of apps.toSorted((a, b) => b.spec.level - a.spec.level)) {
+    const { zone, level } = app.spec;
+    const ahead = (revision: string): string | undefined => {
+      const first = unfinished.get(`${zone} ${revision}`);
+      return first && first.level > level ? first.app : undefined;
+    };
+    const before = lookBack(input, at, app.name, placed.get(app.name) ?? new Map<string, Placement>());
+    const kept = known.get(app.name);
+    const record = kept && pluggedBefore(kept, before.current);
+    const mayPlug = whole ? () => true : plugging.mayBy(app);
+    const seen = { ...before, ...(lost ? { lost } : {}), network, mayPlug, disruption, whole };
+    const one = rollout({ app, ...seen, record, revision: catalog.revision, now, judgeFrom, ahead });
+    plugging.note(one.replicas);
+    // for one that stands still nobody waits
+    const key = one.record && one.record.stage !== 'frozen' ? `${zone} ${one.record.revision}` : undefined;
+    if (key !== undefined && !unfinished.has(key)) unfinished.set(key, { app: app.name, level });
+    made.set(app.name, one);
+    yield;
+  }
+  return made;
 }
 
 /** What to remember: of Apps that cannot be read what was known of them. */
@@ -155,7 +158,7 @@ interface Shared {
 }
 
 /** What each replica that is looked at is to be now: those of understood Apps as their rollout says, kept ones as they were. */
-function replicasOf(input: ProjectInput, at: Whereabouts, names: readonly string[]): Shared {
+function* replicasOf(input: ProjectInput, at: Whereabouts, names: readonly string[]): Turns<Shared> {
   const { catalog } = input;
   const owners = { get: (app: string) => ownerTold(at, app) };
   const placed = new Map<string, Map<string, Placement>>();
@@ -171,7 +174,7 @@ function replicasOf(input: ProjectInput, at: Whereabouts, names: readonly string
       if (fate === 'wanted' && placement.yields === undefined) mine.set(placement.replica, placement);
     }
   }
-  const rollouts = rolloutsOf(input, at, placed);
+  const rollouts = yield* rolloutsOf(input, at, placed);
   for (const { replicas } of rollouts.values()) for (const replica of replicas) found.push(replica);
   // one that has moved goes to its new host only when the old one has let it go: no address is live twice
   const words: HostWords = { catalog, assignments: at.assignments, reports: at.reports };
@@ -281,7 +284,7 @@ function hostsOf({ catalog, scope }: ProjectInput, at: Whereabouts, { byHost }: 
 }
 
 /** The Apps of which something may be decided: those that are looked at, but for the settled ones. */
-function unsettledIn({ catalog, scope, records = [] }: ProjectInput, at: Whereabouts): ReadonlySet<string> {
+function* unsettledIn({ catalog, scope, records = [] }: ProjectInput, at: Whereabouts): Turns<ReadonlySet<string>> {
   const remembered = new Set(records.map(({ app }) => app));
   const network = networkIn(catalog, at.assignments);
   const apps = scope?.apps ?? new Set([...catalog.apps.keys(), ...at.apps()]);
@@ -289,7 +292,12 @@ function unsettledIn({ catalog, scope, records = [] }: ProjectInput, at: Whereab
     const app = catalog.apps.get(name);
     return app !== undefined && !remembered.has(name) && isSettled(app, at, network);
   };
-  return new Set([...apps].filter((name) => !settled(name)));
+  const unsettled = new Set<string>();
+  for (const name of apps) {
+    if (!settled(name)) unsettled.add(name);
+    yield;
+  }
+  return unsettled;
 }
 
 /** Of those that a host was told, which are in order, the ones of Apps that are not looked at; and those of these that it is to be told. */
@@ -302,19 +310,23 @@ function replicasFor(
   return others.length === 0 ? rest : [...rest, ...others].sort(byReplica);
 }
 
-/** What each host is to be: its replicas with their specs, the Networks these need, and its knobs. */
-export function project(input: ProjectInput): Projection {
+/**
+ * What each host is to be: its replicas with their specs, the Networks these need, and its knobs. Of a large fleet that takes its time: others may have
+ * their turn after each App and each host, if what it is given stays as it is meanwhile.
+ */
+export function* projecting(input: ProjectInput): Turns<Projection> {
   const { catalog } = input;
   const at = input.kept ?? createWhereabouts(input.placements, input.previous.values(), input.reports);
-  const looked = unsettledIn(input, at);
-  const shared = replicasOf(input, at, [...looked]);
+  const looked = yield* unsettledIn(input, at);
+  const shared = yield* replicasOf(input, at, [...looked]);
   const { byHost, rollouts, unsettled } = shared;
   const apps = [...catalog.heldObjects].filter((name) => name.startsWith('App/')).map((name) => name.slice(4));
   const keep = { apps: apps.sort(), owners: [...catalog.heldOwners].sort() };
   const hosts = hostsOf(input, at, shared);
   const knobs = knobTurns({ catalog, at, lost: input.lost ?? new Set(), hosts, whole: input.whole ?? false });
   const slotOf = slotGiver(catalog, at);
-  const assignments = hosts.map((host) => {
+  const assignments: Assignment[] = [];
+  for (const host of hosts) {
     const before = at.assignments.get(host);
     const replicas = replicasFor(before?.replicas ?? [], looked, byHost.get(host) ?? []);
     const next: Assignment = {
@@ -332,10 +344,16 @@ export function project(input: ProjectInput): Projection {
       ...slotOf(host, knobs.of(host), replicas),
       keep,
     };
-    return numbered(next, before, at.reports.get(host)?.generation ?? 0);
-  });
+    assignments.push(numbered(next, before, at.reports.get(host)?.generation ?? 0));
+    yield;
+  }
   const progress = [...rollouts.keys()].sort().flatMap((name) => rollouts.get(name)?.progress ?? []);
   const records = recordsOf(input, rollouts);
   const waits = { waitingHosts: knobs.waiting, ...(knobs.why === undefined ? {} : { knobs: knobs.why }) };
   return { assignments, unsettled, rollouts: progress, records, ...waits };
+}
+
+/** The same at once. */
+export function project(input: ProjectInput): Projection {
+  return ended(projecting(input));
 }

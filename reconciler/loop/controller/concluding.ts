@@ -1,7 +1,8 @@
 import type { Behind } from '../../model/notice.ts';
 import { appOf } from '../../model/replica.ts';
 import { fullZones } from '../../plan/full.ts';
-import { project, type Projection } from '../../plan/project.ts';
+import { projecting, type Projection } from '../../plan/project.ts';
+import { inTurns } from '../turns.ts';
 import type { Planned } from './deciding.ts';
 import type { Decision } from './posting.ts';
 import { homelessIn, preemptionsAfter } from './preemptions.ts';
@@ -18,15 +19,15 @@ export interface Conclusion {
   readonly judgeFrom: number;
 }
 
-/** What hosts are to be, after the commits: what they or others have changed meanwhile is looked at, too. Pure. */
-export function projectionOf(
+/** What hosts are to be, after the commits: what they or others have changed meanwhile is looked at, too. The image stays as it is until then. */
+export async function projectionOf(
   { catalog, placed, seen }: Planned,
   { author, silent, now, judgeFrom }: Conclusion,
-): Projection {
+): Promise<Projection> {
   const { image, scope, kept, lost, records, reports } = seen;
   const { book, whereabouts, news } = image;
   const told = new Map([...(silent.size === 0 ? [] : whereabouts.assignments)].filter(([host]) => !silent.has(host)));
-  return project({
+  const steps = projecting({
     catalog,
     author,
     placements: book.placements,
@@ -42,6 +43,7 @@ export function projectionOf(
       ? { scope: { apps: new Set([...scope.apps, ...news.apps]), hosts: new Set([...scope.hosts, ...news.hosts]) } }
       : {}),
   });
+  return image.hold(() => inTurns(steps));
 }
 
 /** The Apps of which replicas wait for their turn: to be told what Git says, or to get the place that it says. */

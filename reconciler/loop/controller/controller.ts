@@ -148,7 +148,7 @@ export function createController(options: ControllerOptions): Controller {
       const silent = seen.reopening ? untold(catalog, seen.reopening) : new Set<string>();
       const author = tracking.last()?.author ?? '';
       const judgeFrom = watching.judgeFrom();
-      const projection = projectionOf(planned, { author, silent, now: clock(), judgeFrom });
+      const projection = await projectionOf(planned, { author, silent, now: clock(), judgeFrom });
       const assignments = projection.assignments.filter(({ host }) => !silent.has(host));
       const before = posting.decided;
       const next = decisionAfter(before, planned, projection);

@@ -1,4 +1,5 @@
 import type { Catalog } from '../../model/catalog.ts';
+import { ended } from '../../model/ended.ts';
 import type { Draining, LostHost, Preemption, Reopening } from '../../model/notice.ts';
 import type { RolloutRecord } from '../../model/release.ts';
 import type { Assignment, Report } from '../../model/replica.ts';
@@ -6,7 +7,7 @@ import type { Proposal, ReservationState } from '../../model/reservations.ts';
 import type { Scope } from '../../model/whereabouts.ts';
 import { hostViews } from '../../place/hosts.ts';
 import type { HostView } from '../../place/hosts.ts';
-import { ended, startPlacing, type PlaceResult, type Placing } from '../../place/place.ts';
+import { startPlacing, type PlaceResult, type Placing } from '../../place/place.ts';
 import type { PlaceInput } from '../../place/input.ts';
 import type { Waiting } from '../../place/waiting.ts';
 import { overBudget } from '../../plan/budget.ts';

@@ -1,11 +1,11 @@
-import { createBook } from '../../model/book.ts';
+import { booking } from '../../model/book.ts';
 import type { Book } from '../../model/book.ts';
 import type { Catalog } from '../../model/catalog.ts';
 import { PlumbError } from '../../model/errors.ts';
 import { appOf } from '../../model/replica.ts';
 import type { Assignment, Report } from '../../model/replica.ts';
 import type { Delta } from '../../model/reservations.ts';
-import type { Mail, Store } from '../../model/store.ts';
+import type { Committed, Mail, Store } from '../../model/store.ts';
 import { createWhereabouts } from '../../model/whereabouts.ts';
 import type { Whereabouts } from '../../model/whereabouts.ts';
 import { createWaiting } from '../../place/waiting.ts';
@@ -13,6 +13,7 @@ import type { Waiting } from '../../place/waiting.ts';
 import { createInterning } from '../interning.ts';
 import { inLots, oneAhead } from '../lots.ts';
 import { mailInLots } from '../mail.ts';
+import { inTurns } from '../turns.ts';
 
 /** What is new in an image. */
 export interface Fresh {
@@ -57,7 +58,7 @@ const TRIES = 3;
 /** All reservations. The snapshot itself, which is as large, is not kept while the rest is read. */
 async function readBook(reservations: Port['reservations']): Promise<{ readonly book: Book; readonly cursor: number }> {
   const read = await reservations.snapshot();
-  return { book: createBook(read), cursor: read.cursor };
+  return { book: await inTurns(booking(read)), cursor: read.cursor };
 }
 
 /** Reads all that the store holds; Assignments of the catalog's hosts too, which may never have reported. */
@@ -68,11 +69,19 @@ export async function readImage({ reservations, mailbox }: Port, catalog: Catalo
   const { book } = begun;
   let { cursor } = begun;
   let interning = createInterning(catalog);
-  const whereabouts = createWhereabouts(book.placements);
+  const whereabouts = createWhereabouts();
+  await inTurns(placing());
   const waiting = createWaiting();
   const unstored = new Set<string>();
   const news = { apps: new Set<string>(), hosts: new Set<string>(), reported: new Set<string>() };
   const touched = new Set<string>();
+
+  function* placing(): Generator<undefined> {
+    for (const [replica, placement] of book.placements) {
+      whereabouts.place([{ type: 'placement', replica, placement }]);
+      yield;
+    }
+  }
 
   function hear(said: Report): void {
     const report = interning.report(said, whereabouts);
@@ -124,13 +133,19 @@ export async function readImage({ reservations, mailbox }: Port, catalog: Catalo
     whereabouts.place(deltas);
   }
 
-  async function readOn(): Promise<void> {
-    const [commits, mail] = await Promise.all([reservations.since(cursor), mailbox.news(mark)]);
-    if (!mail.mails) throw new PlumbError('CONFLICT', 'not all news of the mailbox are kept any more');
+  /** Each commit of the whole is a state of the store, by which others may be answered. */
+  function* following(commits: readonly Committed[]): Generator<undefined> {
     for (const commit of commits) {
       follow(commit.deltas);
       ({ cursor } = commit);
+      yield;
     }
+  }
+
+  async function readOn(): Promise<void> {
+    const [commits, mail] = await Promise.all([reservations.since(cursor), mailbox.news(mark)]);
+    if (!mail.mails) throw new PlumbError('CONFLICT', 'not all news of the mailbox are kept any more');
+    await inTurns(following(commits));
     const hostsOf = (what: Mail['what']): readonly string[] =>
       mail.mails?.flatMap((one) => (one.what === what ? [one.host] : [])) ?? [];
     for (const some of inLots(hostsOf('assignment'))) await readAssignments(some);

@@ -63,9 +63,9 @@ export function createStandby({ tracking, keeping, attention, summary, listening
     }
     lookAt = clock() + LOOK;
     const seen = seenIn(image, look, lost, NOTHING_DECIDED);
-    const { returned: made } = await inTurns(deciding(catalog, seen, clock(), false));
+    const made = await inTurns(deciding(catalog, seen, clock(), false));
     const when = { now: clock(), judgeFrom: Infinity };
-    const projection = projectionOf({ ...made, seen }, { author: '', silent: NOBODY, ...when });
+    const projection = await projectionOf({ ...made, seen }, { author: '', silent: NOBODY, ...when });
     const { apps, hosts } = subjectsOf(made.placed.proposals);
     attention.rest(
       [...made.placed.busy, ...apps, ...projection.unsettled],

@@ -48,10 +48,11 @@ export function createWriting({ store, clock, mustLead, ahead = AHEAD }: Writing
         await mustLead();
         proposed += (await commitAll(reservations, { id: requestId(revision), now: clock(), proposals })).length;
       };
-      const { given, returned } = await image.hold(async () => {
+      const given: Proposal[] = [];
+      const returned = await image.hold(async () => {
         const source = resumable(deciding);
         await commit(upTo(source, ahead));
-        return inTurns(source);
+        return inTurns(source, (one) => given.push(one));
       });
       if (proposed === 0) return returned;
       let heard = image.refresh();
