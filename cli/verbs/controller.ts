@@ -14,6 +14,7 @@ import { keepHeapSmall } from '../heap.ts';
 import type { Io } from '../io.ts';
 import { operationalLog } from '../log.ts';
 import { command, parse } from '../options.ts';
+import { patiently } from '../patience.ts';
 import { pathsOf, stateOptions, type StateOptions } from '../paths.ts';
 import { openRepository, rememberSource, type RepositoryFlags } from '../repository.ts';
 import { serveOptions, serveView, type ServeFlags } from '../serve.ts';
@@ -42,6 +43,7 @@ export async function controllerCommand(argv: readonly string[], io: Io): Promis
   const options = parse(cmd, argv)?.opts<Options>();
   if (!options) return 0;
   keepHeapSmall();
+  const log = operationalLog(options);
   const { state, socket } = pathsOf(options, io);
   const name = options.name ?? hostname();
   const writer = CONTROLLER_WRITER + name;
@@ -56,10 +58,15 @@ export async function controllerCommand(argv: readonly string[], io: Io): Promis
   io.signal.addEventListener('abort', () => setTimeout(() => void store.close(), 3000).unref(), { once: true });
   try {
     // said now, not with the first pass
-    const claiming = claimName(store.leases, holder);
-    await (options.quiet === true ? claiming : announced(claiming, storeUrl(options, io) ?? '', io));
+    const claim = async (): Promise<JournalHead> => {
+      await claimName(store.leases, holder);
+      return store.journals.head();
+    };
+    const claiming = patiently(claim, { log, signal: io.signal });
+    const head = await (options.quiet === true ? claiming : announced(claiming, storeUrl(options, io) ?? '', io));
+    if (!head) return 0;
     // on an empty disk it goes on behind the copy that its forerunner left
-    const behind = (): Promise<JournalHead> => store.journals.head();
+    const behind = (): Promise<JournalHead> => Promise.resolve(head);
     const journal = await openJournal(journalDirectory(state, writer), { clock, behind });
     try {
       const controller = createFleetController({
@@ -69,7 +76,7 @@ export async function controllerCommand(argv: readonly string[], io: Io): Promis
         journal,
         allowDeletions: options.allowDeletions === true,
         clock,
-        log: operationalLog(options),
+        log,
       });
       await serveView(`plumb controller ${name}`, controller, journal, socket, options, io);
     } finally {
