@@ -68,7 +68,7 @@ export async function openView(flags: Looking, io: Io): Promise<OpenView> {
   const tellSilence = async (): Promise<void> => {
     if (told) return;
     told = true;
-    const silence = await silenceOf(store);
+    const silence = await silenceOf(store, Date.now());
     if (silence !== undefined) io.err(`${silence}\n`);
   };
   return {

@@ -171,9 +171,9 @@ async function watch(name: string, view: LocalView, options: Options, io: Io): P
   for (let begun = false; ; await new Promise((resolve) => setTimeout(resolve, 500))) {
     const status = await view.status();
     if (status.messages.includes(NOBODY)) throw new PlumbError('USAGE', NOBODY);
-    const isLed = !status.messages.includes(LEADERLESS);
-    if (led && !isLed) io.err(`${LEADERLESS}\n`);
-    led = isLed;
+    const silence = status.messages.find((message) => message.startsWith(LEADERLESS));
+    if (led && silence !== undefined) io.err(`${silence}\n`);
+    led = silence === undefined;
     const draining = status.draining.find(({ host }) => host === name);
     const json = { version: 1, host: name, drained: draining !== undefined, staying: [], leaving: [], ...draining };
     const next = options.output === 'json' ? `${JSON.stringify(json)}\n` : drainText(name, draining, io);

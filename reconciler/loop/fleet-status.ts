@@ -1,8 +1,8 @@
-import type { Notice } from '../model/notice.ts';
 import type { Ports } from '../model/store.ts';
 import { belongs } from './belonging.ts';
 import { knownOf, statusFrom } from './control.ts';
 import { CONTROLLER_LEASE, controllerIn, HOST_LEASE, HOST_TTL_AT_MOST } from './hearing.ts';
+import { timeOf } from './status/hosts-told.ts';
 import type { Status } from './status/status.ts';
 import type { Known } from './status/view.ts';
 
@@ -16,7 +16,7 @@ export async function fleetStatus(store: Ports, now: number): Promise<Status> {
   const leader = await store.leases.get(CONTROLLER_LEASE);
   if (!notice) {
     const status = statusFrom(known, notice);
-    return { ...status, messages: [leader ? unreadText(leader.holder) : silenceAfter(notice), ...status.messages] };
+    return { ...status, messages: [leader ? unreadText(leader.holder) : NOBODY, ...status.messages] };
   }
   if (leader) return { ...statusFrom(known, notice), leader: controllerIn(leader.holder) };
   const hosts = expectedOf(known);
@@ -28,25 +28,42 @@ export async function fleetStatus(store: Ports, now: number): Promise<Status> {
   const since = new Map(notice.lost.map((one) => [one.host, one.since]));
   const lost = hosts.filter((host) => !heard.has(host)).map((host) => ({ host, since: since.get(host) ?? now }));
   const status = statusFrom(known, { ...notice, lost });
-  return { ...status, sync: 'Unknown', health: 'Degraded', messages: [silenceAfter(notice), ...status.messages] };
+  return {
+    ...status,
+    sync: 'Unknown',
+    health: 'Degraded',
+    messages: [await leaderless(store, now), ...status.messages],
+  };
 }
 
 /** What is said to who asks the store of a fleet something: that no controller leads, or that none ever spoke; undefined while one leads. */
-export async function silenceOf({ bulletin, leases }: Pick<Ports, 'bulletin' | 'leases'>): Promise<string | undefined> {
-  return (await leases.get(CONTROLLER_LEASE)) ? undefined : silenceAfter(await bulletin.read());
+export async function silenceOf(store: Pick<Ports, 'bulletin' | 'leases'>, now: number): Promise<string | undefined> {
+  if (await store.leases.get(CONTROLLER_LEASE)) return undefined;
+  return (await store.bulletin.read()) ? leaderless(store, now) : NOBODY;
 }
 
-function silenceAfter(notice: Notice | undefined): string {
-  return notice ? LEADERLESS : NOBODY;
+/** Who stands by tries once a second: a lead that was free for so long is taken by nobody, milliseconds. */
+const TAKEOVER = 10_000;
+
+/** Who led last, where no controller leads now, and what to do. */
+async function leaderless({ leases }: Pick<Ports, 'leases'>, now: number): Promise<string> {
+  const last = await leases.get(CONTROLLER_LEASE, 'lapsed');
+  const was = last
+    ? `${controllerIn(last.holder)} did until ${timeOf(last.expires)} and is silent since`
+    : 'the last one has stopped';
+  const next =
+    last && now - last.expires > TAKEOVER
+      ? 'and none has taken over: start plumb controller'
+      : 'one that stands by takes over within seconds; where none does, start plumb controller';
+  return `${LEADERLESS}: ${was}, ${next}. Until then nothing is placed, and this is what was known last`;
 }
 
 function unreadText(holder: string): string {
   return `controller ${controllerIn(holder)} leads, and has read no revision so far: plumb events -n 3 says what keeps it from that`;
 }
 
-/** Where no controller leads now. */
-export const LEADERLESS =
-  'no controller leads: nothing is placed, and this is what was known last; start plumb controller';
+/** How what is said begins where no controller leads now. */
+export const LEADERLESS = 'no controller leads';
 
 /** Where none ever said anything. */
 export const NOBODY =

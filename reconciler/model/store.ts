@@ -50,7 +50,8 @@ export interface Leases {
   acquireAll(names: readonly string[], holder: string, ttl: number): Promise<readonly (Lease | undefined)[]>;
   /** Gives it up, if it is still held with that fence. */
   release(lease: Lease): Promise<void>;
-  get(name: string): Promise<Lease | undefined>;
+  /** The lease while it is held; with `lapsed` also the last one, where it ran out and was neither given up nor given anew. */
+  get(name: string, lapsed?: 'lapsed'): Promise<Lease | undefined>;
   /**
    * Those of the named ones that are held now. Of leases that nobody asks for longer than for `ttl` milliseconds one that is to last longer is
    * left out: a clock that went ahead gave it, and its holder has not renewed it since.

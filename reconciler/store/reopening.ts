@@ -72,7 +72,7 @@ export function createReopening(open: () => Promise<FleetStore>, stop?: AbortSig
       acquire: (...args) => ask(({ leases }) => leases.acquire(...args)),
       acquireAll: (...args) => ask(({ leases }) => leases.acquireAll(...args)),
       release: (lease) => ask(({ leases }) => leases.release(lease)),
-      get: (name) => ask(({ leases }) => leases.get(name)),
+      get: (...args) => ask(({ leases }) => leases.get(...args)),
       held: (...args) => ask(({ leases }) => leases.held(...args)),
     },
     mailbox: {

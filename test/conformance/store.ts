@@ -233,6 +233,7 @@ export function storeConforms(name: string, open: (clock: () => number) => Promi
         assert.deepEqual(renewed, { name: 'controller', holder: 'a', fence: 1, expires: now + 8000 });
         now += 8000;
         assert.equal(await store.leases.get('controller'), undefined);
+        assert.deepEqual(await store.leases.get('controller', 'lapsed'), renewed, 'who had it last');
         const again = await store.leases.acquire('controller', 'a', 8000);
         assert.deepEqual(
           again,
@@ -251,7 +252,7 @@ export function storeConforms(name: string, open: (clock: () => number) => Promi
         await store.leases.release({ ...first, fence: 7 });
         assert.ok(await store.leases.get('x'));
         await store.leases.release(first);
-        assert.equal(await store.leases.get('x'), undefined);
+        assert.equal(await store.leases.get('x', 'lapsed'), undefined);
         await reopen();
         assert.equal((await store.leases.acquire('x', 'b', 8000))?.fence, 2);
         await reopen();

@@ -176,7 +176,7 @@ export function mortal(
       acquire: (...args) => write('store', () => leases.acquire(...args)),
       acquireAll: (...args) => write('store', () => leases.acquireAll(...args)),
       release: (lease) => write('store', () => leases.release(lease)),
-      get: (name) => ask(() => leases.get(name)),
+      get: (...args) => ask(() => leases.get(...args)),
       held: (...args) => ask(() => leases.held(...args)),
     },
     mailbox: {

@@ -102,10 +102,10 @@ export function createLeases(ledger: Ledger, clock: () => number): Leases {
         const ours = held?.holder === holder && held.fence === fence;
         return { answer: undefined, records: ours ? [{ type: 'release', name }] : [] };
       }),
-    get: (name) =>
+    get: (name, lapsed) =>
       ledger.read(({ leases }) => {
         const held = leases.get(name);
-        return held !== undefined && held.expires > clock() ? held : undefined;
+        return held !== undefined && (lapsed || held.expires > clock()) ? held : undefined;
       }),
     held: (names, ttl = Infinity) =>
       ledger.read(({ leases }) => {

@@ -2,7 +2,7 @@
 -- The right to act for a while, of one name.
 --
 -- KEYS [1] lease (hash: holder, fence, expires; the fence outlives its holder)
--- ARGV [1] now in ms, or empty for the server's own time  [2] acquire | release | get  [3] holder  [4] ttl in ms or, to release, the fence
+-- ARGV [1] now in ms, or empty for the server's own time  [2] acquire | release | get  [3] holder or, to get one that ran out as well, lapsed  [4] ttl in ms or, to release, the fence
 -- Reply: {holder, fence, expires} as it stands now, or nothing: held by another when acquiring, by nobody when asking.
 -- Idempotent: the holder's own call renews it and keeps the fence, also when it ran out and nobody else had it since.
 
@@ -11,7 +11,7 @@ local now = tonumber(ARGV[1]) or time[1] * 1000 + math.floor(time[2] / 1000)
 local holder, fence, expires = unpack(redis.call('HMGET', KEYS[1], 'holder', 'fence', 'expires'))
 local alive = holder and tonumber(expires) > now
 
-if ARGV[2] == 'get' then return alive and { holder, fence, expires } end
+if ARGV[2] == 'get' then return holder and (alive or ARGV[3] == 'lapsed') and { holder, fence, expires } end
 
 if ARGV[2] == 'release' then
   if holder == ARGV[3] and fence == ARGV[4] then redis.call('HDEL', KEYS[1], 'holder', 'expires') end

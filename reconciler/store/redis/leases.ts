@@ -24,8 +24,8 @@ export function createLeases({ calls, keys, scripts }: Context, now: (() => numb
     release: async ({ name, holder, fence }) => {
       await calls.write(command(name, 'release', holder, fence));
     },
-    get: async (name) => {
-      const [reply] = await calls.ask(command(name, 'get'));
+    get: async (name, lapsed) => {
+      const [reply] = await calls.ask(command(name, 'get', lapsed ?? ''));
       return leaseOf(name, reply);
     },
     held: async (names, ttl = Infinity) => {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { fleetStatus } from '../../../reconciler/loop/fleet-status.ts';
+import { fleetStatus, silenceOf } from '../../../reconciler/loop/fleet-status.ts';
 import { CONTROLLER_LEASE, HOST_LEASE, HOST_TTL } from '../../../reconciler/loop/hearing.ts';
 import type { Notice } from '../../../reconciler/model/notice.ts';
 import { openEmbedded } from '../../../reconciler/store/embedded/embedded.ts';
@@ -19,8 +19,9 @@ const QUIET: Notice = {
 describe('the status of a fleet by its store alone', () => {
   const dir = mkdtempSync(join(tmpdir(), 'plumb-fleet-status-'));
   let store: Awaited<ReturnType<typeof openEmbedded>>;
+  let now = 1_000;
   before(async () => {
-    store = await openEmbedded(dir, { clock: Date.now });
+    store = await openEmbedded(dir, { clock: () => now });
   });
   after(async () => {
     await store.close();
@@ -40,6 +41,22 @@ describe('the status of a fleet by its store alone', () => {
       'controller c1 leads, and has read no revision so far: plumb events -n 3 says what keeps it from that',
     ]);
     if (hold) await store.leases.release(hold);
+  });
+
+  it('says who led last where none leads, until when, and what to do', async () => {
+    await store.bulletin.post(QUIET);
+    const said = async (now: number): Promise<string> => (await silenceOf(store, now)) ?? '';
+    assert.match(await said(0), /^no controller leads: the last one has stopped, one that stands by takes over within/);
+    const lease = (await store.leases.acquire(CONTROLLER_LEASE, 'c1/8f3a', 60_000)) ?? assert.fail();
+    assert.equal(await silenceOf(store, 0), undefined);
+    now = lease.expires;
+    const led = `no controller leads: c1 did until ${new Date(lease.expires).toISOString()} and is silent since, `;
+    const end = '. Until then nothing is placed, and this is what was known last';
+    assert.equal(
+      await said(now + 9_000),
+      `${led}one that stands by takes over within seconds; where none does, start plumb controller${end}`,
+    );
+    assert.equal(await said(now + 11_000), `${led}and none has taken over: start plumb controller${end}`);
   });
 
   it('takes those without a lease for lost while no controller leads, but for those that are nobody’s to wait for', async () => {
