@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PlumbError } from '../reconciler/model/errors.ts';
@@ -22,6 +23,9 @@ export function daemonPid(ctx: LabContext, host: string, name: DaemonName): numb
 function tail(path: string): string {
   return existsSync(path) ? readFileSync(path, 'utf8').trimEnd().split('\n').slice(-5).join('\n') : '';
 }
+
+/** What dockerd ends with where its containerd takes longer to start than the 15 s that it waits for it, as on a machine that has much else to do. */
+const HASTY = /timeout waiting for containerd to start$/;
 
 async function startDockerd(ctx: LabContext, host: string, signal?: AbortSignal): Promise<void> {
   const { paths } = hostOf(ctx, host);
@@ -51,17 +55,21 @@ async function startDockerd(ctx: LabContext, host: string, signal?: AbortSignal)
     ...['--live-restore', '--log-level=warn'],
   ];
   // setsid forks, so that PID 1 of the host becomes its parent and no nsenter stays behind
-  const launcher = background(ctx, `${host}/host`, insideHost(ctx, host, ['setsid', '--fork', ...argv]), log);
+  const launch = (): ChildProcess =>
+    background(ctx, `${host}/host`, insideHost(ctx, host, ['setsid', '--fork', ...argv]), log);
+  let launcher = launch();
   // between the launcher's end and exec, the process still has the name of setsid
   const starting = (): boolean =>
     processesIn(ctx, `${host}/host`).some(({ command }) => command === 'dockerd' || command === 'setsid');
   const answers = async (): Promise<true | undefined> => {
     if (await dockerAnswers(paths.dockerSocket, signal)) return true;
-    if (launcher.exitCode !== null && !starting())
-      throw new PlumbError('LAB_FAILED', `dockerd of ${host} ended:\n${tail(log)}`);
+    if (launcher.exitCode === null || starting()) return undefined;
+    const said = tail(log);
+    if (!HASTY.test(said)) throw new PlumbError('LAB_FAILED', `dockerd of ${host} ended:\n${said}`);
+    launcher = launch();
     return undefined;
   };
-  await until(`dockerd of ${host} did not answer (see ${log})`, answers, { signal, timeout: 60_000, pause: 30 });
+  await until(`dockerd of ${host} did not answer (see ${log})`, answers, { signal, timeout: 180_000, pause: 30 });
 }
 
 async function startOvsdb(ctx: LabContext, host: string, signal?: AbortSignal): Promise<void> {

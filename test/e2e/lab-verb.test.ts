@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { labDown, labUp } from '../../lab/lab.ts';
 import { ME, remains, verb } from '../support/lab-verb.ts';
 
@@ -42,6 +44,27 @@ describe('plumb lab', { skip }, () => {
     }
     assert.deepEqual(remains(`verb-${ME}`), []);
     await assert.rejects(verb('status', ...where), { code: 'LAB_FAILED', message: /start one with/ });
+  });
+});
+
+describe('up', { skip }, () => {
+  it('waits also for a dockerd that found its containerd to take too long, and ended', () => {
+    const programs = mkdtempSync(join(tmpdir(), 'plumb-slow-'));
+    const real = execFileSync('sh', ['-c', 'command -v containerd'], { encoding: 'utf8' }).trim();
+    // dockerd waits for 15 s; /run is the host's own
+    const slow = `#!/bin/sh\n[ -e /run/slow ] || { touch /run/slow; sleep 20; }\nexec ${real} "$@"\n`;
+    writeFileSync(join(programs, 'containerd'), slow, { mode: 0o755 });
+    const host = fileURLToPath(new URL('../../lab/runtest.js', import.meta.url));
+    const env = { ...process.env, PATH: `${programs}:${process.env['PATH'] ?? ''}` };
+    try {
+      const { status, stdout, stderr } = spawnSync(process.execPath, [host, 'sh', '-c', 'ls /run/slow; docker ps -q'], {
+        env,
+        encoding: 'utf8',
+      });
+      assert.deepEqual({ status, stdout, stderr }, { status: 0, stdout: '/run/slow\n', stderr: '' });
+    } finally {
+      rmSync(programs, { recursive: true });
+    }
   });
 });
 
