@@ -53,7 +53,8 @@ export function createScopes(systemd: Systemd, clock: () => number): Scopes {
     const words = await Promise.race([answer, over]);
     if (words) {
       pause = PATIENCE;
-      for (const [scope, state] of unheard) said.set(scope, unlike(state, words.get(scope)));
+      // what came late, of looks at the same time, is older than what has been heard, or settled, since
+      for (const [scope, state] of unheard) if (!said.has(scope)) said.set(scope, unlike(state, words.get(scope)));
     } else if (clock() >= silent) {
       // of looks that waited at the same time, one
       silent = clock() + pause;

@@ -114,6 +114,22 @@ describe('scopes that are seen', () => {
     assert.equal(await look(), await look());
   });
 
+  it('are settled for good, also where another look at the same time hears only then what systemd said before', async () => {
+    const late: ((words: ReadonlyMap<string, Words>) => void)[] = [];
+    const show: Systemd['show'] = () => new Promise((resolve) => late.push(resolve));
+    const scopes = createScopes({ show, set: () => Promise.resolve() }, () => 0);
+    const hear = () => scopes.hear([seen('web-0')], scopeOf, signal);
+    const looks = [hear(), hear()];
+    const words = new Map([['web-0.scope', new Map(Object.entries({ ...SAYS, TasksMax: '9' }))]]);
+    const systemd = ([item]: readonly Observed<CgroupState>[]) => item?.known && item.state.systemd;
+    late[0]?.(words);
+    assert.deepEqual(systemd((await looks[0]) ?? []), { TasksMax: '9' });
+    scopes.settle('web-0.scope');
+    late[1]?.(words);
+    assert.equal(systemd((await looks[1]) ?? []), undefined);
+    assert.equal(systemd(await hear()), undefined);
+  });
+
   it('are told as they are while systemd does not answer, which is asked after pauses that double up to a minute', async () => {
     const one = rig(() => ({ ...SAYS, TasksMax: '9' }));
     one.be('with an error');
