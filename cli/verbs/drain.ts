@@ -3,7 +3,7 @@ import type { Catalog, HostSpec, Resource } from '../../reconciler/model/catalog
 import { PlumbError } from '../../reconciler/model/errors.ts';
 import { isEmptied } from '../../reconciler/model/notice.ts';
 import type { Draining } from '../../reconciler/model/notice.ts';
-import { LEADERLESS, NOBODY } from '../../reconciler/loop/fleet-status.ts';
+import { NOBODY } from '../../reconciler/loop/fleet-status.ts';
 import { unheardText } from '../../reconciler/loop/status/hosts-told.ts';
 import type { LocalView } from '../../reconciler/loop/status/view.ts';
 import { counted } from '../../reconciler/model/words.ts';
@@ -170,8 +170,8 @@ async function watch(name: string, view: LocalView, options: Options, io: Io): P
   const until = Date.now() + UNHEARD;
   for (let begun = false; ; await new Promise((resolve) => setTimeout(resolve, 500))) {
     const status = await view.status();
-    if (status.messages.includes(NOBODY)) throw new PlumbError('USAGE', NOBODY);
-    const silence = status.messages.find((message) => message.startsWith(LEADERLESS));
+    const { silence } = status;
+    if (silence === NOBODY) throw new PlumbError('USAGE', NOBODY);
     if (led && silence !== undefined) io.err(`${silence}\n`);
     led = silence === undefined;
     const draining = status.draining.find(({ host }) => host === name);

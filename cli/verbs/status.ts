@@ -234,6 +234,7 @@ export function renderStatus(
   lines.push(...about);
   const stale = source && staleText(source);
   if (stale !== undefined) lines.push(stale);
+  if (status.silence !== undefined) lines.push(status.silence);
   if (status.failing !== undefined)
     lines.push(`the last pass of the controller failed, and all stays as it was before: ${status.failing}`);
   const many = Math.max(status.items.length, status.hosts.length) > SCREEN;

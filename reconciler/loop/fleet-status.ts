@@ -16,7 +16,9 @@ export async function fleetStatus(store: Ports, now: number): Promise<Status> {
   const leader = await store.leases.get(CONTROLLER_LEASE);
   if (!notice) {
     const status = statusFrom(known, notice);
-    return { ...status, messages: [leader ? unreadText(leader.holder) : NOBODY, ...status.messages] };
+    return leader
+      ? { ...status, messages: [unreadText(leader.holder), ...status.messages] }
+      : { ...status, silence: NOBODY };
   }
   if (leader) return { ...statusFrom(known, notice), leader: controllerIn(leader.holder) };
   const hosts = expectedOf(known);
@@ -28,12 +30,7 @@ export async function fleetStatus(store: Ports, now: number): Promise<Status> {
   const since = new Map(notice.lost.map((one) => [one.host, one.since]));
   const lost = hosts.filter((host) => !heard.has(host)).map((host) => ({ host, since: since.get(host) ?? now }));
   const status = statusFrom(known, { ...notice, lost });
-  return {
-    ...status,
-    sync: 'Unknown',
-    health: 'Degraded',
-    messages: [await leaderless(store, now), ...status.messages],
-  };
+  return { ...status, sync: 'Unknown', health: 'Degraded', silence: await leaderless(store, now) };
 }
 
 /** What is said to who asks the store of a fleet something: that no controller leads, or that none ever spoke; undefined while one leads. */
@@ -49,21 +46,18 @@ const TAKEOVER = 10_000;
 async function leaderless({ leases }: Pick<Ports, 'leases'>, now: number): Promise<string> {
   const last = await leases.get(CONTROLLER_LEASE, 'lapsed');
   const was = last
-    ? `${controllerIn(last.holder)} did until ${timeOf(last.expires)} and is silent since`
+    ? `${controllerIn(last.holder)} led until ${timeOf(last.expires)} and is silent since`
     : 'the last one has stopped';
   const next =
     last && now - last.expires > TAKEOVER
-      ? 'and none has taken over: start plumb controller'
-      : 'one that stands by takes over within seconds; where none does, start plumb controller';
-  return `${LEADERLESS}: ${was}, ${next}. Until then nothing is placed, and this is what was known last`;
+      ? ', and none has taken over: start plumb controller'
+      : '. One that stands by takes over within seconds; where none does, start plumb controller';
+  return `no controller leads: ${was}${next}. Until then nothing is placed, and this is what was known last`;
 }
 
 function unreadText(holder: string): string {
   return `controller ${controllerIn(holder)} leads, and has read no revision so far: plumb events -n 3 says what keeps it from that`;
 }
-
-/** How what is said begins where no controller leads now. */
-export const LEADERLESS = 'no controller leads';
 
 /** Where none ever said anything. */
 export const NOBODY =

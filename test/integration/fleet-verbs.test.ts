@@ -71,7 +71,7 @@ describe('verbs that ask the store of a fleet', { skip: NO_REDIS }, () => {
     for (const { verb, argv } of [...ASKING, { verb: drainCommand, argv: ['h1', '--watch'] }])
       assert.match(
         (await speak(verb, cwd, ...argv, ...store)).err,
-        /^no controller leads: the last one has stopped, one that stands by takes over within seconds.*\n$/,
+        /^no controller leads: the last one has stopped\. One that stands by takes over within seconds.*\n$/,
         verb.name,
       );
   });

@@ -45,8 +45,9 @@ export function narrowed(status: Status, items: readonly StatusItem[], part: Par
   const busy = 'hosts' in part && part.hosts.some((host) => host.busy);
   const pending = waits || busy || !drained || status.failing !== undefined;
   const unsynced = items.some(({ sync }) => sync !== 'Synced') || pending;
-  const unknown = items.some(({ sync }) => sync === 'Unknown') || ill.some(({ lost }) => lost);
-  const failed = ill.length > 0 || rollouts.some(({ stage }) => GIVEN_UP.has(stage));
+  const silent = status.silence !== undefined;
+  const unknown = silent || items.some(({ sync }) => sync === 'Unknown') || ill.some(({ lost }) => lost);
+  const failed = silent || ill.length > 0 || rollouts.some(({ stage }) => GIVEN_UP.has(stage));
   return {
     ...rest,
     ...own,

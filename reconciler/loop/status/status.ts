@@ -72,6 +72,8 @@ export interface Status {
   readonly held: readonly string[];
   /** The controller that leads a fleet; absent where nobody does, and on a machine of its own. */
   readonly leader?: string;
+  /** That no controller leads a fleet, and what to do: what is told is what was known last. Absent while one does, and on a machine of its own. */
+  readonly silence?: string;
   /** Why the controller's last pass failed: what is told is as of before. Absent when it did not. */
   readonly failing?: string;
   readonly messages: readonly string[];

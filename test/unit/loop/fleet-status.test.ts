@@ -27,7 +27,10 @@ describe('the status of a fleet by its store alone', () => {
     await store.close();
     rmSync(dir, { recursive: true });
   });
-  const messages = async (): Promise<readonly string[]> => (await fleetStatus(store, 0)).messages;
+  const messages = async (): Promise<readonly string[]> => {
+    const status = await fleetStatus(store, 0);
+    return [status.silence ?? [], status.messages].flat();
+  };
 
   it('says what to do where no controller ever spoke', async () => {
     assert.deepEqual(await messages(), [
@@ -46,17 +49,20 @@ describe('the status of a fleet by its store alone', () => {
   it('says who led last where none leads, until when, and what to do', async () => {
     await store.bulletin.post(QUIET);
     const said = async (now: number): Promise<string> => (await silenceOf(store, now)) ?? '';
-    assert.match(await said(0), /^no controller leads: the last one has stopped, one that stands by takes over within/);
+    assert.match(
+      await said(0),
+      /^no controller leads: the last one has stopped\. One that stands by takes over within/,
+    );
     const lease = (await store.leases.acquire(CONTROLLER_LEASE, 'c1/8f3a', 60_000)) ?? assert.fail();
     assert.equal(await silenceOf(store, 0), undefined);
     now = lease.expires;
-    const led = `no controller leads: c1 did until ${new Date(lease.expires).toISOString()} and is silent since, `;
+    const led = `no controller leads: c1 led until ${new Date(lease.expires).toISOString()} and is silent since`;
     const end = '. Until then nothing is placed, and this is what was known last';
     assert.equal(
       await said(now + 9_000),
-      `${led}one that stands by takes over within seconds; where none does, start plumb controller${end}`,
+      `${led}. One that stands by takes over within seconds; where none does, start plumb controller${end}`,
     );
-    assert.equal(await said(now + 11_000), `${led}and none has taken over: start plumb controller${end}`);
+    assert.equal(await said(now + 11_000), `${led}, and none has taken over: start plumb controller${end}`);
   });
 
   it('takes those without a lease for lost while no controller leads, but for those that are nobody’s to wait for', async () => {

@@ -111,6 +111,18 @@ describe('status of a host that is not Ready', () => {
   });
 });
 
+it('is not known of a part either while no controller leads, and says so', () => {
+  const fleet = createFleet(['h1']);
+  fleet.settle(catalogOf({ hosts: { h1: {} }, apps: { web: {} } }));
+  const { assignments, reports } = fleet.words();
+  const { hosts, placements } = fleet.book;
+  const status = statusOf({ notice: { source, ...quiet }, hosts, placements, assignments, reports });
+  for (const part of [{ app: 'web' }, { hosts: status.hosts }]) {
+    const { sync, health, silence } = narrowed({ ...status, silence: 'no controller leads' }, status.items, part);
+    assert.deepEqual([sync, health, silence], ['Unknown', 'Degraded', 'no controller leads']);
+  }
+});
+
 describe('status of a replica that leaves', () => {
   it('is not Missing where what is left of it cannot be seen', () => {
     const fleet = createFleet(['h1']);
