@@ -48,10 +48,10 @@ function* scattered(rows: Int32Array): Generator<number> {
 /** The hosts that only lack room, those first that make room for the bidder already, then all over the racks. */
 function* rowsFor(run: Run, group: Group, { replica }: Bidder): Generator<number> {
   const { table } = run;
-  const first = new Set(marksFor(run, [replica]).map(({ host }) => table.rows.get(host) ?? -1));
-  const rows = [...[...first].filter((row) => group.rows.includes(row)), ...scattered(group.rows)];
-  for (const [at, row] of rows.entries())
-    if ((at < first.size || !first.has(row)) && lacksOnlyRoom(table, group, row)) yield row;
+  const marked = marksFor(run, [replica]).map(({ host }) => table.rows.get(host) ?? -1);
+  const first = new Set(marked.filter((row) => group.rows.includes(row)));
+  for (const row of first) if (lacksOnlyRoom(table, group, row)) yield row;
+  for (const row of scattered(group.rows)) if (!first.has(row) && lacksOnlyRoom(table, group, row)) yield row;
 }
 
 /** Negative when the first bid is better: it takes away the less critical, then fewer of them. */
