@@ -8,7 +8,7 @@ import type { HostRecord } from '../../model/reservations.ts';
 
 export type Sync = 'Synced' | 'OutOfSync' | 'Unknown';
 
-export type HealthWord = 'Healthy' | 'Progressing' | 'Degraded' | 'Suspended' | 'Missing';
+export type HealthWord = 'Healthy' | 'Progressing' | 'Degraded' | 'Missing';
 
 export interface StatusItem {
   readonly ref: Ref;

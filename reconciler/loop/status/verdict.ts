@@ -6,7 +6,7 @@ import type { Assignment, Report } from '../../model/replica.ts';
 import { isStalled } from './hosts-told.ts';
 import type { HealthWord, Status, StatusItem } from './status.ts';
 
-const WORST_FIRST: readonly HealthWord[] = ['Degraded', 'Missing', 'Progressing', 'Suspended', 'Healthy'];
+const WORST_FIRST: readonly HealthWord[] = ['Degraded', 'Missing', 'Progressing', 'Healthy'];
 
 /** The word that needs most to be known of some items. */
 export function worst(items: readonly StatusItem[]): HealthWord {
@@ -21,7 +21,7 @@ export type Totals = Readonly<
 /** Totals of nothing. */
 export const NOTHING: Totals = {
   ...{ items: 0, unsynced: 0, unknown: 0, behind: 0, unsettled: 0, stalled: 0 },
-  ...{ Degraded: 0, Missing: 0, Progressing: 0, Suspended: 0, Healthy: 0 },
+  ...{ Degraded: 0, Missing: 0, Progressing: 0, Healthy: 0 },
 };
 
 /** Totals with others added, or with sign −1 taken away. */
