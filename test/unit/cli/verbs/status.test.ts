@@ -290,11 +290,12 @@ describe('replicas that wait for their turn', () => {
 describe('how memory is used', () => {
   const GIBI = 2 ** 30;
   const memory = { counted: 0.38 * GIBI, used: 0.814 * GIBI, total: GIBI };
-  const reclaimed = { at: Date.now() - 300_000, freed: 2 ** 27 };
+  const reclaimed = { at: 0, freed: 2 ** 27 };
   const of = status([item(0, { memory: { ...memory, reclaimed } }), item(1)], {
     hosts: [host(1, { memory: { ...memory, total: 2 * GIBI } })],
   });
-  it('is shown of an App and of a host, as RSS and shared memory and as the kernel counts it', () => {
+  it('is shown of an App and of a host, as RSS and shared memory and as the kernel counts it', (t) => {
+    t.mock.timers.enable({ apis: ['Date'], now: 300_000 });
     const shown = text(of, 'app/web');
     assert.match(shown, /RESTARTS {2}MEMORY \(KERNEL\) {2}IMAGE/);
     assert.match(replicas(shown)[0] ?? '', / 38% \(81%\) /);
