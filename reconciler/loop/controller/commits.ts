@@ -11,8 +11,11 @@ const BATCH = 100;
 const LEAST = 10;
 /** Part of a request that may be refused before the next is half as large. */
 const REFUSED = 0.01;
-/** Requests under way: enough for the store to have the next one while it writes the last to its disk. */
-const AT_ONCE = 8;
+/**
+ * Requests under way: enough for the store to have work while it writes the last to its disk, and while the next proposals are looked for. A store that is written to
+ * its disk with each answers several at once.
+ */
+const AT_ONCE = 24;
 
 /**
  * Begins the ids of the requests of one commit, in words and with what no other has: at the same cursor another commit, of this leader or of
