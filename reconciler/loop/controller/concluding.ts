@@ -20,30 +20,33 @@ export interface Conclusion {
 }
 
 /** What hosts are to be, after the commits: what they or others have changed meanwhile is looked at, too. The image stays as it is until then. */
-export async function projectionOf(
+export function projectionOf(
   { catalog, placed, seen }: Planned,
   { author, silent, now, judgeFrom }: Conclusion,
 ): Promise<Projection> {
   const { image, scope, kept, lost, records, reports } = seen;
-  const { book, whereabouts, news } = image;
-  const told = new Map([...(silent.size === 0 ? [] : whereabouts.assignments)].filter(([host]) => !silent.has(host)));
-  const steps = projecting({
-    catalog,
-    author,
-    placements: book.placements,
-    previous: silent.size === 0 ? whereabouts.assignments : told,
-    reports,
-    lost: new Set(lost?.map(({ host }) => host)),
-    records,
-    turned: placed.turned,
-    now,
-    judgeFrom,
-    ...(kept ? { kept: whereabouts } : {}),
-    ...(scope
-      ? { scope: { apps: new Set([...scope.apps, ...news.apps]), hosts: new Set([...scope.hosts, ...news.hosts]) } }
-      : {}),
+  return image.hold(() => {
+    const { book, whereabouts, news } = image;
+    const told = new Map([...(silent.size === 0 ? [] : whereabouts.assignments)].filter(([host]) => !silent.has(host)));
+    return inTurns(
+      projecting({
+        catalog,
+        author,
+        placements: book.placements,
+        previous: silent.size === 0 ? whereabouts.assignments : told,
+        reports,
+        lost: new Set(lost?.map(({ host }) => host)),
+        records,
+        turned: placed.turned,
+        now,
+        judgeFrom,
+        ...(kept ? { kept: whereabouts } : {}),
+        ...(scope
+          ? { scope: { apps: new Set([...scope.apps, ...news.apps]), hosts: new Set([...scope.hosts, ...news.hosts]) } }
+          : {}),
+      }),
+    );
   });
-  return image.hold(() => inTurns(steps));
 }
 
 /** The Apps of which replicas wait for their turn: to be told what Git says, or to get the place that it says. */
