@@ -27,8 +27,6 @@ export interface ReportInput {
   readonly options: Pick<AgentOptions, 'host' | 'facts' | 'clock' | 'providers'>;
   readonly state: AgentState;
   readonly assignment: Assignment;
-  /** Changes are under way. */
-  readonly busy: boolean;
   readonly health: (replica: string) => HealthState | undefined;
   /** The last report: of what cannot be seen now its word still stands. */
   readonly before: Report | undefined;
@@ -242,7 +240,8 @@ function comesAgain({ state, health }: ReportInput, id: string): boolean {
 }
 
 function conditionsOf(input: ReportInput): readonly Condition[] {
-  const { state, assignment, busy } = input;
+  const { state, assignment } = input;
+  const busy = state.busy.size > 0;
   const failed: Ref[] = [...state.failures.keys()];
   const blind = [...state.blind.entries()];
   const observedGeneration = assignment.generation;
@@ -250,7 +249,7 @@ function conditionsOf(input: ReportInput): readonly Condition[] {
   const stalled = blind[0] ?? (first === undefined ? undefined : [first, state.failures.get(first)?.error ?? '']);
   const looked = stalled === undefined && state.fullGeneration === observedGeneration;
   const left = [...state.busy.keys(), ...state.waiting.keys(), ...unseenIn(state)];
-  const settled = looked && !busy && left.length === 0;
+  const settled = looked && left.length === 0;
   const again = looked && left.every((ref) => comesAgain(input, nameOf(ref)));
   const reason = settled ? 'Converged' : again ? RESTARTING : 'NotConverged';
   return [

@@ -84,7 +84,6 @@ export function createTelling(
       options,
       state,
       assignment,
-      busy: state.busy.size > 0,
       health: (id) => probed.get(id),
       before: latest,
     });

@@ -47,7 +47,7 @@ it('a report tells of what cannot be held and is wanted, not of what nobody asks
   const base = { host: 'h1', fleet: 'f', generation: 1, revision: 'r', resync: 1000, keep };
   const assignment = { ...base, replicas: [], networks: [], tuning: [] } as unknown as Assignment;
   const options = { host: 'h1', facts: FACTS, clock: () => 0, providers: [] };
-  const report = reportOf({ options, state, assignment, busy: false, health: () => undefined, before: undefined });
+  const report = reportOf({ options, state, assignment, health: () => undefined, before: undefined });
   assert.deepEqual(
     report.limitations.map(({ ref, path }) => `${ref} ${path}`),
     ['cgroup/a-0 /blockIoWeight', 'cgroup/a-0 /swap', 'cgroup/b-0 /swap'],
@@ -64,8 +64,7 @@ it('a replica is told to be in its form once its limits, too, were seen as they 
   const replica = { id: 'a-0', spec, placement, plug: 'p' };
   const assignment = { host: 'h1', generation: 1, revision: 'r', replicas: [replica] } as unknown as Assignment;
   const options = { host: 'h1', facts: FACTS, clock: () => 0, providers: [] };
-  const look = (before?: Report): Report =>
-    reportOf({ options, state, assignment, busy: false, health: () => undefined, before });
+  const look = (before?: Report): Report => reportOf({ options, state, assignment, health: () => undefined, before });
   for (const ref of refs) {
     assert.equal(look().replicas[0]?.form, undefined);
     state.settled.set(ref, fingerprint({ of: ref }));
@@ -78,11 +77,10 @@ it('a replica is told to be in its form once its limits, too, were seen as they 
   const container: Partial<ContainerState> = { status: 'running', fingerprint: 'f', image: 'i' };
   state.world.set({ known: true, ref: 'container/a-0', owned: true, state: container });
   const health = () => ({ started: true, ready: true, unhealthy: false, message: '', since: 0, streaks: {} });
-  const serving = (before?: Report) =>
-    reportOf({ options, state, assignment, busy: false, health, before }).replicas[0];
+  const serving = (before?: Report) => reportOf({ options, state, assignment, health, before }).replicas[0];
   assert.deepEqual([serving()?.ready, serving()?.form], [true, ''], 'it serves, in whatever form');
   state.fullGeneration = 1;
-  const told = reportOf({ options, state, assignment, busy: false, health, before: undefined });
+  const told = reportOf({ options, state, assignment, health, before: undefined });
   const [one] = told.replicas;
   assert.ok(one);
   assert.deepEqual([one.ready, one.form], [true, undefined], 'its limits were looked at, and are refused');
@@ -98,8 +96,7 @@ it('a host is not converged before the limits of what runs were looked at', () =
   const assignment = assignmentOf('h1', 1, 0);
   const options = { host: 'h1', facts: FACTS, clock: () => 0, providers: [] };
   const reason = (): unknown =>
-    reportOf({ options, state, assignment, busy: false, health: () => undefined, before: undefined }).conditions[0]
-      ?.reason;
+    reportOf({ options, state, assignment, health: () => undefined, before: undefined }).conditions[0]?.reason;
   assert.equal(reason(), 'Converged', 'nothing runs');
   state.world.set({ known: true, ref: 'container/a-0', owned: true, state: { status: 'running' } });
   assert.equal(reason(), 'NotConverged');
@@ -117,7 +114,7 @@ it('a replica that stands still as its App says is Frozen, and missed by nobody'
       options,
       state,
       assignment,
-      busy: false,
+
       health: () => health,
       before: undefined,
     }).replicas;
@@ -143,7 +140,7 @@ it('a replica that is being made anew is none that serves, nor what it was befor
   const options = { host: 'h1', facts: FACTS, clock: () => 0, providers: [] };
   let before: Report = introduction('h1', FACTS, 0, undefined);
   const look = (): unknown => {
-    before = reportOf({ options, state, assignment, busy: true, health: () => well, before });
+    before = reportOf({ options, state, assignment, health: () => well, before });
     const [one] = before.replicas;
     return [one?.ready, one?.incarnation];
   };
@@ -205,7 +202,7 @@ describe('a replica that ends again and again', () => {
       spec: { ...one.spec, ...(rollout ? { rollout } : {}) },
     }));
     const asked = { ...assignment, replicas };
-    const input = { options, state, assignment: asked, busy: false, health: () => probed, before: undefined };
+    const input = { options, state, assignment: asked, health: () => probed, before: undefined };
     return reportOf(input).replicas[0];
   };
   const loop: RestartState = { count: 2, total: 2, startedAt: 1000, how: 'ended with status 3' };
@@ -226,7 +223,7 @@ describe('a replica that ends again and again', () => {
       state.world.set({ known: true, ref: 'container/a-0', owned: true, state: { id: 'c', status: 'exited' } });
       const options = { host: 'h1', facts: FACTS, clock: () => 1500, providers: [] };
       const asked = { ...assignment, ...more };
-      return reportOf({ options, state, assignment: asked, busy: false, health: () => undefined, before: undefined });
+      return reportOf({ options, state, assignment: asked, health: () => undefined, before: undefined });
     };
     const ended: RestartState = { count: 1, total: 1, startedAt: 1000, exitedAt: 1200 };
     const cases = [
