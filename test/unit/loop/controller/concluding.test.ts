@@ -5,6 +5,7 @@ import { decidePlacing, NOTHING_DECIDED, seenIn } from '../../../../reconciler/l
 import { readImage } from '../../../../reconciler/loop/controller/image.ts';
 import { catalogOf } from '../../../support/catalog.ts';
 import { portsInMemory } from '../../../support/ports-in-memory.ts';
+import { hostRecord } from '../../../support/reservations.ts';
 
 const clock = (): number => 0;
 const catalog = catalogOf({ hosts: { h1: {} } });
@@ -15,16 +16,11 @@ describe('what hosts are to be', () => {
     const image = await readImage(store, catalog);
     const seen = seenIn(image, { hosts: [] }, [], NOTHING_DECIDED);
     const planned = { ...decidePlacing(catalog, seen, 0, false), seen };
-    const record = {
-      host: 'h1',
-      zone: 'main',
-      state: 'open',
-      epoch: 1,
-      allocatable: { cpu: 1, memory: 1, pids: 1 },
-      rack: 'r',
-      switch: 's',
-    } as const;
-    await store.reservations.commit({ id: 'other', now: 0, proposals: [{ op: 'host', record }] });
+    await store.reservations.commit({
+      id: 'other',
+      now: 0,
+      proposals: [{ op: 'host', record: hostRecord('h1', { zone: 'main' }) }],
+    });
     const conclusion = { author: '', silent: new Set<string>(), now: 0, judgeFrom: Infinity };
     const concluding = projectionOf(planned, conclusion);
     await image.refresh();

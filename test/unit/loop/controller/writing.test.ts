@@ -5,21 +5,14 @@ import { createWriting } from '../../../../reconciler/loop/controller/writing.ts
 import type { Proposal } from '../../../../reconciler/model/reservations.ts';
 import { catalogOf } from '../../../support/catalog.ts';
 import { portsInMemory } from '../../../support/ports-in-memory.ts';
+import { hostRecord } from '../../../support/reservations.ts';
 
 const clock = (): number => 0;
 const catalog = catalogOf({});
 
 describe('what a controller commits', () => {
   const refused: Proposal = { op: 'release', replica: 'web-0', quarantineUntil: 0 };
-  const record = {
-    zone: 'main',
-    state: 'open',
-    epoch: 1,
-    allocatable: { cpu: 1, memory: 1, pids: 1 },
-    rack: 'r',
-    switch: 's',
-  } as const;
-  const hostOf = (host: string): Proposal => ({ op: 'host', record: { host, ...record } });
+  const hostOf = (host: string): Proposal => ({ op: 'host', record: hostRecord(host) });
   const accepted = hostOf('h1');
 
   it('is decided anew by the next leader at the same cursor, and in the next pass, for the same revision', async () => {
