@@ -101,32 +101,6 @@ describe('the text of an Assignment', () => {
     );
   });
 
-  it('says once of which file and revision lines are', () => {
-    const at = (revision: string, file: string, line: number) => ({ revision, file, line, column: 7 });
-    const lines = {
-      '/spec/image': at('r2', 'web.yaml', 3),
-      '/spec/zone': at('r2', 'base.yaml', 9),
-      '/spec/stop/grace': at('r1', 'web.yaml', 4),
-      '/spec/level': at('r2', 'web.yaml', 5),
-    };
-    const holds = { ...network, fields: { '/spec/vlan': at('r3', 'net.yaml', 2) } };
-    const replica = { ...fc.sample(shared, 1)[0], ...fc.sample(own, 1)[0], fields: lines, holds };
-    const whole = { ...fc.sample(assignment, 1)[0], protocol: PROTOCOL, replicas: [replica], networks: [network] };
-    const { replicas, networks } = JSON.parse(createAssignmentTexts().of(whole as Assignment)) as Assignment;
-    const [{ fields, lines: folded, holds: before } = assert.fail()] = replicas as readonly (AssignedReplica & {
-      readonly lines?: unknown;
-    })[];
-    assert.deepEqual(fields, {}, 'for an agent of the version before');
-    assert.deepEqual(folded, [
-      { revision: 'r2', file: 'web.yaml', at: { '/spec/image': [3, 7], '/spec/level': [5, 7] } },
-      { revision: 'r2', file: 'base.yaml', at: { '/spec/zone': [9, 7] } },
-      { revision: 'r1', file: 'web.yaml', at: { '/spec/stop/grace': [4, 7] } },
-    ]);
-    const lineOfVlan = { revision: 'r3', file: 'net.yaml', at: { '/spec/vlan': [2, 7] } };
-    assert.deepEqual(before, { ...network, lines: [lineOfVlan] });
-    assert.deepEqual(networks, [network], 'nothing of what has none');
-  });
-
   it('is made of what is written once for all, until that is forgotten', (t) => {
     const stringify = t.mock.method(JSON, 'stringify');
     const texts = createAssignmentTexts();
